@@ -1,0 +1,132 @@
+"""Cards: the YAML files that describe cohorts, networks, methods and protocols.
+
+A card's name is its file's name. `workflow/schemas/` holds the JSON Schema of each, made from these classes.
+Values marked "default" are ours where the paper's could not be verified (see docs/method.md).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from bifseg.errors import BadInput
+
+Positive = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Card(BaseModel):
+    """What all cards share: unknown keys are refused, values do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class CaseCounts(Card):
+    """How many cases a simulator makes for each split."""
+
+    train: Positive = Field(16, description="cases the networks are trained on")
+    validation: Positive = Field(4, description="cases that choose the best weights")
+    test: Positive = Field(10, description="cases that are scored")
+
+
+class CohortCard(Card):
+    """A set of cases with splits and structures."""
+
+    dimension: Literal[2, 3] = Field(description="2: objects are instances in slices; 3: objects are volumes")
+    simulator: Name | None = Field(None, description="make the images: tumour3d or fetal2d")
+    cases: CaseCounts = Field(CaseCounts(), description="sizes of a simulated cohort")
+    manifest: Path | None = Field(None, description="read the images: TSV, a row a case and structure")
+    root: Path | None = Field(None, description="folder of the manifest's paths; default: the manifest's own")
+    seen: list[Name] = Field(description="structures that networks are trained on")
+    unseen: list[Name] = Field(default_factory=list, description="structures that networks never see")
+    minimum_voxels: Positive = Field(30, description="smaller objects are left out")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.simulator is None) == (self.manifest is None):
+            raise ValueError("give either 'simulator' or 'manifest'")
+        both = set(self.seen) & set(self.unseen)
+        if both:
+            raise ValueError(f"{sorted(both)} cannot be both seen and unseen")
+        return self
+
+
+class ProtocolCard(Card):
+    """The rules of a session."""
+
+    policy: str = Field("centre-line/1", description="name and version of the robot's scribble policy")
+    box_margin: Annotated[int, Field(ge=0)] = Field(
+        10, description="voxels: each side of the box lies U{0..box_margin} outside the object"
+    )
+    rounds: Annotated[int, Field(ge=0)] = Field(10, description="most rounds of scribbles")
+    strokes_per_label: Positive = Field(1, description="most strokes of each label in a round")
+    target: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        0.90, description="the session ends when Dice reaches this; null: play all rounds"
+    )
+    scribbles_on: Literal["initial", "current"] = Field(
+        "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
+    )
+
+
+class MethodCard(Card):
+    """A complete interactive system."""
+
+    method: str = Field(description="a registered name, or module:Class of a plug-in")
+    settings: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the method")
+
+
+class TrainingCard(Card):
+    """How a base network is trained (paper.md section 3; SGD values are the paper's as remembered)."""
+
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    halve_every: Positive = Field(5000, description="iterations after which the learning rate is halved")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99
+    weight_decay: Annotated[float, Field(ge=0)] = 5e-4
+    iterations: Positive = 80_000
+    batch: Positive = 1
+    box_margin: Annotated[int, Field(ge=0)] = Field(10, description="random margin of training crops, voxels")
+    flip: bool = Field(False, description="random flips of the crop along each in-plane axis")
+    validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
+
+
+class NetworkCard(Card):
+    """A base CNN and its training."""
+
+    architecture: Name = Field(description="a registered architecture: pnet or pcnet")
+    settings: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture")
+    input_size: Positive | None = Field(
+        None, description="voxels; 2D: the crop's shorter side (96), 3D: its longest side (80)"
+    )
+    weights: Path | None = Field(None, description="weights trained elsewhere; no training then")
+    training: TrainingCard = TrainingCard()
+
+
+C = TypeVar("C", bound=Card)
+
+
+def read_card(kind: type[C], path: Path) -> C:
+    """The card in a YAML file; raises BadInput with the file, the key and the value that is wrong."""
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(content, dict):
+        raise BadInput(f"{path}: a card is a mapping of keys to values, this is {type(content).__name__}")
+    try:
+        return kind(**{str(key): value for key, value in content.items()})
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_first_problem(error)}") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"]) or "card"
+    value = problem.get("input")
+    shown = "" if isinstance(value, dict) else f" (is {value!r})"
+    return f"{key}: {problem['msg']}{shown}"

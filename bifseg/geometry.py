@@ -1,0 +1,134 @@
+"""Grids, images and boxes: arrays that know where they lie in the world.
+
+Arrays are (z, y, x) or (y, x); spacing is in mm in the same order. World points are in mm in the
+file's own order (x, y, z). The two orders meet in `Grid` and nowhere else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+Index = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where the voxels of an array lie in the world.
+
+    A two-dimensional grid may lie in a three-dimensional world: a slice of an oblique stack keeps its place.
+
+    Attributes:
+        shape: voxels per array axis, (z, y, x) or (y, x).
+        spacing: mm between voxel centres per array axis.
+        origin: world position in mm (x, y, z) of the centre of voxel 0.
+        direction: one unit vector in world order per array axis, in array order.
+    """
+
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    origin: tuple[float, ...]
+    direction: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def plain(cls, shape: Index, spacing: tuple[float, ...] | None = None) -> Grid:
+        """A grid at the world's origin along the world's axes; spacing defaults to 1 mm."""
+        n = len(shape)
+        axes = tuple(tuple(float(n - 1 - axis == world) for world in range(n)) for axis in range(n))
+        return cls(tuple(shape), tuple(spacing or (1.0,) * n), (0.0,) * n, axes)
+
+    @property
+    def ndim(self) -> int:
+        """Number of array axes."""
+        return len(self.shape)
+
+    @property
+    def voxel_ml(self) -> float:
+        """Volume of a voxel in ml; a 2D grid counts as 1 mm thick."""
+        return float(np.prod(self.spacing)) / 1000.0
+
+    def to_world(self, index: NDArray) -> NDArray[np.float64]:
+        """World points (n, world axes) in mm of the voxel positions (n, array axes)."""
+        steps = np.asarray(index, float).reshape(-1, self.ndim) * self.spacing
+        return np.asarray(self.origin) + steps @ np.asarray(self.direction)
+
+    def to_index(self, world: NDArray) -> NDArray[np.float64]:
+        """Voxel positions (n, array axes), not rounded, of the world points (n, world axes) in mm."""
+        offset = np.asarray(world, float).reshape(-1, len(self.origin)) - self.origin
+        return offset @ np.linalg.pinv(np.asarray(self.direction)) / self.spacing
+
+    def crop(self, box: Box) -> Grid:
+        """The grid of `array[box.slices]`."""
+        origin = tuple(float(v) for v in self.to_world(np.array(box.lower))[0])
+        return Grid(box.shape, self.spacing, origin, self.direction)
+
+    def plane(self, axis: int, index: int) -> Grid:
+        """The grid of `array.take(index, axis)`: one axis less, the same world."""
+        at = np.zeros(self.ndim)
+        at[axis] = index
+        keep = [k for k in range(self.ndim) if k != axis]
+        return Grid(
+            tuple(self.shape[k] for k in keep),
+            tuple(self.spacing[k] for k in keep),
+            tuple(float(v) for v in self.to_world(at)[0]),
+            tuple(self.direction[k] for k in keep),
+        )
+
+
+@dataclass(frozen=True)
+class Image:
+    """Voxel values with the grid that they lie on.
+
+    Attributes:
+        voxels: float32 array of shape `grid.shape`.
+        grid: spacing, origin and direction.
+        modality: name of the contrast (`t1c`, `flair`, `t2`), which chooses a network's intensity statistics.
+    """
+
+    voxels: NDArray[np.float32]
+    grid: Grid
+    modality: str = ""
+
+
+@dataclass(frozen=True)
+class Box:
+    """Voxels lower <= index < upper along each array axis."""
+
+    lower: Index
+    upper: Index
+
+    @classmethod
+    def around(cls, mask: Mask) -> Box:
+        """The smallest box that holds every True voxel; raises ValueError when there is none."""
+        if not mask.any():
+            raise ValueError("an empty mask has no box")
+        spans = []
+        for axis in range(mask.ndim):
+            hit = np.flatnonzero(mask.any(axis=tuple(k for k in range(mask.ndim) if k != axis)))
+            spans.append((int(hit[0]), int(hit[-1]) + 1))
+        return cls(tuple(s[0] for s in spans), tuple(s[1] for s in spans))
+
+    @property
+    def shape(self) -> Index:
+        """Voxels per axis."""
+        return tuple(b - a for a, b in zip(self.lower, self.upper, strict=True))
+
+    @property
+    def slices(self) -> tuple[slice, ...]:
+        """Index for the voxels of the box: `array[box.slices]`."""
+        return tuple(slice(a, b) for a, b in zip(self.lower, self.upper, strict=True))
+
+    def grow(self, before: Index, after: Index, shape: Index) -> Box:
+        """The box with margins in voxels before and after each axis, clipped to an image of this shape."""
+        lower = tuple(max(0, a - m) for a, m in zip(self.lower, before, strict=True))
+        upper = tuple(min(n, b + m) for b, m, n in zip(self.upper, after, shape, strict=True))
+        return Box(lower, upper)
+
+    def paste(self, inside: NDArray, shape: Index) -> NDArray:
+        """An array of `shape` that is `inside` within the box and zero elsewhere."""
+        whole = np.zeros(shape, inside.dtype)
+        whole[self.slices] = inside
+        return whole
