@@ -87,7 +87,6 @@ class TrainingCard(Card):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     iterations: Positive = 80_000
-    batch: Positive = 1
     box_margin: Annotated[int, Field(ge=0)] = Field(10, description="random margin of training crops, voxels")
     flip: bool = Field(False, description="random flips of the crop along each in-plane axis")
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
@@ -103,6 +102,29 @@ class NetworkCard(Card):
     )
     weights: Path | None = Field(None, description="weights trained elsewhere; no training then")
     training: TrainingCard = TrainingCard()
+
+
+class Experiment(Card):
+    """What is played on one cohort."""
+
+    networks: list[Name] = Field(default_factory=list, description="network cards to train")
+    methods: list[str] = Field(description="method cards; METHOD@NETWORK where the method needs a network")
+    protocols: list[Name] = Field(description="protocol cards")
+
+
+class RunCard(Card):
+    """The configuration of a run: `config/config.yaml`."""
+
+    run: Name = Field(description="name of the run: its results lie in RESULTS/RUN")
+    seed: int = Field(2018, description="the same seed draws the same boxes and scribbles")
+    results: str = Field("results", description="folder of all runs")
+    cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
+    split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
+    shards: Positive = Field(2, description="jobs per method, protocol and cohort")
+    device: str = Field("auto", description="cpu, cuda, or auto")
+    gpus_per_job: Annotated[int, Field(ge=0)] = Field(0, description="GPUs that a training or session job asks for")
+    target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
+    cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
 
 
 C = TypeVar("C", bound=Card)

@@ -1,0 +1,29 @@
+# The workflow of bifseg: from cohorts to the report of one run.
+#   snakemake --workflow-profile workflow/profiles/default               on this machine
+#   snakemake --workflow-profile workflow/profiles/slurm                 on a SLURM cluster
+#   snakemake --configfile my.yaml ...                                   with your own configuration
+from snakemake.utils import min_version
+
+min_version("9.17")
+
+
+configfile: "config/config.yaml"
+
+
+container: "docker://python:3.11-slim"
+
+
+report: "workflow/report/workflow.rst"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/cohorts.smk"
+include: "workflow/rules/networks.smk"
+include: "workflow/rules/sessions.smk"
+include: "workflow/rules/results.smk"
+
+
+rule all:
+    input:
+        f"{RUN}/report.html",
+    default_target: True

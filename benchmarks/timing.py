@@ -1,0 +1,47 @@
+"""Side-by-side timing: the same work done several ways, as a Markdown table.
+
+The ways take turns within each repeat, so that a busy moment of the machine falls on all of them, and a ratio
+is the median of the ratios within a repeat.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter
+
+
+def ratios(title: str, cases: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
+    """Time every case `repeats` times after one warm-up, print a table, return each speed-up over the first.
+
+    A speed-up of 20 means: takes a twentieth of the first case's time.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for repeat in range(repeats + 1):
+        for name, call in cases.items():
+            begun = perf_counter()
+            call()
+            if repeat:  # the first is the warm-up: imports, caches, compilers
+                seconds[name].append(perf_counter() - begun)
+    first = seconds[next(iter(cases))]
+    speed_up = {
+        name: median(a / b for a, b in zip(first, taken, strict=True)) for name, taken in seconds.items()
+    }
+    print(f"\n### {title}\n\n{machine()}; median of {repeats} interleaved repeats\n")
+    print("| case | median ms | min - max ms | faster than the first |\n|---|--:|--:|--:|")
+    for name, taken in seconds.items():
+        spread = f"{min(taken) * 1e3:,.1f} - {max(taken) * 1e3:,.1f}"
+        print(f"| {name} | {median(taken) * 1e3:,.1f} | {spread} | x{speed_up[name]:.3g} |")
+    return speed_up
+
+
+def machine() -> str:
+    """Threads and cores at work, in words."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    torch = sys.modules.get("torch")
+    asked = os.environ.get("OMP_NUM_THREADS", "not set")
+    threads = f"{torch.get_num_threads()} torch thread(s)" if torch else f"OMP_NUM_THREADS {asked}"
+    return f"{threads}, {cores} core(s) of {platform.machine()}, Python {platform.python_version()}"

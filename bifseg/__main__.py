@@ -1,0 +1,5 @@
+"""`python -m bifseg`."""
+
+from bifseg.cli import main
+
+main()

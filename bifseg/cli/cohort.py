@@ -1,0 +1,42 @@
+"""`bifseg cohort`: from images and labels to a checked list of objects."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bifseg.cli.options import Out, Seed, tracked
+
+app = typer.Typer(help="Check manifests and prepare cohorts.", no_args_is_help=True)
+
+
+@app.command()
+def prepare(
+    card: Annotated[Path, typer.Argument(help="cohort card, config/cohorts/NAME.yaml", show_default=False)],
+    out: Out,
+    seed: Seed = 2018,
+) -> None:
+    """Check (or simulate) a cohort and list its objects in OUT/objects.tsv."""
+    from bifseg.cards import CohortCard, read_card
+    from bifseg.cohorts.objects import prepare as prepare_cohort
+    from bifseg.cohorts.simulated import SIMULATORS
+
+    prepare_cohort(read_card(CohortCard, card), card, seed, out, SIMULATORS, tracked(card.stem))
+
+
+@app.command()
+def check(
+    manifest: Annotated[Path, typer.Argument(help="TSV with a row a case and structure", show_default=False)],
+    root: Annotated[Path | None, typer.Option(help="folder of its paths; default: its own folder")] = None,
+    dimension: Annotated[int, typer.Option(help="2 or 3: how the cohort will be used")] = 3,
+) -> None:
+    """Say in a line each what is wrong with a manifest and its images; exit code 2 if anything is."""
+    from bifseg.cohorts.check import check_manifest
+
+    report = check_manifest(manifest, root or manifest.parent, dimension, progress=tracked("checking"))
+    for problem in report.problems:
+        typer.echo(problem, err=True)
+    typer.echo(report.summary())
+    raise typer.Exit(2 if report.problems else 0)

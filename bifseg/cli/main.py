@@ -1,0 +1,67 @@
+"""The app: stages in the order in which they are run, one-line errors, exit codes."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import typer
+
+from bifseg.cli import cohort, results, run, schemas, train
+from bifseg.errors import BadInput
+
+HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
+
+The stages, in order; `snakemake` runs them all (see README.md), each can be run by hand:
+
+ 1. bifseg cohort prepare   images and labels become a checked list of objects
+ 2. bifseg train            a base network learns the seen structures
+ 3. bifseg run              a method plays its sessions with the robot user
+ 4. bifseg score            stored sessions become rows of scores
+ 5. bifseg collect          all rows in one table: scores.parquet and scores.csv
+ 6. bifseg tables, figures, provenance, report
+
+Exit codes: 0 done, 1 a failure, 2 bad input (one line says which file, key and value, and what to do).
+BIFSEG_DEBUG=1 shows the traceback of a failure.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(cohort.app, name="cohort")
+app.command()(train.train)
+app.command()(run.run)
+app.command()(results.score)
+app.command()(results.collect)
+app.command()(results.tables)
+app.command()(results.figures)
+app.command()(results.provenance)
+app.command()(results.report)
+app.command(hidden=True)(schemas.schemas)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
+    )
+    try:
+        app()
+    except BadInput as error:
+        sys.exit(_say(f"error: {error}", 2))
+    except KeyboardInterrupt:
+        sys.exit(_say("stopped", 130))
+    except Exception as error:  # the last line of defence: one line for people, a traceback on demand
+        if os.environ.get("BIFSEG_DEBUG"):
+            raise
+        sys.exit(_say(f"failed: {type(error).__name__}: {error} (BIFSEG_DEBUG=1 shows where)", 1))
+
+
+def _say(line: str, code: int) -> int:
+    print(line, file=sys.stderr)
+    return code

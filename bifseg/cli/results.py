@@ -1,0 +1,70 @@
+"""From stored sessions to what people read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bifseg.cli.options import CohortFolder, Out, RunFolder, tracked
+
+
+def score(
+    sessions: Annotated[
+        Path, typer.Argument(help="folder of sessions, `bifseg run --out`", show_default=False)
+    ],
+    cohort: CohortFolder,
+    out: Out,
+    split: Annotated[str, typer.Option(help="objects of this split")] = "test",
+) -> None:
+    """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
+    from bifseg.cohorts.objects import Cohort
+    from bifseg.scoring import score_session, to_frame, write_scores
+    from bifseg.shards import load_sessions
+
+    players = Cohort.load(cohort)
+    pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)))
+    rows = [line for row, session in pairs for line in score_session(session, players.truth(row))]
+    write_scores(to_frame(rows), out)
+
+
+def collect(
+    parts: Annotated[list[Path], typer.Argument(help="files of `bifseg score`", show_default=False)],
+    out: Out,
+) -> None:
+    """Join scores into OUT.parquet and OUT.csv, sorted, whatever the order of the parts."""
+    from bifseg.scoring import concatenate, read_scores, write_scores
+
+    write_scores(concatenate([read_scores(part) for part in parts]), out)
+
+
+def tables(run: RunFolder, target: Annotated[float, typer.Option(help="Dice to be reached")] = 0.90) -> None:
+    """Write the paper's tables from RUN/scores.parquet as CSV, Markdown and LaTeX."""
+    from bifseg.tables import write_tables
+
+    write_tables(run, target)
+
+
+def figures(run: RunFolder) -> None:
+    """Draw Dice against rounds, Dice per method, and training curves."""
+    from bifseg.figures import write_figures
+
+    write_figures(run)
+
+
+def provenance(
+    run: RunFolder, config: Annotated[Path | None, typer.Option(help="the run's configuration")] = None
+) -> None:
+    """Write RUN/provenance.json: versions, settings and hashes of all that the results depend on."""
+    from bifseg.provenance import write_provenance
+
+    write_provenance(run, config)
+
+
+def report(run: RunFolder) -> None:
+    """Write RUN/report.html: one file with tables, figures and pictures of sessions."""
+    from bifseg.report import write_report
+
+    write_report(run)
+    typer.echo(f"report: {run / 'report.html'}")

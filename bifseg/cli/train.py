@@ -1,0 +1,48 @@
+"""`bifseg train`: base networks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, bar, use_device
+
+
+def train(
+    card: Annotated[Path, typer.Argument(help="network card, config/networks/NAME.yaml", show_default=False)],
+    cohort: CohortFolder,
+    out: Out,
+    seed: Seed = 2018,
+    device: Device = "auto",
+    threads: Threads = 1,
+) -> None:
+    """Train a base network on a cohort's seen structures, or take the weights that its card names.
+
+    A training that was stopped goes on from its last validation.
+    """
+    from bifseg.cards import NetworkCard, read_card
+    from bifseg.cohorts.objects import Cohort
+    from bifseg.errors import BadInput
+    from bifseg.training import bring
+    from bifseg.training import train as train_network
+
+    network = read_card(NetworkCard, card)
+    try:
+        if network.weights is not None:
+            bring(network, card.parent / network.weights, Cohort.load(cohort), out)
+            return
+        where = use_device(device, threads)
+        with bar(f"training {card.stem}") as progress:
+            task = progress.task_ids[0]
+            train_network(
+                network,
+                Cohort.load(cohort),
+                out,
+                seed,
+                where,
+                lambda done, total, note: progress.update(task, completed=done, total=total, note=note),
+            )
+    except BadInput as error:
+        raise BadInput(f"{card}: {error}") from error

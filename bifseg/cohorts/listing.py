@@ -1,0 +1,216 @@
+"""Objects: the units of work that a checked manifest holds, and the table that lists them.
+
+In a 3D cohort an object is one structure of one case. In a 2D cohort it is one connected instance (diagonal
+neighbours count) in one slice: of a 2D image the image itself, of a stack its slices along the through-plane
+axis, which is the paper's fetal protocol on any stack.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from bifseg.cards import CohortCard
+from bifseg.cohorts.check import Report
+from bifseg.cohorts.files import MM_TOLERANCE, Progress, each_file
+from bifseg.cohorts.manifest import ManifestRow
+from bifseg.errors import BadInput
+from bifseg.geometry import Grid, Mask
+from bifseg.images import read_array
+from bifseg.store import write_text
+
+
+@dataclass(frozen=True)
+class ObjectRow:
+    """One unit of work.
+
+    Attributes:
+        object: unique name, safe for files: `case01_tumour_core`, `case07_fetal_lungs_z012_2`.
+        seen: whether networks are trained on the structure.
+        image, label: paths relative to the cohort's root.
+        axis, index: array axis and position of the slice; None where the object lives on the whole image.
+        instance: number of the connected instance in its slice, from 1; None for a volume.
+        voxels, volume_ml: size, by the spacing of the whole file (a 2D file counts as 1 mm thick).
+        left_out: why the object is not worked on; empty when it is.
+    """
+
+    object: str
+    case: str
+    structure: str
+    seen: bool
+    split: str
+    group: str
+    image: str
+    label: str
+    label_values: tuple[int, ...]
+    modality: str
+    axis: int | None
+    index: int | None
+    instance: int | None
+    voxels: int
+    volume_ml: float
+    left_out: str = ""
+
+    @property
+    def plane(self) -> tuple[int, int] | None:
+        """(axis, index) of the slice, None for an object on the whole image."""
+        return None if self.axis is None or self.index is None else (self.axis, self.index)
+
+
+def find_objects(report: Report, root: Path, card: CohortCard, progress: Progress = iter) -> list[ObjectRow]:
+    """The objects of a manifest that was checked and has no problem, those left out included.
+
+    They are sorted by case, structure, slice and instance, whatever the order of the manifest's rows.
+    Raises BadInput when two objects would have one name.
+    """
+    if card.dimension == 3:
+        objects = [_volume(row, report, card) for row in report.rows]
+    else:
+        names = sorted({row.label for row in report.rows})
+        found = each_file(lambda name: _instances_in(name, report, root, card), names, progress)
+        objects = [made for several in found.values() for made in several]
+    objects.sort(key=lambda made: (made.case, made.structure, made.index or 0, made.instance or 0))
+    _refuse_equal_names(objects)
+    return objects
+
+
+def structure_mask(labels: NDArray, values: tuple[int, ...]) -> Mask:
+    """The voxels of a label map, of any shape, that have one of the values."""
+    return np.isin(labels, values)
+
+
+def instances(mask: Mask) -> NDArray[np.int32]:
+    """Connected instances of a 2D mask numbered from 1 in scan order; diagonal neighbours are connected."""
+    return ndimage.label(mask, structure=np.ones((3, 3), bool))[0]
+
+
+def through_plane(grid: Grid) -> int:
+    """The array axis across the slices of a stack.
+
+    The axis with a single voxel if there is just one; else the one with the largest spacing; axis 0 when the
+    largest spacing is shared to within 1e-3 mm.
+    """
+    single = [axis for axis, n in enumerate(grid.shape) if n == 1]
+    if len(single) == 1:
+        return single[0]
+    widest = np.flatnonzero(np.array(grid.spacing) > max(grid.spacing) - MM_TOLERANCE)
+    return int(widest[0]) if len(widest) == 1 else 0
+
+
+def write_objects(path: Path, objects: list[ObjectRow]) -> None:
+    """Write the objects as TSV, whole; lists are comma-separated, None is an empty cell."""
+    text = io.StringIO()
+    columns = [column.name for column in fields(ObjectRow)]
+    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
+    writer.writeheader()
+    for made in objects:
+        values = ",".join(map(str, made.label_values))
+        writer.writerow({**asdict(made), "label_values": values, "seen": str(made.seen).lower()})
+    write_text(path, text.getvalue())
+
+
+def read_objects(path: Path) -> list[ObjectRow]:
+    """The objects that `write_objects` wrote; raises BadInput when the file is missing or another table."""
+    try:
+        with open(path, encoding="utf-8", newline="") as stream:
+            return [_from_cells(cells) for cells in csv.DictReader(stream, delimiter="\t")]
+    except OSError as error:
+        raise BadInput(f"{path}: objects: cannot be read ({error.strerror}); prepare the cohort") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(
+            f"{path}: objects: not a table of objects ({error}); prepare the cohort again"
+        ) from error
+
+
+def _volume(row: ManifestRow, report: Report, card: CohortCard) -> ObjectRow:
+    grid = report.labels[row.label].grid
+    assert grid is not None, "objects are made of checked manifests only"
+    return _object(row, card, report.voxels(row), grid.voxel_ml)
+
+
+def _instances_in(label: str, report: Report, root: Path, card: CohortCard) -> list[ObjectRow]:
+    labels, grid = read_array(root / label)
+    rows = [row for row in report.rows if row.label == label]
+    return [made for row in rows for made in _instances(row, labels, grid, card)]
+
+
+def _instances(row: ManifestRow, labels: NDArray, grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
+    mask = structure_mask(labels, row.label_values)
+    if grid.ndim == 2:
+        for number, voxels in _sizes(mask):
+            yield _object(row, card, voxels, grid.voxel_ml, None, None, number)
+        return
+    axis = through_plane(grid)
+    for index in np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis))):
+        for number, voxels in _sizes(np.take(mask, index, axis)):
+            yield _object(row, card, voxels, grid.voxel_ml, axis, int(index), number)
+
+
+def _sizes(mask: Mask) -> list[tuple[int, int]]:
+    return list(enumerate(np.bincount(instances(mask).ravel())[1:].tolist(), start=1))
+
+
+def _object(
+    row: ManifestRow,
+    card: CohortCard,
+    voxels: int,
+    voxel_ml: float,
+    axis: int | None = None,
+    index: int | None = None,
+    instance: int | None = None,
+) -> ObjectRow:
+    plane = "" if axis is None else f"{'zyx'[axis]}{index:03d}"
+    parts = [row.case, row.structure, plane, "" if instance is None else str(instance)]
+    small = voxels < card.minimum_voxels
+    return ObjectRow(
+        object="_".join(part for part in parts if part),
+        case=row.case,
+        structure=row.structure,
+        seen=row.structure in card.seen,
+        split=row.split,
+        group=row.group,
+        image=row.image,
+        label=row.label,
+        label_values=row.label_values,
+        modality=row.modality,
+        axis=axis,
+        index=index,
+        instance=instance,
+        voxels=voxels,
+        volume_ml=round(voxels * voxel_ml, 6),
+        left_out=f"{voxels} voxels, minimum_voxels is {card.minimum_voxels}" if small else "",
+    )
+
+
+def _refuse_equal_names(objects: list[ObjectRow]) -> None:
+    first: dict[str, ObjectRow] = {}
+    for made in objects:
+        other = first.setdefault(made.object, made)
+        if other is not made:
+            raise BadInput(
+                f"manifest: structure: {other.structure!r} of case {other.case!r} and {made.structure!r} "
+                f"of case {made.case!r} both make the object {made.object!r}; rename one"
+            )
+
+
+_CELLS: dict[str, Callable[[str], Any]] = {
+    "seen": {"true": True, "false": False}.__getitem__,
+    "label_values": lambda text: tuple(int(value) for value in text.split(",")),
+    "axis": lambda text: int(text) if text else None,
+    "index": lambda text: int(text) if text else None,
+    "instance": lambda text: int(text) if text else None,
+    "voxels": int,
+    "volume_ml": float,
+}
+
+
+def _from_cells(cells: dict[str, str]) -> ObjectRow:
+    return ObjectRow(**{key: _CELLS.get(key, str)(text) for key, text in cells.items()})

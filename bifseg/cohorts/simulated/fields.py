@@ -1,0 +1,49 @@
+"""Smooth random fields, and the warps made of them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+Field = NDArray[np.float32]
+
+
+def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Field:
+    """Gaussian noise smoothed by a Gaussian of `sigma` voxels: mean 0, standard deviation 1 over the array.
+
+    The array is a period of the field: opposite sides match. Smoothing in Fourier space costs the same for
+    every sigma.
+    """
+    spectrum = fft.rfftn(rng.standard_normal(shape, dtype=np.float32))
+    frequencies = [fft.fftfreq(n) for n in shape[:-1]] + [fft.rfftfreq(shape[-1])]
+    for axis, frequency in enumerate(frequencies):
+        along = [1] * len(shape)
+        along[axis] = -1
+        spectrum *= np.exp(-2 * (np.pi * sigma * frequency.reshape(along)) ** 2).astype(np.float32)
+    spectrum.flat[0] = 0
+    field = fft.irfftn(spectrum, shape)
+    return (field / field.std()).astype(np.float32)
+
+
+def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[float, float]) -> Field:
+    """A random displacement (axes, *shape) in voxels, the sum of one field for each {sigma: amplitude}.
+
+    Sigma and amplitude (the standard deviation along each axis) are in voxels. The field folds where an
+    amplitude comes near its sigma.
+    """
+    return np.stack(
+        [sum(size * smooth_noise(rng, shape, sigma) for sigma, size in scales.items()) for _ in shape]
+    ).astype(np.float32)
+
+
+def rotation(angles: NDArray) -> NDArray[np.float64]:
+    """Rotation matrix (3, 3) of three angles in radians, one about each axis in turn."""
+    matrix = np.eye(3)
+    for axis, angle in enumerate(angles):
+        i, j = (k for k in range(3) if k != axis)
+        turn = np.eye(3)
+        turn[[i, j], [i, j]] = np.cos(angle)
+        turn[i, j], turn[j, i] = -np.sin(angle), np.sin(angle)
+        matrix = turn @ matrix
+    return matrix

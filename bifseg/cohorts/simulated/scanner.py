@@ -1,0 +1,32 @@
+"""What a scanner adds to an ideal image: coil shading, noise and arbitrary units."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bifseg.cohorts.simulated.fields import smooth_noise
+
+
+def acquire(rng: np.random.Generator, ideal: NDArray, shading: float, noise: float) -> NDArray[np.int16]:
+    """The scan of an ideal image (intensities about 0 to 1): shading, Rician noise, arbitrary units.
+
+    Args:
+        rng: source of all that is random.
+        ideal: noise-free intensities, any number of axes.
+        shading: standard deviation of the logarithm of the bias field.
+        noise: standard deviation of the noise in each of the two channels, in units of the intensities.
+    """
+    bias = np.exp(shading * smooth_noise(rng, ideal.shape, max(ideal.shape) / 5))
+    real = ideal * bias + noise * rng.standard_normal(ideal.shape, dtype=np.float32)
+    imaginary = noise * rng.standard_normal(ideal.shape, dtype=np.float32)
+    gain = rng.uniform(600, 1000)
+    return np.round(gain * np.hypot(real, imaginary)).astype(np.int16)
+
+
+def thick_slices(voxels: NDArray, factor: int) -> NDArray:
+    """The mean of each `factor` slices along axis 0; what is left over at the end is dropped."""
+    n = len(voxels) // factor
+    return voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)
+
+

@@ -1,0 +1,87 @@
+"""Tumours that grow in a brain: the labels of BraTS 2015."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.graph import MCP_Geometric
+
+from bifseg.cohorts.simulated.brain import SPACING_MM, Brain
+from bifseg.cohorts.simulated.fields import Field, rotation, smooth_noise
+from bifseg.geometry import Mask
+
+NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3, 4
+CORE = (NECROSIS, NON_ENHANCING, ENHANCING)
+WHOLE = (NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING)
+_RADIUS_MM = (8.0, 26.0)
+_GREY_COST = 5.0  # oedema crosses grey matter this much more slowly than white matter
+_FLUID = 0.5  # more fluid than this is no tissue to grow in
+
+
+@dataclass(frozen=True)
+class Tumour:
+    """A tumour in a brain.
+
+    Attributes:
+        labels: uint8 (z, y, x), 0 where there is no tumour.
+        infiltration: 1 in and at the core, falling to 0 where the oedema ends.
+    """
+
+    labels: np.ndarray
+    infiltration: Field
+
+
+def grow(rng: np.random.Generator, brain: Brain) -> Tumour:
+    """A tumour of random place, size, shape and composition in a brain; there always is a core and oedema."""
+    tissue = brain.inside & (brain.fluid < _FLUID)
+    core = _core(rng, brain, tissue)
+    infiltration = _infiltration(rng, brain, tissue, core)
+    labels = np.where(infiltration > 0, OEDEMA, 0).astype(np.uint8)
+    labels[core] = _composition(rng, core)[core]
+    return Tumour(labels, infiltration)
+
+
+def _core(rng: np.random.Generator, brain: Brain, tissue: Mask) -> Mask:
+    """A warped ellipsoid around a place deep in the white matter of the cerebrum."""
+    shape = tissue.shape
+    radius = np.exp(rng.uniform(*np.log(_RADIUS_MM))) / SPACING_MM
+    depth = ndimage.distance_transform_edt(brain.inside)
+    cerebrum = np.arange(shape[0])[:, None, None] > 0.4 * shape[0]  # above brain stem and cerebellum
+    places = np.argwhere((brain.white > 0.6) & (depth > 5 + radius / 3) & cerebrum)
+    centre = places[rng.integers(len(places))]
+    semi_axes = radius * np.exp(rng.normal(0, 0.15, 3))
+    matrix = rotation(rng.uniform(0, np.pi, 3)) / semi_axes[:, None]
+    at = np.tensordot(matrix, np.indices(shape, np.float32) - centre[:, None, None, None], 1)
+    lobes = 0.16 * smooth_noise(rng, shape, radius / 2) + 0.07 * smooth_noise(rng, shape, radius / 5)
+    core = (np.sqrt((at**2).sum(axis=0)) + lobes < 1) & tissue
+    return _largest(ndimage.binary_opening(core))
+
+
+def _infiltration(rng: np.random.Generator, brain: Brain, tissue: Mask, core: Mask) -> Field:
+    """Share of the reach that oedema has left: geodesic growth from the core, fast along white matter."""
+    reach = rng.uniform(6, 18)
+    cost = 1 + (_GREY_COST - 1) * np.clip(brain.grey / (brain.grey + brain.white + 1e-3), 0, 1)
+    cost *= np.exp(0.35 * smooth_noise(rng, core.shape, 2.5))
+    growth = MCP_Geometric(np.where(tissue, cost, -1), sampling=(SPACING_MM,) * 3)
+    rim = core & ~ndimage.binary_erosion(core)
+    travelled, _ = growth.find_costs(np.argwhere(rim), max_cumulative_cost=reach)
+    left = np.clip(1 - travelled / reach, 0, 1)
+    left = np.where(ndimage.median_filter(left > 0, 3), left, 0)
+    return np.where(core, 1, np.where(tissue, left, 0)).astype(np.float32)
+
+
+def _composition(rng: np.random.Generator, core: Mask) -> np.ndarray:
+    """Labels of the core: an enhancing rim of varying width around necrosis, parts or all non-enhancing."""
+    depth = ndimage.distance_transform_edt(core, (SPACING_MM,) * 3)
+    width = rng.uniform(0.15, 0.4) * depth.max() * np.exp(0.45 * smooth_noise(rng, core.shape, 3))
+    labels = np.where(depth <= np.maximum(width, SPACING_MM), ENHANCING, NECROSIS)
+    quiet = rng.choice([-1.2, -0.5, 0.6], p=[0.5, 0.3, 0.2])  # about 10, 30 or 70 % does not enhance
+    labels[smooth_noise(rng, core.shape, 3.5) < quiet] = NON_ENHANCING
+    return labels
+
+
+def _largest(mask: Mask) -> Mask:
+    parts, _ = ndimage.label(mask)
+    return parts == np.bincount(parts.ravel())[1:].argmax() + 1

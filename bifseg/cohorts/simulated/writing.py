@@ -1,0 +1,74 @@
+"""The files of a simulated cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from numpy.typing import NDArray
+
+from bifseg.cards import CaseCounts
+from bifseg.geometry import Grid
+from bifseg.images import write_array
+from bifseg.store import write_text
+
+_COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
+
+
+@dataclass(frozen=True)
+class Structure:
+    """A structure of a simulated cohort: its name, its label values and the modality that shows it."""
+
+    name: str
+    values: tuple[int, ...]
+    modality: str
+
+
+@dataclass(frozen=True)
+class SimulatedCase:
+    """The voxels of a case: an image for each modality and the label map, all on one grid."""
+
+    images: dict[str, NDArray]
+    labels: NDArray
+    grid: Grid
+
+
+Row = dict[str, str]
+
+
+def splits(counts: CaseCounts) -> Iterator[tuple[str, int]]:
+    """(split, number of cases) in the order in which cases are numbered."""
+    yield from (("train", counts.train), ("validation", counts.validation), ("test", counts.test))
+
+
+def write_case(
+    folder: Path, name: str, split: str, group: str, case: SimulatedCase, structures: tuple[Structure, ...]
+) -> list[Row]:
+    """Write images and labels of a case; the manifest rows of the structures that it holds."""
+    label = f"labels/{name}.nii.gz"
+    write_array(folder / label, case.labels, case.grid)
+    images = {modality: f"images/{name}-{modality}.nii.gz" for modality in case.images}
+    for modality, path in images.items():
+        write_array(folder / path, case.images[modality], case.grid)
+    present = set(case.labels.ravel().tolist())
+    return [
+        {
+            "case": name,
+            "image": images[structure.modality],
+            "label": label,
+            "label_values": ",".join(str(value) for value in structure.values),
+            "structure": structure.name,
+            "modality": structure.modality,
+            "split": split,
+            "group": group,
+        }
+        for structure in structures
+        if present.intersection(structure.values)
+    ]
+
+
+def write_manifest(folder: Path, rows: list[Row]) -> None:
+    """Write `manifest.tsv`: the sign that the cohort is whole, so it comes last."""
+    lines = ["\t".join(_COLUMNS), *("\t".join(row[column] for column in _COLUMNS) for row in rows)]
+    write_text(folder / "manifest.tsv", "\n".join(lines) + "\n")

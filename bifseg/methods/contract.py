@@ -1,0 +1,43 @@
+"""What a method is: the few calls that a session makes. A plug-in gives the same."""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+from bifseg.geometry import Box, Image, Mask
+from bifseg.scribbles import Scribbles
+
+__all__ = ["Adaptive", "Box", "Image", "Mask", "Method", "Scribbles"]
+
+
+@runtime_checkable
+class Method(Protocol):
+    """A complete interactive system. Masks are boolean arrays of the image's shape, False outside the box.
+
+    A method never sees the truth. One instance plays many sessions, one after the other: `start` begins a new one.
+    It may keep a dict `seconds` with what it has spent in `network` and `label_update` since `start`.
+
+    Attributes:
+        dimensions: {2}, {3} or both.
+        prompts: what it takes beside the image: "box", "scribbles".
+    """
+
+    dimensions: frozenset[int]
+    prompts: frozenset[str]
+
+    def start(self, image: Image, box: Box) -> Mask:
+        """The initial result, from the image and a box in voxels."""
+        ...
+
+    def refine(self, scribbles: Scribbles) -> Mask:
+        """The result after a round, given all scribbles so far. Never called without "scribbles" in `prompts`."""
+        ...
+
+
+@runtime_checkable
+class Adaptive(Method, Protocol):
+    """A method that improves its initial result without being told anything."""
+
+    def adapt(self) -> Mask:
+        """The unsupervised result."""
+        ...

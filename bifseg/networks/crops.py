@@ -1,0 +1,72 @@
+"""The content of a box as a network sees it, and the way back to the image."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from bifseg.geometry import Box, Image, Index, Mask
+from bifseg.scribbles import Scribbles
+
+_MODES = {2: "bilinear", 3: "trilinear"}
+
+
+def scaled_shape(shape: Index, size: int) -> Index:
+    """2D: the shorter side becomes `size`; 3D: the longest does. The aspect in voxels is kept, to whole voxels."""
+    reference = min(shape) if len(shape) == 2 else max(shape)
+    return tuple(max(1, round(n * size / reference)) for n in shape)
+
+
+def resample(values: NDArray, shape: Index) -> NDArray[np.float32]:
+    """Linear interpolation of an array to another shape over the same extent."""
+    tensor = torch.from_numpy(np.ascontiguousarray(values, np.float32))[None, None]
+    mode = _MODES[values.ndim]
+    scaled: NDArray[np.float32] = interpolate(tensor, shape, mode=mode, align_corners=False)[0, 0].numpy()
+    return scaled
+
+
+class Crop:
+    """The voxels of a box, scaled for a network.
+
+    Attributes:
+        values: float32 of the scaled shape, in the image's intensities.
+        intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1 (min-cut and geodesic
+            distances are taken here, since sigma and eps only make sense on that scale).
+        spacing: mm per axis after scaling.
+    """
+
+    def __init__(self, image: Image, box: Box, size: int) -> None:
+        self.image = image
+        self.box = box
+        self.shape = scaled_shape(box.shape, size)
+        self.values = resample(image.voxels[box.slices], self.shape)
+        low, high = np.percentile(self.values, (0.5, 99.5))
+        self.intensity = np.clip((self.values - low) / max(high - low, 1e-6), 0, 1)
+        scale = np.divide(box.shape, self.shape)
+        self.spacing = tuple(float(s * k) for s, k in zip(image.grid.spacing, scale, strict=True))
+
+    def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
+        """Scribbles on the crop's voxels: 0 free, 1 foreground, 2 background.
+
+        Where the crop is finer, a drawn voxel covers all that lie in it; where it is coarser, none is lost unless
+        both labels fall into one voxel: that voxel is left free.
+        """
+        drawn = scribbles.label_map()[self.box.slices]
+        nearest = [
+            ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(self.shape, drawn.shape, strict=True)
+        ]
+        found = [drawn[np.ix_(*nearest)] == label for label in (1, 2)]
+        for label, mask in enumerate(found, start=1):
+            at = np.argwhere(drawn == label)
+            mask[tuple(((at + 0.5) * self.shape / drawn.shape).astype(int).T)] = True
+        return np.where(found[0] ^ found[1], np.where(found[0], 1, 2), 0).astype(np.uint8)
+
+    def to_image(self, foreground: NDArray, scribbles: Scribbles | None = None) -> Mask:
+        """A mask on the image's grid from probabilities or labels on the crop; scribbled voxels keep their label."""
+        inside = resample(foreground, self.box.shape) >= 0.5
+        if scribbles is not None:
+            drawn = scribbles.label_map()[self.box.slices]
+            inside = np.where(drawn == 0, inside, drawn == 1)
+        return self.box.paste(inside, self.image.grid.shape)

@@ -1,0 +1,111 @@
+"""The policy `centre-line`: a smooth stroke along the middle of the largest mistakes.
+
+docs/robot.md describes the policy for users. What a version draws never changes: the golden files under
+tests/robot hold it, and a change of rule is a new version.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from bifseg.geometry import Mask
+from bifseg.robot.lines import Flat, Line, centre_line, cut, rounded, smoothed
+from bifseg.robot.regions import Patch, largest_patches
+from bifseg.scribbles import Stroke
+
+_TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
+
+
+@dataclass(frozen=True)
+class CentreLineParams:
+    """Defaults of ours, chosen for strokes like people's; the paper's user was a person.
+
+    Attributes:
+        min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
+        max_length_mm: longest stroke, mm along its path.
+        brush_radius_mm: the round brush paints voxel centres this near the path; 0: the path's voxels alone.
+        smoothing_mm: sigma of the Gaussian along the path.
+        share_kept: (least, most) share of the centre line that is drawn, its middle; uniform between them.
+    """
+
+    min_area_mm2: float = 30.0
+    max_length_mm: float = 40.0
+    brush_radius_mm: float = 1.0
+    smoothing_mm: float = 4.0
+    share_kept: tuple[float, float] = (0.6, 0.9)
+
+
+class CentreLine:
+    """Draws along the centre line of the largest under- and over-segmented regions."""
+
+    name = "centre-line"
+    version = 1
+
+    def __init__(self, params: CentreLineParams = CentreLineParams()) -> None:
+        self.params = params
+
+    def strokes(
+        self,
+        truth: Mask,
+        result: Mask,
+        spacing: tuple[float, ...],
+        rng: np.random.Generator,
+        most: int = 1,
+    ) -> list[Stroke]:
+        """The strokes of one round: foreground where truth was missed, then background where result leaks.
+
+        Every stroke lies in one plane and wholly in the mistake that it corrects. Each takes three numbers
+        from `rng`: the share kept, the place of a capped stroke, and the direction in a compact patch.
+
+        Args:
+            truth: ground truth, (z, y, x) or (y, x); may be empty.
+            result: the segmentation to be corrected, same shape; may be empty.
+            spacing: mm, in the same order.
+            rng: source of what varies between people.
+            most: most strokes of each label.
+
+        Returns:
+            At most `2 * most` strokes; none where no mistake is worth one: the robot is satisfied.
+
+        Raises:
+            ValueError: where the shapes or the number of spacings differ.
+        """
+        if truth.shape != result.shape or len(spacing) != truth.ndim:
+            raise ValueError(f"truth {truth.shape}, result {result.shape} and spacing {spacing} do not match")
+        mistakes = ((True, truth & ~result), (False, result & ~truth))
+        return [
+            self._stroke(foreground, patch, rng)
+            for foreground, wrong in mistakes
+            for patch in largest_patches(wrong, spacing, self.params.min_area_mm2, most)
+        ]
+
+    def _stroke(self, foreground: bool, patch: Patch, rng: np.random.Generator) -> Stroke:
+        path = self._path(patch, *rng.random(3))
+        voxels = brushed(path, patch.mask, patch.spacing, self.params.brush_radius_mm)
+        return Stroke(foreground, patch.to_image(path), patch.to_image(voxels))
+
+    def _path(self, patch: Patch, share: float, place: float, turn: float) -> Line:
+        """The drawn part of the centre line, as smooth as can be with every point inside the patch."""
+        p = self.params
+        least, most = p.share_kept
+        line = centre_line(patch.mask, patch.spacing, np.pi * turn)
+        for sigma_mm in (p.smoothing_mm, p.smoothing_mm / 2, p.smoothing_mm / 4, 0.0):
+            smooth = smoothed(line, patch.spacing, sigma_mm)
+            path = cut(smooth, patch.spacing, least + share * (most - least), p.max_length_mm, place)
+            if patch.mask[tuple(rounded(path).T)].all():
+                break
+        return path
+
+
+def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
+    """The voxels (n, 2) of `shape` within `radius_mm` of a path point or holding one, in array order."""
+    under = np.zeros_like(shape)
+    under[tuple(rounded(path).T)] = True
+    voxels = np.argwhere(shape)
+    rim = radius_mm + _TOLERANCE_MM
+    far, _ = cKDTree(path * spacing).query(voxels * spacing, distance_upper_bound=rim)
+    return voxels[np.isfinite(far) | under[tuple(voxels.T)]]

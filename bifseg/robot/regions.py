@@ -1,0 +1,136 @@
+"""Where a person would draw: the largest wrong regions, each in the plane that shows it worst.
+
+A region is a set of wrong voxels connected by faces, edges or corners. A person scrolls to the plane in
+which most of it is visible and draws on the largest connected piece there: a patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import combinations, islice
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from bifseg.geometry import Box, Index, Mask
+
+_SQUARE = 2.0  # people draw in planes whose two spacings differ by less than this factor
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A connected piece of a wrong region in one plane of the image.
+
+    Attributes:
+        mask: (rows, columns) the piece within its tight box; never empty.
+        spacing: mm between rows and between columns.
+        axes: the image's array axes of rows and columns.
+        corner: index in the image, all axes, of the mask's first voxel.
+    """
+
+    mask: Mask
+    spacing: tuple[float, float]
+    axes: tuple[int, int]
+    corner: Index
+
+    @property
+    def area_mm2(self) -> float:
+        """Area in mm2."""
+        return float(self.mask.sum() * np.prod(self.spacing))
+
+    def to_image(self, points: NDArray) -> NDArray:
+        """Positions (n, image axes) of the positions (n, 2) in the mask, in the same units: voxels."""
+        whole = np.tile(np.asarray(self.corner, points.dtype), (len(points), 1))
+        whole[:, self.axes] += points
+        return whole
+
+
+def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
+    """The pairs of array axes of the planes that a person scrolls through; slices along axis 0 come first.
+
+    All orientations whose two in-plane spacings in mm differ by less than a factor of 2, so a stack of thick
+    slices is drawn on in its own slices only; where no orientation does, the nearest to it.
+    """
+    pairs = list(combinations(range(len(spacing)), 2))[::-1]
+    stretch = [max(spacing[a], spacing[b]) / min(spacing[a], spacing[b]) for a, b in pairs]
+    return [pair for pair, s in zip(pairs, stretch, strict=True) if s < _SQUARE or s == min(stretch)]
+
+
+def largest_patches(
+    wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int = 1
+) -> list[Patch]:
+    """The patches of the largest wrong regions, at most one a region, largest region first.
+
+    A region is as large as its area in mm2 in its worst plane, which is the plane of all `drawing_planes`
+    with the largest area of that region; of equal orientations the first, of equal planes the middle one.
+    Equal regions keep array order. A region whose patch is smaller than `min_area_mm2` is passed over.
+
+    Args:
+        wrong: mis-segmented voxels of one sign, (z, y, x) or (y, x); empty gives an empty list.
+        spacing: mm, in the same order.
+        min_area_mm2: smallest patch worth a stroke, in mm2 in its plane.
+        most: most patches.
+    """
+    if wrong.ndim == 2:  # a stack of one slice, infinitely thick
+        stack = largest_patches(wrong[np.newaxis], (np.inf, *spacing), min_area_mm2, most)
+        return [replace(patch, axes=(0, 1), corner=patch.corner[1:]) for patch in stack]
+    if not wrong.any():
+        return []
+    box = Box.around(wrong)
+    patches = (p for p in _patches(wrong[box.slices], spacing, min_area_mm2) if p.area_mm2 >= min_area_mm2)
+    return [replace(p, corner=_sum(p.corner, box.lower)) for p in islice(patches, most)]
+
+
+def _patches(wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float) -> Iterator[Patch]:
+    """The patch of every region large enough, largest region first; made one by one as they are asked for."""
+    labels, n_regions = ndimage.label(wrong, np.ones((3, 3, 3)))
+    spans = ndimage.find_objects(labels)
+    planes = drawing_planes(spacing)
+    where = np.nonzero(labels)
+    counts = [_voxels_per_plane(labels, n_regions, where, _through(axes)) for axes in planes]
+    voxel_mm2 = [spacing[a] * spacing[b] for a, b in planes]
+    areas = np.stack([n.max(axis=1) * mm2 for n, mm2 in zip(counts, voxel_mm2, strict=True)])
+    largest_first = np.argsort(-areas.max(axis=0), kind="stable")
+    for region in largest_first[areas.max(axis=0)[largest_first] >= min_area_mm2]:
+        worst = int(areas[:, region].argmax())
+        index = _middle_peak(counts[worst][region])
+        yield _patch(labels, int(region) + 1, spans[region], planes[worst], index, spacing)
+
+
+def _voxels_per_plane(
+    labels: NDArray, n_regions: int, where: tuple[NDArray[np.intp], ...], axis: int
+) -> NDArray[np.intp]:
+    """(regions, planes) voxels of each region in each plane across `axis`, from the labelled positions."""
+    n_planes = labels.shape[axis]
+    cell = (labels[where].astype(np.intp) - 1) * n_planes + where[axis]
+    return np.bincount(cell, minlength=n_regions * n_planes).reshape(n_regions, n_planes)
+
+
+def _middle_peak(counts: NDArray[np.intp]) -> int:
+    peaks = np.flatnonzero(counts == counts.max())
+    return int(peaks[len(peaks) // 2])
+
+
+def _patch(
+    labels: NDArray, region: int, span: tuple[slice, ...], axes: tuple[int, int], index: int, spacing: tuple
+) -> Patch:
+    through = _through(axes)
+    plane = tuple(index if axis == through else part for axis, part in enumerate(span))
+    pieces, _ = ndimage.label(labels[plane] == region, np.ones((3, 3)))
+    largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
+    box = Box.around(largest)
+    corner = [part.start for part in span]
+    corner[through] = index
+    for axis, start in zip(axes, box.lower, strict=True):
+        corner[axis] += start
+    return Patch(largest[box.slices], (spacing[axes[0]], spacing[axes[1]]), axes, tuple(corner))
+
+
+def _through(axes: tuple[int, int]) -> int:
+    return 3 - sum(axes)
+
+
+def _sum(a: Index, b: Index) -> Index:
+    return tuple(x + y for x, y in zip(a, b, strict=True))

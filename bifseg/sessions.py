@@ -1,0 +1,152 @@
+"""The game: box, initial result, adaptation, rounds of scribbles."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from bifseg.cards import ProtocolCard
+from bifseg.geometry import Box, Image, Mask
+from bifseg.methods.contract import Adaptive, Method
+from bifseg.record import Identity, Session, Step
+from bifseg.robot.box import draw_box
+from bifseg.robot.policies import policy
+from bifseg.scribbles import Scribbles, Stroke
+from bifseg.seeds import generator
+
+
+class BrokenContract(RuntimeError):
+    """A method's result is not what the contract says."""
+
+
+@dataclass(frozen=True)
+class Game:
+    """One object to be played: the method gets the image and the prompts, the robot alone the truth."""
+
+    identity: Identity
+    image: Image
+    truth: Mask
+    protocol: ProtocolCard
+    seed: int
+
+    def box(self) -> Box:
+        """The robot's box: the same for every method and protocol."""
+        return draw_box(self.truth, self.protocol.box_margin, self._generator("box", "box/1"))
+
+    def strokes(self, result: Mask, box: Box, step: str) -> list[Stroke]:
+        """What the robot draws on a result; the draw depends on the object and the step, not on the method."""
+        robot = policy(self.protocol.policy)
+        drawn = robot.strokes(
+            self.truth[box.slices],
+            result[box.slices],
+            self.image.grid.spacing,
+            self._generator(step, self.protocol.policy),
+            self.protocol.strokes_per_label,
+        )
+        return [stroke.shifted(box.lower) for stroke in drawn]
+
+    def dice(self, result: Mask) -> float:
+        """Overlap with the truth, to know when the target is reached."""
+        return 2 * float((result & self.truth).sum()) / float(result.sum() + self.truth.sum())
+
+    def _generator(self, step: str, version: str) -> np.random.Generator:
+        who = self.identity
+        return generator(
+            self.seed, who.cohort, who.case, who.structure, who.object, who.replicate, step, version
+        )
+
+
+def play(game: Game, method: Method, fingerprint: str = "") -> Session:
+    """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept."""
+    box = game.box()
+    turn = Turn(game, method, box)
+    status, error = "ok", ""
+    try:
+        ended = _play(game, method, turn)
+    except Exception as raised:  # a method may raise anything; the failure belongs into the table
+        status, ended = "failed", "failed"
+        error = f"{turn.now}: {type(raised).__name__}: {' '.join(str(raised).split())}"
+    return Session(
+        game.identity, game.image.grid, box, tuple(turn.steps), ended, status, error, fingerprint, _peak_mb()
+    )
+
+
+def _play(game: Game, method: Method, turn: Turn) -> str:
+    """Take the turns and return how the session ended."""
+    protocol, shape, box = game.protocol, game.image.grid.shape, turn.box
+    initial = result = turn.take("initial", partial(method.start, game.image, box))
+    if isinstance(method, Adaptive):
+        result = turn.take("unsupervised", method.adapt)
+    scribbles = Scribbles(shape)
+    for number in range(1, protocol.rounds + 1):
+        if protocol.target is not None and game.dice(result) >= protocol.target:
+            return "target"
+        if "scribbles" not in method.prompts:
+            return "no prompts"
+        step, begun = f"round-{number}", perf_counter()
+        strokes = game.strokes(initial if protocol.scribbles_on == "initial" else result, box, step)
+        robot_s = perf_counter() - begun
+        if not strokes:
+            return "satisfied"
+        scribbles = scribbles.add(strokes)
+        result = turn.take(step, partial(method.refine, scribbles), tuple(strokes), robot_s)
+    reached = protocol.target is not None and game.dice(result) >= protocol.target
+    return "target" if reached else "rounds"
+
+
+@dataclass
+class Turn:
+    """Runs the method's calls: checks what comes back, takes the time, and notes the step.
+
+    Attributes:
+        steps: taken so far.
+        now: the step that is being taken.
+    """
+
+    game: Game
+    method: Method
+    box: Box
+    steps: list[Step] = field(default_factory=list)
+    now: str = "initial"
+
+    def take(
+        self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
+    ) -> Mask:
+        """The checked result of a call; raises BrokenContract when it is not a mask within the box."""
+        self.now = name
+        before = dict(getattr(self.method, "seconds", {})) if name != "initial" else {}
+        begun = perf_counter()
+        result = call()
+        machine_s = perf_counter() - begun
+        self._check(result)
+        spent = getattr(self.method, "seconds", {})
+        parts = {
+            part: float(spent.get(part, 0.0) - before.get(part, 0.0)) for part in ("network", "label_update")
+        }
+        seconds = {"robot": robot_s, "machine": machine_s, **parts}
+        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
+        return result
+
+    def _check(self, result: Mask) -> None:
+        shape = self.game.image.grid.shape
+        if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
+            got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
+            raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")
+        outside = int(result.sum()) - int(result[self.box.slices].sum())
+        if outside:
+            raise BrokenContract(f"{outside} voxels of the result lie outside the box")
+
+
+def _peak_mb() -> dict[str, float]:
+    """Highest memory so far of this process and, where there is one, of the GPU, in MiB."""
+    unit = 2**20 if sys.platform == "darwin" else 2**10
+    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
+    return {"rss": round(rss, 1), "gpu": round(gpu, 1)}

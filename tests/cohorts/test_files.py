@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+
+from bifseg.cohorts.files import differences, each_file, look_at_image, look_at_label
+from bifseg.geometry import Grid
+from bifseg.images import write_array
+
+GRID = Grid(
+    (4, 8, 9), (3.0, 1.0, 1.5), (10.0, 20.0, 30.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
+)
+
+
+def turned(degrees: float) -> Grid:
+    """GRID turned about the world's z axis."""
+    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    axes = ((0.0, 0.0, 1.0), (-s, c, 0.0), (c, s, 0.0))
+    return Grid(GRID.shape, GRID.spacing, GRID.origin, axes)
+
+
+def test_a_grid_does_not_differ_from_itself():
+    assert list(differences(GRID, GRID)) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"origin": (12.5, 20.0, 30.0)}, "origin differs by 2.5 mm along x"),
+        ({"origin": (10.0, 19.0, 30.25)}, "origin differs by 1 mm along y, 0.25 mm along z"),
+        ({"spacing": (3.3, 1.0, 1.5)}, "spacing differs by 0.3 mm along z"),
+        ({"spacing": (3.0, 1.0, 1.0)}, "spacing differs by 0.5 mm along x"),
+        ({"shape": (4, 8, 8)}, "shape is (4, 8, 8), that of the image (4, 8, 9) (z, y, x)"),
+    ],
+)
+def test_each_property_is_told_with_its_size(changes, told):
+    label = Grid(**{**{k: getattr(GRID, k) for k in ("shape", "spacing", "origin", "direction")}, **changes})
+    assert list(differences(GRID, label)) == [told]
+
+
+def test_a_turned_grid_is_told_in_degrees():
+    assert list(differences(GRID, turned(2.0))) == [
+        "direction differs by 2 degrees for axis x, 2 degrees for axis y"
+    ]
+    flipped = Grid(GRID.shape, GRID.spacing, GRID.origin, ((0.0, 0.0, -1.0), *GRID.direction[1:]))
+    assert list(differences(GRID, flipped)) == ["direction differs by 180 degrees for axis z"]
+
+
+@pytest.mark.parametrize(("size", "same"), [(1e-8, True), (9e-5, True), (1.1e-4, False)])
+def test_direction_tolerance(size, same):
+    axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, size, 0.0))
+    label = Grid(GRID.shape, GRID.spacing, GRID.origin, axes)
+    assert (list(differences(GRID, label)) == []) == same
+
+
+@pytest.mark.parametrize(("size", "same"), [(1e-8, True), (9e-4, True), (1.1e-3, False)])
+@pytest.mark.parametrize("key", ["origin", "spacing"])
+def test_mm_tolerance(key, size, same):
+    changed = tuple(v + size for v in getattr(GRID, key))
+    label = Grid(**{**GRID.__dict__, key: changed})
+    assert (list(differences(GRID, label)) == []) == same
+
+
+def test_another_dimension_is_a_shape():
+    (told,) = differences(GRID, Grid.plain((8, 9)))
+    assert told.startswith("shape is (8, 9), that of the image (4, 8, 9)")
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd"])
+def test_an_image_is_asked_for_finite_voxels(tmp_path, suffix):
+    voxels = np.zeros(GRID.shape, np.float32)
+    voxels[0, 0, :2] = np.nan, np.inf
+    write_array(tmp_path / f"i{suffix}", voxels, GRID)
+    file = look_at_image(tmp_path / f"i{suffix}")
+    assert file.grid is not None
+    assert file.problems == ("2 of 288 voxels are not finite; replace NaN and infinity",)
+
+
+def test_a_label_map_is_counted(tmp_path):
+    labels = np.zeros((4, 5), np.float32)
+    labels[0] = 2
+    labels[1, :3] = 7
+    write_array(tmp_path / "l.nii.gz", labels, Grid.plain((4, 5)))
+    file = look_at_label(tmp_path / "l.nii.gz")
+    assert file.problems == ()  # floats that are whole are labels
+    assert file.counts == {0: 12, 2: 5, 7: 3}
+
+
+@pytest.mark.parametrize("suffix", [".nii.gz", ".mha"])
+@pytest.mark.parametrize("value", [0.25, np.nan])
+def test_a_label_map_holds_integers_only(tmp_path, value, suffix):
+    labels = np.ones((4, 5), np.float32)
+    labels[0, 0] = value
+    write_array(tmp_path / f"l{suffix}", labels, Grid.plain((4, 5)))
+    file = look_at_label(tmp_path / f"l{suffix}")
+    assert file.problems == (f"holds {value}; a label map holds integers only, save it as one",)
+    assert file.counts[1] == 19
+
+
+@pytest.mark.parametrize("look", [look_at_image, look_at_label])
+def test_files_missing_or_broken_are_problems_not_errors(tmp_path, look):
+    (tmp_path / "text.nii.gz").write_text("not an image")
+    assert look(tmp_path / "none.nii.gz").problems == (f"no such file in {tmp_path}; correct the path",)
+    assert look(tmp_path / "text.nii.gz").problems[0].startswith("not a readable image; convert it to NIfTI")
+    assert look(tmp_path / ("n" * 300)).problems[0]
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd", ".png"])
+@pytest.mark.parametrize("look", [look_at_image, look_at_label])
+def test_a_file_cut_short_is_a_problem(tmp_path, look, suffix):
+    shape = (90, 90) if suffix == ".png" else (20, 20, 20)
+    path = tmp_path / f"whole{suffix}"
+    write_array(path, np.random.default_rng(0).integers(1, 9, shape).astype(np.uint8), Grid.plain(shape))
+    assert look(path).problems == ()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    (text,) = look(path).problems
+    assert text.startswith("cut short or damaged; copy" if "nii" in suffix else "not a readable image")
+    assert look(path).grid is None
+
+
+def test_work_on_each_file_keeps_the_order_and_shows_progress():
+    shown = []
+
+    def progress(names):
+        for name in names:
+            yield name
+            shown.append(name)
+
+    names = ["ccc", "a", "bb"]
+    assert list(each_file(len, names, progress).items()) == [("ccc", 3), ("a", 1), ("bb", 2)]
+    assert shown == names

@@ -1,0 +1,137 @@
+import pytest
+
+from bifseg.cohorts.manifest import COLUMNS, ManifestRow, parse_manifest, read_manifest
+from bifseg.errors import BadInput
+
+ROW = {
+    "case": "c1",
+    "image": "a/c1.nii.gz",
+    "label": "a/l1.nii.gz",
+    "label_values": "3,1",
+    "structure": "core",
+    "modality": "t1c",
+    "split": "train",
+    "group": "p7",
+}
+
+
+def lines(tree, *rows, columns=COLUMNS):
+    tree.rows, tree.columns = list(rows), list(columns)
+    return [str(problem) for problem in parse_manifest(tree.write(), tree.root).problems]
+
+
+def test_a_row_is_read_whatever_the_order_of_the_columns(tree):
+    tree.rows, tree.columns = [ROW, ROW | {"case": "c2", "group": ""}], list(reversed(COLUMNS))
+    first, second = read_manifest(tree.write(), tree.root)
+    assert first == ManifestRow(2, "c1", "a/c1.nii.gz", "a/l1.nii.gz", (1, 3), "core", "t1c", "train", "p7")
+    assert (second.line, second.group) == (3, "c2")  # without a group the case is its own
+
+
+def test_byte_order_mark_and_quoted_lists_of_a_spreadsheet_are_read(tree):
+    text = "\t".join(COLUMNS) + '\r\nc1\ti.nii\tl.nii\t"1,3"\tcore\tt1c\ttrain\t\r\n'
+    tree.path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    assert read_manifest(tree.path, tree.root)[0].label_values == (1, 3)
+
+
+def test_extra_columns_are_ignored_with_a_note(tree):
+    tree.rows, tree.columns = [ROW | {"scanner": "x"}], [*COLUMNS, "scanner"]
+    manifest = parse_manifest(tree.write(), tree.root)
+    assert not manifest.problems
+    assert [str(note) for note in manifest.notes] == [
+        f"{tree.path}:1: scanner: not a column of a manifest; ignored"
+    ]
+
+
+@pytest.mark.parametrize("missing", COLUMNS)
+def test_each_missing_column_is_a_problem(tree, missing):
+    (line,) = lines(tree, ROW, columns=[name for name in COLUMNS if name != missing])
+    assert line.startswith(f"{tree.path}:1: {missing}: no such column; write one each of case ")
+
+
+def test_a_column_twice_is_a_problem(tree):
+    (line,) = lines(tree, ROW, columns=[*COLUMNS, "split"])
+    assert line.startswith(f"{tree.path}:1: split: more than one such column; write one each of")
+
+
+@pytest.mark.parametrize("key", [name for name in COLUMNS if name != "group"])
+def test_each_empty_cell_is_a_problem(tree, key):
+    assert lines(tree, ROW | {key: " "}) == [f"{tree.path}:2: {key}: empty; only 'group' may be left empty"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("split", "tset", "'tset' is not a split; write train, validation or test"),
+        ("label_values", "1,-2", "'1,-2' is not a list of positive integers; write them as 1,3,4"),
+        ("label_values", "0", "'0' is not a list of positive integers"),
+        ("label_values", "1.0", "'1.0' is not a list of positive integers"),
+        ("label_values", "1;3", "'1;3' is not a list of positive integers"),
+        ("structure", "tumour core", "'tumour core' cannot name a file; use letters, digits"),
+        ("case", "../c1", "'../c1' cannot name a file; use letters, digits"),
+        ("image", "../out.nii", "'../out.nii' is not a file inside the root"),
+        ("label", "a/../../out.nii", "'a/../../out.nii' is not a file inside the root"),
+        ("image", "/etc/passwd", "move the file or change the card's 'root'"),
+        ("image", "a/..", "'a/..' is not a file inside the root"),
+    ],
+)
+def test_each_wrong_cell_is_a_line_with_key_value_and_remedy(tree, key, value, remedy):
+    (line,) = lines(tree, ROW, ROW | {key: value})
+    assert line.startswith(f"{tree.path}:3: {key}: ")
+    assert remedy in line
+
+
+def test_a_sibling_folder_that_begins_like_the_root_is_outside(tree):
+    (line,) = lines(tree, ROW | {"image": f"{tree.root}-2/i.nii"})
+    assert "is not a file inside the root" in line
+
+
+def test_an_absolute_path_inside_the_root_is_made_relative(tree):
+    assert not lines(tree, ROW | {"image": str(tree.root / "b" / "i.nii")})
+    assert read_manifest(tree.path, tree.root)[0].image == "b/i.nii"
+
+
+def test_a_link_inside_the_root_may_lead_out(tree, tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tree.root / "a").symlink_to(tmp_path / "scratch")
+    assert not lines(tree, ROW)
+
+
+def test_all_wrong_cells_of_a_row_are_found(tree):
+    found = lines(tree, ROW | {"split": "x", "label_values": "y", "image": "../z"})
+    assert [line.split(": ")[1] for line in found] == ["image", "label_values", "split"]
+
+
+def test_cells_beyond_the_header_are_a_problem(tree):
+    tree.path.write_text("\t".join(COLUMNS) + "\n" + "\t".join(ROW.values()) + "\textra\n")
+    (problem,) = parse_manifest(tree.path, tree.root).problems
+    assert str(problem).startswith(f"{tree.path}:2: row: ['extra'] stand beyond the last column; remove")
+
+
+def test_a_short_row_has_empty_cells(tree):
+    tree.path.write_text("\t".join(COLUMNS) + "\nc1\ti.nii\n")
+    keys = [problem.key for problem in parse_manifest(tree.path, tree.root).problems]
+    assert keys == ["label", "label_values", "structure", "modality", "split"]
+
+
+def test_no_rows_are_a_problem(tree):
+    assert lines(tree) == [f"{tree.path}: case: no rows; write one row per case and structure"]
+
+
+def test_read_manifest_raises_with_the_count_and_the_first_lines(tree):
+    tree.rows = [ROW | {"split": f"s{k}"} for k in range(7)]
+    with pytest.raises(BadInput) as raised:
+        read_manifest(tree.write(), tree.root)
+    told = str(raised.value).splitlines()
+    assert told[0] == f"{tree.path}: 7 problem(s)"
+    assert told[1].startswith(f"{tree.path}:2: split: 's0'")
+    assert len(told) == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "cannot be read"), (b"\xff\xfe", "UTF-8"), (b'case\n"c1\tx\n', "UTF-8 TSV")]
+)
+def test_a_manifest_that_is_no_table_cannot_be_read(tree, content, told):
+    if content is not None:
+        tree.path.write_bytes(content)
+    with pytest.raises(BadInput, match=told):
+        parse_manifest(tree.path, tree.root)

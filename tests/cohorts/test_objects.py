@@ -1,0 +1,234 @@
+import shutil
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+
+from bifseg.cards import CohortCard
+from bifseg.cohorts.objects import Cohort, prepare
+from bifseg.errors import BadInput
+from bifseg.geometry import Grid
+from bifseg.images import read_image, write_array
+from bifseg.store import file_hash, read_json
+
+AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
+OBLIQUE = Grid((6, 10, 8), (3.3, 1.1, 0.9), (-40.0, 12.5, 88.0), tuple(tuple(axis) for axis in AXES))
+
+
+def card_for(tree, dimension=3, **changes):
+    structures = sorted({row["structure"] for row in tree.rows})
+    settings = {"manifest": tree.path, "seen": structures, "minimum_voxels": 3}
+    return CohortCard(dimension=dimension, **(settings | changes))
+
+
+def prepared(tree, tmp_path, dimension=3, **changes):
+    tree.write()
+    prepare(card_for(tree, dimension, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {})
+    return Cohort.load(tmp_path / "out")
+
+
+def simulate(cases, seed, folder, progress):
+    """A simulator of one case a split, whose block lies where the seed says."""
+    rows = ["case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup"]
+    for split in progress(["train", "validation", "test"]):
+        labels = np.zeros((4, 8, 8), np.uint8)
+        labels[1, seed % 4 :, :] = 1
+        write_array(folder / f"images/{split}.nii.gz", labels.astype(np.float32), Grid.plain(labels.shape))
+        write_array(folder / f"labels/{split}.nii.gz", labels, Grid.plain(labels.shape))
+        rows.append(f"{split}1\timages/{split}.nii.gz\tlabels/{split}.nii.gz\t1\tcore\tt1\t{split}\t")
+    (folder / "manifest.tsv").write_text("\n".join(rows) + "\n")
+
+
+def test_a_volume_is_the_whole_image(tree, tmp_path):
+    labels = np.zeros(OBLIQUE.shape, np.uint8)
+    labels[1:3, 2:5, 2:5], labels[4, 4, 4] = 1, 3
+    tree.add("c1", labels=labels, grid=OBLIQUE, label_values="1,3")
+    cohort = prepared(tree, tmp_path)
+    (row,) = cohort.objects
+    image = cohort.image(row)
+    assert (cohort.name, cohort.dimension, cohort.simulated) == ("brain", 3, False)
+    assert image.modality == "t1c"
+    assert np.array_equal(image.voxels, read_image(tree.root / row.image).voxels)
+    assert np.array_equal(cohort.truth(row), labels > 0)
+    assert cohort.plane(row) is None
+    assert cohort.whole_grid(row) == image.grid
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_of_an_oblique_stack_keeps_its_place(tree, tmp_path, axis):
+    spacing = [0.9, 1.1, 1.0]
+    spacing[axis] = 3.3
+    grid = Grid(OBLIQUE.shape, tuple(spacing), OBLIQUE.origin, OBLIQUE.direction)
+    labels = np.zeros(grid.shape, np.uint8)
+    labels[1:5, 1:4, 1:3] = labels[1:5, 6:9, 5:8] = 1
+    tree.add("c1", labels=labels, grid=grid)
+    cohort = prepared(tree, tmp_path, dimension=2)
+    whole = read_image(tree.root / "c1-image.nii.gz")
+    assert len(cohort.objects) > 2
+    for row in cohort.objects:
+        image, truth = cohort.image(row), cohort.truth(row)
+        assert cohort.plane(row) == (axis, row.index)
+        assert truth.shape == image.voxels.shape == image.grid.shape
+        in_slice = np.argwhere(truth)
+        in_stack = np.insert(in_slice, axis, row.index, axis=1)
+        assert labels[tuple(in_stack.T)].all()
+        assert np.array_equal(image.voxels[tuple(in_slice.T)], whole.voxels[tuple(in_stack.T)])
+        assert np.allclose(image.grid.to_world(in_slice), whole.grid.to_world(in_stack), atol=1e-6)
+        assert cohort.whole_grid(row) == whole.grid
+
+
+def test_truths_of_the_instances_make_up_the_structure(tree, tmp_path):
+    labels = np.random.default_rng(3).integers(0, 3, (5, 20, 20)).astype(np.uint8)
+    tree.add("c1", labels=labels, grid=Grid.plain(labels.shape, (4.0, 1.0, 1.0)), label_values="2")
+    cohort = prepared(tree, tmp_path, dimension=2, minimum_voxels=1)
+    total = np.zeros(labels.shape, int)
+    for row in cohort.objects:
+        truth = cohort.truth(row)
+        assert truth.sum() == row.voxels
+        total[row.index] += truth
+    assert np.array_equal(total, labels == 2)
+
+
+def test_a_png_has_pixels_of_one_mm(tree, tmp_path):
+    tree.add("c1", voxels=np.full((9, 8), 7, np.uint8), grid=Grid.plain((9, 8)), suffix=".png")
+    cohort = prepared(tree, tmp_path, dimension=2)
+    image = cohort.image(cohort.objects[0])
+    assert image.grid == Grid.plain((9, 8))
+    assert image.voxels.dtype == np.float32
+    assert (image.voxels == 7).all()
+
+
+def test_left_out_objects_are_in_the_table_only(tree, tmp_path):
+    labels = np.zeros((4, 8, 8), np.uint8)
+    labels[1, :4, :4] = labels[2, 0, 0] = 1
+    tree.add("c1", labels=labels)
+    cohort = prepared(tree, tmp_path, dimension=2)
+    assert [row.object for row in cohort.objects] == ["c1_core_z001_1"]
+    assert "c1_core_z002_1\t" in (tmp_path / "out" / "objects.tsv").read_text()
+
+
+def test_objects_are_selected_by_split_and_by_being_seen(tree, tmp_path):
+    for case, split in (("a", "train"), ("b", "test")):
+        row = tree.add(case, split=split)
+        tree.rows.append(row | {"structure": "lungs"})
+    cohort = prepared(tree, tmp_path, seen=["core"], unseen=["lungs"])
+    names = {name: [row.object for row in rows] for name, rows in {
+        "all": cohort.select(), "train": cohort.select("train"), "unseen": cohort.select(seen=False),
+        "both": cohort.select("test", True),
+    }.items()}  # fmt: skip
+    assert names == {
+        "all": ["a_core", "a_lungs", "b_core", "b_lungs"],
+        "train": ["a_core", "a_lungs"],
+        "unseen": ["a_lungs", "b_lungs"],
+        "both": ["b_core"],
+    }
+    with pytest.raises(BadInput, match="split: 'tset' is not a split; known are: train, validation, test"):
+        cohort.select("tset")
+
+
+def test_an_unknown_object_is_told_with_similar_names(tree, tmp_path):
+    tree.add("case01")
+    cohort = prepared(tree, tmp_path)
+    assert cohort.object("case01_core") == cohort.objects[0]
+    with pytest.raises(BadInput, match=r"object: 'case01_cor' is not an object .*did you mean case01_core"):
+        cohort.object("case01_cor")
+    with pytest.raises(BadInput, match=r"'xyz' is not an object of this cohort; see objects\.tsv"):
+        cohort.object("xyz")
+
+
+def test_files_read_last_are_kept_and_cannot_be_changed(tree, tmp_path):
+    row = tree.add("c1")
+    tree.rows.append(row | {"structure": "whole"})
+    cohort = prepared(tree, tmp_path)
+    first, second = cohort.objects
+    image = cohort.image(first)
+    assert cohort.image(second) is image
+    with pytest.raises(ValueError, match="read-only"):
+        image.voxels[0, 0, 0] = 5
+
+
+def test_the_record_of_a_cohort(tree, tmp_path):
+    row = tree.add("c1")
+    cohort = prepared(tree, tmp_path)
+    about = read_json(tmp_path / "out" / "cohort.json")
+    assert about.keys() == {
+        *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
+        *("card", "manifest_sha256", "hashes"),
+    }
+    assert (about["name"], about["seed"], about["root"]) == ("brain", 7, str(tree.root))
+    assert about["manifest_sha256"] == file_hash(tree.path)
+    assert about["card"]["minimum_voxels"] == 3
+    assert cohort.hashes(cohort.objects[0]) == {
+        "image": file_hash(tree.root / row["image"]),
+        "label": file_hash(tree.root / row["label"]),
+    }
+
+
+def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
+    tree.add("c1")
+    tree.write().rename(tmp_path / "list.tsv")
+    card = card_for(tree, manifest="list.tsv", root="data")
+    prepare(card, tmp_path / "brain.yaml", 7, tmp_path / "out", {})
+    assert read_json(tmp_path / "out" / "cohort.json")["root"] == str(tree.root)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"manifest": "none.tsv"}, "brain.yaml: manifest: .*none.tsv is not a file; correct the path"),
+        ({"root": "none"}, "brain.yaml: root: .*none is not a folder; correct the path"),
+        ({"manifest": None, "simulator": "mice"}, "simulator: 'mice' is unknown; known are: tumour3d"),
+    ],
+)
+def test_cards_that_lead_nowhere(tree, tmp_path, changes, told):
+    tree.add("c1")
+    tree.write()
+    with pytest.raises(BadInput, match=told):
+        prepare(
+            card_for(tree, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {"tumour3d": simulate}
+        )
+
+
+def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
+    tree.add("c1")
+    prepared(tree, tmp_path)
+    for k in range(7):
+        tree.add(f"d{k}", split="tset")
+    with pytest.raises(BadInput) as raised:
+        prepared(tree, tmp_path)
+    told = str(raised.value).splitlines()
+    assert told[0] == f"{tree.path}: 7 problem(s)"
+    assert told[1].startswith(f"{tree.path}:3: split: 'tset'")
+    assert told[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
+    assert len((tmp_path / "out" / "problems.txt").read_text().splitlines()) == 7
+    with pytest.raises(BadInput, match="no prepared cohort; prepare it"):
+        Cohort.load(tmp_path / "out")
+    tree.rows = tree.rows[:1]
+    prepared(tree, tmp_path)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cohort.json", "objects.tsv"]
+
+
+def test_an_interrupted_simulator_leaves_no_cohort(tmp_path):
+    def broken(cases, seed, folder, progress):
+        simulate(cases, seed, folder, progress)
+        raise KeyboardInterrupt
+
+    card = CohortCard(dimension=3, simulator="tumour3d", seen=["core"])
+    prepare(card, tmp_path / "sim.yaml", 1, tmp_path / "out", {"tumour3d": simulate})
+    assert Cohort.load(tmp_path / "out").objects
+    with pytest.raises(KeyboardInterrupt):
+        prepare(card, tmp_path / "sim.yaml", 2, tmp_path / "out", {"tumour3d": broken})
+    assert not (tmp_path / "out" / "objects.tsv").exists()
+    assert not (tmp_path / "out" / "cohort.json").exists()
+
+
+def test_a_simulated_cohort_may_be_moved(tmp_path):
+    card = CohortCard(dimension=2, simulator="tumour3d", seen=["core"])
+    prepare(card, tmp_path / "sim.yaml", 2, tmp_path / "out", {"tumour3d": simulate})
+    shutil.move(tmp_path / "out", tmp_path / "elsewhere")
+    cohort = Cohort.load(tmp_path / "elsewhere")
+    (row,) = cohort.select("test")
+    assert (cohort.simulated, read_json(tmp_path / "elsewhere" / "cohort.json")["root"]) == (True, ".")
+    assert row.object == "test1_core_z001_1"
+    assert cohort.truth(row).sum() == 48 == cohort.image(row).voxels.sum()

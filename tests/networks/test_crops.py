@@ -1,0 +1,87 @@
+"""The way into the network's crop and back."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bifseg.geometry import Box, Grid, Image
+from bifseg.networks.crops import Crop, resample, scaled_shape
+from bifseg.scribbles import Scribbles, Stroke
+
+
+def image_of(shape, spacing=None, seed=0):
+    voxels = np.random.default_rng(seed).random(shape).astype(np.float32)
+    return Image(voxels, Grid.plain(shape, spacing))
+
+
+def stroke(foreground, *voxels):
+    at = np.array(voxels, np.intp)
+    return Stroke(foreground, at.astype(float), at)
+
+
+def test_2d_scales_the_shorter_side_and_3d_the_longest():
+    assert scaled_shape((48, 60), 96) == (96, 120)
+    assert scaled_shape((10, 40, 20), 80) == (20, 80, 40)
+    assert scaled_shape((1, 200, 100), 80) == (1, 80, 40)
+
+
+def test_spacing_follows_the_scaling():
+    crop = Crop(image_of((10, 40, 30), (6.0, 1.0, 1.0)), Box((0, 0, 0), (10, 40, 20)), 80)
+    assert crop.shape == (20, 80, 40)
+    assert crop.spacing == pytest.approx((3.0, 0.5, 0.5))
+
+
+def test_same_size_is_the_same_voxels():
+    image, box = image_of((12, 14)), Box((1, 2), (9, 12))
+    crop = Crop(image, box, 8)
+    np.testing.assert_allclose(crop.values, image.voxels[box.slices], rtol=1e-6)
+    assert crop.intensity.min() == 0
+    assert crop.intensity.max() == 1
+
+
+def test_constant_image_has_intensity_zero():
+    image = Image(np.full((8, 8), 7, np.float32), Grid.plain((8, 8)))
+    assert (Crop(image, Box((0, 0), (8, 8)), 8).intensity == 0).all()
+
+
+def test_resample_by_hand():
+    """Doubling [0, 1]: new centres lie at -0.25, 0.25, 0.75, 1.25 of the old ones; the ends repeat."""
+    np.testing.assert_allclose(resample(np.array([[0.0, 1.0]]), (1, 4)), [[0, 0.25, 0.75, 1]])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 999), st.integers(4, 40), st.integers(6, 40))
+def test_no_scribble_is_lost_or_contradicted(seed, side, size):
+    """Finer or coarser, each drawn voxel is found again, unless both labels meet in one voxel."""
+    rng = np.random.default_rng(seed)
+    image = image_of((side, side + 3), seed=seed)
+    box = Box((0, 0), image.voxels.shape)
+    drawn = np.argwhere(rng.random(image.voxels.shape) < 0.05)
+    if not len(drawn):
+        return
+    scribbles = Scribbles(image.voxels.shape, (stroke(True, *drawn),))
+    crop = Crop(image, box, size)
+    found = crop.label_map(scribbles)
+    at = tuple(((drawn + 0.5) * crop.shape / np.array(box.shape)).astype(int).T)
+    assert (found[at] == 1).all()
+    assert set(np.unique(found)) <= {0, 1}
+
+
+def test_both_labels_in_one_coarse_voxel_leave_it_free():
+    image = image_of((8, 8))
+    scribbles = Scribbles((8, 8), (stroke(True, (0, 0)), stroke(False, (0, 1)), stroke(False, (7, 7))))
+    found = Crop(image, Box((0, 0), (8, 8)), 4).label_map(scribbles)
+    assert found[0, 0] == 0
+    assert found[3, 3] == 2
+
+
+def test_result_lies_in_the_box_and_obeys_the_scribbles():
+    image, box = image_of((20, 20)), Box((4, 5), (16, 17))
+    scribbles = Scribbles((20, 20), (stroke(True, (5, 6)), stroke(False, (10, 10))))
+    crop = Crop(image, box, 30)
+    mask = crop.to_image(np.ones(crop.shape), scribbles)
+    assert mask[5, 6]
+    assert not mask[10, 10]
+    assert mask.sum() == 12 * 12 - 1
+    assert crop.to_image(np.zeros(crop.shape), scribbles).sum() == 1

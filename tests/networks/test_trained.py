@@ -1,0 +1,66 @@
+"""Weights on disk: whole, safe, and the same network when they come back."""
+
+import numpy as np
+import pytest
+import torch
+
+from bifseg.cards import NetworkCard
+from bifseg.errors import BadInput
+from bifseg.geometry import Box, Grid, Image
+from bifseg.networks.pnet import PNet
+from bifseg.networks.trained import TrainedNetwork
+
+CARD = NetworkCard(architecture="pnet", settings={"channels": 4})
+
+
+def trained(normalisation):
+    torch.manual_seed(0)
+    return TrainedNetwork(PNet(4).eval(), 12, normalisation, torch.device("cpu"))
+
+
+def test_saved_network_comes_back_the_same(tmp_path):
+    image = Image(np.random.default_rng(0).random((20, 20)).astype(np.float32), Grid.plain((20, 20)), "t2")
+    before = trained({"t2": (0.5, 0.3)})
+    before.save(tmp_path / "weights.pt", CARD)
+    after = TrainedNetwork.load(tmp_path / "weights.pt")
+    assert (after.input_size, after.normalisation) == (12, {"t2": (0.5, 0.3)})
+    box = Box((2, 3), (17, 18))
+    assert torch.equal(before.features(before.crop(image, box)), after.features(after.crop(image, box)))
+
+
+def test_known_modality_uses_the_training_statistics_and_an_unknown_its_own():
+    voxels = np.random.default_rng(0).random((16, 16)).astype(np.float32)
+    own = {"t2": (float(voxels.mean()), float(voxels.std()))}
+    box = Box((0, 0), (16, 16))
+
+    def features(network, modality):
+        return network.features(network.crop(Image(voxels, Grid.plain((16, 16)), modality), box))
+
+    assert torch.equal(features(trained(own), "t2"), features(trained({}), "ct"))
+    assert not torch.equal(features(trained({"t2": (9.0, 2.0)}), "t2"), features(trained({}), "t2"))
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights", b"PK\x03\x04broken"])
+def test_broken_weights_are_one_line(tmp_path, content):
+    path = tmp_path / "weights.pt"
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=r"weights\.pt: not a weights file written by bifseg train") as caught:
+        TrainedNetwork.load(path)
+    assert "\n" not in str(caught.value)
+
+
+class Payload:
+    def __reduce__(self):
+        return (print, ("pickled code ran",))
+
+
+def test_pickled_code_does_not_run(tmp_path, capsys):
+    torch.save({"architecture": Payload()}, tmp_path / "evil.pt")
+    with pytest.raises(BadInput):
+        TrainedNetwork.load(tmp_path / "evil.pt")
+    assert "pickled code ran" not in capsys.readouterr().out
+
+
+def test_missing_weights_are_named(tmp_path):
+    with pytest.raises(BadInput, match="no such weights file"):
+        TrainedNetwork.load(tmp_path / "none.pt")

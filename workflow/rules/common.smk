@@ -1,0 +1,61 @@
+# Names of files, and nothing else: what the configuration asks for, as paths.
+from snakemake.utils import validate
+
+validate(config, "../schemas/config.schema.json")
+
+RUN = f"{config['results']}/{config['run']}"
+SHARDS = range(1, config["shards"] + 1)
+
+
+wildcard_constraints:
+    cohort="[^/]+",
+    protocol="[^/]+",
+    network="[^/@]+",
+    player="[^/]+",
+    shard=r"\d+",
+
+
+def card(kind, name):
+    """Path of a card."""
+    return f"{config['cards']}/{kind}/{name}.yaml"
+
+
+def method_of(player):
+    """METHOD of METHOD@NETWORK."""
+    return player.partition("@")[0]
+
+
+def network_of(player):
+    """NETWORK of METHOD@NETWORK, empty where the method needs none."""
+    return player.partition("@")[2]
+
+
+def network_folder(wildcards):
+    """The --network option of a player, or nothing."""
+    name = network_of(wildcards.player)
+    return f"--network {RUN}/networks/{wildcards.cohort}/{name}" if name else ""
+
+
+def weights(wildcards):
+    """The weights that a player needs."""
+    name = network_of(wildcards.player)
+    return [f"{RUN}/networks/{wildcards.cohort}/{name}/weights.pt"] if name else []
+
+
+def networks_used():
+    """(cohort, network) of every network that the configuration names."""
+    return [
+        (cohort, network)
+        for cohort, asked in config["cohorts"].items()
+        for network in sorted({*asked.get("networks", []), *map(network_of, asked["methods"])} - {""})
+    ]
+
+
+def all_scores():
+    """The scores of every cohort, protocol and player."""
+    return [
+        f"{RUN}/scores/{cohort}/{protocol}/{player}.parquet"
+        for cohort, asked in config["cohorts"].items()
+        for protocol in asked["protocols"]
+        for player in asked["methods"]
+    ]

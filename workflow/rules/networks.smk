@@ -1,0 +1,24 @@
+rule train_network:
+    input:
+        card=lambda wildcards: card("networks", wildcards.network),
+        objects=rules.prepare_cohort.output.objects,
+    output:
+        weights=f"{RUN}/networks/{{cohort}}/{{network}}/weights.pt",
+        curve=f"{RUN}/networks/{{cohort}}/{{network}}/curve.csv",
+        facts=f"{RUN}/networks/{{cohort}}/{{network}}/card.json",
+    log:
+        f"{RUN}/logs/networks/{{cohort}}/{{network}}.log",
+    params:
+        cohort=f"{RUN}/cohorts/{{cohort}}",
+        folder=f"{RUN}/networks/{{cohort}}/{{network}}",
+        seed=config["seed"],
+        device=config["device"],
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 1440 * attempt,
+        gpu=config["gpus_per_job"],
+    priority: 10
+    shell:
+        "bifseg train {input.card} --cohort {params.cohort} --out {params.folder}"
+        " --seed {params.seed} --device {params.device} --threads {threads} 2> {log}"

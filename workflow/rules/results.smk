@@ -1,0 +1,68 @@
+rule collect_scores:
+    input:
+        all_scores(),
+    output:
+        f"{RUN}/scores.parquet",
+        f"{RUN}/scores.csv",
+    log:
+        f"{RUN}/logs/collect.log",
+    shell:
+        "bifseg collect {input} --out {output[0]} 2> {log}"
+
+
+rule write_tables:
+    input:
+        f"{RUN}/scores.parquet",
+    output:
+        directory(f"{RUN}/tables"),
+    log:
+        f"{RUN}/logs/tables.log",
+    params:
+        run=RUN,
+        target=config["target"],
+    shell:
+        "bifseg tables {params.run} --target {params.target} 2> {log}"
+
+
+rule draw_figures:
+    input:
+        f"{RUN}/scores.parquet",
+        [f"{RUN}/networks/{cohort}/{network}/curve.csv" for cohort, network in networks_used()],
+    output:
+        directory(f"{RUN}/figures"),
+    log:
+        f"{RUN}/logs/figures.log",
+    params:
+        run=RUN,
+    shell:
+        "bifseg figures {params.run} 2> {log}"
+
+
+rule write_provenance:
+    input:
+        f"{RUN}/scores.parquet",
+        configuration=workflow.configfiles[0],
+    output:
+        f"{RUN}/provenance.json",
+    log:
+        f"{RUN}/logs/provenance.log",
+    params:
+        run=RUN,
+    shell:
+        "bifseg provenance {params.run} --config {input.configuration} 2> {log}"
+
+
+rule write_report:
+    input:
+        f"{RUN}/scores.parquet",
+        f"{RUN}/tables",
+        f"{RUN}/figures",
+        f"{RUN}/provenance.json",
+    output:
+        f"{RUN}/report.html",
+    log:
+        f"{RUN}/logs/report.log",
+    params:
+        run=RUN,
+    shell:
+        "bifseg report {params.run} 2> {log}"
