@@ -13,7 +13,7 @@ from bifseg.geodesic import GeodesicBand
 def main():
     for shape in [(96, 96), (48, 48, 48)]:
         rng = np.random.default_rng(0)
-        blob = np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T < shape[-1] / 3
+        blob = shape[-1] / 3 > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
         intensity = np.clip(0.4 + 0.3 * blob + rng.normal(0, 0.05, shape), 0, 1)
         sources = np.zeros(shape, bool)
         sources[tuple(n // 2 for n in shape[:-1])] = blob[tuple(n // 2 for n in shape[:-1])]

@@ -36,7 +36,7 @@ def scipy_cut(intensity, spacing, probability):
 def main():
     for shape in [(96, 96), (48, 48, 48)]:
         rng = np.random.default_rng(0)
-        blob = np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T < shape[-1] / 3
+        blob = shape[-1] / 3 > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
         intensity = np.clip(0.4 + 0.3 * blob + rng.normal(0, 0.1, shape), 0, 1)
         probability = np.clip(0.2 + 0.6 * blob + rng.normal(0, 0.2, shape), 0.01, 0.99)
         none, spacing = np.zeros(shape, np.uint8), (1.0,) * len(shape)

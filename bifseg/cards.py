@@ -43,6 +43,10 @@ class CohortCard(Card):
     seen: list[Name] = Field(description="structures that networks are trained on")
     unseen: list[Name] = Field(default_factory=list, description="structures that networks never see")
     minimum_voxels: Positive = Field(30, description="smaller objects are left out")
+    box_margin: Annotated[int, Field(ge=0)] = Field(
+        10,
+        description="voxels: each side of a box lies U{0..box_margin} outside the object, in training as in use",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -58,9 +62,6 @@ class ProtocolCard(Card):
     """The rules of a session."""
 
     policy: str = Field("centre-line/1", description="name and version of the robot's scribble policy")
-    box_margin: Annotated[int, Field(ge=0)] = Field(
-        10, description="voxels: each side of the box lies U{0..box_margin} outside the object"
-    )
     rounds: Annotated[int, Field(ge=0)] = Field(10, description="most rounds of scribbles")
     strokes_per_label: Positive = Field(1, description="most strokes of each label in a round")
     target: Annotated[float, Field(gt=0, le=1)] | None = Field(
@@ -87,7 +88,7 @@ class TrainingCard(Card):
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.99
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     iterations: Positive = 80_000
-    box_margin: Annotated[int, Field(ge=0)] = Field(10, description="random margin of training crops, voxels")
+    batch: Positive = Field(1, description="crops per iteration, padded to a common shape")
     flip: bool = Field(False, description="random flips of the crop along each in-plane axis")
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
 
@@ -122,7 +123,9 @@ class RunCard(Card):
     split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
     shards: Positive = Field(2, description="jobs per method, protocol and cohort")
     device: str = Field("auto", description="cpu, cuda, or auto")
-    gpus_per_job: Annotated[int, Field(ge=0)] = Field(0, description="GPUs that a training or session job asks for")
+    gpus_per_job: Annotated[int, Field(ge=0)] = Field(
+        0, description="GPUs that a training or session job asks for"
+    )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
     cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
 

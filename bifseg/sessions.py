@@ -34,11 +34,12 @@ class Game:
     image: Image
     truth: Mask
     protocol: ProtocolCard
+    box_margin: int
     seed: int
 
     def box(self) -> Box:
         """The robot's box: the same for every method and protocol."""
-        return draw_box(self.truth, self.protocol.box_margin, self._generator("box", "box/1"))
+        return draw_box(self.truth, self.box_margin, self._generator("box", "box/1"))
 
     def strokes(self, result: Mask, box: Box, step: str) -> list[Stroke]:
         """What the robot draws on a result; the draw depends on the object and the step, not on the method."""

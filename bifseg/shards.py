@@ -72,6 +72,7 @@ class Lineup:
         return fingerprint(
             vars(self.identity(row)),
             self.seed,
+            self.cohort.box_margin,
             self.cohort.hashes(row),
             self.protocol.model_dump(mode="json"),
             self.method_card.model_dump(mode="json"),
@@ -102,6 +103,7 @@ def run_shard(
                 lineup.cohort.image(row),
                 lineup.cohort.truth(row),
                 lineup.protocol,
+                lineup.cohort.box_margin,
                 lineup.seed,
             )
             session = play(game, method, print_)

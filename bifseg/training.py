@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from bifseg.cards import NetworkCard, TrainingCard
@@ -27,6 +28,7 @@ from bifseg.seeds import generator
 from bifseg.store import file_hash, fingerprint, write_json, write_text, writing
 
 Progress = Callable[[int, int, str], None]
+_PADDING = -100
 
 
 @dataclass
@@ -83,8 +85,7 @@ class Trainer:
     def run(self, progress: Progress) -> None:
         """Train to the last iteration and write the results."""
         training, validation = (self._objects(split) for split in ("train", "validation"))
-        margin = self._settings.box_margin
-        samples = [_cut_out(self._cohort, row, margin) for row in training]
+        samples = [_cut_out(self._cohort, row) for row in training]
         self._resume(self._identity())
         loss_sum, since = 0.0, 0
         for iteration in range(self._state.iteration, self._settings.iterations):
@@ -112,14 +113,14 @@ class Trainer:
         """One gradient step on a random crop; everything drawn depends on the iteration alone."""
         rng = generator(self._seed, self._cohort.name, "training", iteration)
         torch.manual_seed(int(rng.integers(2**63)))
-        values, truth = self._draw(samples[int(rng.integers(len(samples)))], rng)
+        chosen = rng.integers(len(samples), size=self._settings.batch)
+        values, target = _stack([self._draw(samples[int(k)], rng) for k in chosen])
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
         with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
-            logits = self._network(torch.from_numpy(values)[None, None].to(self._device))
-        target = torch.from_numpy(truth.astype(np.int64))[None].to(self._device)
-        loss = cross_entropy(logits.float(), target)
+            logits = self._network(values.to(self._device))
+        loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=_PADDING)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
@@ -127,13 +128,13 @@ class Trainer:
 
     def _draw(self, sample: Sample, rng: np.random.Generator) -> tuple[NDArray[np.float32], Mask]:
         """A crop with a random margin, scaled and normalised, and its truth on the same voxels."""
-        box = draw_box(sample.truth, self._settings.box_margin, rng)
+        box = draw_box(sample.truth, self._cohort.box_margin, rng)
         crop = self._trained.crop(sample.image, box)
         truth = resample(sample.truth[box.slices], crop.shape) >= 0.5
         mean, std = self._trained.normalisation[sample.image.modality]
         values = (crop.values - mean) / std
         if self._settings.flip:
-            axes = [axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5]
+            axes = tuple(axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5)
             values, truth = np.flip(values, axes).copy(), np.flip(truth, axes).copy()
         return values, truth
 
@@ -144,9 +145,7 @@ class Trainer:
         for row in rows:
             truth = self._cohort.truth(row)
             rng = generator(self._seed, self._cohort.name, row.object, "validation box")
-            crop = self._trained.crop(
-                self._cohort.image(row), draw_box(truth, self._settings.box_margin, rng)
-            )
+            crop = self._trained.crop(self._cohort.image(row), draw_box(truth, self._cohort.box_margin, rng))
             with torch.no_grad():
                 logits = self._network.classifier(self._trained.features(crop))
             result = crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
@@ -155,7 +154,9 @@ class Trainer:
 
     def _identity(self) -> str:
         hashes = [self._cohort.hashes(row) for row in self._objects("train") + self._objects("validation")]
-        return fingerprint(self._card.model_dump(mode="json"), self._cohort.name, self._seed, hashes)
+        return fingerprint(
+            self._card.model_dump(mode="json"), self._cohort.name, self._cohort.box_margin, self._seed, hashes
+        )
 
     def _keep(self, iteration: int, loss: float, dice: float) -> None:
         state = self._state
@@ -191,8 +192,12 @@ class Trainer:
         writer.writeheader()
         writer.writerows(self._state.curve)
         write_text(self._folder / "curve.csv", text.getvalue())
-        facts = {"objects_trained_on": training, "objects_validated_on": validation}
-        facts |= {"validation_dice": self._state.best_dice, "seed": self._seed}
+        facts = {
+            "objects_trained_on": training,
+            "objects_validated_on": validation,
+            "validation_dice": self._state.best_dice,
+            "seed": self._seed,
+        }
         write_network(self._trained, self._card, self._cohort, self._folder, facts)
         (self._folder / "checkpoint.pt").unlink(missing_ok=True)
 
@@ -249,9 +254,20 @@ def _moments(image: Image) -> tuple[int, float, float]:
     return values.size, float(values.sum()), float((values**2).sum())
 
 
-def _cut_out(cohort: Cohort, row: ObjectRow, margin: int) -> Sample:
+def _stack(crops: list[tuple[NDArray[np.float32], Mask]]) -> tuple[Tensor, Tensor]:
+    """Crops of several shapes as one batch: padded with the mean intensity, which counts for nothing in the loss."""
+    shape = tuple(max(n) for n in zip(*(values.shape for values, _ in crops), strict=True))
+    images, targets = torch.zeros(len(crops), 1, *shape), torch.full((len(crops), *shape), _PADDING)
+    for k, (values, truth) in enumerate(crops):
+        place = tuple(slice(n) for n in values.shape)
+        images[k, 0][place] = torch.from_numpy(values)
+        targets[k][place] = torch.from_numpy(truth.astype(np.int64))
+    return images, targets
+
+
+def _cut_out(cohort: Cohort, row: ObjectRow) -> Sample:
     image, truth = cohort.image(row), cohort.truth(row)
-    side = (margin,) * truth.ndim
+    side = (cohort.box_margin,) * truth.ndim
     box = Box.around(truth).grow(side, side, truth.shape)
     voxels = np.ascontiguousarray(image.voxels[box.slices])
     return Sample(Image(voxels, image.grid.crop(box), image.modality), truth[box.slices].copy())

@@ -20,7 +20,7 @@ SHARED = ProtocolCard(rounds=1, target=None, scribbles_on="initial", strokes_per
 
 def game(protocol=OWN, seed=1, identity=IDENTITY):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    return Game(identity, image, TRUTH, protocol, seed)
+    return Game(identity, image, TRUTH, protocol, 10, seed)
 
 
 class Shrunken:

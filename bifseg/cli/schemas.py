@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, RunCard
+from bifseg.cards import Card, CohortCard, MethodCard, NetworkCard, ProtocolCard, RunCard
 from bifseg.store import write_text
 
-CARDS = {
+CARDS: dict[str, type[Card]] = {
     "config": RunCard,
     "cohort": CohortCard,
     "network": NetworkCard,

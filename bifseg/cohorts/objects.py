@@ -59,39 +59,33 @@ def prepare(
     Raises:
         BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`.
     """
-    folder = Path(folder)
     for name in ("cohort.json", "objects.tsv", "problems.txt"):
         (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
     if card.simulator:
-        simulate = _simulator(card.simulator, card_path, simulators)
-        folder.mkdir(parents=True, exist_ok=True)
-        simulate(card.cases, seed, folder, progress)
         manifest, root = folder / "manifest.tsv", folder
+        folder.mkdir(parents=True, exist_ok=True)
+        _simulator(card.simulator, card_path, simulators)(card.cases, seed, folder, progress)
     else:
         manifest, root = _places(card, card_path)
     report = check_cohort(manifest, root, card, card_path, progress)
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise BadInput(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
-    objects = find_objects(report, root, card, progress)
     files = sorted({name for row in report.rows for name in (row.image, row.label)})
-    hashes = each_file(lambda name: file_hash(root / name), files, progress)
-    write_objects(folder / "objects.tsv", objects)
-    write_json(
-        folder / "cohort.json",
-        {
-            "name": Path(card_path).stem,
-            "dimension": card.dimension,
-            "simulated": card.simulator is not None,
-            "seen": card.seen,
-            "unseen": card.unseen,
-            "root": "." if root.resolve() == folder.resolve() else str(root.absolute()),
-            "seed": seed,
-            "card": card.model_dump(mode="json"),
-            "manifest_sha256": file_hash(manifest),
-            "hashes": hashes,
-        },
-    )
+    about = {
+        "name": card_path.stem,
+        "dimension": card.dimension,
+        "simulated": card.simulator is not None,
+        "seen": card.seen,
+        "unseen": card.unseen,
+        "root": "." if root.resolve() == folder.resolve() else str(root.absolute()),
+        "seed": seed,
+        "card": card.model_dump(mode="json"),
+        "manifest_sha256": file_hash(manifest),
+        "hashes": each_file(lambda name: file_hash(root / name), files, progress),
+    }
+    write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
+    write_json(folder / "cohort.json", about)
 
 
 def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:
@@ -103,7 +97,7 @@ def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) 
 
 def _places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
     """Manifest and root of a card, whose validation made sure that there is a manifest."""
-    beside = Path(card_path).absolute().parent
+    beside = card_path.absolute().parent
     manifest = beside / str(card.manifest)
     if not manifest.is_file():
         raise BadInput(f"{card_path}: manifest: {manifest} is not a file; correct the path")
@@ -124,6 +118,7 @@ class Cohort:
         dimension: 2 or 3, the axes of its objects' arrays.
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
+        box_margin: most voxels between an object and a side of its box.
         objects: those to work on, sorted by case, structure, slice and instance.
     """
 
@@ -134,6 +129,7 @@ class Cohort:
         self.simulated: bool = about["simulated"]
         self.seen: tuple[str, ...] = tuple(about["seen"])
         self.unseen: tuple[str, ...] = tuple(about["unseen"])
+        self.box_margin: int = about["card"]["box_margin"]
         self.objects = tuple(row for row in objects if not row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]

@@ -13,12 +13,17 @@ class PNet(Network):
     Args:
         channels: features per block (64 in the paper).
         dilations: one per block.
+        batch_norm: after every convolution; trains faster, not in the paper.
         dropout: before each layer of the classifier, in training only.
     """
 
     def __init__(
-        self, channels: int = 64, dilations: tuple[int, ...] = (1, 2, 4, 8, 16), dropout: float = 0.5
+        self,
+        channels: int = 64,
+        dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
+        dropout: float = 0.5,
+        batch_norm: bool = False,
     ) -> None:
-        features = DilatedBlocks(channels, [(3, 3)] * 5, [(d, d) for d in dilations])
+        features = DilatedBlocks(channels, [(3, 3)] * 5, [(d, d) for d in dilations], batch_norm)
         classifier = PointwiseClassifier(5 * channels, 2 * channels, dropout)
         super().__init__(2, features, classifier)

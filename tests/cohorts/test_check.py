@@ -152,6 +152,14 @@ def test_value_that_some_cases_lack_is_a_note(tree):
     ]
 
 
+def test_an_empty_object_is_not_noted_as_well(tree):
+    tree.add("c1", labels=labels(1, 3), label_values="1,3")
+    tree.add("c2", labels=labels(2), label_values="1,3")
+    report = check_manifest(tree.write(), tree.root, 3)
+    assert len(report.problems) == 1
+    assert report.notes == ()
+
+
 def test_the_same_structure_of_a_case_twice(tree):
     row = tree.add()
     tree.rows.append(dict(row))

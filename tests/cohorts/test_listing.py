@@ -131,6 +131,14 @@ def test_the_order_of_the_rows_does_not_matter(tree, dimension):
     assert [row.case for row in expected] == sorted(row.case for row in expected)
 
 
+def test_objects_are_sorted_by_case_not_by_file(tree):
+    tree.add("b")
+    row = tree.add("a")
+    row["label"] = "z.nii.gz"
+    (tree.root / "a-label.nii.gz").rename(tree.root / "z.nii.gz")
+    assert [row.case for row in objects_of(tree)] == ["a"] * 4 + ["b"] * 4
+
+
 def test_two_objects_of_one_name_are_refused(tree):
     tree.add("c1", structure="core")
     tree.add("c1_core", structure="z001", grid=Grid.plain((8, 8)), suffix=".nrrd")

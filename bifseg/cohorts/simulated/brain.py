@@ -59,7 +59,8 @@ def template() -> tuple[Brain, Grid]:
     origin = (-float(far[0]), -float(far[1]), float(files[0].affine[2, 3]))
     grid = Grid(t1.shape, (SPACING_MM,) * 3, origin, Grid.plain(t1.shape).direction)
     box = Box.around(inside).grow((_MARGIN,) * 3, (_MARGIN,) * 3, t1.shape)
-    return Brain(*(part[box.slices] for part in (t1, grey, white, inside))), grid.crop(box)
+    at = box.slices
+    return Brain(t1[at], grey[at], white[at], inside[at]), grid.crop(box)
 
 
 def random_brain(rng: np.random.Generator) -> Brain:

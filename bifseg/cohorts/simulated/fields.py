@@ -12,18 +12,17 @@ Field = NDArray[np.float32]
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Field:
     """Gaussian noise smoothed by a Gaussian of `sigma` voxels: mean 0, standard deviation 1 over the array.
 
-    The array is a period of the field: opposite sides match. Smoothing in Fourier space costs the same for
-    every sigma.
+    Smoothed in Fourier space, where every sigma costs the same; opposite sides of the array nearly match.
     """
-    spectrum = fft.rfftn(rng.standard_normal(shape, dtype=np.float32))
-    frequencies = [fft.fftfreq(n) for n in shape[:-1]] + [fft.rfftfreq(shape[-1])]
+    fast = [fft.next_fast_len(n, real=True) for n in shape]
+    spectrum = fft.rfftn(rng.standard_normal(fast, dtype=np.float32))
+    frequencies = [fft.fftfreq(n) for n in fast[:-1]] + [fft.rfftfreq(fast[-1])]
     for axis, frequency in enumerate(frequencies):
         along = [1] * len(shape)
         along[axis] = -1
         spectrum *= np.exp(-2 * (np.pi * sigma * frequency.reshape(along)) ** 2).astype(np.float32)
-    spectrum.flat[0] = 0
-    field = fft.irfftn(spectrum, shape)
-    return (field / field.std()).astype(np.float32)
+    field = fft.irfftn(spectrum, fast)[tuple(slice(n) for n in shape)]
+    return (field - field.mean()) / field.std()
 
 
 def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[float, float]) -> Field:

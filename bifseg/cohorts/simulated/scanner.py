@@ -28,5 +28,3 @@ def thick_slices(voxels: NDArray, factor: int) -> NDArray:
     """The mean of each `factor` slices along axis 0; what is left over at the end is dropped."""
     n = len(voxels) // factor
     return voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)
-
-

@@ -10,12 +10,12 @@ from skimage.graph import MCP_Geometric
 
 from bifseg.cohorts.simulated.brain import SPACING_MM, Brain
 from bifseg.cohorts.simulated.fields import Field, rotation, smooth_noise
-from bifseg.geometry import Mask
+from bifseg.geometry import Box, Mask
 
 NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3, 4
 CORE = (NECROSIS, NON_ENHANCING, ENHANCING)
 WHOLE = (NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING)
-_RADIUS_MM = (8.0, 26.0)
+_RADIUS_MM = (10.0, 30.0)
 _GREY_COST = 5.0  # oedema crosses grey matter this much more slowly than white matter
 _FLUID = 0.5  # more fluid than this is no tissue to grow in
 
@@ -64,21 +64,25 @@ def _infiltration(rng: np.random.Generator, brain: Brain, tissue: Mask, core: Ma
     reach = rng.uniform(6, 18)
     cost = 1 + (_GREY_COST - 1) * np.clip(brain.grey / (brain.grey + brain.white + 1e-3), 0, 1)
     cost *= np.exp(0.35 * smooth_noise(rng, core.shape, 2.5))
-    growth = MCP_Geometric(np.where(tissue, cost, -1), sampling=(SPACING_MM,) * 3)
+    steps = (int(np.ceil(reach / SPACING_MM)),) * 3
+    near = Box.around(core).grow(steps, steps, core.shape).slices  # oedema cannot get out of here
+    growth = MCP_Geometric(np.where(tissue, cost, -1)[near], sampling=(SPACING_MM,) * 3)
     rim = core & ~ndimage.binary_erosion(core)
-    travelled, _ = growth.find_costs(np.argwhere(rim), max_cumulative_cost=reach)
+    travelled = np.full(core.shape, np.inf)
+    travelled[near] = growth.find_costs(np.argwhere(rim[near]))[0]
     left = np.clip(1 - travelled / reach, 0, 1)
-    left = np.where(ndimage.median_filter(left > 0, 3), left, 0)
-    return np.where(core, 1, np.where(tissue, left, 0)).astype(np.float32)
+    left *= ndimage.median_filter(left > 0, 3) & tissue  # no single voxels
+    return np.where(core, 1, left).astype(np.float32)
 
 
 def _composition(rng: np.random.Generator, core: Mask) -> np.ndarray:
     """Labels of the core: an enhancing rim of varying width around necrosis, parts or all non-enhancing."""
     depth = ndimage.distance_transform_edt(core, (SPACING_MM,) * 3)
-    width = rng.uniform(0.15, 0.4) * depth.max() * np.exp(0.45 * smooth_noise(rng, core.shape, 3))
+    width = rng.uniform(0.15, 0.5) * depth.max() * np.exp(0.45 * smooth_noise(rng, core.shape, 3))
     labels = np.where(depth <= np.maximum(width, SPACING_MM), ENHANCING, NECROSIS)
-    quiet = rng.choice([-1.2, -0.5, 0.6], p=[0.5, 0.3, 0.2])  # about 10, 30 or 70 % does not enhance
-    labels[smooth_noise(rng, core.shape, 3.5) < quiet] = NON_ENHANCING
+    patches = smooth_noise(rng, core.shape, 3.5)
+    share = rng.choice([0.1, 0.3, 0.8], p=[0.5, 0.3, 0.2])
+    labels[patches <= np.quantile(patches[core], share)] = NON_ENHANCING
     return labels
 
 

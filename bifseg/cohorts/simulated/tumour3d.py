@@ -6,7 +6,6 @@ Every third case has slices of 6 mm; all others have 2 mm voxels. Structures: `t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from bifseg.cards import CaseCounts
+from bifseg.cohorts.files import Progress
 from bifseg.cohorts.simulated.brain import Brain, random_brain, template
 from bifseg.cohorts.simulated.fields import Field, rotation, smooth_noise
 from bifseg.cohorts.simulated.scanner import acquire, thick_slices
@@ -34,9 +34,7 @@ STRUCTURES = (Structure("tumour_core", CORE, "t1c"), Structure("whole_tumour", W
 _THICK = 3  # every third case has slices three times as thick
 
 
-def simulate(
-    counts: CaseCounts, seed: int, folder: Path, progress: Callable[[Iterable], Iterable] = iter
-) -> None:
+def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = iter) -> None:
     """Write the cohort into a folder: `images/`, `labels/` and, last, `manifest.tsv`.
 
     A case depends on the seed and its number only. Every case is a patient of its own.
@@ -64,7 +62,10 @@ def make_case(seed: int, index: int) -> SimulatedCase:
     grid, labels, inside = _random_pose(rng, template()[1]), tumour.labels, brain.inside
     if index % _THICK == _THICK - 1:
         ideal = {modality: thick_slices(voxels, _THICK) for modality, voxels in ideal.items()}
-        grid, labels, inside = _thick_grid(grid), *(a[1::_THICK][: len(ideal["t1c"])] for a in (labels, inside))
+        grid, labels, inside = (
+            _thick_grid(grid),
+            *(a[1::_THICK][: len(ideal["t1c"])] for a in (labels, inside)),
+        )
     noise = rng.uniform(0.02, 0.045)
     images = {m: acquire(rng, v, shading=0.1, noise=noise) * inside for m, v in ideal.items()}
     return SimulatedCase(images, labels, grid)
@@ -76,12 +77,12 @@ def _t1c(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
     fine = smooth_noise(rng, brain.t1.shape, 0.8)
     image = brain.t1 + 0.02 * texture * brain.inside
     image = np.maximum(image, _vessels(rng, brain) * rng.uniform(0.9, 1.2))
-    dark = 0.75 * tumour.infiltration * (tumour.labels > 0)
-    image += dark * (rng.uniform(0.60, 0.68) - image)
+    dark = 0.45 * tumour.infiltration * (tumour.labels > 0)
+    image += dark * (rng.uniform(0.62, 0.70) - image)
     for label, low, high, patchy in (
-        (NECROSIS, 0.45, 0.66, 0.05),
-        (NON_ENHANCING, 0.56, 0.70, 0.05),
-        (ENHANCING, 0.85, 1.15, 0.12),
+        (NECROSIS, 0.45, 0.68, 0.05),
+        (NON_ENHANCING, 0.48, 0.62, 0.05),
+        (ENHANCING, 0.92, 1.20, 0.11),
     ):
         at = tumour.labels == label
         image[at] = (rng.uniform(low, high) + patchy * texture + 0.02 * fine)[at]
@@ -94,10 +95,10 @@ def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
     image = 0.64 * brain.grey + 0.50 * brain.white + 0.15 * brain.fluid
     image = image * (1 + 0.05 * texture + 0.08 * smooth_noise(rng, brain.t1.shape, 8))
     image = np.maximum(image, _caps(rng, brain))
-    level = rng.uniform(0.80, 0.98) + 0.05 * texture
-    share = np.where(tumour.labels > 0, 0.55 + 0.45 * tumour.infiltration, 0)
+    level = rng.uniform(0.74, 0.94) + 0.06 * texture
+    share = np.where(tumour.labels > 0, 0.65 + 0.35 * tumour.infiltration, 0)
     image += share * (level - image)
-    for label, low, high in ((NECROSIS, 0.35, 0.80), (NON_ENHANCING, 0.72, 0.95), (ENHANCING, 0.66, 0.88)):
+    for label, low, high in ((NECROSIS, 0.50, 0.88), (NON_ENHANCING, 0.72, 0.95), (ENHANCING, 0.66, 0.88)):
         at = tumour.labels == label
         image[at] = (rng.uniform(low, high) + 0.07 * texture)[at]
     return ndimage.gaussian_filter(image, 0.5).astype(np.float32)

@@ -9,11 +9,10 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from bifseg.cards import CaseCounts
+from bifseg.cohorts.manifest import COLUMNS
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 from bifseg.store import write_text
-
-_COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 
 
 @dataclass(frozen=True)
@@ -70,5 +69,5 @@ def write_case(
 
 def write_manifest(folder: Path, rows: list[Row]) -> None:
     """Write `manifest.tsv`: the sign that the cohort is whole, so it comes last."""
-    lines = ["\t".join(_COLUMNS), *("\t".join(row[column] for column in _COLUMNS) for row in rows)]
+    lines = ["\t".join(COLUMNS), *("\t".join(row[column] for column in COLUMNS) for row in rows)]
     write_text(folder / "manifest.tsv", "\n".join(lines) + "\n")

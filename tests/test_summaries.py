@@ -1,0 +1,211 @@
+import numpy as np
+import pytest
+from fake_run import scores
+
+from bifseg.summaries import (
+    OWN,
+    data_note,
+    gains,
+    in_step_order,
+    initial_results,
+    interactions,
+    method_label,
+    results,
+    stage_rows,
+)
+
+ABLATION = [
+    ("a", "base-net", "initial", 0.80),
+    ("b", "base-net", "initial", 0.60),
+    ("a", "bifseg", "initial", 0.80),
+    ("a", "bifseg", "unsupervised", 0.84),
+    ("a", "bifseg", "round-1", 0.92),
+    ("b", "bifseg", "initial", 0.60),
+    ("b", "bifseg", "unsupervised", 0.70),
+    ("b", "bifseg", "round-1", 0.0, {"status": "failed", "assd_mm": 50.0, "error": "round-1: boom"}),
+]
+
+
+def row(frame, **keys):
+    """The one row with these values."""
+    for key, value in keys.items():
+        frame = frame[frame[key] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_steps_come_in_order():
+    steps = ["round-10", "unsupervised", "round-2", "initial", "round-1"]
+    found = in_step_order(scores([("a", "bifseg", step, 0.5) for step in steps]))
+    assert found["step"].tolist() == ["initial", "unsupervised", "round-1", "round-2", "round-10"]
+
+
+def test_unsupervised_is_the_last_result_before_scribbles():
+    found = stage_rows(scores(ABLATION), "unsupervised")
+    steps = dict(zip(zip(found["object"], found["method"], strict=True), found["step"], strict=True))
+    assert steps == {
+        ("a", "base-net"): "initial",
+        ("b", "base-net"): "initial",
+        ("a", "bifseg"): "unsupervised",
+        ("b", "bifseg"): "unsupervised",
+    }
+
+
+def test_results_by_hand():
+    found = row(results(stage_rows(scores(ABLATION), "unsupervised")), method="bifseg")
+    assert found["dice_mean"] == pytest.approx(0.77)
+    assert found["dice_std"] == pytest.approx(0.07 * np.sqrt(2))
+    assert (found["n"], found["failed"]) == (2, 0)
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout"])
+def test_failed_session_counts_with_its_worst_score(status):
+    frame = scores(ABLATION)
+    frame.loc[frame["status"] == "failed", "status"] = status
+    found = row(results(stage_rows(frame, "supervised")), method="bifseg")
+    assert found["dice_mean"] == pytest.approx(0.46)
+    assert found["assd_mm_mean"] == pytest.approx(25.0)
+    assert (found["n"], found["failed"]) == (2, 1)
+
+
+def test_session_that_failed_at_once_is_in_every_stage():
+    frame = scores([("a", "bifseg", "initial", 0.0, {"status": "failed"})])
+    for stage in ("initial", "unsupervised", "supervised"):
+        assert row(results(stage_rows(frame, stage)), method="bifseg")["failed"] == 1
+
+
+def test_stuck_session_has_a_result_and_is_not_failed():
+    frame = scores([("a", "bifseg", "initial", 0.7, {"status": "stuck"})])
+    assert row(results(stage_rows(frame, "initial")), method="bifseg")["failed"] == 0
+
+
+def test_nan_is_not_left_out_of_a_mean():
+    frame = scores([("a", "m", "initial", np.nan), ("b", "m", "initial", 0.9)])
+    assert np.isnan(row(results(stage_rows(frame, "initial")), method="m")["dice_mean"])
+
+
+def test_one_session_has_no_spread():
+    found = row(results(stage_rows(scores([("a", "m", "initial", 0.9)]), "initial")), method="m")
+    assert found["dice_mean"] == pytest.approx(0.9)
+    assert np.isnan(found["dice_std"])
+
+
+def test_sessions_of_two_protocols_are_not_counted_twice():
+    lines = [("a", "bifseg", "initial", 0.8), ("a", "bifseg", "initial", 0.8, {"protocol": OWN})]
+    lines += [("a", "grabcut", "initial", 0.5, {"protocol": OWN, "network": ""})]
+    found = results(stage_rows(scores(lines), "initial"))
+    assert found["n"].tolist() == [1, 1]
+
+
+def test_replicates_are_sessions_of_their_own():
+    lines = [("a", "m", "initial", 0.2 * k, {"replicate": k}) for k in range(1, 4)]
+    found = row(results(stage_rows(scores(lines), "initial")), method="m")
+    assert (found["n"], found["dice_mean"]) == (3, pytest.approx(0.4))
+
+
+def test_seen_comes_first_and_apart():
+    lines = [("a", "m", "initial", 0.5, {"structure": "zebra", "seen": True})]
+    lines += [("b", "m", "initial", 0.9, {"structure": "ant", "seen": False})]
+    found = results(stage_rows(scores(lines), "initial"))
+    assert found[["structure", "dice_mean"]].to_numpy().tolist() == [["zebra", 0.5], ["ant", 0.9]]
+
+
+def test_methods_come_in_the_order_of_the_paper_then_by_name():
+    names = ["zz", "bifseg", "aa", "bifseg-w", "base-net", "base-crf"]
+    found = results(stage_rows(scores([("a", name, "initial", 0.5) for name in names]), "initial"))
+    assert found["method"].tolist() == ["base-net", "base-crf", "bifseg-w", "bifseg", "aa", "zz"]
+
+
+def test_initial_results_repeat_no_method_that_begins_with_the_base_net():
+    lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
+    lines += [("a", "plugin", "initial", 0.8), ("b", "plugin", "initial", 0.61)]
+    assert initial_results(scores(lines))["method"].tolist() == ["base-net", "grabcut", "plugin"]
+
+
+def test_gain_by_hand():
+    found = gains(scores(ABLATION))
+    without = row(found, method="bifseg", stage="unsupervised")
+    assert without["gain_mean"] == pytest.approx((0.04 + 0.10) / 2)
+    assert without["gain_low"] == pytest.approx(0.04)  # of two cases the limits are the cases themselves
+    assert without["gain_high"] == pytest.approx(0.10)
+    given = row(found, method="bifseg", stage="supervised")
+    assert given["gain_mean"] == pytest.approx((0.12 - 0.60) / 2)
+    assert (given["n"], given["cases"], given["failed"]) == (2, 2, 1)
+
+
+def test_gain_pairs_with_the_same_network_only():
+    lines = [("a", "base-net", "initial", 0.5, {"network": "unet"}), ("a", "base-net", "initial", 0.7)]
+    lines += [("a", "bifseg", "initial", 0.5, {"network": "unet"}), ("a", "bifseg", "initial", 0.8)]
+    lines += [("a", "grabcut", "initial", 0.9, {"network": ""})]
+    found = gains(scores(lines))
+    assert set(found["method"]) == {"bifseg"}
+    assert row(found, network="pnet", stage="supervised")["gain_mean"] == pytest.approx(0.1)
+    assert row(found, network="unet", stage="supervised")["gain_mean"] == pytest.approx(0.0)
+
+
+def test_gains_need_a_base_net():
+    assert gains(scores([("a", "bifseg", "initial", 0.5)])).empty
+
+
+def effort(number, dice, name="a", method="bifseg", **more):
+    step = f"round-{number}" if number else "initial"
+    spent = {
+        "protocol": OWN,
+        "n_strokes": 2 * number,
+        "n_scribble_voxels": 10 * number,
+        "user_s": 7.0 + number,
+    }
+    return (name, method, step, dice, spent | more)
+
+
+def test_effort_to_the_target_by_hand():
+    lines = [effort(k, d, "a") for k, d in enumerate([0.5, 0.8, 0.90, 0.7])]  # there in round 2
+    lines += [effort(k, d, "b") for k, d in enumerate([0.95])]  # there at once
+    lines += [effort(k, d, "c") for k, d in enumerate([0.1, 0.2, 0.3, 0.4, 0.5])]  # never
+    found = row(interactions(scores(lines), 0.90), method="bifseg")
+    assert (found["n"], found["reached"], found["reached_share"]) == (3, 2, pytest.approx(2 / 3))
+    assert found["round_mean"] == pytest.approx(1.0)  # of 2 and 0: c is no 4
+    assert found["n_strokes_mean"] == pytest.approx(2.0)
+    assert found["n_scribble_voxels_mean"] == pytest.approx(10.0)
+    assert found["user_s_mean"] == pytest.approx(8.0)
+    assert found["round_median"] == 2.0  # of 0, 2 and never
+    assert found["rounds_played"] == 4
+
+
+def test_median_is_never_when_most_never_reached():
+    lines = [effort(1, 0.95, "a"), effort(1, 0.1, "b"), effort(1, 0.1, "c")]
+    found = row(interactions(scores(lines), 0.90), method="bifseg")
+    assert found["round_median"] == np.inf
+    assert found["round_mean"] == 1.0
+
+
+def test_nobody_reached():
+    found = row(interactions(scores([effort(3, 0.1)]), 0.90), method="bifseg")
+    assert (found["reached"], found["round_median"]) == (0, np.inf)
+    assert np.isnan(found["round_mean"])
+
+
+def test_failed_session_never_reached():
+    lines = [effort(0, 0.5), effort(1, 0.0, status="failed"), effort(0, 0.95, "b")]
+    found = row(interactions(scores(lines), 0.90), method="bifseg")
+    assert (found["n"], found["reached"], found["failed"]) == (2, 1, 1)
+
+
+def test_interactions_are_of_own_scribbles_only():
+    assert interactions(scores(ABLATION), 0.9).empty
+
+
+@pytest.mark.parametrize(
+    ("networks", "label"),
+    [(["pnet", "pnet"], "bifseg"), (["pnet", ""], "bifseg"), (["pnet", "unet"], "bifseg@pnet")],
+)
+def test_label_names_the_network_where_several_compete(networks, label):
+    assert method_label("bifseg", "pnet", networks) == label
+    assert method_label("grabcut", "", networks) == "grabcut"
+
+
+def test_data_note_counts_objects_and_cases():
+    frame = scores([("a", "m", "initial", 0.5), ("b", "m", "initial", 0.5)])
+    frame["case"] = "one"
+    assert data_note(frame, "c", True) == "Simulated cohort c, test split: 2 objects of 1 case."
+    assert data_note(frame, "c", False).startswith("Cohort c")
