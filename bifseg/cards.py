@@ -102,6 +102,9 @@ class NetworkCard(Card):
         None, description="voxels; 2D: the crop's shorter side (96), 3D: its longest side (80)"
     )
     weights: Path | None = Field(None, description="weights trained elsewhere; no training then")
+    finetuning: dict[str, Any] = Field(
+        default_factory=dict, description="fine-tuning settings found on seen training data for this network"
+    )
     training: TrainingCard = TrainingCard()
 
 
@@ -146,10 +149,11 @@ def read_card(kind: type[C], path: Path) -> C:
     try:
         return kind(**{str(key): value for key, value in content.items()})
     except ValidationError as error:
-        raise BadInput(f"{path}: {_first_problem(error)}") from error
+        raise BadInput(f"{path}: {first_problem(error)}") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
+    """Key, what is wrong, and value of the first problem that a card's class found."""
     problem = error.errors()[0]
     key = ".".join(str(part) for part in problem["loc"]) or "card"
     value = problem.get("input")

@@ -11,12 +11,13 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, ValidationError
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from bifseg.cards import Card
+from bifseg.cards import Card, first_problem
 from bifseg.crf import LabelUpdate
+from bifseg.errors import BadInput
 from bifseg.geodesic import GeodesicBand
 from bifseg.geometry import Mask
 from bifseg.networks.blocks import PointwiseClassifier
@@ -43,15 +44,23 @@ class FineTuning(Card):
     weighted: bool = Field(True, description="False: w = 1 everywhere, BIFSeg(-w)")
     full_neighbourhood: bool = Field(False, description="8 or 26 neighbours instead of 4 or 6")
     learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     iterations: Annotated[int, Field(ge=0)] = Field(20, description="gradient steps per network update")
     alternations: Annotated[int, Field(gt=0)] = Field(1, description="label and network updates per round")
 
     @classmethod
     def defaults(cls, dimension: int, **changes: Any) -> FineTuning:
-        """The settings for 2D or 3D with some of them changed."""
+        """The settings for 2D or 3D, some of them changed: lambda 3 and t1 0.7, lambda 10 and t1 0.6."""
         values = {2: {"strength": 3.0, "t1": 0.7}, 3: {"strength": 10.0, "t1": 0.6}}[dimension]
         return cls(**{**values, **changes})
+
+    @classmethod
+    def checked(cls, changes: dict[str, Any]) -> dict[str, Any]:
+        """The changes themselves; raises BadInput, naming the first one that is wrong."""
+        try:
+            cls.defaults(2, **changes)
+        except ValidationError as error:
+            raise BadInput(f"finetuning.{first_problem(error)}") from error
+        return changes
 
 
 def loss_weights(
@@ -144,9 +153,7 @@ class ImageSpecificNetwork:
         target = torch.from_numpy(labels.ravel()[rows].astype(np.int64)).to(device)
         logits_of = self._logits_of(chosen)
         settings = self._settings
-        optimizer = torch.optim.SGD(
-            self._classifier.parameters(), lr=settings.learning_rate, momentum=settings.momentum
-        )
+        optimizer = torch.optim.SGD(self._classifier.parameters(), lr=settings.learning_rate)
         for _ in range(settings.iterations):
             loss = (w * cross_entropy(logits_of(), target, reduction="none")).sum() / w.sum()
             optimizer.zero_grad()

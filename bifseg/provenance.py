@@ -15,7 +15,20 @@ from bifseg import __version__
 from bifseg.shards import code_version
 from bifseg.store import file_hash, read_json, write_json
 
-PACKAGES = ["torch", "numpy", "scipy", "pandas", "SimpleITK", "medpy", "PyMaxflow", "scikit-image", "nilearn", "matplotlib", "pydantic", "snakemake"]
+PACKAGES = (
+    "torch",
+    "numpy",
+    "scipy",
+    "pandas",
+    "SimpleITK",
+    "medpy",
+    "PyMaxflow",
+    "scikit-image",
+    "nilearn",
+    "matplotlib",
+    "pydantic",
+    "snakemake",
+)
 
 
 def write_provenance(run: Path, config: Path | None) -> None:

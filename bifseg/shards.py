@@ -28,6 +28,7 @@ _ABOVE = {
     "effort",
     "metrics",
     "statistics",
+    "summaries",
     "tables",
     "figures",
     "pictures",

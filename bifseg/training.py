@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy
 from bifseg.cards import NetworkCard, TrainingCard
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
+from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
@@ -79,6 +80,7 @@ class Trainer:
             card.input_size or DEFAULT_INPUT_SIZE[cohort.dimension],
             intensity_statistics(cohort),
             self._device,
+            FineTuning.checked(card.finetuning),
         )
         self._state = State()
 

@@ -17,14 +17,14 @@ class BaseCRF(BaseNet):
 
     Args:
         network: the base network.
-        settings: any of `FineTuning`'s that the label update uses.
+        settings: any of `FineTuning`'s; they go before those that came with the network.
     """
 
     prompts = frozenset({"box", "scribbles"})
 
     def __init__(self, network: TrainedNetwork, **settings: Any) -> None:
         super().__init__(network)
-        self.settings = FineTuning.defaults(network.network.dimension, **settings)
+        self.settings = FineTuning.defaults(network.network.dimension, **network.finetuning | settings)
 
     def adapt(self) -> Mask:
         """The min-cut without scribbles."""

@@ -16,7 +16,7 @@ class BaseNet:
     def __init__(self, network: TrainedNetwork) -> None:
         self._trained = network
         self.dimensions = frozenset({network.network.dimension})
-        self.settings = FineTuning.defaults(network.network.dimension)
+        self.settings = FineTuning.defaults(network.network.dimension, **network.finetuning)
         self.seconds: dict[str, float] = {}
 
     def start(self, image: Image, box: Box) -> Mask:

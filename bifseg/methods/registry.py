@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bifseg.cards import MethodCard
+from bifseg.cards import MethodCard, first_problem
 from bifseg.errors import BadInput
 from bifseg.methods.base_crf import BaseCRF
 from bifseg.methods.base_net import BaseNet
@@ -33,8 +33,7 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     try:
         method = maker(**arguments, **card.settings)
     except ValidationError as error:
-        problem = error.errors()[0]
-        raise BadInput(f"settings.{problem['loc'][0]}: {problem['msg']} (is {problem['input']!r})") from error
+        raise BadInput(f"settings.{first_problem(error)}") from error
     except TypeError as error:
         raise BadInput(f"settings of {card.method}: {error}") from error
     if not isinstance(method, Method):

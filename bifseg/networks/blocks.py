@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
-_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
+_NORM: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
@@ -47,7 +47,7 @@ class DilatedBlocks(nn.Module):
     Args:
         kernels: kernel size per block, in array order.
         dilations: dilation per block, in array order.
-        batch_norm: normalise after every convolution of a block; trains faster, not in the paper.
+        instance_norm: normalise each feature over the crop, after every convolution of a block; trains faster, not in the paper.
         compressed: channels to which each block's output is compressed before it is concatenated; None: as it is.
     """
 
@@ -56,7 +56,7 @@ class DilatedBlocks(nn.Module):
         channels: int,
         kernels: Sequence[tuple[int, ...]],
         dilations: Sequence[tuple[int, ...]],
-        batch_norm: bool,
+        instance_norm: bool,
         compressed: int | None = None,
     ) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class DilatedBlocks(nn.Module):
             layers: list[nn.Module] = []
             for _ in range(count):
                 layers.append(conv(inputs, channels, kernel, padding=padding, dilation=dilation))
-                layers += [norm(channels), nn.ReLU()] if batch_norm else [nn.ReLU()]
+                layers += [norm(channels, affine=True), nn.ReLU()] if instance_norm else [nn.ReLU()]
                 inputs = channels
             self.blocks.append(nn.Sequential(*layers))
             squeeze = nn.Sequential(conv(channels, compressed, 1), nn.ReLU()) if compressed else nn.Identity()

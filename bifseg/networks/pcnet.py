@@ -20,7 +20,7 @@ class PCNet(Network):
         dilations: in-plane, one per block.
         head: `3x3x3` (1x1x1 convolution to `channels`, then 3x3x3 to the classes) or `1x1x1` (as P-Net's). The
             paper's choice could not be verified. `1x1x1` makes fine-tuning several times faster.
-        batch_norm: after every convolution; trains faster, not in the paper.
+        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         dropout: before each layer of the `1x1x1` head, in training only.
     """
 
@@ -30,11 +30,11 @@ class PCNet(Network):
         dilations: tuple[int, ...] = (1, 2, 3, 4, 5),
         head: Literal["3x3x3", "1x1x1"] = "3x3x3",
         dropout: float = 0.5,
-        batch_norm: bool = False,
+        instance_norm: bool = False,
     ) -> None:
         kernels = [(3, 3, 3)] * 2 + [(1, 3, 3)] * 3
         kept = channels // 4
-        features = DilatedBlocks(channels, kernels, [(1, d, d) for d in dilations], batch_norm, kept)
+        features = DilatedBlocks(channels, kernels, [(1, d, d) for d in dilations], instance_norm, kept)
         if head == "1x1x1":
             classifier: nn.Module = PointwiseClassifier(5 * kept, channels, dropout)
         elif head == "3x3x3":

@@ -13,7 +13,7 @@ class PNet(Network):
     Args:
         channels: features per block (64 in the paper).
         dilations: one per block.
-        batch_norm: after every convolution; trains faster, not in the paper.
+        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         dropout: before each layer of the classifier, in training only.
     """
 
@@ -22,8 +22,8 @@ class PNet(Network):
         channels: int = 64,
         dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
         dropout: float = 0.5,
-        batch_norm: bool = False,
+        instance_norm: bool = False,
     ) -> None:
-        features = DilatedBlocks(channels, [(3, 3)] * 5, [(d, d) for d in dilations], batch_norm)
+        features = DilatedBlocks(channels, [(3, 3)] * 5, [(d, d) for d in dilations], instance_norm)
         classifier = PointwiseClassifier(5 * channels, 2 * channels, dropout)
         super().__init__(2, features, classifier)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,14 @@ class TrainedNetwork:
         normalisation: mean and standard deviation of the training images per modality. An image of a modality
             that is not there is normalised by its own mean and standard deviation.
         device: where the network lives.
+        finetuning: settings of image-specific fine-tuning that were found for this network.
     """
 
     network: Network
     input_size: int
     normalisation: dict[str, tuple[float, float]]
     device: torch.device
+    finetuning: dict[str, Any] = field(default_factory=dict)
 
     def crop(self, image: Image, box: Any) -> Crop:
         """What the network sees of the image inside the box."""
@@ -56,6 +58,7 @@ class TrainedNetwork:
             "architecture": card.architecture,
             "settings": dict(card.settings),
             "input_size": self.input_size,
+            "finetuning": self.finetuning,
             "normalisation": {key: list(value) for key, value in self.normalisation.items()},
             "weights": {key: value.cpu() for key, value in self.network.state_dict().items()},
         }
@@ -71,7 +74,7 @@ class TrainedNetwork:
             network = build(card).to(device).eval()
             network.load_state_dict(content["weights"])
             normalisation = {key: (float(m), float(s)) for key, (m, s) in content["normalisation"].items()}
-            size = int(content["input_size"])
+            size, finetuning = int(content["input_size"]), dict(content["finetuning"])
         except FileNotFoundError as error:
             raise BadInput(f"{path}: no such weights file") from error
         except BadInput as error:
@@ -79,7 +82,7 @@ class TrainedNetwork:
         except Exception as error:  # whatever a broken file makes torch raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BadInput(f"{path}: not a weights file written by bifseg train: {reason}") from error
-        return cls(network, size, normalisation, torch.device(device))
+        return cls(network, size, normalisation, torch.device(device), finetuning)
 
 
 def best_device() -> str:

@@ -54,7 +54,7 @@ def template() -> tuple[Brain, Grid]:
     files = [load(resolution=int(SPACING_MM)) for load in loaders]
     t1, grey, white = (np.asarray(file.dataobj, np.float32).T[:, ::-1, ::-1] for file in files)
     inside = ndimage.binary_fill_holes(t1 > 0.1)
-    # nilearn's arrays run towards right-to-left and back-to-front in RAS; flipped they run along LPS.
+    # nilearn's arrays run to the right and to the front (RAS); flipped, they run along the axes of LPS.
     far = files[0].affine @ [*(n - 1 for n in files[0].shape), 1]
     origin = (-float(far[0]), -float(far[1]), float(files[0].affine[2, 3]))
     grid = Grid(t1.shape, (SPACING_MM,) * 3, origin, Grid.plain(t1.shape).direction)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.graph import MCP_Geometric
 
@@ -29,7 +30,7 @@ class Tumour:
         infiltration: 1 in and at the core, falling to 0 where the oedema ends.
     """
 
-    labels: np.ndarray
+    labels: NDArray[np.uint8]
     infiltration: Field
 
 
@@ -39,7 +40,8 @@ def grow(rng: np.random.Generator, brain: Brain) -> Tumour:
     core = _core(rng, brain, tissue)
     infiltration = _infiltration(rng, brain, tissue, core)
     labels = np.where(infiltration > 0, OEDEMA, 0).astype(np.uint8)
-    labels[core] = _composition(rng, core)[core]
+    near = _around(core, 5 * SPACING_MM).slices
+    labels[core] = _composition(rng, core[near])[core[near]]
     return Tumour(labels, infiltration)
 
 
@@ -62,28 +64,33 @@ def _core(rng: np.random.Generator, brain: Brain, tissue: Mask) -> Mask:
 def _infiltration(rng: np.random.Generator, brain: Brain, tissue: Mask, core: Mask) -> Field:
     """Share of the reach that oedema has left: geodesic growth from the core, fast along white matter."""
     reach = rng.uniform(6, 18)
-    cost = 1 + (_GREY_COST - 1) * np.clip(brain.grey / (brain.grey + brain.white + 1e-3), 0, 1)
-    cost *= np.exp(0.35 * smooth_noise(rng, core.shape, 2.5))
-    steps = (int(np.ceil(reach / SPACING_MM)),) * 3
-    near = Box.around(core).grow(steps, steps, core.shape).slices  # oedema cannot get out of here
-    growth = MCP_Geometric(np.where(tissue, cost, -1)[near], sampling=(SPACING_MM,) * 3)
-    rim = core & ~ndimage.binary_erosion(core)
-    travelled = np.full(core.shape, np.inf)
-    travelled[near] = growth.find_costs(np.argwhere(rim[near]))[0]
+    at = _around(core, reach).slices  # oedema cannot get out of here
+    grey, white, start, open_to = brain.grey[at], brain.white[at], core[at], tissue[at]
+    cost = 1 + (_GREY_COST - 1) * np.clip(grey / (grey + white + 1e-3), 0, 1)
+    cost *= np.exp(0.35 * smooth_noise(rng, start.shape, 2.5))
+    growth = MCP_Geometric(np.where(open_to, cost, -1), sampling=(SPACING_MM,) * 3)
+    travelled, _ = growth.find_costs(np.argwhere(start & ~ndimage.binary_erosion(start)))
     left = np.clip(1 - travelled / reach, 0, 1)
-    left *= ndimage.median_filter(left > 0, 3) & tissue  # no single voxels
-    return np.where(core, 1, left).astype(np.float32)
+    left *= ndimage.median_filter(left > 0, 3) & open_to  # no single voxels
+    infiltration = np.zeros(core.shape, np.float32)
+    infiltration[at] = np.where(start, 1, left)
+    return infiltration
 
 
-def _composition(rng: np.random.Generator, core: Mask) -> np.ndarray:
-    """Labels of the core: an enhancing rim of varying width around necrosis, parts or all non-enhancing."""
+def _composition(rng: np.random.Generator, core: Mask) -> NDArray[np.uint8]:
+    """Labels of the core: an enhancing rim of varying width around necrosis, parts or most non-enhancing."""
     depth = ndimage.distance_transform_edt(core, (SPACING_MM,) * 3)
     width = rng.uniform(0.15, 0.5) * depth.max() * np.exp(0.45 * smooth_noise(rng, core.shape, 3))
     labels = np.where(depth <= np.maximum(width, SPACING_MM), ENHANCING, NECROSIS)
     patches = smooth_noise(rng, core.shape, 3.5)
     share = rng.choice([0.1, 0.3, 0.8], p=[0.5, 0.3, 0.2])
     labels[patches <= np.quantile(patches[core], share)] = NON_ENHANCING
-    return labels
+    return np.where(core, labels, 0).astype(np.uint8)
+
+
+def _around(core: Mask, margin_mm: float) -> Box:
+    steps = (int(np.ceil(margin_mm / SPACING_MM)),) * core.ndim
+    return Box.around(core).grow(steps, steps, core.shape)
 
 
 def _largest(mask: Mask) -> Mask:

@@ -62,10 +62,9 @@ def make_case(seed: int, index: int) -> SimulatedCase:
     grid, labels, inside = _random_pose(rng, template()[1]), tumour.labels, brain.inside
     if index % _THICK == _THICK - 1:
         ideal = {modality: thick_slices(voxels, _THICK) for modality, voxels in ideal.items()}
-        grid, labels, inside = (
-            _thick_grid(grid),
-            *(a[1::_THICK][: len(ideal["t1c"])] for a in (labels, inside)),
-        )
+        grid = _thick_grid(grid)
+        middle = slice(_THICK // 2, _THICK * grid.shape[0], _THICK)
+        labels, inside = labels[middle], inside[middle]
     noise = rng.uniform(0.02, 0.045)
     images = {m: acquire(rng, v, shading=0.1, noise=noise) * inside for m, v in ideal.items()}
     return SimulatedCase(images, labels, grid)
@@ -95,7 +94,7 @@ def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
     image = 0.64 * brain.grey + 0.50 * brain.white + 0.15 * brain.fluid
     image = image * (1 + 0.05 * texture + 0.08 * smooth_noise(rng, brain.t1.shape, 8))
     image = np.maximum(image, _caps(rng, brain))
-    level = rng.uniform(0.74, 0.94) + 0.06 * texture
+    level = rng.uniform(0.72, 0.91) + 0.06 * texture
     share = np.where(tumour.labels > 0, 0.65 + 0.35 * tumour.infiltration, 0)
     image += share * (level - image)
     for label, low, high in ((NECROSIS, 0.50, 0.88), (NON_ENHANCING, 0.72, 0.95), (ENHANCING, 0.66, 0.88)):
