@@ -22,7 +22,9 @@ def main():
         ratios(
             f"Geodesic band below 0.2, {' x '.join(map(str, shape))}",
             {
-                "full transform (scipy Dijkstra)": lambda: dijkstra(band._graph, indices=seeds, min_only=True) < 0.2,
+                "full transform (scipy Dijkstra)": lambda: (
+                    dijkstra(band._graph, indices=seeds, min_only=True) < 0.2
+                ),
                 "graph and cut-off, first round": lambda: GeodesicBand(intensity, False)(sources, 0.2),
                 "bifseg: cut-off, later rounds": lambda: band(sources, 0.2),
             },

@@ -20,7 +20,10 @@ def scipy_cut(intensity, spacing, probability):
     nodes = np.arange(intensity.size).reshape(intensity.shape)
     source, sink = intensity.size, intensity.size + 1
     as_background, as_foreground = unary(probability)
-    heads, tails = [np.full(intensity.size, source), nodes.ravel()], [nodes.ravel(), np.full(intensity.size, sink)]
+    heads, tails = (
+        [np.full(intensity.size, source), nodes.ravel()],
+        [nodes.ravel(), np.full(intensity.size, sink)],
+    )
     capacities = [as_foreground.ravel(), as_background.ravel()]
     for offset, weights in pair_weights(intensity, spacing, *SETTINGS):
         first, second = (nodes[s].ravel() for s in pair_slices(offset))

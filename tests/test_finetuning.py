@@ -85,9 +85,7 @@ def test_minus_w_weighs_all_alike():
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
 def test_gradient_step_equals_the_formula_on_the_whole_map(make):
     """One step by the formula over all voxels, weights and all, against the step on the chosen rows."""
-    settings = FineTuning.defaults(
-        2 if make().dimension == 2 else 3, iterations=1, learning_rate=0.1
-    )
+    settings = FineTuning.defaults(2 if make().dimension == 2 else 3, iterations=1, learning_rate=0.1)
     _, crop, tuned = tuned_on(make, settings)
     rng = np.random.default_rng(1)
     labels = rng.random(crop.shape) < 0.5

@@ -47,7 +47,7 @@ class DilatedBlocks(nn.Module):
     Args:
         kernels: kernel size per block, in array order.
         dilations: dilation per block, in array order.
-        instance_norm: normalise each feature over the crop, after every convolution of a block; trains faster, not in the paper.
+        instance_norm: normalise each feature over the crop, after every convolution; not in the paper.
         compressed: channels to which each block's output is compressed before it is concatenated; None: as it is.
     """
 

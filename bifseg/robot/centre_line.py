@@ -34,7 +34,7 @@ class CentreLineParams:
 
     min_area_mm2: float = 30.0
     max_length_mm: float = 40.0
-    brush_radius_mm: float = 1.0
+    brush_radius_mm: float = 2.0
     smoothing_mm: float = 4.0
     share_kept: tuple[float, float] = (0.6, 0.9)
 

@@ -94,7 +94,7 @@ def test_a_bar_is_drawn_along_its_middle():
     (stroke,) = ROBOT.strokes(truth, np.zeros_like(truth), (1.0, 1.0), generator(0))
     assert stroke.foreground
     assert stroke.path[:, 0] == pytest.approx(7, abs=0.3)  # the skeleton turns to the corners at its ends
-    assert set(stroke.voxels[:, 0]) == {6, 7, 8}  # 1 mm of brush on either side
+    assert set(stroke.voxels[:, 0]) == {5, 6, 7, 8, 9}  # 2 mm of brush on either side
     assert 30 < stroke.length_mm((1.0, 1.0)) <= 40
 
 

@@ -1,0 +1,107 @@
+"""A job's sessions: the same rows however they are shared out, and nothing played twice."""
+
+from dataclasses import replace
+
+import pytest
+
+from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.errors import BadInput
+from bifseg.methods.registry import build
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.record import Session
+from bifseg.scoring import score_session, to_frame
+from bifseg.shards import Lineup, load_sessions, run_shard, take_shard, write_index
+from bifseg.store import file_hash
+
+PROTOCOL = ProtocolCard(rounds=2, target=0.99)
+CARD = MethodCard(method="bifseg")
+TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb"]
+
+
+@pytest.fixture
+def lineup(discs, discs_network):
+    weights = file_hash(discs_network / "weights.pt")
+    return Lineup("run", 1, discs, "own", PROTOCOL, "bifseg", CARD, "pnet-tiny", weights)
+
+
+@pytest.fixture
+def method(discs_network):
+    return build(CARD, TrainedNetwork.load(discs_network / "weights.pt"))
+
+
+def rows_of(discs, folder):
+    objects = discs.select(split="test")
+    rows = [r for row, s in load_sessions(folder, objects) for r in score_session(s, discs.truth(row))]
+    return to_frame(rows).drop(columns=TIMES)
+
+
+def test_rows_do_not_depend_on_shards_or_order(discs, lineup, method, tmp_path):
+    objects = list(discs.select(split="test"))
+    run_shard(lineup, method, objects, tmp_path / "whole")
+    for number in (3, 1, 2):
+        run_shard(lineup, method, take_shard(objects, number, 3)[::-1], tmp_path / "parts")
+    whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
+    assert len(whole) > len(objects)
+    assert whole.equals(parts)
+
+
+def test_shards_share_out_every_object_once(discs):
+    objects = list(discs.objects)
+    shared = [row.object for n in (1, 2, 3, 4) for row in take_shard(objects, n, 4)]
+    assert sorted(shared) == sorted(row.object for row in objects)
+    with pytest.raises(BadInput, match="--shard 5/4"):
+        take_shard(objects, 5, 4)
+
+
+def test_finished_sessions_are_kept_and_broken_ones_played_again(discs, lineup, method, tmp_path):
+    objects = list(discs.select(split="test"))
+    assert run_shard(lineup, method, objects, tmp_path) == {"ok": len(objects)}
+    broken = tmp_path / objects[0].object
+    (broken / "masks.npz").write_bytes(b"half")
+    (tmp_path / objects[1].object / "session.json").write_text("{")
+    assert run_shard(lineup, method, objects, tmp_path) == {"ok": 2, "kept": len(objects) - 2}
+    assert Session.load(broken).status == "ok"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"seed": 2},
+        {"weights_sha256": "other"},
+        {"protocol": PROTOCOL.model_copy(update={"rounds": 3})},
+        {"method_card": MethodCard(method="bifseg", settings={"omega": 2.0})},
+    ],
+    ids=["seed", "weights", "protocol", "method"],
+)
+def test_changed_input_plays_again(discs, lineup, method, tmp_path, change):
+    objects = list(discs.select(split="test"))[:1]
+    run_shard(lineup, method, objects, tmp_path)
+    assert run_shard(replace(lineup, **change), method, objects, tmp_path) == {"ok": 1}
+
+
+def test_failure_is_stored_and_the_rest_is_played(discs, lineup, tmp_path):
+    class FailsOnRings:
+        dimensions, prompts = frozenset({2}), frozenset({"box"})
+
+        def start(self, image, box):
+            if box.lower[0] > 20:
+                raise RuntimeError("no rings")
+            return box.paste(image.voxels[box.slices] > 130, image.voxels.shape)
+
+        def refine(self, scribbles): ...
+
+    objects = list(discs.select(split="test"))
+    count = run_shard(lineup, FailsOnRings(), objects, tmp_path)
+    assert count == {"ok": 3, "failed": 3}
+    frame = rows_of(discs, tmp_path)
+    failed = frame[frame.status == "failed"]
+    assert set(failed.structure) == {"ring"}
+    assert (failed.dice == 0).all()
+    assert (failed.error == "initial: RuntimeError: no rings").all()
+    write_index(tmp_path, objects, tmp_path / "index.tsv")
+    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(objects)
+
+
+def test_missing_session_is_named(discs, tmp_path):
+    with pytest.raises(BadInput, match="no session of this object"):
+        list(load_sessions(tmp_path, discs.select(split="test")))
