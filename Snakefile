@@ -1,7 +1,6 @@
 # The workflow of bifseg: from cohorts to the report of one run.
-#   snakemake --workflow-profile workflow/profiles/default               on this machine
-#   snakemake --workflow-profile workflow/profiles/slurm                 on a SLURM cluster
-#   snakemake --configfile my.yaml ...                                   with your own configuration
+#   snakemake --workflow-profile workflow/profiles/default                          on this machine
+#   snakemake --workflow-profile workflow/profiles/default --configfile my.yaml     your own configuration
 from snakemake.utils import min_version
 
 min_version("9.17")
@@ -24,6 +23,6 @@ include: "workflow/rules/results.smk"
 
 
 rule all:
+    default_target: True
     input:
         f"{RUN}/report.html",
-    default_target: True

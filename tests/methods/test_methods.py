@@ -32,8 +32,7 @@ def start(discs):
 
 
 def scribbles_in(box, shape):
-    at = np.array([box.lower]) + [[4, 4], [4, 5]]
-    off = np.array([box.lower]) + [[1, 1], [1, 2]]
+    at, off = (np.add(box.lower, inside) for inside in ([[4, 4], [4, 5]], [[1, 1], [1, 2]]))
     return Scribbles(shape, (Stroke(True, at + 0.0, at), Stroke(False, off + 0.0, off)))
 
 

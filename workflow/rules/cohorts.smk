@@ -6,11 +6,11 @@ rule prepare_cohort:
         facts=f"{RUN}/cohorts/{{cohort}}/cohort.json",
     log:
         f"{RUN}/logs/cohorts/{{cohort}}.log",
-    params:
-        folder=f"{RUN}/cohorts/{{cohort}}",
-        seed=config["seed"],
     resources:
         mem_mb=2000,
         runtime=60,
+    params:
+        folder=subpath(output.objects, parent=True),
+        seed=config["seed"],
     shell:
         "bifseg cohort prepare {input} --out {params.folder} --seed {params.seed} 2> {log}"

@@ -47,7 +47,9 @@ def networks_used():
     return [
         (cohort, network)
         for cohort, asked in config["cohorts"].items()
-        for network in sorted({*asked.get("networks", []), *map(network_of, asked["methods"])} - {""})
+        for network in sorted(
+            {*asked.get("networks", []), *map(network_of, asked["methods"])} - {""}
+        )
     ]
 
 

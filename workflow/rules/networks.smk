@@ -8,17 +8,17 @@ rule train_network:
         facts=f"{RUN}/networks/{{cohort}}/{{network}}/card.json",
     log:
         f"{RUN}/logs/networks/{{cohort}}/{{network}}.log",
-    params:
-        cohort=f"{RUN}/cohorts/{{cohort}}",
-        folder=f"{RUN}/networks/{{cohort}}/{{network}}",
-        seed=config["seed"],
-        device=config["device"],
+    priority: 10
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 1440 * attempt,
         gpu=config["gpus_per_job"],
-    priority: 10
+    params:
+        cohort=subpath(input.objects, parent=True),
+        folder=subpath(output.weights, parent=True),
+        seed=config["seed"],
+        device=config["device"],
     shell:
         "bifseg train {input.card} --cohort {params.cohort} --out {params.folder}"
         " --seed {params.seed} --device {params.device} --threads {threads} 2> {log}"

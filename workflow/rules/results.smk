@@ -2,12 +2,12 @@ rule collect_scores:
     input:
         all_scores(),
     output:
-        f"{RUN}/scores.parquet",
-        f"{RUN}/scores.csv",
+        table=f"{RUN}/scores.parquet",
+        copy=f"{RUN}/scores.csv",
     log:
         f"{RUN}/logs/collect.log",
     shell:
-        "bifseg collect {input} --out {output[0]} 2> {log}"
+        "bifseg collect {input} --out {output.table} 2> {log}"
 
 
 rule write_tables:
@@ -18,7 +18,7 @@ rule write_tables:
     log:
         f"{RUN}/logs/tables.log",
     params:
-        run=RUN,
+        run=subpath(output[0], parent=True),
         target=config["target"],
     shell:
         "bifseg tables {params.run} --target {params.target} 2> {log}"
@@ -27,13 +27,16 @@ rule write_tables:
 rule draw_figures:
     input:
         f"{RUN}/scores.parquet",
-        [f"{RUN}/networks/{cohort}/{network}/curve.csv" for cohort, network in networks_used()],
+        [
+            f"{RUN}/networks/{cohort}/{network}/curve.csv"
+            for cohort, network in networks_used()
+        ],
     output:
         directory(f"{RUN}/figures"),
     log:
         f"{RUN}/logs/figures.log",
     params:
-        run=RUN,
+        run=subpath(output[0], parent=True),
     shell:
         "bifseg figures {params.run} 2> {log}"
 
@@ -47,7 +50,7 @@ rule write_provenance:
     log:
         f"{RUN}/logs/provenance.log",
     params:
-        run=RUN,
+        run=subpath(output[0], parent=True),
     shell:
         "bifseg provenance {params.run} --config {input.configuration} 2> {log}"
 
@@ -63,6 +66,6 @@ rule write_report:
     log:
         f"{RUN}/logs/report.log",
     params:
-        run=RUN,
+        run=subpath(output[0], parent=True),
     shell:
         "bifseg report {params.run} 2> {log}"

@@ -8,20 +8,20 @@ rule run_sessions:
         f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}/shard-{{shard}}.tsv",
     log:
         f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-{{shard}}.log",
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 240 * attempt,
+        gpu=config["gpus_per_job"],
     params:
-        cohort=f"{RUN}/cohorts/{{cohort}}",
-        folder=f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}",
+        cohort=subpath(input.objects, parent=True),
+        folder=subpath(output[0], parent=True),
         network=network_folder,
         shards=config["shards"],
         run=config["run"],
         seed=config["seed"],
         split=config["split"],
         device=config["device"],
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
-        gpu=config["gpus_per_job"],
     shell:
         "bifseg run {input.method} --cohort {params.cohort} --protocol {input.protocol} {params.network}"
         " --out {params.folder} --index {output} --shard {wildcards.shard}/{params.shards}"
@@ -31,19 +31,21 @@ rule run_sessions:
 
 rule score_sessions:
     input:
-        expand(
-            f"{RUN}/sessions/{{{{cohort}}}}/{{{{protocol}}}}/{{{{player}}}}/shard-{{shard}}.tsv", shard=SHARDS
+        objects=rules.prepare_cohort.output.objects,
+        shards=expand(
+            f"{RUN}/sessions/{{{{cohort}}}}/{{{{protocol}}}}/{{{{player}}}}/shard-{{shard}}.tsv",
+            shard=SHARDS,
         ),
     output:
         f"{RUN}/scores/{{cohort}}/{{protocol}}/{{player}}.parquet",
     log:
         f"{RUN}/logs/scores/{{cohort}}/{{protocol}}/{{player}}.log",
-    params:
-        cohort=f"{RUN}/cohorts/{{cohort}}",
-        sessions=f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}",
-        split=config["split"],
     resources:
         mem_mb=2000,
         runtime=120,
+    params:
+        cohort=subpath(input.objects, parent=True),
+        sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
+        split=config["split"],
     shell:
         "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split} --out {output} 2> {log}"
