@@ -6,7 +6,10 @@ from snakemake.utils import min_version
 min_version("9.17")
 
 
-configfile: "config/config.yaml"
+# A configuration of your own replaces the demo's; it is not merged with it.
+if "cohorts" not in config:
+
+    configfile: "config/config.yaml"
 
 
 container: "docker://python:3.11-slim"

@@ -30,7 +30,7 @@ def prepare(
 def check(
     manifest: Annotated[Path, typer.Argument(help="TSV with a row a case and structure", show_default=False)],
     root: Annotated[Path | None, typer.Option(help="folder of its paths; default: its own folder")] = None,
-    dimension: Annotated[int, typer.Option(help="2 or 3: how the cohort will be used")] = 3,
+    dimension: Annotated[int, typer.Option(min=2, max=3, help="2 or 3: how the cohort will be used")] = 3,
 ) -> None:
     """Say in a line each what is wrong with a manifest and its images; exit code 2 if anything is."""
     from bifseg.cohorts.check import check_manifest

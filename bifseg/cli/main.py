@@ -15,6 +15,7 @@ HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated
 
 The stages, in order; `snakemake` runs them all (see README.md), each can be run by hand:
 
+\b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
  3. bifseg run              a method plays its sessions with the robot user
@@ -22,7 +23,9 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  5. bifseg collect          all rows in one table: scores.parquet and scores.csv
  6. bifseg tables, figures, provenance, report
 
-Exit codes: 0 done, 1 a failure, 2 bad input (one line says which file, key and value, and what to do).
+\b
+Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
+Bad input is one line: which file, key and value, and what to do.
 BIFSEG_DEBUG=1 shows the traceback of a failure.
 """
 
@@ -54,12 +57,11 @@ def main() -> None:
         app()
     except BadInput as error:
         sys.exit(_say(f"error: {error}", 2))
-    except KeyboardInterrupt:
-        sys.exit(_say("stopped", 130))
     except Exception as error:  # the last line of defence: one line for people, a traceback on demand
         if os.environ.get("BIFSEG_DEBUG"):
             raise
-        sys.exit(_say(f"failed: {type(error).__name__}: {error} (BIFSEG_DEBUG=1 shows where)", 1))
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        sys.exit(_say(f"failed: {reason} (BIFSEG_DEBUG=1 shows where)", 1))
 
 
 def _say(line: str, code: int) -> int:

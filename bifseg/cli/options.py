@@ -18,6 +18,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from bifseg.errors import BadInput
+
 Seed = Annotated[int, typer.Option(help="run seed: the same seed draws the same boxes and scribbles")]
 CohortFolder = Annotated[
     Path, typer.Option("--cohort", help="folder that `bifseg cohort prepare` wrote", show_default=False)
@@ -62,11 +64,25 @@ def tracked(label: str) -> Callable[[Iterable[T]], Iterator[T]]:
     return walk
 
 
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file that is at fault before a message of bad input."""
+    try:
+        yield
+    except BadInput as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def need(path: Path, stage: str) -> None:
+    """Raises BadInput where a file or folder is missing that an earlier stage writes."""
+    if not path.exists():
+        raise BadInput(f"{path}: is not there; run `bifseg {stage}` first")
+
+
 def use_device(name: str, threads: int) -> str:
     """The torch device of an option, with torch held to this many threads."""
     import torch
 
-    from bifseg.errors import BadInput
     from bifseg.networks.trained import best_device
 
     torch.set_num_threads(threads)

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Out, RunFolder, tracked
+from bifseg.cli.options import CohortFolder, Out, RunFolder, need, tracked
+from bifseg.errors import BadInput
 
 
 def score(
@@ -36,6 +37,8 @@ def collect(
     """Join scores into OUT.parquet and OUT.csv, sorted, whatever the order of the parts."""
     from bifseg.scoring import concatenate, read_scores, write_scores
 
+    for part in parts:
+        need(part, "score")
     write_scores(concatenate([read_scores(part) for part in parts]), out)
 
 
@@ -43,6 +46,7 @@ def tables(run: RunFolder, target: Annotated[float, typer.Option(help="Dice to b
     """Write the paper's tables from RUN/scores.parquet as CSV, Markdown and LaTeX."""
     from bifseg.tables import write_tables
 
+    need(run / "scores.parquet", "collect")
     write_tables(run, target)
 
 
@@ -50,6 +54,7 @@ def figures(run: RunFolder) -> None:
     """Draw Dice against rounds, Dice per method, and training curves."""
     from bifseg.figures import write_figures
 
+    need(run / "scores.parquet", "collect")
     write_figures(run)
 
 
@@ -59,6 +64,9 @@ def provenance(
     """Write RUN/provenance.json: versions, settings and hashes of all that the results depend on."""
     from bifseg.provenance import write_provenance
 
+    need(run / "scores.parquet", "collect")
+    if config and not config.is_file():
+        raise BadInput(f"--config {config}: is not a file; correct the path")
     write_provenance(run, config)
 
 
@@ -66,5 +74,7 @@ def report(run: RunFolder) -> None:
     """Write RUN/report.html: one file with tables, figures and pictures of sessions."""
     from bifseg.report import write_report
 
+    for path, stage in (("scores.parquet", "collect"), ("tables", "tables"), ("figures", "figures")):
+        need(run / path, stage)
     write_report(run)
     typer.echo(f"report: {run / 'report.html'}")

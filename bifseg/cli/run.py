@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, tracked, use_device
+from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, naming, tracked, use_device
 
 
 def run(
@@ -30,7 +30,6 @@ def run(
     """Play one method's sessions, a folder each in OUT. Sessions that are there and match are kept."""
     from bifseg.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.objects import Cohort
-    from bifseg.errors import BadInput
     from bifseg.methods.registry import build, check_fits
     from bifseg.networks.trained import TrainedNetwork
     from bifseg.robot.policies import policy
@@ -38,15 +37,15 @@ def run(
     from bifseg.store import file_hash
 
     method_card, rules = read_card(MethodCard, card), read_card(ProtocolCard, protocol)
-    policy(rules.policy)
+    players, where = Cohort.load(cohort), use_device(device, threads)
+    objects = take_shard(players.select(split=split), *_numbers(shard))
+    with naming(protocol):
+        policy(rules.policy)
     weights = network / "weights.pt" if network else None
-    trained = TrainedNetwork.load(weights, use_device(device, threads)) if weights else None
-    players = Cohort.load(cohort)
-    try:
+    trained = TrainedNetwork.load(weights, where) if weights else None
+    with naming(card):
         method = build(method_card, trained)
         check_fits(method_card, method, players.dimension)
-    except BadInput as error:
-        raise BadInput(f"{card}: {error}") from error
     lineup = Lineup(
         run=name,
         seed=seed,
@@ -58,7 +57,6 @@ def run(
         network_name=network.name if network else "",
         weights_sha256=file_hash(weights) if weights else "",
     )
-    objects = take_shard(players.select(split=split), *_numbers(shard))
     count = run_shard(lineup, method, objects, out, tracked(f"{card.stem} on {players.name}"))
     typer.echo(
         ", ".join(f"{n} {status}" for status, n in sorted(count.items())) or "no objects in this shard"

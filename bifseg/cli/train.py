@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, bar, use_device
+from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, bar, naming, use_device
 
 
 def train(
@@ -24,25 +24,19 @@ def train(
     """
     from bifseg.cards import NetworkCard, read_card
     from bifseg.cohorts.objects import Cohort
-    from bifseg.errors import BadInput
     from bifseg.training import bring
     from bifseg.training import train as train_network
 
     network = read_card(NetworkCard, card)
-    try:
+    where, members = use_device(device, threads), Cohort.load(cohort)
+    with naming(card):
         if network.weights is not None:
-            bring(network, card.parent / network.weights, Cohort.load(cohort), out)
+            bring(network, card.parent / network.weights, members, out)
             return
-        where = use_device(device, threads)
         with bar(f"training {card.stem}") as progress:
             task = progress.task_ids[0]
-            train_network(
-                network,
-                Cohort.load(cohort),
-                out,
-                seed,
-                where,
-                lambda done, total, note: progress.update(task, completed=done, total=total, note=note),
-            )
-    except BadInput as error:
-        raise BadInput(f"{card}: {error}") from error
+
+            def show(done: int, total: int, note: str) -> None:
+                progress.update(task, completed=done, total=total, note=note)
+
+            train_network(network, members, out, seed, where, show)

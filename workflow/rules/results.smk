@@ -3,7 +3,7 @@ rule collect_scores:
         all_scores(),
     output:
         table=f"{RUN}/scores.parquet",
-        copy=f"{RUN}/scores.csv",
+        text=f"{RUN}/scores.csv",
     log:
         f"{RUN}/logs/collect.log",
     shell:

@@ -1,0 +1,232 @@
+"""The Snakefile for real: what is played, what is played again, and what a failure leaves behind."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bifseg.cohorts.objects import Cohort
+from bifseg.scoring import check_same_scribbles, read_scores
+
+pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+
+ROOT = Path(__file__).parents[2]
+CONFIG = "tests/workflow/config.yaml"
+CARDS = "tests/workflow/cards"
+JOBS = {
+    "prepare_cohort": 2,
+    "train_network": 2,
+    "run_sessions": 24,
+    "score_sessions": 12,
+    "collect_scores": 1,
+    "draw_figures": 1,
+    "write_provenance": 1,
+    "write_tables": 1,
+    "write_report": 1,
+    "all": 1,
+    "total": 46,
+}
+FAILING = """
+import numpy as np
+
+class Failing:
+    dimensions, prompts = frozenset({2}), frozenset({"box", "scribbles"})
+
+    def start(self, image, box):
+        return np.zeros(image.voxels.shape, bool)
+
+    def refine(self, scribbles):
+        raise RuntimeError("no luck")
+"""
+
+
+def lay_out(folder):
+    """A copy of the workflow, so that no other run's lock is in the way."""
+    for name in ("Snakefile", "workflow", "config", CONFIG, CARDS):
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+    return folder
+
+
+def snakemake(folder, *words, config=CONFIG):
+    """Run snakemake in a folder, where plug-ins are found too; stdout holds all that it says."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default"]
+    command += ["--cores", "2", *(["--configfile", config] if config else []), *words]
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+
+
+def planned(folder):
+    """Files of the run that snakemake would make or make anew."""
+    done = snakemake(folder, "--summary")
+    assert done.returncode == 0, done.stdout
+    lines = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") > 3]
+    where, plan = lines[0].index("output_file"), lines[0].index("plan")
+    return {line[where].removeprefix("results/ci/") for line in lines[1:] if line[plan] != "no update"}
+
+
+def times(folder):
+    """When each file of the sessions, networks and cohorts was written."""
+    kinds = ("sessions", "networks", "cohorts")
+    return {p: p.stat().st_mtime_ns for kind in kinds for p in folder.glob(f"results/ci/{kind}/**/*.*")}
+
+
+def add_method(folder, name, card):
+    """Write a method card and have it played on the 2D cohort."""
+    (folder / CARDS / f"methods/{name}.yaml").write_text(card)
+    config = yaml.safe_load((folder / CONFIG).read_text())
+    config["cohorts"]["tiny2d"]["methods"].append(name)
+    (folder / CONFIG).write_text(yaml.safe_dump(config))
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory):
+    """The project's folder and what snakemake said; a copy is kept beside it."""
+    folder = lay_out(tmp_path_factory.mktemp("workflow") / "project")
+    done = snakemake(folder)
+    shutil.copytree(folder, folder.with_name("kept"))
+    return folder, done
+
+
+@pytest.fixture
+def project(first_run):
+    """The project as its first run left it, at the same place, whatever the test before did to it."""
+    folder, done = first_run
+    assert done.returncode == 0, done.stdout
+    shutil.rmtree(folder)
+    shutil.copytree(folder.with_name("kept"), folder)
+    return folder
+
+
+# Before any job
+
+
+@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 58})])
+def test_dry_run_lists_all_rules(tmp_path, config, jobs):
+    """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
+    done = snakemake(lay_out(tmp_path), "--dry-run", config=config)
+    assert done.returncode == 0, done.stdout
+    listed = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
+    assert listed == (JOBS | jobs if config else listed | jobs)
+    assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ("shard=3", "'shard' was unexpected"),
+        ("shards=0", "0 is less than or equal to the minimum of 0"),
+        ("split=tset", "'tset' is not one of ['train', 'validation', 'test']"),
+        ("cards=nowhere", "nowhere/"),
+    ],
+)
+def test_bad_configuration_stops_before_any_job(tmp_path, wrong, message):
+    done = snakemake(lay_out(tmp_path), "--config", wrong)
+    assert done.returncode != 0
+    assert message in done.stdout
+    assert not (tmp_path / "results").exists()
+
+
+# The whole run
+
+
+def test_run_ends_with_a_report(project):
+    assert "<html" in (project / "results/ci/report.html").read_text()
+
+
+def test_scores_hold_every_object_method_and_protocol(project):
+    run = project / "results/ci"
+    scores = read_scores(run / "scores.parquet")
+    asked = {
+        (cohort, row.object, protocol, *player.split("@"))
+        for cohort, experiment in yaml.safe_load((ROOT / CONFIG).read_text())["cohorts"].items()
+        for row in Cohort.load(run / "cohorts" / cohort).select(split="test")
+        for protocol in experiment["protocols"]
+        for player in experiment["methods"]
+    }
+    key = ["cohort", "object", "protocol", "method", "network"]
+    assert {tuple(row) for row in scores[scores["step"] == "initial"][key].to_numpy()} == asked
+    assert set(scores["status"]) == {"ok"}
+    assert scores["dice"].between(0, 1).all()
+    assert {True, False} == set(scores["seen"])
+
+
+def test_methods_were_given_the_same_scribbles(project):
+    scores = read_scores(project / "results/ci/scores.parquet")
+    check_same_scribbles(scores[scores["protocol"] == "shared-scribbles"])
+
+
+# Again
+
+
+def test_second_run_has_nothing_to_do(project):
+    before = times(project)
+    done = snakemake(project)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout
+    assert times(project) == before
+
+
+RESULTS = {"scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html"}
+
+
+def of_player(player, cohort="tiny2d"):
+    """The files of one player's sessions and scores, and of the results that hang on them."""
+    sessions, scores = f"sessions/{cohort}", f"scores/{cohort}"
+    protocols = ("shared-scribbles", "own-scribbles")
+    return (
+        RESULTS
+        | {f"{sessions}/{protocol}/{player}/shard-{shard}.tsv" for protocol in protocols for shard in (1, 2)}
+        | {f"{scores}/{protocol}/{player}.parquet" for protocol in protocols}
+    )
+
+
+def test_changed_method_card_runs_that_method_alone(project):
+    (project / CARDS / "methods/base-crf.yaml").write_text("method: base-crf\nsettings: {omega: 2.0}\n")
+    assert planned(project) == of_player("base-crf@pnet-tiny")
+
+
+def test_new_method_runs_alone(project):
+    add_method(project, "failing", "method: failing:Failing\n")
+    assert planned(project) == of_player("failing")
+
+
+def test_lost_session_is_played_again(project):
+    (project / "results/ci/sessions/tiny3d/own-scribbles/bifseg@pcnet-tiny/shard-2.tsv").unlink()
+    files = of_player("bifseg@pcnet-tiny", "tiny3d")
+    assert {name for name in planned(project) if "shard" in name} == {
+        name for name in files if name.endswith("shard-2.tsv") and "own" in name
+    }
+
+
+def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
+    before, old = times(project), read_scores(project / "results/ci/scores.parquet")
+    (project / "failing.py").write_text(FAILING)
+    add_method(project, "failing", "method: failing:Failing\n")
+    done = snakemake(project)
+    assert done.returncode == 0, done.stdout
+    after = times(project)
+    assert {path: after[path] for path in before} == before
+    scores = read_scores(project / "results/ci/scores.parquet")
+    mine = scores["method"] == "failing"
+    assert scores[~mine].reset_index(drop=True).equals(old)
+    failed = scores[mine & (scores["status"] == "failed")]
+    objects = Cohort.load(project / "results/ci/cohorts/tiny2d").select(split="test")
+    assert sorted(failed["object"]) == sorted(2 * [row.object for row in objects])
+    assert set(failed["error"]) == {"round-1: RuntimeError: no luck"}
+    assert (failed["dice"] == 0).all()
+    assert "no luck" in (project / "results/ci/report.html").read_text()
