@@ -7,7 +7,7 @@ min_version("9.17")
 
 
 # A configuration of your own replaces the demo's; it is not merged with it.
-if "cohorts" not in config:
+if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 

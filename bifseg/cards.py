@@ -112,7 +112,9 @@ class Experiment(Card):
     """What is played on one cohort."""
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
-    methods: list[str] = Field(description="method cards; METHOD@NETWORK where the method needs a network")
+    methods: list[str] = Field(
+        min_length=1, description="method cards; METHOD@NETWORK where the method needs a network"
+    )
     protocols: list[Name] = Field(description="protocol cards")
 
 
@@ -131,6 +133,34 @@ class RunCard(Card):
     )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
     cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
+
+
+KINDS: dict[str, type[Card]] = {
+    "cohorts": CohortCard,
+    "networks": NetworkCard,
+    "methods": MethodCard,
+    "protocols": ProtocolCard,
+}
+
+
+def checked_run(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration with its defaults; raises BadInput when it or a card that it names is wrong."""
+    try:
+        run = RunCard(**config)
+    except ValidationError as error:
+        raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
+    for cohort, asked in run.cohorts.items():
+        methods, networks = zip(*(player.partition("@")[::2] for player in asked.methods), strict=True)
+        named = {
+            "cohorts": [cohort],
+            "networks": [*asked.networks, *filter(None, networks)],
+            "methods": methods,
+            "protocols": asked.protocols,
+        }
+        for kind, names in named.items():
+            for name in names:
+                read_card(KINDS[kind], Path(run.cards) / kind / f"{name}.yaml")
+    return run.model_dump(mode="json")
 
 
 C = TypeVar("C", bound=Card)

@@ -9,8 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bifseg import __version__
 from bifseg.shards import code_version
 from bifseg.store import file_hash, read_json, write_json
@@ -31,12 +29,12 @@ PACKAGES = (
 )
 
 
-def write_provenance(run: Path, config: Path | None) -> None:
+def write_provenance(run: Path, config: Any) -> None:
     """Write provenance.json of a run folder."""
     write_json(run / "provenance.json", collect_provenance(run, config))
 
 
-def collect_provenance(run: Path, config: Path | None) -> dict[str, Any]:
+def collect_provenance(run: Path, config: Any) -> dict[str, Any]:
     """Versions, settings and hashes of a run; the cohorts' and networks' own records are included whole."""
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -46,7 +44,7 @@ def collect_provenance(run: Path, config: Path | None) -> dict[str, Any]:
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: version(name) for name in PACKAGES},
-        "config": yaml.safe_load(config.read_text(encoding="utf-8")) if config else None,
+        "config": config,
         "cohorts": {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))},
         "networks": {
             f"{path.parent.parent.name}/{path.parent.name}": read_json(path)

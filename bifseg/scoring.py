@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.effort import user_seconds
+from bifseg.errors import BadInput
 from bifseg.geometry import Box, Mask
 from bifseg.metrics import Worst, edge_scores, score
 from bifseg.record import Session, Step
@@ -122,8 +123,14 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`."""
-    return pd.read_parquet(_file(path, ".parquet"), engine="pyarrow").astype(COLUMNS)
+    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; BadInput for any other file."""
+    file = _file(path, ".parquet")
+    try:
+        return pd.read_parquet(file, engine="pyarrow").astype(COLUMNS)
+    except FileNotFoundError as error:
+        raise BadInput(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
+        raise BadInput(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
 
 
 def check_same_scribbles(frame: pd.DataFrame) -> None:

@@ -54,6 +54,12 @@ def make_case(folder: Path, case: str, split: str) -> list[str]:
 
 
 @pytest.fixture(scope="session")
+def tiny_card() -> NetworkCard:
+    """The card of `discs_network`."""
+    return NETWORK
+
+
+@pytest.fixture(scope="session")
 def discs_network(discs, tmp_path_factory) -> Path:
     """Folder of a network trained for a moment."""
     folder = tmp_path_factory.mktemp("networks") / "pnet-tiny"

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from conftest import NETWORK
 
 import bifseg.training as training
 from bifseg.cards import NetworkCard
@@ -31,10 +30,10 @@ def test_training_leaves_weights_curve_and_card(discs_network):
     assert card["validation_dice"] == pytest.approx(max(float(line.split(",")[2]) for line in curve[1:]))
 
 
-def test_same_seed_same_weights(discs, discs_network, tmp_path):
-    train(NETWORK, discs, tmp_path / "again", 1, "cpu", lambda *_: None)
+def test_same_seed_same_weights(discs, discs_network, tmp_path, tiny_card):
+    train(tiny_card, discs, tmp_path / "again", 1, "cpu", lambda *_: None)
     assert same(weights_of(tmp_path / "again"), weights_of(discs_network))
-    train(NETWORK, discs, tmp_path / "other", 2, "cpu", lambda *_: None)
+    train(tiny_card, discs, tmp_path / "other", 2, "cpu", lambda *_: None)
     assert not same(weights_of(tmp_path / "other"), weights_of(discs_network))
 
 
@@ -42,7 +41,7 @@ class Killed(Exception):
     pass
 
 
-def test_killed_training_goes_on_to_the_same_weights(discs, discs_network, tmp_path):
+def test_killed_training_goes_on_to_the_same_weights(discs, discs_network, tmp_path, tiny_card):
     seen = []
 
     def kill_at_17(done, total, note):
@@ -51,22 +50,22 @@ def test_killed_training_goes_on_to_the_same_weights(discs, discs_network, tmp_p
             raise Killed
 
     with pytest.raises(Killed):
-        train(NETWORK, discs, tmp_path, 1, "cpu", kill_at_17)
+        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     assert not (tmp_path / "weights.pt").exists()
-    train(NETWORK, discs, tmp_path, 1, "cpu", lambda done, *_: seen.append(done))
+    train(tiny_card, discs, tmp_path, 1, "cpu", lambda done, *_: seen.append(done))
     assert seen[17] == 11  # from the validation at 10
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
-def test_checkpoint_of_another_training_is_not_taken_up(discs, tmp_path):
+def test_checkpoint_of_another_training_is_not_taken_up(discs, tmp_path, tiny_card):
     def kill_at_17(done, total, note):
         if done == 17:
             raise Killed
 
     with pytest.raises(Killed):
-        train(NETWORK, discs, tmp_path, 1, "cpu", kill_at_17)
+        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     done = []
-    train(NETWORK, discs, tmp_path, 2, "cpu", lambda k, *_: done.append(k))
+    train(tiny_card, discs, tmp_path, 2, "cpu", lambda k, *_: done.append(k))
     assert done[0] == 1
 
 
@@ -93,15 +92,15 @@ def test_wrong_dimension_is_refused(discs, tmp_path):
         train(NetworkCard(architecture="pcnet"), discs, tmp_path, 1, "cpu", lambda *_: None)
 
 
-def test_weights_from_elsewhere(discs, discs_network, tmp_path):
-    bring(NETWORK, discs_network / "weights.pt", discs, tmp_path)
+def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
+    bring(tiny_card, discs_network / "weights.pt", discs, tmp_path)
     assert same(weights_of(tmp_path), weights_of(discs_network))
     before, after = (TrainedNetwork.load(f / "weights.pt") for f in (discs_network, tmp_path))
     assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
 
 
-def test_weights_that_do_not_fit_the_card_are_refused(discs, discs_network, tmp_path):
-    card = NETWORK.model_copy(update={"settings": {"channels": 8}})
+def test_weights_that_do_not_fit_the_card_are_refused(discs, discs_network, tmp_path, tiny_card):
+    card = tiny_card.model_copy(update={"settings": {"channels": 8}})
     with pytest.raises(BadInput, match="not of the card's architecture and settings"):
         bring(card, discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -59,14 +60,17 @@ def figures(run: RunFolder) -> None:
 
 
 def provenance(
-    run: RunFolder, config: Annotated[Path | None, typer.Option(help="the run's configuration")] = None
+    run: RunFolder,
+    settings: Annotated[str, typer.Option(help="the run's configuration as JSON, to be recorded")] = "null",
 ) -> None:
     """Write RUN/provenance.json: versions, settings and hashes of all that the results depend on."""
     from bifseg.provenance import write_provenance
 
     need(run / "scores.parquet", "collect")
-    if config and not config.is_file():
-        raise BadInput(f"--config {config}: is not a file; correct the path")
+    try:
+        config = json.loads(settings)
+    except ValueError as error:
+        raise BadInput(f"--settings {settings[:40]}: is not JSON: {error}") from error
     write_provenance(run, config)
 
 

@@ -63,8 +63,9 @@ def prepare(
         (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
     if card.simulator:
         manifest, root = folder / "manifest.tsv", folder
+        simulate = _simulator(card.simulator, card_path, simulators)
         folder.mkdir(parents=True, exist_ok=True)
-        _simulator(card.simulator, card_path, simulators)(card.cases, seed, folder, progress)
+        simulate(card.cases, seed, folder, progress)
     else:
         manifest, root = _places(card, card_path)
     report = check_cohort(manifest, root, card, card_path, progress)

@@ -227,11 +227,18 @@ def test_bad_manifest_prepares_nothing(manifest, tmp_path, capsys):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
 
 
+def test_objects_of_a_cohort_are_described(discs, capsys):
+    assert bifseg("cohort", "describe", discs.folder) == 0
+    counts = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()[3:]}
+    assert counts == {"disc": "6", "ring": "6"}
+
+
 # Bad input
 
 COMMANDS = {
     "prepare": "cohort prepare {cohort_card} --out {out}",
     "check": "cohort check {manifest}",
+    "describe": "cohort describe {cohort}",
     "train": "train {network_card} --cohort {cohort} --out {out} --device {device}",
     "run": "run {method} --cohort {cohort} --protocol {protocol} --network {network} --out {out}"
     " --shard {shard} --split {split} --device {device}",
@@ -240,7 +247,7 @@ COMMANDS = {
     "collect": "collect {scores} --out {out}/scores.parquet",
     "tables": "tables {run}",
     "figures": "figures {run}",
-    "provenance": "provenance {run} --config {config}",
+    "provenance": "provenance {run} --settings {settings}",
     "report": "report {run}",
 }
 FIELDS = {
@@ -252,7 +259,7 @@ FIELDS = {
     "shard": "1/1",
     "split": "test",
     "device": "cpu",
-    "config": "bifseg.yaml",
+    "settings": "{}",
 }
 
 
@@ -269,6 +276,7 @@ BAD = [
     ("prepare", {"cohort_card": "simulator.yaml"}, "simulator.yaml: simulator: 'moon' is unknown"),
     ("prepare", {"cohort_card": "manifest.yaml"}, "manifest.yaml: manifest: "),
     ("check", {"manifest": "nowhere.tsv"}, "nowhere.tsv: manifest: cannot be read"),
+    ("describe", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("train", {"network_card": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
     ("train", {"network_card": "iterations.yaml"}, "iterations.yaml: training.iterations: Input should be"),
     ("train", {"network_card": "architecture.yaml"}, "architecture.yaml: architecture: unknown 'pnot'"),
@@ -307,7 +315,7 @@ BAD = [
     ("tables", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
     ("figures", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
     ("provenance", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
-    ("provenance", {"config": "nowhere.yaml"}, "--config nowhere.yaml: is not a file; correct the path"),
+    ("provenance", {"settings": "{broken"}, "--settings {broken: is not JSON"),
     ("report", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
     ("report", {"run": "collected"}, "collected/tables: is not there; run `bifseg tables` first"),
 ]

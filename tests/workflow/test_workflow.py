@@ -121,23 +121,24 @@ def test_dry_run_lists_all_rules(tmp_path, config, jobs):
     done = snakemake(lay_out(tmp_path), "--dry-run", config=config)
     assert done.returncode == 0, done.stdout
     listed = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
-    assert listed == (JOBS | jobs if config else listed | jobs)
+    assert jobs.items() <= listed.items()
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("shard=3", "'shard' was unexpected"),
-        ("shards=0", "0 is less than or equal to the minimum of 0"),
-        ("split=tset", "'tset' is not one of ['train', 'validation', 'test']"),
-        ("cards=nowhere", "nowhere/"),
+        ("shard=3", "configuration: shard: Extra inputs are not permitted (is 3)"),
+        ("shards=0", "configuration: shards: Input should be greater than 0 (is 0)"),
+        ("split=tset", "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')"),
+        ("cards=nowhere", "nowhere/cohorts/tiny3d.yaml: cannot be read: No such file"),
     ],
 )
 def test_bad_configuration_stops_before_any_job(tmp_path, wrong, message):
     done = snakemake(lay_out(tmp_path), "--config", wrong)
     assert done.returncode != 0
     assert message in done.stdout
+    assert len(done.stdout) < 1500
     assert not (tmp_path / "results").exists()
 
 
@@ -184,15 +185,11 @@ def test_second_run_has_nothing_to_do(project):
 RESULTS = {"scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html"}
 
 
-def of_player(player, cohort="tiny2d"):
-    """The files of one player's sessions and scores, and of the results that hang on them."""
-    sessions, scores = f"sessions/{cohort}", f"scores/{cohort}"
+def of_player(player):
+    """Files of one player on the 2D cohort, and of the results that hang on them."""
     protocols = ("shared-scribbles", "own-scribbles")
-    return (
-        RESULTS
-        | {f"{sessions}/{protocol}/{player}/shard-{shard}.tsv" for protocol in protocols for shard in (1, 2)}
-        | {f"{scores}/{protocol}/{player}.parquet" for protocol in protocols}
-    )
+    shards = {f"sessions/tiny2d/{p}/{player}/shard-{n}.tsv" for p in protocols for n in (1, 2)}
+    return RESULTS | shards | {f"scores/tiny2d/{p}/{player}.parquet" for p in protocols}
 
 
 def test_changed_method_card_runs_that_method_alone(project):
@@ -203,14 +200,6 @@ def test_changed_method_card_runs_that_method_alone(project):
 def test_new_method_runs_alone(project):
     add_method(project, "failing", "method: failing:Failing\n")
     assert planned(project) == of_player("failing")
-
-
-def test_lost_session_is_played_again(project):
-    (project / "results/ci/sessions/tiny3d/own-scribbles/bifseg@pcnet-tiny/shard-2.tsv").unlink()
-    files = of_player("bifseg@pcnet-tiny", "tiny3d")
-    assert {name for name in planned(project) if "shard" in name} == {
-        name for name in files if name.endswith("shard-2.tsv") and "own" in name
-    }
 
 
 def test_failing_method_keeps_its_rows_and_the_run_its_report(project):

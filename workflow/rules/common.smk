@@ -1,7 +1,11 @@
 # Names of files, and nothing else: what the configuration asks for, as paths.
-from snakemake.utils import validate
+import json
+import os
 
-validate(config, "../schemas/config.schema.json")
+from bifseg.cards import checked_run
+
+# The configuration with its defaults; a bad one, or a bad card, stops here with one line.
+config = checked_run(config)
 
 RUN = f"{config['results']}/{config['run']}"
 SHARDS = range(1, config["shards"] + 1)

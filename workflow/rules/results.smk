@@ -44,15 +44,15 @@ rule draw_figures:
 rule write_provenance:
     input:
         f"{RUN}/scores.parquet",
-        configuration=workflow.configfiles[0],
     output:
         f"{RUN}/provenance.json",
     log:
         f"{RUN}/logs/provenance.log",
     params:
         run=subpath(output[0], parent=True),
+        settings=json.dumps(config),
     shell:
-        "bifseg provenance {params.run} --config {input.configuration} 2> {log}"
+        "bifseg provenance {params.run} --settings {params.settings:q} 2> {log}"
 
 
 rule write_report:
