@@ -23,7 +23,7 @@ demo: install
 	@echo "Report: $(abspath results/demo/report.html)"
 
 test: install
-	pytest -n $(CORES)
+	pytest -n $(CORES) --dist loadgroup
 
 lint: install
 	ruff format --check .
