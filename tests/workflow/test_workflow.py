@@ -13,7 +13,7 @@ import yaml
 from bifseg.cohorts.objects import Cohort
 from bifseg.scoring import check_same_scribbles, read_scores
 
-pytestmark = [pytest.mark.workflow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.workflow
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "tests/workflow/config.yaml"
