@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
 from bifseg.cli import cohort, results, run, schemas, train
 from bifseg.errors import BadInput
@@ -29,7 +31,17 @@ Bad input is one line: which file, key and value, and what to do.
 BIFSEG_DEBUG=1 shows the traceback of a failure.
 """
 
+
+class StagesInOrder(TyperGroup):
+    """Lists `cohort`, the first stage, before the commands: typer puts groups of commands last."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names in the order of the stages."""
+        return sorted(super().list_commands(ctx), key=lambda name: name != "cohort")
+
+
 app = typer.Typer(
+    cls=StagesInOrder,
     help=HELP,
     no_args_is_help=True,
     add_completion=False,
