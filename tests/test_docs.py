@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 import yaml
 
-from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.cards import CohortCard, MethodCard, ProtocolCard, RunCard
 from bifseg.finetuning import FineTuning
 from bifseg.methods.registry import build
 from bifseg.shards import Lineup, run_shard
@@ -40,6 +41,12 @@ def test_plug_in_of_the_docs_is_short():
 def test_settings_of_the_docs_are_settings():
     (text,) = blocks("docs/method.md", "yaml")
     FineTuning.defaults(3, **yaml.safe_load(text)["settings"])
+
+
+def test_cards_of_the_readme_are_valid():
+    cohort, run = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
+    CohortCard(**cohort)
+    assert RunCard(**run).cohorts["brats"].networks == ["pcnet"]
 
 
 @pytest.mark.parametrize(

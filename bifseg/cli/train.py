@@ -38,5 +38,9 @@ def train(
 
             def show(done: int, total: int, note: str) -> None:
                 progress.update(task, completed=done, total=total, note=note)
+                if (
+                    progress.disable and done * 10 // total > (done - 1) * 10 // total
+                ):  # a log: each tenth, a line
+                    typer.echo(f"training {card.stem}: {done} of {total} iterations, {note}", err=True)
 
             train_network(network, members, out, seed, where, show)

@@ -13,4 +13,4 @@ rule prepare_cohort:
         folder=subpath(output.objects, parent=True),
         seed=config["seed"],
     shell:
-        "bifseg cohort prepare {input} --out {params.folder} --seed {params.seed} 2> {log}"
+        "bifseg cohort prepare {input} --out {params.folder} --seed {params.seed} 2> >(tee {log} >&2)"

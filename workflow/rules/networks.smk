@@ -21,4 +21,4 @@ rule train_network:
         device=config["device"],
     shell:
         "bifseg train {input.card} --cohort {params.cohort} --out {params.folder}"
-        " --seed {params.seed} --device {params.device} --threads {threads} 2> {log}"
+        " --seed {params.seed} --device {params.device} --threads {threads} 2> >(tee {log} >&2)"

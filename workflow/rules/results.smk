@@ -7,7 +7,7 @@ rule collect_scores:
     log:
         f"{RUN}/logs/collect.log",
     shell:
-        "bifseg collect {input} --out {output.table} 2> {log}"
+        "bifseg collect {input} --out {output.table} 2> >(tee {log} >&2)"
 
 
 rule write_tables:
@@ -21,7 +21,7 @@ rule write_tables:
         run=subpath(output[0], parent=True),
         target=config["target"],
     shell:
-        "bifseg tables {params.run} --target {params.target} 2> {log}"
+        "bifseg tables {params.run} --target {params.target} 2> >(tee {log} >&2)"
 
 
 rule draw_figures:
@@ -38,7 +38,7 @@ rule draw_figures:
     params:
         run=subpath(output[0], parent=True),
     shell:
-        "bifseg figures {params.run} 2> {log}"
+        "bifseg figures {params.run} 2> >(tee {log} >&2)"
 
 
 rule write_provenance:
@@ -52,7 +52,7 @@ rule write_provenance:
         run=subpath(output[0], parent=True),
         settings=json.dumps(config),
     shell:
-        "bifseg provenance {params.run} --settings {params.settings:q} 2> {log}"
+        "bifseg provenance {params.run} --settings {params.settings:q} 2> >(tee {log} >&2)"
 
 
 rule write_report:
@@ -68,4 +68,4 @@ rule write_report:
     params:
         run=subpath(output[0], parent=True),
     shell:
-        "bifseg report {params.run} 2> {log}"
+        "bifseg report {params.run} 2> >(tee {log} >&2)"

@@ -26,7 +26,7 @@ rule run_sessions:
         "bifseg run {input.method} --cohort {params.cohort} --protocol {input.protocol} {params.network}"
         " --out {params.folder} --index {output} --shard {wildcards.shard}/{params.shards}"
         " --split {params.split} --run {params.run} --seed {params.seed}"
-        " --device {params.device} --threads {threads} 2> {log}"
+        " --device {params.device} --threads {threads} 2> >(tee {log} >&2)"
 
 
 rule score_sessions:
@@ -48,4 +48,4 @@ rule score_sessions:
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
         split=config["split"],
     shell:
-        "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split} --out {output} 2> {log}"
+        "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split} --out {output} 2> >(tee {log} >&2)"
