@@ -99,7 +99,7 @@ class Trainer:
                 self._keep(iteration + 1, loss_sum / since, dice)
                 loss_sum, since = 0.0, 0
             best = self._state.best_dice
-            note = f"best validation Dice {best:.3f}" if best >= 0 else ""
+            note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
             progress(iteration + 1, self._settings.iterations, note)
         self._finish(len(training), len(validation))
 
