@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 import logging
+import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zipfile import BadZipFile
 
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.cohorts.objects import Cohort, ObjectRow
@@ -22,7 +23,8 @@ from bifseg.store import fingerprint, read_json, write_text
 
 log = logging.getLogger(__name__)
 
-# What a session depends on: everything below these modules.
+# What a session depends on: everything but these modules. Of `metrics` it uses Dice, whose definition stands, so
+# that adding a metric runs no session.
 _ABOVE = {
     "scoring",
     "effort",
@@ -159,6 +161,6 @@ def _stored_fingerprint(place: Path) -> str | None:
     """The fingerprint of a stored session; None when there is no whole one."""
     try:
         stored: str = Session.load(place).fingerprint
-    except (OSError, ValueError, KeyError, TypeError, EOFError, json.JSONDecodeError):
+    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
         return None
     return stored

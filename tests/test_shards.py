@@ -61,6 +61,10 @@ def test_finished_sessions_are_kept_and_broken_ones_played_again(discs, lineup, 
     (tmp_path / objects[1].object / "session.json").write_text("{")
     assert run_shard(lineup, method, objects, tmp_path) == {"ok": 2, "kept": len(objects) - 2}
     assert Session.load(broken).status == "ok"
+    whole = (broken / "masks.npz").read_bytes()
+    for kept in (0, len(whole) // 3, len(whole) - 5):  # cut off at several places
+        (broken / "masks.npz").write_bytes(whole[:kept])
+        assert run_shard(lineup, method, objects, tmp_path) == {"ok": 1, "kept": len(objects) - 1}
 
 
 @pytest.mark.parametrize(
