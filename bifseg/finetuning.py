@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from time import perf_counter
 from typing import Annotated, Any, Literal
 
@@ -108,11 +109,16 @@ class ImageSpecificNetwork:
             self._features = trained.features(crop)
             self._classifier = copy.deepcopy(trained.network.classifier).eval()
             self.probability = self._predict()
-        with self._timed("label_update"):
-            full = settings.full_neighbourhood
-            self._cut = LabelUpdate(crop.intensity, crop.spacing, settings.strength, settings.sigma, full)
         self._crop = crop
-        self._band: GeodesicBand | None = None
+
+    @cached_property
+    def _cut(self) -> LabelUpdate:
+        s, crop = self._settings, self._crop
+        return LabelUpdate(crop.intensity, crop.spacing, s.strength, s.sigma, s.full_neighbourhood)
+
+    @cached_property
+    def _band(self) -> GeodesicBand:
+        return GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)
 
     def update_labels(self, scribbles: NDArray[np.uint8]) -> Mask:
         """(a) The network fixed: the labels of least energy that obey the scribbles."""
@@ -138,8 +144,6 @@ class ImageSpecificNetwork:
         if self._settings.conflict == "off" or not scribbles.any():
             nowhere = np.zeros(scribbles.shape, bool)
             return nowhere, nowhere
-        if self._band is None:
-            self._band = GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)
         return tuple(self._band(scribbles == label, self._settings.eps) for label in (1, 2))  # type: ignore[return-value]
 
     def _descend(self, labels: Mask, weights: NDArray[np.float32]) -> None:

@@ -15,6 +15,7 @@ import torch
 from bifseg.cards import ProtocolCard
 from bifseg.geometry import Box, Image, Mask
 from bifseg.methods.contract import Adaptive, Method
+from bifseg.metrics import dice
 from bifseg.record import Identity, Session, Step
 from bifseg.robot.box import draw_box
 from bifseg.robot.policies import policy
@@ -53,9 +54,10 @@ class Game:
         )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
-    def dice(self, result: Mask) -> float:
-        """Overlap with the truth, to know when the target is reached."""
-        return 2 * float((result & self.truth).sum()) / float(result.sum() + self.truth.sum())
+    def reached(self, result: Mask) -> bool:
+        """Whether the result is as good as the protocol asks for."""
+        target = self.protocol.target
+        return target is not None and dice(result, self.truth) >= target
 
     def _generator(self, step: str, version: str) -> np.random.Generator:
         who = self.identity
@@ -87,7 +89,7 @@ def _play(game: Game, method: Method, turn: Turn) -> str:
         result = turn.take("unsupervised", method.adapt)
     scribbles = Scribbles(shape)
     for number in range(1, protocol.rounds + 1):
-        if protocol.target is not None and game.dice(result) >= protocol.target:
+        if game.reached(result):
             return "target"
         if "scribbles" not in method.prompts:
             return "no prompts"
@@ -98,8 +100,7 @@ def _play(game: Game, method: Method, turn: Turn) -> str:
             return "satisfied"
         scribbles = scribbles.add(strokes)
         result = turn.take(step, partial(method.refine, scribbles), tuple(strokes), robot_s)
-    reached = protocol.target is not None and game.dice(result) >= protocol.target
-    return "target" if reached else "rounds"
+    return "target" if game.reached(result) else "rounds"
 
 
 @dataclass

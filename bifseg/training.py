@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
 from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
+from bifseg.metrics import dice
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
 from bifseg.networks.registry import build
@@ -88,19 +90,17 @@ class Trainer:
         """Train to the last iteration and write the results."""
         training, validation = (self._objects(split) for split in ("train", "validation"))
         samples = [_cut_out(self._cohort, row) for row in training]
-        self._resume(self._identity())
+        self._resume()
         loss_sum, since = 0.0, 0
         for iteration in range(self._state.iteration, self._settings.iterations):
             loss_sum, since = loss_sum + self._step(samples, iteration), since + 1
-            if (
-                iteration + 1
-            ) % self._settings.validate_every == 0 or iteration + 1 == self._settings.iterations:
-                dice = self._validate(validation)
-                self._keep(iteration + 1, loss_sum / since, dice)
+            done = iteration + 1
+            if done % self._settings.validate_every == 0 or done == self._settings.iterations:
+                self._keep(done, loss_sum / since, self._validate(validation))
                 loss_sum, since = 0.0, 0
             best = self._state.best_dice
             note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
-            progress(iteration + 1, self._settings.iterations, note)
+            progress(done, self._settings.iterations, note)
         self._finish(len(training), len(validation))
 
     def _objects(self, split: str) -> list[ObjectRow]:
@@ -133,8 +133,7 @@ class Trainer:
         box = draw_box(sample.truth, self._cohort.box_margin, rng)
         crop = self._trained.crop(sample.image, box)
         truth = resample(sample.truth[box.slices], crop.shape) >= 0.5
-        mean, std = self._trained.normalisation[sample.image.modality]
-        values = (crop.values - mean) / std
+        values = self._trained.normalised(crop)
         if self._settings.flip:
             axes = tuple(axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5)
             values, truth = np.flip(values, axes).copy(), np.flip(truth, axes).copy()
@@ -151,24 +150,25 @@ class Trainer:
             with torch.no_grad():
                 logits = self._network.classifier(self._trained.features(crop))
             result = crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
-            found.append(2 * float((result & truth).sum()) / float(result.sum() + truth.sum()))
+            found.append(dice(result, truth))
         return float(np.mean(found))
 
+    @cached_property
     def _identity(self) -> str:
         hashes = [self._cohort.hashes(row) for row in self._objects("train") + self._objects("validation")]
         return fingerprint(
             self._card.model_dump(mode="json"), self._cohort.name, self._cohort.box_margin, self._seed, hashes
         )
 
-    def _keep(self, iteration: int, loss: float, dice: float) -> None:
+    def _keep(self, iteration: int, loss: float, validated: float) -> None:
         state = self._state
         state.iteration = iteration
-        state.curve.append({"iteration": iteration, "train_loss": loss, "validation_dice": dice})
-        if dice > state.best_dice:
-            state.best_dice = dice
+        state.curve.append({"iteration": iteration, "train_loss": loss, "validation_dice": validated})
+        if validated > state.best_dice:
+            state.best_dice = validated
             state.best_weights = {k: v.detach().cpu().clone() for k, v in self._network.state_dict().items()}
         content = {
-            "identity": self._identity(),
+            "identity": self._identity,
             "state": vars(state),
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
@@ -176,12 +176,12 @@ class Trainer:
         with writing(self._folder / "checkpoint.pt") as part:
             torch.save(content, part)
 
-    def _resume(self, identity: str) -> None:
+    def _resume(self) -> None:
         path = self._folder / "checkpoint.pt"
         if not path.exists():
             return
         content = torch.load(path, map_location=self._device, weights_only=True)
-        if content["identity"] == identity:
+        if content["identity"] == self._identity:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
             self._optimizer.load_state_dict(content["optimizer"])

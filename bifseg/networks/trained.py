@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from bifseg.cards import NetworkCard
@@ -44,13 +46,19 @@ class TrainedNetwork:
 
     def features(self, crop: Crop) -> Tensor:
         """Features (1, channels, *crop.shape), without gradient."""
-        image = crop.image
-        own = (float(image.voxels.mean()), float(image.voxels.std()))
-        mean, std = self.normalisation.get(image.modality, own)
-        values = torch.from_numpy((crop.values - mean) / max(std, 1e-6)).to(self.device)
+        values = torch.from_numpy(self.normalised(crop)).to(self.device)
         with torch.no_grad():
             found: Tensor = self.network.features(values[None, None])
         return found
+
+    def normalised(self, crop: Crop) -> NDArray[np.float32]:
+        """The crop's values less the mean, over the standard deviation, of its modality."""
+        image = crop.image
+        if image.modality in self.normalisation:
+            mean, std = self.normalisation[image.modality]
+        else:
+            mean, std = float(image.voxels.mean()), float(image.voxels.std())
+        return (crop.values - mean) / max(std, 1e-6)
 
     def save(self, path: Path, card: NetworkCard) -> None:
         """Write weights, normalisation and the card's shape in one file that `load` reads."""
