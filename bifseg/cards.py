@@ -96,7 +96,7 @@ class TrainingCard(Card):
 class NetworkCard(Card):
     """A base CNN and its training."""
 
-    architecture: Name = Field(description="a registered architecture: pnet or pcnet")
+    architecture: Name = Field(description="pnet, fcn or unet (2D); pcnet, deepmedic or highres3dnet (3D)")
     settings: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture")
     input_size: Positive | None = Field(
         None, description="voxels; 2D: the crop's shorter side (96), 3D: its longest side (80)"
@@ -112,10 +112,9 @@ class Experiment(Card):
     """What is played on one cohort."""
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
-    methods: list[str] = Field(
-        min_length=1, description="method cards; METHOD@NETWORK where the method needs a network"
+    protocols: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
+        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed"
     )
-    protocols: list[Name] = Field(description="protocol cards")
 
 
 class RunCard(Card):
@@ -150,11 +149,11 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
     for cohort, asked in run.cohorts.items():
-        methods, networks = zip(*(player.partition("@")[::2] for player in asked.methods), strict=True)
+        players = [player.partition("@") for players in asked.protocols.values() for player in players]
         named = {
             "cohorts": [cohort],
-            "networks": [*asked.networks, *filter(None, networks)],
-            "methods": methods,
+            "networks": [*asked.networks, *(network for _, at, network in players if at)],
+            "methods": [method for method, _, _ in players],
             "protocols": asked.protocols,
         }
         for kind, names in named.items():

@@ -19,6 +19,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from bifseg.comparisons import main_network
 from bifseg.scoring import read_scores
 from bifseg.seeds import generator
 from bifseg.statistics import bootstrap_mean
@@ -40,6 +41,7 @@ from bifseg.summaries import (
 # Okabe and Ito's palette, told apart by the colour-blind; a method has one colour in every figure.
 _FIXED = {"base-net": "#6f6f6f", "base-crf": "#E69F00", "bifseg-w": "#56B4E9", "bifseg": "#0072B2"}
 _OTHERS = ("#D55E00", "#009E73", "#CC79A7", "#000000", "#B8A800")
+_NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _DASHES = ("-", "--", ":", "-.")
 _STYLE: Any = {  # matplotlib types the keys one by one
     "svg.hashsalt": "bifseg",  # ids of the SVG's parts
@@ -131,13 +133,24 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str]) -> Iterator[
     for cohort, rows in scores.groupby("cohort", sort=True):
         about = data_note(rows, str(cohort), cohort in simulated)
         cast = [Player(p.method, p.network, p.label, colours[p.method], p.dash) for p in players(rows)]
+        main = main_network(rows)
+        nets = [p for p in cast if p.method == "base-net"]
+        if len(nets) > 1:
+            yield Drawing(
+                f"{cohort}-networks",
+                "Initial Dice per network",
+                "Every object's Dice as a point: the base networks' own results inside the box. Boxes: quartiles "
+                "and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean. "
+                f"{FAILURES} {about}",
+                network_boxes(rows, nets),
+            )
         yield Drawing(
             f"{cohort}-dice",
             "Dice per method",
             "Every session's Dice as a point: before adaptation, without scribbles, and with the same scribbles "
             "for every method. Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white "
             f"diamond: mean. {FAILURES} {about}",
-            dice_boxes(rows, cast),
+            dice_boxes(rows, [p for p in cast if p.network == main]),
         )
         if OWN in set(rows["protocol"]):
             yield Drawing(
@@ -146,7 +159,7 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str]) -> Iterator[
                 f"Mean Dice after each round of scribbles on a method's own mistakes ({OWN}), with its 95% "
                 "bootstrap interval over cases. Round 0: before any scribbles. A session that ended early "
                 f"carries its last value forward. {FAILURES} {about}",
-                dice_against_rounds(rows, cast),
+                dice_against_rounds(rows, _in_protocol(rows, cast, OWN)),
             )
         curves = _curves(run, str(cohort))
         if curves:
@@ -176,6 +189,21 @@ def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARE
         axis.tick_params(axis="x", length=0)
         axis.grid(axis="x", visible=False)
     _legend(figure, cast, lines=False)
+    return figure
+
+
+def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
+    """A panel per structure: boxes and points of the initial Dice of each base network."""
+    rows = stage_rows(scores[scores["method"] == "base-net"], "initial")
+    figure, axes = _panels(scores, width=5.2, height=3.2)
+    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+        for k, player in enumerate(nets):
+            values = _of(rows, player, structure)["dice"].to_numpy()
+            if len(values):
+                rng = generator(0, "jitter", "networks", structure, player.label)
+                _box(axis, values, k, 0.7, _NETWORKS[k % len(_NETWORKS)], rng)
+        axis.set_xticks(range(len(nets)), [player.network for player in nets], fontsize=8)
+        axis.grid(axis="x", visible=False)
     return figure
 
 
@@ -261,6 +289,13 @@ def _panels(scores: pd.DataFrame, width: float, height: float) -> tuple[Figure, 
         axis.set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
     figure.subplots_adjust(wspace=0.16, hspace=0.42)
     return figure, axes[: len(structures)]
+
+
+def _in_protocol(rows: pd.DataFrame, cast: Sequence[Player], protocol: str) -> list[Player]:
+    """The players who play under a protocol."""
+    mine = rows[rows["protocol"] == protocol]
+    there = set(zip(mine["method"], mine["network"], strict=True))
+    return [player for player in cast if (player.method, player.network) in there]
 
 
 def _of(rows: pd.DataFrame, player: Player, structure: str) -> pd.DataFrame:

@@ -80,3 +80,10 @@ def _grid(n: int, size: tuple, spacing: tuple, origin: tuple, direction: tuple) 
         tuple(float(v) for v in origin),
         tuple(tuple(float(v) for v in axis) for axis in columns),
     )
+
+
+def unit_range(voxels: NDArray) -> NDArray:
+    """The voxels' 0.5 and 99.5 percentiles become 0 and 1, and what lies beyond them too."""
+    low, high = np.percentile(voxels, (0.5, 99.5))
+    scaled: NDArray = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1)
+    return scaled

@@ -68,7 +68,7 @@ class Session:
 
     Attributes:
         grid: the object's grid: the image's, or that of one slice of it.
-        box: the robot's box on that grid.
+        box: the robot's box on that grid: the method's prompt, or only its window (`box_drawn` is False).
         steps: results in order; a failed session keeps the steps before the failure.
         ended: why it ended, one of `ENDINGS`.
         error: one line, empty unless `status` is not ok.
@@ -84,6 +84,7 @@ class Session:
     status: str = "ok"
     error: str = ""
     fingerprint: str = ""
+    box_drawn: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
 
     def scribbles(self) -> Scribbles:
@@ -126,7 +127,7 @@ class Session:
             Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
             for s, mask in zip(data["steps"], masks, strict=True)
         )
-        rest = {key: data[key] for key in ("ended", "status", "error", "fingerprint", "peak_mb")}
+        rest = {key: data[key] for key in ("ended", "status", "error", "fingerprint", "box_drawn", "peak_mb")}
         return cls(Identity(**data["identity"]), grid, box, steps, **rest)
 
     def _to_json(self) -> dict[str, Any]:
@@ -151,6 +152,7 @@ class Session:
             "status": self.status,
             "error": self.error,
             "fingerprint": self.fingerprint,
+            "box_drawn": self.box_drawn,
             "peak_mb": self.peak_mb,
         }
 

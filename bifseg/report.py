@@ -12,18 +12,21 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bifseg.claims import claims
+from bifseg.claims_page import forgetting_line, read_checks
 from bifseg.cohorts.objects import Cohort
+from bifseg.comparisons import main_network
 from bifseg.effort import ASSUMED
 from bifseg.figures import read_figures
+from bifseg.formats import TEXT, Table, present
 from bifseg.metrics import edge_case_rows
 from bifseg.pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.record import Session
 from bifseg.scoring import read_scores
 from bifseg.store import read_json, write_text
-from bifseg.summaries import SESSION, SHARED, in_step_order, method_rank
-from bifseg.tables import Table, present, read_tables
+from bifseg.summaries import BASE, HERO, SESSION, SHARED, in_step_order, method_rank
+from bifseg.tables import read_tables
 
-HERO = "bifseg"  # whose numbers and pictures are in front; in a run without it, the last method
 _MOST_FAILURES = 50
 
 
@@ -72,9 +75,10 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
         "cohorts": [
-            _cohort(run, str(name), rows, tables, figures)
+            _cohort(run, str(name), rows, tables, figures) | {"claims": claims(rows)}
             for name, rows in scores.groupby("cohort", sort=True)
         ],
+        "forgetting": forgetting_line(read_checks(run)),
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
@@ -123,6 +127,7 @@ def structure_rows(table: Table) -> dict[str, Any]:
     columns = shown.columns.tolist()[2:]
     return {
         "columns": columns,
+        "words": [column in TEXT for column in columns],
         "groups": [
             {"seen": seen == "seen", "structure": structure, "rows": rows[columns].to_numpy().tolist()}
             for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False)
@@ -131,15 +136,16 @@ def structure_rows(table: Table) -> dict[str, Any]:
 
 
 def _hero(scores: pd.DataFrame) -> tuple[str, str]:
-    """(method, network) that is in front."""
+    """(method, network) that is in front: in a run without `HERO`, the last method."""
     methods = sorted(set(scores["method"]), key=method_rank)
     method = HERO if HERO in methods else methods[-1]
-    return method, min(scores.loc[scores["method"] == method, "network"])
+    networks, main = set(scores.loc[scores["method"] == method, "network"]), main_network(scores)
+    return method, main if main in networks else min(networks)
 
 
 def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, Any]]:
     """Mean Dice (%) of the one in front per structure: initial, without and with scribbles."""
-    first = _of(kinds["initial"], ("base-net", hero[1]))
+    first = _of(kinds["initial"], (BASE, hero[1]))
     first = first if len(first) else _of(kinds["initial"], hero)
     stages = {"initial": first}
     stages |= {name: _of(kinds[name], hero) for name in ("unsupervised", "supervised")}
@@ -153,19 +159,19 @@ def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, An
 
 def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
     """Gains over the base net: the range over structures, seen and unseen apart."""
-    frame = _of(kinds["gains"], hero)
-    if frame.empty:
-        return ""
-    texts = []
+    texts, failed = [], 0
     for stage, how in (("unsupervised", "without scribbles"), ("supervised", "with the same scribbles")):
-        rows = frame[frame["stage"] == stage]
+        rows = _of(kinds[f"{stage}-tests"], hero)
+        if rows.empty:
+            continue
         each = [
-            f"{_range(100 * group['gain_mean'], '+.1f')} points on {kind} structures"
-            for kind, group in _seen_and_unseen(rows)
+            f"{_range(100 * group['difference_mean'], '+.1f')} points on {kind} structures"
+            for kind, group in _seen_and_unseen(rows[rows["measure"] == "dice"])
         ]
-        if each:
-            texts.append(f"{how} by {_join(each)}")
-    failed = int(frame.groupby("stage")["failed"].sum().max())
+        texts.append(f"{how} by {_join(each)}")
+        failed = max(failed, int(_of(kinds[stage], hero)["failed"].sum()))
+    if not texts:
+        return ""
     note = (
         f" ({failed} failed {'session counts' if failed == 1 else 'sessions count'} as zero)"
         if failed
@@ -263,9 +269,9 @@ def _of(table: Table, player: tuple[str, str]) -> pd.DataFrame:
 
 
 def _kind(name: str, cohort: str) -> str:
-    """KIND of COHORT-KIND; empty for another cohort's. Names of cohorts may hold dashes, kinds do not."""
-    stem, _, kind = name.rpartition("-")
-    return kind if stem == cohort else ""
+    """KIND of COHORT-KIND; empty for another cohort's. Cohorts may hold dashes, kinds none but that of `-tests`."""
+    stem = name.removesuffix("-tests").rpartition("-")[0]
+    return name.removeprefix(f"{cohort}-") if stem == cohort else ""
 
 
 def _join(parts: list[str]) -> str:

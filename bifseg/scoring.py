@@ -176,7 +176,7 @@ def _effort(session: Session, strokes: list[Stroke]) -> dict[str, float]:
         "n_strokes": len(strokes),
         "n_scribble_voxels": len(painted),
         "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
-        "user_s": user_seconds(True, strokes, spacing),  # every session begins with a box
+        "user_s": user_seconds(session.box_drawn, strokes, spacing),
     }
 
 

@@ -18,6 +18,7 @@ from bifseg.methods.contract import Adaptive, Method
 from bifseg.metrics import dice
 from bifseg.record import Identity, Session, Step
 from bifseg.robot.box import draw_box
+from bifseg.robot.opening import openings
 from bifseg.robot.policies import policy
 from bifseg.scribbles import Scribbles, Stroke
 from bifseg.seeds import generator
@@ -54,6 +55,14 @@ class Game:
         )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
+    def opening(self, box: Box, step: str) -> list[Stroke]:
+        """What the robot draws first where there is no initial result."""
+        results = openings(self.truth[box.slices], self.image.grid.spacing)
+        sides = [
+            (box.paste(result, self.truth.shape), f"{step} side {k}") for k, result in enumerate(results)
+        ]
+        return [stroke for result, side in sides for stroke in self.strokes(result, box, side)]
+
     def reached(self, result: Mask) -> bool:
         """Whether the result is as good as the protocol asks for."""
         target = self.protocol.target
@@ -77,7 +86,16 @@ def play(game: Game, method: Method, fingerprint: str = "") -> Session:
         status, ended = "failed", "failed"
         error = f"{turn.now}: {type(raised).__name__}: {' '.join(str(raised).split())}"
     return Session(
-        game.identity, game.image.grid, box, tuple(turn.steps), ended, status, error, fingerprint, _peak_mb()
+        game.identity,
+        game.image.grid,
+        box,
+        tuple(turn.steps),
+        ended,
+        status,
+        error,
+        fingerprint,
+        "box" in method.prompts,
+        _peak_mb(),
     )
 
 
@@ -94,7 +112,10 @@ def _play(game: Game, method: Method, turn: Turn) -> str:
         if "scribbles" not in method.prompts:
             return "no prompts"
         step, begun = f"round-{number}", perf_counter()
-        strokes = game.strokes(initial if protocol.scribbles_on == "initial" else result, box, step)
+        if number == 1 and "box" not in method.prompts:
+            strokes = game.opening(box, step)
+        else:
+            strokes = game.strokes(initial if protocol.scribbles_on == "initial" else result, box, step)
         robot_s = perf_counter() - begun
         if not strokes:
             return "satisfied"

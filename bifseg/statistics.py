@@ -1,11 +1,19 @@
-"""How sure a mean is: bootstrap intervals that resample what was sampled, the cases."""
+"""How sure a mean is and what a comparison shows: intervals, paired tests, and corrections for many tests."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import combinations
+from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import rankdata
+from scipy.stats import t as student
+
+LEVEL = 0.05
+"""Players are told apart by p-values below this one."""
+_DIGITS = 12  # beyond these, equal differences differ by arithmetic alone, and would not be ties
 
 
 @dataclass(frozen=True)
@@ -59,3 +67,128 @@ def bootstrap_mean(
     means = (times @ sums) / sizes.reshape(-1, *[1] * (values.ndim - 1))
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(mean, low, high)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What paired differences show.
+
+    Attributes:
+        n: pairs.
+        clusters: clusters that the pairs come from, such as cases.
+        mean: mean difference.
+        low: lower limit of its 95% interval by `bootstrap_mean`.
+        high: upper limit.
+        effect: Cohen's d_z (Cohen 1988), mean over standard deviation of the differences.
+        t_p: p-value of the two-sided paired Student t-test over the pairs, as in the paper.
+        wilcoxon_p: p-value of `signed_rank_p` over the clusters' mean differences.
+    """
+
+    n: int
+    clusters: int
+    mean: float
+    low: float
+    high: float
+    effect: float
+    t_p: float
+    wilcoxon_p: float
+
+
+def paired(differences: ArrayLike, clusters: ArrayLike, rng: np.random.Generator) -> Paired:
+    """Summarise the differences of pairs that come in clusters.
+
+    Args:
+        differences: (n,) one per pair, first minus second; may be empty. Nothing is left out: one that is not
+            finite shows in the mean and makes NaN of all else but the counts.
+        clusters: (n,) names of the clusters.
+        rng: draws the interval.
+
+    Returns:
+        NaN for what is not defined: the mean of no pair, the t-test and the effect of fewer than two pairs or
+        of differences that are all the same, the interval and Wilcoxon's test of fewer than two clusters.
+
+    Raises:
+        ValueError: not as many clusters as differences.
+    """
+    d, nan = np.asarray(differences, float), float("nan")
+    if len(d) != len(np.asarray(clusters)):
+        raise ValueError(f"{len(d)} differences and {len(np.asarray(clusters))} clusters; one cluster each")
+    count = len(np.unique(np.asarray(clusters)))
+    if not len(d) or not np.isfinite(d).all():
+        return Paired(len(d), count, float(d.mean()) if len(d) else nan, nan, nan, nan, nan, nan)
+    found = bootstrap_mean(d, clusters, rng)
+    mean, low, high = float(found.mean), float(found.low), float(found.high)
+    effect, t_p = _student(d)
+    return Paired(len(d), count, mean, low, high, effect, t_p, signed_rank_p(cluster_means(d, clusters)))
+
+
+def _student(d: NDArray) -> tuple[float, float]:
+    """Cohen's d_z and the p-value of the two-sided t-test against zero."""
+    spread = np.std(d, ddof=1).round(_DIGITS) if len(d) > 1 else 0.0
+    if spread == 0:
+        return float("nan"), float("nan")
+    effect = float(d.mean() / spread)
+    return effect, float(2 * student.sf(abs(effect) * np.sqrt(len(d)), len(d) - 1))
+
+
+def cluster_means(values: ArrayLike, clusters: ArrayLike) -> NDArray[np.float64]:
+    """Mean of the values of every cluster, in the order of the clusters' names."""
+    member = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    return np.bincount(member, np.asarray(values, float)) / np.bincount(member)
+
+
+def signed_rank_p(values: ArrayLike) -> float:
+    """P-value of the two-sided Wilcoxon signed-rank test (1945) that independent values lie around zero.
+
+    Zeros are left out and ties share their mean rank, as by default in scipy. Exact for any number of values
+    and with ties: the probability over all signs given the ranks, where scipy approximates.
+
+    Args:
+        values: (n,).
+
+    Returns:
+        1 when all values are zero; NaN for fewer than two values or where one is not finite.
+    """
+    d = np.asarray(values, float).round(_DIGITS)
+    if len(d) < 2 or not np.isfinite(d).all():
+        return float("nan")
+    d = d[d != 0]
+    ranks = (2 * rankdata(np.abs(d))).astype(int)  # mean ranks are halves
+    chance = np.ones(1)  # of every sum of the ranks of positive values
+    for rank in ranks:
+        chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2
+    found = int(ranks[d > 0].sum())
+    return float(min(1.0, 2 * min(chance[: found + 1].sum(), chance[found:].sum())))
+
+
+def holm(p: ArrayLike) -> NDArray[np.float64]:
+    """Adjusted p-values of Holm's step-down procedure (1979), in the order given; (n,) to (n,).
+
+    A NaN stays NaN and does not count as a test.
+    """
+    p = np.asarray(p, float)
+    adjusted = np.full(p.shape, np.nan)
+    order = np.argsort(p, kind="stable")[: np.count_nonzero(~np.isnan(p))]  # NaN come last
+    steps = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return adjusted
+
+
+def tie_groups(p: ArrayLike, level: float = LEVEL) -> list[str]:
+    """Letters for a ranking: players that share a letter are not told apart (Piepho 2004, compact letters).
+
+    Args:
+        p: (k, k) symmetric adjusted p-values of all pairs, the players in the order of the ranking, so that
+            the first ones get the first letters. NaN tells nobody apart; the diagonal is not looked at.
+        level: pairs with a smaller p-value are told apart.
+    """
+    apart = np.less(np.asarray(p, float), level)
+    players = range(len(apart))
+    groups = [frozenset(players)]
+    for i, j in combinations(players, 2):
+        if apart[i, j]:
+            split = {part for g in groups for part in ((g - {i}, g - {j}) if {i, j} <= g else (g,))}
+            groups = [g for g in split if not any(g < other for other in split)]
+    groups.sort(key=sorted)
+    names = [ascii_lowercase[k % 26] + (str(k // 26) if k >= 26 else "") for k in range(len(groups))]
+    return ["".join(name for name, g in zip(names, groups, strict=True) if k in g) for k in players]

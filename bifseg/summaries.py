@@ -6,21 +6,30 @@ never reached the target is never counted as one that did.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from bifseg.seeds import generator
-from bifseg.statistics import bootstrap_mean
 from bifseg.store import read_json
 
 SHARED, OWN = "shared-scribbles", "own-scribbles"
 STAGES = ("initial", "unsupervised", "supervised")
-METHODS = ("base-net", "base-crf", "bifseg-w", "bifseg")  # the paper's ablation, in its order
+BASE, HERO = "base-net", "bifseg"
+METHODS = (BASE, "base-crf", "bifseg-w", HERO)  # the paper's ablation, in its order
+TOOLS = (
+    "grabcut",
+    "grabcut-opencv",
+    "slic-seg",
+    "random-walks",
+    "geos",
+    "growcut",
+)  # those that it compares with
 SESSION = ["cohort", "protocol", "method", "network", "object", "replicate"]
+PLAYER = ["cohort", "method", "network"]
 GROUP = ["seen", "structure", "method", "network"]
+FAILED = ("failed", "timeout")  # a stuck session has a result
 EFFORT = ("round", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
 PAIR = ["cohort", "network", "object", "replicate"]
 FAILURES = "A failed session counts with the worst score."
@@ -40,6 +49,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
     for a method without an unsupervised step. `supervised`: the last result under the `shared` protocol.
     The first two come before any scribbles and are the same under every protocol: a method's sessions are
     taken from `shared` where there are any, else from its first other protocol.
+    A player whose sessions all begin with nothing, as nothing was drawn yet, has no such result and no row.
     A session that failed at or before the stage shows its failed row.
     """
     rows = in_step_order(scores)
@@ -47,47 +57,58 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
         rows = rows[rows["protocol"] == shared]
     else:
         rank = rows["protocol"].where(rows["protocol"] != shared, "")  # sorts before every name
-        best = rank.groupby([rows["cohort"], rows["method"], rows["network"]]).transform("min")
-        rows = rows[(rank == best) & (rows["round"] == 0)]
+        best = rank.groupby([rows[key] for key in PLAYER]).transform("min")
+        rows = _started(rows[(rank == best) & (rows["round"] == 0)])
     if stage == "initial":
         rows = rows[rows["step"] == "initial"]
     return rows.groupby(SESSION).tail(1)
 
 
-def results(rows: pd.DataFrame) -> pd.DataFrame:
-    """Dice and ASSD (mm), mean and standard deviation, per structure and method over rows of sessions."""
-    return _per_group(
-        rows,
-        lambda group: (
-            _count(group) | _mean_std(group["dice"], "dice") | _mean_std(group["assd_mm"], "assd_mm")
-        ),
-    )
+def _started(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows before any scribbles without the players that start from scribbles: no volume, no user time."""
+    nothing = (rows["volume_ml"] == 0) & (rows["user_s"] == 0)
+    waits = nothing | (rows["step"] != "initial")
+    return rows[~waits.groupby([rows[key] for key in PLAYER]).transform("all")]
 
 
-def initial_results(scores: pd.DataFrame, shared: str = SHARED) -> pd.DataFrame:
-    """Initial results; a method whose every initial result scores as its base net's is not repeated."""
+def final_rows(scores: pd.DataFrame, protocol: str = OWN) -> pd.DataFrame:
+    """One row per session: the last one under a protocol, with all effort that was spent."""
+    return in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
+
+
+def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
+    """Mean and standard deviation of columns of the scores, per structure and player over rows of sessions."""
+
+    def measure(group: pd.DataFrame) -> dict[str, float]:
+        parts = [_count(group), *(_mean_std(group[name], name) for name in measures)]
+        return {key: value for part in parts for key, value in part.items()}
+
+    return per_group(rows, measure)
+
+
+def initial_rows(scores: pd.DataFrame, shared: str = SHARED) -> pd.DataFrame:
+    """Initial results, one a session, without the methods whose every one scores as their base net's."""
     rows = stage_rows(scores, "initial", shared)
-    base = rows.loc[rows["method"] == "base-net", [*PAIR, "dice", "assd_mm"]]
+    base = rows.loc[rows["method"] == BASE, [*PAIR, "dice", "assd_mm"]]
     both = rows.merge(base, on=PAIR, how="left", suffixes=("", "_base"))
     differs = (both["dice"] != both["dice_base"]) | (both["assd_mm"] != both["assd_mm_base"])
-    own = differs.groupby([both["method"], both["network"]]).transform("any") | (both["method"] == "base-net")
-    return results(both[own])
+    own = differs.groupby([both["method"], both["network"]]).transform("any") | (both["method"] == BASE)
+    return both[own]
 
 
-def gains(scores: pd.DataFrame, shared: str = SHARED) -> pd.DataFrame:
-    """Mean paired difference in Dice to the base net's initial result, with its 95% bootstrap interval.
+def adapted_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.DataFrame:
+    """Results of a stage beside those of the base nets that were adapted, one a session.
 
-    Pairs are sessions on the same object with the same network; cases are resampled. Methods without a
-    network, or whose network has no base-net sessions, have no pair and no row.
+    Left out is whoever only repeats an initial result: the base net of a network with which nothing else plays
+    at this stage, and at `unsupervised` a method without a network that has no such step.
     """
-    base = stage_rows(scores[scores["method"] == "base-net"], "initial", shared)[[*PAIR, "dice"]]
-    parts = []
-    for stage in STAGES[1:]:
-        rows = stage_rows(scores[scores["method"] != "base-net"], stage, shared)
-        pairs = rows.merge(base, on=PAIR, suffixes=("", "_base"))
-        pairs["gain"] = pairs["dice"] - pairs["dice_base"]
-        parts.append(_per_group(pairs, _gain).assign(stage=stage))
-    return _sorted(pd.concat(parts, ignore_index=True)) if any(map(len, parts)) else pd.DataFrame()
+    rows = stage_rows(scores, stage, shared)
+    adapted = set(rows.loc[rows["method"] != BASE, "network"])
+    keep = rows["network"].isin(adapted)
+    if stage == "unsupervised":
+        step = rows["step"].eq("unsupervised").groupby([rows["method"], rows["network"]]).transform("any")
+        keep &= (rows["network"] != "") | step
+    return rows[keep]
 
 
 def interactions(scores: pd.DataFrame, target: float, own: str = OWN) -> pd.DataFrame:
@@ -100,16 +121,8 @@ def interactions(scores: pd.DataFrame, target: float, own: str = OWN) -> pd.Data
     there = rows[rows["dice"] >= target].groupby(SESSION).head(1)
     sessions = rows.groupby(SESSION).tail(1).drop(columns=list(EFFORT))
     sessions = sessions.merge(there[[*SESSION, *EFFORT]], on=SESSION, how="left")
-    frame = _per_group(sessions, _to_target)
+    frame = per_group(sessions, _to_target)
     return frame.assign(rounds_played=rows["round"].max()) if len(frame) else frame
-
-
-def _gain(pairs: pd.DataFrame) -> dict[str, float]:
-    first = pairs.iloc[0]
-    rng = generator(0, "gain", *(str(first[key]) for key in ("cohort", "structure", "method", "network")))
-    found = bootstrap_mean(pairs["gain"], pairs["case"], rng)
-    limits = {"gain_mean": found.mean, "gain_low": found.low, "gain_high": found.high}
-    return _count(pairs) | {"cases": pairs["case"].nunique()} | {k: float(v) for k, v in limits.items()}
 
 
 def _to_target(sessions: pd.DataFrame) -> dict[str, float]:
@@ -120,16 +133,16 @@ def _to_target(sessions: pd.DataFrame) -> dict[str, float]:
     return counts | median | {key: value for part in effort for key, value in part.items()}
 
 
-def _per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
-    """One row of measures per structure and method, sorted for reading."""
+def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
+    """One row of measures per structure and player, sorted for reading."""
     found = [
         dict(zip(GROUP, key, strict=True)) | measure(group) for key, group in rows.groupby(GROUP, sort=True)
     ]
-    return _sorted(pd.DataFrame(found)) if found else pd.DataFrame()
+    return in_reading_order(pd.DataFrame(found)) if found else pd.DataFrame()
 
 
 def _count(sessions: pd.DataFrame) -> dict[str, float]:
-    return {"n": len(sessions), "failed": int(sessions["status"].isin(["failed", "timeout"]).sum())}
+    return {"n": len(sessions), "failed": int(sessions["status"].isin(FAILED).sum())}
 
 
 def _mean_std(values: pd.Series, name: str) -> dict[str, float]:
@@ -140,8 +153,9 @@ def _mean_std(values: pd.Series, name: str) -> dict[str, float]:
 
 
 def method_rank(method: str) -> tuple[int, str]:
-    """Sorting key of methods: the paper's ablation in its order, then all others by name."""
-    return (METHODS.index(method) if method in METHODS else len(METHODS), method)
+    """Sorting key of methods: the paper's ablation in its order, the paper's other tools, then all by name."""
+    known = METHODS + TOOLS
+    return (known.index(method) if method in known else len(known), method)
 
 
 def method_label(method: str, network: str, networks: Iterable[str]) -> str:
@@ -150,13 +164,12 @@ def method_label(method: str, network: str, networks: Iterable[str]) -> str:
     return f"{method}@{network}" if several and network else method
 
 
-def _sorted(frame: pd.DataFrame) -> pd.DataFrame:
-    """Seen before unseen, then structure, stage, method and network."""
+def in_reading_order(frame: pd.DataFrame) -> pd.DataFrame:
+    """Seen before unseen, then structure, method and network."""
     keys = pd.DataFrame(
         {
             "unseen": ~frame["seen"].astype(bool),
             "structure": frame["structure"],
-            "stage": frame.get("stage", pd.Series("initial", frame.index)).map(STAGES.index),
             "rank": frame["method"].map(lambda method: method_rank(method)[0]),
             "method": frame["method"],
             "network": frame["network"],

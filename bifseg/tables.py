@@ -1,4 +1,4 @@
-"""The paper's tables: one small frame of numbers per question, as CSV, Markdown and LaTeX."""
+"""The tables of the paper: what is asked, of whom, against whom, and what a reader must know."""
 
 from __future__ import annotations
 
@@ -6,41 +6,128 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
+from bifseg.claims_page import read_checks, write_claims
+from bifseg.comparisons import compare, main_network, rankings
+from bifseg.formats import Table, write_table
 from bifseg.scoring import read_scores
-from bifseg.store import read_json, write_json, write_text, writing_folder
+from bifseg.store import read_json, write_json, writing_folder
 from bifseg.summaries import (
+    BASE,
     FAILURES,
+    GROUP,
+    HERO,
     OWN,
     SHARED,
+    adapted_rows,
     data_note,
-    gains,
-    initial_results,
+    final_rows,
+    initial_rows,
     interactions,
     method_label,
     results,
     simulated_cohorts,
-    stage_rows,
 )
 
 
 @dataclass(frozen=True)
-class Table:
-    """Numbers with what must be known to read them.
+class Question:
+    """What a table of results asks; in its texts, {shared} and {own} are protocols and {goal} is the target.
 
     Attributes:
-        name: stem of its files.
-        frame: raw numbers, one row per structure and method; empty when the run has nothing to show here.
-        caption: what, over what, and how failures count; for an empty frame, why it is empty.
+        title: of the table.
+        caption: what the numbers are and which sessions they are of.
+        reference: the method, on the main network, that the others are compared with.
+        measures: columns of the scores that are shown.
+        tested: those of them that are compared.
+        needs: what was not played when the table is empty.
     """
 
-    name: str
     title: str
     caption: str
-    frame: pd.DataFrame
+    reference: str
+    measures: tuple[str, ...]
+    tested: tuple[str, ...]
+    needs: str
+
+
+_RESULTS = ("dice", "assd_mm")
+_MEANS = "Dice (%) and ASSD (mm), mean ± standard deviation over n sessions."
+QUESTIONS = {
+    "initial": Question(
+        "Initial results",
+        f"{_MEANS} The result inside the box, before any adaptation; methods that begin with their base net's "
+        "result are not repeated, and methods that begin with scribbles have none.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that begin with a box",
+    ),
+    "unsupervised": Question(
+        "Without scribbles",
+        f"{_MEANS} The last result before any scribbles; for a base net, its initial result.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that adapt",
+    ),
+    "supervised": Question(
+        "With the same scribbles",
+        f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
+        "drawn on its base net's initial result. A base net takes no scribbles and shows its initial result.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that adapt under {shared}",
+    ),
+    "tools": Question(
+        "All tools on their own mistakes",
+        "Under {own}, when the session ended: Dice (%), ASSD (mm), rounds, strokes, user time (predicted) and "
+        "machine time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
+        "A base net takes no scribbles. A failed session's effort is what was spent until then.",
+        HERO,
+        (*_RESULTS, "round", "n_strokes", "user_s", "machine_s"),
+        (*_RESULTS, "user_s"),
+        "{own}",
+    ),
+}
+_EFFORT = (
+    "Under {own}, effort until Dice is at least {goal}. Rounds, strokes, scribble voxels, user time (predicted) "
+    "and machine time: mean ± standard deviation over the sessions that reached the target, and only those. "
+    "Median rounds: over all n sessions, where one that never reached it counts as more than all rounds "
+    "played. A failed session counts as never there, unless it was before it failed. A base net takes no "
+    "scribbles: it is there at once or never."
+)
+_STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
+_RANK = (
+    "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over cases, all "
+    "pairs of players, Holm, 0.05; with many players and few cases this test tells nobody apart)."
+)
+_TESTS = (
+    "Difference to {reference} on the same objects with its 95% bootstrap interval over cases; effect: "
+    "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
+    "paper's; Wilcoxon signed-rank test over the cases' mean differences, because objects of one case are "
+    "alike, as it is and corrected by Holm over the players of the structure. n pairs of cases; failed: pairs "
+    "in which either session failed."
+)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a cohort's tables have in common: its name, the sentence on its data, and the words of the texts."""
+
+    cohort: str
+    about: str
+    words: dict[str, str]
+
+    def table(self, kind: str, title: str, caption: str, frame: pd.DataFrame, needs: str) -> Table:
+        """The table COHORT-KIND; one without rows says what was not played."""
+        if frame.empty:
+            caption = f"Left out: cohort {self.cohort} has no sessions of {needs.format(**self.words)}."
+        else:
+            caption = f"{caption.format(**self.words)} {FAILURES} {self.about}"
+        return Table(f"{self.cohort}-{kind}", title.format(**self.words), caption, frame)
 
 
 def run_tables(
@@ -48,193 +135,73 @@ def run_tables(
 ) -> list[Table]:
     """Every table of every cohort, in reading order; `simulated` names the cohorts whose images were made."""
     made = set(simulated)
-    return [
-        table
-        for cohort, rows in scores.groupby("cohort", sort=True)
-        for table in _cohort_tables(rows, str(cohort), cohort in made, target, shared, own)
-    ]
+    tables: list[Table] = []
+    for cohort, rows in scores.groupby("cohort", sort=True):
+        words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
+        occasion = Occasion(str(cohort), data_note(rows, str(cohort), cohort in made), words)
+        tables += _cohort_tables(rows, occasion, target)
+    return tables
 
 
-def _cohort_tables(
-    scores: pd.DataFrame, cohort: str, simulated: bool, target: float, shared: str, own: str
-) -> Iterator[Table]:
-    goal = f"{100 * target:g}%"
-    frames = {
-        "initial": initial_results(scores, shared),
-        "unsupervised": results(stage_rows(scores, "unsupervised", shared)),
-        "supervised": results(stage_rows(scores, "supervised", shared)),
-        "gains": gains(scores, shared),
-        "interactions": interactions(scores, target, own),
+def _cohort_tables(scores: pd.DataFrame, occasion: Occasion, target: float) -> Iterator[Table]:
+    shared, own = occasion.words["shared"], occasion.words["own"]
+    effort = interactions(scores, target, own)
+    chosen = {
+        "initial": initial_rows(scores, shared),
+        "unsupervised": adapted_rows(scores, "unsupervised", shared),
+        "supervised": adapted_rows(scores, "supervised", shared),
+        "tools": final_rows(scores, own),
     }
-    needs = {"supervised": shared, "interactions": own}
-    for name, frame in frames.items():
-        title, told = (text.format(shared=shared, own=own, goal=goal) for text in _WORDS[name])
-        if frame.empty:
-            caption = f"Left out: cohort {cohort} has no sessions of {needs.get(name, 'base-net')}."
-        else:
-            caption = f"{told} {data_note(scores, cohort, simulated)}"
-        yield Table(f"{cohort}-{name}", title, caption, frame)
+    for kind, rows in chosen.items():
+        question, reference = QUESTIONS[kind], (QUESTIONS[kind].reference, main_network(scores))
+        tests = paired_frame(rows, question, reference)
+        frame = result_frame(rows, question, tests)
+        if kind == "tools" and len(frame):
+            frame = frame.merge(effort[[*GROUP, "reached", "reached_share"]], on=GROUP)
+        label = method_label(*reference, rows["network"])
+        notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
+        yield occasion.table(kind, question.title, " ".join(notes), frame, question.needs)
+        caption = _TESTS.format(reference=label)
+        yield occasion.table(
+            f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
+        )
+    yield occasion.table("interactions", "Effort to a Dice of {goal}", _EFFORT, effort, "{own}")
 
 
-_RESULTS = f"Dice (%) and ASSD (mm), mean ± standard deviation over n sessions. {FAILURES}"
-# name: title, caption
-_WORDS = {
-    "initial": (
-        "Initial results",
-        f"{_RESULTS} The result inside the box, before any adaptation; methods that begin with the base net's "
-        "result are not repeated.",
-    ),
-    "unsupervised": (
-        "Without scribbles",
-        f"{_RESULTS} The last result before any scribbles; for the base net, its initial result.",
-    ),
-    "supervised": (
-        "With the same scribbles",
-        f"{_RESULTS} The last result under {{shared}}: every method gets the scribbles that were drawn on the base "
-        "net's initial result. The base net takes no scribbles and shows its initial result.",
-    ),
-    "gains": (
-        "Gain over the base net",
-        "Mean difference in Dice, in points, to the base net's initial result on the same object, with the 95% "
-        f"bootstrap interval over cases; n pairs. {FAILURES}",
-    ),
-    "interactions": (
-        "Effort to a Dice of {goal}",
-        "Under {own}, effort until Dice is at least {goal}. Rounds, strokes, scribble voxels, user time (predicted) "
-        "and machine time: mean ± standard deviation over the sessions that reached the target, and only those. "
-        "Median rounds: over all n sessions, where one that never reached it counts as more than all rounds "
-        "played. A failed session counts as never there, unless it was before it failed. The base net takes no "
-        "scribbles: it is there at once or never.",
-    ),
-}
-
-# name: header, factor, digits
-_QUANTITIES = {
-    "dice": ("Dice (%)", 100, 1),
-    "assd_mm": ("ASSD (mm)", 1, 2),
-    "gain": ("Gain (Dice points)", 100, 1),
-    "round": ("Rounds", 1, 1),
-    "n_strokes": ("Strokes", 1, 1),
-    "n_scribble_voxels": ("Scribble voxels", 1, 0),
-    "user_s": ("User time (s)", 1, 1),
-    "machine_s": ("Machine time (s)", 1, 1),
-}
+def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
+    """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row a player."""
+    frame = results(rows, question.measures)
+    if frame.empty:
+        return frame
+    for measure, part in tests.groupby("measure", sort=False) if len(tests) else ():
+        stars = part[[*GROUP, "t_p"]].rename(columns={"t_p": f"{measure}_t_p"})
+        frame = frame.merge(stars, on=GROUP, how="left")
+    return frame.merge(rankings(rows), on=GROUP)
 
 
-def present(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame as text for readers: `84.6 ± 3.2`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85 %)`, `> 10`.
-
-    Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`.
-    """
-    shown = pd.DataFrame(
-        {
-            "Seen": ["seen" if seen else "unseen" for seen in frame["seen"]],
-            "Structure": [name.replace("_", " ") for name in frame["structure"]],
-            "Method": [
-                method_label(method, network, frame["network"])
-                for method, network in zip(frame["method"], frame["network"], strict=True)
-            ],
-        }
-    )
-    if "stage" in frame:
-        shown["Stage"] = frame["stage"]
-    if "reached" in frame:
-        shown["Reached"] = [
-            f"{r} of {n} ({r / n:.0%})" for r, n in zip(frame["reached"], frame["n"], strict=True)
-        ]
-        shown["Median rounds"] = [
-            f"{median:g}" if np.isfinite(median) else f"> {most}"
-            for median, most in zip(frame["round_median"], frame["rounds_played"], strict=True)
-        ]
-    for name, (header, factor, digits) in _QUANTITIES.items():
-        if f"{name}_mean" in frame:
-            shown[header] = [_number(row, name, factor, digits) for row in frame.to_dict("records")]
-    for name in ("n", "cases", "failed"):
-        if name in frame:
-            shown[name] = frame[name].astype(str)
-    return shown
-
-
-def _number(row: dict, name: str, factor: float, digits: int) -> str:
-    mean = row[f"{name}_mean"] * factor
-    if f"{name}_low" in row:
-        limits = [f"{factor * row[f'{name}_{side}']:+.{digits}f}" for side in ("low", "high")]
-        text = f"{mean:+.{digits}f}" + ("" if np.isnan(row[f"{name}_low"]) else f" [{', '.join(limits)}]")
-        return text.replace("-", "−")
-    if not np.isfinite(mean):
-        return "∞" if np.isinf(mean) else "–"
-    std = row[f"{name}_std"] * factor
-    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if np.isfinite(std) else "")
-
-
-def to_markdown(table: Table) -> str:
-    """The caption and a pipe table."""
-    shown = present(table.frame)
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
-    align = ["left" if name in _TEXT else "right" for name in shown]
-    body = tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
-    return f"**{table.title}.** {table.caption}\n\n{body}\n"
-
-
-_TEXT = ("Seen", "Structure", "Method", "Stage")
-_LATEX = str.maketrans(
-    {
-        **{char: f"\\{char}" for char in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "∞": r"$\infty$",
-        ">": "$>$",
-        "<": "$<$",
-        "–": "--",
-        "−": "$-$",
-    }
-)
-
-
-def to_latex(table: Table) -> str:
-    """A booktabs table, a heading for every structure; needs `\\usepackage{booktabs}`."""
-    shown = present(table.frame)
-    columns = list(shown)[2:]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_tex(table.title)}. {_tex(table.caption)}}}",
-        rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{''.join('l' if name in _TEXT else 'r' for name in columns)}}}",
-        r"\toprule",
-        " & ".join(map(_tex, columns)) + r" \\",
+def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:
+    """What `compare` finds of every tested measure, one after the other, told apart by `measure`."""
+    parts = [compare(rows, reference, measure) for measure in question.tested]
+    named = [
+        part.assign(measure=name) for part, name in zip(parts, question.tested, strict=True) if len(part)
     ]
-    for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False):
-        lines += [
-            r"\midrule",
-            rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(structure)} ({seen})}}}} \\",
-        ]
-        lines += [" & ".join(map(_tex, cells)) + r" \\" for cells in rows[columns].to_numpy().tolist()]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
-
-
-def _tex(text: object) -> str:
-    return str(text).translate(_LATEX)
+    if not named:
+        return pd.DataFrame()
+    frame = pd.concat(named, ignore_index=True)
+    return frame.assign(reference_method=reference[0], reference_network=reference[1])
 
 
 def write_tables(run: Path, target: float = 0.90) -> None:
-    """Write RUN/tables from RUN/scores.parquet: the tables and `index.json`, what `read_tables` reads."""
-    tables = run_tables(read_scores(run / "scores.parquet"), simulated_cohorts(run), target)
+    """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
+    scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
+    tables = run_tables(scores, simulated, target)
     with writing_folder(run / "tables") as folder:
         for table in tables:
             if len(table.frame):
                 write_table(table, folder)
         index = [{"name": t.name, "title": t.title, "caption": t.caption} for t in tables]
         write_json(folder / "index.json", {"target": target, "tables": index})
-
-
-def write_table(table: Table, folder: Path) -> None:
-    """Write a table as NAME.csv (raw numbers), NAME.md and NAME.tex (for readers)."""
-    write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / f"{table.name}.md", to_markdown(table))
-    write_text(folder / f"{table.name}.tex", to_latex(table))
+        write_claims(scores, simulated, read_checks(run), folder)
 
 
 def read_tables(folder: Path) -> list[Table]:
@@ -248,5 +215,7 @@ def read_tables(folder: Path) -> list[Table]:
 def _read_frame(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame()
-    frame = pd.read_csv(path, dtype={"structure": str, "method": str, "network": str})
-    return frame.fillna({"network": ""})
+    words = dict.fromkeys(
+        ("structure", "method", "network", "measure", "group", "reference_method", "reference_network"), str
+    )
+    return pd.read_csv(path, dtype=words).fillna({"network": "", "reference_network": ""})

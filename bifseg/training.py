@@ -21,7 +21,6 @@ from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
 from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
-from bifseg.metrics import dice
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
 from bifseg.networks.registry import build
@@ -29,6 +28,7 @@ from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
 from bifseg.store import file_hash, fingerprint, write_json, write_text, writing
+from bifseg.validation import initial_dice
 
 Progress = Callable[[int, int, str], None]
 _PADDING = -100
@@ -96,7 +96,8 @@ class Trainer:
             loss_sum, since = loss_sum + self._step(samples, iteration), since + 1
             done = iteration + 1
             if done % self._settings.validate_every == 0 or done == self._settings.iterations:
-                self._keep(done, loss_sum / since, self._validate(validation))
+                validated = initial_dice(self._trained, self._cohort, validation, self._seed)
+                self._keep(done, loss_sum / since, float(np.mean(validated)))
                 loss_sum, since = 0.0, 0
             best = self._state.best_dice
             note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
@@ -138,20 +139,6 @@ class Trainer:
             axes = tuple(axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5)
             values, truth = np.flip(values, axes).copy(), np.flip(truth, axes).copy()
         return values, truth
-
-    def _validate(self, rows: list[ObjectRow]) -> float:
-        """Mean Dice over the validation objects, each in its own fixed box."""
-        self._network.eval()
-        found = []
-        for row in rows:
-            truth = self._cohort.truth(row)
-            rng = generator(self._seed, self._cohort.name, row.object, "validation box")
-            crop = self._trained.crop(self._cohort.image(row), draw_box(truth, self._cohort.box_margin, rng))
-            with torch.no_grad():
-                logits = self._network.classifier(self._trained.features(crop))
-            result = crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
-            found.append(dice(result, truth))
-        return float(np.mean(found))
 
     @cached_property
     def _identity(self) -> str:

@@ -31,10 +31,11 @@ def scores(lines, **common):
         "error": "",
     }
     zero = [name for name, kind in COLUMNS.items() if kind == "float64"] + ["n_strokes", "n_scribble_voxels"]
+    zero_but = {"user_s": 7.0, "volume_ml": 1.0}  # of a session that begins with a box
     rows = []
     for name, method, step, dice, *more in lines:
         number = int(step.removeprefix("round-")) if step.startswith("round-") else 0
-        row = who | dict.fromkeys(zero, 0) | common
+        row = who | dict.fromkeys(zero, 0) | zero_but | common
         row |= {"case": name, "object": name, "method": method, "step": step, "round": number, "dice": dice}
         rows.append(row | (more[0] if more else {}))
     return to_frame(rows)
@@ -92,7 +93,8 @@ def fake_stroke(truth, mask, box):
     return Stroke(foreground, voxels[[0, -1]].astype(float), voxels)
 
 
-def fake_session(cohort, row, method, network, protocol, rounds, run="fake"):
+def fake_session(cohort, row, method, network, protocol, rounds, run="fake", box_drawn=True):
+    """A session; one whose method draws no box begins with nothing and has no unsupervised step."""
     truth, image = cohort.truth(row), cohort.image(row)
     tight = Box.around(truth)
     box = tight.grow((3,) * truth.ndim, (4,) * truth.ndim, truth.shape)
@@ -106,18 +108,26 @@ def fake_session(cohort, row, method, network, protocol, rounds, run="fake"):
         mask = fake_result(truth, box, quality, generator(2, row.object))
         steps.append(Step(name, strokes, mask, {"machine": 0.3, "robot": 0.1}))
 
-    take("initial", start)
+    if box_drawn:
+        take("initial", start)
+    else:
+        nothing = np.zeros(box.shape, bool)
+        steps.append(Step("initial", (), nothing, {"machine": 0.1}))
     if method != "base-net":
-        take("unsupervised", start + 0.5 * SKILL[method] * (1 - start))
+        if box_drawn:
+            take("unsupervised", start + 0.5 * SKILL[method] * (1 - start))
         for number in range(1, rounds + 1):
             stroke = fake_stroke(truth, steps[-1 if protocol == OWN else 0].mask, box)
-            share = 1 - (1 - SKILL[method]) ** (number + 1)
+            share = 1 - (1 - SKILL.get(method, 0.2)) ** (number + 1)
             take(f"round-{number}", start + share * (1 - start), (stroke,) if stroke else ())
-    return Session(who, image.grid, box, tuple(steps), "rounds")
+    return Session(who, image.grid, box, tuple(steps), "rounds", box_drawn=box_drawn)
 
 
-def fake_run(run, cohorts, networks=("pnet",), rounds=4):
-    """Sessions, scores, networks and provenance of cohorts that lie in `run`; one session fails in each."""
+def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
+    """Sessions, scores, networks and provenance of cohorts that lie in `run`; one session fails in each.
+
+    Tools have no network, start from scribbles and play on their own mistakes only.
+    """
     frame = []
     for cohort in cohorts:
         for network in networks:
@@ -134,6 +144,12 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4):
                             session = replace(session, steps=session.steps[:2], status="failed", error=error)
                         session.save(folder / row.object, cohort.whole_grid(row), cohort.plane(row))
                         frame += score_session(session, cohort.truth(row))
+        for tool in tools:
+            for row in rows:
+                session = fake_session(cohort, row, tool, "", OWN, rounds, run.name, box_drawn=False)
+                folder = run / "sessions" / cohort.name / OWN / tool
+                session.save(folder / row.object, cohort.whole_grid(row), cohort.plane(row))
+                frame += score_session(session, cohort.truth(row))
     write_scores(to_frame(frame), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)
 

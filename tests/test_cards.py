@@ -25,7 +25,8 @@ def test_shipped_runs_name_shipped_cards(path):
     run = read_card(RunCard, path)
     for cohort, asked in run.cohorts.items():
         assert (ROOT / "config" / "cohorts" / f"{cohort}.yaml").exists()
-        methods, networks = zip(*(m.partition("@")[::2] for m in asked.methods), strict=True)
+        players = [player.partition("@")[::2] for players in asked.protocols.values() for player in players]
+        methods, networks = zip(*players, strict=True)
         for kind, names in [("methods", methods), ("networks", networks), ("protocols", asked.protocols)]:
             for name in filter(None, names):
                 assert (ROOT / "config" / kind / f"{name}.yaml").exists(), name

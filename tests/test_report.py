@@ -3,6 +3,7 @@ import io
 import re
 from html.parser import HTMLParser
 
+import pandas as pd
 import pytest
 from fake_run import fake_cohort, fake_run
 from PIL import Image as Picture
@@ -16,7 +17,7 @@ from bifseg.tables import write_tables
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "demo"
-    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2)
+    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
     write_tables(folder)
     write_figures(folder)
     write_report(folder)
@@ -96,10 +97,64 @@ def test_failures_are_listed_with_their_reasons_escaped(html):
 
 
 def test_numbers_of_the_tables_are_in_the_report(run, html):
-    shown = (run / "tables/fake2d-unsupervised.md").read_text()
-    numbers = re.findall(r"\d+\.\d ± \d+\.\d", shown)
-    assert numbers
-    assert all(number in html for number in numbers)
+    for kind in ("initial", "unsupervised", "supervised", "tools", "interactions"):
+        shown = (run / f"tables/fake2d-{kind}.md").read_text()
+        numbers = re.findall(r"\d+\.\d+ ± \d+\.\d+\*?", shown)
+        assert numbers
+        assert all(f"<td>{number}</td>" in html for number in numbers)
+
+
+def test_tests_are_folded_away_below_their_table(html):
+    folded = re.findall(r"<h3>([^<]*)</h3>|<summary>([^<]*)</summary>", html)[:8]
+    assert folded[2:6] == [
+        ("Without scribbles", ""),
+        ("", "Without scribbles: tests"),
+        ("With the same scribbles", ""),
+        ("", "With the same scribbles: tests"),
+    ]
+    details = re.findall(r"<details>(.*?)</details>", html, re.DOTALL)
+    assert len(details) == 4 - 1  # nothing is compared with the only base net's initial result
+    for part in details:
+        assert "<th>p (Holm)</th>" in part
+        assert '<td class="text">Dice (points)</td>' in part
+
+
+def test_claims_and_the_forgetting_line_are_in_the_report(run, html):
+    page = (run / "tables/claims.md").read_text()
+    verdicts = re.findall(r"\*\*(holds|does not hold|not enough data)\*\*", page)
+    assert len(verdicts) == 4
+    assert re.findall(r'<td class="text">(holds|does not hold|not enough data)</td>', html) == verdicts
+    assert "Forgetting: no checks found." in html
+
+
+def test_headline_is_the_mean_of_the_tests(run, html):
+    tests = pd.read_csv(run / "tables/fake2d-supervised-tests.csv")
+    mine = tests[(tests["method"] == "bifseg") & (tests["measure"] == "dice") & tests["seen"]]
+    gain = f"{100 * mine['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    assert f"with the same scribbles by {gain} points on seen structures" in html
+
+
+def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
+    where = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
+    assert where == {"fake2d-tools", "fake2d-tools-tests", "fake2d-interactions"}
+
+
+def test_the_front_is_on_the_network_of_most_methods(tmp_path):
+    cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d")  # names of cohorts may hold dashes
+    fake_run(tmp_path, [cohort], networks=("apart", "pnet"), rounds=1)
+    frame = read_scores(tmp_path / "scores.parquet")
+    frame = frame[(frame["network"] == "pnet") | frame["method"].isin(["base-net", "bifseg"])]
+    write_scores(frame, tmp_path / "scores.parquet")
+    write_tables(tmp_path)
+    write_figures(tmp_path)
+    write_report(tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    tests = pd.read_csv(tmp_path / "tables/fake-2d-unsupervised-tests.csv")
+    assert set(tests["reference_network"]) == {"pnet"}
+    mine = tests[(tests["method"] == "bifseg") & (tests["network"] == "pnet") & (tests["measure"] == "dice")]
+    gain = f"{100 * mine[mine['seen']]['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    assert f"without scribbles by {gain} points on seen structures" in html
+    assert "bifseg@apart" in html
 
 
 def test_headline_sentences(html):

@@ -168,3 +168,56 @@ def test_seconds_are_of_each_step_alone():
         assert (first.seconds["network"], second.seconds["network"]) == (2.0, 3.0)
         assert second.seconds["robot"] > 0
         assert second.seconds["machine"] > 0
+
+
+class FromScribbles(Shrunken):
+    """Has no result before it is told where the object is."""
+
+    prompts = frozenset({"scribbles"})
+
+    def start(self, image, box):
+        return np.zeros(SHAPE, bool)
+
+    def refine(self, scribbles):
+        self.seen.append(("refine", scribbles))
+        return TRUTH if len(self.seen) > 1 else TRUTH & (np.indices(SHAPE)[1] < 30)
+
+
+def test_who_starts_from_scribbles_gets_them_on_the_object_and_around_it_first():
+    method = FromScribbles()
+    session = play(game(), method)
+    initial, first, second = session.steps
+    assert not initial.mask.any()
+    assert [stroke.foreground for stroke in first.strokes] == [True, False, False]
+    (_, scribbles), *_ = method.seen
+    assert (scribbles.foreground & TRUTH).any()
+    assert not (scribbles.foreground & ~TRUTH).any()
+    assert not (scribbles.background & TRUTH).any()
+    # From then on its own mistakes are corrected.
+    assert [stroke.foreground for stroke in second.strokes] == [True]
+    assert (second.strokes[0].voxels[:, 1] >= 30).all()
+    assert session.ended == "target"
+
+
+def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
+    """All planes but one of the opening are right: that is no result of the method."""
+    truth = np.zeros((40, 30, 30), bool)
+    truth[5:35, 8:22, 8:22] = True
+    image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape))
+
+    class Volume(FromScribbles):
+        dimensions = frozenset({3})
+
+        def start(self, image, box):
+            return np.zeros(truth.shape, bool)
+
+        def refine(self, scribbles):
+            return truth
+
+    session = play(Game(IDENTITY, image, truth, OWN, 3, 1), Volume())
+    assert [step.name for step in session.steps] == ["initial", "round-1"]
+
+
+def test_only_who_asks_for_a_box_has_one_drawn():
+    assert play(game(), Shrunken()).box_drawn
+    assert not play(game(), FromScribbles()).box_drawn

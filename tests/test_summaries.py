@@ -4,10 +4,12 @@ from fake_run import scores
 
 from bifseg.summaries import (
     OWN,
+    TOOLS,
+    adapted_rows,
     data_note,
-    gains,
+    final_rows,
     in_step_order,
-    initial_results,
+    initial_rows,
     interactions,
     method_label,
     results,
@@ -116,35 +118,87 @@ def test_methods_come_in_the_order_of_the_paper_then_by_name():
     assert found["method"].tolist() == ["base-net", "base-crf", "bifseg-w", "bifseg", "aa", "zz"]
 
 
-def test_initial_results_repeat_no_method_that_begins_with_the_base_net():
+def test_tools_follow_the_ablation_in_the_order_of_the_paper():
+    names = ["aa", *TOOLS[::-1], "bifseg", "base-net"]
+    found = results(stage_rows(scores([("a", name, "initial", 0.5) for name in names]), "initial"))
+    assert found["method"].tolist() == ["base-net", "bifseg", *TOOLS, "aa"]
+
+
+def test_initial_rows_repeat_no_method_that_begins_with_the_base_net():
     lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
     lines += [("a", "plugin", "initial", 0.8), ("b", "plugin", "initial", 0.61)]
-    assert initial_results(scores(lines))["method"].tolist() == ["base-net", "grabcut", "plugin"]
+    lines += [("a", name, "initial", 0.7, {"network": "unet"}) for name in ("base-net", "base-crf")]
+    found = initial_rows(scores(lines)).groupby(["method", "network"]).size().to_dict()
+    assert found == {
+        ("base-net", "pnet"): 2,
+        ("base-net", "unet"): 1,
+        ("grabcut", ""): 1,
+        ("plugin", "pnet"): 2,
+    }
 
 
-def test_gain_by_hand():
-    found = gains(scores(ABLATION))
-    without = row(found, method="bifseg", stage="unsupervised")
-    assert without["gain_mean"] == pytest.approx((0.04 + 0.10) / 2)
-    assert without["gain_low"] == pytest.approx(0.04)  # of two cases the limits are the cases themselves
-    assert without["gain_high"] == pytest.approx(0.10)
-    given = row(found, method="bifseg", stage="supervised")
-    assert given["gain_mean"] == pytest.approx((0.12 - 0.60) / 2)
-    assert (given["n"], given["cases"], given["failed"]) == (2, 2, 1)
+NOTHING = {"network": "", "protocol": OWN, "volume_ml": 0.0, "user_s": 0.0}
 
 
-def test_gain_pairs_with_the_same_network_only():
-    lines = [("a", "base-net", "initial", 0.5, {"network": "unet"}), ("a", "base-net", "initial", 0.7)]
-    lines += [("a", "bifseg", "initial", 0.5, {"network": "unet"}), ("a", "bifseg", "initial", 0.8)]
-    lines += [("a", "grabcut", "initial", 0.9, {"network": ""})]
-    found = gains(scores(lines))
-    assert set(found["method"]) == {"bifseg"}
-    assert row(found, network="pnet", stage="supervised")["gain_mean"] == pytest.approx(0.1)
-    assert row(found, network="unet", stage="supervised")["gain_mean"] == pytest.approx(0.0)
+@pytest.mark.parametrize("stage", ["initial", "unsupervised"])
+def test_a_tool_that_starts_from_scribbles_has_no_result_before_them(stage):
+    lines = [*ABLATION, ("a", "geos", "initial", 0.0, NOTHING), ("b", "geos", "initial", 0.0, NOTHING)]
+    assert set(stage_rows(scores(lines), stage)["method"]) == {"base-net", "bifseg"}
 
 
-def test_gains_need_a_base_net():
-    assert gains(scores([("a", "bifseg", "initial", 0.5)])).empty
+@pytest.mark.parametrize(
+    "more", [{"volume_ml": 0.0, "status": "failed"}, {"volume_ml": 0.0}, {"user_s": 0.0}, {}]
+)
+def test_an_empty_or_failed_result_in_a_box_is_a_result(more):
+    line = ("a", "grabcut", "initial", 0.0, {"network": "", **more})
+    assert len(stage_rows(scores([line]), "initial")) == 1
+
+
+def test_one_session_with_a_result_keeps_the_player():
+    lines = [
+        ("a", "tool", "initial", 0.0, NOTHING),
+        ("b", "tool", "initial", 0.5, {**NOTHING, "volume_ml": 1}),
+    ]
+    assert len(stage_rows(scores(lines), "initial")) == 2
+
+
+def test_adapted_rows_leave_out_who_only_repeats_the_initial_result():
+    lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
+    lines += [("a", "base-net", "initial", 0.7, {"network": "fcn"})]
+    lines += [("a", "base-net", "initial", 0.7, {"network": "unet"})]
+    lines += [("a", "bifseg", "initial", 0.7, {"network": "unet", "protocol": OWN})]
+    lines += [("a", "plugin", "initial", 0.7, {"network": ""})]
+    lines += [("a", "plugin", "unsupervised", 0.8, {"network": ""})]
+
+    def players(stage):
+        rows = adapted_rows(scores(lines), stage)
+        return set(zip(rows["method"], rows["network"], strict=True))
+
+    here = {("base-net", "pnet"), ("bifseg", "pnet")}
+    assert players("unsupervised") == here | {("base-net", "unet"), ("bifseg", "unet"), ("plugin", "")}
+    assert players("supervised") == here | {("grabcut", ""), ("plugin", "")}
+
+
+def test_a_method_that_failed_at_once_is_not_left_out():
+    lines = [("a", "base-net", "initial", 0.5), ("a", "bifseg", "initial", 0.0, {"status": "failed"})]
+    assert set(adapted_rows(scores(lines), "unsupervised")["method"]) == {"base-net", "bifseg"}
+
+
+def test_final_rows_are_the_last_of_every_session_of_a_protocol():
+    lines = [effort(0, 0.5), effort(1, 0.7), effort(2, 0.6), effort(0, 0.9, "b"), *ABLATION]
+    found = final_rows(scores(lines))
+    assert found[["object", "round", "dice", "user_s"]].to_numpy().tolist() == [
+        ["a", 2, 0.6, 9.0],
+        ["b", 0, 0.9, 7.0],
+    ]
+    assert final_rows(scores(ABLATION)).empty
+
+
+def test_results_of_other_measures():
+    rows = final_rows(scores([effort(1, 0.7), effort(3, 0.6, "b")]))
+    found = row(results(rows, ["user_s"]), method="bifseg")
+    assert (found["user_s_mean"], found["user_s_std"]) == (9.0, pytest.approx(np.sqrt(2)))
+    assert "dice_mean" not in found
 
 
 def effort(number, dice, name="a", method="bifseg", **more):

@@ -3,10 +3,12 @@ import pandas as pd
 import pytest
 from fake_run import scores
 
+from bifseg.comparisons import compare
+from bifseg.formats import Table, p_value, present, to_latex, to_markdown
 from bifseg.scoring import write_scores
 from bifseg.store import write_json
-from bifseg.summaries import OWN
-from bifseg.tables import Table, present, read_tables, run_tables, to_latex, to_markdown, write_tables
+from bifseg.summaries import OWN, adapted_rows
+from bifseg.tables import read_tables, run_tables, write_tables
 
 LINES = [
     ("a", "base-net", "initial", 0.8),
@@ -19,6 +21,19 @@ LINES = [
 ROUNDS = [(*line, {"protocol": OWN}) for line in LINES] + [
     ("a", "bifseg", "round-1", 0.95, {"protocol": OWN, "n_strokes": 2}),
     ("b", "bifseg", "round-1", 0.75, {"protocol": OWN, "n_strokes": 2}),
+]
+
+# Six cases: bifseg gains about 5 points every time, base-crf nothing on the whole.
+MANY = [
+    (f"{k}", method, step, 0.5 + 0.05 * k + gain, {"assd_mm": 1.0 + k - gain})
+    for k in range(6)
+    for method, step, gain in (
+        ("base-net", "initial", 0.0),
+        ("base-crf", "initial", 0.0),
+        ("base-crf", "unsupervised", 0.01 * (-1) ** k),
+        ("bifseg", "initial", 0.0),
+        ("bifseg", "unsupervised", 0.05 + 0.01 * (-1) ** k),
+    )
 ]
 
 
@@ -40,8 +55,81 @@ def by_name(tables):
 
 
 def test_run_has_its_tables_in_reading_order():
+    kinds = ("initial", "unsupervised", "supervised", "tools")
     names = [table.name for table in run_tables(scores(LINES + ROUNDS), [])]
-    assert names == ["c-initial", "c-unsupervised", "c-supervised", "c-gains", "c-interactions"]
+    assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + ["c-interactions"]
+
+
+def test_a_star_is_where_the_paper_s_test_is_below_the_level():
+    tables = by_name(run_tables(scores(MANY), []))
+    for kind in ("unsupervised", "supervised"):
+        frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
+        shown = present(frame).set_index("Method")["Dice (%)"]
+        assert shown.str.endswith("*").to_dict() == {"base-net": False, "base-crf": False, "bifseg": True}
+        told = tests[tests["measure"] == "dice"].set_index("method")["t_p"]
+        assert (told < 0.05).to_dict() == {"base-crf": False, "bifseg": True}
+        assert "differs from base-net" in tables[f"c-{kind}"].caption
+
+
+def test_tests_are_those_of_compare():
+    frame = by_name(run_tables(scores(MANY), []))["c-supervised-tests"].frame
+    rows = adapted_rows(scores(MANY), "supervised")
+    for measure in ("dice", "assd_mm"):
+        mine = frame[frame["measure"] == measure].reset_index(drop=True)
+        expected = compare(rows, ("base-net", "pnet"), measure)
+        pd.testing.assert_frame_equal(mine[expected.columns], expected)
+    assert set(zip(frame["reference_method"], frame["reference_network"], strict=True)) == {
+        ("base-net", "pnet")
+    }
+
+
+def test_tools_are_shown_as_they_ended_and_against_bifseg():
+    own = {"protocol": OWN}
+    start = own | {"network": "", "volume_ml": 0.0, "user_s": 0.0}
+    lines = list(ROUNDS)
+    for name, dice in (("a", 0.95), ("b", 0.5)):
+        lines += [(name, "geos", "initial", 0.0, start)]
+        lines += [(name, "geos", "round-1", dice, own | {"network": "", "n_strokes": 4, "user_s": 20.0})]
+    tables = by_name(run_tables(scores(lines), []))
+    frame = tables["c-tools"].frame.set_index("method")
+    assert frame.index.tolist() == ["base-net", "bifseg", "geos"]
+    assert frame.loc["geos", ["dice_mean", "round_mean", "n_strokes_mean", "user_s_mean"]].tolist() == (
+        pytest.approx([0.725, 1.0, 4.0, 20.0])
+    )
+    assert frame["reached"].tolist() == [0, 1, 1]
+    assert "differs from bifseg" in tables["c-tools"].caption
+    tests = tables["c-tools-tests"].frame
+    assert set(tests["measure"]) == {"dice", "assd_mm", "user_s"}
+    time = tests[(tests["measure"] == "user_s") & (tests["method"] == "geos")].iloc[0]
+    assert time["difference_mean"] == pytest.approx(20 - 7)
+    for kind in ("initial", "unsupervised"):
+        assert "geos" not in set(tables[f"c-{kind}"].frame["method"])
+
+
+def test_the_reference_is_named_with_its_network_where_several_play():
+    lines = [*MANY, *((f"{k}", "base-net", "initial", 0.4, {"network": "fcn"}) for k in range(6))]
+    tables = by_name(run_tables(scores(lines), []))
+    assert present(tables["c-initial"].frame)["Method"].tolist() == ["base-net@fcn", "base-net@pnet"]
+    assert present(tables["c-initial-tests"].frame)["Method"].tolist() == ["base-net@fcn"] * 2
+    assert "differs from base-net@pnet" in tables["c-initial"].caption
+    assert "Difference to base-net@pnet" in tables["c-initial-tests"].caption
+    assert set(tables["c-unsupervised"].frame["network"]) == {"pnet"}
+
+
+def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
+    lines = [line for line in ROUNDS if line[1] == "base-net"]
+    tables = by_name(run_tables(scores(lines), []))
+    assert len(tables["c-tools"].frame) == 1
+    assert "differs from" not in tables["c-tools"].caption
+    assert tables["c-tools-tests"].frame.empty
+    assert "no sessions of bifseg beside another" in tables["c-tools-tests"].caption
+
+
+def test_a_failed_session_is_in_its_table_and_in_its_tests():
+    lines = [*LINES, ("c", "base-net", "initial", 0.5), ("c", "bifseg", "initial", 0.0, {"status": "failed"})]
+    tables = by_name(run_tables(scores(lines), []))
+    assert tables["c-unsupervised"].frame["failed"].tolist() == [0, 1]
+    assert tables["c-unsupervised-tests"].frame["failed"].tolist() == [1, 1]
 
 
 def test_captions_say_simulated_where_it_holds():
@@ -82,17 +170,60 @@ def test_present_shows_per_cent_and_spread():
     assert shown.loc[0, ["n", "failed"]].tolist() == ["3", "1"]
 
 
+def paired_table(**columns):
+    """A one-row table of tests."""
+    raw = {"measure": "dice", "effect": 0.5, "t_p": 0.03, "wilcoxon_p": 0.0004, "holm_p": 0.2, "cases": 2}
+    raw |= {"difference_mean": 0.01, "difference_low": 0.0, "difference_high": 0.02}
+    return result_table(**raw | columns)
+
+
 @pytest.mark.parametrize(
-    ("mean", "low", "high", "text"),
+    ("measure", "mean", "low", "high", "text"),
     [
-        (0.021, 0.01, 0.033, "+2.1 [+1.0, +3.3]"),
-        (-0.01, -0.02, 0, "−1.0 [−2.0, +0.0]"),
-        (0.01, np.nan, np.nan, "+1.0"),
+        ("dice", 0.021, 0.01, 0.033, "+2.1 [+1.0, +3.3]"),
+        ("dice", -0.01, -0.02, 0, "−1.0 [−2.0, +0.0]"),
+        ("dice", 0.01, np.nan, np.nan, "+1.0"),
+        ("dice", np.nan, np.nan, np.nan, "–"),
+        ("assd_mm", -1.25, -2, -0.5, "−1.25 [−2.00, −0.50]"),
+        ("assd_mm", -np.inf, np.nan, np.nan, "−∞"),
+        ("user_s", 3, 1, 5, "+3.0 [+1.0, +5.0]"),
     ],
 )
-def test_present_gain(mean, low, high, text):
-    shown = present(result_table(gain_mean=mean, gain_low=low, gain_high=high).frame)
-    assert shown.loc[0, "Gain (Dice points)"] == text
+def test_present_difference(measure, mean, low, high, text):
+    table = paired_table(measure=measure, difference_mean=mean, difference_low=low, difference_high=high)
+    assert present(table.frame).loc[0, "Difference"] == text
+
+
+def test_present_tests():
+    shown = present(paired_table().frame)
+    assert shown.columns.tolist()[2:] == [
+        *("Method", "Measure", "Difference", "Effect", "p (t-test)", "p (Wilcoxon)", "p (Holm)"),
+        *("n", "cases", "failed"),
+    ]
+    assert shown.loc[0, ["Measure", "Effect"]].tolist() == ["Dice (points)", "+0.50"]
+    assert shown.loc[0, ["p (t-test)", "p (Wilcoxon)", "p (Holm)"]].tolist() == ["0.03", "<0.001", "0.2"]
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.001, "0.001"), (0.0304, "0.03"), (0.049, "0.049"), (0.0499, "0.0499"),
+     (0.05, "0.05"), (0.0501, "0.0501"), (0.234, "0.23"), (1.0, "1"), (np.nan, "–")],
+)  # fmt: skip
+def test_p_values(p, text):
+    assert p_value(p) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.049, "80.0 ± 1.0*"), (0.05, "80.0 ± 1.0"), (np.nan, "80.0 ± 1.0")]
+)
+def test_present_star(p, text):
+    shown = present(result_table(dice_mean=0.8, dice_std=0.01, dice_t_p=p).frame)
+    assert shown.loc[0, "Dice (%)"] == text
+
+
+def test_present_rank():
+    frame = pd.concat([result_table(rank=r, group=g).frame for r, g in ((2.0, "ab"), (np.nan, "b"))])
+    assert present(frame)["Rank"].tolist() == ["2 ab", "– b"]
 
 
 @pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10")])
@@ -121,6 +252,7 @@ def test_latex_escapes_and_keeps_booktabs():
     text = to_latex(table)
     assert r"\caption{A \& B. 50\% of \#1\_x.}" in text
     assert r"m\_1\&2 & 50.0 $\pm$ 10.0 & 3 & 1 \\" in text
+    assert r"10.0$^{*}$" in to_latex(result_table(dice_mean=0.5, dice_std=0.1, dice_t_p=0.01))
     assert r"\emph{fetal lungs (unseen)}" in text
     assert r"Dice (\%)" in text
     for rule in ("toprule", "midrule", "bottomrule"):
@@ -138,7 +270,8 @@ def test_written_tables_are_read_back(tmp_path):
     for one, other in zip(made, read, strict=True):
         assert one.caption == other.caption
         pd.testing.assert_frame_equal(one.frame, other.frame)
-        assert {p.suffix for p in (tmp_path / "tables").glob(f"{one.name}.*")} == {".csv", ".md", ".tex"}
+        kept = {path.suffix for path in (tmp_path / "tables").glob(f"{one.name}.*")}
+        assert kept == ({".csv", ".md", ".tex"} if len(one.frame) else set())
 
 
 def test_csv_holds_numbers_not_text(tmp_path):

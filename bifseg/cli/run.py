@@ -30,6 +30,8 @@ def run(
     """Play one method's sessions, a folder each in OUT. Sessions that are there and match are kept."""
     from bifseg.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.objects import Cohort
+    from bifseg.errors import BadInput
+    from bifseg.forgetting import ForgettingCheck
     from bifseg.methods.registry import build, check_fits
     from bifseg.networks.trained import TrainedNetwork
     from bifseg.robot.policies import policy
@@ -38,14 +40,15 @@ def run(
 
     method_card, rules = read_card(MethodCard, card), read_card(ProtocolCard, protocol)
     players, where = Cohort.load(cohort), use_device(device, threads)
-    objects = take_shard(players.select(split=split), *_numbers(shard))
+    number, of = _numbers(shard)
+    objects = take_shard(players.select(split=split), number, of)
     with naming(protocol):
         policy(rules.policy)
     weights = network / "weights.pt" if network else None
     trained = TrainedNetwork.load(weights, where) if weights else None
     with naming(card):
         method = build(method_card, trained)
-        check_fits(method_card, method, players.dimension)
+        check_fits(method_card, method, players.dimension, rules)
     lineup = Lineup(
         run=name,
         seed=seed,
@@ -57,10 +60,13 @@ def run(
         network_name=network.name if network else "",
         weights_sha256=file_hash(weights) if weights else "",
     )
+    check = ForgettingCheck(lineup.network_name, trained, players, seed) if trained else None
     count = run_shard(lineup, method, objects, out, tracked(f"{card.stem} on {players.name}"))
     typer.echo(
         ", ".join(f"{n} {status}" for status, n in sorted(count.items())) or "no objects in this shard"
     )
+    if check and not check.write(out / f"forgetting-{number}.json"):
+        raise BadInput(f"{card}: method: it changed the base network; delete {out} and tune a copy instead")
     if index:
         write_index(out, objects, index)
 

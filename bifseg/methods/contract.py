@@ -19,14 +19,16 @@ class Method(Protocol):
 
     Attributes:
         dimensions: {2}, {3} or both.
-        prompts: what it takes beside the image: "box", "scribbles".
+        prompts: what it takes beside the image: "box", "scribbles". Without "box" it starts from scribbles: the
+            box that `start` gets is no prompt but the window that the user looks at, drawn and charged by nobody,
+            and the robot draws its first scribbles on the object itself.
     """
 
     dimensions: frozenset[int]
     prompts: frozenset[str]
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The initial result, from the image and a box in voxels."""
+        """The initial result, from the image and a box in voxels; empty for a method that starts from scribbles."""
         ...
 
     def refine(self, scribbles: Scribbles) -> Mask:

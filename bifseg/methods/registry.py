@@ -10,15 +10,23 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bifseg.cards import MethodCard, first_problem
+from bifseg.cards import MethodCard, ProtocolCard, first_problem
 from bifseg.errors import BadInput
-from bifseg.methods.base_crf import BaseCRF
-from bifseg.methods.base_net import BaseNet
-from bifseg.methods.bifseg import BIFSeg
 from bifseg.methods.contract import Method
 from bifseg.networks.trained import TrainedNetwork
 
-METHODS: dict[str, Callable[..., Method]] = {"base-net": BaseNet, "base-crf": BaseCRF, "bifseg": BIFSeg}
+# Loaded when asked for: a job waits for the libraries of its own method only.
+METHODS = {
+    "base-net": "bifseg.methods.base_net:BaseNet",
+    "base-crf": "bifseg.methods.base_crf:BaseCRF",
+    "bifseg": "bifseg.methods.bifseg:BIFSeg",
+    "grabcut": "bifseg.methods.grabcut:GrabCut",
+    "grabcut-opencv": "bifseg.methods.grabcut_opencv:GrabCutOpenCV",
+    "slic-seg": "bifseg.methods.slic_seg:SlicSeg",
+    "random-walks": "bifseg.methods.random_walks:RandomWalks",
+    "geos": "bifseg.methods.geos:GeoS",
+    "growcut": "bifseg.methods.growcut:GrowCut",
+}
 
 
 def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
@@ -41,26 +49,26 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     return method
 
 
-def check_fits(card: MethodCard, method: Method, dimension: int) -> None:
-    """Raises BadInput when a method cannot play on a cohort of this dimension."""
+def check_fits(card: MethodCard, method: Method, dimension: int, protocol: ProtocolCard) -> None:
+    """Raises BadInput when a method cannot play on a cohort of this dimension, or not under this protocol."""
     if dimension not in method.dimensions:
         able = " and ".join(f"{d}D" for d in sorted(method.dimensions))
         raise BadInput(f"method: {card.method} works in {able}, the cohort is {dimension}D")
+    if "box" not in method.prompts and protocol.scribbles_on == "initial":
+        raise BadInput(
+            f"method: {card.method} starts from scribbles and has no initial result; leave it out of protocols "
+            "with `scribbles_on: initial`"
+        )
 
 
 def _find(name: str) -> Callable[..., Method]:
-    if name in METHODS:
-        return METHODS[name]
-    plugins = {entry.name: entry for entry in entry_points(group="bifseg.methods")}
-    if name in plugins:
-        found: Callable[..., Method] = plugins[name].load()
-        return found
-    module, colon, attribute = name.partition(":")
+    plugins = {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}
+    module, colon, attribute = (plugins | METHODS).get(name, name).partition(":")
     if not colon:
         known = ", ".join([*METHODS, *plugins])
         raise BadInput(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
     try:
-        found = getattr(importlib.import_module(module), attribute)
+        found: Callable[..., Method] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise BadInput(f"method: {name} cannot be imported: {error}") from error
     return found

@@ -32,3 +32,42 @@ class Window:
         """The mask on the image's grid; voxels of the label map `drawn` keep their label."""
         inside = foreground if drawn is None else np.where(drawn == 0, foreground, drawn == 1)
         return self._box.paste(inside.astype(bool), self._shape)
+
+
+class SurroundedBox(Window):
+    """A box with the voxels around it, which are sure to be background, on one grey scale.
+
+    Args:
+        image: as it is, any dimension.
+        box: what the result keeps to.
+        surround: voxels on every side, clipped to the image.
+
+    Attributes:
+        grey: uint8 of box and surround together; `unit_range` times 255.
+        inner: where in `grey` the box lies.
+        around: bool of grey's shape, True outside the box; nowhere where the box fills the image.
+        lowest: bool of grey's shape, True at the lowest value of the whole image.
+    """
+
+    def __init__(self, image: Image, box: Box, surround: int) -> None:
+        super().__init__(image, box)
+        margin = (surround,) * len(box.shape)
+        outer = box.grow(margin, margin, image.grid.shape)
+        self.grey: NDArray[np.uint8] = np.rint(255 * unit_range(image.voxels[outer.slices])).astype(np.uint8)
+        self.lowest = image.voxels[outer.slices] <= image.voxels.min()
+        first = np.subtract(box.lower, outer.lower)
+        self.inner = tuple(slice(a, a + n) for a, n in zip(first.tolist(), box.shape, strict=True))
+        self.around = np.ones(outer.shape, bool)
+        self.around[self.inner] = False
+
+    def first_guess(self) -> Mask:
+        """Of the box's shape: all object; but a box with nothing around it lends its outermost layer to background.
+
+        An axis of one voxel has no outermost layer.
+        """
+        shape = self._box.shape
+        if self.around.any():
+            return np.ones(shape, bool)
+        guess = np.zeros(shape, bool)
+        guess[tuple(slice(1, -1) if n > 1 else slice(None) for n in shape)] = True
+        return guess

@@ -1,13 +1,14 @@
-"""The shared shape of P-Net and PC-Net: five blocks of dilated convolutions, concatenated, and a classifier."""
+"""What the networks are made of: the contract, convolution units, padding, the classifier."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
-import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
-CONVOLUTIONS = (2, 2, 3, 3, 3)
 _NORM: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -41,64 +42,61 @@ class Network(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-class DilatedBlocks(nn.Module):
-    """Blocks 1-5: each takes the block before; the outputs of all are concatenated.
+def unit(
+    inputs: int, outputs: int, kernel: tuple[int, ...], instance_norm: bool, **convolution: Any
+) -> list[nn.Module]:
+    """The layers of one convolution and its ReLU, in 2D or 3D by its kernel.
 
     Args:
-        kernels: kernel size per block, in array order.
-        dilations: dilation per block, in array order.
-        instance_norm: normalise each feature over the crop, after every convolution; not in the paper.
-        compressed: channels to which each block's output is compressed before it is concatenated; None: as it is.
+        instance_norm: normalise each feature over the crop before the ReLU.
+        convolution: padding, dilation.
     """
+    dimension = len(kernel)
+    layers = [_CONV[dimension](inputs, outputs, kernel, **convolution)]
+    if instance_norm:
+        layers.append(norm(dimension, outputs))
+    return [*layers, nn.ReLU()]
 
-    def __init__(
-        self,
-        channels: int,
-        kernels: Sequence[tuple[int, ...]],
-        dilations: Sequence[tuple[int, ...]],
-        instance_norm: bool,
-        compressed: int | None = None,
-    ) -> None:
-        super().__init__()
-        conv, norm = _CONV[len(kernels[0])], _NORM[len(kernels[0])]
-        inputs = 1
-        self.blocks, self.outputs = nn.ModuleList(), nn.ModuleList()
-        for count, kernel, dilation in zip(CONVOLUTIONS, kernels, dilations, strict=True):
-            padding = tuple(d * (k // 2) for k, d in zip(kernel, dilation, strict=True))
-            layers: list[nn.Module] = []
-            for _ in range(count):
-                layers.append(conv(inputs, channels, kernel, padding=padding, dilation=dilation))
-                layers += [norm(channels, affine=True), nn.ReLU()] if instance_norm else [nn.ReLU()]
-                inputs = channels
-            self.blocks.append(nn.Sequential(*layers))
-            squeeze = nn.Sequential(conv(channels, compressed, 1), nn.ReLU()) if compressed else nn.Identity()
-            self.outputs.append(squeeze)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Features (1, blocks x channels, *shape)."""
-        found = []
-        for block, output in zip(self.blocks, self.outputs, strict=True):
-            image = block(image)
-            found.append(output(image))
-        return torch.cat(found, dim=1)
+def norm(dimension: int, channels: int) -> nn.Module:
+    """Instance norm with a trained scale and offset."""
+    return _NORM[dimension](channels, affine=True)
+
+
+def padded(image: Tensor, multiple: int) -> Tensor:
+    """An image (batch, channels, *shape) with zeros, the training mean, behind its last voxel along each axis.
+
+    Each side becomes a multiple, and two of them at the least: instance norm needs more than one voxel on the
+    coarsest level.
+    """
+    sides = [max(2, -(-n // multiple)) * multiple for n in image.shape[2:]]
+    behind = [(0, side - n) for side, n in zip(sides, image.shape[2:], strict=True)]
+    return pad(image, [n for pair in reversed(behind) for n in pair])
+
+
+def cut_back(features: Tensor, image: Tensor) -> Tensor:
+    """Features (batch, channels, *shape) without what lies behind the image's last voxel: undoes `padded`."""
+    inside = tuple(slice(n) for n in image.shape)[2:]
+    return features[(slice(None), slice(None), *inside)]
 
 
 class PointwiseClassifier(nn.Module):
-    """Block 6 of P-Net: two layers that look at one voxel at a time, each behind dropout.
+    """Layers that look at one voxel at a time, each behind dropout, with ReLU between them: 1x1 convolutions.
+
+    Args:
+        widths: channels of the features, of each hidden layer, and 2: (320, 128, 2) is block 6 of P-Net.
+        dropout: share of a layer's inputs left out in training, one per layer.
 
     Attributes:
         layers: the same on a matrix (voxels, channels): any selection of voxels can be classified on its own.
     """
 
-    def __init__(self, inputs: int, hidden: int, dropout: float) -> None:
+    def __init__(self, widths: Sequence[int], dropout: Sequence[float]) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Dropout(dropout),
-            nn.Linear(inputs, hidden),
-            nn.ReLU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, 2),
-        )
+        layers: list[nn.Module] = []
+        for (inputs, outputs), share in zip(pairwise(widths), dropout, strict=True):
+            layers += [nn.Dropout(share), nn.Linear(inputs, outputs), nn.ReLU()]
+        self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, features: Tensor) -> Tensor:
         """Logits (1, 2, *shape) of features (1, channels, *shape)."""

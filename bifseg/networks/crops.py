@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
 from bifseg.geometry import Box, Image, Index, Mask
+from bifseg.images import unit_range
 from bifseg.scribbles import Scribbles
 
 _MODES = {2: "bilinear", 3: "trilinear"}
@@ -42,8 +43,7 @@ class Crop:
         self.box = box
         self.shape = scaled_shape(box.shape, size)
         self.values = resample(image.voxels[box.slices], self.shape)
-        low, high = np.percentile(self.values, (0.5, 99.5))
-        self.intensity = np.clip((self.values - low) / max(high - low, 1e-6), 0, 1)
+        self.intensity = unit_range(self.values)
         scale = np.divide(box.shape, self.shape)
         self.spacing = tuple(float(s * k) for s, k in zip(image.grid.spacing, scale, strict=True))
 

@@ -6,7 +6,8 @@ from typing import Literal
 
 from torch import nn
 
-from bifseg.networks.blocks import DilatedBlocks, Network, PointwiseClassifier
+from bifseg.networks.blocks import Network, PointwiseClassifier
+from bifseg.networks.dilated import DilatedBlocks
 
 
 class PCNet(Network):
@@ -22,6 +23,7 @@ class PCNet(Network):
             paper's choice could not be verified. `1x1x1` makes fine-tuning several times faster.
         instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         dropout: before each layer of the `1x1x1` head, in training only.
+        last_block_only: PC-Net(b5), the paper's ablation: the classifier sees block 5 alone, compressed.
     """
 
     def __init__(
@@ -31,14 +33,21 @@ class PCNet(Network):
         head: Literal["3x3x3", "1x1x1"] = "3x3x3",
         dropout: float = 0.5,
         instance_norm: bool = False,
+        last_block_only: bool = False,
     ) -> None:
         kernels = [(3, 3, 3)] * 2 + [(1, 3, 3)] * 3
-        kept = channels // 4
-        features = DilatedBlocks(channels, kernels, [(1, d, d) for d in dilations], instance_norm, kept)
+        features = DilatedBlocks(
+            channels,
+            kernels,
+            [(1, d, d) for d in dilations],
+            instance_norm,
+            compressed=channels // 4,
+            last_block_only=last_block_only,
+        )
         if head == "1x1x1":
-            classifier: nn.Module = PointwiseClassifier(5 * kept, channels, dropout)
+            classifier: nn.Module = PointwiseClassifier((features.width, channels, 2), (dropout, dropout))
         elif head == "3x3x3":
-            mix, last = nn.Conv3d(5 * kept, channels, 1), nn.Conv3d(channels, 2, 3, padding=1)
+            mix, last = nn.Conv3d(features.width, channels, 1), nn.Conv3d(channels, 2, 3, padding=1)
             classifier = nn.Sequential(mix, nn.ReLU(), last)
         else:
             raise ValueError(f"head: unknown '{head}'; known are 3x3x3, 1x1x1")

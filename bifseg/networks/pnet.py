@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bifseg.networks.blocks import DilatedBlocks, Network, PointwiseClassifier
+from bifseg.networks.blocks import Network, PointwiseClassifier
+from bifseg.networks.dilated import DilatedBlocks
 
 
 class PNet(Network):
@@ -15,6 +16,7 @@ class PNet(Network):
         dilations: one per block.
         instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         dropout: before each layer of the classifier, in training only.
+        last_block_only: P-Net(b5), the paper's ablation: the classifier sees block 5 alone (452,354 parameters).
     """
 
     def __init__(
@@ -23,7 +25,14 @@ class PNet(Network):
         dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
         dropout: float = 0.5,
         instance_norm: bool = False,
+        last_block_only: bool = False,
     ) -> None:
-        features = DilatedBlocks(channels, [(3, 3)] * 5, [(d, d) for d in dilations], instance_norm)
-        classifier = PointwiseClassifier(5 * channels, 2 * channels, dropout)
+        features = DilatedBlocks(
+            channels,
+            [(3, 3)] * 5,
+            [(d, d) for d in dilations],
+            instance_norm,
+            last_block_only=last_block_only,
+        )
+        classifier = PointwiseClassifier((features.width, 2 * channels, 2), (dropout, dropout))
         super().__init__(2, features, classifier)

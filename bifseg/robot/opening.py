@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
-from bifseg.geometry import Mask
+import numpy as np
+
+from bifseg.geometry import Box, Mask
 from bifseg.robot.regions import largest_patches
 
 
-def opening(truth: Mask, spacing: tuple[float, ...]) -> Mask:
-    """The result that a policy corrects in the first round of a method that starts from scribbles.
+def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:
+    """What a policy corrects, one after the other, before a method that starts from scribbles has a result.
 
-    Everything is wrong in the plane where the object's largest piece is largest, so that the policy marks the
-    object and what surrounds it there; everything is right in all other planes. In 2D there is one plane.
+    In the plane where the object's largest piece is largest, the first is wrong on the whole object and on the
+    background to one side of its middle, the second on the background to the other side; everywhere else both
+    are right. So the policy marks the object, and what surrounds it on two sides. The sides are those of the
+    axis along which that piece is longer in mm. In 2D there is one plane.
 
     Args:
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
 
     Returns:
-        A mask of the same shape; empty where the truth is empty.
+        Two masks of the same shape; none where the truth is empty.
     """
-    result = truth.copy()
-    for patch in largest_patches(truth, spacing, 0.0):
-        plane = tuple(slice(None) if k in patch.axes else patch.corner[k] for k in range(truth.ndim))
-        result[plane] = ~truth[plane]
-    return result
+    patches = largest_patches(truth, spacing, 0.0)
+    if not patches:
+        return []
+    patch = patches[0]
+    plane = tuple(slice(None) if k in patch.axes else patch.corner[k] for k in range(truth.ndim))
+    shown = truth[plane]
+    piece = Box.around(patch.mask)
+    long = int(np.argmax(np.multiply(piece.shape, patch.spacing)))
+    middle = patch.corner[patch.axes[long]] + piece.shape[long] / 2
+    first_side = np.indices(shown.shape)[long] < middle
+    results = [truth.copy(), truth.copy()]
+    results[0][plane] = ~shown & first_side
+    results[1][plane] = shown | ~first_side
+    return results

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bifseg.cards import MethodCard
+from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.geometry import Box
 from bifseg.methods.contract import Adaptive
@@ -95,7 +95,16 @@ def test_plug_in_by_module_and_class():
     method = build(card, None)
     assert method.threshold == 0.7
     with pytest.raises(BadInput, match="works in 3D, the cohort is 2D"):
-        check_fits(card, method, 2)
+        check_fits(card, method, 2, ProtocolCard())
+
+
+def test_who_starts_from_scribbles_has_no_initial_result_to_share():
+    class FromScribbles:
+        dimensions, prompts = frozenset({2}), frozenset({"scribbles"})
+
+    check_fits(MethodCard(method="x"), FromScribbles(), 2, ProtocolCard(scribbles_on="current"))
+    with pytest.raises(BadInput, match="x starts from scribbles and has no initial result; leave it out of"):
+        check_fits(MethodCard(method="x"), FromScribbles(), 2, ProtocolCard(scribbles_on="initial"))
 
 
 BAD = {

@@ -1,33 +1,23 @@
 """Parameter counts and receptive fields are facts of the architectures."""
 
-import numpy as np
+from pathlib import Path
+
 import pytest
 import torch
+from receptive_field import receptive_field
 
-from bifseg.cards import NetworkCard
+from bifseg.cards import NetworkCard, read_card
 from bifseg.errors import BadInput
+from bifseg.finetuning import FineTuning
 from bifseg.networks.pcnet import PCNet
 from bifseg.networks.pnet import PNet
-from bifseg.networks.registry import build
+from bifseg.networks.registry import ARCHITECTURES, build
+
+CARDS = sorted((Path(__file__).parents[2] / "config" / "networks").glob("*.yaml"))
 
 
 def count(module):
     return sum(p.numel() for p in module.parameters())
-
-
-def receptive_field(module, shape):
-    """Extent per axis of the input voxels that move the middle output voxel.
-
-    Positive weights and inputs keep every ReLU open, so no path is hidden.
-    """
-    module = module.double().eval()
-    for p in module.parameters():
-        p.data = p.data.abs() + 1e-3 if p.ndim > 1 else torch.zeros_like(p.data)
-    image = torch.ones(1, 1, *shape, dtype=torch.double, requires_grad=True)
-    middle = tuple(n // 2 for n in shape)
-    module(image)[(0, slice(None), *middle)].sum().backward()
-    moved = np.argwhere(image.grad[0, 0].numpy() != 0)
-    return tuple(int(v) for v in moved.max(0) - moved.min(0) + 1)
 
 
 def test_pnet_parameters():
@@ -40,6 +30,41 @@ def test_pnet_parameters():
 @pytest.mark.parametrize(("channels", "parameters"), [(16, 43_654), (32, 171_530), (64, 679_954)])
 def test_pcnet_parameters(channels, parameters):
     assert PCNet(channels).parameter_count() == parameters
+
+
+def test_b5_classifies_block_5_alone():
+    """P-Net: 4 of 5 blocks less into the hidden layer. PC-Net: 4 compressions of C x C/4 + C/4 less, too."""
+    assert PNet(64, last_block_only=True).parameter_count() == 485_122 - 4 * 64 * 128
+    assert PCNet(32, last_block_only=True).parameter_count() == 171_530 - 4 * (32 * 8 + 8) - 4 * 8 * 32
+    for network, shape in (
+        (PNet(4, last_block_only=True), (9, 8)),
+        (PCNet(8, last_block_only=True), (4, 9, 8)),
+    ):
+        image, found = torch.rand(1, 1, *shape), []
+        network.features.blocks[-1].register_forward_hook(
+            lambda *hooked, found=found: found.append(hooked[-1])
+        )
+        features = network.features(image)
+        assert torch.equal(features, network.features.outputs[0](found[0]))
+
+
+def test_b5_sees_as_far():
+    assert receptive_field(PNet(1, last_block_only=True), (199, 199)) == (181, 181)
+    assert receptive_field(PCNet(4, last_block_only=True).features, (15, 95, 95)) == (9, 85, 85)
+
+
+def test_weights_files_of_pnet_keep_their_names():
+    """Convolution, norm and ReLU in turn: convolutions at 0 and 3, of three at 6 too; dropout before each layer."""
+    places = [
+        (block, layer)
+        for block, count in enumerate((2, 2, 3, 3, 3))
+        for layer in range(3 * count)
+        if layer % 3 < 2
+    ]
+    expected = [f"features.blocks.{block}.{layer}" for block, layer in places]
+    expected += ["classifier.layers.1", "classifier.layers.4"]
+    found = PNet(4, instance_norm=True).state_dict()
+    assert list(found) == [f"{place}.{kind}" for place in expected for kind in ("weight", "bias")]
 
 
 def test_pnet_sees_181_pixels():
@@ -71,9 +96,22 @@ def test_pointwise_classifier_runs_on_any_selection(network):
 
 
 def test_unknown_architecture_and_setting_are_one_line():
-    with pytest.raises(BadInput, match=r"architecture: unknown .vnet.; known are pnet, pcnet"):
+    with pytest.raises(
+        BadInput,
+        match=r"architecture: unknown .vnet.; known are pnet, fcn, unet, pcnet, deepmedic, highres3dnet",
+    ):
         build(NetworkCard(architecture="vnet"))
     with pytest.raises(BadInput, match=r"settings of pnet: .*'width'"):
         build(NetworkCard(architecture="pnet", settings={"width": 3}))
     with pytest.raises(BadInput, match="head: unknown '5x5'"):
         build(NetworkCard(architecture="pcnet", settings={"head": "5x5"}))
+
+
+@pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
+def test_cards_at_hand_are_networks(path):
+    """Without memory or numbers: VGG16's fc6 alone has 100 million of them."""
+    card = read_card(NetworkCard, path)
+    with torch.device("meta"):
+        network = build(card)
+    assert isinstance(network, ARCHITECTURES[path.stem.split("-")[0]])
+    assert FineTuning.checked(card.finetuning) == card.finetuning

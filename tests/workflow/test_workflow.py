@@ -89,7 +89,8 @@ def add_method(folder, name, card):
     """Write a method card and have it played on the 2D cohort."""
     (folder / CARDS / f"methods/{name}.yaml").write_text(card)
     config = yaml.safe_load((folder / CONFIG).read_text())
-    config["cohorts"]["tiny2d"]["methods"].append(name)
+    for players in config["cohorts"]["tiny2d"]["protocols"].values():
+        players.append(name)
     (folder / CONFIG).write_text(yaml.safe_dump(config))
 
 
@@ -156,8 +157,8 @@ def test_scores_hold_every_object_method_and_protocol(project):
         (cohort, row.object, protocol, *player.split("@"))
         for cohort, experiment in yaml.safe_load((ROOT / CONFIG).read_text())["cohorts"].items()
         for row in Cohort.load(run / "cohorts" / cohort).select(split="test")
-        for protocol in experiment["protocols"]
-        for player in experiment["methods"]
+        for protocol, players in experiment["protocols"].items()
+        for player in players
     }
     key = ["cohort", "object", "protocol", "method", "network"]
     assert {tuple(row) for row in scores[scores["step"] == "initial"][key].to_numpy()} == asked

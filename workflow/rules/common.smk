@@ -1,6 +1,7 @@
 # Names of files, and nothing else: what the configuration asks for, as paths.
 import json
 import os
+from itertools import chain
 
 from bifseg.cards import checked_run
 
@@ -52,7 +53,8 @@ def networks_used():
         (cohort, network)
         for cohort, asked in config["cohorts"].items()
         for network in sorted(
-            {*asked.get("networks", []), *map(network_of, asked["methods"])} - {""}
+            {*asked["networks"], *map(network_of, chain(*asked["protocols"].values()))}
+            - {""}
         )
     ]
 
@@ -62,6 +64,6 @@ def all_scores():
     return [
         f"{RUN}/scores/{cohort}/{protocol}/{player}.parquet"
         for cohort, asked in config["cohorts"].items()
-        for protocol in asked["protocols"]
-        for player in asked["methods"]
+        for protocol, players in asked["protocols"].items()
+        for player in players
     ]

@@ -1,0 +1,193 @@
+"""How tables look: raw numbers as text for readers, in CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bifseg.statistics import LEVEL
+from bifseg.store import write_text
+from bifseg.summaries import method_label
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers with what must be known to read them.
+
+    Attributes:
+        name: stem of its files.
+        frame: raw numbers, one row per structure and player, and per measure in a table of tests; empty when
+            the run has nothing to show here.
+        caption: what, over what, and how failures count; for an empty frame, why it is empty.
+    """
+
+    name: str
+    title: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a measure is shown: header of its means, name of its differences, and from which factor on."""
+
+    header: str
+    difference: str
+    factor: float
+    digits: int
+
+
+_QUANTITIES = {
+    "dice": Quantity("Dice (%)", "Dice (points)", 100, 1),
+    "assd_mm": Quantity("ASSD (mm)", "ASSD (mm)", 1, 2),
+    "round": Quantity("Rounds", "rounds", 1, 1),
+    "n_strokes": Quantity("Strokes", "strokes", 1, 1),
+    "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
+    "user_s": Quantity("User time (s)", "user time (s)", 1, 1),
+    "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
+}
+TEXT = ("Seen", "Structure", "Method", "Measure")
+"""Headers of the columns of words."""
+
+Row = dict[str, Any]
+
+
+def present(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
+
+    Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
+    `t_p` is below 0.05.
+    """
+    rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    shown = {header: [text(row) for row in rows] for header, text in _columns(frame).items()}
+    return pd.DataFrame(shown)
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
+    """Headers in order, and how the text of a row comes about."""
+    networks = {*frame["network"], *frame.get("reference_network", ())}
+    columns: dict[str, tuple[str, Callable[[Row], str]]] = {
+        "Seen": ("seen", lambda row: "seen" if row["seen"] else "unseen"),
+        "Structure": ("structure", lambda row: row["structure"].replace("_", " ")),
+        "Method": ("method", lambda row: method_label(row["method"], row["network"], networks)),
+        "Measure": ("measure", lambda row: _QUANTITIES[row["measure"]].difference),
+        "Reached": (
+            "reached",
+            lambda row: f"{row['reached']} of {row['n']} ({row['reached'] / row['n']:.0%})",
+        ),
+        "Median rounds": ("round_median", _median),
+        **{q.header: (f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()},
+        "Rank": ("rank", lambda row: f"{_plain(row['rank'], 'g')} {row['group']}"),
+        "Difference": ("difference_mean", _difference),
+        "Effect": ("effect", lambda row: _plain(row["effect"], "+.2f")),
+        "p (t-test)": ("t_p", lambda row: p_value(row["t_p"])),
+        "p (Wilcoxon)": ("wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
+        "p (Holm)": ("holm_p", lambda row: p_value(row["holm_p"])),
+        **{name: (name, _count(name)) for name in ("n", "cases", "failed")},
+    }
+    return {header: text for header, (needed, text) in columns.items() if needed in frame}
+
+
+def _count(name: str) -> Callable[[Row], str]:
+    return lambda row: str(row[name])
+
+
+def p_value(p: float) -> str:
+    """`0.034`, `<0.001`, or a dash for a test that was not possible; one digit more about 0.05."""
+    text = _plain(p, ".2g")
+    return "<0.001" if p < 0.001 else _plain(p, ".3g") if text == "0.05" else text
+
+
+def _plain(value: float, form: str) -> str:
+    """A number with a true minus; a dash where there is none."""
+    return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
+
+
+def _median(row: Row) -> str:
+    median = row["round_median"]
+    return f"{median:g}" if np.isfinite(median) else f"> {row['rounds_played']}"
+
+
+def _mean(name: str) -> Callable[[Row], str]:
+    """Text of a measure: mean, spread where there is one, star where its test says so."""
+    how = _QUANTITIES[name]
+
+    def text(row: Row) -> str:
+        mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
+        spread = f" ± {std:.{how.digits}f}" if np.isfinite(mean) and np.isfinite(std) else ""
+        star = "*" if row.get(f"{name}_t_p", np.nan) < LEVEL else ""
+        return _plain(mean, f".{how.digits}f") + spread + star
+
+    return text
+
+
+def _difference(row: Row) -> str:
+    how = _QUANTITIES[row["measure"]]
+    form = f"+.{how.digits}f"
+    mean, *limits = (_plain(how.factor * row[f"difference_{kind}"], form) for kind in ("mean", "low", "high"))
+    return mean if np.isnan(row["difference_low"]) else f"{mean} [{', '.join(limits)}]"
+
+
+def to_markdown(table: Table) -> str:
+    """The caption and a pipe table."""
+    shown = present(table.frame)
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
+    align = ["left" if name in TEXT else "right" for name in shown]
+    body = tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+    return f"**{table.title}.** {table.caption}\n\n{body}\n"
+
+
+_LATEX = str.maketrans(
+    {
+        **{char: f"\\{char}" for char in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "∞": r"$\infty$",
+        ">": "$>$",
+        "<": "$<$",
+        "–": "--",
+        "−": "$-$",
+        "*": "$^{*}$",
+    }
+)
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table, a heading for every structure; needs `\\usepackage{booktabs}`."""
+    shown = present(table.frame)
+    columns = list(shown)[2:]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(table.title)}. {_tex(table.caption)}}}",
+        rf"\label{{tab:{table.name}}}",
+        rf"\begin{{tabular}}{{{''.join('l' if name in TEXT else 'r' for name in columns)}}}",
+        r"\toprule",
+        " & ".join(map(_tex, columns)) + r" \\",
+    ]
+    for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False):
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(structure)} ({seen})}}}} \\",
+        ]
+        lines += [" & ".join(map(_tex, cells)) + r" \\" for cells in rows[columns].to_numpy().tolist()]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _tex(text: object) -> str:
+    return str(text).translate(_LATEX)
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write a table as NAME.csv (raw numbers), NAME.md and NAME.tex (for readers)."""
+    write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / f"{table.name}.md", to_markdown(table))
+    write_text(folder / f"{table.name}.tex", to_latex(table))

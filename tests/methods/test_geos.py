@@ -1,0 +1,132 @@
+"""GeoS: its distances against a plain heap, its answers where they are known."""
+
+import heapq
+from itertools import product
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bifseg.geodesic import path_cost
+from bifseg.geometry import Box, Grid, Image
+from bifseg.methods.contract import Method
+from bifseg.methods.geos import GeoS, _path_graph
+from bifseg.scribbles import Scribbles, Stroke
+
+
+def stroke(foreground, *voxels):
+    at = np.array(voxels)
+    return Stroke(foreground, at.astype(float), at)
+
+
+def image_of(voxels, spacing=None):
+    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
+
+
+def whole(image):
+    return Box((0,) * image.voxels.ndim, image.voxels.shape)
+
+
+def answer(image, strokes, **settings):
+    method = GeoS(**settings)
+    method.start(image, whole(image))
+    return method.refine(Scribbles(image.voxels.shape, tuple(strokes)))
+
+
+def plain_distance(values, spacing, gamma, full, sources):
+    """Dijkstra over every voxel, from the definition."""
+    found = np.full(values.shape, np.inf)
+    queue = [(0.0, tuple(i)) for i in np.argwhere(sources)]
+    steps = [s for s in product((-1, 0, 1), repeat=values.ndim) if any(s)]
+    steps = [s for s in steps if full or sum(map(abs, s)) == 1]
+    while queue:
+        d, i = heapq.heappop(queue)
+        if found[i] <= d:
+            continue
+        found[i] = d
+        for step in steps:
+            j = tuple(np.add(i, step))
+            if all(0 <= a < n for a, n in zip(j, values.shape, strict=True)):
+                mm2 = sum((s * k) ** 2 for s, k in zip(step, spacing, strict=True))
+                cost = np.sqrt(mm2 + (gamma * (values[i] - values[j])) ** 2)
+                heapq.heappush(queue, (d + cost, j))
+    return found
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize(("shape", "spacing"), [((9, 11), (0.7, 1.3)), ((4, 6, 5), (3.0, 0.8, 1.1))])
+def test_distances_are_exact(shape, spacing, full):
+    rng = np.random.default_rng(3)
+    values, sources = rng.random(shape), rng.random(shape) < 0.05
+    found = path_cost(_path_graph(values, spacing, 12.0, full), sources)
+    np.testing.assert_allclose(found, plain_distance(values, spacing, 12.0, full, sources), rtol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (6, 8, 16)])
+def test_two_flat_regions_split_at_the_edge(shape):
+    voxels = np.zeros(shape)
+    voxels[..., 5:] = 1
+    middle = tuple(n // 2 for n in shape[:-1])
+    result = answer(image_of(voxels), [stroke(True, (*middle, 15)), stroke(False, (*middle, 0))])
+    np.testing.assert_array_equal(result, voxels == 1)
+
+
+def test_without_contrast_the_nearer_scribble_in_mm_wins():
+    """The same two scribbles along a row and down a column of a flat image: 3 mm rows, 1 mm columns."""
+    image = image_of(np.zeros((9, 9)), (3.0, 1.0))
+    result = answer(image, [stroke(True, (4, 4)), stroke(False, (4, 7), (1, 4))], strength=0)
+    assert result[4].tolist() == [True] * 6 + [False] * 3
+    assert result[:, 4].tolist() == [False] * 3 + [True] * 6
+
+
+def test_smoothness_removes_a_speck():
+    voxels = np.zeros((11, 11))
+    voxels[:, 6:] = 1
+    voxels[5, 2] = 0.6
+    strokes = [stroke(True, (0, 10), (10, 10)), stroke(False, (0, 0), (10, 0))]
+    kept = answer(image_of(voxels), strokes, strength=0.0, gamma=1000.0)
+    smooth = answer(image_of(voxels), strokes, strength=30.0, sigma=1.0, gamma=1000.0)
+    assert not kept[5, 2]  # 600 mm behind its neighbours, yet 400 from the object
+    np.testing.assert_array_equal(smooth, voxels == 1)
+
+
+@pytest.mark.parametrize("shape", [(14, 15), (7, 9, 8)])
+def test_scribbles_are_obeyed_and_the_box_kept(shape):
+    image = image_of(np.random.default_rng(1).random(shape))
+    box = whole(image).grow((-1,) * len(shape), (-2,) * len(shape), shape)
+    scribbles = Scribbles(shape, (stroke(True, (3,) * len(shape)), stroke(False, (4,) * len(shape))))
+    method = GeoS()
+    assert isinstance(method, Method)
+    assert not method.start(image, box).any()
+    result = method.refine(scribbles)
+    assert result[scribbles.foreground].all()
+    assert not result[scribbles.background].any()
+    assert result.dtype == bool
+    assert result.sum() == result[box.slices].sum()
+
+
+def test_second_session_equals_a_fresh_one():
+    rng = np.random.default_rng(2)
+    first, second = image_of(rng.random((10, 12))), image_of(rng.random((8, 9)))
+    scribbles = [
+        Scribbles(i.voxels.shape, (stroke(True, (2, 2)), stroke(False, (7, 8)))) for i in (first, second)
+    ]
+    used, fresh = GeoS(), GeoS()
+    used.start(first, whole(first))
+    used.refine(scribbles[0])
+    for method in (used, fresh):
+        method.start(second, whole(second))
+    np.testing.assert_array_equal(used.refine(scribbles[1]), fresh.refine(scribbles[1]))
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+def test_without_one_label_the_result_is_what_was_drawn(foreground):
+    image = image_of(np.random.default_rng(5).random((6, 7)))
+    result = answer(image, [stroke(foreground, (2, 3), (2, 4))])
+    assert np.argwhere(result).tolist() == ([[2, 3], [2, 4]] if foreground else [])
+
+
+@pytest.mark.parametrize("bad", [{"gamma": -1}, {"sigma": 0}, {"lamda": 1}])
+def test_wrong_settings_are_refused(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        GeoS(**bad)

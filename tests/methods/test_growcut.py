@@ -1,0 +1,149 @@
+"""GrowCut against the cellular automaton itself, iterated until nothing changes."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bifseg.geometry import Box, Grid, Image
+from bifseg.methods.contract import Method
+from bifseg.methods.growcut import GrowCut
+from bifseg.methods.window import Window
+from bifseg.scribbles import Scribbles, Stroke
+
+
+def stroke(foreground, *voxels):
+    at = np.array(voxels)
+    return Stroke(foreground, at.astype(float), at)
+
+
+def image_of(voxels, spacing=None):
+    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
+
+
+def whole(image):
+    return Box((0,) * image.voxels.ndim, image.voxels.shape)
+
+
+def answer(image, scribbles, **settings):
+    method = GrowCut(**settings)
+    method.start(image, whole(image))
+    return method.refine(scribbles)
+
+
+def automaton(values, labels, full):
+    """Vezhnevets and Konouchine's rule, all cells at once: only a stronger attacker takes a cell."""
+    strength, labels = (labels > 0).astype(float), labels.copy()
+    steps = [s for s in product((-1, 0, 1), repeat=values.ndim) if any(s)]
+    steps = [s for s in steps if full or sum(map(abs, s)) == 1]
+    while True:
+        new_strength, new_labels = strength.copy(), labels.copy()
+        for cell in np.ndindex(values.shape):
+            for step in steps:
+                attacker = tuple(np.add(cell, step))
+                if not all(0 <= a < n for a, n in zip(attacker, values.shape, strict=True)):
+                    continue
+                attack = (1 - abs(float(values[cell]) - float(values[attacker]))) * strength[attacker]
+                if attack > new_strength[cell]:
+                    new_strength[cell], new_labels[cell] = attack, labels[attacker]
+        if np.array_equal(new_strength, strength) and np.array_equal(new_labels, labels):
+            return labels
+        strength, labels = new_strength, new_labels
+
+
+@pytest.mark.parametrize("full", [False, True])
+@pytest.mark.parametrize("shape", [(9, 10), (4, 5, 6)])
+@pytest.mark.parametrize("seed", range(3))
+def test_is_the_automaton_at_rest(shape, full, seed):
+    """Continuous random values: no two paths tie."""
+    rng = np.random.default_rng(seed)
+    image = image_of(rng.random(shape))
+    voxels = rng.permutation(list(np.ndindex(shape)))
+    scribbles = Scribbles(shape, (stroke(True, *voxels[:3]), stroke(False, *voxels[3:6])))
+    rest = automaton(Window(image, whole(image)).intensity, scribbles.label_map(), full)
+    result = answer(image, scribbles, full_neighbourhood=full)
+    np.testing.assert_array_equal(result, rest == 1)
+    assert (rest > 0).sum() > 6
+    assert 3 < result.sum() < rest.size - 3
+
+
+def test_ties_go_to_the_nearer_scribble_as_in_the_automaton():
+    """In flat steps of 0 and 0.5 strength ties everywhere; cells equally far from both scribbles are left out."""
+    values = np.zeros((7, 8))
+    values[:, 3:6] = 0.5
+    values[0, 0] = 1.0  # so that intensities keep their scale
+    image = image_of(values)
+    scribbles = Scribbles(values.shape, (stroke(True, (1, 4)), stroke(False, (4, 4), (5, 1))))
+    rest = automaton(Window(image, whole(image)).intensity, scribbles.label_map(), False)
+    result = answer(image, scribbles, full_neighbourhood=False)
+    assert result[1:3, 3:6].all()
+    assert not result[3:, 3:6].any()
+    np.testing.assert_array_equal(result[:, 3:6], rest[:, 3:6] == 1)
+
+
+def test_voxel_cut_off_by_full_contrast_is_background():
+    values = np.zeros((3, 5))
+    values[1, 2] = 1.0
+    scribbles = Scribbles(values.shape, (stroke(True, (0, 0), (2, 4)), stroke(False, (0, 4))))
+    assert not answer(image_of(values), scribbles)[1, 2]
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (6, 8, 16)])
+def test_two_flat_regions_split_at_the_edge(shape):
+    voxels = np.zeros(shape)
+    voxels[..., 5:] = 1
+    voxels[..., 4] = 0.2
+    middle = tuple(n // 2 for n in shape[:-1])
+    scribbles = Scribbles(shape, (stroke(True, (*middle, 15)), stroke(False, (*middle, 0))))
+    np.testing.assert_array_equal(answer(image_of(voxels), scribbles), voxels == 1)
+
+
+def test_in_flat_regions_near_means_mm():
+    image = image_of(np.zeros((9, 9)), (3.0, 1.0))
+    scribbles = Scribbles((9, 9), (stroke(True, (4, 4)), stroke(False, (4, 7), (1, 4))))
+    result = answer(image, scribbles, full_neighbourhood=False)
+    assert result[4].tolist() == [True] * 6 + [False] * 3
+    assert result[:, 4].tolist() == [False] * 3 + [True] * 6
+
+
+@pytest.mark.parametrize("shape", [(14, 15), (7, 9, 8)])
+def test_scribbles_are_obeyed_and_the_box_kept(shape):
+    image = image_of(np.random.default_rng(1).random(shape))
+    box = whole(image).grow((-1,) * len(shape), (-2,) * len(shape), shape)
+    scribbles = Scribbles(shape, (stroke(True, (3,) * len(shape)), stroke(False, (4,) * len(shape))))
+    method = GrowCut()
+    assert isinstance(method, Method)
+    assert not method.start(image, box).any()
+    result = method.refine(scribbles)
+    assert result[scribbles.foreground].all()
+    assert not result[scribbles.background].any()
+    assert result.dtype == bool
+    assert result.sum() == result[box.slices].sum()
+
+
+def test_second_session_equals_a_fresh_one():
+    rng = np.random.default_rng(2)
+    first, second = image_of(rng.random((10, 12))), image_of(rng.random((8, 9)))
+    scribbles = [
+        Scribbles(i.voxels.shape, (stroke(True, (2, 2)), stroke(False, (7, 8)))) for i in (first, second)
+    ]
+    used, fresh = GrowCut(), GrowCut()
+    used.start(first, whole(first))
+    used.refine(scribbles[0])
+    for method in (used, fresh):
+        method.start(second, whole(second))
+    np.testing.assert_array_equal(used.refine(scribbles[1]), fresh.refine(scribbles[1]))
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+def test_without_one_label_the_result_is_what_was_drawn(foreground):
+    image = image_of(np.random.default_rng(5).random((6, 7)))
+    result = answer(image, Scribbles((6, 7), (stroke(foreground, (2, 3), (2, 4)),)))
+    assert np.argwhere(result).tolist() == ([[2, 3], [2, 4]] if foreground else [])
+
+
+@pytest.mark.parametrize("bad", [{"full_neighbourhood": "maybe"}, {"beta": 1}])
+def test_wrong_settings_are_refused(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        GrowCut(**bad)

@@ -1,0 +1,144 @@
+"""Random Walks against Grady's linear system, solved densely."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bifseg.geometry import Box, Grid, Image
+from bifseg.methods.contract import Method
+from bifseg.methods.random_walks import RandomWalks
+from bifseg.methods.window import Window
+from bifseg.scribbles import Scribbles, Stroke
+
+
+def stroke(foreground, *voxels):
+    at = np.array(voxels)
+    return Stroke(foreground, at.astype(float), at)
+
+
+def image_of(voxels, spacing=None):
+    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
+
+
+def whole(image):
+    return Box((0,) * image.voxels.ndim, image.voxels.shape)
+
+
+def answer(image, scribbles, **settings):
+    method = RandomWalks(**settings)
+    method.start(image, whole(image))
+    return method.refine(scribbles)
+
+
+def dense_probability(values, spacing, beta, labels):
+    """L_free x = -B (foreground scribbles), with L built edge by edge."""
+    nodes = np.arange(values.size).reshape(values.shape)
+    laplacian = np.zeros((values.size, values.size))
+    for axis in range(values.ndim):
+        for a, b in zip(
+            nodes.take(range(values.shape[axis] - 1), axis).ravel(),
+            nodes.take(range(1, values.shape[axis]), axis).ravel(),
+            strict=True,
+        ):
+            slope = (float(values.flat[a]) - float(values.flat[b])) / (spacing[axis] / min(spacing))
+            weight = np.exp(-beta * slope**2)
+            laplacian[[a, b], [b, a]] -= weight
+            laplacian[[a, b], [a, b]] += weight
+    free = labels.ravel() == 0
+    x = (labels.ravel() == 1).astype(float)
+    x[free] = np.linalg.solve(laplacian[np.ix_(free, free)], -laplacian[np.ix_(free, ~free)] @ x[~free])
+    return x.reshape(values.shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((9, 8), (1.0, 1.0)), ((8, 9), (3.0, 0.7)), ((4, 6, 5), (1, 1, 1)), ((4, 5, 6), (4, 2, 2))],
+)
+def test_probability_is_gradys(shape, spacing):
+    rng = np.random.default_rng(7)
+    image = image_of(rng.random(shape), spacing)
+    voxels = rng.permutation(list(np.ndindex(shape)))
+    scribbles = Scribbles(shape, (stroke(True, *voxels[:3]), stroke(False, *voxels[3:7])))
+    expected = dense_probability(Window(image, whole(image)).intensity, spacing, 20.0, scribbles.label_map())
+    method = RandomWalks(beta=20.0, tolerance=1e-6)
+    method.start(image, whole(image))
+    np.testing.assert_allclose(method._probability(scribbles.label_map()), expected, atol=1e-4)
+    np.testing.assert_array_equal(method.refine(scribbles), expected >= 0.5)
+
+
+def test_spacing_counts_relative_to_the_finest():
+    rng = np.random.default_rng(4)
+    voxels = rng.random((10, 10))
+    scribbles = Scribbles((10, 10), (stroke(True, (2, 2), (5, 4)), stroke(False, (8, 8), (1, 7))))
+    masks = [answer(image_of(voxels, s), scribbles) for s in [(1, 1), (0.5, 0.5), (4, 1)]]
+    np.testing.assert_array_equal(masks[0], masks[1])
+    assert (masks[0] != masks[2]).any()
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (6, 8, 16)])
+def test_two_flat_regions_split_at_the_edge(shape):
+    voxels = np.zeros(shape)
+    voxels[..., 5:] = 1
+    middle = tuple(n // 2 for n in shape[:-1])
+    scribbles = Scribbles(shape, (stroke(True, (*middle, 15)), stroke(False, (*middle, 0))))
+    np.testing.assert_array_equal(answer(image_of(voxels), scribbles, beta=10.0), voxels == 1)
+
+
+@pytest.mark.parametrize("shape", [(14, 15), (7, 9, 8)])
+def test_scribbles_are_obeyed_and_the_box_kept(shape):
+    image = image_of(np.random.default_rng(1).random(shape))
+    box = whole(image).grow((-1,) * len(shape), (-2,) * len(shape), shape)
+    scribbles = Scribbles(shape, (stroke(True, (3,) * len(shape)), stroke(False, (4,) * len(shape))))
+    method = RandomWalks()
+    assert isinstance(method, Method)
+    assert not method.start(image, box).any()
+    result = method.refine(scribbles)
+    assert result[scribbles.foreground].all()
+    assert not result[scribbles.background].any()
+    assert result.dtype == bool
+    assert result.sum() == result[box.slices].sum()
+
+
+def test_scribble_inside_a_scribble_keeps_its_label():
+    """A seed shut in by its own kind has no free neighbour."""
+    voxels = np.random.default_rng(8).random((9, 9))
+    ring = [(y, x) for y in range(2, 5) for x in range(2, 5)]
+    scribbles = Scribbles((9, 9), (stroke(True, *ring), stroke(False, (3, 3)), stroke(False, (8, 8))))
+    result = answer(image_of(voxels), scribbles)
+    assert result[2:5, 2:5].sum() == 8
+    assert not result[3, 3]
+
+
+def test_second_session_equals_a_fresh_one():
+    rng = np.random.default_rng(2)
+    first, second = image_of(rng.random((10, 12))), image_of(rng.random((8, 9)))
+    scribbles = [
+        Scribbles(i.voxels.shape, (stroke(True, (2, 2)), stroke(False, (7, 8)))) for i in (first, second)
+    ]
+    used, fresh = RandomWalks(), RandomWalks()
+    used.start(first, whole(first))
+    used.refine(scribbles[0])
+    for method in (used, fresh):
+        method.start(second, whole(second))
+    np.testing.assert_array_equal(used.refine(scribbles[1]), fresh.refine(scribbles[1]))
+
+
+@pytest.mark.parametrize("foreground", [True, False])
+def test_without_one_label_the_result_is_what_was_drawn(foreground):
+    image = image_of(np.random.default_rng(5).random((6, 7)))
+    result = answer(image, Scribbles((6, 7), (stroke(foreground, (2, 3), (2, 4)),)))
+    assert np.argwhere(result).tolist() == ([[2, 3], [2, 4]] if foreground else [])
+
+
+@pytest.mark.parametrize("case", ["flat", "all drawn"])
+def test_nothing_to_solve_gives_what_was_drawn(case):
+    voxels = np.zeros((2, 3)) if case == "flat" else np.random.default_rng(1).random((2, 3))
+    background = [(0, 2)] if case == "flat" else [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    scribbles = Scribbles((2, 3), (stroke(True, (0, 0)), stroke(False, *background)))
+    assert np.argwhere(answer(image_of(voxels), scribbles)).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("bad", [{"beta": -1}, {"tolerance": 0}, {"mode": "cg"}])
+def test_wrong_settings_are_refused(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        RandomWalks(**bad)
