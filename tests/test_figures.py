@@ -11,6 +11,7 @@ from bifseg.figures import (
     carried_forward,
     dice_against_rounds,
     dice_boxes,
+    network_boxes,
     players,
     read_figures,
     training_curves,
@@ -91,6 +92,26 @@ def test_boxes_figure_has_a_point_for_every_session():
         points = [y for line in axis.lines if line.get_markersize() == 2.4 for y in line.get_ydata()]
         assert sorted(points) == pytest.approx(sorted([0.5, 0.6] * 4 + [0.6, 0.7] + [0.8, 0.9]))
     plt.close(figure)
+
+
+def test_networks_figure_compares_the_initial_results_of_several_networks(tmp_path):
+    more = [
+        (name, "base-net", "initial", dice - 0.1, extra | {"network": "unet"})
+        for name, method, step, dice, extra in LINES
+        if method == "base-net"
+    ]
+    frame = scores(LINES + more)
+    nets = [player for player in players(frame) if player.method == "base-net"]
+    figure = network_boxes(frame, nets)
+    for axis in figure.axes:
+        assert [label.get_text() for label in axis.get_xticklabels()] == ["pnet", "unet"]
+        points = [y for line in axis.lines if line.get_markersize() == 2.4 for y in line.get_ydata()]
+        assert points == pytest.approx([0.5, 0.6, 0.4, 0.5])
+    plt.close(figure)
+    write_scores(frame, tmp_path / "scores.parquet")
+    write_figures(tmp_path)
+    names = [entry["name"] for entry in read_figures(tmp_path / "figures")]
+    assert names == ["c-networks", "c-dice", "c-rounds"]
 
 
 def test_training_curve_marks_the_best_validation():

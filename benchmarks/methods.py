@@ -1,0 +1,73 @@
+"""Every method on one object of the paper's sizes: seconds to start, to adapt, and for a round of scribbles.
+
+Networks at the paper's widths (P-Net 64 channels, PC-Net 32, untrained: the time is the same), on a disc whose box
+is about 96 x 96 and a ball whose box is about 80 x 80 x 80, noisy, half of it brighter. Expected: traditional tools
+in milliseconds in 2D, where BIFSeg spends most on its gradient steps; in 3D the features and steps of the network,
+and the conjugate gradients of Random Walks, take the most.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+import numpy as np
+import torch
+from timing import machine
+
+from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.geometry import Grid, Image
+from bifseg.methods.registry import build
+from bifseg.networks.pcnet import PCNet
+from bifseg.networks.pnet import PNet
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.record import Identity
+from bifseg.sessions import Game, play
+
+ROUNDS = 4
+PROTOCOL = ProtocolCard(rounds=ROUNDS, target=None)
+TOOLS = {
+    2: ["grabcut", "grabcut-opencv", "slic-seg", "random-walks", "geos", "growcut"],
+    3: ["grabcut", "random-walks", "geos", "growcut"],
+}
+
+
+def game_on(shape, radius):
+    """A noisy blob whose upper half is brighter, so that the robot finds mistakes to correct."""
+    rng = np.random.default_rng(0)
+    truth = np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T < radius
+    image = rng.normal(0, 0.2, shape) + 0.3 * truth + 0.2 * (np.indices(shape)[0] > shape[0] / 2)
+    who = Identity("b", "b", "b", "b", "b", False, len(shape), "test", "m", "n", "p", PROTOCOL.policy)
+    return Game(who, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
+
+
+def row(name, game, method):
+    """Name, seconds of start and adaptation, median of the rounds, and the rounds played."""
+    play(game, method)  # a warm-up: imports, caches
+    session = play(game, method)
+    assert session.status == "ok", session.error
+    seconds = {step.name: step.seconds["machine"] for step in session.steps}
+    rounds = [s for step, s in seconds.items() if step.startswith("round")]
+    unsupervised = f"{1e3 * seconds['unsupervised']:,.0f}" if "unsupervised" in seconds else ""
+    each = f"{1e3 * median(rounds):,.1f}" if rounds else "none"
+    return f"| {name} | {1e3 * seconds['initial']:,.1f} | {unsupervised} | {each} | {len(rounds)} |"
+
+
+def main():
+    torch.set_num_threads(1)
+    for network, shape, radius, size in [
+        (PNet(64), (116, 116), 43, 96),
+        (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80),
+    ]:
+        game = game_on(shape, radius)
+        box = " x ".join(map(str, game.box().shape))
+        print(f"\n### Every method on a box of {box}\n\n{machine()}\n")
+        print("| method | start ms | unsupervised ms | median round ms | rounds |\n|---|--:|--:|--:|--:|")
+        trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
+        for name in ("base-net", "base-crf", "bifseg"):
+            print(row(name, game, build(MethodCard(method=name), trained)), flush=True)
+        for name in TOOLS[len(shape)]:
+            print(row(name, game, build(MethodCard(method=name), None)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
