@@ -1,20 +1,38 @@
-"""A round of `centre-line/1` against the click that most simulated users make, on the two sizes of the demo.
+"""A round of every policy of the robot against a plain click, and against a round of the methods it plays with.
 
 The click is the deepest voxel (Euclidean distance transform) of the largest connected mistake of each sign, as
-the interactive challenges place it. `python benchmarks/robot.py` prints a Markdown table for 2D and for 3D.
+the interactive challenges place it. The last tables play sessions: seconds that the robot and the method take for a
+round, from the records of the sessions. Expected: the robot below a tenth of a method that has a network, in 2D and
+3D; not of the tools that answer in a few milliseconds. `python benchmarks/robot.py --short` leaves the methods out.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import ndimage
-from timing import ratios
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from statistics import median
 
+import numpy as np
+import torch
+from methods import TOOLS, game_on
+from scipy import ndimage
+from timing import machine, ratios
+
+from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.geometry import Mask
-from bifseg.robot.policies import policy
+from bifseg.methods.registry import build
+from bifseg.networks.pcnet import PCNet
+from bifseg.networks.pnet import PNet
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.robot.policies import POLICIES, policy
 from bifseg.seeds import generator
+from bifseg.sessions import play
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
+METHODS = ((PNet(64), (116, 116), 43, 96), (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80))
+N_ROUNDS = 3
 
 
 def blob(shape: tuple[int, ...], name: str, bumps: float) -> Mask:
@@ -38,19 +56,55 @@ def clicks(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> list[tuple[
 def compare(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
     """Print the table of one size."""
     truth, result = blob(shape, "truth", 8.0), blob(shape, "result", 5.0)
-    robot, rng = policy("centre-line/1"), generator(0, "strokes")
+    rng = generator(0, "strokes")
     size = " x ".join(map(str, shape))
-    ratios(
-        f"one round of the robot, {size} of {spacing} mm, {(truth ^ result).sum()} voxels wrong",
-        {
-            "a click of each label, distance transform": lambda: clicks(truth, result, spacing),
-            "centre-line/1, a stroke of each label": lambda: robot.strokes(truth, result, spacing, rng),
-            "centre-line/1, three of each label": lambda: robot.strokes(truth, result, spacing, rng, most=3),
-        },
-        repeats=9,
+    cases: dict[str, Callable[[], object]] = {
+        "a click of each label, distance transform": lambda: clicks(truth, result, spacing)
+    }
+    for name in POLICIES:
+        for most, words in ((1, "one"), (3, "three")):
+            draw = partial(policy(name).strokes, truth, result, spacing, rng, most)
+            cases[f"{name}, {words} of each label"] = draw
+    title = f"one round of the robot, {size} of {spacing} mm, {(truth ^ result).sum()} voxels wrong"
+    ratios(title, cases, repeats=9)
+
+
+def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size: int) -> None:
+    """Print a round's seconds of the robot and of the method, for every method with every policy."""
+    whole = game_on(shape, radius)
+    trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
+    print(f"\n### A round of the robot and of the method, box {whole.box().shape}\n\n{machine()}\n")
+    print("| method | policy | robot ms | method ms | robot / method | rounds |\n|---|---|--:|--:|--:|--:|")
+    for name in ("base-crf", "bifseg", *TOOLS[len(shape)]):
+        method = build(MethodCard(method=name), trained if name in ("base-crf", "bifseg") else None)
+        for policy_name in POLICIES:
+            print(share(name, method, policy_name, whole), flush=True)
+
+
+def share(name: str, method, policy_name: str, whole) -> str:
+    """A row: medians over the rounds; the opening of the tools that start from scribbles is their first."""
+    rules = ProtocolCard(rounds=N_ROUNDS, target=None, policy=policy_name)
+    game = replace(whole, protocol=rules, identity=replace(whole.identity, policy=policy_name))
+    session = play(game, method)
+    assert session.status in ("ok", "stuck"), session.error
+    rounds = [step.seconds for step in session.steps if step.name.startswith("round")]
+    if not rounds:
+        return f"| {name} | {policy_name} | | | satisfied | 0 |"
+    robot, machine_s = (median(s[kind] for s in rounds) for kind in ("robot", "machine"))
+    ratio = f"{robot / machine_s:.3f}"
+    return (
+        f"| {name} | {policy_name} | {1e3 * robot:,.1f} | {1e3 * machine_s:,.1f} | {ratio} | {len(rounds)} |"
     )
 
 
-if __name__ == "__main__":
+def main() -> None:
+    torch.set_num_threads(1)
     for shape, spacing in ROUNDS:
         compare(shape, spacing)
+    if "--short" not in sys.argv:
+        for case in METHODS:
+            shares(*case)
+
+
+if __name__ == "__main__":
+    main()

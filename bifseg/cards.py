@@ -62,8 +62,14 @@ class ProtocolCard(Card):
     """The rules of a session."""
 
     policy: str = Field("centre-line/1", description="name and version of the robot's scribble policy")
+    box: str = Field("margin/1", description="name and version of the robot's box")
+    user: Literal["expert", "novice", "careless"] = Field(
+        "expert", description="how carefully the robot follows policy and box; expert: to the letter"
+    )
     rounds: Annotated[int, Field(ge=0)] = Field(10, description="most rounds of scribbles")
-    strokes_per_label: Positive = Field(1, description="most strokes of each label in a round")
+    strokes_per_label: Positive = Field(
+        1, description="most mistakes of each label that are corrected in a round, a stroke each"
+    )
     target: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.90, description="the session ends when Dice reaches this; null: play all rounds"
     )
@@ -126,6 +132,9 @@ class RunCard(Card):
     cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
     split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
     shards: Positive = Field(2, description="jobs per method, protocol and cohort")
+    replicates: Positive = Field(
+        1, description="how often each object is played, each time with other boxes and scribbles"
+    )
     device: str = Field("auto", description="cpu, cuda, or auto")
     gpus_per_job: Annotated[int, Field(ge=0)] = Field(
         0, description="GPUs that a training or session job asks for"

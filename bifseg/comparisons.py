@@ -36,10 +36,11 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
         measure: column of the scores.
 
     Returns:
-        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` pairs of `cases` cases,
-        in `failed` of which either session failed; `difference_mean` with `difference_low` and
-        `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in `statistics.Paired`, the clusters being the
-        cases; `holm_p`, Wilcoxon's p-values corrected over the players of the structure.
+        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` objects of `cases` cases,
+        each with its mean difference over replicates; `failed` pairs of sessions in which either did;
+        `difference_mean` with `difference_low` and `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
+        `statistics.Paired`, the clusters being the cases; `holm_p`, Wilcoxon's p-values corrected over the
+        players of the structure.
 
         A value that is not finite is not left out: it shows in `difference_mean` and leaves no test.
         A player without a common object has n = 0. Without the reference or another player: no rows.
@@ -79,7 +80,10 @@ def _difference(sessions: pd.DataFrame) -> dict[str, float]:
     pairs = sessions[sessions["status_reference"].notna()]
     # The first name is no measure's: intervals that were published keep their draws.
     keys = (str(sessions[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
-    found = asdict(paired(pairs["difference"], pairs["case"], generator(0, "gain", *keys)))
+    # Replicates of an object are no objects of their own. numpy's mean: pandas would leave a NaN out.
+    each = pairs.groupby(["case", "object"], sort=False)["difference"].agg(lambda d: d.to_numpy(float).mean())
+    cases = each.index.get_level_values("case")
+    found = asdict(paired(each.to_numpy(float), cases, generator(0, "gain", *keys)))
     failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
     counts = {"n": found.pop("n"), "cases": found.pop("clusters"), "failed": int(failed)}
     mean = {f"difference_{name}": found.pop(name) for name in ("mean", "low", "high")}

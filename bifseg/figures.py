@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib
 
@@ -20,18 +20,17 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bifseg.comparisons import main_network
+from bifseg.interactions import Rules, dice_per_round, played_rules, reached_per_round, rules_of, waits
 from bifseg.scoring import read_scores
 from bifseg.seeds import generator
-from bifseg.statistics import bootstrap_mean
+from bifseg.statistics import Interval, bootstrap_mean
 from bifseg.store import read_json, write_json, writing, writing_folder
 from bifseg.summaries import (
     FAILURES,
     OWN,
-    SESSION,
     SHARED,
     STAGES,
     data_note,
-    in_step_order,
     method_label,
     method_rank,
     simulated_cohorts,
@@ -84,12 +83,12 @@ class Drawing:
     figure: Figure
 
 
-def write_figures(run: Path) -> None:
+def write_figures(run: Path, target: float = 0.90) -> None:
     """Write RUN/figures from RUN/scores.parquet and the training curves: SVG, PNG and `index.json`."""
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
     index = []
     with writing_folder(run / "figures") as folder, plt.rc_context(_STYLE):
-        for drawing in _drawings(run, scores, simulated):
+        for drawing in _drawings(run, scores, simulated, target):
             save(drawing.figure, folder / drawing.name)
             index.append({"name": drawing.name, "title": drawing.title, "caption": drawing.caption})
         write_json(folder / "index.json", index)
@@ -128,7 +127,8 @@ def players(scores: pd.DataFrame) -> list[Player]:
     ]
 
 
-def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str]) -> Iterator[Drawing]:
+def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: float) -> Iterator[Drawing]:
+    rules = played_rules(run)
     colours = {player.method: player.colour for player in players(scores)}
     for cohort, rows in scores.groupby("cohort", sort=True):
         about = data_note(rows, str(cohort), cohort in simulated)
@@ -153,14 +153,7 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str]) -> Iterator[
             dice_boxes(rows, [p for p in cast if p.network == main]),
         )
         if OWN in set(rows["protocol"]):
-            yield Drawing(
-                f"{cohort}-rounds",
-                "Dice against rounds",
-                f"Mean Dice after each round of scribbles on a method's own mistakes ({OWN}), with its 95% "
-                "bootstrap interval over cases. Round 0: before any scribbles. A session that ended early "
-                f"carries its last value forward. {FAILURES} {about}",
-                dice_against_rounds(rows, _in_protocol(rows, cast, OWN)),
-            )
+            yield from _in_rounds(rows, str(cohort), cast, target, rules_of(rules, OWN), about)
         curves = _curves(run, str(cohort))
         if curves:
             yield Drawing(
@@ -170,6 +163,31 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str]) -> Iterator[
                 f"{' (simulated)' if cohort in simulated else ''}; the circle marks the best validation.",
                 training_curves(curves),
             )
+
+
+def _in_rounds(
+    rows: pd.DataFrame, cohort: str, cast: Sequence[Player], target: float, rules: Rules, about: str
+) -> Iterator[Drawing]:
+    """The figures of a cohort over the rounds on a method's own mistakes."""
+    mine = _in_protocol(rows, cast, OWN)
+    yield Drawing(
+        f"{cohort}-rounds",
+        "Dice against rounds",
+        f"Mean Dice after each round of scribbles on a method's own mistakes ({OWN}), with its 95% "
+        "bootstrap interval over cases. Round 0: before any scribbles. A session that ended early "
+        f"carries its last value forward. {FAILURES} {about}",
+        dice_against_rounds(rows, mine, rules.rounds),
+    )
+    if rules.show(target):
+        yield Drawing(
+            f"{cohort}-reached",
+            f"Rounds to a Dice of {100 * target:g}%",
+            f"Share of the sessions ({OWN}) whose Dice was at least {100 * target:g}% after so many rounds or "
+            "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over cases. A session "
+            "that ended without reaching it, whatever the reason, never will and stays in the share. "
+            f"{about}",
+            reached_against_rounds(rows, mine, target, rules),
+        )
 
 
 def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARED) -> Figure:
@@ -207,37 +225,46 @@ def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
     return figure
 
 
-def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], own: str = OWN) -> Figure:
-    """A panel per structure: mean Dice per round and method with a bootstrap band."""
-    rows = in_step_order(scores[scores["protocol"] == own])
-    most = int(rows["round"].max())
+def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], most: int, own: str = OWN) -> Figure:
+    """A panel per structure: mean Dice after rounds 0..most of each player, with a bootstrap band."""
+    rows = scores[scores["protocol"] == own]
     figure, axes = _panels(scores, width=5.2, height=3.6)
     for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
         for player in cast:
             mine = _of(rows, player, structure)
             if len(mine):
-                values, cases = carried_forward(mine, most)
+                values, keys = dice_per_round(mine, most)
                 rng = generator(0, "rounds", structure, player.label)
-                band = bootstrap_mean(values, cases, rng, draws=2000)
-                rounds = np.arange(most + 1)
-                axis.fill_between(rounds, band.low, band.high, color=player.colour, alpha=0.15, lw=0)
-                axis.plot(
-                    rounds, band.mean, player.dash, color=player.colour, lw=1.8, marker="o", markersize=3.5
-                )
-        axis.set_xlabel("round of scribbles")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+                _band(axis, bootstrap_mean(values, keys.get_level_values("case"), rng, draws=2000), player)
     _legend(figure, cast, lines=True)
     return figure
 
 
-def carried_forward(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], list[str]]:
-    """Dice (sessions, 0..most) after each round, the last value carried forward, and each session's case.
+def reached_against_rounds(
+    scores: pd.DataFrame, cast: Sequence[Player], target: float, rules: Rules, own: str = OWN
+) -> Figure:
+    """A panel per structure: the share of sessions that reached the target by each round, with its band."""
+    sessions = waits(scores, target, rules, own)
+    figure, axes = _panels(scores, width=5.2, height=3.6, scale="share of sessions")
+    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+        for player in cast:
+            mine = _of(sessions, player, structure)
+            if len(mine):
+                _band(axis, reached_per_round(mine, rules.rounds), player, steps=True)
+        axis.set_ylim(-0.03, 1.03)
+    _legend(figure, cast, lines=True)
+    return figure
 
-    `rows` are in step order; round 0 is the last result before any scribbles.
-    """
-    last = rows.groupby([*SESSION, "case", "round"], sort=True)["dice"].last().unstack("round")
-    values = last.reindex(columns=range(most + 1)).ffill(axis=1)
-    return values.to_numpy(float), [str(case) for case in values.index.get_level_values("case")]
+
+def _band(axis: Axes, band: Interval, player: Player, steps: bool = False) -> None:
+    """A player's curve over the rounds from 0, with its interval."""
+    rounds = np.arange(len(band.mean))
+    step: Literal["post"] | None = "post" if steps else None
+    axis.fill_between(rounds, band.low, band.high, color=player.colour, alpha=0.15, lw=0, step=step)
+    (line,) = axis.plot(rounds, band.mean, player.dash, color=player.colour, lw=1.8, marker="o", ms=3.5)
+    line.set_drawstyle("steps-post" if steps else "default")
+    axis.set_xlabel("round of scribbles")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def training_curves(curves: dict[str, pd.DataFrame]) -> Figure:
@@ -272,8 +299,10 @@ def _structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
     return sorted(pairs, key=lambda pair: (not pair[1], pair[0]))
 
 
-def _panels(scores: pd.DataFrame, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A titled panel per structure, two in a row, with one Dice scale."""
+def _panels(
+    scores: pd.DataFrame, width: float, height: float, scale: str = "Dice"
+) -> tuple[Figure, list[Axes]]:
+    """A titled panel per structure, two in a row, with one scale."""
     structures = _structures(scores)
     columns = min(2, len(structures))
     lines = -(-len(structures) // columns)
@@ -281,7 +310,7 @@ def _panels(scores: pd.DataFrame, width: float, height: float) -> tuple[Figure, 
         lines, columns, figsize=(width * columns, height * lines), squeeze=False, sharey=True
     )
     for axis in grid[:, 0]:
-        axis.set_ylabel("Dice")
+        axis.set_ylabel(scale)
     axes = list(grid.flat)
     for spare in axes[len(structures) :]:
         spare.remove()

@@ -13,7 +13,7 @@ from tabulate import tabulate
 
 from bifseg.statistics import LEVEL
 from bifseg.store import write_text
-from bifseg.summaries import method_label
+from bifseg.summaries import GROUP, method_label
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,11 @@ _QUANTITIES = {
     "n_strokes": Quantity("Strokes", "strokes", 1, 1),
     "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
     "user_s": Quantity("User time (s)", "user time (s)", 1, 1),
+    "initial": Quantity("Initial Dice (%)", "initial Dice (points)", 100, 1),
+    "final": Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
     "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
 }
-TEXT = ("Seen", "Structure", "Method", "Measure")
+TEXT = ("Seen", "Structure", "Method", "Protocol", "Measure")
 """Headers of the columns of words."""
 
 Row = dict[str, Any]
@@ -62,36 +64,62 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
 
     Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
-    `t_p` is below 0.05.
+    `t_p` is below 0.05. Rows of several targets become one row a player, a column each: `3.4 [2.8, 4.1] (6)`,
+    the number of those that never reached it in brackets. A dash is for what is not known.
     """
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    if "target" in frame:
+        rows = _spread_targets(rows)
     shown = {header: [text(row) for row in rows] for header, text in _columns(frame).items()}
     return pd.DataFrame(shown)
+
+
+def _spread_targets(rows: list[Row]) -> list[Row]:
+    """One row a player, which holds its row of each target under the target."""
+    players: dict[tuple, Row] = {}
+    for row in rows:
+        player = players.setdefault(tuple(row[key] for key in GROUP), dict(row))
+        player[row["target"]] = row
+    return list(players.values())
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
     """Headers in order, and how the text of a row comes about."""
     networks = {*frame["network"], *frame.get("reference_network", ())}
-    columns: dict[str, tuple[str, Callable[[Row], str]]] = {
-        "Seen": ("seen", lambda row: "seen" if row["seen"] else "unseen"),
-        "Structure": ("structure", lambda row: row["structure"].replace("_", " ")),
-        "Method": ("method", lambda row: method_label(row["method"], row["network"], networks)),
-        "Measure": ("measure", lambda row: _QUANTITIES[row["measure"]].difference),
-        "Reached": (
-            "reached",
-            lambda row: f"{row['reached']} of {row['n']} ({row['reached'] / row['n']:.0%})",
-        ),
-        "Median rounds": ("round_median", _median),
-        **{q.header: (f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()},
-        "Rank": ("rank", lambda row: f"{_plain(row['rank'], 'g')} {row['group']}"),
-        "Difference": ("difference_mean", _difference),
-        "Effect": ("effect", lambda row: _plain(row["effect"], "+.2f")),
-        "p (t-test)": ("t_p", lambda row: p_value(row["t_p"])),
-        "p (Wilcoxon)": ("wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
-        "p (Holm)": ("holm_p", lambda row: p_value(row["holm_p"])),
-        **{name: (name, _count(name)) for name in ("n", "cases", "failed")},
-    }
-    return {header: text for header, (needed, text) in columns.items() if needed in frame}
+    columns: list[tuple[str, str, Callable[[Row], str]]] = [
+        ("Seen", "seen", lambda row: "seen" if row["seen"] else "unseen"),
+        ("Structure", "structure", lambda row: row["structure"].replace("_", " ")),
+        ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
+        ("Protocol", "protocol", lambda row: row["protocol"]),
+        ("Measure", "measure", lambda row: _QUANTITIES[row["measure"]].difference),
+        *_ways(frame),
+        *((q.header, f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()),
+        ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
+        ("Rank", "rank", lambda row: f"{_plain(row['rank'], 'g')} {row['group']}"),
+        ("Difference", "difference_mean", _difference),
+        ("Effect", "effect", lambda row: _plain(row["effect"], "+.2f")),
+        ("p (t-test)", "t_p", lambda row: p_value(row["t_p"])),
+        ("p (Wilcoxon)", "wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
+        ("p (Holm)", "holm_p", lambda row: p_value(row["holm_p"])),
+        ("Between replicates", "replicate_std", _scaled("replicate_std")),
+        ("Between cases", "case_std", _scaled("case_std")),
+        ("Replicates' share", "replicate_share", lambda row: _plain(row["replicate_share"], ".0%")),
+        *((name, name, _count(name)) for name in ("n", "objects", "cases", "failed")),
+    ]
+    return {header: text for header, needed, text in columns if needed in frame}
+
+
+def _ways(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
+    """The columns on the way to a target, or to each of several."""
+    if "target" in frame:
+        return [(f"{100 * goal:g}%", "target", _at(goal)) for goal in sorted(set(frame["target"]))]
+    return [
+        ("Reached", "reached", _reached),
+        ("Rounds", "round_restricted", _interval("round", "restricted", 1, 1)),
+        ("Median rounds", "round_median", _median("round")),
+        ("Median strokes", "n_strokes_median", _median("n_strokes")),
+        ("Median user time (s)", "user_s_median", _median("user_s")),
+    ]
 
 
 def _count(name: str) -> Callable[[Row], str]:
@@ -109,9 +137,54 @@ def _plain(value: float, form: str) -> str:
     return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
 
 
-def _median(row: Row) -> str:
-    median = row["round_median"]
-    return f"{median:g}" if np.isfinite(median) else f"> {row['rounds_played']}"
+def _reached(row: Row) -> str:
+    share = row["reached"] / row["n"]
+    return "–" if np.isnan(share) else f"{row['reached']:.0f} of {row['n']} ({share:.0%})"
+
+
+def _median(name: str) -> Callable[[Row], str]:
+    """Text of a median over sessions of which some never got there; for rounds, more than were allowed."""
+
+    def text(row: Row) -> str:
+        median = row[f"{name}_median"]
+        if np.isposinf(median):
+            return f"> {row['round_limit']}" if name == "round" else "never"
+        return _plain(round(median, 1), "g")
+
+    return text
+
+
+def _interval(name: str, middle: str, factor: float, digits: int) -> Callable[[Row], str]:
+    """Text of NAME_MIDDLE with its limits, where there are any."""
+
+    def text(row: Row) -> str:
+        value, *limits = (
+            _plain(factor * row[f"{name}_{kind}"], f".{digits}f") for kind in (middle, "low", "high")
+        )
+        return value if np.isnan(row[f"{name}_low"]) else f"{value} [{', '.join(limits)}]"
+
+    return text
+
+
+def _at(goal: Any) -> Callable[[Row], str]:
+    """Text of the rounds to a target and how many never reached it."""
+    mean = _interval("round", "restricted", 1, 1)
+
+    def text(row: Row) -> str:
+        there = row[goal]
+        return "–" if np.isnan(there["never"]) else f"{mean(there)} ({there['never']:.0f})"
+
+    return text
+
+
+def _scaled(name: str) -> Callable[[Row], str]:
+    """Text of a column in the units of the row's measure."""
+
+    def text(row: Row) -> str:
+        how = _QUANTITIES[row["measure"]]
+        return _plain(how.factor * row[name], f".{how.digits}f")
+
+    return text
 
 
 def _mean(name: str) -> Callable[[Row], str]:

@@ -23,6 +23,7 @@ from bifseg.metrics import edge_case_rows
 from bifseg.pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.record import Session
 from bifseg.scoring import read_scores
+from bifseg.shards import session_folder
 from bifseg.store import read_json, write_text
 from bifseg.summaries import BASE, HERO, SESSION, SHARED, in_step_order, method_rank
 from bifseg.tables import read_tables
@@ -183,7 +184,7 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
 def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
     """How often and how soon the target was reached, seen and unseen apart."""
     frame = _of(kinds["interactions"], hero)
-    if frame.empty:
+    if frame.empty or frame["reached"].isna().any():  # a target that the protocol does not show
         return ""
     each = []
     for kind, group in _seen_and_unseen(frame):
@@ -192,9 +193,9 @@ def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
             f"median {_range(medians, 'g')} rounds" if len(medians) == len(group) else "median not reached"
         )
         each.append(
-            f"{group['reached'].sum()} of {group['n'].sum()} sessions on {kind} structures ({median})"
+            f"{group['reached'].sum():.0f} of {group['n'].sum()} sessions on {kind} structures ({median})"
         )
-    goal = kinds["interactions"].title.removeprefix("Effort to ")
+    goal = kinds["interactions"].title.removeprefix("Interactions to ")
     return f"Corrected on its own mistakes, it reached {goal} in {_join(each)}."
 
 
@@ -236,7 +237,11 @@ def _best_median_worst(ranked: pd.DataFrame) -> Iterator[tuple[str, dict[str, An
 
 def _picture(place: str, row: dict[str, Any], cohort: Cohort, player: Path) -> Picture:
     thing = cohort.object(row["object"])
-    png = session_picture(cohort.image(thing), cohort.truth(thing), Session.load(player / row["object"]))
+    png = session_picture(
+        cohort.image(thing),
+        cohort.truth(thing),
+        Session.load(session_folder(player, row["object"], row["replicate"])),
+    )
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     return Picture(place, row["object"], row["dice"], row["step"], row["status"], source)
 

@@ -17,9 +17,10 @@ from bifseg.geometry import Box, Image, Mask
 from bifseg.methods.contract import Adaptive, Method
 from bifseg.metrics import dice
 from bifseg.record import Identity, Session, Step
-from bifseg.robot.box import draw_box
+from bifseg.robot.box import box_kind
 from bifseg.robot.opening import openings
-from bifseg.robot.policies import policy
+from bifseg.robot.policies import Policy, policy
+from bifseg.robot.users import user
 from bifseg.scribbles import Scribbles, Stroke
 from bifseg.seeds import generator
 
@@ -40,20 +41,19 @@ class Game:
     seed: int
 
     def box(self) -> Box:
-        """The robot's box: the same for every method and protocol."""
-        return draw_box(self.truth, self.box_margin, self._generator("box", "box/1"))
+        """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
+        kind, who = box_kind(self.protocol.box), user(self.protocol.user)
+        spacing = self.image.grid.spacing
+        box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
+        slack = self._generator("box slack", f"{who.name}/{who.version}")
+        return who.loosened(box, self.truth.shape, spacing, slack)
 
-    def strokes(self, result: Mask, box: Box, step: str) -> list[Stroke]:
+    def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
         """What the robot draws on a result; the draw depends on the object and the step, not on the method."""
-        robot = policy(self.protocol.policy)
-        drawn = robot.strokes(
-            self.truth[box.slices],
-            result[box.slices],
-            self.image.grid.spacing,
-            self._generator(step, self.protocol.policy),
-            self.protocol.strokes_per_label,
-        )
-        return [stroke.shifted(box.lower) for stroke in drawn]
+        robot = user(self.protocol.user).plays(policy(self.protocol.policy))
+        if robot.skips_drawn:
+            result = np.where(before.label_map() > 0, self.truth, result)
+        return self._drawn(robot, [result], box, step)
 
     def opening(self, box: Box, step: str) -> list[Stroke]:
         """What the robot draws first where there is no initial result."""
@@ -61,7 +61,20 @@ class Game:
         sides = [
             (box.paste(result, self.truth.shape), f"{step} side {k}") for k, result in enumerate(results)
         ]
-        return [stroke for result, side in sides for stroke in self.strokes(result, box, side)]
+        robot = user(self.protocol.user).plays(policy(self.protocol.policy), overlooks=False)
+        # one label at a time: a policy that corrects the largest mistake alone marks both object and background
+        return [
+            stroke
+            for result, side in sides
+            for stroke in self._drawn(robot, [result & self.truth, result | self.truth], box, side)
+        ]
+
+    def _drawn(self, robot: Policy, results: list[Mask], box: Box, step: str) -> list[Stroke]:
+        """The strokes on these results, one after the other."""
+        truth, spacing = self.truth[box.slices], self.image.grid.spacing
+        rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
+        drawn = [robot.strokes(truth, result[box.slices], spacing, rng, most) for result in results]
+        return [stroke.shifted(box.lower) for strokes in drawn for stroke in strokes]
 
     def reached(self, result: Mask) -> bool:
         """Whether the result is as good as the protocol asks for."""
@@ -115,7 +128,8 @@ def _play(game: Game, method: Method, turn: Turn) -> str:
         if number == 1 and "box" not in method.prompts:
             strokes = game.opening(box, step)
         else:
-            strokes = game.strokes(initial if protocol.scribbles_on == "initial" else result, box, step)
+            corrected = initial if protocol.scribbles_on == "initial" else result
+            strokes = game.strokes(corrected, box, step, scribbles)
         robot_s = perf_counter() - begun
         if not strokes:
             return "satisfied"

@@ -7,7 +7,7 @@ import hashlib
 import io
 import logging
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from bifseg.errors import BadInput
 from bifseg.methods.contract import Method
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, play
-from bifseg.store import fingerprint, read_json, write_text
+from bifseg.store import fingerprint, read_json, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ _ABOVE = {
     "effort",
     "metrics",
     "statistics",
+    "survival",
+    "interactions",
     "summaries",
     "comparisons",
     "claims",
@@ -46,7 +48,11 @@ _ABOVE = {
 
 @dataclass(frozen=True)
 class Lineup:
-    """Who plays what: all that the sessions of one job have in common."""
+    """Who plays what: all that the sessions of one job have in common.
+
+    Attributes:
+        replicates: how often each object is played, each time with other boxes and scribbles.
+    """
 
     run: str
     seed: int
@@ -57,9 +63,10 @@ class Lineup:
     method_card: MethodCard
     network_name: str = ""
     weights_sha256: str = ""
+    replicates: int = 1
 
-    def identity(self, row: ObjectRow) -> Identity:
-        """The key columns of the session on this object."""
+    def identity(self, row: ObjectRow, replicate: int = 0) -> Identity:
+        """The key columns of a session on this object."""
         return Identity(
             run=self.run,
             cohort=self.cohort.name,
@@ -73,12 +80,13 @@ class Lineup:
             network=self.network_name,
             protocol=self.protocol_name,
             policy=self.protocol.policy,
+            replicate=replicate,
         )
 
-    def fingerprint(self, row: ObjectRow) -> str:
+    def fingerprint(self, row: ObjectRow, replicate: int = 0) -> str:
         """Hash of everything that the session's result depends on."""
         return fingerprint(
-            vars(self.identity(row)),
+            vars(self.identity(row, replicate)),
             self.seed,
             self.cohort.box_margin,
             self.cohort.hashes(row),
@@ -99,38 +107,52 @@ def run_shard(
     """Play the sessions that are not there yet; returns how many are ok, failed, ... and how many were kept.
 
     A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed.
+    The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
     """
+    write_json(folder / "protocol.json", lineup.protocol.model_dump(mode="json"))
     count: dict[str, int] = {}
     for row in progress(objects):
-        place, print_ = folder / row.object, lineup.fingerprint(row)
-        if _stored_fingerprint(place) == print_:
-            status = "kept"
-        else:
-            game = Game(
-                lineup.identity(row),
-                lineup.cohort.image(row),
-                lineup.cohort.truth(row),
-                lineup.protocol,
-                lineup.cohort.box_margin,
-                lineup.seed,
-            )
-            session = play(game, method, print_)
-            session.save(place, lineup.cohort.whole_grid(row), lineup.cohort.plane(row))
-            status = session.status
-            if session.error:
-                log.error("%s: %s", row.object, session.error)
-        count[status] = count.get(status, 0) + 1
+        for replicate in range(lineup.replicates):
+            status = _play_once(lineup, method, row, replicate, folder)
+            count[status] = count.get(status, 0) + 1
     return count
 
 
-def write_index(folder: Path, objects: list[ObjectRow], path: Path) -> None:
-    """List the stored sessions of these objects: object, status, how it ended, steps, fingerprint."""
+def _play_once(lineup: Lineup, method: Method, row: ObjectRow, replicate: int, folder: Path) -> str:
+    """Play and store a session that is not there yet; returns its status, or `kept`."""
+    place, print_ = session_folder(folder, row.object, replicate), lineup.fingerprint(row, replicate)
+    if _stored_fingerprint(place) == print_:
+        return "kept"
+    game = Game(
+        lineup.identity(row, replicate),
+        lineup.cohort.image(row),
+        lineup.cohort.truth(row),
+        lineup.protocol,
+        lineup.cohort.box_margin,
+        lineup.seed,
+    )
+    session = play(game, method, print_)
+    session.save(place, lineup.cohort.whole_grid(row), lineup.cohort.plane(row))
+    if session.error:
+        log.error("%s: %s", place.name, session.error)
+    return session.status
+
+
+def session_folder(folder: Path, name: str, replicate: int = 0) -> Path:
+    """The folder of a session on the object of this name: OBJECT, and OBJECT.r1, OBJECT.r2, ... of replicates."""
+    return folder / (f"{name}.r{replicate}" if replicate else name)
+
+
+def write_index(folder: Path, objects: list[ObjectRow], path: Path, replicates: int = 1) -> None:
+    """List the stored sessions of these objects: object, replicate, status, how it ended, steps, fingerprint."""
     text = io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["object", "status", "ended", "steps", "fingerprint"])
+    writer.writerow(["object", "replicate", "status", "ended", "steps", "fingerprint"])
     for row in objects:
-        data = read_json(folder / row.object / "session.json")
-        writer.writerow([row.object, data["status"], data["ended"], len(data["steps"]), data["fingerprint"]])
+        for replicate in range(replicates):
+            data = read_json(session_folder(folder, row.object, replicate) / "session.json")
+            told = [data["status"], data["ended"], len(data["steps"]), data["fingerprint"]]
+            writer.writerow([row.object, replicate, *told])
     write_text(path, text.getvalue())
 
 
@@ -141,13 +163,16 @@ def take_shard(objects: Iterable[ObjectRow], number: int, of: int) -> list[Objec
     return sorted(objects, key=lambda row: row.object)[number - 1 :: of]
 
 
-def load_sessions(folder: Path, objects: Iterable[ObjectRow]) -> Iterable[tuple[ObjectRow, Session]]:
-    """The stored session of every object; raises BadInput when one is missing."""
+def load_sessions(
+    folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
+) -> Iterator[tuple[ObjectRow, Session]]:
+    """The stored sessions of every object; raises BadInput when one is missing."""
     for row in objects:
-        place = folder / row.object
-        if not (place / "session.json").is_file():
-            raise BadInput(f"{place}: no session of this object; run `bifseg run` for it first")
-        yield row, Session.load(place)
+        for replicate in range(replicates):
+            place = session_folder(folder, row.object, replicate)
+            if not (place / "session.json").is_file():
+                raise BadInput(f"{place}: no session of this object; run `bifseg run` for it first")
+            yield row, Session.load(place)
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_lowercase
@@ -25,6 +26,50 @@ class Interval:
     high: NDArray[np.float64]
 
 
+def bootstrap(
+    values: ArrayLike,
+    clusters: ArrayLike,
+    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    rng: np.random.Generator,
+    level: float = 0.95,
+    draws: int = 10_000,
+) -> Interval:
+    """A statistic of sums with its percentile bootstrap interval (Efron and Tibshirani 1993), by whole clusters.
+
+    Objects of one case are alike, so whole cases are drawn with replacement and their values pooled. The
+    limits are too narrow for few cases (about ten or less), as every percentile bootstrap's.
+
+    Args:
+        values: (n, terms) what is summed over the n members of the clusters.
+        clusters: (n,) names of the clusters, such as cases.
+        statistic: sums (..., terms) to quantities (..., k).
+        rng: draws the clusters.
+        level: share of the draws between the limits.
+        draws: number of resamples.
+
+    Returns:
+        An interval of length k around the statistic of the plain sums. The limits are NaN for a single cluster.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    values = np.asarray(values, float)
+    names, member = np.unique(np.asarray(clusters), return_inverse=True)
+    if not len(values) or len(values) != len(member):
+        raise ValueError(
+            f"{len(values)} values and {len(member)} clusters; one cluster a value, at least one"
+        )
+    found = statistic(values.sum(axis=0))
+    if len(names) == 1:
+        nothing = np.full_like(found, np.nan)
+        return Interval(found, nothing, nothing)
+    sums = np.zeros((len(names), values.shape[1]))
+    np.add.at(sums, member, values)
+    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
+    low, high = np.quantile(statistic(times @ sums), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    return Interval(found, low, high)
+
+
 def bootstrap_mean(
     values: ArrayLike,
     clusters: ArrayLike,
@@ -32,10 +77,7 @@ def bootstrap_mean(
     level: float = 0.95,
     draws: int = 10_000,
 ) -> Interval:
-    """Mean and percentile bootstrap interval (Efron and Tibshirani 1993) when values come in clusters.
-
-    Objects of one case are alike, so whole cases are drawn with replacement and their values pooled. The
-    limits are too narrow for few cases (about ten or less), as every percentile bootstrap's.
+    """`bootstrap` of the mean.
 
     Args:
         values: (n,) or (n, quantities); the quantities share the draws.
@@ -51,22 +93,56 @@ def bootstrap_mean(
         ValueError: no values, or not as many clusters as values.
     """
     values = np.asarray(values, float)
-    names, member = np.unique(np.asarray(clusters), return_inverse=True)
-    if not len(values) or len(values) != len(member):
-        raise ValueError(
-            f"{len(values)} values and {len(member)} clusters; one cluster a value, at least one"
-        )
-    mean = values.mean(axis=0)
-    if len(names) == 1:
-        nothing = np.full_like(mean, np.nan)
-        return Interval(mean, nothing, nothing)
-    sums = np.zeros((len(names), *values.shape[1:]))
-    np.add.at(sums, member, values)
-    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    sizes = times @ np.bincount(member)
-    means = (times @ sums) / sizes.reshape(-1, *[1] * (values.ndim - 1))
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Interval(mean, low, high)
+    terms = np.column_stack([values, np.ones(len(values))])
+    found = bootstrap(terms, clusters, lambda sums: sums[..., :-1] / sums[..., -1:], rng, level, draws)
+    if values.ndim > 1:
+        return found
+    return Interval(*(part[0] for part in (found.mean, found.low, found.high)))
+
+
+@dataclass(frozen=True)
+class Variances:
+    """Where the spread of repeated results comes from.
+
+    Attributes:
+        replicates: variance between the replicates of one object, mean over the objects.
+        cases: variance between cases, of the means of their objects' means, without what `replicates` alone
+            brings about; not below zero.
+    """
+
+    replicates: float
+    cases: float
+
+
+def variance_components(values: ArrayLike, cases: ArrayLike, objects: ArrayLike) -> Variances:
+    """Variance between replicates apart from that between cases (Searle, Casella and McCulloch 1992: ANOVA estimates).
+
+    The mean of a case with m objects of r replicates each carries 1 / (m r) of the variance between replicates;
+    the mean of this over the cases is taken off the variance of the cases' means. The rest holds the
+    differences between a case's own objects too.
+
+    Args:
+        values: (n,) one per session.
+        cases: (n,) each session's case.
+        objects: (n,) each session's object.
+
+    Returns:
+        NaN for what is not defined: both where no object has two sessions, `cases` for a single case. An object
+        of one session counts in `cases` only.
+    """
+    x, nan = np.asarray(values, float), float("nan")
+    member = np.unique(np.asarray(objects), return_inverse=True)[1]
+    first = np.unique(member, return_index=True)[1]
+    size, owner = np.bincount(member), np.asarray(cases)[first]
+    means = cluster_means(x, member)
+    squares = np.bincount(member, (x - means[member]) ** 2)
+    often = size > 1
+    within = float(np.mean(squares[often] / (size[often] - 1))) if often.any() else nan
+    if len(np.unique(owner)) < 2:
+        return Variances(within, nan)
+    share = cluster_means(1 / size, owner) / np.unique(owner, return_counts=True)[1]
+    between = float(np.var(cluster_means(means, owner), ddof=1) - within * share.mean())
+    return Variances(within, max(0.0, between) if np.isfinite(between) else nan)
 
 
 @dataclass(frozen=True)

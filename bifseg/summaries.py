@@ -1,17 +1,18 @@
 """From tidy scores to the numbers of the tables and figures: per structure and method, pure functions.
 
-A failed session counts with its worst-case score in every mean and is counted under `failed`; a session that
-never reached the target is never counted as one that did.
+A failed session counts with its worst-case score in every mean and is counted under `failed`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from bifseg.statistics import variance_components
 from bifseg.store import read_json
 
 SHARED, OWN = "shared-scribbles", "own-scribbles"
@@ -80,7 +81,7 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
     """Mean and standard deviation of columns of the scores, per structure and player over rows of sessions."""
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
-        parts = [_count(group), *(_mean_std(group[name], name) for name in measures)]
+        parts = [count_sessions(group), *(mean_std(group[name], name) for name in measures)]
         return {key: value for part in parts for key, value in part.items()}
 
     return per_group(rows, measure)
@@ -111,26 +112,38 @@ def adapted_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.D
     return rows[keep]
 
 
-def interactions(scores: pd.DataFrame, target: float, own: str = OWN) -> pd.DataFrame:
-    """Effort until Dice first is at least `target`, per structure and method, under the `own` protocol.
+def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
+    """Spread between replicates apart from spread between cases, of the last results under each protocol.
 
-    Means are over the sessions that reached it. `round_median` is over all sessions, with infinity for those
-    that never did; `rounds_played` is the most rounds of any session, the limit beyond which nothing is known.
+    Returns:
+        A row per protocol, structure, player and measure: `replicate_std` and `case_std` by
+        `statistics.variance_components`, and `replicate_share` of the sum of both variances. No rows in a run
+        without replicates.
     """
-    rows = in_step_order(scores[scores["protocol"] == own])
-    there = rows[rows["dice"] >= target].groupby(SESSION).head(1)
-    sessions = rows.groupby(SESSION).tail(1).drop(columns=list(EFFORT))
-    sessions = sessions.merge(there[[*SESSION, *EFFORT]], on=SESSION, how="left")
-    frame = per_group(sessions, _to_target)
-    return frame.assign(rounds_played=rows["round"].max()) if len(frame) else frame
+    last = in_step_order(scores).groupby(SESSION).tail(1)
+    if last["replicate"].nunique() < 2:
+        return pd.DataFrame()
+    parts = [
+        per_group(rows, partial(_spread, measure=name)).assign(protocol=protocol, measure=name)
+        for protocol, rows in last.groupby("protocol", sort=True)
+        for name in measures
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
-def _to_target(sessions: pd.DataFrame) -> dict[str, float]:
-    reached = sessions[sessions["round"].notna()]
-    counts = _count(sessions) | {"reached": len(reached), "reached_share": len(reached) / len(sessions)}
-    median = {"round_median": float(np.median(sessions["round"].fillna(np.inf)))}
-    effort = [_mean_std(reached[name], name) for name in EFFORT]
-    return counts | median | {key: value for part in effort for key, value in part.items()}
+def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
+    found = variance_components(sessions[measure], sessions["case"], sessions["object"])
+    things = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
+    whole = found.replicates + found.cases
+    return (
+        count_sessions(sessions)
+        | things
+        | {
+            "replicate_std": found.replicates**0.5,
+            "case_std": found.cases**0.5,
+            "replicate_share": found.replicates / whole if whole > 0 else np.nan,
+        }
+    )
 
 
 def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
@@ -141,11 +154,13 @@ def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, fl
     return in_reading_order(pd.DataFrame(found)) if found else pd.DataFrame()
 
 
-def _count(sessions: pd.DataFrame) -> dict[str, float]:
+def count_sessions(sessions: pd.DataFrame) -> dict[str, float]:
+    """`n` rows of sessions, `failed` of which have no result."""
     return {"n": len(sessions), "failed": int(sessions["status"].isin(FAILED).sum())}
 
 
-def _mean_std(values: pd.Series, name: str) -> dict[str, float]:
+def mean_std(values: pd.Series, name: str) -> dict[str, float]:
+    """NAME_mean and NAME_std of values; NaN for the mean of none and the spread of fewer than two."""
     # numpy, not pandas: pandas would leave a NaN out of the mean without a word.
     numbers = values.to_numpy(float)
     spread = np.std(numbers, ddof=1) if len(numbers) > 1 else np.nan

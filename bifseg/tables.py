@@ -11,6 +11,7 @@ import pandas as pd
 from bifseg.claims_page import read_checks, write_claims
 from bifseg.comparisons import compare, main_network, rankings
 from bifseg.formats import Table, write_table
+from bifseg.interactions import Rules, counts_at, interactions, played_rules, rules_of
 from bifseg.scoring import read_scores
 from bifseg.store import read_json, write_json, writing_folder
 from bifseg.summaries import (
@@ -24,8 +25,8 @@ from bifseg.summaries import (
     data_note,
     final_rows,
     initial_rows,
-    interactions,
     method_label,
+    replicates,
     results,
     simulated_cohorts,
 )
@@ -92,12 +93,29 @@ QUESTIONS = {
         "{own}",
     ),
 }
-_EFFORT = (
-    "Under {own}, effort until Dice is at least {goal}. Rounds, strokes, scribble voxels, user time (predicted) "
-    "and machine time: mean ± standard deviation over the sessions that reached the target, and only those. "
-    "Median rounds: over all n sessions, where one that never reached it counts as more than all rounds "
-    "played. A failed session counts as never there, unless it was before it failed. A base net takes no "
-    "scribbles: it is there at once or never."
+TARGETS = (0.80, 0.85, 0.90, 0.95)
+"""Dice of the table of rounds to several targets."""
+_NEVER = (
+    "No session is left out: one that ended without reaching the target, whatever the reason, never will, and "
+    "counts as {rounds} rounds in these means. A base net takes no scribbles: it is there at once or never. "
+    "A dash: {own} ended sessions at a lower target, so that it is not known."
+)
+_INTERACTIONS = (
+    "Under {own}, until Dice first is at least {goal}. Rounds: mean of at most {rounds} (NoC@{rounds}), the "
+    "area under Kaplan and Meier's curve of those not there yet, with its 95% bootstrap interval over cases. "
+    "Medians: over all n sessions; user time is predicted. Initial and final Dice: mean ± standard deviation, "
+    "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
+    "with its interval, where a session that ended early carries its last Dice forward. "
+)
+_TARGETS = (
+    "Under {own}, rounds until Dice first is at least the target: mean of at most {rounds} (NoC@{rounds}) with "
+    "its 95% bootstrap interval over cases, and in brackets how many of the n sessions never reached it "
+    "(NoF@{rounds}). "
+)
+_REPLICATES = (
+    "Spread of the last results, as standard deviations: between replicates of one object, played with other "
+    "boxes and scribbles (variances averaged over objects), and between cases (of the means of their objects' "
+    "means, less what replicates alone bring about). Replicates' share: of the sum of both variances."
 )
 _STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
 _RANK = (
@@ -108,8 +126,8 @@ _TESTS = (
     "Difference to {reference} on the same objects with its 95% bootstrap interval over cases; effect: "
     "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
     "paper's; Wilcoxon signed-rank test over the cases' mean differences, because objects of one case are "
-    "alike, as it is and corrected by Holm over the players of the structure. n pairs of cases; failed: pairs "
-    "in which either session failed."
+    "alike, as it is and corrected by Holm over the players of the structure. n objects of cases, replicates "
+    "averaged; failed: pairs of sessions in which either failed."
 )
 
 
@@ -131,21 +149,42 @@ class Occasion:
 
 
 def run_tables(
-    scores: pd.DataFrame, simulated: Iterable[str], target: float = 0.90, shared: str = SHARED, own: str = OWN
+    scores: pd.DataFrame,
+    simulated: Iterable[str],
+    rules: dict[str, Rules],
+    target: float = 0.90,
+    shared: str = SHARED,
+    own: str = OWN,
 ) -> list[Table]:
-    """Every table of every cohort, in reading order; `simulated` names the cohorts whose images were made."""
+    """Every table of every cohort, in reading order.
+
+    Args:
+        scores: of a run.
+        simulated: the cohorts whose images were made.
+        rules: of the protocols that were played, at least of `own` where it was.
+        target: Dice that counts as reached.
+        shared: the protocol in which all methods of a network get the same scribbles.
+        own: the protocol in which each method is corrected on its own mistakes.
+
+    Raises:
+        BadInput: there are sessions under `own` and nothing tells its rules.
+    """
     made = set(simulated)
     tables: list[Table] = []
     for cohort, rows in scores.groupby("cohort", sort=True):
         words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
+        words["rounds"] = str(rules[own].rounds) if own in rules else ""
         occasion = Occasion(str(cohort), data_note(rows, str(cohort), cohort in made), words)
-        tables += _cohort_tables(rows, occasion, target)
+        tables += _cohort_tables(rows, occasion, target, rules)
     return tables
 
 
-def _cohort_tables(scores: pd.DataFrame, occasion: Occasion, target: float) -> Iterator[Table]:
+def _cohort_tables(
+    scores: pd.DataFrame, occasion: Occasion, target: float, rules: dict[str, Rules]
+) -> Iterator[Table]:
     shared, own = occasion.words["shared"], occasion.words["own"]
-    effort = interactions(scores, target, own)
+    played = own in set(scores["protocol"])
+    effort = interactions(scores, target, rules_of(rules, own), own) if played else pd.DataFrame()
     chosen = {
         "initial": initial_rows(scores, shared),
         "unsupervised": adapted_rows(scores, "unsupervised", shared),
@@ -165,7 +204,14 @@ def _cohort_tables(scores: pd.DataFrame, occasion: Occasion, target: float) -> I
         yield occasion.table(
             f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
         )
-    yield occasion.table("interactions", "Effort to a Dice of {goal}", _EFFORT, effort, "{own}")
+    counts = counts_at(scores, TARGETS, rules[own], own) if played else pd.DataFrame()
+    yield occasion.table(
+        "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
+    )
+    yield occasion.table("targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}")
+    spread = replicates(scores)
+    if len(spread):
+        yield occasion.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
 
 
 def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
@@ -194,7 +240,7 @@ def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, s
 def write_tables(run: Path, target: float = 0.90) -> None:
     """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
-    tables = run_tables(scores, simulated, target)
+    tables = run_tables(scores, simulated, played_rules(run), target)
     with writing_folder(run / "tables") as folder:
         for table in tables:
             if len(table.frame):
@@ -216,6 +262,16 @@ def _read_frame(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame()
     words = dict.fromkeys(
-        ("structure", "method", "network", "measure", "group", "reference_method", "reference_network"), str
+        (
+            "structure",
+            "method",
+            "network",
+            "measure",
+            "group",
+            "protocol",
+            "reference_method",
+            "reference_network",
+        ),
+        str,
     )
     return pd.read_csv(path, dtype=words).fillna({"network": "", "reference_network": ""})

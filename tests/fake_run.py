@@ -137,6 +137,7 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
             for method in METHODS:
                 for network in networks:
                     folder = run / "sessions" / cohort.name / protocol / f"{method}@{network}"
+                    write_json(folder / "protocol.json", {"rounds": most, "target": None})
                     for row in rows:
                         session = fake_session(cohort, row, method, network, protocol, most, run.name)
                         if method == "bifseg" and row is rows[-1]:

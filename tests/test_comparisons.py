@@ -83,8 +83,27 @@ def test_pairs_are_of_one_object_and_replicate():
     lines = [("a", "base-net", "initial", 0.1 * k, {"replicate": k}) for k in (1, 2)]
     lines += [("a", "bifseg", "initial", 0.3 * k, {"replicate": k}) for k in (2, 1, 3)]
     found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
-    assert (found["n"], found["cases"]) == (2, 1)
+    assert (found["n"], found["cases"]) == (1, 1)
     assert found["difference_mean"] == pytest.approx((0.2 + 0.4) / 2)
+
+
+def test_replicates_do_not_make_a_small_p():
+    lines = [
+        (name, method, "initial", dice + 0.001 * k, {"replicate": k})
+        for k in range(20)
+        for name, gain in (("a", 0.1), ("b", 0.2), ("c", 0.4))
+        for method, dice in (("base-net", 0.5), ("bifseg", 0.5 + gain))
+    ]
+    once = compare(stage_rows(scores([line for line in lines if line[4]["replicate"] == 0]), "initial"), BASE)
+    often = compare(stage_rows(scores(lines), "initial"), BASE)
+    assert often["n"].tolist() == [3]
+    assert often["t_p"].iloc[0] == pytest.approx(once["t_p"].iloc[0])
+
+
+def test_a_nan_of_one_replicate_is_not_left_out():
+    lines = [("a", "base-net", "initial", 0.5, {"replicate": k}) for k in (0, 1)]
+    lines += [("a", "bifseg", "initial", dice, {"replicate": k}) for k, dice in enumerate((0.7, np.nan))]
+    assert np.isnan(compare(stage_rows(scores(lines), "initial"), BASE)["difference_mean"].iloc[0])
 
 
 def test_a_failure_of_either_counts_in_the_pair():

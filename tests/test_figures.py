@@ -8,18 +8,19 @@ from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
 from bifseg.figures import (
-    carried_forward,
     dice_against_rounds,
     dice_boxes,
     network_boxes,
     players,
+    reached_against_rounds,
     read_figures,
     training_curves,
     write_figures,
 )
+from bifseg.interactions import Rules
 from bifseg.scoring import write_scores
 from bifseg.store import write_json, write_text
-from bifseg.summaries import OWN, in_step_order
+from bifseg.summaries import OWN
 
 LINES = [
     (
@@ -38,22 +39,19 @@ LINES = [
 ]
 
 
+def write_rules(run, target=0.9):
+    write_json(run / "sessions" / "c" / OWN / "player" / "protocol.json", {"rounds": 2, "target": target})
+
+
 @pytest.fixture
 def run(tmp_path):
     write_scores(scores(LINES), tmp_path / "scores.parquet")
+    write_rules(tmp_path)
     write_json(tmp_path / "cohorts/c/cohort.json", {"simulated": True})
     header = "iteration,train_loss,validation_dice\n"
     write_text(tmp_path / "networks/c/pnet/curve.csv", header + "0,0.7,0.2\n100,0.4,0.8\n200,0.3,0.7\n")
     write_text(tmp_path / "networks/c/brought/curve.csv", header)
     return tmp_path
-
-
-def test_last_value_is_carried_forward_and_failures_stay():
-    lines = [("a", "m", "initial", 0.2), ("a", "m", "unsupervised", 0.3), ("a", "m", "round-1", 0.9)]
-    lines += [("b", "m", "initial", 0.4), ("b", "m", "round-1", 0.5), ("b", "m", "round-2", 0.0)]
-    values, cases = carried_forward(in_step_order(scores(lines)), 3)
-    assert cases == ["a", "b"]
-    assert values.tolist() == [[0.3, 0.9, 0.9, 0.9], [0.4, 0.5, 0.0, 0.0]]
 
 
 def test_a_method_has_one_colour_whatever_else_was_run():
@@ -73,16 +71,32 @@ def test_networks_share_the_method_s_colour_and_differ_in_dashes():
 
 def test_rounds_figure_shows_the_means_per_structure():
     frame = scores(LINES)
-    figure = dice_against_rounds(frame, players(frame))
+    figure = dice_against_rounds(frame, players(frame), 2)
     assert [axis.get_title(loc="left") or axis.get_title() for axis in figure.axes] == [
         "brain (seen)",
         "lung (unseen)",
     ]
     curves = {to_hex(line.get_color()): list(line.get_ydata()) for line in figure.axes[0].lines}
     base, tuned = players(frame)
-    assert curves[base.colour] == pytest.approx([0.55, 0.55])
-    assert curves[tuned.colour.lower()] == pytest.approx([0.65, 0.85])
+    assert curves[base.colour] == pytest.approx([0.55] * 3)
+    assert curves[tuned.colour.lower()] == pytest.approx([0.65, 0.85, 0.85])
     plt.close(figure)
+
+
+def test_reached_figure_steps_up_to_the_share():
+    frame = scores(LINES)
+    figure = reached_against_rounds(frame, players(frame), 0.85, Rules(2, None))
+    base, tuned = players(frame)
+    for axis in figure.axes:
+        curves = {to_hex(line.get_color()): list(line.get_ydata()) for line in axis.lines}
+        assert curves == {base.colour: [0, 0, 0], tuned.colour.lower(): [0, 0.5, 0.5]}
+        assert {line.get_drawstyle() for line in axis.lines} == {"steps-post"}
+    plt.close(figure)
+
+
+def test_reached_figure_is_left_out_for_a_target_that_was_not_played_for(run):
+    write_figures(run, target=0.95)
+    assert "c-reached" not in [entry["name"] for entry in read_figures(run / "figures")]
 
 
 def test_boxes_figure_has_a_point_for_every_session():
@@ -109,9 +123,10 @@ def test_networks_figure_compares_the_initial_results_of_several_networks(tmp_pa
         assert points == pytest.approx([0.5, 0.6, 0.4, 0.5])
     plt.close(figure)
     write_scores(frame, tmp_path / "scores.parquet")
+    write_rules(tmp_path)
     write_figures(tmp_path)
     names = [entry["name"] for entry in read_figures(tmp_path / "figures")]
-    assert names == ["c-networks", "c-dice", "c-rounds"]
+    assert names == ["c-networks", "c-dice", "c-rounds", "c-reached"]
 
 
 def test_training_curve_marks_the_best_validation():
@@ -127,7 +142,7 @@ def test_training_curve_marks_the_best_validation():
 def test_figures_are_written_and_told_about(run):
     write_figures(run)
     index = read_figures(run / "figures")
-    assert [entry["name"] for entry in index] == ["c-dice", "c-rounds", "c-training"]
+    assert [entry["name"] for entry in index] == ["c-dice", "c-rounds", "c-reached", "c-training"]
     for entry in index:
         assert "imulated" in entry["caption"]
         ElementTree.parse(run / "figures" / f"{entry['name']}.svg")

@@ -12,7 +12,7 @@ PACKAGE = Path(bifseg.__file__).parent
 FLOORS = [
     ["errors"],
     ["geometry", "seeds", "statistics"],
-    ["neighbours", "metrics", "scribbles"],
+    ["neighbours", "metrics", "scribbles", "survival"],
     ["crf", "geodesic"],
     ["store"],
     ["images", "cards"],
@@ -23,7 +23,7 @@ FLOORS = [
     ["sessions"],
     ["shards", "scoring"],
     ["summaries"],
-    ["comparisons", "formats"],
+    ["comparisons", "formats", "interactions"],
     ["claims"],
     ["claims_page"],
     ["provenance", "tables", "figures", "pictures"],

@@ -104,6 +104,13 @@ def test_numbers_of_the_tables_are_in_the_report(run, html):
         assert all(f"<td>{number}</td>" in html for number in numbers)
 
 
+def test_rounds_to_targets_are_in_the_report(run, html):
+    shown = (run / "tables/fake2d-targets.md").read_text()
+    cells = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\] \(\d+\)", shown)
+    assert len(cells) == 2 * 5 * 4  # structures, players, targets
+    assert all(f"<td>{cell}</td>" in html for cell in cells)
+
+
 def test_tests_are_folded_away_below_their_table(html):
     folded = re.findall(r"<h3>([^<]*)</h3>|<summary>([^<]*)</summary>", html)[:8]
     assert folded[2:6] == [
@@ -136,7 +143,7 @@ def test_headline_is_the_mean_of_the_tests(run, html):
 
 def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
     where = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
-    assert where == {"fake2d-tools", "fake2d-tools-tests", "fake2d-interactions"}
+    assert where == {f"fake2d-{kind}" for kind in ("tools", "tools-tests", "interactions", "targets")}
 
 
 def test_the_front_is_on_the_network_of_most_methods(tmp_path):

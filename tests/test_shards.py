@@ -6,12 +6,13 @@ import pytest
 
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
+from bifseg.interactions import Rules, played_rules
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.record import Session
 from bifseg.scoring import score_session, to_frame
 from bifseg.shards import Lineup, load_sessions, run_shard, take_shard, write_index
-from bifseg.store import file_hash
+from bifseg.store import file_hash, read_json
 
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
 CARD = MethodCard(method="bifseg")
@@ -106,6 +107,39 @@ def test_failure_is_stored_and_the_rest_is_played(discs, lineup, tmp_path):
     assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(objects)
 
 
+def test_replicates_are_played_with_other_boxes_and_scribbles(discs, lineup, method, tmp_path):
+    objects = list(discs.select(split="test"))[:2]
+    often = replace(lineup, replicates=3)
+    assert run_shard(lineup, method, objects, tmp_path) == {"ok": 2}
+    assert run_shard(often, method, objects, tmp_path) == {"ok": 4, "kept": 2}
+    pairs = list(load_sessions(tmp_path, objects, replicates=3))
+    assert [(row.object, session.identity.replicate) for row, session in pairs] == [
+        (row.object, replicate) for row in objects for replicate in range(3)
+    ]
+    boxes = {(session.box.lower, session.box.upper) for _, session in pairs[:3]}
+    assert len(boxes) == 3
+    names = {path.parent.name for path in tmp_path.glob("*/session.json")}
+    assert names == {f"{row.object}{more}" for row in objects for more in ("", ".r1", ".r2")}
+    write_index(tmp_path, objects, tmp_path / "index.tsv", replicates=3)
+    lines = [line.split("\t") for line in (tmp_path / "index.tsv").read_text().splitlines()]
+    assert lines[0][:3] == ["object", "replicate", "status"]
+    assert [line[:2] for line in lines[1:4]] == [[objects[0].object, str(k)] for k in range(3)]
+
+
+def test_the_rules_lie_beside_the_sessions(discs, lineup, method, tmp_path):
+    folder = tmp_path / "sessions" / "discs" / "own" / "bifseg@pnet-tiny"
+    run_shard(lineup, method, list(discs.select(split="test"))[:1], folder)
+    assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
+    assert played_rules(tmp_path) == {"own": Rules(2, 0.99)}
+
+
 def test_missing_session_is_named(discs, tmp_path):
     with pytest.raises(BadInput, match="no session of this object"):
         list(load_sessions(tmp_path, discs.select(split="test")))
+
+
+def test_missing_replicate_is_named(discs, lineup, method, tmp_path):
+    objects = list(discs.select(split="test"))[:1]
+    run_shard(lineup, method, objects, tmp_path)
+    with pytest.raises(BadInput, match=rf"{objects[0].object}\.r1: no session"):
+        list(load_sessions(tmp_path, objects, replicates=2))

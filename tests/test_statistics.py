@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from bifseg.statistics import bootstrap_mean, cluster_means, holm, paired, signed_rank_p, tie_groups
+from bifseg.statistics import (
+    bootstrap,
+    bootstrap_mean,
+    cluster_means,
+    holm,
+    paired,
+    signed_rank_p,
+    tie_groups,
+    variance_components,
+)
 
 
 def rng():
@@ -80,6 +89,41 @@ def test_nan_limits_or_ordered_within_range(pairs):
     found = bootstrap_mean(values, clusters, rng(), draws=50)
     if len(set(clusters)) > 1:
         assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
+
+
+def test_bootstrap_of_a_ratio_of_sums():
+    # Two clusters: the extremes of the draws are twice the one and twice the other.
+    found = bootstrap([[1.0, 2.0], [3.0, 4.0]], ["a", "b"], lambda sums: sums[..., :1] / sums[..., 1:], rng())
+    assert (found.mean, found.low, found.high) == ([pytest.approx(4 / 6)], [0.5], [0.75])
+
+
+def test_variance_components_by_hand():
+    # Objects a (1, 3) and b (5, 7) of case x, c (2, 2) of case y: within (2 + 2 + 0) / 3 = 4/3.
+    # Case means 4 and 2: variance 2, of which replicates bring 4/3 * (1/4 + 1/2) / 2 = 1/2.
+    found = variance_components([1, 3, 5, 7, 2, 2], list("xxxxyy"), list("aabbcc"))
+    assert (found.replicates, found.cases) == (pytest.approx(4 / 3), pytest.approx(1.5))
+
+
+def test_variance_between_cases_is_not_negative():
+    found = variance_components([0, 1, 0, 1], list("xxyy"), list("aabb"))
+    assert (found.replicates, found.cases) == (0.5, 0.0)
+
+
+def test_variance_components_that_are_not_defined():
+    alone = variance_components([1, 2], list("xy"), list("ab"))
+    assert np.isnan([alone.replicates, alone.cases]).all()
+    one = variance_components([1, 2, 4, 4], list("xxxx"), list("aabb"))
+    assert one.replicates == 0.25
+    assert np.isnan(one.cases)
+
+
+def test_variance_components_find_what_was_put_in():
+    cases, objects = np.repeat(np.arange(400), 6), np.repeat(np.arange(1200), 2)
+    drawn = rng().normal(size=400) * 3
+    values = drawn[cases] + np.random.default_rng(1).normal(size=2400) * 2
+    found = variance_components(values, cases, objects)
+    assert found.replicates == pytest.approx(4, rel=0.1)
+    assert found.cases == pytest.approx(drawn.var(), rel=0.1)
 
 
 def test_paired_by_hand():

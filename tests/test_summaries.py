@@ -10,8 +10,8 @@ from bifseg.summaries import (
     final_rows,
     in_step_order,
     initial_rows,
-    interactions,
     method_label,
+    replicates,
     results,
     stage_rows,
 )
@@ -212,41 +212,33 @@ def effort(number, dice, name="a", method="bifseg", **more):
     return (name, method, step, dice, spent | more)
 
 
-def test_effort_to_the_target_by_hand():
-    lines = [effort(k, d, "a") for k, d in enumerate([0.5, 0.8, 0.90, 0.7])]  # there in round 2
-    lines += [effort(k, d, "b") for k, d in enumerate([0.95])]  # there at once
-    lines += [effort(k, d, "c") for k, d in enumerate([0.1, 0.2, 0.3, 0.4, 0.5])]  # never
-    found = row(interactions(scores(lines), 0.90), method="bifseg")
-    assert (found["n"], found["reached"], found["reached_share"]) == (3, 2, pytest.approx(2 / 3))
-    assert found["round_mean"] == pytest.approx(1.0)  # of 2 and 0: c is no 4
-    assert found["n_strokes_mean"] == pytest.approx(2.0)
-    assert found["n_scribble_voxels_mean"] == pytest.approx(10.0)
-    assert found["user_s_mean"] == pytest.approx(8.0)
-    assert found["round_median"] == 2.0  # of 0, 2 and never
-    assert found["rounds_played"] == 4
+def test_replicates_by_hand():
+    values = {"a": (0.6, 0.8), "b": (0.4, 0.4)}
+    lines = [
+        (name, "m", step, dice, {"replicate": k, "assd_mm": 10 * dice})
+        for name, pair in values.items()
+        for k, last in enumerate(pair)
+        for step, dice in (("initial", 0.1), ("round-1", last))
+    ]
+    found = row(replicates(scores(lines)), measure="dice")
+    # Within: 0.02 and 0, mean 0.01. Means 0.7 and 0.4: variance 0.045, of which replicates bring 0.01 / 2.
+    assert (found["protocol"], found["n"], found["objects"], found["cases"]) == ("shared-scribbles", 4, 2, 2)
+    assert found["replicate_std"] == pytest.approx(0.1)
+    assert found["case_std"] == pytest.approx(0.2)
+    assert found["replicate_share"] == pytest.approx(0.2)
+    assert row(replicates(scores(lines)), measure="assd_mm")["case_std"] == pytest.approx(2.0)
 
 
-def test_median_is_never_when_most_never_reached():
-    lines = [effort(1, 0.95, "a"), effort(1, 0.1, "b"), effort(1, 0.1, "c")]
-    found = row(interactions(scores(lines), 0.90), method="bifseg")
-    assert found["round_median"] == np.inf
-    assert found["round_mean"] == 1.0
+def test_replicates_of_a_failed_session_count_with_the_worst_score():
+    lines = [("a", "m", "initial", dice, {"replicate": k, "status": status})
+             for k, (dice, status) in enumerate([(0.8, "ok"), (0.0, "failed")])]  # fmt: skip
+    found = row(replicates(scores(lines)), measure="dice")
+    assert (found["failed"], found["replicate_std"]) == (1, pytest.approx(0.8 / np.sqrt(2)))
+    assert np.isnan(found["case_std"])
 
 
-def test_nobody_reached():
-    found = row(interactions(scores([effort(3, 0.1)]), 0.90), method="bifseg")
-    assert (found["reached"], found["round_median"]) == (0, np.inf)
-    assert np.isnan(found["round_mean"])
-
-
-def test_failed_session_never_reached():
-    lines = [effort(0, 0.5), effort(1, 0.0, status="failed"), effort(0, 0.95, "b")]
-    found = row(interactions(scores(lines), 0.90), method="bifseg")
-    assert (found["n"], found["reached"], found["failed"]) == (2, 1, 1)
-
-
-def test_interactions_are_of_own_scribbles_only():
-    assert interactions(scores(ABLATION), 0.9).empty
+def test_without_replicates_there_is_nothing_to_tell():
+    assert replicates(scores(ABLATION)).empty
 
 
 @pytest.mark.parametrize(

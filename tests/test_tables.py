@@ -4,7 +4,9 @@ import pytest
 from fake_run import scores
 
 from bifseg.comparisons import compare
+from bifseg.errors import BadInput
 from bifseg.formats import Table, p_value, present, to_latex, to_markdown
+from bifseg.interactions import Rules
 from bifseg.scoring import write_scores
 from bifseg.store import write_json
 from bifseg.summaries import OWN, adapted_rows
@@ -22,6 +24,13 @@ ROUNDS = [(*line, {"protocol": OWN}) for line in LINES] + [
     ("a", "bifseg", "round-1", 0.95, {"protocol": OWN, "n_strokes": 2}),
     ("b", "bifseg", "round-1", 0.75, {"protocol": OWN, "n_strokes": 2}),
 ]
+
+RULES = {OWN: Rules(10, 0.90)}
+
+
+def write_rules(run):
+    write_json(run / "sessions" / "c" / OWN / "player" / "protocol.json", {"rounds": 10, "target": 0.90})
+
 
 # Six cases: bifseg gains about 5 points every time, base-crf nothing on the whole.
 MANY = [
@@ -56,12 +65,15 @@ def by_name(tables):
 
 def test_run_has_its_tables_in_reading_order():
     kinds = ("initial", "unsupervised", "supervised", "tools")
-    names = [table.name for table in run_tables(scores(LINES + ROUNDS), [])]
-    assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + ["c-interactions"]
+    names = [table.name for table in run_tables(scores(LINES + ROUNDS), [], RULES)]
+    assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + [
+        "c-interactions",
+        "c-targets",
+    ]
 
 
 def test_a_star_is_where_the_paper_s_test_is_below_the_level():
-    tables = by_name(run_tables(scores(MANY), []))
+    tables = by_name(run_tables(scores(MANY), [], RULES))
     for kind in ("unsupervised", "supervised"):
         frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
         shown = present(frame).set_index("Method")["Dice (%)"]
@@ -72,7 +84,7 @@ def test_a_star_is_where_the_paper_s_test_is_below_the_level():
 
 
 def test_tests_are_those_of_compare():
-    frame = by_name(run_tables(scores(MANY), []))["c-supervised-tests"].frame
+    frame = by_name(run_tables(scores(MANY), [], RULES))["c-supervised-tests"].frame
     rows = adapted_rows(scores(MANY), "supervised")
     for measure in ("dice", "assd_mm"):
         mine = frame[frame["measure"] == measure].reset_index(drop=True)
@@ -90,7 +102,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
     for name, dice in (("a", 0.95), ("b", 0.5)):
         lines += [(name, "geos", "initial", 0.0, start)]
         lines += [(name, "geos", "round-1", dice, own | {"network": "", "n_strokes": 4, "user_s": 20.0})]
-    tables = by_name(run_tables(scores(lines), []))
+    tables = by_name(run_tables(scores(lines), [], RULES))
     frame = tables["c-tools"].frame.set_index("method")
     assert frame.index.tolist() == ["base-net", "bifseg", "geos"]
     assert frame.loc["geos", ["dice_mean", "round_mean", "n_strokes_mean", "user_s_mean"]].tolist() == (
@@ -108,7 +120,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
 
 def test_the_reference_is_named_with_its_network_where_several_play():
     lines = [*MANY, *((f"{k}", "base-net", "initial", 0.4, {"network": "fcn"}) for k in range(6))]
-    tables = by_name(run_tables(scores(lines), []))
+    tables = by_name(run_tables(scores(lines), [], RULES))
     assert present(tables["c-initial"].frame)["Method"].tolist() == ["base-net@fcn", "base-net@pnet"]
     assert present(tables["c-initial-tests"].frame)["Method"].tolist() == ["base-net@fcn"] * 2
     assert "differs from base-net@pnet" in tables["c-initial"].caption
@@ -118,7 +130,7 @@ def test_the_reference_is_named_with_its_network_where_several_play():
 
 def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
     lines = [line for line in ROUNDS if line[1] == "base-net"]
-    tables = by_name(run_tables(scores(lines), []))
+    tables = by_name(run_tables(scores(lines), [], RULES))
     assert len(tables["c-tools"].frame) == 1
     assert "differs from" not in tables["c-tools"].caption
     assert tables["c-tools-tests"].frame.empty
@@ -127,14 +139,14 @@ def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
 
 def test_a_failed_session_is_in_its_table_and_in_its_tests():
     lines = [*LINES, ("c", "base-net", "initial", 0.5), ("c", "bifseg", "initial", 0.0, {"status": "failed"})]
-    tables = by_name(run_tables(scores(lines), []))
+    tables = by_name(run_tables(scores(lines), [], RULES))
     assert tables["c-unsupervised"].frame["failed"].tolist() == [0, 1]
     assert tables["c-unsupervised-tests"].frame["failed"].tolist() == [1, 1]
 
 
 def test_captions_say_simulated_where_it_holds():
     lines = [*LINES, *((*line, {"cohort": "real"}) for line in LINES)]
-    for table in run_tables(scores(lines), {"c"}):
+    for table in run_tables(scores(lines), {"c"}, RULES):
         if len(table.frame):
             assert ("imulated" in table.caption) == table.name.startswith("c-")
             assert "2 objects of 2 cases" in table.caption
@@ -142,21 +154,66 @@ def test_captions_say_simulated_where_it_holds():
 
 def test_tables_of_cohorts_are_apart():
     lines = [*LINES, ("z", "base-net", "initial", 0.1, {"cohort": "other"})]
-    tables = by_name(run_tables(scores(lines), []))
+    tables = by_name(run_tables(scores(lines), [], RULES))
     assert tables["c-initial"].frame["n"].tolist() == [2]
     assert tables["other-initial"].frame["dice_mean"].tolist() == [0.1]
 
 
+def test_replicates_have_a_table_where_there_are_any():
+    lines = [(*line, {"replicate": k}) for line in LINES for k in (0, 1)]
+    table = run_tables(scores(lines), [], RULES)[-1]
+    assert table.name == "c-replicates"
+    shown = present(table.frame)
+    assert shown.columns.tolist()[2:] == [
+        *("Method", "Protocol", "Measure", "Between replicates", "Between cases", "Replicates' share"),
+        *("n", "objects", "cases", "failed"),
+    ]
+    dice = shown[(shown["Method"] == "bifseg") & (shown["Measure"] == "Dice (points)")].iloc[0]
+    assert dice["Between replicates"] == "0.0"
+    assert dice["Between cases"] == "10.3"  # of 84.6 and 70.0
+    assert dice["n"] == "4"
+    assert "shared-scribbles" in to_markdown(table)
+
+
+def test_without_the_rules_of_the_sessions_there_is_no_count():
+    with pytest.raises(BadInput, match="own-scribbles"):
+        run_tables(scores(ROUNDS), [], {})
+    assert run_tables(scores(LINES), [], {})[-1].frame.empty
+
+
+def test_targets_are_shown_side_by_side():
+    shown = present(by_name(run_tables(scores(ROUNDS), [], RULES))["c-targets"].frame)
+    assert shown.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
+    assert shown["Method"].tolist() == ["base-net", "bifseg"]
+    # a: there in round 0, 1 and 1; b: never in ten rounds
+    assert shown.iloc[1].tolist()[3:] == [
+        *("5.0 [0.0, 10.0] (1)", *["5.5 [1.0, 10.0] (1)"] * 2),
+        "–",
+        "2",
+        "0",
+    ]
+
+
+def test_a_target_that_was_not_played_for_is_not_shown():
+    tables = by_name(run_tables(scores(ROUNDS), [], RULES, target=0.95))
+    shown = present(tables["c-interactions"].frame).iloc[1]
+    assert shown[["Reached", "Rounds", "Median rounds", "Median user time (s)"]].tolist() == ["–"] * 4
+    assert shown["Final Dice (%)"].startswith("85.0 ±")
+    assert present(tables["c-tools"].frame)["Reached"].tolist() == ["–", "–"]
+    assert r"80\%" in to_latex(tables["c-targets"])
+
+
 def test_table_without_rows_says_why():
-    tables = by_name(run_tables(scores(LINES), []))
+    tables = by_name(run_tables(scores(LINES), [], RULES))
     assert tables["c-interactions"].frame.empty
     assert "own-scribbles" in tables["c-interactions"].caption
-    assert "shared-scribbles" in by_name(run_tables(scores(ROUNDS), []))["c-supervised"].caption
+    assert "shared-scribbles" in by_name(run_tables(scores(ROUNDS), [], RULES))["c-supervised"].caption
 
 
-def test_effort_caption_says_whose_mean_it_is():
-    caption = by_name(run_tables(scores(ROUNDS), []))["c-interactions"].caption
-    assert "only those" in caption
+def test_caption_says_that_none_is_left_out_and_what_the_limit_is():
+    caption = by_name(run_tables(scores(ROUNDS), [], RULES))["c-interactions"].caption
+    assert "No session is left out" in caption
+    assert "NoC@10" in caption
     assert "90%" in caption
 
 
@@ -226,11 +283,22 @@ def test_present_rank():
     assert present(frame)["Rank"].tolist() == ["2 ab", "– b"]
 
 
-@pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10")])
+@pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10"), (np.nan, "–")])
 def test_present_median_that_was_never_reached(median, text):
-    shown = present(result_table(reached=1, round_median=median, rounds_played=10).frame)
+    shown = present(result_table(reached=1.0, round_median=median, round_limit=10).frame)
     assert shown.loc[0, "Median rounds"] == text
     assert shown.loc[0, "Reached"] == "1 of 3 (33%)"
+
+
+@pytest.mark.parametrize(("median", "text"), [(12.34, "12.3"), (np.inf, "never")])
+def test_present_median_time(median, text):
+    assert present(result_table(user_s_median=median).frame).loc[0, "Median user time (s)"] == text
+
+
+@pytest.mark.parametrize(("low", "text"), [(1.0, "2.0 [1.0, 3.5]"), (np.nan, "2.0")])
+def test_present_interval(low, text):
+    shown = present(result_table(round_restricted=2.0, round_low=low, round_high=3.5).frame)
+    assert shown.loc[0, "Rounds"] == text
 
 
 @pytest.mark.parametrize(("mean", "text"), [(np.nan, "–"), (np.inf, "∞")])
@@ -264,8 +332,9 @@ def test_latex_escapes_and_keeps_booktabs():
 def test_written_tables_are_read_back(tmp_path):
     write_scores(scores(LINES + ROUNDS), tmp_path / "scores.parquet")
     write_json(tmp_path / "cohorts" / "c" / "cohort.json", {"simulated": True})
+    write_rules(tmp_path)
     write_tables(tmp_path, target=0.9)
-    made, read = run_tables(scores(LINES + ROUNDS), {"c"}), read_tables(tmp_path / "tables")
+    made, read = run_tables(scores(LINES + ROUNDS), {"c"}, RULES), read_tables(tmp_path / "tables")
     assert [table.name for table in read] == [table.name for table in made]
     for one, other in zip(made, read, strict=True):
         assert one.caption == other.caption
@@ -286,6 +355,7 @@ def test_csv_holds_numbers_not_text(tmp_path):
 def test_equal_scores_give_equal_files(tmp_path):
     for place in ("one", "two"):
         write_scores(scores(LINES + ROUNDS), tmp_path / place / "scores.parquet")
+        write_rules(tmp_path / place)
         write_tables(tmp_path / place)
     files = sorted(path.name for path in (tmp_path / "one" / "tables").iterdir())
     for name in files:

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import cohort, results, run, schemas, train
+from bifseg.cli import cohort, results, robot, run, schemas, train
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -49,6 +49,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(cohort.app, name="cohort")
+app.add_typer(robot.app, name="robot")
 app.command()(train.train)
 app.command()(run.run)
 app.command()(results.score)

@@ -28,6 +28,9 @@ RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN",
 Out = Annotated[Path, typer.Option("--out", help="where the result goes", show_default=False)]
 Device = Annotated[str, typer.Option(help="cpu, cuda, or auto: the GPU where there is one")]
 Threads = Annotated[int, typer.Option(help="torch threads; one per process is the fastest for sessions")]
+Replicates = Annotated[
+    int, typer.Option(min=1, help="how often each object is played, with other boxes and scribbles")
+]
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Out, RunFolder, need, tracked
+from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, need, tracked
 from bifseg.errors import BadInput
 
 
@@ -19,6 +19,7 @@ def score(
     cohort: CohortFolder,
     out: Out,
     split: Annotated[str, typer.Option(help="objects of this split")] = "test",
+    replicates: Replicates = 1,
 ) -> None:
     """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
     from bifseg.cohorts.objects import Cohort
@@ -26,7 +27,7 @@ def score(
     from bifseg.shards import load_sessions
 
     players = Cohort.load(cohort)
-    pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)))
+    pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)), replicates)
     rows = [line for row, session in pairs for line in score_session(session, players.truth(row))]
     write_scores(to_frame(rows), out)
 
@@ -43,7 +44,10 @@ def collect(
     write_scores(concatenate([read_scores(part) for part in parts]), out)
 
 
-def tables(run: RunFolder, target: Annotated[float, typer.Option(help="Dice to be reached")] = 0.90) -> None:
+Target = Annotated[float, typer.Option(help="Dice to be reached")]
+
+
+def tables(run: RunFolder, target: Target = 0.90) -> None:
     """Write the paper's tables from RUN/scores.parquet as CSV, Markdown and LaTeX."""
     from bifseg.tables import write_tables
 
@@ -51,12 +55,12 @@ def tables(run: RunFolder, target: Annotated[float, typer.Option(help="Dice to b
     write_tables(run, target)
 
 
-def figures(run: RunFolder) -> None:
-    """Draw Dice against rounds, Dice per method, and training curves."""
+def figures(run: RunFolder, target: Target = 0.90) -> None:
+    """Draw Dice per method and against rounds, rounds to the target, and training curves."""
     from bifseg.figures import write_figures
 
     need(run / "scores.parquet", "collect")
-    write_figures(run)
+    write_figures(run, target)
 
 
 def provenance(

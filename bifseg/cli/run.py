@@ -8,7 +8,17 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, naming, tracked, use_device
+from bifseg.cli.options import (
+    CohortFolder,
+    Device,
+    Out,
+    Replicates,
+    Seed,
+    Threads,
+    naming,
+    tracked,
+    use_device,
+)
 
 
 def run(
@@ -24,6 +34,7 @@ def run(
     name: Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")] = "by-hand",
     index: Annotated[Path | None, typer.Option(help="write a list of the shard's sessions here")] = None,
     seed: Seed = 2018,
+    replicates: Replicates = 1,
     device: Device = "auto",
     threads: Threads = 1,
 ) -> None:
@@ -34,6 +45,7 @@ def run(
     from bifseg.forgetting import ForgettingCheck
     from bifseg.methods.registry import build, check_fits
     from bifseg.networks.trained import TrainedNetwork
+    from bifseg.robot.box import box_kind
     from bifseg.robot.policies import policy
     from bifseg.shards import Lineup, run_shard, take_shard, write_index
     from bifseg.store import file_hash
@@ -44,6 +56,7 @@ def run(
     objects = take_shard(players.select(split=split), number, of)
     with naming(protocol):
         policy(rules.policy)
+        box_kind(rules.box)
     weights = network / "weights.pt" if network else None
     trained = TrainedNetwork.load(weights, where) if weights else None
     with naming(card):
@@ -59,6 +72,7 @@ def run(
         method_card=method_card,
         network_name=network.name if network else "",
         weights_sha256=file_hash(weights) if weights else "",
+        replicates=replicates,
     )
     check = ForgettingCheck(lineup.network_name, trained, players, seed) if trained else None
     count = run_shard(lineup, method, objects, out, tracked(f"{card.stem} on {players.name}"))
@@ -68,7 +82,7 @@ def run(
     if check and not check.write(out / f"forgetting-{number}.json"):
         raise BadInput(f"{card}: method: it changed the base network; delete {out} and tune a copy instead")
     if index:
-        write_index(out, objects, index)
+        write_index(out, objects, index, replicates)
 
 
 def _numbers(shard: str) -> tuple[int, int]:

@@ -9,15 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from bifseg.geometry import Mask
-from bifseg.robot.lines import Flat, Line, centre_line, cut, rounded, smoothed
-from bifseg.robot.regions import Patch, largest_patches
+from bifseg.robot.brush import painted
+from bifseg.robot.lines import Line, centre_line, drawn_part
+from bifseg.robot.regions import Patch, largest_mistakes
 from bifseg.scribbles import Stroke
-
-_TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,11 @@ class CentreLineParams:
 
 
 class CentreLine:
-    """Draws along the centre line of the largest under- and over-segmented regions."""
+    """Smooth strokes along the middle of the largest mistakes: the default."""
 
     name = "centre-line"
     version = 1
+    skips_drawn = False
 
     def __init__(self, params: CentreLineParams = CentreLineParams()) -> None:
         self.params = params
@@ -74,38 +72,16 @@ class CentreLine:
         Raises:
             ValueError: where the shapes or the number of spacings differ.
         """
-        if truth.shape != result.shape or len(spacing) != truth.ndim:
-            raise ValueError(f"truth {truth.shape}, result {result.shape} and spacing {spacing} do not match")
-        mistakes = ((True, truth & ~result), (False, result & ~truth))
+        p = self.params
         return [
-            self._stroke(foreground, patch, rng)
-            for foreground, wrong in mistakes
-            for patch in largest_patches(wrong, spacing, self.params.min_area_mm2, most)
+            painted(foreground, patch, self._path(patch, *rng.random(3)), p.brush_radius_mm)
+            for foreground, patch in largest_mistakes(truth, result, spacing, p.min_area_mm2, most)
         ]
-
-    def _stroke(self, foreground: bool, patch: Patch, rng: np.random.Generator) -> Stroke:
-        path = self._path(patch, *rng.random(3))
-        voxels = brushed(path, patch.mask, patch.spacing, self.params.brush_radius_mm)
-        return Stroke(foreground, patch.to_image(path), patch.to_image(voxels))
 
     def _path(self, patch: Patch, share: float, place: float, turn: float) -> Line:
         """The drawn part of the centre line, as smooth as can be with every point inside the patch."""
         p = self.params
         least, most = p.share_kept
         line = centre_line(patch.mask, patch.spacing, np.pi * turn)
-        for sigma_mm in (p.smoothing_mm, p.smoothing_mm / 2, p.smoothing_mm / 4, 0.0):
-            smooth = smoothed(line, patch.spacing, sigma_mm)
-            path = cut(smooth, patch.spacing, least + share * (most - least), p.max_length_mm, place)
-            if patch.mask[tuple(rounded(path).T)].all():
-                break
-        return path
-
-
-def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
-    """The voxels (n, 2) of `shape` within `radius_mm` of a path point or holding one, in array order."""
-    under = np.zeros_like(shape)
-    under[tuple(rounded(path).T)] = True
-    voxels = np.argwhere(shape)
-    rim = radius_mm + _TOLERANCE_MM
-    far, _ = cKDTree(path * spacing).query(voxels * spacing, distance_upper_bound=rim)
-    return voxels[np.isfinite(far) | under[tuple(voxels.T)]]
+        kept = least + share * (most - least)
+        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, kept, p.max_length_mm, place)

@@ -83,6 +83,41 @@ def cut(line: Line, spacing: Flat, share: float, longest_mm: float, place: float
     return line[inside]
 
 
+def drawn_part(
+    line: Line,
+    shape: Mask,
+    spacing: Flat,
+    smoothing_mm: float,
+    share: float,
+    longest_mm: float,
+    place: float,
+) -> Line:
+    """The `cut` of the line, as smooth as can be with every point inside the shape.
+
+    Tries sigmas of `smoothing_mm`, its half, its quarter and 0; the line itself lies inside the shape.
+    """
+    for sigma_mm in (smoothing_mm, smoothing_mm / 2, smoothing_mm / 4, 0.0):
+        path = cut(smoothed(line, spacing, sigma_mm), spacing, share, longest_mm, place)
+        if inside(path, shape).all():
+            break
+    return path
+
+
+def inside(line: Line, shape: Mask) -> NDArray[np.bool_]:
+    """(n,) whether the voxel that holds each point lies in the shape; points beyond its array do not."""
+    voxels = rounded(line) + 1
+    padded = np.pad(shape, 1)
+    return padded[tuple(np.clip(voxels, 0, np.array(padded.shape) - 1).T)]
+
+
+def longest_inside(line: Line, shape: Mask) -> Line:
+    """The longest run of consecutive points inside the shape, the first of equals; at least one must be."""
+    runs, n_runs = ndimage.label(inside(line, shape))
+    if n_runs == 0:
+        raise ValueError("no point of the line lies in the shape")
+    return line[runs == 1 + np.bincount(runs)[1:].argmax()]
+
+
 def _longest_path(skeleton: Mask, spacing: Flat) -> Line:
     """Positions along the path; a single point where the skeleton is one voxel or empty."""
     points = np.argwhere(skeleton)

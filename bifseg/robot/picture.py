@@ -1,4 +1,4 @@
-"""The picture of docs/robot.md: `python -m bifseg.robot.picture docs/img/robot-centre-line.png`."""
+"""The pictures of docs/robot.md: `python -m bifseg.robot.picture docs/img` writes them all."""
 
 from __future__ import annotations
 
@@ -13,15 +13,19 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch as Swatch
+from matplotlib.patches import Rectangle
 
 from bifseg.geometry import Mask
-from bifseg.robot.policies import policy
+from bifseg.robot.box import BOXES, box_kind
+from bifseg.robot.policies import POLICIES, Policy, policy
+from bifseg.robot.users import USERS
 from bifseg.scribbles import Stroke
 from bifseg.seeds import generator
 from bifseg.store import writing
 
 TRUTH, RESULT, MISSED, LEAK = "#1a1a1a", "#1f77b4", "#f6d5b0", "#cfe2f3"
 COLOURS = {True: "#d62728", False: "#2ca02c"}
+N_BOXES = 6  # people in the picture of the boxes
 
 
 class Example(NamedTuple):
@@ -46,21 +50,58 @@ def examples() -> list[Example]:
     ]
 
 
-def draw(path: Path) -> None:
-    """Write the picture of `examples()`, each with the robot's strokes of one round."""
+def draw_all(folder: Path) -> None:
+    """Write `robot-NAME.png` of every policy, `robot-boxes.png` and `robot-users.png`."""
+    for name in POLICIES:
+        draw_policy(folder / f"robot-{policy(name).name}.png", policy(name))
+    draw_boxes(folder / "robot-boxes.png")
+    draw_users(folder / "robot-users.png")
+
+
+def draw_policy(path: Path, robot: Policy) -> None:
+    """Write the picture of `examples()`, each with a policy's strokes of one round."""
     figure = Figure(figsize=(10, 2.9), layout="constrained")
     for axes, example in zip(figure.subplots(1, 4), examples(), strict=True):
-        _panel(axes, example)
+        _panel(axes, example, robot)
+    _save(figure, path)
+
+
+def draw_users(path: Path) -> None:
+    """Write the picture of one round of `centre-line/1` by each user; the thin leak is overlooked by some."""
+    truth = _blob((76, 84), (39, 37), 27, lobes=0.18)
+    result = _blob((76, 84), (37, 51), 25, lobes=0.1)
+    result[66:71, 12:40] = True
+    figure = Figure(figsize=(10, 2.9), layout="constrained")
+    for axes, who in zip(figure.subplots(1, len(USERS)), USERS.values(), strict=True):
+        _panel(axes, Example(who.name, truth, result, (1.0, 1.0)), who.plays(policy("centre-line/1")), 2)
+    _save(figure, path)
+
+
+def draw_boxes(path: Path) -> None:
+    """Write the picture of the boxes that a few people would draw around one object, of each kind."""
+    truth = np.pad(_blob((76, 84), (39, 37), 27, lobes=0.18), 25)
+    figure = Figure(figsize=(10, 2.9), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(BOXES)), BOXES, strict=True):
+        axes.imshow(np.where(truth, 0.85, 1.0), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        for k in range(N_BOXES):
+            box = box_kind(name).draw(truth, (1.0, 1.0), 10, generator(k, "picture of boxes"))
+            corner = (box.lower[1] - 0.5, box.lower[0] - 0.5)
+            axes.add_patch(Rectangle(corner, *box.shape[::-1], fill=False, color=RESULT, linewidth=0.9))
+        axes.set_title(name, fontsize=9)
+        axes.set_axis_off()
+    with matplotlib.rc_context({"savefig.dpi": 150}), writing(path) as part:
+        figure.savefig(part)
+
+
+def _save(figure: Figure, path: Path) -> None:
     figure.legend(handles=_key(), loc="outside lower center", ncols=6, frameon=False, fontsize=8)
     with matplotlib.rc_context({"savefig.dpi": 150}), writing(path) as part:
         figure.savefig(part)
 
 
-def _panel(axes: Axes, example: Example) -> None:
+def _panel(axes: Axes, example: Example, robot: Policy, most: int = 1) -> None:
     """One round: both contours, both kinds of mistake and the strokes in the slice of the first one."""
-    strokes = policy("centre-line/1").strokes(
-        example.truth, example.result, example.spacing, generator(0, example.title)
-    )
+    strokes = robot.strokes(example.truth, example.result, example.spacing, generator(0, example.title), most)
     slices = [int(stroke.voxels[0, 0]) if example.truth.ndim == 3 else None for stroke in strokes]
     shown = slices[0]
     truth, result = (m if shown is None else m[shown] for m in (example.truth, example.result))
@@ -70,7 +111,8 @@ def _panel(axes: Axes, example: Example) -> None:
     if result.any():
         axes.contour(result, [0.5], colors=RESULT, linewidths=1.2, linestyles="--")
     for stroke in here:
-        axes.plot(*stroke.path[:, :-3:-1].T, color=COLOURS[stroke.foreground], linewidth=1.3)
+        mark = "." if len(stroke.path) == 1 else ""
+        axes.plot(*stroke.path[:, :-3:-1].T, mark, color=COLOURS[stroke.foreground], linewidth=1.3, ms=3)
     note = "" if shown is None else f", slice {shown + 1} of {len(example.truth)}"
     axes.set_title(example.title + note, fontsize=9)
     axes.set_axis_off()
@@ -109,4 +151,4 @@ def _blob(shape: tuple[int, int], centre: tuple[int, int], radius: float, lobes:
 
 
 if __name__ == "__main__":
-    draw(Path(sys.argv[1]))
+    draw_all(Path(sys.argv[1]))

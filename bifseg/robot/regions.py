@@ -47,6 +47,26 @@ class Patch:
         return whole
 
 
+def mistakes(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tuple[bool, Mask], ...]:
+    """What a stroke can correct: (True, missed voxels) for foreground, then (False, leaked) for background.
+
+    Raises:
+        ValueError: where the shapes or the number of spacings differ.
+    """
+    if truth.shape != result.shape or len(spacing) != truth.ndim:
+        raise ValueError(f"truth {truth.shape}, result {result.shape} and spacing {spacing} do not match")
+    return (True, truth & ~result), (False, result & ~truth)
+
+
+def largest_mistakes(
+    truth: Mask, result: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int
+) -> Iterator[tuple[bool, Patch]]:
+    """The `largest_patches` of both `mistakes`, each with its label, foreground first."""
+    for foreground, wrong in mistakes(truth, result, spacing):
+        for patch in largest_patches(wrong, spacing, min_area_mm2, most):
+            yield foreground, patch
+
+
 def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
     """The pairs of array axes of the planes that a person scrolls through; slices along axis 0 come first.
 
@@ -81,6 +101,82 @@ def largest_patches(
     box = Box.around(wrong)
     patches = (p for p in _patches(wrong[box.slices], spacing, min_area_mm2) if p.area_mm2 >= min_area_mm2)
     return [replace(p, corner=_sum(p.corner, box.lower)) for p in islice(patches, most)]
+
+
+def largest_regions(wrong: Mask) -> list[NDArray[np.intp]]:
+    """The voxels (n, axes) of every connected region of a mask, most voxels first, equal ones in array order."""
+    labels, n_regions = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
+    voxels = np.argwhere(labels)
+    of_each = labels[tuple(voxels.T)]
+    by_region = voxels[np.argsort(of_each, kind="stable")]
+    sizes = np.bincount(of_each, minlength=n_regions + 1)[1:]
+    regions = np.split(by_region, np.cumsum(sizes)[:-1]) if n_regions else []
+    return [regions[k] for k in np.argsort(-sizes, kind="stable")]
+
+
+def worst_slices(wrong: Mask, spacing: tuple[float, ...], n: int) -> list[tuple[tuple[int, int], int]]:
+    """The (axes, index) of the n slices of a volume that show most of `wrong` in mm2, spread over orientations.
+
+    Each of the `drawing_planes` gives its n / orientations worst slices, rounded up, and the n worst of those
+    count; equal ones in the order of the orientations, then of the array. Fewer where fewer show anything.
+    """
+    planes = drawing_planes(spacing)
+    found = []
+    for axes in planes:
+        areas = wrong.sum(axis=axes) * spacing[axes[0]] * spacing[axes[1]]
+        worst = np.argsort(-areas, kind="stable")[: -(-n // len(planes))]
+        found += [(float(areas[index]), axes, int(index)) for index in worst if areas[index] > 0]
+    return [(axes, index) for _, axes, index in sorted(found, key=lambda slice_: -slice_[0])[:n]]
+
+
+def patches_in(
+    wrong: Mask,
+    spacing: tuple[float, ...],
+    axes: tuple[int, int],
+    index: int,
+    min_area_mm2: float,
+    most: int,
+) -> list[Patch]:
+    """The `largest_patches` of one slice of a volume, connected within the slice alone."""
+    through = _through(axes)
+    shown: Mask = np.take(wrong, index, axis=through)
+    flat = largest_patches(shown, (spacing[axes[0]], spacing[axes[1]]), min_area_mm2, most)
+    return [replace(p, axes=axes, corner=_put_in(p.corner, through, index)) for p in flat]
+
+
+def patch_through(
+    voxels: NDArray[np.intp], voxel: NDArray[np.intp], spacing: tuple[float, ...]
+) -> tuple[Patch, NDArray[np.intp]]:
+    """The patch of a region (n, axes) that holds one of its voxels, and the voxel's position (2,) in it.
+
+    Of all `drawing_planes` through the voxel, the one that shows most of the region in mm2; of equal ones the
+    first. The patch is the connected piece there that holds the voxel.
+    """
+    planes = drawing_planes(spacing)
+    shown = [_in_plane(voxels, voxel, axes) for axes in planes]
+    areas = [len(v) * spacing[a] * spacing[b] for v, (a, b) in zip(shown, planes, strict=True)]
+    best = int(np.argmax(areas))
+    axes, flat = planes[best], shown[best][:, planes[best]]
+    low = flat.min(axis=0)
+    region = np.zeros(np.ptp(flat, axis=0) + 1, bool)
+    region[tuple((flat - low).T)] = True
+    pieces, _ = ndimage.label(region, np.ones((3, 3)))
+    piece = pieces == pieces[tuple(voxel[list(axes)] - low)]
+    box = Box.around(piece)
+    corner = voxel.copy()
+    corner[list(axes)] = low + box.lower
+    patch = Patch(piece[box.slices], (spacing[axes[0]], spacing[axes[1]]), axes, tuple(map(int, corner)))
+    return patch, voxel[list(axes)] - corner[list(axes)]
+
+
+def _in_plane(voxels: NDArray[np.intp], voxel: NDArray[np.intp], axes: tuple[int, int]) -> NDArray[np.intp]:
+    """Those voxels (n, axes) that lie in the plane of `axes` through one voxel."""
+    through = [axis for axis in range(len(voxel)) if axis not in axes]
+    return voxels[(voxels[:, through] == voxel[through]).all(axis=1)]
+
+
+def _put_in(corner: Index, axis: int, index: int) -> Index:
+    return (*corner[:axis], index, *corner[axis:])
 
 
 def _patches(wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float) -> Iterator[Patch]:

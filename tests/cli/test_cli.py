@@ -146,6 +146,7 @@ FILES = [
     "scores.parquet",
     "scores.csv",
     "tables/discs-interactions.tex",
+    "tables/discs-targets.csv",
     "figures/index.json",
     "provenance.json",
     "report.html",
@@ -165,7 +166,7 @@ def test_shards_by_hand_play_every_object_once(by_hand, discs):
     indices = sorted(by_hand.glob("sessions/discs/own-scribbles/bifseg@pnet-tiny/shard-*.tsv"))
     lines = [line.split("\t") for path in indices for line in path.read_text().splitlines()[1:]]
     assert sorted(line[0] for line in lines) == sorted(row.object for row in discs.select(split="test"))
-    assert {line[1] for line in lines} == {"ok"}
+    assert {tuple(line[1:3]) for line in lines} == {("0", "ok")}
 
 
 def test_scores_by_hand_hold_every_object_of_every_method(by_hand, discs):
@@ -192,6 +193,26 @@ def test_empty_shard_is_no_failure(by_hand, tmp_path, monkeypatch, capsys):
     assert bifseg(*command("run", **fields, shard="9/9"), "--index", "index.tsv") == 0
     assert capsys.readouterr().out == "no objects in this shard\n"
     assert len(Path("index.tsv").read_text().splitlines()) == 1
+
+
+def test_replicates_go_through_all_stages(by_hand, tmp_path):
+    write_cards(tmp_path, CARDS)
+    run = tmp_path / "run"
+    for name in ("cohorts", "networks"):
+        (run / name).mkdir(parents=True)
+        (run / name / "discs").symlink_to(by_hand / name / "discs")
+    cohort, sessions = run / "cohorts/discs", run / "sessions/discs/own-scribbles/base-net@pnet-tiny"
+    words = ["--cohort", cohort, "--protocol", tmp_path / "own-scribbles.yaml", "--out", sessions]
+    words += ["--network", run / "networks/discs/pnet-tiny", "--device", "cpu", "--replicates", 2]
+    assert bifseg("run", tmp_path / "base-net.yaml", *words) == 0
+    part, whole = run / "part.parquet", run / "scores.parquet"
+    assert bifseg("score", sessions, "--cohort", cohort, "--out", part, "--replicates", 2) == 0
+    assert bifseg("collect", part, "--out", whole) == 0
+    for stage in ("tables", "figures", "provenance", "report"):
+        assert bifseg(stage, run) == 0
+    scores = read_scores(whole)
+    assert scores.groupby("replicate")["object"].nunique().to_dict() == {0: 6, 1: 6}
+    assert "Replicates and cases" in (run / "report.html").read_text()
 
 
 # cohort check

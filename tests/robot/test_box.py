@@ -3,8 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bifseg.cards import ProtocolCard
+from bifseg.errors import BadInput
 from bifseg.geometry import Box
-from bifseg.robot.box import draw_box
+from bifseg.robot.box import BOXES, box_kind, draw_box
 from bifseg.seeds import generator
 
 
@@ -50,3 +52,76 @@ def test_refuses_an_empty_truth_and_a_negative_margin():
         draw_box(np.zeros((4, 4), bool), 3, generator(0))
     with pytest.raises(ValueError, match="high"):
         draw_box(np.ones((4, 4), bool), -1, generator(0))
+
+
+OBJECT = _truth((40, 120, 120), (15, 50, 50), (25, 70, 90))
+THICK = (5.0, 1.0, 1.0)
+
+
+def _sides(name, n=300, spacing=THICK):
+    """(n, 3, 2) mm by which each side lies outside the tight box."""
+    kind, tight = box_kind(name), Box.around(OBJECT)
+    boxes = [kind.draw(OBJECT, spacing, 10, generator(k)) for k in range(n)]
+    out = [np.subtract([tight.lower, b.upper], [b.lower, tight.upper]).T for b in boxes]
+    return np.array(out) * np.array(spacing)[:, np.newaxis]
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_every_kind_bears_its_name_and_gives_the_same_for_the_same_seed(name):
+    kind = box_kind(name)
+    assert f"{kind.name}/{kind.version}" == name
+    once, again = (kind.draw(OBJECT, THICK, 10, generator(1)) for _ in range(2))
+    assert once == again
+    with pytest.raises(ValueError, match="empty"):
+        kind.draw(np.zeros((4, 4), bool), (1.0, 1.0), 3, generator(0))
+
+
+def test_margin_is_draw_box_whatever_the_spacing_and_is_seeded_as_ever():
+    drawn = box_kind("margin/1").draw(OBJECT, THICK, 7, generator(3))
+    assert drawn == draw_box(OBJECT, 7, generator(3))
+    assert box_kind("margin/1").seed == "box/1"
+    assert len({kind.seed for kind in BOXES.values()}) == len(BOXES)
+
+
+def test_tight_is_tight():
+    assert not _sides("tight/1", 5).any()
+
+
+def test_loose_is_further_out_in_mm():
+    out = _sides("loose/1")
+    assert out[:, 1:].min() == 10
+    assert out[:, 1:].max() == 30
+    assert out[:, 1:].mean() == pytest.approx(20, abs=1)
+    assert set(np.unique(out[:, 0])) == {10, 15, 20, 25, 30}  # whole slices
+
+
+def test_jittered_goes_both_ways_by_a_share_of_the_extent_and_is_capped_in_mm():
+    out = _sides("jittered/1", 600)
+    assert out.min() == -10
+    assert out.max() == 10
+    assert out[:, 1].std() == pytest.approx(2, abs=0.2)  # 20 mm across
+    assert out[:, 2].std() == pytest.approx(4, abs=0.3)  # 40 mm
+    assert abs(out[:, 1:].mean()) < 0.2
+
+
+@given(
+    shape=st.tuples(*[st.integers(1, 6)] * 3),
+    corner=st.tuples(*[st.integers(0, 4)] * 3),
+    seed=st.integers(0, 99),
+)
+def test_every_kind_is_a_box_within_the_image(shape, corner, seed):
+    truth = _truth((10, 10, 10), corner, tuple(a + b for a, b in zip(corner, shape, strict=True)))
+    for name in BOXES:
+        box = box_kind(name).draw(truth, (0.5, 1.0, 4.0), 3, generator(seed))
+        assert all(0 <= a < b <= 10 for a, b in zip(box.lower, box.upper, strict=True))
+
+
+def test_an_unknown_box_lists_the_known():
+    with pytest.raises(
+        BadInput, match="unknown box 'wide/1'; known are jittered/1, loose/1, margin/1, tight/1"
+    ):
+        box_kind("wide/1")
+
+
+def test_the_default_protocol_names_a_known_box():
+    assert ProtocolCard().box in BOXES

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from bifseg.robot.centre_line import CentreLine, CentreLineParams, brushed
+from bifseg.robot.brush import brushed
+from bifseg.robot.centre_line import CentreLine, CentreLineParams
 from bifseg.seeds import generator
 
 ROBOT = CentreLine()

@@ -1,7 +1,7 @@
-"""What `centre-line/1` draws, to the voxel. It never changes: another rule is another version.
+"""What every policy, box and user draws, to the voxel. It never changes: another rule is another version.
 
 A case that differs writes what was drawn now beside pytest's other temporary files and says which two files to
-compare with `diff -u`. Nothing renews a golden file: where the rule is meant to change, give the policy a new
+compare with `diff -u`. Nothing renews a golden file: where a rule is meant to change, give it a new
 version, keep the files of the old one and copy the new files here under the new version's name.
 """
 
@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bifseg.robot.policies import policy
+from bifseg.robot.box import BOXES, box_kind
+from bifseg.robot.policies import POLICIES, policy
+from bifseg.robot.users import USERS, user
 from bifseg.seeds import generator
 
 GOLDEN = Path(__file__).parent / "golden"
-POLICY = "centre-line/1"
 
 
 def _ball(shape, centre, radius_mm, spacing):
@@ -55,10 +56,23 @@ CASES = {
 }
 
 
-def _as_text(name):
+FLAWED = [f"{u.name}/{u.version}" for u in USERS.values() if u.name != "expert"]
+DRAWN = [(name, case) for name in [*POLICIES, *FLAWED] for case in CASES]
+
+
+def _robot(name):
+    """A policy, or `centre-line/1` as a user of this level follows it."""
+    return policy(name) if name in POLICIES else user(name.split("/")[0]).plays(policy("centre-line/1"))
+
+
+def _file(name, case):
+    return f"{name.replace('/', '-')}-{case}.json"
+
+
+def _as_text(name, case):
     """JSON with a stroke's point or voxel a line, so that `diff` shows which one moved."""
-    truth, result, spacing = CASES[name]()
-    strokes = policy(POLICY).strokes(truth, result, spacing, generator(0, "golden", name), most=2)
+    truth, result, spacing = CASES[case]()
+    strokes = _robot(name).strokes(truth, result, spacing, generator(0, "golden", case), most=2)
     parts = []
     for stroke in strokes:
         path, voxels = (
@@ -70,17 +84,18 @@ def _as_text(name):
     return "[\n" + ",\n".join(parts) + "\n]\n"
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_golden(name, tmp_path):
-    golden = GOLDEN / f"{POLICY.replace('/', '-')}-{name}.json"
-    now = tmp_path / golden.name
-    now.write_text(_as_text(name), encoding="utf-8")
-    hint = f"{POLICY} draws differently: diff -u {golden} {now}; a changed rule needs a new version"
+def _compared(text, file, name, folder):
+    """What is drawn now and what is expected, and what to say where they differ."""
+    golden, now = GOLDEN / file, folder / file
+    now.write_text(text, encoding="utf-8")
+    hint = f"{name} draws differently: diff -u {golden} {now}; a changed rule needs a new version"
     assert golden.is_file(), hint
-    expected, drawn = (
-        json.loads(golden.read_text(encoding="utf-8")),
-        json.loads(now.read_text(encoding="utf-8")),
-    )
+    return json.loads(text), json.loads(golden.read_text(encoding="utf-8")), hint
+
+
+@pytest.mark.parametrize(("name", "case"), DRAWN, ids=[f"{name}-{case}" for name, case in DRAWN])
+def test_golden(name, case, tmp_path):
+    drawn, expected, hint = _compared(_as_text(name, case), _file(name, case), name, tmp_path)
     assert [s["foreground"] for s in drawn] == [s["foreground"] for s in expected], hint
     for a, b in zip(drawn, expected, strict=True):
         assert a["voxels"] == b["voxels"], hint
@@ -88,6 +103,34 @@ def test_golden(name, tmp_path):
         assert np.allclose(a["path"], b["path"], rtol=0, atol=0.002), hint
 
 
+def _boxes(draw):
+    """Eight boxes of each case; `draw(truth, spacing, rng)` gives lower and upper corners."""
+    lines = []
+    for case, make in CASES.items():
+        truth, _, spacing = make()
+        boxes = [draw(truth, spacing, generator(k, "golden", case)) for k in range(8)]
+        lines.append(f' "{case}": {json.dumps([[b.lower, b.upper] for b in boxes])}')
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+@pytest.mark.parametrize("name", BOXES)
+def test_golden_boxes(name, tmp_path):
+    text = _boxes(lambda truth, spacing, rng: box_kind(name).draw(truth, spacing, 10, rng))
+    drawn, expected, hint = _compared(text, _file("box", name.replace("/", "-")), name, tmp_path)
+    assert drawn == expected, hint
+
+
+@pytest.mark.parametrize("name", FLAWED)
+def test_golden_boxes_of_users(name, tmp_path):
+    def draw(truth, spacing, rng):
+        box = box_kind("tight/1").draw(truth, spacing, 10, rng)
+        return user(name.split("/")[0]).loosened(box, truth.shape, spacing, rng)
+
+    drawn, expected, hint = _compared(_boxes(draw), _file("box", name.replace("/", "-")), name, tmp_path)
+    assert drawn == expected, hint
+
+
 def test_every_golden_file_has_its_case():
-    names = {path.stem for path in GOLDEN.glob(f"{POLICY.replace('/', '-')}-*.json")}
-    assert names == {f"{POLICY.replace('/', '-')}-{name}" for name in CASES}
+    strokes = {_file(name, case) for name, case in DRAWN}
+    boxes = {_file("box", name.replace("/", "-")) for name in [*BOXES, *FLAWED]}
+    assert {path.name for path in GOLDEN.iterdir()} == strokes | boxes

@@ -1,12 +1,26 @@
+import pytest
 from matplotlib.image import imread
 
-from bifseg.robot.picture import draw
+from bifseg.robot.picture import draw_all
+from bifseg.robot.policies import POLICIES
 
 
-def test_the_picture_is_small_and_coloured(tmp_path):
-    path = tmp_path / "robot.png"
-    draw(path)
-    assert path.stat().st_size < 150_000
-    red, green = (imread(path)[..., k] for k in (0, 1))
-    assert (red - green > 0.3).any()  # foreground strokes
-    assert (green - red > 0.3).any()  # background strokes
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("img")
+    draw_all(folder)
+    return folder
+
+
+def test_a_small_picture_of_each(folder):
+    names = {name.split("/")[0] for name in POLICIES} | {"boxes", "users"}
+    assert {path.stem for path in folder.iterdir()} == {f"robot-{name}" for name in names}
+    assert all(path.stat().st_size < 150_000 for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_strokes_are_coloured(folder, name):
+    red, green = (imread(folder / f"robot-{name.split('/')[0]}.png")[..., k] for k in (0, 1))
+    strokes_of_the_key = 400  # pixels
+    assert (red - green > 0.3).sum() > strokes_of_the_key  # foreground strokes
+    assert (green - red > 0.3).sum() > strokes_of_the_key  # background strokes

@@ -5,7 +5,16 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from bifseg.robot.regions import Patch, drawing_planes, largest_patches
+from bifseg.robot.regions import (
+    Patch,
+    drawing_planes,
+    largest_patches,
+    largest_regions,
+    mistakes,
+    patch_through,
+    patches_in,
+    worst_slices,
+)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +144,55 @@ def test_a_region_inside_the_box_of_another():
     wrong[3:21, 3:21] = False  # a frame of 76 pixels
     wrong[5:19, 5:19] = True  # around a square of 196
     assert [p.area_mm2 for p in largest_patches(wrong, (1.0, 1.0), 1.0, most=2)] == [196.0, 76.0]
+
+
+def test_mistakes_of_both_labels():
+    truth, result = np.array([[1, 1, 0, 0]], bool), np.array([[1, 0, 1, 0]], bool)
+    (missed, under), (leaked, over) = mistakes(truth, result, (1.0, 1.0))
+    assert (missed, under.tolist()) == (True, [[False, True, False, False]])
+    assert (leaked, over.tolist()) == (False, [[False, False, True, False]])
+    assert largest_regions(np.zeros((3, 4), bool)) == []
+
+
+@given(wrong=arrays(bool, (4, 5, 6)))
+def test_regions_are_all_voxels_once_largest_first(wrong):
+    regions = largest_regions(wrong)
+    labels, n = ndimage.label(wrong, np.ones((3, 3, 3)))
+    assert [len(r) for r in regions] == sorted((len(r) for r in regions), reverse=True)
+    assert len(regions) == n
+    assert all(len(set(labels[tuple(r.T)])) == 1 for r in regions)
+    assert sorted(v for r in regions for v in r.tolist()) == np.argwhere(wrong).tolist()
+
+
+def test_worst_slices_are_spread_over_the_orientations():
+    wrong = np.zeros((20, 20, 20), bool)
+    wrong[5:8, 2:18, 2:18] = True
+    assert worst_slices(wrong, (1.0, 1.0, 1.0), 3) == [((1, 2), 5), ((0, 2), 2), ((0, 1), 2)]
+    assert worst_slices(wrong, (6.5, 1.0, 1.0), 3) == [((1, 2), 5), ((1, 2), 6), ((1, 2), 7)]
+    assert worst_slices(wrong[:, :, :1] & False, (6.5, 1.0, 1.0), 3) == []
+    wrong[6:8] = False  # fewer where fewer show anything
+    assert worst_slices(wrong, (6.5, 1.0, 1.0), 3) == [((1, 2), 5)]
+
+
+def test_patches_of_one_slice_lie_where_they_are_in_the_image():
+    wrong = np.zeros((6, 12, 14), bool)
+    wrong[2:4, 3:8, 5] = True
+    wrong[5, 3:8, 5] = True
+    two = patches_in(wrong, (2.0, 1.0, 1.0), (0, 1), 5, 0.0, 9)
+    assert [(p.axes, p.corner, p.area_mm2) for p in two] == [
+        ((0, 1), (2, 3, 5), 20.0),
+        ((0, 1), (5, 3, 5), 10.0),
+    ]
+    assert len(patches_in(wrong, (2.0, 1.0, 1.0), (0, 1), 5, 15.0, 9)) == 1
+
+
+@given(wrong=arrays(bool, (4, 5, 6)).filter(lambda w: w.any()), pick=st.integers(0, 999))
+def test_the_patch_through_a_voxel_holds_it_and_lies_in_its_region(wrong, pick):
+    voxels = largest_regions(wrong)[0]
+    voxel = voxels[pick % len(voxels)]
+    for spacing in ((1.0, 1.0, 1.0), (6.5, 1.0, 1.0)):
+        patch, place = patch_through(voxels, voxel, spacing)
+        assert patch.mask[tuple(place)]
+        assert patch.to_image(place[np.newaxis]).tolist() == [voxel.tolist()]
+        assert {tuple(v) for v in patch.to_image(np.argwhere(patch.mask))} <= {tuple(v) for v in voxels}
+        assert patch.axes in drawing_planes(spacing)

@@ -37,8 +37,9 @@ rule draw_figures:
         f"{RUN}/logs/figures.log",
     params:
         run=subpath(output[0], parent=True),
+        target=config["target"],
     shell:
-        "bifseg figures {params.run} 2> >(tee {log} >&2)"
+        "bifseg figures {params.run} --target {params.target} 2> >(tee {log} >&2)"
 
 
 rule write_provenance:

@@ -21,11 +21,12 @@ rule run_sessions:
         run=config["run"],
         seed=config["seed"],
         split=config["split"],
+        replicates=config["replicates"],
         device=config["device"],
     shell:
         "bifseg run {input.method} --cohort {params.cohort} --protocol {input.protocol} {params.network}"
         " --out {params.folder} --index {output} --shard {wildcards.shard}/{params.shards}"
-        " --split {params.split} --run {params.run} --seed {params.seed}"
+        " --split {params.split} --run {params.run} --seed {params.seed} --replicates {params.replicates}"
         " --device {params.device} --threads {threads} 2> >(tee {log} >&2)"
 
 
@@ -47,5 +48,7 @@ rule score_sessions:
         cohort=subpath(input.objects, parent=True),
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
         split=config["split"],
+        replicates=config["replicates"],
     shell:
-        "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split} --out {output} 2> >(tee {log} >&2)"
+        "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split}"
+        " --replicates {params.replicates} --out {output} 2> >(tee {log} >&2)"

@@ -1,0 +1,56 @@
+"""`bifseg robot compare`: do the robot's strokes look like people's?"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bifseg.cli.options import Out, Seed, tracked
+
+
+def compare(
+    path: Annotated[
+        Path,
+        typer.Argument(help="folder with people's scribbles, laid out as MedScribble", show_default=False),
+    ],
+    out: Out,
+    draws: Annotated[int, typer.Option(min=1, help="drawings of every policy in every image")] = 5,
+    strokes_per_label: Annotated[int, typer.Option(min=1, help="as in a protocol card")] = 1,
+    box_margin: Annotated[int, typer.Option(min=0, help="voxels, as in a cohort card")] = 10,
+    fit: Annotated[
+        bool, typer.Option("--fit", help="also search the parameters of centre-line, leaving one person out")
+    ] = False,
+    seed: Seed = 2018,
+) -> None:
+    """Measure people's scribbles and every policy's with the same statistics.
+
+    Each folder below PATH with label.png and human_scribble_0.png, ... is an image; sizes that a PNG does not know
+    are in pixels. Writes OUT/comparison.csv, comparison.md, people.png and a picture of every image.
+    """
+    import pandas as pd
+
+    from bifseg.calibration import compare as compare_drawings
+    from bifseg.calibration_page import write_comparison
+    from bifseg.people import (
+        Asked,
+        fit_centre_line,
+        people_drawings,
+        read_pages,
+        robot_drawings,
+        robot_map,
+        without_copies,
+    )
+    from bifseg.robot.policies import POLICIES, policy
+
+    pages, copies = without_copies(read_pages(path))
+    asked = Asked(seed, draws, strokes_per_label, box_margin)
+    drawings = [people_drawings(pages)]
+    drawings += [robot_drawings(pages, name, policy(name), asked) for name in tracked("drawing")(POLICIES)]
+    comparison = compare_drawings(pd.concat(drawings, ignore_index=True))
+    robots = {name: partial(robot_map, robot=policy(name), asked=asked, draw=0) for name in POLICIES}
+    fitted = fit_centre_line(pages, asked, tracked("fitting")) if fit else None
+    write_comparison(out, comparison, pages, robots, copies, fitted)
+    typer.echo(f"comparison: {out / 'comparison.md'}")

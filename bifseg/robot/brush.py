@@ -1,0 +1,36 @@
+"""The brush: what a path paints on a flat shape, and the dot of a single voxel."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from bifseg.geometry import Mask
+from bifseg.robot.lines import Flat, Line, rounded
+from bifseg.robot.regions import Patch
+from bifseg.scribbles import Stroke
+
+_TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
+
+
+def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
+    """The voxels (n, 2) of `shape` within `radius_mm` of a path point or holding one, in array order."""
+    under = np.zeros_like(shape)
+    under[tuple(rounded(path).T)] = True
+    voxels = np.argwhere(shape)
+    rim = radius_mm + _TOLERANCE_MM
+    far, _ = cKDTree(path * spacing).query(voxels * spacing, distance_upper_bound=rim)
+    return voxels[np.isfinite(far) | under[tuple(voxels.T)]]
+
+
+def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Stroke:
+    """The stroke on the image of a path (n, 2) in a patch: a round brush, clipped to the patch."""
+    voxels = brushed(path, patch.mask, patch.spacing, radius_mm)
+    return Stroke(foreground, patch.to_image(path), patch.to_image(voxels))
+
+
+def dot(foreground: bool, voxel: ArrayLike) -> Stroke:
+    """A stroke without length that marks one voxel (image axes) and nothing around it."""
+    voxels = np.array([voxel], np.intp)
+    return Stroke(foreground, voxels.astype(float), voxels)

@@ -1,0 +1,168 @@
+"""Users who are not perfect: a wrapper of any policy that overlooks, misplaces and mixes up.
+
+The levels are assumptions of ours, not measurements. Their numbers are frozen as version 1: others would be a new
+version. docs/robot.md describes them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import ndimage
+
+from bifseg.errors import BadInput
+from bifseg.geometry import Box, Index, Mask
+from bifseg.robot.lines import Flat
+from bifseg.robot.policies import Policy
+from bifseg.robot.regions import drawing_planes, mistakes
+from bifseg.scribbles import Stroke
+
+
+@dataclass(frozen=True)
+class UserParams:
+    """How far from perfect; all zeros are the policy itself.
+
+    Attributes:
+        jitter_mm: standard deviation of a stroke's displacement along both axes of its plane.
+        unseen_below_mm: a mistake whose deepest voxel is less than this from what is right is overlooked.
+        wrong_label: share of strokes that are given the other label.
+        box_slack_mm: each side of the box lies up to this much further out, uniform.
+    """
+
+    jitter_mm: float = 0.0
+    unseen_below_mm: float = 0.0
+    wrong_label: float = 0.0
+    box_slack_mm: float = 0.0
+
+
+@dataclass(frozen=True)
+class User:
+    """A level of care."""
+
+    name: str
+    version: int
+    about: str
+    params: UserParams
+
+    def plays(self, policy: Policy, overlooks: bool = True) -> Policy:
+        """The policy as this user follows it; the expert's is the policy itself.
+
+        Args:
+            policy: what a perfect user would do.
+            overlooks: False where the user knows what is asked for, as when a session is opened.
+        """
+        params = self.params if overlooks else replace(self.params, unseen_below_mm=0.0)
+        return policy if params == UserParams() else Imperfect(policy, self.name, params)
+
+    def loosened(self, box: Box, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator) -> Box:
+        """The box as this user draws it: sides as in `draw_box`, in whole voxels, clipped to the image."""
+        slack_mm = rng.uniform(0, self.params.box_slack_mm, (len(shape), 2))
+        out = np.rint(slack_mm / np.array(spacing)[:, np.newaxis]).astype(int)
+        before, after = (tuple(int(m) for m in side) for side in out.T)
+        return box.grow(before, after, shape)
+
+
+USERS = {
+    user.name: user
+    for user in (
+        User("expert", 1, "the policy as it is: the default", UserParams()),
+        User("novice", 1, "a hand and an eye that miss a little", UserParams(1.0, 2.0, 0.02, 5.0)),
+        User("careless", 1, "quick, and content with less", UserParams(3.0, 4.0, 0.10, 15.0)),
+    )
+}
+
+
+def user(name: str) -> User:
+    """The user of a level; raises BadInput when there is none."""
+    if name not in USERS:
+        raise BadInput(f"unknown user {name!r}; known are {', '.join(USERS)}")
+    return USERS[name]
+
+
+class Imperfect:
+    """A policy as an imperfect user follows it; its strokes may contradict the truth."""
+
+    def __init__(self, policy: Policy, who: str, params: UserParams) -> None:
+        self._policy, self._user = policy, params
+        self.name, self.version = f"{policy.name} ({who})", policy.version
+        self.params = (policy.params, params)
+        self.skips_drawn = policy.skips_drawn
+
+    def strokes(
+        self,
+        truth: Mask,
+        result: Mask,
+        spacing: tuple[float, ...],
+        rng: np.random.Generator,
+        most: int = 1,
+    ) -> list[Stroke]:
+        """The policy's strokes on what the user sees, each displaced in its plane and perhaps of the wrong label.
+
+        `rng` gives the policy's own numbers first, so levels differ by their flaws alone where they see the
+        same mistakes; then three for each stroke: displacement along rows and columns, and label.
+        """
+        shown = as_seen(truth, result, spacing, self._user.unseen_below_mm)
+        drawn = self._policy.strokes(truth, shown, spacing, rng, most)
+        return [self._flawed(stroke, truth.shape, spacing, rng) for stroke in drawn]
+
+    def _flawed(
+        self, stroke: Stroke, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator
+    ) -> Stroke:
+        """The stroke moved by whole voxels, no further than the image reaches."""
+        away_mm, mixed_up = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
+        axes = list(_plane(stroke, spacing))
+        offset = np.zeros(len(shape), int)
+        offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
+        offset = np.clip(offset, -stroke.voxels.min(axis=0), np.array(shape) - 1 - stroke.voxels.max(axis=0))
+        wrong = mixed_up < self._user.wrong_label
+        return replace(stroke.shifted(tuple(map(int, offset))), foreground=stroke.foreground != wrong)
+
+
+def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_mm: float) -> Mask:
+    """The result with those mistakes made right that a user overlooks.
+
+    A connected mistake is seen where, in some plane that a person would scroll through, a voxel of it lies at
+    least `unseen_below_mm` from the nearest that is not wrong in the same way; what lies outside the image is
+    not. An object of which nothing was found is always seen.
+    """
+    if unseen_below_mm == 0:
+        return result
+    shown = result.copy()
+    for foreground, wrong in mistakes(truth, result, spacing):
+        if wrong.any() and not (foreground and not (truth & result).any()):
+            shown[_overlooked(wrong, spacing, unseen_below_mm)] = foreground
+    return shown
+
+
+def _overlooked(wrong: Mask, spacing: tuple[float, ...], below_mm: float) -> Mask:
+    """The connected pieces of `wrong` that are nowhere deep enough."""
+    labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
+    gone = np.zeros_like(wrong)
+    for number, span in enumerate(ndimage.find_objects(labels), 1):
+        region = labels[span] == number
+        if not any(_depth_mm(*slice_) >= below_mm for slice_ in _slices(region, spacing)):
+            gone[span] |= region
+    return gone
+
+
+def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Flat]]:
+    """Every slice of a region that a person scrolls through, and its spacing; per orientation the fullest first."""
+    for axes in drawing_planes(spacing):
+        stack = np.moveaxis(region, axes, (-2, -1)).reshape(-1, *(region.shape[axis] for axis in axes))
+        for index in np.argsort(-stack.sum(axis=(1, 2)), kind="stable"):
+            yield stack[index], (spacing[axes[0]], spacing[axes[1]])
+
+
+def _depth_mm(shown: Mask, spacing: Flat) -> float:
+    """How far the deepest voxel lies from what is not shown or beyond the array."""
+    return float(ndimage.distance_transform_edt(np.pad(shown, 1), sampling=spacing).max())
+
+
+def _plane(stroke: Stroke, spacing: tuple[float, ...]) -> tuple[int, int]:
+    """The axes of the first plane that a person draws in and that holds the stroke."""
+    flat = np.ptp(stroke.voxels, axis=0) == 0
+    planes = drawing_planes(spacing)
+    held = [p for p in planes if all(flat[k] for k in range(len(flat)) if k not in p)]
+    return (held or planes)[0]
