@@ -34,7 +34,7 @@ TOOLS = {
 def game_on(shape, radius):
     """A noisy blob whose upper half is brighter, so that the robot finds mistakes to correct."""
     rng = np.random.default_rng(0)
-    truth = np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T < radius
+    truth = radius > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.2, shape) + 0.3 * truth + 0.2 * (np.indices(shape)[0] > shape[0] / 2)
     who = Identity("b", "b", "b", "b", "b", False, len(shape), "test", "m", "n", "p", PROTOCOL.policy)
     return Game(who, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)

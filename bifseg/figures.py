@@ -38,8 +38,19 @@ from bifseg.summaries import (
 )
 
 # Okabe and Ito's palette, told apart by the colour-blind; a method has one colour in every figure.
-_FIXED = {"base-net": "#6f6f6f", "base-crf": "#E69F00", "bifseg-w": "#56B4E9", "bifseg": "#0072B2"}
-_OTHERS = ("#D55E00", "#009E73", "#CC79A7", "#000000", "#B8A800")
+_FIXED = {
+    "base-net": "#6f6f6f",
+    "base-crf": "#E69F00",
+    "bifseg-w": "#56B4E9",
+    "bifseg": "#0072B2",
+    "grabcut": "#D55E00",
+    "grabcut-opencv": "#8C510A",
+    "slic-seg": "#009E73",
+    "random-walks": "#CC79A7",
+    "geos": "#000000",
+    "growcut": "#B8A800",
+}
+_OTHERS = ("#7B3294", "#66A61E", "#C51B7D", "#35978F", "#A6761D")
 _NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _DASHES = ("-", "--", ":", "-.")
 _STYLE: Any = {  # matplotlib types the keys one by one
@@ -113,7 +124,8 @@ def players(scores: pd.DataFrame) -> list[Player]:
     methods = sorted(set(scores["method"]), key=method_rank)
     others = [method for method in methods if method not in _FIXED]
     colours = _FIXED | {method: _OTHERS[k % len(_OTHERS)] for k, method in enumerate(others)}
-    networks = sorted(set(scores["network"]) - {""})
+    main = main_network(scores)
+    networks = sorted(set(scores["network"]) - {""}, key=lambda name: (name != main, name))
     pairs = sorted(set(zip(scores["method"], scores["network"], strict=True)))
     return [
         Player(
@@ -363,7 +375,7 @@ def _legend(figure: Figure, cast: Sequence[Player], lines: bool) -> None:
         [p.label for p in cast],
         loc="lower left",
         bbox_to_anchor=(figure.subplotpars.left - 0.01, top + 0.28 / figure.get_figheight()),
-        ncols=min(len(cast), 5),
+        ncols=min(len(cast), 5, max(1, 110 // (8 + max(len(p.label) for p in cast)))),
         borderaxespad=0,
         handletextpad=0.4,
         columnspacing=1.4,

@@ -117,7 +117,7 @@ def project(first_run):
 # Before any job
 
 
-@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 76})])
+@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 54})])
 def test_dry_run_lists_all_rules(tmp_path, config, jobs):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
     done = snakemake(lay_out(tmp_path), "--dry-run", config=config)
