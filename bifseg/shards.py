@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 # What a session depends on: everything but these modules. Of `metrics` it uses Dice, whose definition stands, so
 # that adding a metric runs no session.
 _ABOVE = {
+    "calibration",
+    "calibration_page",
+    "people",
     "scoring",
     "effort",
     "metrics",
