@@ -2,7 +2,7 @@
 
 The click is the deepest voxel (Euclidean distance transform) of the largest connected mistake of each sign, as
 the interactive challenges place it. The last tables play sessions: seconds that the robot and the method take for a
-round, from the records of the sessions. Expected: the robot below a tenth of a method that has a network, in 2D and
+round, from the records of the sessions. Expected: the robot below a tenth of a method that tunes a network, in 2D and
 3D; not of the tools that answer in a few milliseconds. `python benchmarks/robot.py --short` leaves the methods out.
 """
 
