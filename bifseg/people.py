@@ -23,7 +23,7 @@ from bifseg.geometry import Mask
 from bifseg.images import read_array
 from bifseg.robot.box import draw_box
 from bifseg.robot.centre_line import CentreLine, CentreLineParams
-from bifseg.robot.opening import openings
+from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies import Policy
 from bifseg.scribbles import Scribbles
 from bifseg.seeds import generator
@@ -143,13 +143,14 @@ def robot_map(page: Page, robot: Policy, asked: Asked, draw: int) -> ScribbleMap
     """
     names = ("people", page.group, page.name, draw)
     box = draw_box(page.truth, asked.box_margin, generator(asked.seed, *names, "box/1"))
-    truth, scribbles = page.truth[box.slices], Scribbles(box.shape)
-    for side, result in enumerate(openings(truth, page.spacing)):
-        rng = generator(asked.seed, *names, side, f"{robot.name}/{robot.version}")
-        for wrong in (result & truth, result | truth):  # the object, then the background, as a session asks
-            drawn = robot.strokes(truth, wrong, page.spacing, rng, asked.strokes_per_label)
-            scribbles = scribbles.add(drawn)
-    return box.paste(scribbles.label_map(), page.truth.shape)
+    drawn = opening_strokes(
+        robot,
+        page.truth[box.slices],
+        page.spacing,
+        lambda side: generator(asked.seed, *names, side, f"{robot.name}/{robot.version}"),
+        asked.strokes_per_label,
+    )
+    return box.paste(Scribbles(box.shape).add(drawn).label_map(), page.truth.shape)
 
 
 def people_drawings(pages: Iterable[Page]) -> pd.DataFrame:

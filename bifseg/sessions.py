@@ -18,8 +18,8 @@ from bifseg.methods.contract import Adaptive, Method
 from bifseg.metrics import dice
 from bifseg.record import Identity, Session, Step
 from bifseg.robot.box import box_kind
-from bifseg.robot.opening import openings
-from bifseg.robot.policies import Policy, policy
+from bifseg.robot.opening import opening_strokes
+from bifseg.robot.policies import policy
 from bifseg.robot.users import user
 from bifseg.scribbles import Scribbles, Stroke
 from bifseg.seeds import generator
@@ -53,28 +53,21 @@ class Game:
         robot = user(self.protocol.user).plays(policy(self.protocol.policy))
         if robot.skips_drawn:
             result = np.where(before.label_map() > 0, self.truth, result)
-        return self._drawn(robot, [result], box, step)
+        truth, spacing = self.truth[box.slices], self.image.grid.spacing
+        rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
+        drawn = robot.strokes(truth, result[box.slices], spacing, rng, most)
+        return [stroke.shifted(box.lower) for stroke in drawn]
 
     def opening(self, box: Box, step: str) -> list[Stroke]:
         """What the robot draws first where there is no initial result."""
-        results = openings(self.truth[box.slices], self.image.grid.spacing)
-        sides = [
-            (box.paste(result, self.truth.shape), f"{step} side {k}") for k, result in enumerate(results)
-        ]
-        robot = user(self.protocol.user).plays(policy(self.protocol.policy), overlooks=False)
-        # one label at a time: a policy that corrects the largest mistake alone marks both object and background
-        return [
-            stroke
-            for result, side in sides
-            for stroke in self._drawn(robot, [result & self.truth, result | self.truth], box, side)
-        ]
-
-    def _drawn(self, robot: Policy, results: list[Mask], box: Box, step: str) -> list[Stroke]:
-        """The strokes on these results, one after the other."""
-        truth, spacing = self.truth[box.slices], self.image.grid.spacing
-        rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
-        drawn = [robot.strokes(truth, result[box.slices], spacing, rng, most) for result in results]
-        return [stroke.shifted(box.lower) for strokes in drawn for stroke in strokes]
+        drawn = opening_strokes(
+            user(self.protocol.user).plays(policy(self.protocol.policy), overlooks=False),
+            self.truth[box.slices],
+            self.image.grid.spacing,
+            lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
+            self.protocol.strokes_per_label,
+        )
+        return [stroke.shifted(box.lower) for stroke in drawn]
 
     def reached(self, result: Mask) -> bool:
         """Whether the result is as good as the protocol asks for."""

@@ -12,7 +12,8 @@ from scipy.sparse import csr_array
 from bifseg.cards import Card
 from bifseg.crf import LabelUpdate
 from bifseg.geodesic import grid_graph, path_cost
-from bifseg.methods.contract import Box, Image, Mask, Scribbles
+from bifseg.geometry import Mask
+from bifseg.methods.from_scribbles import FromScribbles
 from bifseg.methods.window import Window
 from bifseg.neighbours import contrast, distance, offsets
 
@@ -30,7 +31,7 @@ class GeoSSettings(Card):
     full_neighbourhood: bool = Field(False, description="8 or 26 neighbours instead of 4 or 6")
 
 
-class GeoS:
+class GeoS(FromScribbles):
     """Starts from scribbles: foreground where the object's scribbles are nearer, as smooth as the image asks for.
 
     A step along a path costs sqrt(length^2 + (gamma * contrast)^2) in mm, and the distances D_f and D_b are exact
@@ -44,29 +45,23 @@ class GeoS:
     """
 
     dimensions = frozenset({2, 3})
-    prompts = frozenset({"scribbles"})
 
     def __init__(self, **settings: Any) -> None:
         self.settings = GeoSSettings(**settings)
 
-    def start(self, image: Image, box: Box) -> Mask:
-        """Nothing yet; builds the graphs of the window."""
+    def _prepare(self, window: Window) -> None:
+        """The graphs of the window."""
         s = self.settings
-        self._window = window = Window(image, box)
         self._graph = _path_graph(window.intensity, window.spacing, s.gamma, s.full_neighbourhood)
         self._smooth = LabelUpdate(
             window.intensity, window.spacing, s.strength, s.sigma, s.full_neighbourhood
         )
-        return np.zeros(image.grid.shape, bool)
 
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """The labels of least energy given all scribbles so far."""
-        drawn = self._window.label_map(scribbles)
-        if not (np.any(drawn == 1) and np.any(drawn == 2)):
-            return self._window.to_image(drawn == 1)
+    def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
+        """The labels of least energy."""
         to_foreground, to_background = (path_cost(self._graph, drawn == label) for label in (1, 2))
         probability = to_background / (to_foreground + to_background)
-        return self._window.to_image(self._smooth(probability, drawn))
+        return self._smooth(probability, drawn)
 
 
 def _path_graph(intensity: NDArray, spacing: tuple[float, ...], gamma: float, full: bool) -> csr_array:

@@ -12,7 +12,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from bifseg.cards import Card
 from bifseg.geodesic import grid_graph
-from bifseg.methods.contract import Box, Image, Mask, Scribbles
+from bifseg.geometry import Mask
+from bifseg.methods.from_scribbles import FromScribbles
 from bifseg.methods.window import Window
 from bifseg.neighbours import contrast, distance, offsets
 
@@ -30,7 +31,7 @@ class GrowCutSettings(Card):
     )
 
 
-class GrowCut:
+class GrowCut(FromScribbles):
     """Starts from scribbles: every voxel goes to the scribble that reaches it with the greatest strength.
 
     In the cellular automaton a scribble has strength 1, and a voxel p that attacks its neighbour q arrives with
@@ -47,28 +48,22 @@ class GrowCut:
     """
 
     dimensions = frozenset({2, 3})
-    prompts = frozenset({"scribbles"})
 
     def __init__(self, **settings: Any) -> None:
         self.settings = GrowCutSettings(**settings)
 
-    def start(self, image: Image, box: Box) -> Mask:
-        """Nothing yet; builds the graph of the window."""
-        self._window = window = Window(image, box)
+    def _prepare(self, window: Window) -> None:
+        """The graph of the window."""
         self._graph = _strength_graph(window.intensity, window.spacing, self.settings.full_neighbourhood)
-        return np.zeros(image.grid.shape, bool)
 
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """The automaton at rest, begun from all scribbles so far."""
-        drawn = self._window.label_map(scribbles)
-        if not (np.any(drawn == 1) and np.any(drawn == 2)):
-            return self._window.to_image(drawn == 1)
+    def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
+        """The automaton at rest, begun from the scribbles."""
         seeds = np.flatnonzero(drawn)
         cost, _, source = dijkstra(self._graph, indices=seeds, min_only=True, return_predecessors=True)
         reached = np.isfinite(cost)
         foreground = np.zeros(drawn.shape, bool)
         foreground.ravel()[reached] = drawn.ravel()[source[reached]] == 1
-        return self._window.to_image(foreground)
+        return foreground
 
 
 def _strength_graph(intensity: NDArray, spacing: tuple[float, ...], full: bool) -> csr_array:

@@ -11,8 +11,8 @@ from pydantic import Field
 from skimage.segmentation import random_walker
 
 from bifseg.cards import Card
-from bifseg.methods.contract import Box, Image, Mask, Scribbles
-from bifseg.methods.window import Window
+from bifseg.geometry import Mask
+from bifseg.methods.from_scribbles import FromScribbles
 
 
 class RandomWalksSettings(Card):
@@ -28,7 +28,7 @@ class RandomWalksSettings(Card):
     )
 
 
-class RandomWalks:
+class RandomWalks(FromScribbles):
     """Starts from scribbles: foreground where a walker reaches the object's scribbles first in half the cases.
 
     Contrast is the difference of intensities in [0, 1] per finest spacing, as scikit-image takes spacing into
@@ -41,22 +41,14 @@ class RandomWalks:
     """
 
     dimensions = frozenset({2, 3})
-    prompts = frozenset({"scribbles"})
 
     def __init__(self, **settings: Any) -> None:
         self.settings = RandomWalksSettings(**settings)
 
-    def start(self, image: Image, box: Box) -> Mask:
-        """Nothing yet."""
-        self._window = Window(image, box)
-        return np.zeros(image.grid.shape, bool)
-
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """Where the probability of foreground is at least 0.5, given all scribbles so far."""
-        drawn = self._window.label_map(scribbles)
-        solvable = all(np.any(drawn == label) for label in (0, 1, 2)) and self._window.intensity.std() > 0
-        foreground = self._probability(drawn) >= 0.5 if solvable else drawn == 1
-        return self._window.to_image(foreground, drawn)
+    def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
+        """Where the probability of foreground is at least 0.5."""
+        solvable = np.any(drawn == 0) and self._window.intensity.std() > 0
+        return self._probability(drawn) >= 0.5 if solvable else drawn == 1
 
     def _probability(self, drawn: NDArray[np.uint8]) -> NDArray:
         """Probability of foreground from a label map with free, foreground and background voxels."""

@@ -19,9 +19,9 @@ from sklearn.ensemble import RandomForestClassifier
 
 from bifseg.cards import Card
 from bifseg.crf import LabelUpdate
-from bifseg.geometry import Box, Image, Mask
+from bifseg.geometry import Mask
+from bifseg.methods.from_scribbles import FromScribbles
 from bifseg.methods.window import Window
-from bifseg.scribbles import Scribbles
 
 _BINS = 8
 
@@ -44,7 +44,7 @@ class SlicSegSettings(Card):
     )
 
 
-class SlicSeg:
+class SlicSeg(FromScribbles):
     """Learns the user's scribbles and nothing else; the same settings and scribbles give the same masks.
 
     The forest is grown anew each round from all scribbles so far. The authors' online forest keeps its trees and
@@ -57,7 +57,6 @@ class SlicSeg:
     """
 
     dimensions = frozenset({2})
-    prompts = frozenset({"scribbles"})
 
     def __init__(self, **settings: Any) -> None:
         self.settings = chosen = SlicSegSettings(**settings)
@@ -65,23 +64,18 @@ class SlicSeg:
             chosen.trees, max_depth=chosen.depth, class_weight="balanced", n_jobs=1, random_state=0
         )
 
-    def start(self, image: Image, box: Box) -> Mask:
-        """An empty mask: nothing is known before the first scribbles. The features are computed here."""
-        self._window = window = Window(image, box)
+    def _prepare(self, window: Window) -> None:
+        """The features and the pairwise part of the min-cut."""
         self._features = features(window.intensity)
         strength, sigma = self.settings.strength, self.settings.sigma
         self._cut = LabelUpdate(window.intensity, window.spacing, strength, sigma, full=False)
-        return np.zeros(image.grid.shape, bool)
 
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """The min-cut of the forest's probabilities; as long as one label is missing, what has been drawn."""
-        drawn = self._window.label_map(scribbles)
-        if not ((drawn == 1).any() and (drawn == 2).any()):
-            return self._window.to_image(drawn == 1)
+    def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
+        """The min-cut of the forest's probabilities."""
         probability = self._probability(drawn)
         if self.settings.connected:
             probability = connected(probability, self._window.intensity, drawn == 1)
-        return self._window.to_image(self._cut(probability, drawn), drawn)
+        return self._cut(probability, drawn)
 
     def _probability(self, drawn: NDArray[np.uint8]) -> NDArray[np.float64]:
         """Of foreground, of the window's shape."""

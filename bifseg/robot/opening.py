@@ -2,10 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from bifseg.geometry import Box, Mask
+from bifseg.robot.policies import Policy
 from bifseg.robot.regions import largest_patches
+from bifseg.scribbles import Stroke
+
+
+def opening_strokes(
+    robot: Policy,
+    truth: Mask,
+    spacing: tuple[float, ...],
+    side_rng: Callable[[int], np.random.Generator],
+    most: int,
+) -> list[Stroke]:
+    """What a policy draws in the opening: on each side of `openings` the object first, then the background.
+
+    One label at a time: a policy that corrects the largest mistake alone marks both.
+
+    Args:
+        robot: the policy as its user follows it.
+        truth: ground truth inside the box, (z, y, x) or (y, x).
+        spacing: mm, in the same order.
+        side_rng: a generator for each side, by its number.
+        most: most mistakes of each label on a side that are marked.
+    """
+    drawn: list[Stroke] = []
+    for side, result in enumerate(openings(truth, spacing)):
+        rng = side_rng(side)
+        for wrong in (result & truth, result | truth):
+            drawn += robot.strokes(truth, wrong, spacing, rng, most)
+    return drawn
 
 
 def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:

@@ -7,7 +7,6 @@ import pytest
 from pydantic import ValidationError
 
 from bifseg.geometry import Box, Grid, Image
-from bifseg.methods.contract import Method
 from bifseg.methods.growcut import GrowCut
 from bifseg.methods.window import Window
 from bifseg.scribbles import Scribbles, Stroke
@@ -105,42 +104,6 @@ def test_in_flat_regions_near_means_mm():
     result = answer(image, scribbles, full_neighbourhood=False)
     assert result[4].tolist() == [True] * 6 + [False] * 3
     assert result[:, 4].tolist() == [False] * 3 + [True] * 6
-
-
-@pytest.mark.parametrize("shape", [(14, 15), (7, 9, 8)])
-def test_scribbles_are_obeyed_and_the_box_kept(shape):
-    image = image_of(np.random.default_rng(1).random(shape))
-    box = whole(image).grow((-1,) * len(shape), (-2,) * len(shape), shape)
-    scribbles = Scribbles(shape, (stroke(True, (3,) * len(shape)), stroke(False, (4,) * len(shape))))
-    method = GrowCut()
-    assert isinstance(method, Method)
-    assert not method.start(image, box).any()
-    result = method.refine(scribbles)
-    assert result[scribbles.foreground].all()
-    assert not result[scribbles.background].any()
-    assert result.dtype == bool
-    assert result.sum() == result[box.slices].sum()
-
-
-def test_second_session_equals_a_fresh_one():
-    rng = np.random.default_rng(2)
-    first, second = image_of(rng.random((10, 12))), image_of(rng.random((8, 9)))
-    scribbles = [
-        Scribbles(i.voxels.shape, (stroke(True, (2, 2)), stroke(False, (7, 8)))) for i in (first, second)
-    ]
-    used, fresh = GrowCut(), GrowCut()
-    used.start(first, whole(first))
-    used.refine(scribbles[0])
-    for method in (used, fresh):
-        method.start(second, whole(second))
-    np.testing.assert_array_equal(used.refine(scribbles[1]), fresh.refine(scribbles[1]))
-
-
-@pytest.mark.parametrize("foreground", [True, False])
-def test_without_one_label_the_result_is_what_was_drawn(foreground):
-    image = image_of(np.random.default_rng(5).random((6, 7)))
-    result = answer(image, Scribbles((6, 7), (stroke(foreground, (2, 3), (2, 4)),)))
-    assert np.argwhere(result).tolist() == ([[2, 3], [2, 4]] if foreground else [])
 
 
 @pytest.mark.parametrize("bad", [{"full_neighbourhood": "maybe"}, {"beta": 1}])
