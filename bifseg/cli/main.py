@@ -20,10 +20,11 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg run              a method plays its sessions with the robot user
- 4. bifseg score            stored sessions become rows of scores
- 5. bifseg collect          all rows in one table: scores.parquet and scores.csv
- 6. bifseg tables, figures, provenance, report
+ 3. bifseg plan             how many jobs a method's sessions make
+ 4. bifseg run             a method plays its sessions with the robot user
+ 5. bifseg score           stored sessions become rows of scores
+ 6. bifseg collect         all rows in one table: scores.parquet and scores.csv
+ 7. bifseg tables, figures, provenance, report
 
 \b
 Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
@@ -51,6 +52,7 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
+app.command()(run.plan)
 app.command()(run.run)
 app.command()(results.score)
 app.command()(results.collect)
