@@ -23,7 +23,7 @@ FLOORS = [
     ["validation"],
     ["training", "methods", "forgetting"],
     ["sessions"],
-    ["shards", "scoring"],
+    ["shards", "scoring", "conformance"],
     ["planning"],
     ["summaries"],
     ["comparisons", "formats", "interactions"],

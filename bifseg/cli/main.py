@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import cohort, results, robot, run, schemas, train
+from bifseg.cli import check_method, cohort, results, robot, run, schemas, train
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -52,6 +52,7 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
+app.command("check-method")(check_method.check_method)
 app.command()(run.plan)
 app.command()(run.run)
 app.command()(results.score)

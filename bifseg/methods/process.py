@@ -96,6 +96,12 @@ class MethodProcess:
         folder = self._running().folder
         return self._ask("refine", messages.scribbles_message(scribbles, self._image.grid, folder))
 
+    def memory_mb(self) -> float:
+        """What the running process holds now, in MiB; 0 where the system does not tell."""
+        status = Path(f"/proc/{self._running().number}/status")
+        lines = status.read_text().splitlines() if status.exists() else []
+        return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
     def close(self) -> None:
         """End the process; the next `start` begins another."""
         if self._talk:
@@ -170,6 +176,11 @@ class _Talk:
         self._listeners = [Thread(target=self._listen, daemon=True), Thread(target=self._echo, daemon=True)]
         for listener in self._listeners:
             listener.start()
+
+    @property
+    def number(self) -> int:
+        """The process's number."""
+        return self._process.pid
 
     def ask(self, message: dict[str, Any], deadline: float | None) -> dict[str, Any]:
         """The answer to a message; raises MethodDied, or TimeoutError after the deadline (monotonic seconds)."""
