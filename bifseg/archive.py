@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -36,9 +37,21 @@ class Archive:
             with self._open(name) as archive:
                 for kind in Session.ENTRIES:
                     archive.read(f"{name}/{kind}")  # checks the sum
-                return archive.getinfo(f"{name}/{_RECORD}").comment.decode()
+                return archive.getinfo(f"{name}/{_RECORD}").comment.decode().partition(" ")[0]
         except BROKEN:
             return None
+
+    def stored(self) -> dict[str, str]:
+        """The status of every stored session by its name; files that were cut off hold none."""
+        self._packed = self._read_packs()
+        found: dict[str, str] = {}
+        for path in [*dict.fromkeys(self._packed.values()), *(self.folder / "unpacked").glob("*.zip")]:
+            with suppress(*BROKEN), ZipFile(path) as archive:
+                records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
+                found |= {
+                    e.filename.rpartition("/")[0]: e.comment.decode().partition(" ")[2] for e in records
+                }
+        return found
 
     def load(self, name: str) -> Session:
         """A stored session; raises BadInput where there is none, or it is damaged."""
@@ -60,7 +73,7 @@ class Archive:
             for kind, content in session.to_entries(whole, plane).items():
                 entry = ZipInfo(f"{name}/{kind}")  # dated 1980: equal sessions are equal files
                 entry.compress_type = ZIP_DEFLATED if kind == _RECORD else ZIP_STORED
-                entry.comment = session.fingerprint.encode() if kind == _RECORD else b""
+                entry.comment = f"{session.fingerprint} {session.status}".encode() if kind == _RECORD else b""
                 archive.writestr(entry, content)
 
     def pack(self, names: Iterable[str], number: int) -> None:

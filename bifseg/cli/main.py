@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import check_method, cohort, results, robot, run, schemas, train
+from bifseg.cli import check_method, cohort, results, robot, run, schemas, train, watch
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -25,6 +25,9 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  5. bifseg score           stored sessions become rows of scores
  6. bifseg collect         all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
+
+Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?) and bifseg check-method (does a
+method keep the contract?).
 
 \b
 Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
@@ -61,6 +64,8 @@ app.command()(results.tables)
 app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
+app.command()(watch.status)
+app.command()(watch.verify)
 app.command(hidden=True)(schemas.schemas)
 
 

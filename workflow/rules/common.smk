@@ -9,6 +9,7 @@ from bifseg.cards import MethodCard, checked_run, read_card
 from bifseg.code_version import code_version
 from bifseg.methods.sources import method_files
 from bifseg.plans import read_plan
+from bifseg.store import write_json
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)
