@@ -55,11 +55,12 @@ def lay_out(folder):
     return folder
 
 
-def snakemake(folder, *words, config=CONFIG):
+def snakemake(folder, *words, config=CONFIG, profile="default", timeout=300):
     """Run snakemake in a folder, where plug-ins are found too; stdout holds all that it says."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default"]
-    command += ["--cores", "2", *(["--configfile", config] if config else []), *words]
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}"]
+    command += ["--cores", "2"] if profile == "default" else []
+    command += [*(["--configfile", config] if config else []), *words]
     return subprocess.run(
         command,
         cwd=folder,
@@ -67,7 +68,7 @@ def snakemake(folder, *words, config=CONFIG):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
 
 

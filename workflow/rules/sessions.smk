@@ -66,8 +66,8 @@ rule score_sessions:
     log:
         f"{RUN}/logs/scores/{{cohort}}/{{protocol}}/{{player}}.log",
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         cohort=subpath(input.objects, parent=True),
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
