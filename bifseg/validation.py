@@ -24,7 +24,7 @@ def initial_dice(
         rng = generator(seed, cohort.name, row.object, "validation box")
         crop = trained.crop(cohort.image(row), draw_box(truth, cohort.box_margin, rng))
         with torch.no_grad():
-            logits = trained.network.classifier(trained.features(crop))
+            logits = trained.network.logits(trained.features(crop), crop.shape)
         result = crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
         found.append(dice(result, truth))
     return found

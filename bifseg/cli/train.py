@@ -22,16 +22,17 @@ def train(
 
     A training that was stopped goes on from its last validation.
     """
-    from bifseg.cards import NetworkCard, read_card
+    from bifseg.cards import NetworkCard, brought_weights, read_card
     from bifseg.cohorts.objects import Cohort
     from bifseg.training import bring
     from bifseg.training import train as train_network
 
     network = read_card(NetworkCard, card)
+    weights = brought_weights(network, card)
     where, members = use_device(device, threads), Cohort.load(cohort)
     with naming(card):
-        if network.weights is not None:
-            bring(network, card.parent / network.weights, members, out)
+        if weights is not None:
+            bring(network, weights, members, out)
             return
         with bar(f"training {card.stem}") as progress:
             task = progress.task_ids[0]

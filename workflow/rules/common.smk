@@ -2,8 +2,9 @@
 import json
 import os
 from itertools import chain
+from pathlib import Path
 
-from bifseg.cards import checked_run
+from bifseg.cards import NetworkCard, brought_weights, checked_run, read_card
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)
@@ -23,6 +24,15 @@ wildcard_constraints:
 def card(kind, name):
     """Path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"
+
+
+def brought(network):
+    """The files of weights that a network's card brings: none where it is trained here."""
+    path = Path(card("networks", network))
+    found = brought_weights(read_card(NetworkCard, path), path)
+    if found is None or found.is_file():
+        return [found] if found else []
+    return sorted(file for file in found.rglob("*") if file.is_file())
 
 
 def method_of(player):
