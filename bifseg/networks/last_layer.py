@@ -154,15 +154,15 @@ def last_layer_of(network: Watched, trial: Tensor) -> Found:
             "`divisible_by` or `shape`"
         ) from error
     _check_first(watch, trial)
+    if watch.last is None:
+        raise BadInput("no convolution runs in it; fine-tuning needs a last one")
     _check_answer(answer, trial, shape)
     if not torch.allclose(answer, network.run(trial, Watch()), atol=1e-5):
         raise BadInput("it gives two answers for one image; export it after model.eval()")
-    return _tail(watch, answer)
+    return _tail(watch.last, answer)
 
 
-def _tail(watch: Watch, answer: Tensor) -> Found:
-    call = watch.last
-    assert call is not None
+def _tail(call: Convolution, answer: Tensor) -> Found:
     for layer in _candidates(call, answer):
         with torch.no_grad():
             raw = layer.raw(call.input)

@@ -61,7 +61,9 @@ class TrainedNetwork:
         return rule(crop.values, image)
 
     def save(self, path: Path, card: NetworkCard, made_from: dict[str, Any] | None = None) -> None:
-        """Write the network, its normalisation and the card's shape in one file that `load` reads; equal ones are equal files.
+        """Write the network, its normalisation and the card's shape in one file that `load` reads.
+
+        Equal networks are equal files.
 
         Args:
             made_from: what an imported network was made from; its weights are there.
@@ -75,7 +77,10 @@ class TrainedNetwork:
             "normalisation": {key: list(value) for key, value in self.normalisation.items()},
             "weights": made_from or weights,
         }
-        with writing(path) as part, open(part, "wb") as stream:  # given a path, torch would write its name inside
+        with (
+            writing(path) as part,
+            open(part, "wb") as stream,
+        ):  # given a path, torch would write its name inside
             torch.save(content, stream)
 
     @classmethod
