@@ -250,7 +250,7 @@ def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_ch
     config["cohorts"]["tiny2d"]["protocols"]["own-scribbles"].append("bifseg@my-net")
     (project / CONFIG).write_text(yaml.safe_dump(config))
     weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/own-scribbles/bifseg@my-net.parquet"
-    done = snakemake(project, f"results/ci/{scores}")
+    done = snakemake(project, "--", f"results/ci/{scores}")
     assert done.returncode == 0, done.stdout
     assert set(pd.read_parquet(project / "results/ci" / scores).status) == {"ok"}
     assert weights not in planned(project)
