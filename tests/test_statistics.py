@@ -281,7 +281,7 @@ def test_signed_ranks_of_many_values_are_approximated_well(share):
     values = values[values != 0]
     exact = signed_rank_p(values)
     assert 0.001 < exact < 0.5
-    assert stats.wilcoxon(values, method="asymptotic").pvalue == pytest.approx(exact, rel=0.02)
+    assert stats.wilcoxon(values, method="asymptotic").pvalue == pytest.approx(exact, rel=0.1)
     assert signed_rank_p(np.tile(values, 2)) == stats.wilcoxon(np.tile(values, 2), method="asymptotic").pvalue
 
 

@@ -13,7 +13,6 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.errors import BadInput
+from bifseg.store import inside
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 SPLITS = ("train", "validation", "test")
@@ -150,7 +150,7 @@ def _read_cell(key: str, text: str, root: Path) -> str | tuple[int, ...]:
     if not text and key != "group":
         raise ValueError("empty; only 'group' may be left empty")
     if key in ("image", "label"):
-        return _inside(root, text)
+        return inside(root, text)
     if key == "label_values":
         return _label_values(text)
     if key == "split" and text not in SPLITS:
@@ -167,13 +167,3 @@ def _label_values(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"{text!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
-
-
-def _inside(root: Path, text: str) -> str:
-    base = os.path.abspath(root)
-    inside = os.path.relpath(os.path.join(base, text), base)
-    if inside.split(os.sep)[0] == os.pardir or inside == os.curdir:
-        raise ValueError(
-            f"{text!r} is not a file inside the root {base}; move the file or change the card's 'root'"
-        )
-    return Path(inside).as_posix()

@@ -5,7 +5,13 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from bifseg.cards import MethodCard, checked_run, read_card
+from bifseg.cards import (
+    MethodCard,
+    NetworkCard,
+    brought_weights,
+    checked_run,
+    read_card,
+)
 from bifseg.code_version import code_version
 from bifseg.methods.sources import method_files
 from bifseg.plans import read_plan
@@ -28,6 +34,15 @@ wildcard_constraints:
 def card(kind, name):
     """Path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"
+
+
+def brought(network):
+    """The files of weights that a network's card brings: none where it is trained here."""
+    path = Path(card("networks", network))
+    found = brought_weights(read_card(NetworkCard, path), path)
+    if found is None or found.is_file():
+        return [found] if found else []
+    return sorted(file for file in found.rglob("*") if file.is_file())
 
 
 def method_of(player):
