@@ -226,9 +226,9 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entr
     told = set()
     for row, key, name in _maps(rows):
         image, label = images[row.image].image_grid(row.channel), labels[name].grid
-        if (row.image, row.channel, key, name) in told:
+        if (row.image, image, key, name) in told:
             continue
-        told.add((row.image, row.channel, key, name))
+        told.add((row.image, image, key, name))
         if name and name == row.image:
             yield row.line, key, f"{name}: is the image as well; name the label map"
         elif key == "raters" and (name == row.label or row.raters.count(name) > 1):

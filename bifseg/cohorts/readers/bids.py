@@ -50,7 +50,7 @@ def _find(path: Path, asked: Asked) -> Found:
     for name, words in sorted(found.items()):
         twice = [paths for _, paths in sorted(words.items()) if len(paths) > 1]
         if twice:
-            left_out.append(LeftOut(name, "", f"two files for one: {' and '.join(twice[0])}; keep one"))
+            left_out.append(LeftOut(name, "", "has two files for one; keep one", " and ".join(twice[0])))
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
         cases.append(Case(name, patient(name), sources, words["dseg"][0] if "dseg" in words else ""))

@@ -100,10 +100,10 @@ def gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[Lef
     for case, folders in sorted(places.items()):
         taken = max(sorted(folders), key=lambda place: len(folders[place]))
         for place in sorted(set(folders) - {taken}):
-            left_out.append(LeftOut(case, "", f"is also in {place}; that in {taken} is taken"))
+            left_out.append(LeftOut(case, "", "is there twice; the folder with more files is taken", place))
         twice = [paths for _, paths in sorted(folders[taken].items()) if len(paths) > 1]
         if twice:
-            left_out.append(LeftOut(case, "", f"two files for one: {' and '.join(twice[0])}; keep one"))
+            left_out.append(LeftOut(case, "", "has two files for one; keep one", " and ".join(twice[0])))
         else:
             whole[case] = {word: paths[0] for word, paths in folders[taken].items()}
     return whole, left_out

@@ -88,7 +88,7 @@ class LeftOut:
         case: empty: all cases.
         structure: empty: all of the case.
         reason: without the case's and the file's name, so that equal reasons are equal.
-        file: the one at fault; empty where it is none or several.
+        file: what is at fault, a file, a folder or two; empty where nothing is.
     """
 
     case: str

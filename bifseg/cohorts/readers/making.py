@@ -129,8 +129,11 @@ def _chosen(
     if unknown:
         known = ", ".join(found.structures)
         raise BadInput(f"{path}: structure: {min(unknown)!r} is unknown; known are: {known}")
+    both = sorted({*wanted.seen} & {*wanted.unseen})
+    if both:
+        raise BadInput(f"{path}: structure: {both[0]!r} cannot be both seen and unseen; name it once")
     if wanted.seen or wanted.unseen:
-        return wanted.seen, wanted.unseen
+        return tuple(dict.fromkeys(wanted.seen)), tuple(dict.fromkeys(wanted.unseen))
     return tuple(found.structures) if found.seen is None else found.seen, found.unseen
 
 
@@ -146,7 +149,9 @@ def _drafts(found: Found, structures: Iterable[str]) -> tuple[list[ManifestRow],
         for name in (name for name in structures if name in own):
             source = case.images.get(own[name].modality)
             if not source or (case.name, name) in rows:
-                reason = "is there twice; the first is taken" if source else f"no {own[name].modality} image"
+                reason = (
+                    "is there twice; the first is taken" if source else f"no file for {own[name].modality}"
+                )
                 left_out.append(LeftOut(case.name, name, reason, case.label if source else ""))
                 continue
             rows[case.name, name] = ManifestRow(
@@ -214,6 +219,7 @@ def _left_out(row: ManifestRow, problem: Problem) -> LeftOut:
         )
     file, _, text = problem.text.partition(": ")
     if file in (row.image, row.label, *row.raters):
+        text = text.replace(f" from {row.image};", " from the image;")
         return LeftOut(row.case, row.structure, text, file)
     return LeftOut(row.case, row.structure, f"{problem.key}: {problem.text}")
 

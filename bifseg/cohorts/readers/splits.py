@@ -35,7 +35,7 @@ def sizes(n: int, shares: Sequence[float]) -> list[int]:
     """
     exact = n * np.array(shares) / np.sum(shares)
     parts = np.floor(exact).astype(int)
-    due = np.argsort(parts - exact, kind="stable")[: n - parts.sum()]
+    due = np.argsort((parts - exact).round(9), kind="stable")[: n - parts.sum()]
     parts[due] += 1
     while n >= len(parts) and (parts == 0).any():
         parts[parts.argmax()] -= 1
