@@ -7,7 +7,7 @@ from textwrap import dedent
 import pytest
 import yaml
 
-from bifseg.cards import CohortCard, MethodCard, ProtocolCard, RunCard
+from bifseg.cards import MethodCard, ProtocolCard, checked_run
 from bifseg.finetuning import FineTuning
 from bifseg.methods.registry import build
 from bifseg.shards import Lineup, run_shard
@@ -43,10 +43,11 @@ def test_settings_of_the_docs_are_settings():
     FineTuning.defaults(3, **yaml.safe_load(text)["settings"])
 
 
-def test_cards_of_the_readme_are_valid():
-    cohort, run = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
-    CohortCard(**cohort)
-    assert RunCard(**run).cohorts["brats"].networks == ["pcnet"]
+def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (run,) = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
+    (cohort,) = checked_run(run)["cohorts"]
+    assert f"bifseg cohort from {cohort} " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def make_from(
     name = name or layout
     if name != safe_name(name):
         raise BadInput(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
-    made = make(layout, path, asked, wanted, out / f"{name}.tsv", tracked(f"reading {layout}"))
+    made = make(layout, path, asked, wanted, tracked(f"reading {layout}"))
     files = write_cohort(made, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(made, out / f"{name}.left-out.tsv"))
     typer.echo(f"wrote {', '.join(map(str, files))}")

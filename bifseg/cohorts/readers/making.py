@@ -15,7 +15,6 @@ from bifseg.cohorts.manifest import (
     ManifestRow,
     Problem,
     cells_of,
-    first_lines,
     parse_cells,
 )
 from bifseg.cohorts.readers import LAYOUTS
@@ -63,9 +62,7 @@ class Made:
     notes: tuple[str, ...]
 
 
-def make(
-    layout: str, path: Path, asked: Asked, wanted: Wanted, name: Path, progress: Progress = iter
-) -> Made:
+def make(layout: str, path: Path, asked: Asked, wanted: Wanted, progress: Progress = iter) -> Made:
     """Read a layout, look once at every file that it needs, and keep the rows that are right.
 
     Args:
@@ -73,7 +70,6 @@ def make(
         path: where the data are.
         asked: what the user says about the data.
         wanted: what the cohort shall be.
-        name: of the manifest, for messages.
         progress: wraps the names of the images, then those of the label maps.
 
     Raises:
@@ -85,7 +81,7 @@ def make(
     drafts, left_out = _drafts(found, (*seen, *unseen))
     if not drafts:
         _absent(path, [*seen, *unseen], left_out, [], wanted)
-    manifest = _manifest(name, found.root, _with_splits(drafts, wanted))
+    manifest = _manifest(path, found.root, _with_splits(drafts, wanted))
     files = look(manifest, progress)
     refuse_others = LAYOUTS[layout].judge
     if refuse_others and not asked.structures:
@@ -102,7 +98,7 @@ def make(
         dimension,
         tuple(structure for structure in seen if structure in kept),
         tuple(structure for structure in unseen if structure in kept),
-        judge(_manifest(name, found.root, rows), *files, dimension),
+        judge(_manifest(path, found.root, rows), *files, dimension),
         tuple(sorted({*found.left_out, *left_out}, key=lambda one: (one.reason, one.case, one.structure))),
         tuple(found.notes),
     )
@@ -179,9 +175,9 @@ def _with_splits(rows: list[ManifestRow], wanted: Wanted) -> list[ManifestRow]:
     return [replace(row, split=row.split or splits[row.group], line=line) for line, row in enumerate(rows, 2)]
 
 
-def _manifest(name: Path, root: Path, rows: Iterable[ManifestRow]) -> Manifest:
+def _manifest(path: Path, root: Path, rows: Iterable[ManifestRow]) -> Manifest:
     """The rows as a manifest reads them, which holds their paths inside the root."""
-    return parse_cells(name, root, [*COLUMNS, *OPTIONAL], [(row.line, cells_of(row)) for row in rows])
+    return parse_cells(path, root, [*COLUMNS, *OPTIONAL], [(row.line, cells_of(row)) for row in rows])
 
 
 def _dimension(labels: Files) -> int:
@@ -203,7 +199,8 @@ def _sound_rows(
         shared = {p for p in report.problems if p.key == "label_values" and report.voxels(by_line[p.line])}
         own = {p.line: p for p in reversed(report.problems) if p not in shared}
         if not own and shared:
-            raise BadInput(first_lines(manifest.path, shared))
+            first = min(shared)
+            raise BadInput(f"{manifest.path}: {by_line[first.line].structure}: {first.key}: {first.text}")
         if not own:
             return list(manifest.rows), left_out
         rows = [row for row in manifest.rows if row.line not in own]

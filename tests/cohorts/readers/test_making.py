@@ -112,7 +112,7 @@ def test_every_file_is_looked_at_once(tmp_path):
         shown.extend(names)
         return names
 
-    make("brats2021", tmp_path, Asked(), Wanted(SHARES, 1), tmp_path / "m.tsv", progress)
+    make("brats2021", tmp_path, Asked(), Wanted(SHARES, 1), progress)
     assert len(shown) == len(set(shown)) == 6
 
 
@@ -138,7 +138,7 @@ def test_the_seed_changes_the_splits(tmp_path):
 def test_a_value_that_no_case_has_is_refused(tmp_path):
     for case in ("BraTS2021_00001", "BraTS2021_00002"):
         brats_case(tmp_path, case, 1, 2)
-    with pytest.raises(BadInput, match=r"label_values: 4: in no label map of 'tumour_core'"):
+    with pytest.raises(BadInput, match=r"tumour_core: label_values: 4: in no label map of 'tumour_core'"):
         made_of("brats2021", tmp_path)
 
 

@@ -60,7 +60,7 @@ def brats_case(
 def made_of(layout: str, path: Path, asked: Asked | None = None, **wanted: object) -> Made:
     """What is made of a tree, with splits of seed 1."""
     settings = {"shares": SHARES, "seed": 1, **wanted}
-    return make(layout, path, asked or Asked(), Wanted(**settings), Path("out.tsv"))  # type: ignore[arg-type]
+    return make(layout, path, asked or Asked(), Wanted(**settings))  # type: ignore[arg-type]
 
 
 def rows_of(made: Made) -> dict[tuple[str, str], tuple[str, str]]:
