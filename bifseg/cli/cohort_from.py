@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Seed, tracked
+from bifseg.cli.options import tracked
 from bifseg.cohorts.manifest import SPLITS, read_label_values
 from bifseg.errors import BadInput
 
@@ -48,7 +48,7 @@ def make_from(
     split_shares: Annotated[
         str, typer.Option(help="shares of patients: train,validation,test, where no split is given")
     ] = "0.7,0.1,0.2",
-    seed: Seed = 2018,
+    seed: Annotated[int, typer.Option(help="of the splits, by the patients' names")] = 2018,
     force: Annotated[bool, typer.Option("--force", help="replace a card or manifest that differs")] = False,
 ) -> None:
     """Make OUT/NAME.yaml and OUT/NAME.tsv from data laid out as challenges and tools do; images stay where they are.
