@@ -40,7 +40,7 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
     given = {"0": given} if isinstance(given, str) else given
     try:
         names = {int(number): str(name).strip() for number, name in dict(given).items()}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise BadInput(f"{file}: channel_names: {given!r} does not name channels by number") from error
     if not names or len(set(names.values())) < len(names):
         raise BadInput(f"{file}: channel_names: {given!r} gives no name, or one name twice; correct it")
@@ -75,7 +75,7 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
                 raise BadInput(f"{file}: labels: {name!r} is there twice; rename one")
             if name not in _NO_STRUCTURES and values != (0,):
                 found[name] = values
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
         if isinstance(error, BadInput):
             raise
         raise BadInput(f"{file}: labels: {labels!r} does not give label values by name") from error

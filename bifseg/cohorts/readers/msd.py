@@ -26,26 +26,35 @@ def _find(path: Path, asked: Asked) -> Found:
 
 def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) -> Iterator[Case]:
     for key, split in _SPLITS.items():
-        for entry in content.get(key) or []:
-            entry = {"image": entry} if isinstance(entry, str) else entry
-            try:
-                given, label = entry["image"], entry.get("label") or ""
-                images = dict(_images(file.parent, given, channels))
-            except (TypeError, KeyError, AttributeError) as error:
-                raise BadInput(f"{file}: {key}: {entry!r} names no image; mend it") from error
-            name = safe_name(stem(PurePosixPath(label or given).name))
+        entries = content.get(key) or []
+        for entry in entries if isinstance(entries, list) else [entries]:
+            files, label = _files(entry)
+            if not files:
+                raise BadInput(f"{file}: {key}: {entry!r} names no image; mend it")
+            images = dict(_images(file.parent, files, channels))
+            name = safe_name(stem(PurePosixPath(label or files[0]).name))
             label = as_it_is_there(file.parent, label) if label else ""
             yield Case(name, patient(name), images, label, split if label else "")
 
 
-def _images(root: Path, given: str | list[str], channels: Mapping[int, str]) -> Iterator[tuple[str, Source]]:
-    """Each modality's source: a channel of one file, or a file each where a list is given."""
-    several = isinstance(given, list)
-    for k, (number, name) in enumerate(channels.items()):
-        if several and k >= len(given):
-            return
-        path = as_it_is_there(root, given[k] if isinstance(given, list) else given)
-        yield name, Source(path, None if several or len(channels) == 1 else number)
+def _files(entry: Any) -> tuple[list[str], str]:
+    """The images and the label map of an entry; no image where it is not of the form."""
+    entry = entry if isinstance(entry, dict) else {"image": entry}
+    given, label = entry.get("image"), entry.get("label") or ""
+    files = given if isinstance(given, list) else [given]
+    fits = all(isinstance(name, str) and name for name in files) and isinstance(label, str)
+    return (files, label) if fits else ([], "")
+
+
+def _images(root: Path, files: list[str], channels: Mapping[int, str]) -> Iterator[tuple[str, Source]]:
+    """Each modality's source: a channel of the one file, or a file each where there are several."""
+    if len(files) == 1:
+        path = as_it_is_there(root, files[0])
+        for number, name in channels.items():
+            yield name, Source(path, number if len(channels) > 1 else None)
+    else:
+        for name, file in zip(channels.values(), files, strict=False):
+            yield name, Source(as_it_is_there(root, file))
 
 
 LAYOUT = Layout(

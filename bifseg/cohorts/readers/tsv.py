@@ -62,7 +62,7 @@ def _columns(path: Path, header: list[str], asked: Asked) -> dict[str, str]:
 
 
 def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
-    """The deepest folder that holds all files of the table, and the table's own where all paths are relative."""
+    """The table's own folder where all its files lie below it, else the deepest folder that holds them all."""
     beside = path.absolute().parent
     files = [cells[key] for cells in rows for key in ("image", "label") if cells[key]]
     folders = [os.path.dirname(os.path.normpath(beside / name)) for name in files]

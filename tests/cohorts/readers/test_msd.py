@@ -2,6 +2,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from trees import draw, draw_channels, made_of, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import Asked
@@ -138,6 +140,9 @@ def test_a_path_out_of_the_folder_is_left_out(tmp_path):
     ("changes", "told"),
     [
         ({"training": [{"img": "x"}]}, "training: {'img': 'x'} names no image; mend it"),
+        ({"training": 7}, "training: 7 names no image; mend it"),
+        ({"training": [{"image": ["a", 1]}]}, "names no image; mend it"),
+        ({"test": [{"image": "a", "label": 3}]}, "names no image; mend it"),
         ({"training": [7]}, "training: 7 names no image; mend it"),
         ({"training": []}, "holds no case laid out as msd"),
         ({"labels": ["a"]}, r"labels: \['a'\] does not give label values by name"),
@@ -153,6 +158,27 @@ def test_each_wrong_key_of_the_file_is_a_line(tmp_path, changes, told):
     (tmp_path / "dataset.json").write_text(json.dumps(content | changes))
     with pytest.raises(BadInput, match=told) as refused:
         made_of("msd", tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+numbers = st.integers(-2, 9) | st.floats()
+scraps = st.recursive(
+    st.none() | st.booleans() | numbers | st.sampled_from(["", "0", "1", "CT", "a/b.nii.gz"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["0", "1", "image", "label", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("layout", ["msd", "nnunet"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.fixed_dictionaries(dict.fromkeys(("training", "labels", "modality"), scraps)))
+def test_whatever_the_file_says_is_read_or_is_a_line(layout, tmp_path, content):
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput) as refused:
+        made_of(layout, tmp_path)  # there are no images, so nothing can be right
     assert "\n" not in str(refused.value)
 
 
