@@ -45,6 +45,9 @@ class CohortCard(Card):
     seen: list[Name] = Field(description="structures that networks are trained on")
     unseen: list[Name] = Field(default_factory=list, description="structures that networks never see")
     minimum_voxels: Positive = Field(30, description="smaller objects are left out")
+    slices: Literal["auto", "axial", "coronal", "sagittal"] = Field(
+        "auto", description="2D from 3D stacks: slices across the thickest spacing, or a plane of the body"
+    )
     box_margin: Annotated[int, Field(ge=0)] = Field(
         10,
         description="voxels: each side of a box lies U{0..box_margin} outside the object, in training as in use",
@@ -54,6 +57,8 @@ class CohortCard(Card):
     def _consistent(self) -> Self:
         if (self.simulator is None) == (self.manifest is None):
             raise ValueError("give either 'simulator' or 'manifest'")
+        if self.slices != "auto" and self.dimension == 3:
+            raise ValueError(f"'slices: {self.slices}' is of a 2D cohort; remove it, or write 'dimension: 2'")
         both = set(self.seen) & set(self.unseen)
         if both:
             raise ValueError(f"{sorted(both)} cannot be both seen and unseen")

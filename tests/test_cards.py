@@ -54,6 +54,12 @@ BAD = {
     "missing key": (CohortCard, {"dimension": 3, "manifest": "m.tsv"}, "seen: Field required"),
     "both sources": (CohortCard, GOOD | {"simulator": "tumour3d"}, "give either 'simulator' or 'manifest'"),
     "seen and unseen": (CohortCard, GOOD | {"unseen": ["a"]}, "['a'] cannot be both seen and unseen"),
+    "slices of a volume": (CohortCard, GOOD | {"slices": "axial"}, "'slices: axial' is of a 2D cohort"),
+    "slices of no plane": (
+        CohortCard,
+        GOOD | {"dimension": 2, "slices": "oblique"},
+        "slices: Input should be 'auto'",
+    ),
     "name with a path": (CohortCard, GOOD | {"seen": ["../a"]}, "seen.0: String should match"),
     "nested": (
         NetworkCard,

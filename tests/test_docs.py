@@ -9,7 +9,7 @@ import torch
 import yaml
 from foreign_networks import SmallUNet
 
-from bifseg.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, RunCard, brought_weights
+from bifseg.cards import MethodCard, NetworkCard, ProtocolCard, brought_weights, checked_run
 from bifseg.finetuning import FineTuning
 from bifseg.networks.imported import ImportedSettings
 from bifseg.networks.registry import SOURCES, restore
@@ -85,10 +85,11 @@ def test_settings_of_the_docs_are_settings():
     FineTuning.defaults(3, **yaml.safe_load(text)["settings"])
 
 
-def test_cards_of_the_readme_are_valid():
-    cohort, run = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
-    CohortCard(**cohort)
-    assert RunCard(**run).cohorts["brats"].networks == ["pcnet"]
+def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (run,) = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
+    (cohort,) = checked_run(run)["cohorts"]
+    assert f"bifseg cohort from {cohort} " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from bifseg.cards import (
+    CohortCard,
     MethodCard,
     NetworkCard,
     brought_weights,
@@ -43,6 +44,13 @@ def brought(network):
     if found is None or found.is_file():
         return [found] if found else []
     return sorted(file for file in found.rglob("*") if file.is_file())
+
+
+def manifest_of(wildcards):
+    """The manifest of a cohort; one that is missing is missed by the job, which says what makes it."""
+    path = Path(card("cohorts", wildcards.cohort))
+    manifest = read_card(CohortCard, path).manifest
+    return [str(path.parent / manifest)] if manifest and (path.parent / manifest).is_file() else []
 
 
 def method_of(player):
