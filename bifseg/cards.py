@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bifseg.errors import BadInput
+from bifseg.players import BUILT_IN, Plays, is_pattern, resolve
 
 Positive = Annotated[int, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
@@ -83,6 +84,11 @@ class MethodCard(Card):
 
     method: str = Field(description="a registered name, or module:Class of a plug-in")
     settings: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the method")
+    plays: Plays | None = Field(None, description="where it can play; known of registered methods")
+
+    def can(self) -> Plays | None:
+        """Where the method can play; None if nothing tells without importing it."""
+        return self.plays or BUILT_IN.get(self.method)
 
 
 class TrainingCard(Card):
@@ -119,7 +125,8 @@ class Experiment(Card):
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
     protocols: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
-        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed"
+        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed; "
+        "a pattern such as * or *@* stands for every card that can play there"
     )
 
 
@@ -143,32 +150,40 @@ class RunCard(Card):
     cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
 
 
-KINDS: dict[str, type[Card]] = {
-    "cohorts": CohortCard,
-    "networks": NetworkCard,
-    "methods": MethodCard,
-    "protocols": ProtocolCard,
-}
-
-
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration with its defaults; raises BadInput when it or a card that it names is wrong."""
+    """A run's configuration with its defaults, and with players for patterns.
+
+    Raises:
+        BadInput: it or a card that it names is wrong, or a player cannot play where it is named.
+    """
     try:
         run = RunCard(**config)
     except ValidationError as error:
         raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
+    found, cards = run.model_dump(mode="json"), Path(run.cards)
     for cohort, asked in run.cohorts.items():
-        players = [player.partition("@") for players in asked.protocols.values() for player in players]
-        named = {
-            "cohorts": [cohort],
-            "networks": [*asked.networks, *(network for _, at, network in players if at)],
-            "methods": [method for method, _, _ in players],
-            "protocols": asked.protocols,
-        }
-        for kind, names in named.items():
-            for name in names:
-                read_card(KINDS[kind], Path(run.cards) / kind / f"{name}.yaml")
-    return run.model_dump(mode="json")
+        dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+        networks = set(asked.networks)
+        for protocol, wanted in asked.protocols.items():
+            rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
+            able = _able(wanted, cards / "methods")
+            try:
+                players = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
+            except BadInput as error:
+                raise BadInput(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
+            found["cohorts"][cohort]["protocols"][protocol] = players
+            networks |= {network for _, at, network in (player.partition("@") for player in players) if at}
+        for network in sorted(networks):
+            read_card(NetworkCard, cards / "networks" / f"{network}.yaml")
+    return found
+
+
+def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
+    """What the methods of the players can; of all cards in the folder where a pattern may mean any."""
+    names = {player.partition("@")[0] for player in wanted if not is_pattern(player)}
+    if any(map(is_pattern, wanted)):
+        names |= {path.stem for path in folder.glob("[!.]*.yaml")}
+    return {name: read_card(MethodCard, folder / f"{name}.yaml").can() for name in sorted(names)}
 
 
 C = TypeVar("C", bound=Card)

@@ -15,7 +15,7 @@ FLOORS = [
     ["neighbours", "metrics", "scribbles", "survival"],
     ["calibration"],
     ["crf", "geodesic"],
-    ["store"],
+    ["store", "players"],
     ["images", "cards"],
     ["record", "networks", "robot", "effort"],
     ["cohorts", "finetuning", "people"],

@@ -45,6 +45,7 @@ def run(
     from bifseg.forgetting import ForgettingCheck
     from bifseg.methods.registry import build, check_fits
     from bifseg.networks.trained import TrainedNetwork
+    from bifseg.players import check_stated
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies import policy
     from bifseg.shards import Lineup, run_shard, take_shard, write_index
@@ -61,6 +62,7 @@ def run(
     trained = TrainedNetwork.load(weights, where) if weights else None
     with naming(card):
         method = build(method_card, trained)
+        check_stated(method_card.plays, method.dimensions, method.prompts)
         check_fits(method_card, method, players.dimension, rules)
     lineup = Lineup(
         run=name,
