@@ -27,8 +27,8 @@ FLOORS = [
     ["comparisons", "formats", "interactions"],
     ["claims"],
     ["claims_page"],
-    ["provenance", "tables", "figures", "pictures"],
-    ["report", "calibration_page"],
+    ["provenance", "tables", "figures", "pictures", "pages"],
+    ["report", "calibration_page", "benchmark"],
     ["cli"],
     ["__main__"],
 ]

@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bifseg.benchmark.outcomes import outcomes
 from bifseg.cohorts.objects import Cohort
@@ -43,7 +45,7 @@ class Side:
     simulated: set[str]
     player: tuple[str, str] | None = None
 
-    def only(self, keep: pd.Series) -> Side:
+    def only(self, keep: pd.Series | NDArray[np.bool_]) -> Side:
         """The side with these rows of its scores."""
         return replace(self, scores=self.scores[keep])
 
@@ -86,7 +88,7 @@ def read_side(name: str) -> Side:
 
 
 def _files(run: Path, cohorts: list[str]) -> dict[tuple[str, str], dict[str, str]]:
-    found = {}
+    found: dict[tuple[str, str], dict[str, str]] = {}
     for name in cohorts:
         if (run / "cohorts" / name / "cohort.json").is_file():
             cohort = Cohort.load(run / "cohorts" / name)
@@ -147,7 +149,7 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
     networks = [side.facts.get("networks", {}) for side in (base, new)]
     for name in sorted(networks[0].keys() & networks[1].keys()):
         if networks[0][name].get("weights_sha256") != networks[1][name].get("weights_sha256"):
-            yield f"Network {name} has other weights: differences include those of its training."
+            yield f"Network {name} is another weights file: differences include those of its training."
     for key, what in (("machine", "machines"), ("packages", "packages")):
         if base.facts.get(key) != new.facts.get(key):
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
@@ -218,7 +220,7 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
     theirs = others.to_frame(index=False)
     absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
     for cohort in absent:
-        yield f"Only {which} has cohort {cohort} ({_count(lone[lone['cohort'] == cohort])}): not compared."
+        yield f"Only {which} has cohort {cohort!s} ({_count(lone[lone['cohort'] == cohort])}): not compared."
     lone = lone[~lone["cohort"].isin(absent)]
     known = pd.MultiIndex.from_frame(theirs[_PLAYER])
     whole = ~pd.MultiIndex.from_frame(lone[_PLAYER]).isin(known)
@@ -227,7 +229,7 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
         yield f"Only {which} has {', '.join(players)} under {protocol} on {cohort}: not compared."
     for cohort, rows in lone[~whole].groupby("cohort", sort=True):
         objects = sorted(set(rows["object"]))
-        yield f"Only {which} has {_some(objects, 'object')} of {cohort} ({_count(rows)}): not compared."
+        yield f"Only {which} has {_some(objects, 'object')} of {cohort!s} ({_count(rows)}): not compared."
 
 
 def _count(rows: pd.DataFrame) -> str:
