@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 from inspect import signature
@@ -5,7 +6,7 @@ from inspect import signature
 import pytest
 
 from bifseg.errors import BadInput
-from bifseg.methods.registry import METHODS, _find
+from bifseg.methods.registry import METHODS
 from bifseg.players import BUILT_IN, Plays, check_stated, is_pattern, misfit, resolve
 
 BOX, BOTH = ["box"], ["box", "scribbles"]
@@ -51,7 +52,8 @@ def test_misfit_is_empty_for_who_can_play():
 @pytest.mark.parametrize("name", METHODS)
 def test_built_in_methods_play_where_they_say(name):
     """The static table against the classes themselves."""
-    kind, plays = _find(name), BUILT_IN[name]
+    module, _, attribute = METHODS[name].partition(":")
+    kind, plays = getattr(importlib.import_module(module), attribute), BUILT_IN[name]
     assert plays.network == ("network" in signature(kind).parameters)
     assert set(plays.prompts) == kind.prompts
     # Of a method with a network the dimension is the network's.
