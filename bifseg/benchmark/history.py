@@ -21,6 +21,7 @@ from bifseg.seeds import generator
 from bifseg.statistics import bootstrap
 from bifseg.store import fingerprint, read_json, write_text, writing
 
+_DRAWS = 2000  # enough for what is drawn and read
 _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
@@ -133,6 +134,7 @@ def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
             some["case"],
             lambda sums: sums[..., :1] / sums[..., 1:],
             generator(0, "history", measure.name, *names),
+            draws=_DRAWS,
         )
     return [_short(part[0]) for part in (found.mean, found.low, found.high)]
 

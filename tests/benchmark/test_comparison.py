@@ -5,7 +5,7 @@ import json
 from math import inf
 
 import pytest
-from conftest import rescore
+from fake_runs import rescore
 
 from bifseg.benchmark.comparison import compare, to_markdown, write
 from bifseg.benchmark.gate import REGRESSION, Limits

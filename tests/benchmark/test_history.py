@@ -4,8 +4,8 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import rescore
 from fake_run import scores
+from fake_runs import rescore
 
 from bifseg.benchmark.history import append_run, run_records, sessions_file
 from bifseg.benchmark.journal import read

@@ -1,4 +1,4 @@
-"""Two fake runs of one cohort: in the second, a method is worse on purpose, one is slower, and one fails."""
+"""Two fake runs of one cohort: in the second, a method is worse on purpose; everything else is equal."""
 
 import fake_run
 import pytest
@@ -8,7 +8,7 @@ from bifseg.store import write_json
 
 
 def play(folder, worse=False):
-    """A fake run of which nothing but the skill of `bifseg` depends on `worse`."""
+    """A fake run of which nothing but the skill of `bifseg` and the date depends on `worse`."""
     with pytest.MonkeyPatch.context() as patch:
         if worse:
             patch.setitem(fake_run.SKILL, "bifseg", 0.02)
@@ -17,13 +17,6 @@ def play(folder, worse=False):
     facts = {**fake_run.PROVENANCE, "config": {"seed": 1}, "written": f"2026-01-0{1 + worse}T03:04:05+00:00"}
     write_json(folder / "provenance.json", facts)
     return folder
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory):
-    """(BASE, NEW): folders of a run, and of the same with `bifseg` worse."""
-    results = tmp_path_factory.mktemp("results")
-    return play(results / "one"), play(results / "two", worse=True)
 
 
 def rescore(run, change):
