@@ -92,6 +92,7 @@ def to_markdown(comparison: Comparison) -> str:
             blocks += [f"## {title}", _table(rows, comparison)]
     rest = len(frame) - worse.sum() - unclear.sum() - moved.sum()
     blocks += [
+        _times(frame),
         f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown.",
         _rule(comparison),
     ]
@@ -156,15 +157,27 @@ def change_text(row: dict[Any, Any]) -> str:
     return with_limits(change, low, high, f"+.{measure.digits}f")
 
 
+def _times(frame: pd.DataFrame) -> str:
+    """What all times together say about the machine."""
+    ratios = frame.loc[frame["measure"].map(lambda name: _KNOWN[name].per != ""), "change"].dropna()
+    if ratios.empty:
+        return ""
+    low, middle, high = ratios.quantile([0.05, 0.5, 0.95])
+    return (
+        f"All times together: ×{middle:.2f} in the median, nine in ten between ×{low:.2f} and ×{high:.2f}. Where "
+        "players that were not changed are far from ×1, it is the machine that differs."
+    )
+
+
 def _rule(comparison: Comparison) -> str:
     limits, goal = comparison.limits, f"{100 * comparison.target:g}%"
     return (
         "Change: NEW minus BASE on the same objects (times: NEW over BASE), with its 95% bootstrap interval over "
         "cases; n objects, of cases in brackets. A failed session counts with the worst score, and in no time. "
         f"Regression: mean Dice (initial, without scribbles, final) lower by more than {limits.dice:g} points, "
-        f"rounds to {goal} higher by more than {limits.rounds:g}, machine time more than {limits.slowdown:g} "
-        "times as long, each only if the interval excludes no change; or a session that failed in NEW and not "
-        "in BASE. Unclear: the interval reaches beyond the limit."
+        f"rounds to {goal} higher by more than {limits.rounds:g}, or machine time more than {limits.slowdown:g} "
+        f"times as long and at least {limits.noticeable:g} s, each only if the interval excludes no change; or a "
+        "session that failed in NEW and not in BASE. Unclear: the interval reaches beyond the limit."
     )
 
 

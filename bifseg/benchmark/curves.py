@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 
 from bifseg.figures import STYLE, Player, legend, panels, players, structures, svg
 
@@ -43,6 +45,9 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
         _ticks(axis, rows, len(turns))
         if log:
             axis.set_yscale("log")
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axis.yaxis.set_major_formatter("{x:g}")
+            axis.yaxis.set_minor_formatter(NullFormatter())
     legend(figure, cast, lines=True)
     return figure
 
@@ -53,7 +58,7 @@ def _line(axis: Axes, rows: pd.DataFrame, measure: str, factor: float, player: P
     axis.plot(turns, mean, player.dash, color=player.colour, lw=1.4, marker="o", ms=3.5)
     axis.vlines(turns, low, high, color=player.colour, alpha=0.45, lw=1.2)
     failed = rows["failed"].to_numpy() > 0
-    axis.plot(turns[failed], mean[failed], "X", color=FAILURE, ms=8, mec="white", mew=0.8, zorder=4)
+    axis.plot(turns[failed], mean[failed], "X", color=FAILURE, ms=9, mec="white", mew=0.8, zorder=4)
 
 
 def _ticks(axis: Axes, rows: pd.DataFrame, runs: int) -> None:
@@ -62,6 +67,6 @@ def _ticks(axis: Axes, rows: pd.DataFrame, runs: int) -> None:
         turn: f"{when[5:10]}\n{(commit or '')[:7]}"
         for turn, when, commit in rows[["turn", "when", "commit"]].itertuples(index=False)
     }
-    shown = np.unique(np.linspace(0, runs - 1, min(runs, _MOST_TICKS)).round().astype(int))
+    shown = range(runs - 1, -1, -ceil(runs / _MOST_TICKS))
     axis.set_xticks(shown, [label[turn] for turn in shown], fontsize=8)
     axis.set_xlim(-0.6, runs - 0.4)

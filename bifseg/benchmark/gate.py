@@ -22,12 +22,15 @@ class Limits:
         dice: drop of mean Dice in points (of 100): initial, without scribbles and final.
         rounds: rise of the mean number of rounds to the target.
         slowdown: factor of the machine time, per session and per round.
+        noticeable: seconds a session or round below which NEW is fast enough, whatever the factor. By default 0.1,
+            up to which an answer is felt to come at once (Miller 1968); below, clocks and caches make the factor.
         failed: sessions that failed in NEW and not in BASE.
     """
 
     dice: float = 1.0
     rounds: float = 1.0
     slowdown: float = 1.25
+    noticeable: float = 0.1
     failed: float = 0
 
 
@@ -49,6 +52,8 @@ def _verdict(row: dict[Any, Any], limits: Limits) -> str:
     values = [row["change"], row["low"], row["high"]]
     if measure.gate == "failed":
         return REGRESSION if row["change"] > limit else WITHIN
+    if measure.per and row["new"] < limits.noticeable:
+        return WITHIN
     if measure.per:  # ratios: as far above 1 as their logarithms are above 0
         limit, *values = (log(value) if value > 0 else value for value in (limit, *values))
     worse, *ends = (-value if measure.more_is == "better" else value for value in values)

@@ -104,7 +104,14 @@ def _protocol(standing: Standing) -> dict[str, Any]:
         "by": f"mean rounds to {goal}, fewest first" if standing.by == "rounds" else "mean final Dice",
         "columns": [column.header.format(goal=goal) for column in columns],
         "groups": [
-            {"structure": structure, "seen": seen, "rows": [_row(row, columns) for row in rows]}
+            {
+                "structure": structure,
+                "seen": seen,
+                "rows": [
+                    _row(row, columns) | {"front": front}
+                    for row, front in zip(rows, _front([row["group"] for row in rows]), strict=True)
+                ],
+            }
             for (structure, seen), rows in _by_structure(standing.now)
         ],
         "figures": [
@@ -130,10 +137,15 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[A
     ]
 
 
+def _front(letters: list[str]) -> list[bool]:
+    """Which players, the best first, cannot be told from the first; nobody where that is true of all."""
+    tied = [bool(set(mine) & set(letters[0])) for mine in letters]
+    return [one and not all(tied) for one in tied]
+
+
 def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
     return {
         "rank": f"{plain(row['rank'], 'g')} {row['group']}",
-        "first": "a" in row["group"],
         "player": _player(row),
         "cells": [column.text(row) for column in columns],
         "failed": row["failed"],

@@ -29,6 +29,12 @@ def compare(
         float,
         typer.Option(min=1, help="factor that machine time may grow by, a session or a round; inf: any"),
     ] = 1.25,
+    noticeable: Annotated[
+        float,
+        typer.Option(
+            min=0, help="seconds below which a session or round is fast enough, whatever the factor"
+        ),
+    ] = 0.1,
     target: Target = 0.90,
     out: Annotated[
         list[Path] | None,
@@ -59,7 +65,7 @@ def compare(
 
     for path in out or []:
         check_format(path)
-    limits = Limits(dice=max_dice_drop, rounds=max_more_rounds, slowdown=max_slowdown)
+    limits = Limits(dice=max_dice_drop, rounds=max_more_rounds, slowdown=max_slowdown, noticeable=noticeable)
     found = compare_sides(base, new, limits, target)
     for path in out or []:
         write(found, path)

@@ -62,7 +62,10 @@ def test_slow_version_is_caught(runs, tmp_path):
     )
     found = compare(str(runs[0]), str(slow), Limits(), 0.9)
     assert regressed(found) == {("geos", "session_s"), ("geos", "rounds_s")}
-    assert "×2.00 [2.00, 2.00]" in to_markdown(found)
+    text = to_markdown(found)
+    assert "×2.00 [2.00, 2.00]" in text
+    (times,) = (line for line in text.splitlines() if line.startswith("All times together"))
+    assert times.startswith("All times together: ×1.00 in the median, nine in ten between ×1.00 and ×2.00.")
     assert compare(str(runs[0]), str(slow), Limits(slowdown=2.5), 0.9).regressions == 0
 
 
@@ -124,7 +127,7 @@ def test_csv_and_json_hold_every_comparison(worse, tmp_path):
     told = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
     assert told["regressions"] == worse.regressions
     assert len(told["comparisons"]) == len(worse.frame)
-    assert told["limits"] == {"dice": 1.0, "rounds": 1.0, "slowdown": 1.25, "failed": 0}
+    assert told["limits"] == {"dice": 1.0, "rounds": 1.0, "slowdown": 1.25, "noticeable": 0.1, "failed": 0}
     assert told["base"]["commit"] == "abc123"
     assert (tmp_path / "a.md").read_text() == to_markdown(worse)
     for row, other in zip(rows, told["comparisons"], strict=True):

@@ -10,8 +10,8 @@ from bifseg.benchmark.gate import REGRESSION, SHOWN, UNCLEAR, WITHIN, Limits, ju
 LIMITS = Limits(dice=1, rounds=1, slowdown=1.25)
 
 
-def verdict(measure, change, low=nan, high=nan, limits=LIMITS):
-    frame = pd.DataFrame([{"measure": measure, "change": change, "low": low, "high": high}])
+def verdict(measure, change, low=nan, high=nan, limits=LIMITS, new=1.0):
+    frame = pd.DataFrame([{"measure": measure, "change": change, "low": low, "high": high, "new": new}])
     return judge(frame, limits)["verdict"].iloc[0]
 
 
@@ -52,6 +52,13 @@ def test_limits_are_in_points():
     assert verdict("dice", -0.02, -0.03, -0.01, Limits(dice=0.5)) == REGRESSION
 
 
+def test_times_that_nobody_notices_are_within_limits():
+    assert verdict("session_s", 3.0, 2.0, 4.0, new=0.09) == WITHIN
+    assert verdict("session_s", 3.0, 2.0, 4.0, new=0.1) == REGRESSION
+    assert verdict("session_s", 3.0, 2.0, 4.0, Limits(noticeable=0), new=0.001) == REGRESSION
+    assert verdict("dice", -0.5, -0.6, -0.4, new=0.05) == REGRESSION  # a Dice is no time
+
+
 def test_open_gate_lets_everything_through():
     assert verdict("session_s", 9.0, 8.0, 10.0, Limits(slowdown=inf)) == WITHIN
     assert verdict("dice", -0.9, -1.0, -0.8, Limits(dice=inf)) == WITHIN
@@ -73,5 +80,5 @@ def test_a_wider_gate_never_finds_more(measure, values, wider):
 
 
 def test_frame_keeps_its_columns():
-    frame = pd.DataFrame([{"measure": "dice", "change": 0.0, "low": 0.0, "high": 0.0, "n": 3}])
+    frame = pd.DataFrame([{"measure": "dice", "change": 0.0, "low": 0.0, "high": 0.0, "new": 0.5, "n": 3}])
     assert judge(frame, LIMITS).columns.tolist() == [*frame.columns, "verdict"]
