@@ -50,9 +50,12 @@ class Side:
         return replace(self, scores=self.scores[keep])
 
     def outcomes(self, target: float) -> pd.DataFrame:
-        """Its sessions, a row each."""
+        """Its sessions, a row each; raises BadInput where the rules of a protocol are missing."""
         rules = {name: Rules(card["rounds"], card["target"]) for name, card in self.rules.items()}
-        return outcomes(self.scores, rules, target)
+        try:
+            return outcomes(self.scores, rules, target)
+        except BadInput as error:
+            raise BadInput(f"{self.name}: {error}") from error
 
 
 def read_side(name: str) -> Side:
@@ -149,7 +152,7 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
     networks = [side.facts.get("networks", {}) for side in (base, new)]
     for name in sorted(networks[0].keys() & networks[1].keys()):
         if networks[0][name].get("weights_sha256") != networks[1][name].get("weights_sha256"):
-            yield f"Network {name} is another weights file: differences include those of its training."
+            yield f"Network {name} is another weights file: differences may be those of its training."
     for key, what in (("machine", "machines"), ("packages", "packages")):
         if base.facts.get(key) != new.facts.get(key):
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."

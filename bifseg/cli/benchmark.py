@@ -48,14 +48,14 @@ def compare(
       the mean paired difference is worse than its limit AND its 95% bootstrap
       interval over cases excludes zero; or a session failed that did not in BASE.
 
-    Power: the interval of few cases is wide. Where it reaches beyond the limit, the comparison is listed as
-    unclear: it passes, and more cases (or --max-dice-drop nearer to the width of the interval) are needed to
-    say more. With fewer than about ten cases the intervals are too narrow.
+    Power: where the interval of few or unlike cases reaches beyond the limit, a regression can neither be shown
+    nor excluded: the comparison passes and is listed as unclear. Ten cases whose differences spread by two points
+    show a drop of two points nine times in ten (docs/benchmark.md).
 
-    Noise: equal code, seed and weights give equal masks, so quality differs only where something was changed, and
-    then each comparison raises a false alarm in at most 2.5% of cases. Nothing is corrected for the number of
-    comparisons: a gate should ring too often rather than too seldom. Times do vary: compare runs of one quiet
-    machine, or open that gate with --max-slowdown inf.
+    Noise: equal code, seed and weights give equal masks, so quality differs only for who was changed; a change
+    that makes nothing worse on the whole then rings in up to 5% of its comparisons. Nothing is corrected for
+    their number: a gate should ring too often rather than too seldom. Times always vary: compare runs of one
+    machine that were made at the same time, or open that gate with --max-slowdown inf.
 
     Whatever only one side has is told and left out; nothing in common is bad input.
     """

@@ -82,6 +82,9 @@ rule append_history:
         f"{RUN}/history.jsonl",
     log:
         f"{RUN}/logs/history.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         run=subpath(output[0], parent=True),
         history=f"{config['results']}/history.jsonl",
