@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import benchmark, cohort, results, robot, run, schemas, train
+from bifseg.cli import benchmark, check_method, cohort, results, robot, run, schemas, train, watch
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -20,10 +20,14 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg run              a method plays its sessions with the robot user
- 4. bifseg score            stored sessions become rows of scores
- 5. bifseg collect          all rows in one table: scores.parquet and scores.csv
- 6. bifseg tables, figures, provenance, report
+ 3. bifseg plan             how many jobs a method's sessions make
+ 4. bifseg run             a method plays its sessions with the robot user
+ 5. bifseg score           stored sessions become rows of scores
+ 6. bifseg collect         all rows in one table: scores.parquet and scores.csv
+ 7. bifseg tables, figures, provenance, report
+
+Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?) and bifseg check-method (does a
+method keep the contract?).
 
 Runs beside runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
@@ -53,6 +57,8 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
+app.command("check-method")(check_method.check_method)
+app.command()(run.plan)
 app.command()(run.run)
 app.command()(results.score)
 app.command()(results.collect)
@@ -60,6 +66,8 @@ app.command()(results.tables)
 app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
+app.command()(watch.status)
+app.command()(watch.verify)
 app.command()(benchmark.compare)
 app.add_typer(benchmark.history, name="history")
 app.command()(benchmark.leaderboard)
