@@ -68,7 +68,7 @@ def snakemake(folder, *words, config=CONFIG):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=1500,
+        timeout=300,
     )
 
 
