@@ -76,7 +76,8 @@ def to_markdown(comparison: Comparison) -> str:
     sides, frame = comparison.sides, comparison.frame
     worse, unclear = (frame["verdict"] == kind for kind in (REGRESSION, UNCLEAR))
     none = frame["measure"].map(lambda name: 1.0 if _KNOWN[name].per else 0.0)  # no change at all
-    moved = ((frame["low"] > none) | (frame["high"] < none)) & ~worse & ~unclear
+    slow = frame[["base", "new"]].max(axis=1) >= comparison.limits.noticeable
+    moved = ((frame["low"] > none) | (frame["high"] < none)) & ~worse & ~unclear & (slow | (none == 0))
     blocks = [
         f"# {_headline(comparison)}",
         f"- BASE: {_origin(sides.base)}\n- NEW: {_origin(sides.new)}",
@@ -93,7 +94,8 @@ def to_markdown(comparison: Comparison) -> str:
     rest = len(frame) - worse.sum() - unclear.sum() - moved.sum()
     blocks += [
         _times(frame),
-        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown.",
+        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown, "
+        f"or times below {comparison.limits.noticeable:g} s.",
         _rule(comparison),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
