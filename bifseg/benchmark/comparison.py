@@ -76,7 +76,8 @@ def to_markdown(comparison: Comparison) -> str:
     sides, frame = comparison.sides, comparison.frame
     worse, unclear = (frame["verdict"] == kind for kind in (REGRESSION, UNCLEAR))
     none = frame["measure"].map(lambda name: 1.0 if _KNOWN[name].per else 0.0)  # no change at all
-    moved = ((frame["low"] > none) | (frame["high"] < none)) & ~worse & ~unclear
+    slow = frame[["base", "new"]].max(axis=1) >= comparison.limits.noticeable
+    moved = ((frame["low"] > none) | (frame["high"] < none)) & ~worse & ~unclear & (slow | (none == 0))
     blocks = [
         f"# {_headline(comparison)}",
         f"- BASE: {_origin(sides.base)}\n- NEW: {_origin(sides.new)}",
@@ -93,7 +94,8 @@ def to_markdown(comparison: Comparison) -> str:
     rest = len(frame) - worse.sum() - unclear.sum() - moved.sum()
     blocks += [
         _times(frame),
-        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown.",
+        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown, "
+        f"or times below {comparison.limits.noticeable:g} s.",
         _rule(comparison),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
@@ -171,13 +173,20 @@ def _times(frame: pd.DataFrame) -> str:
 
 def _rule(comparison: Comparison) -> str:
     limits, goal = comparison.limits, f"{100 * comparison.target:g}%"
+    gates = {
+        f"mean Dice (initial, without scribbles, final) lower by more than {limits.dice:g} points": limits.dice,
+        f"rounds to {goal} higher by more than {limits.rounds:g}": limits.rounds,
+        f"machine time more than {limits.slowdown:g} times as long and at least {limits.noticeable:g} s": (
+            limits.slowdown
+        ),
+    }
+    closed = [text for text, limit in gates.items() if np.isfinite(limit)]
+    worse = f"{', '.join(closed)}, each only if the interval excludes no change; " if closed else ""
     return (
         "Change: NEW minus BASE on the same objects (times: NEW over BASE), with its 95% bootstrap interval over "
         "cases; n objects, of cases in brackets. A failed session counts with the worst score, and in no time. "
-        f"Regression: mean Dice (initial, without scribbles, final) lower by more than {limits.dice:g} points, "
-        f"rounds to {goal} higher by more than {limits.rounds:g}, or machine time more than {limits.slowdown:g} "
-        f"times as long and at least {limits.noticeable:g} s, each only if the interval excludes no change; or a "
-        "session that failed in NEW and not in BASE. Unclear: the interval reaches beyond the limit."
+        f"Regression: {worse}a session that failed in NEW and not in BASE. Unclear: the interval reaches beyond "
+        "the limit."
     )
 
 

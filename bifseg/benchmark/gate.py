@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Any
 
 import pandas as pd
@@ -52,7 +52,7 @@ def _verdict(row: dict[Any, Any], limits: Limits) -> str:
     values = [row["change"], row["low"], row["high"]]
     if measure.gate == "failed":
         return REGRESSION if row["change"] > limit else WITHIN
-    if measure.per and row["new"] < limits.noticeable:
+    if limit == inf or (measure.per and row["new"] < limits.noticeable):
         return WITHIN
     if measure.per:  # ratios: as far above 1 as their logarithms are above 0
         limit, *values = (log(value) if value > 0 else value for value in (limit, *values))

@@ -62,6 +62,7 @@ def test_times_that_nobody_notices_are_within_limits():
 def test_open_gate_lets_everything_through():
     assert verdict("session_s", 9.0, 8.0, 10.0, Limits(slowdown=inf)) == WITHIN
     assert verdict("dice", -0.9, -1.0, -0.8, Limits(dice=inf)) == WITHIN
+    assert verdict("rounds_s", nan, limits=Limits(slowdown=inf)) == WITHIN
 
 
 @given(
