@@ -47,7 +47,7 @@ class Run:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         try:
-            self.card = RunCard(**read_json(self.folder / "config.json"))
+            self.card = RunCard.model_validate(read_json(self.folder / "config.json"))
         except (OSError, ValueError) as error:
             raise BadInput(
                 f"{self.folder / 'config.json'}: run: not there or damaged; name the folder RESULTS/RUN of a run that "

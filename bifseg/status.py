@@ -55,18 +55,20 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
             names[name] = [session_name(*task) for task in run.tasks(run.cohort(name))]
         except BadInput:
             names[name] = []
-        yield _made(f"cohort {name}", run.folder / "cohorts" / name, "cohort.json", now)
+        yield _made(f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
     for cohort, network in run.networks():
-        yield _made(f"network {network} on {cohort}", run.network(cohort, network), "weights.pt", now)
+        yield _made(f"network {network} on {cohort}", run.network(cohort, network) / "weights.pt", now)
     for seat in run.seats():
         what = f"{seat.player} on {seat.cohort}, {seat.protocol}"
         yield _played(what, run.sessions(seat), names[seat.cohort], now)
-    yield _made("report", run.folder, "report.html", now)
+    made = (run.folder / "report.html").exists()
+    yield Progress("report", int(made), 1, "done" if made else "waiting")
 
 
-def _made(what: str, folder: Path, last: str, now: float) -> Progress:
-    """Something whose last file tells that it is whole."""
-    if (folder / last).exists():
+def _made(what: str, last: Path, now: float) -> Progress:
+    """A folder whose last file tells that it is whole."""
+    folder = last.parent
+    if last.exists():
         return Progress(what, 1, 1, "done")
     times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
     return Progress(what, 0, 1, _state(times, now))
