@@ -55,7 +55,7 @@ def test_two_writers_at_once_lose_and_repeat_nothing(path, tmp_path):
     for writer in writers:
         writer.stdout.readline()  # it stands at the line
     start.touch()
-    assert [writer.wait(60) for writer in writers] == [0, 0]
+    assert [writer.wait() for writer in writers] == [0, 0]
     found = [entry["fingerprint"] for entry in read(path)]
     assert len(found) == len(set(found))
     own = {f"{who}-{k}-{n}" for who in ("one", "two") for k in range(40) for n in range(5)}
