@@ -34,3 +34,4 @@ rule all:
     default_target: True
     input:
         f"{RUN}/report.html",
+        f"{RUN}/history.jsonl",

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bifseg.errors import BadInput
+from bifseg.players import BUILT_IN, Plays, is_pattern, resolve
 from bifseg.store import inside
 
 Positive = Annotated[int, Field(gt=0)]
@@ -105,12 +106,17 @@ class MethodCard(Card):
         default_factory=dict,
         description="keyword arguments of the class, or what the program is told at first",
     )
+    plays: Plays | None = Field(None, description="where it can play; known of registered methods")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.method is None) == (not self.command):
             raise ValueError("give either 'method' or 'command'")
         return self
+
+    def can(self) -> Plays | None:
+        """Where the method can play; None if nothing tells without importing it."""
+        return self.plays or BUILT_IN.get(self.method or "")
 
 
 class TrainingCard(Card):
@@ -155,7 +161,8 @@ class Experiment(Card):
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
     protocols: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
-        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed"
+        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed; "
+        "a pattern such as * or *@* stands for every card that can play there"
     )
 
 
@@ -185,35 +192,41 @@ class RunCard(Card):
     cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
 
 
-KINDS: dict[str, type[Card]] = {
-    "cohorts": CohortCard,
-    "networks": NetworkCard,
-    "methods": MethodCard,
-    "protocols": ProtocolCard,
-}
-
-
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration with its defaults; raises BadInput when it or a card that it names is wrong."""
+    """A run's configuration with its defaults, and with players for patterns.
+
+    Raises:
+        BadInput: it or a card that it names is wrong, or a player cannot play where it is named.
+    """
     try:
         run = RunCard(**config)
     except ValidationError as error:
         raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
+    found, cards = run.model_dump(mode="json"), Path(run.cards)
     for cohort, asked in run.cohorts.items():
-        players = [player.partition("@") for players in asked.protocols.values() for player in players]
-        named = {
-            "cohorts": [cohort],
-            "networks": [*asked.networks, *(network for _, at, network in players if at)],
-            "methods": [method for method, _, _ in players],
-            "protocols": asked.protocols,
-        }
-        for kind, names in named.items():
-            for name in names:
-                path = Path(run.cards) / kind / f"{name}.yaml"
-                found = read_card(KINDS[kind], path)
-                if isinstance(found, NetworkCard):
-                    brought_weights(found, path)
-    return run.model_dump(mode="json")
+        dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+        networks = set(asked.networks)
+        for protocol, wanted in asked.protocols.items():
+            rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
+            able = _able(wanted, cards / "methods")
+            try:
+                players = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
+            except BadInput as error:
+                raise BadInput(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
+            found["cohorts"][cohort]["protocols"][protocol] = players
+            networks |= {network for _, at, network in (player.partition("@") for player in players) if at}
+        for network in sorted(networks):
+            path = cards / "networks" / f"{network}.yaml"
+            brought_weights(read_card(NetworkCard, path), path)
+    return found
+
+
+def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
+    """What the methods of the players can; of all cards in the folder where a pattern may mean any."""
+    names = {player.partition("@")[0] for player in wanted if not is_pattern(player)}
+    if any(map(is_pattern, wanted)):
+        names |= {path.stem for path in folder.glob("[!.]*.yaml")}
+    return {name: read_card(MethodCard, folder / f"{name}.yaml").can() for name in sorted(names)}
 
 
 def brought_weights(card: NetworkCard, path: Path) -> Path | None:

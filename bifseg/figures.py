@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,7 @@ _FIXED = {
 _OTHERS = ("#7B3294", "#66A61E", "#C51B7D", "#35978F", "#A6761D")
 _NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 _DASHES = ("-", "--", ":", "-.")
-_STYLE: Any = {  # matplotlib types the keys one by one
+STYLE: Any = {  # matplotlib types the keys one by one
     "svg.hashsalt": "bifseg",  # ids of the SVG's parts
     "svg.fonttype": "path",
     "font.size": 10,
@@ -98,7 +99,7 @@ def write_figures(run: Path, target: float = 0.90) -> None:
     """Write RUN/figures from RUN/scores.parquet and the training curves: SVG, PNG and `index.json`."""
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
     index = []
-    with writing_folder(run / "figures") as folder, plt.rc_context(_STYLE):
+    with writing_folder(run / "figures") as folder, plt.rc_context(STYLE):
         for drawing in _drawings(run, scores, simulated, target):
             save(drawing.figure, folder / drawing.name)
             index.append({"name": drawing.name, "title": drawing.title, "caption": drawing.caption})
@@ -117,6 +118,14 @@ def save(figure: Figure, stem: Path) -> None:
         with writing(stem.with_name(stem.name + suffix)) as part:
             figure.savefig(part, format=suffix[1:], metadata=dated, bbox_inches="tight")
     plt.close(figure)
+
+
+def svg(figure: Figure) -> bytes:
+    """The SVG of a figure, without a date, and close the figure."""
+    text = io.BytesIO()
+    figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+    return text.getvalue()
 
 
 def players(scores: pd.DataFrame) -> list[Player]:
@@ -206,9 +215,9 @@ def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARE
     """A panel per structure: boxes and points of Dice per stage and method."""
     stages = {stage: stage_rows(scores, stage, shared) for stage in STAGES}
     stages = {stage: rows for stage, rows in stages.items() if len(rows)}
-    figure, axes = _panels(scores, width=6.2, height=3.6)
+    figure, axes = panels(scores, width=6.2, height=3.6)
     step = 0.8 / len(cast)
-    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for k, (stage, rows) in enumerate(stages.items()):
             for m, player in enumerate(cast):
                 values = _of(rows, player, structure)["dice"].to_numpy()
@@ -218,15 +227,15 @@ def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARE
         axis.set_xticks(range(len(stages)), stages)
         axis.tick_params(axis="x", length=0)
         axis.grid(axis="x", visible=False)
-    _legend(figure, cast, lines=False)
+    legend(figure, cast, lines=False)
     return figure
 
 
 def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
     """A panel per structure: boxes and points of the initial Dice of each base network."""
     rows = stage_rows(scores[scores["method"] == "base-net"], "initial")
-    figure, axes = _panels(scores, width=5.2, height=3.2)
-    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+    figure, axes = panels(scores, width=5.2, height=3.2)
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for k, player in enumerate(nets):
             values = _of(rows, player, structure)["dice"].to_numpy()
             if len(values):
@@ -240,15 +249,15 @@ def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
 def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], most: int, own: str = OWN) -> Figure:
     """A panel per structure: mean Dice after rounds 0..most of each player, with a bootstrap band."""
     rows = scores[scores["protocol"] == own]
-    figure, axes = _panels(scores, width=5.2, height=3.6)
-    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+    figure, axes = panels(scores, width=5.2, height=3.6)
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for player in cast:
             mine = _of(rows, player, structure)
             if len(mine):
                 values, keys = dice_per_round(mine, most)
                 rng = generator(0, "rounds", structure, player.label)
                 _band(axis, bootstrap_mean(values, keys.get_level_values("case"), rng, draws=2000), player)
-    _legend(figure, cast, lines=True)
+    legend(figure, cast, lines=True)
     return figure
 
 
@@ -257,14 +266,14 @@ def reached_against_rounds(
 ) -> Figure:
     """A panel per structure: the share of sessions that reached the target by each round, with its band."""
     sessions = waits(scores, target, rules, own)
-    figure, axes = _panels(scores, width=5.2, height=3.6, scale="share of sessions")
-    for axis, (structure, _) in zip(axes, _structures(scores), strict=True):
+    figure, axes = panels(scores, width=5.2, height=3.6, scale="share of sessions")
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for player in cast:
             mine = _of(sessions, player, structure)
             if len(mine):
                 _band(axis, reached_per_round(mine, rules.rounds), player, steps=True)
         axis.set_ylim(-0.03, 1.03)
-    _legend(figure, cast, lines=True)
+    legend(figure, cast, lines=True)
     return figure
 
 
@@ -305,31 +314,31 @@ def _curves(run: Path, cohort: str) -> dict[str, pd.DataFrame]:
     return {network: curve for network, curve in found.items() if len(curve)}
 
 
-def _structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
+def structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
     """(structure, seen), seen first."""
     pairs = set(zip(scores["structure"], scores["seen"].astype(bool), strict=True))
     return sorted(pairs, key=lambda pair: (not pair[1], pair[0]))
 
 
-def _panels(
+def panels(
     scores: pd.DataFrame, width: float, height: float, scale: str = "Dice"
 ) -> tuple[Figure, list[Axes]]:
     """A titled panel per structure, two in a row, with one scale."""
-    structures = _structures(scores)
-    columns = min(2, len(structures))
-    lines = -(-len(structures) // columns)
+    shown = structures(scores)
+    columns = min(2, len(shown))
+    lines = -(-len(shown) // columns)
     figure, grid = plt.subplots(
         lines, columns, figsize=(width * columns, height * lines), squeeze=False, sharey=True
     )
     for axis in grid[:, 0]:
         axis.set_ylabel(scale)
     axes = list(grid.flat)
-    for spare in axes[len(structures) :]:
+    for spare in axes[len(shown) :]:
         spare.remove()
-    for axis, (structure, seen) in zip(axes, structures, strict=False):
+    for axis, (structure, seen) in zip(axes, shown, strict=False):
         axis.set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
     figure.subplots_adjust(wspace=0.16, hspace=0.42)
-    return figure, axes[: len(structures)]
+    return figure, axes[: len(shown)]
 
 
 def _in_protocol(rows: pd.DataFrame, cast: Sequence[Player], protocol: str) -> list[Player]:
@@ -364,7 +373,8 @@ def _box(axis: Axes, values: NDArray, at: float, width: float, colour: str, rng:
     axis.plot(across, values, "o", ms=2.4, color=colour, alpha=0.55, mew=0, rasterized=many, zorder=3)
 
 
-def _legend(figure: Figure, cast: Sequence[Player], lines: bool) -> None:
+def legend(figure: Figure, cast: Sequence[Player], lines: bool) -> None:
+    """Who is who, above the panels."""
     if lines:
         handles = [Line2D([], [], color=p.colour, ls=p.dash, marker="o", ms=4, lw=1.8) for p in cast]
     else:

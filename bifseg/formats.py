@@ -95,15 +95,15 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         *_ways(frame),
         *((q.header, f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
-        ("Rank", "rank", lambda row: f"{_plain(row['rank'], 'g')} {row['group']}"),
+        ("Rank", "rank", lambda row: f"{plain(row['rank'], 'g')} {row['group']}"),
         ("Difference", "difference_mean", _difference),
-        ("Effect", "effect", lambda row: _plain(row["effect"], "+.2f")),
+        ("Effect", "effect", lambda row: plain(row["effect"], "+.2f")),
         ("p (t-test)", "t_p", lambda row: p_value(row["t_p"])),
         ("p (Wilcoxon)", "wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
         ("p (Holm)", "holm_p", lambda row: p_value(row["holm_p"])),
         ("Between replicates", "replicate_std", _scaled("replicate_std")),
         ("Between cases", "case_std", _scaled("case_std")),
-        ("Replicates' share", "replicate_share", lambda row: _plain(row["replicate_share"], ".0%")),
+        ("Replicates' share", "replicate_share", lambda row: plain(row["replicate_share"], ".0%")),
         *((name, name, _count(name)) for name in ("n", "objects", "cases", "failed")),
     ]
     return {header: text for header, needed, text in columns if needed in frame}
@@ -128,13 +128,19 @@ def _count(name: str) -> Callable[[Row], str]:
 
 def p_value(p: float) -> str:
     """`0.034`, `<0.001`, or a dash for a test that was not possible; one digit more about 0.05."""
-    text = _plain(p, ".2g")
-    return "<0.001" if p < 0.001 else _plain(p, ".3g") if text == "0.05" else text
+    text = plain(p, ".2g")
+    return "<0.001" if p < 0.001 else plain(p, ".3g") if text == "0.05" else text
 
 
-def _plain(value: float, form: str) -> str:
+def plain(value: float, form: str) -> str:
     """A number with a true minus; a dash where there is none."""
     return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
+
+
+def with_limits(value: float, low: float, high: float, form: str) -> str:
+    """`2.3 [1.0, 3.3]`: a number with the limits of its interval, where there are any."""
+    text = plain(value, form)
+    return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
 
 
 def _reached(row: Row) -> str:
@@ -149,7 +155,7 @@ def _median(name: str) -> Callable[[Row], str]:
         median = row[f"{name}_median"]
         if np.isposinf(median):
             return f"> {row['round_limit']}" if name == "round" else "never"
-        return _plain(round(median, 1), "g")
+        return plain(round(median, 1), "g")
 
     return text
 
@@ -158,10 +164,8 @@ def _interval(name: str, middle: str, factor: float, digits: int) -> Callable[[R
     """Text of NAME_MIDDLE with its limits, where there are any."""
 
     def text(row: Row) -> str:
-        value, *limits = (
-            _plain(factor * row[f"{name}_{kind}"], f".{digits}f") for kind in (middle, "low", "high")
-        )
-        return value if np.isnan(row[f"{name}_low"]) else f"{value} [{', '.join(limits)}]"
+        value, low, high = (factor * row[f"{name}_{kind}"] for kind in (middle, "low", "high"))
+        return with_limits(value, low, high, f".{digits}f")
 
     return text
 
@@ -182,7 +186,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
 
     def text(row: Row) -> str:
         how = _QUANTITIES[row["measure"]]
-        return _plain(how.factor * row[name], f".{how.digits}f")
+        return plain(how.factor * row[name], f".{how.digits}f")
 
     return text
 
@@ -195,16 +199,15 @@ def _mean(name: str) -> Callable[[Row], str]:
         mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
         spread = f" ± {std:.{how.digits}f}" if np.isfinite(mean) and np.isfinite(std) else ""
         star = "*" if row.get(f"{name}_t_p", np.nan) < LEVEL else ""
-        return _plain(mean, f".{how.digits}f") + spread + star
+        return plain(mean, f".{how.digits}f") + spread + star
 
     return text
 
 
 def _difference(row: Row) -> str:
     how = _QUANTITIES[row["measure"]]
-    form = f"+.{how.digits}f"
-    mean, *limits = (_plain(how.factor * row[f"difference_{kind}"], form) for kind in ("mean", "low", "high"))
-    return mean if np.isnan(row["difference_low"]) else f"{mean} [{', '.join(limits)}]"
+    mean, low, high = (how.factor * row[f"difference_{kind}"] for kind in ("mean", "low", "high"))
+    return with_limits(mean, low, high, f"+.{how.digits}f")
 
 
 def to_markdown(table: Table) -> str:

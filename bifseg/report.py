@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bifseg.archive import Archive
 from bifseg.claims import claims
@@ -21,6 +19,7 @@ from bifseg.effort import ASSUMED
 from bifseg.figures import read_figures
 from bifseg.formats import TEXT, Table, present
 from bifseg.metrics import edge_case_rows
+from bifseg.pages import embed, page
 from bifseg.pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.scoring import read_scores
 from bifseg.shards import session_name
@@ -54,16 +53,7 @@ def write_report(run: Path, date: str | None = None) -> None:
     Raises:
         BadInput: a cohort of the scores is not in the folder.
     """
-    environment = Environment(
-        loader=PackageLoader("bifseg"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["rows"] = structure_rows
-    environment.filters["words"] = lambda name: name.replace("_", " ")
-    html = environment.get_template("report.html.j2").render(_content(run, date))
+    html = page("report.html.j2", _content(run, date), rows=structure_rows)
     write_text(run / "report.html", html)
 
 
@@ -114,7 +104,7 @@ def _cohort(
         "sentences": [text for text in (_gain_sentence(kinds, hero), _effort_sentence(kinds, hero)) if text],
         "tables": list(kinds.values()),
         "figures": [
-            {**figure, "source": _embed(run / "figures" / f"{figure['name']}.svg")}
+            {**figure, "source": embed((run / "figures" / f"{figure['name']}.svg").read_bytes(), "svg+xml")}
             for figure in figures
             if _kind(figure["name"], name)
         ],
@@ -242,8 +232,7 @@ def _picture(place: str, row: dict[str, Any], cohort: Cohort, player: Path) -> P
         cohort.truth(thing),
         Archive(player).load(session_name(row["object"], row["replicate"])),
     )
-    source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    return Picture(place, row["object"], row["dice"], row["step"], row["status"], source)
+    return Picture(place, row["object"], row["dice"], row["step"], row["status"], embed(png, "png"))
 
 
 def _networks(run: Path, cohort: str) -> list[dict[str, Any]]:
@@ -281,7 +270,3 @@ def _kind(name: str, cohort: str) -> str:
 
 def _join(parts: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
-
-
-def _embed(path: Path) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(path.read_bytes()).decode()}"

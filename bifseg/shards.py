@@ -23,6 +23,7 @@ from bifseg.methods.process import MethodProcess
 from bifseg.methods.programs import program
 from bifseg.methods.sources import method_fingerprint
 from bifseg.plans import Task
+from bifseg.players import check_stated
 from bifseg.pool import share_out
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, play
@@ -112,6 +113,7 @@ class Lineup:
             )
         )
         check_fits(self.card, method, self.cohort.dimension, self.protocol)
+        check_stated(self.card.plays, method.dimensions, method.prompts)
         return method
 
     @cached_property

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fake_runs import play
 
 from bifseg.cards import CohortCard, NetworkCard
 from bifseg.cohorts.objects import Cohort, prepare
@@ -65,3 +66,10 @@ def discs_network(discs, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("networks") / "pnet-tiny"
     train(NETWORK, discs, folder, 1, "cpu", lambda *_: None)
     return folder
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> tuple[Path, Path]:
+    """Folders of a fake run, and of the same with one method worse."""
+    results = tmp_path_factory.mktemp("results")
+    return play(results / "one"), play(results / "two", worse=True)

@@ -1,6 +1,7 @@
 """Every shipped card is valid; a bad one is one line with file, key and value."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,6 @@ from bifseg.cards import (
     MethodCard,
     NetworkCard,
     ProtocolCard,
-    RunCard,
     brought_weights,
     checked_run,
     read_card,
@@ -31,14 +31,7 @@ def test_shipped_cards_are_valid(kind, path):
 
 @pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
 def test_shipped_runs_name_shipped_cards(path):
-    run = read_card(RunCard, path)
-    for cohort, asked in run.cohorts.items():
-        assert (ROOT / "config" / "cohorts" / f"{cohort}.yaml").exists()
-        players = [player.partition("@")[::2] for players in asked.protocols.values() for player in players]
-        methods, networks = zip(*players, strict=True)
-        for kind, names in [("methods", methods), ("networks", networks), ("protocols", asked.protocols)]:
-            for name in filter(None, names):
-                assert (ROOT / "config" / kind / f"{name}.yaml").exists(), name
+    checked_run(yaml.safe_load(path.read_text()) | {"cards": str(ROOT / "config")})
 
 
 @pytest.mark.parametrize("name", CARDS)
@@ -138,3 +131,77 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
     run = {"run": "r", "cards": str(tmp_path), "cohorts": {"discs": {"protocols": {"own": ["bifseg@mine"]}}}}
     with pytest.raises(BadInput, match=rf"networks/mine\.yaml: weights: .*{message}"):
         checked_run(run)
+
+
+# Who plays
+
+
+@pytest.fixture
+def cards(tmp_path):
+    """The shipped cards, to be added to."""
+    for kind in KINDS:
+        shutil.copytree(ROOT / "config" / kind, tmp_path / kind)
+    return tmp_path
+
+
+def players(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="pnet-demo"):
+    """The players of a configuration that asks for `wanted` under one protocol."""
+    asked = {"networks": [network], "protocols": {protocol: wanted}}
+    found = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: asked}})
+    return found["cohorts"][cohort]["protocols"][protocol]
+
+
+def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
+    before = players(cards, ["*", "*@*"])
+    (cards / "methods/geos-sharp.yaml").write_text("method: geos\n")
+    (cards / "methods/.geos-draft.yaml").write_text("half")  # hidden: an editor's
+    after = players(cards, ["*", "*@*"])
+    assert set(after) - set(before) == {"geos-sharp"}
+    assert set(before) - set(after) == set()
+
+
+def test_pattern_takes_in_nobody_who_cannot_play_there(cards):
+    flat, deep = (
+        set(players(cards, ["*", "*@*"], cohort, network=network))
+        for cohort, network in (("fetal2d", "pnet-demo"), ("tumour3d", "pcnet-demo"))
+    )
+    assert {"slic-seg", "grabcut-opencv"} <= flat  # 2D
+    assert not {"slic-seg", "grabcut-opencv"} & deep
+    shared = set(players(cards, ["*", "*@*"], protocol="shared-scribbles"))
+    assert {"grabcut", "bifseg@pnet-demo"} <= shared
+    assert not {"geos", "growcut", "random-walks", "slic-seg"} & shared  # they start from scribbles
+
+
+def test_configuration_without_patterns_stays_as_it_is(cards):
+    wanted = ["geos", "bifseg@pnet-demo", "base-net@pnet-demo"]
+    assert players(cards, wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "protocol", "message"),
+    [
+        (["bifseg"], "own-scribbles", "bifseg needs a network; write it as METHOD@NETWORK"),
+        (["geos@pnet-demo"], "own-scribbles", "geos@pnet-demo takes no network"),
+        (["geos"], "shared-scribbles", "geos starts from scribbles and has no initial result"),
+        (["nobody*"], "own-scribbles", "'nobody*' stands for nobody"),
+        (["*@unet"], "own-scribbles", "'*@unet' stands for nobody"),
+    ],
+)
+def test_players_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):
+    with pytest.raises(BadInput) as caught:
+        players(cards, wanted, protocol=protocol)
+    assert str(caught.value).startswith(f"configuration: cohorts.fetal2d.protocols.{protocol}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
+    card = cards / "methods/mine.yaml"
+    card.write_text("method: my_methods:Mine\n")
+    assert players(cards, ["mine"]) == ["mine"]
+    with pytest.raises(BadInput, match=r"'\*' stands for mine too, and its card does not say where"):
+        players(cards, ["*"])
+    card.write_text("method: my_methods:Mine\nplays: {dimensions: [3]}\n")
+    assert "mine" not in players(cards, ["*"])
+    assert "mine" in players(cards, ["*"], cohort="tumour3d")
+    card.write_text("method: my_methods:Mine\nplays: {dimensions: [2], network: true}\n")
+    assert "mine@pnet-demo" in players(cards, ["*@*"])

@@ -5,7 +5,7 @@ from test_layout import PACKAGE, imported
 from bifseg.code_version import PARTS, code_version
 
 # Named by the sessions' code, without a part in what comes out.
-ELSEWHERE = {"errors", "store", "metrics", "confinement", "orphans", "record", "cohorts"}
+ELSEWHERE = {"errors", "players", "store", "metrics", "confinement", "orphans", "record", "cohorts"}
 
 
 def reached(paths):

@@ -2,12 +2,14 @@ import numpy as np
 import pytest
 from fake_run import scores
 
+from bifseg.cards import ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.interactions import (
     Rules,
     counts_at,
     dice_per_round,
     interactions,
+    played_cards,
     played_rules,
     reached_per_round,
     rules_of,
@@ -177,6 +179,12 @@ def test_rules_are_read_from_the_sessions(tmp_path):
     write_rules(tmp_path, "two", 3)
     write_rules(tmp_path, "one", 1, "shared")
     assert played_rules(tmp_path) == {OWN: Rules(3, None), "shared": Rules(1, None)}
+
+
+def test_played_cards_have_defaults_for_keys_that_came_later(tmp_path):
+    write_rules(tmp_path, "one", 3)
+    card = played_cards(tmp_path)[OWN]
+    assert card == ProtocolCard(rounds=3, target=None).model_dump(mode="json")
 
 
 def test_different_rules_under_one_name_are_refused(tmp_path):

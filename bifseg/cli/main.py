@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import check_method, cohort, results, robot, run, schemas, train, watch
+from bifseg.cli import benchmark, check_method, cohort, results, robot, run, schemas, train, watch
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -29,8 +29,10 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?) and bifseg check-method (does a
 method keep the contract?).
 
+Runs beside runs: bifseg compare, history, leaderboard (docs/benchmark.md).
+
 \b
-Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
+Exit codes: 0 done, 1 a failure or a regression, 2 bad input, 130 stopped by Ctrl-C.
 Bad input is one line: which file, key and value, and what to do.
 BIFSEG_DEBUG=1 shows the traceback of a failure.
 """
@@ -66,6 +68,9 @@ app.command()(results.provenance)
 app.command()(results.report)
 app.command()(watch.status)
 app.command()(watch.verify)
+app.command()(benchmark.compare)
+app.add_typer(benchmark.history, name="history")
+app.command()(benchmark.leaderboard)
 app.command(hidden=True)(schemas.schemas)
 
 

@@ -75,7 +75,7 @@ def test_help_lists_the_stages_in_order_and_the_exit_codes():
     text = CliRunner().invoke(app, ["--help"]).output
     numbered = re.findall(r"^ +\d\. bifseg (.+?)(?:  .*)?$", text, re.M)
     assert numbered == STAGES
-    assert "Exit codes: 0 done, 1 a failure, 2 bad input" in text
+    assert "Exit codes: 0 done, 1 a failure or a regression, 2 bad input" in text
 
 
 @pytest.mark.parametrize(

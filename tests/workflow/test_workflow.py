@@ -32,8 +32,9 @@ JOBS = {
     "write_provenance": 1,
     "write_tables": 1,
     "write_report": 1,
+    "append_history": 1,
     "all": 1,
-    "total": 56,
+    "total": 57,
 }
 FAILING = """
 import numpy as np
@@ -121,7 +122,7 @@ def project(first_run):
 # Before any job
 
 
-@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 54})])
+@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 55})])
 def test_dry_run_lists_all_rules(tmp_path, config, jobs):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
     done = snakemake(lay_out(tmp_path), "--dry-run", config=config)
@@ -221,7 +222,9 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     assert "Nothing to be done" in snakemake(project, config="planned.yaml").stdout
 
 
-RESULTS = {"scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html"}
+RESULTS = {
+    *("scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html", "history.jsonl")
+}
 
 
 def of_player(player):
@@ -241,6 +244,52 @@ def test_new_method_runs_alone(project):
     assert planned(project) == of_player("failing")
 
 
+def test_card_that_is_dropped_into_the_folder_runs_alone(project):
+    """No configuration is touched: a pattern takes the new card in, where it can play."""
+    config = yaml.safe_load((project / CONFIG).read_text())
+    for experiment in config["cohorts"].values():
+        experiment["protocols"]["own-scribbles"].append("geo*")
+    (project / CONFIG).write_text(yaml.safe_dump(config))
+    nobody = snakemake(project, "--dry-run")
+    assert "protocols.own-scribbles: 'geo*' stands for nobody" in nobody.stdout
+    (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
+    assert {name for name in planned(project) if name.startswith("sessions")} == {
+        f"sessions/{cohort}/own-scribbles/geos/shard-{n}.tsv"
+        for cohort in ("tiny2d", "tiny3d")
+        for n in (1, 2)
+    }
+
+
+def test_player_that_cannot_play_stops_before_any_job(tmp_path):
+    project = lay_out(tmp_path)
+    (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
+    config = yaml.safe_load((project / CONFIG).read_text())
+    config["cohorts"]["tiny2d"]["protocols"]["shared-scribbles"].append("geos")
+    (project / CONFIG).write_text(yaml.safe_dump(config))
+    done = snakemake(project)
+    assert done.returncode != 0
+    assert (
+        "tiny2d.protocols.shared-scribbles: geos starts from scribbles and has no initial result"
+        in done.stdout
+    )
+    assert not (tmp_path / "results").exists()
+
+
+# The history
+
+
+def test_finished_run_is_in_the_history_once(project):
+    history = project / "results/history.jsonl"
+    before = history.read_text()
+    players = {tuple(json.loads(line)[key] for key in ("method", "network")) for line in before.splitlines()}
+    assert len(players) == before.count("\n") == 9
+    assert (project / "results/ci/history.jsonl").read_text() == before
+    (project / "results/ci/provenance.json").unlink()  # as when a result is written again
+    done = snakemake(project)
+    assert done.returncode == 0, done.stdout
+    assert history.read_text() == before
+
+
 def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     before, old = times(project), read_scores(project / "results/ci/scores.parquet")
     (project / "failing.py").write_text(FAILING)
@@ -258,6 +307,9 @@ def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     assert set(failed["error"]) == {"round-1: RuntimeError: no luck"}
     assert (failed["dice"] == 0).all()
     assert "no luck" in (project / "results/ci/report.html").read_text()
+    new = [json.loads(line) for line in (project / "results/history.jsonl").read_text().splitlines()][9:]
+    assert [record["method"] for record in new] == ["failing"]
+    assert all(result["failed"] == result["n"] for result in new[0]["results"])
 
 
 def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_changes(project):

@@ -82,3 +82,25 @@ rule write_report:
         run=subpath(output[0], parent=True),
     shell:
         "bifseg report {params.run} 2> >(tee {log} >&2)"
+
+
+# The last step, once a finished run; sessions that are in the history already are not added again.
+rule append_history:
+    input:
+        f"{RUN}/scores.parquet",
+        f"{RUN}/provenance.json",
+        f"{RUN}/report.html",
+    output:
+        f"{RUN}/history.jsonl",
+    log:
+        f"{RUN}/logs/history.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        run=subpath(output[0], parent=True),
+        history=f"{config['results']}/history.jsonl",
+        target=config["target"],
+    shell:
+        "bifseg history append {params.run} --history {params.history} --target {params.target}"
+        " 2> >(tee {log} >&2)"

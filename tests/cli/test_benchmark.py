@@ -1,0 +1,109 @@
+"""`bifseg compare`, `history` and `leaderboard`: exit codes, files, and bad input in one line."""
+
+import sys
+
+import pytest
+from fake_runs import rescore
+
+from bifseg.cli.main import main
+
+
+def bifseg(*words):
+    """Exit code of `bifseg WORDS`, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
+        with pytest.raises(SystemExit) as done:
+            main()
+    return done.value.code or 0
+
+
+def test_gate_rings_for_the_worse_version_only(runs, capsys):
+    one, two = runs
+    assert bifseg("compare", one, one) == 0
+    assert capsys.readouterr().out.startswith("# No regression shown in ")
+    assert bifseg("compare", one, two) == 1
+    told = capsys.readouterr()
+    assert "## Regressions" in told.out
+    assert told.err == ""
+    assert bifseg("compare", two, one) == 0
+
+
+def test_gate_opens(runs):
+    wide = ("--max-dice-drop", "100", "--max-more-rounds", "inf", "--max-slowdown", "inf")
+    assert bifseg("compare", *runs, *wide) == 0
+
+
+def test_target_is_that_of_the_rounds(runs, capsys):
+    bifseg("compare", *runs, "--target", "0.5")
+    assert "rounds to 50% higher by more than 1" in capsys.readouterr().out
+
+
+def test_comparison_is_written_past_a_regression_too(runs, tmp_path):
+    names = [tmp_path / f"c.{end}" for end in ("md", "csv", "json")]
+    assert bifseg("compare", *runs, *(word for name in names for word in ("--out", name))) == 1
+    assert all(name.stat().st_size for name in names)
+
+
+def test_history_and_page(runs, tmp_path, capsys):
+    history, page = tmp_path / "history.jsonl", tmp_path / "page.html"
+    assert bifseg("history", "append", runs[0], "--history", history) == 0
+    assert bifseg("history", "append", runs[0], "--history", history) == 0
+    assert capsys.readouterr().out == f"{history}: 5 new records\n{history}: 0 new records\n"
+    assert bifseg("history", "list", history) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[4] for line in lines[2:]] == [
+        "base-crf@pnet",
+        "base-net@pnet",
+        "bifseg@pnet",
+        "bifseg-w@pnet",
+        "geos",
+    ]
+    assert bifseg("leaderboard", history, "--out", page) == 0
+    assert "<h1>Leaderboard</h1>" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("compare {one} nowhere", "nowhere: no such run; name the folder"),
+        ("compare {one} {one}/cohorts", "scores.parquet: no such scores"),
+        ("compare {one}:geos {two}", "name a player on both sides or on neither"),
+        ("compare {one}:geo {two}:geo", "geo does not play in"),
+        ("compare {one}:geos {other}:geos", "Only BASE has cohort fake2d (8 sessions)"),
+        ("compare {one} {two} --out {out}/c.txt", "c.txt: write to a file that ends in .md, .csv, .json"),
+        (
+            "history append nowhere --history {out}/h.jsonl",
+            "scores.parquet: is not there; run `bifseg collect`",
+        ),
+        ("history append {bare} --history {out}/h.jsonl", "provenance.json: is not there; run `bifseg prov"),
+        ("history list nowhere.jsonl", "nowhere.jsonl: cannot be read: No such file"),
+        ("leaderboard nowhere.jsonl --out {out}/l.html", "nowhere.jsonl: cannot be read: No such file"),
+        ("leaderboard {damaged} --out {out}/l.html", "damaged.jsonl: line 1: is no record of a run"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(runs, desk, tmp_path, capsys, words, message):
+    assert bifseg(*words.format(one=runs[0], two=runs[1], out=tmp_path, **desk).split()) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("error: ")
+    assert message in told.err
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def desk(runs, tmp_path_factory):
+    """A run of another cohort, one without provenance, and a damaged history."""
+    folder = tmp_path_factory.mktemp("desk")
+    other, bare = folder / "other", folder / "bare"
+    for run in (other, bare):
+        run.mkdir()
+        (run / "scores.parquet").write_bytes((runs[0] / "scores.parquet").read_bytes())
+    rename_cohort(other)
+    (other / "sessions").symlink_to(runs[0] / "sessions")
+    (folder / "damaged.jsonl").write_text("half\n")
+    return {"other": other, "bare": bare, "damaged": folder / "damaged.jsonl"}
+
+
+def rename_cohort(run):
+    rescore(run, lambda frame: frame.assign(cohort="elsewhere"))
