@@ -73,6 +73,12 @@ class ProtocolCard(Card):
     target: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.90, description="the session ends when Dice reaches this; null: play all rounds"
     )
+    tolerance_mm: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="mistakes this near the truth's border are not visible to the robot"
+    )
+    patience: Positive | None = Field(
+        3, description="rounds without effect after which a session ends as stuck; null: never"
+    )
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
     )

@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from bifseg.cards import ProtocolCard
-from bifseg.geometry import Box, Image, Mask
+from bifseg.geometry import Box, Image, Index, Mask
 from bifseg.methods.contract import Adaptive, Method
 from bifseg.metrics import dice
-from bifseg.record import Identity, Session, Step
+from bifseg.record import Ending, Identity, Session, Status, Step
 from bifseg.robot.box import box_kind
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies import policy
+from bifseg.robot.thorough import thorough
 from bifseg.robot.users import user
+from bifseg.robot.visible import tolerated
 from bifseg.scribbles import Scribbles, Stroke
 from bifseg.seeds import generator
+from bifseg.stuck import why_stuck
 
 
 class BrokenContract(RuntimeError):
@@ -30,8 +34,66 @@ class BrokenContract(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Look:
+    """What the user has before them when a round begins.
+
+    Attributes:
+        step: name of the round.
+        box: the box.
+        steps: results so far.
+        scribbles: all strokes so far.
+        opening: whether the method waits for scribbles and has no result yet.
+    """
+
+    step: str
+    box: Box
+    steps: Sequence[Step]
+    scribbles: Scribbles
+    opening: bool
+
+
+class Guide(Protocol):
+    """The user's part of a session: the robot of a `Game`, or people's recorded strokes."""
+
+    @property
+    def identity(self) -> Identity:
+        """Which session it is."""
+        ...
+
+    @property
+    def image(self) -> Image:
+        """What is to be segmented."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds of scribbles."""
+        ...
+
+    def box(self) -> Box:
+        """The user's box."""
+        ...
+
+    def reached(self, result: Mask) -> bool:
+        """Whether a result on the object's grid is as good as was wanted."""
+        ...
+
+    def asks(self, look: Look) -> list[Stroke]:
+        """The strokes of a round; none: the user is satisfied."""
+        ...
+
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Why the user stops instead of drawing these strokes; empty: they draw them."""
+        ...
+
+
+@dataclass(frozen=True)
 class Game:
-    """One object to be played: the method gets the image and the prompts, the robot alone the truth."""
+    """One object to be played: the method gets the image and the prompts, the robot alone the truth.
+
+    Attributes:
+        raters: other people's masks of the object, on its grid; where they and the truth differ, nothing is wrong.
+    """
 
     identity: Identity
     image: Image
@@ -39,6 +101,12 @@ class Game:
     protocol: ProtocolCard
     box_margin: int
     seed: int
+    raters: tuple[Mask, ...] = ()
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds of scribbles."""
+        return self.protocol.rounds
 
     def box(self) -> Box:
         """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
@@ -48,20 +116,31 @@ class Game:
         slack = self._generator("box slack", f"{who.name}/{who.version}")
         return who.loosened(box, self.truth.shape, spacing, slack)
 
+    def asks(self, look: Look) -> list[Stroke]:
+        """What the robot draws in a round."""
+        if look.opening:
+            return self.opening(look.box, look.step)
+        corrected = look.steps[0 if self.protocol.scribbles_on == "initial" else -1]
+        return self.strokes(corrected.mask, look.box, look.step, look.scribbles)
+
     def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
-        """What the robot draws on a result; the draw depends on the object and the step, not on the method."""
-        robot = user(self.protocol.user).plays(policy(self.protocol.policy))
+        """What the robot draws on a result inside the box.
+
+        The draw depends on the object and the step, not on the method.
+        """
+        robot = user(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
+        truth = self.truth[box.slices]
+        shown = np.where(self._tolerated(result, box), truth, result)
         if robot.skips_drawn:
-            result = np.where(before.label_map() > 0, self.truth, result)
-        truth, spacing = self.truth[box.slices], self.image.grid.spacing
+            shown = np.where(before.label_map()[box.slices] > 0, truth, shown)
         rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
-        drawn = robot.strokes(truth, result[box.slices], spacing, rng, most)
+        drawn = robot.strokes(truth, shown, self.image.grid.spacing, rng, most)
         return [stroke.shifted(box.lower) for stroke in drawn]
 
     def opening(self, box: Box, step: str) -> list[Stroke]:
-        """What the robot draws first where there is no initial result."""
+        """What the robot draws first where there is no initial result: both labels, however small the object."""
         drawn = opening_strokes(
-            user(self.protocol.user).plays(policy(self.protocol.policy), overlooks=False),
+            user(self.protocol.user).plays(thorough(policy(self.protocol.policy), 0.0), overlooks=False),
             self.truth[box.slices],
             self.image.grid.spacing,
             lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
@@ -74,6 +153,24 @@ class Game:
         target = self.protocol.target
         return target is not None and dice(result, self.truth) >= target
 
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Why the robot is stuck, as `why_stuck`; never where it does not correct the method's own results."""
+        rules = self.protocol
+        if rules.patience is None or rules.scribbles_on == "initial":
+            return ""
+        truth = self.truth[look.box.slices]
+        return why_stuck(look.steps, strokes, truth, self.image.grid, look.box, rules.patience)
+
+    def _tolerated(self, result: Mask, box: Box) -> Mask:
+        """Where in the box a mistake is not visible; an object of which nothing was found is."""
+        tolerated = self._tolerated_everywhere[box.slices]
+        truth = self.truth[box.slices]
+        return tolerated if (truth & result).any() else tolerated & ~truth
+
+    @cached_property
+    def _tolerated_everywhere(self) -> Mask:
+        return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
+
     def _generator(self, step: str, version: str) -> np.random.Generator:
         who = self.identity
         return generator(
@@ -81,23 +178,23 @@ class Game:
         )
 
 
-def play(game: Game, method: Method, fingerprint: str = "") -> Session:
+def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
     """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept."""
-    box = game.box()
-    turn = Turn(game, method, box)
-    status, error = "ok", ""
+    box = guide.box()
+    turn = Turn(guide.image.grid.shape, method, box)
+    status: Status = "ok"
     try:
-        ended = _play(game, method, turn)
+        ended, error = _play(guide, method, turn)
     except Exception as raised:  # a method may raise anything; the failure belongs into the table
         status, ended = "failed", "failed"
         error = f"{turn.now}: {type(raised).__name__}: {' '.join(str(raised).split())}"
     return Session(
-        game.identity,
-        game.image.grid,
+        guide.identity,
+        guide.image.grid,
         box,
         tuple(turn.steps),
         ended,
-        status,
+        "stuck" if ended == "stuck" else status,
         error,
         fingerprint,
         "box" in method.prompts,
@@ -105,30 +202,30 @@ def play(game: Game, method: Method, fingerprint: str = "") -> Session:
     )
 
 
-def _play(game: Game, method: Method, turn: Turn) -> str:
-    """Take the turns and return how the session ended."""
-    protocol, shape, box = game.protocol, game.image.grid.shape, turn.box
-    initial = result = turn.take("initial", partial(method.start, game.image, box))
+def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
+    """Take the turns and return how the session ended, and why where it did not end normally."""
+    result = turn.take("initial", partial(method.start, guide.image, turn.box))
     if isinstance(method, Adaptive):
         result = turn.take("unsupervised", method.adapt)
-    scribbles = Scribbles(shape)
-    for number in range(1, protocol.rounds + 1):
-        if game.reached(result):
-            return "target"
+    scribbles = Scribbles(guide.image.grid.shape)
+    for number in range(1, guide.rounds + 1):
+        if guide.reached(result):
+            return "target", ""
         if "scribbles" not in method.prompts:
-            return "no prompts"
+            return "no prompts", ""
         step, begun = f"round-{number}", perf_counter()
-        if number == 1 and "box" not in method.prompts:
-            strokes = game.opening(box, step)
-        else:
-            corrected = initial if protocol.scribbles_on == "initial" else result
-            strokes = game.strokes(corrected, box, step, scribbles)
-        robot_s = perf_counter() - begun
+        opening = number == 1 and "box" not in method.prompts
+        look = Look(step, turn.box, turn.steps, scribbles, opening)
+        strokes = guide.asks(look)
         if not strokes:
-            return "satisfied"
+            return "satisfied", ""
+        why = guide.gives_up(look, strokes)
+        if why:
+            return "stuck", why
+        robot_s = perf_counter() - begun
         scribbles = scribbles.add(strokes)
         result = turn.take(step, partial(method.refine, scribbles), tuple(strokes), robot_s)
-    return "target" if game.reached(result) else "rounds"
+    return ("target" if guide.reached(result) else "rounds"), ""
 
 
 @dataclass
@@ -136,11 +233,12 @@ class Turn:
     """Runs the method's calls: checks what comes back, takes the time, and notes the step.
 
     Attributes:
+        shape: of the object's grid.
         steps: taken so far.
         now: the step that is being taken.
     """
 
-    game: Game
+    shape: Index
     method: Method
     box: Box
     steps: list[Step] = field(default_factory=list)
@@ -165,7 +263,7 @@ class Turn:
         return result
 
     def _check(self, result: Mask) -> None:
-        shape = self.game.image.grid.shape
+        shape = self.shape
         if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
             got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
             raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")

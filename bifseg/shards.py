@@ -83,6 +83,8 @@ class Lineup:
             network=self.network_name,
             protocol=self.protocol_name,
             policy=self.protocol.policy,
+            box=self.protocol.box,
+            user=self.protocol.user,
             replicate=replicate,
         )
 

@@ -20,8 +20,8 @@ from bifseg.scoring import (
 )
 from bifseg.scribbles import Stroke
 
-DESIGN = """run cohort case object structure seen dimension split method network protocol policy replicate step
-round n_strokes n_scribble_voxels stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm volume_ml robot_s network_s
+DESIGN = """run cohort case object structure seen dimension split method network protocol policy box user replicate step
+round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm volume_ml robot_s network_s
 label_update_s machine_s user_s peak_rss_mb peak_gpu_mb status error"""
 WHO = Identity(
     "demo", "fetal", "007", "007_lung_s3", "lung", False, 2, "test", "bifseg", "pnet", "own", "centre-line/1"
@@ -93,7 +93,16 @@ def test_effort_is_cumulative():
     assert [row["label_update_s"] for row in rows] == [3.0, 4.5, 5.25, 5.625]
     assert [row["machine_s"] for row in rows] == [10.0, 15.0, 17.5, 18.75]
     assert rows[0]["user_s"] == rows[1]["user_s"] == ASSUMED.box_s
-    assert rows[3]["user_s"] == pytest.approx(ASSUMED.box_s + 2 * ASSUMED.find_s + 7.0 / ASSUMED.speed_mm_s)
+    # two rounds: a look at the image, a stroke of 3 and of 4 mm, thrice as long on the screen
+    rounds = 2 * (0.54 + 1.35 + 1.1 + 0.2 + 0.9) + 0.16 * (0.9 + 1.2)
+    assert rows[3]["user_s"] == pytest.approx(ASSUMED.box_s + rounds)
+    assert [row["n_slices"] for row in rows] == [0, 0, 1, 1]
+
+
+def test_who_starts_from_scribbles_pays_for_no_box():
+    rows = score_session(session(box_drawn=False), truth())
+    assert rows[0]["user_s"] == 0.0
+    assert rows[2]["user_s"] == pytest.approx(0.54 + 1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 0.9)
 
 
 @pytest.mark.parametrize("outside", [False, True])

@@ -78,6 +78,20 @@ def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
     return [pair for pair, s in zip(pairs, stretch, strict=True) if s < _SQUARE or s == min(stretch)]
 
 
+def slices_of(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> list[tuple[tuple[int, int], int]]:
+    """The slices (axes, index) that hold the voxels (n, axes) of a stroke; in 2D the image itself, index 0.
+
+    One where they lie in a plane of `drawing_planes`, the first that holds them; else every one of the first
+    orientation that they cross.
+    """
+    planes = drawing_planes(spacing)
+    if voxels.shape[1] == 2:
+        return [(planes[0], 0)]
+    flat = np.ptp(voxels, axis=0) == 0
+    axes = next((pair for pair in planes if flat[_through(pair)]), planes[0])
+    return [(axes, int(index)) for index in np.unique(voxels[:, _through(axes)])]
+
+
 def largest_patches(
     wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int = 1
 ) -> list[Patch]:
