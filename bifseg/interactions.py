@@ -11,14 +11,16 @@ ten rounds takes the longer, the worse it goes): of them there are medians, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bifseg.cards import ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.seeds import generator
 from bifseg.statistics import Interval, bootstrap_mean
@@ -50,12 +52,21 @@ def played_rules(run: Path) -> dict[str, Rules]:
         BadInput: players of one protocol played by different rules.
     """
     found: dict[str, Rules] = {}
-    for path in sorted(run.glob("sessions/*/*/*/protocol.json")):
-        card, name = read_json(path), path.parent.parent.name
+    for path, name, card in _played(run):
         rules = Rules(card["rounds"], card["target"])
         if found.setdefault(name, rules) != rules:
             raise BadInput(f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again")
     return found
+
+
+def played_cards(run: Path) -> dict[str, dict[str, Any]]:
+    """The whole card of each protocol that was played; a key that came later has its default."""
+    return {name: ProtocolCard().model_dump(mode="json") | card for _, name, card in _played(run)}
+
+
+def _played(run: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for path in sorted(run.glob("sessions/*/*/*/protocol.json")):
+        yield path, path.parent.parent.name, read_json(path)
 
 
 def rules_of(rules: dict[str, Rules], protocol: str) -> Rules:

@@ -132,21 +132,18 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise BadInput(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
 
 
-def check_same_scribbles(frame: pd.DataFrame) -> None:
-    """Check that the methods of a network were given the same scribbles in round 1 on every object.
+def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
+    """Objects on which the methods of a network were not given the same scribbles in round 1, by name.
 
-    For scores of protocols with `scribbles_on: initial`. Compares strokes, voxels and mm; rows without a
-    result are left aside, as no strokes are kept for them. Raises ValueError with the first object that differs.
+    For scores of protocols with `scribbles_on: initial`, where a method whose initial result is not its base net's
+    is given others. Compares strokes, voxels and mm; rows without a result are left aside, as no strokes are kept for
+    them, and so are methods without a network, which share no initial result.
     """
     given = frame[(frame["step"] == "round-1") & ~frame["status"].isin(["failed", "timeout"])]
     drawn = ["n_strokes", "n_scribble_voxels", "stroke_mm"]
     key = ["run", "cohort", "object", "protocol", "network", "replicate"]
-    kinds = given.groupby(key)[drawn].nunique().max(axis=1)
-    for run, cohort, name, protocol, network, _ in kinds.index[kinds > 1]:
-        raise ValueError(
-            f"{run}: object {name} of {cohort}: the methods of network {network} were given different "
-            f"scribbles under {protocol}; run its sessions again from one initial result"
-        )
+    kinds = given[given["network"] != ""].groupby(key)[drawn].nunique().max(axis=1)
+    return sorted(set(kinds.index[kinds > 1].get_level_values("object")))
 
 
 def _file(path: Path, suffix: str) -> Path:

@@ -10,12 +10,12 @@ from bifseg.metrics import METRICS, Worst, score
 from bifseg.record import Identity, Session, Step
 from bifseg.scoring import (
     COLUMNS,
-    check_same_scribbles,
     concatenate,
     failed_step,
     read_scores,
     score_session,
     to_frame,
+    unequal_scribbles,
     write_scores,
 )
 from bifseg.scribbles import Stroke
@@ -244,19 +244,20 @@ def test_equal_scores_are_equal_files(tmp_path):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
 
 
-def test_shared_scribbles_pass_and_others_are_named():
-    check_same_scribbles(to_frame([]))
+def test_objects_with_other_scribbles_are_named():
+    assert unequal_scribbles(to_frame([])) == []
     same = frame_of("base-net", "bifseg")
-    check_same_scribbles(same)
+    assert unequal_scribbles(same) == []
     steps = (*STEPS[:2], replace(STEPS[2], strokes=(COLUMN,)))
     other = to_frame(score_session(session(identity={"method": "crf"}, steps=steps), truth()))
-    with pytest.raises(ValueError, match=r"object 007_lung_s3 of fetal: .* network pnet .* under own"):
-        check_same_scribbles(concatenate([same, other]))
-    check_same_scribbles(concatenate([same, other.assign(network="unet")]))
+    assert unequal_scribbles(concatenate([same, other])) == ["007_lung_s3"]
+    # another network starts from another result, and so do tools without one
+    assert unequal_scribbles(concatenate([same, other.assign(network="unet")])) == []
+    assert unequal_scribbles(concatenate([same.assign(network=""), other.assign(network="")])) == []
 
 
 def test_a_failure_in_round_one_is_not_a_difference():
     broken = replace(failed(2), identity=replace(WHO, method="crf"))
     rows = to_frame(score_session(broken, truth()))
     assert rows["step"].tolist()[-1] == "round-1"
-    check_same_scribbles(concatenate([frame_of("bifseg"), rows]))
+    assert unequal_scribbles(concatenate([frame_of("bifseg"), rows])) == []
