@@ -38,18 +38,23 @@ class Look:
     """What the user has before them when a round begins.
 
     Attributes:
-        step: name of the round.
+        number: of the round, from 1.
         box: the box.
         steps: results so far.
         scribbles: all strokes so far.
         opening: whether the method waits for scribbles and has no result yet.
     """
 
-    step: str
+    number: int
     box: Box
     steps: Sequence[Step]
     scribbles: Scribbles
     opening: bool
+
+    @property
+    def step(self) -> str:
+        """Name of the step that the round's result will be."""
+        return f"round-{self.number}"
 
 
 class Guide(Protocol):
@@ -213,9 +218,9 @@ def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
             return "target", ""
         if "scribbles" not in method.prompts:
             return "no prompts", ""
-        step, begun = f"round-{number}", perf_counter()
+        begun = perf_counter()
         opening = number == 1 and "box" not in method.prompts
-        look = Look(step, turn.box, turn.steps, scribbles, opening)
+        look = Look(number, turn.box, turn.steps, scribbles, opening)
         strokes = guide.asks(look)
         if not strokes:
             return "satisfied", ""
@@ -224,7 +229,7 @@ def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
             return "stuck", why
         robot_s = perf_counter() - begun
         scribbles = scribbles.add(strokes)
-        result = turn.take(step, partial(method.refine, scribbles), tuple(strokes), robot_s)
+        result = turn.take(look.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
     return ("target" if guide.reached(result) else "rounds"), ""
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 from bifseg.cards import MethodCard, ProtocolCard
@@ -18,7 +19,7 @@ from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
 from bifseg.methods.contract import Method
 from bifseg.record import Identity, Session
-from bifseg.sessions import Game, play
+from bifseg.sessions import Game, Guide, play
 from bifseg.store import fingerprint, read_json, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ _ABOVE = {
     "statistics",
     "survival",
     "interactions",
+    "scribble_maps",
+    "replay",
     "own_protocols",
     "user_levels",
     "panels",
@@ -92,6 +95,21 @@ class Lineup:
             replicate=replicate,
         )
 
+    def game(self, row: ObjectRow, replicate: int = 0) -> Guide:
+        """The robot's part of a session on this object."""
+        return Game(
+            self.identity(row, replicate),
+            self.cohort.image(row),
+            self.cohort.truth(row),
+            self.protocol,
+            self.cohort.box_margin,
+            self.seed,
+        )
+
+    def rules(self) -> dict[str, Any]:
+        """What the sessions are played by, as it is written beside them."""
+        return self.protocol.model_dump(mode="json")
+
     def fingerprint(self, row: ObjectRow, replicate: int = 0) -> str:
         """Hash of everything that the session's result depends on."""
         return fingerprint(
@@ -118,7 +136,7 @@ def run_shard(
     A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed.
     The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
     """
-    write_json(folder / "protocol.json", lineup.protocol.model_dump(mode="json"))
+    write_json(folder / "protocol.json", lineup.rules())
     count: dict[str, int] = {}
     for row in progress(objects):
         for replicate in range(lineup.replicates):
@@ -132,15 +150,7 @@ def _play_once(lineup: Lineup, method: Method, row: ObjectRow, replicate: int, f
     place, print_ = session_folder(folder, row.object, replicate), lineup.fingerprint(row, replicate)
     if _stored_fingerprint(place) == print_:
         return "kept"
-    game = Game(
-        lineup.identity(row, replicate),
-        lineup.cohort.image(row),
-        lineup.cohort.truth(row),
-        lineup.protocol,
-        lineup.cohort.box_margin,
-        lineup.seed,
-    )
-    session = play(game, method, print_)
+    session = play(lineup.game(row, replicate), method, print_)
     session.save(place, lineup.cohort.whole_grid(row), lineup.cohort.plane(row))
     if session.error:
         log.error("%s: %s", place.name, session.error)

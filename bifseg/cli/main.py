@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import cohort, results, robot, run, schemas, train
+from bifseg.cli import cohort, replay, results, robot, run, schemas, train
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -20,7 +20,7 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg run              a method plays its sessions with the robot user
+ 3. bifseg run, replay      a method plays its sessions with the robot user, or with recorded strokes
  4. bifseg score            stored sessions become rows of scores
  5. bifseg collect          all rows in one table: scores.parquet and scores.csv
  6. bifseg tables, figures, provenance, report
@@ -52,6 +52,7 @@ app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
 app.command()(run.run)
+app.command()(replay.replay)
 app.command()(results.score)
 app.command()(results.collect)
 app.command()(results.tables)
