@@ -116,7 +116,7 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: floa
                 "Level of the user",
                 f"Mean Dice after the last round, and mean rounds to a Dice of {100 * target:g}% (at most "
                 f"{rules_of(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
-                "over cases. The same policy, box and seeds; the users are those of `bifseg robot list`. "
+                "over cases. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
                 f"{FAILURES} {about}",
                 users_figure(levels, cast),
             )

@@ -135,7 +135,7 @@ class Game:
         """
         robot = user(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
         truth = self.truth[box.slices]
-        shown = np.where(self._tolerated(result, box), truth, result)
+        shown = self._visible(result, truth, box)
         if robot.skips_drawn:
             shown = np.where(before.label_map()[box.slices] > 0, truth, shown)
         rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
@@ -166,14 +166,15 @@ class Game:
         truth = self.truth[look.box.slices]
         return why_stuck(look.steps, strokes, truth, self.image.grid, look.box, rules.patience)
 
-    def _tolerated(self, result: Mask, box: Box) -> Mask:
-        """Where in the box a mistake is not visible; an object of which nothing was found is."""
-        tolerated = self._tolerated_everywhere[box.slices]
-        truth = self.truth[box.slices]
-        return tolerated if (truth & result).any() else tolerated & ~truth
+    def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
+        """The result with mistakes that are not visible made right; an object of which nothing was found is."""
+        if self.protocol.tolerance_mm == 0 and not self.raters:
+            return result
+        right = self._tolerated[box.slices]
+        return np.where(right if (truth & result).any() else right & ~truth, truth, result)
 
     @cached_property
-    def _tolerated_everywhere(self) -> Mask:
+    def _tolerated(self) -> Mask:
         return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
 
     def _generator(self, step: str, version: str) -> np.random.Generator:

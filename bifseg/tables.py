@@ -116,7 +116,8 @@ _TARGETS = (
     "(NoF@{rounds}). "
 )
 _USERS = (
-    "As interactions to the target, by how carefully the robot draws: the same policy, box and seeds under {users}; "
+    "As interactions to the target, by how carefully the robot draws: the same policy, kind of box and seeds under "
+    "{users}; "
     "`bifseg robot list` tells what the users are. "
 )
 _REPLICATES = (

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 from skimage.morphology import skeletonize
 
@@ -163,8 +163,9 @@ def _graph(skeleton: Mask, spacing: Flat) -> csr_array:
         a.append(joined)
         b.append(neighbour[joined])
         mm.append(np.full(len(joined), np.hypot(*(np.array(step) * spacing))))
-    n = len(rows)
-    return coo_array((np.concatenate(mm), (np.concatenate(a), np.concatenate(b))), shape=(n, n)).tocsr()
+    n, start, end = len(rows), np.concatenate(a), np.concatenate(b)
+    order, ends = np.lexsort((end, start)), np.cumsum(np.bincount(start, minlength=n))
+    return csr_array((np.concatenate(mm)[order], end[order], np.append(0, ends)), shape=(n, n))
 
 
 def _farthest(reach: NDArray[np.float64]) -> int:

@@ -49,7 +49,7 @@ def tolerated(
 
 def _within(mask: Mask, spacing: tuple[float, ...], mm: float) -> Mask:
     """Whether a voxel of the mask lies this near, or is itself one; nowhere where the mask is empty."""
-    if not mask.any():
-        return np.zeros_like(mask)
+    if mm == 0 or not mask.any():
+        return mask
     near: Mask = ndimage.distance_transform_edt(~mask, sampling=spacing).round(_DECIMALS) <= mm
     return near
