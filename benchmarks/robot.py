@@ -3,7 +3,8 @@
 The click is the deepest voxel (Euclidean distance transform) of the largest connected mistake of each sign, as
 the interactive challenges place it. The last tables play sessions: seconds that the robot and the method take for a
 round, from the records of the sessions. Expected: the robot below a tenth of a method that tunes a network, in 2D and
-3D; not of the tools that answer in a few milliseconds. `python benchmarks/robot.py --short` leaves the methods out.
+3D; not of the tools that answer in a few milliseconds. `python benchmarks/robot.py --short` leaves the methods out;
+`python benchmarks/robot.py RUN` takes the seconds of a run that was played, such as results/demo, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from statistics import median
 
 import numpy as np
@@ -27,8 +29,10 @@ from bifseg.networks.pcnet import PCNet
 from bifseg.networks.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.robot.policies import POLICIES, policy
+from bifseg.scoring import read_scores
 from bifseg.seeds import generator
 from bifseg.sessions import play
+from bifseg.summaries import in_step_order
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
 METHODS = ((PNet(64), (116, 116), 43, 96), (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80))
@@ -97,8 +101,29 @@ def share(name: str, method, policy_name: str, whole) -> str:
     )
 
 
+def of_run(run: Path) -> None:
+    """Print the median seconds of a run's rounds, by player: the robot's and the method's, and their ratio."""
+    rows = in_step_order(read_scores(run / "scores.parquet"))
+    keys = ["cohort", "protocol", "method", "network"]
+    spent = rows.groupby([*keys, "object", "replicate"])[["robot_s", "machine_s"]].diff()
+    rounds = rows.assign(**spent)[rows["round"] > 0]
+    print(
+        f"\n### Rounds of {run.name}\n\n| cohort | protocol | method | robot ms | method ms | robot / method | rounds |"
+    )
+    print("|---|---|---|--:|--:|--:|--:|")
+    for (cohort, protocol, method, _), mine in rounds.groupby(keys):
+        robot_ms, method_ms = (1e3 * mine[name].median() for name in ("robot_s", "machine_s"))
+        told = f"{robot_ms:,.1f} | {method_ms:,.1f} | {robot_ms / method_ms:.3f} | {len(mine)}"
+        print(f"| {cohort} | {protocol} | {method} | {told} |")
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    runs = [Path(word) for word in sys.argv[1:] if not word.startswith("-")]
+    if runs:
+        for run in runs:
+            of_run(run)
+        return
     for shape, spacing in ROUNDS:
         compare(shape, spacing)
     if "--short" not in sys.argv:
