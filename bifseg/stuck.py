@@ -63,16 +63,16 @@ def why_stuck(
 
 def _in_circles(steps: Sequence[Step], rounds: Sequence[int]) -> str:
     """In words, which earlier result each of these rounds gave again; empty where one of them was new."""
-    again = [
-        next((j for j in range(k) if np.array_equal(steps[j].mask, steps[k].mask)), None) for k in rounds
-    ]
-    known = [j for j in again if j is not None]
-    if len(known) < len(rounds):
-        return ""
+    again: dict[int, int] = {}
+    for k in reversed(rounds):  # the last is the one that most likely was new
+        known = next((j for j in range(k) if np.array_equal(steps[j].mask, steps[k].mask)), None)
+        if known is None:
+            return ""
+        again[k] = known
     if all(np.array_equal(steps[k - 1].mask, steps[k].mask) for k in rounds):
         return f"{_rounds(rounds, steps)} changed nothing"
-    pairs = zip(rounds, known, strict=True)
-    return "in circles: " + ", ".join(f"{steps[k].name} gave the result of {steps[j].name}" for k, j in pairs)
+    told = (f"{steps[k].name} gave the result of {steps[again[k]].name}" for k in rounds)
+    return f"in circles: {', '.join(told)}"
 
 
 def _heeded_nothing(steps: Sequence[Step], k: int, box: Box) -> bool:

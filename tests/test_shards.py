@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
-from bifseg.interactions import Rules, played_rules
+from bifseg.interactions import Rules, interactions, played_rules
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.record import Session
 from bifseg.scoring import score_session, to_frame
 from bifseg.shards import Lineup, load_sessions, run_shard, take_shard, write_index
 from bifseg.store import file_hash, read_json
+from bifseg.summaries import OWN
 
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
 CARD = MethodCard(method="bifseg")
@@ -105,6 +107,30 @@ def test_failure_is_stored_and_the_rest_is_played(discs, lineup, tmp_path):
     assert (failed.error == "initial: RuntimeError: no rings").all()
     write_index(tmp_path, objects, tmp_path / "index.tsv")
     assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(objects)
+
+
+def test_a_stuck_session_is_stored_with_its_last_result(discs, lineup, tmp_path):
+    class Deaf:
+        dimensions, prompts = frozenset({2}), frozenset({"box", "scribbles"})
+
+        def start(self, image, box):
+            self.result = box.paste(np.ones(box.shape, bool), image.voxels.shape)
+            return self.result
+
+        def refine(self, scribbles):
+            return self.result
+
+    objects = list(discs.select(split="test"))
+    rules = ProtocolCard(rounds=9, target=None, policy="centre-click/1")
+    assert run_shard(replace(lineup, protocol=rules), Deaf(), objects, tmp_path) == {"stuck": len(objects)}
+    frame = rows_of(discs, tmp_path)
+    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(objects)
+    assert (frame[frame["status"] == "stuck"]["dice"] > 0).all()
+    assert (
+        frame[frame["status"] == "stuck"]["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
+    )
+    found = interactions(frame.assign(protocol=OWN), 0.9, Rules(9, None))
+    assert (found["failed"].sum(), found["never"].sum()) == (0, len(objects))
 
 
 def test_replicates_are_played_with_other_boxes_and_scribbles(discs, lineup, method, tmp_path):
