@@ -25,6 +25,11 @@ include: "workflow/rules/sessions.smk"
 include: "workflow/rules/results.smk"
 
 
+# What `bifseg status` and `bifseg verify` go by.
+onstart:
+    write_json(Path(f"{RUN}/config.json"), config)
+
+
 rule all:
     default_target: True
     input:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bifseg.errors import BadInput
 
 Positive = Annotated[int, Field(gt=0)]
+DEVICE = r"auto|cpu|cuda(:\d+)?"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
 
 
@@ -79,16 +80,37 @@ class ProtocolCard(Card):
     patience: Positive | None = Field(
         3, description="rounds without effect after which a session ends as stuck; null: never"
     )
+    time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
+        600, description="a session that takes longer ends with status timeout; null: no limit"
+    )
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
     )
 
 
 class MethodCard(Card):
-    """A complete interactive system."""
+    """A complete interactive system: a class of Python, or a program of any kind."""
 
-    method: str = Field(description="a registered name, or module:Class of a plug-in")
-    settings: dict[str, Any] = Field(default_factory=dict, description="keyword arguments of the method")
+    method: str | None = Field(None, description="a registered name, or module:Class of a plug-in")
+    command: tuple[str, ...] = Field(
+        (),
+        description="words of a program that talks as docs/plugins.md says; {card} is the folder of this card, "
+        "{folder} the one that the program shares with the session",
+    )
+    confined: bool = Field(
+        True,
+        description="the program cannot read the cohort's files; false for a container, which sees its folder only",
+    )
+    settings: dict[str, Any] = Field(
+        default_factory=dict,
+        description="keyword arguments of the class, or what the program is told at first",
+    )
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if (self.method is None) == (not self.command):
+            raise ValueError("give either 'method' or 'command'")
+        return self
 
 
 class TrainingCard(Card):
@@ -137,11 +159,17 @@ class RunCard(Card):
     results: str = Field("results", description="folder of all runs")
     cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
     split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
-    shards: Positive = Field(2, description="jobs per method, protocol and cohort")
+    shards: Positive | None = Field(
+        None, description="jobs per method, protocol and cohort; null: as many as last about job_minutes"
+    )
+    job_minutes: Annotated[float, Field(gt=0)] = Field(
+        20, description="how long a job of sessions should last, by the time that a few sessions took"
+    )
+    workers: Positive = Field(1, description="processes of a job of sessions, each with one thread")
     replicates: Positive = Field(
         1, description="how often each object is played, each time with other boxes and scribbles"
     )
-    device: str = Field("auto", description="cpu, cuda, or auto")
+    device: str = Field("auto", pattern=f"^({DEVICE})$", description="cpu, cuda, or auto")
     gpus_per_job: Annotated[int, Field(ge=0)] = Field(
         0, description="GPUs that a training or session job asks for"
     )

@@ -51,19 +51,19 @@ def read_image(path: Path, modality: str = "") -> Image:
     return Image(voxels, grid, modality)
 
 
-def write_array(path: Path, voxels: NDArray, grid: Grid) -> None:
-    """Write voxels on their grid; the file appears whole or not at all."""
+def write_array(path: Path, voxels: NDArray, grid: Grid, durable: bool = True) -> None:
+    """Write voxels on their grid; the file appears whole or not at all, `durable` as for `store.writing`."""
     image = sitk.GetImageFromArray(voxels.astype(np.uint8) if voxels.dtype == bool else voxels)
     image.SetSpacing([float(v) for v in reversed(grid.spacing)])
     image.SetOrigin(grid.origin)
     image.SetDirection(np.array(grid.direction)[::-1].T.ravel().tolist())
-    with writing(path) as part:
+    with writing(path, durable) as part:
         sitk.WriteImage(image, str(part), useCompression=path.name.endswith(".gz"))
 
 
-def write_mask(path: Path, mask: Mask, grid: Grid) -> None:
+def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None:
     """Write a mask as 0 and 1 on the grid of its image."""
-    write_array(path, mask.astype(np.uint8), grid)
+    write_array(path, mask.astype(np.uint8), grid, durable)
 
 
 def _existing(path: Path) -> Path:

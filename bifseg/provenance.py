@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg import __version__
-from bifseg.shards import code_version
+from bifseg.code_version import code_version
 from bifseg.store import file_hash, read_json, write_json
 
 PACKAGES = (

@@ -1,24 +1,27 @@
 """The record of a session: every prompt in world mm, every mask, every second.
 
-A session is a folder: `session.json` (identity, box, strokes, times, status), `masks.npz` (the mask of
-each step inside the box) and `final.nii.gz` (the last mask on the image's own grid).
+A session is kept as three entries of an archive: `session.json` (identity, box, strokes, times, status), `masks.npz`
+(the mask of each step inside the box) and `final.nii.gz` (the last mask on the image's own grid).
 """
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from bifseg.geometry import Box, Grid, Mask
 from bifseg.images import write_mask
 from bifseg.scribbles import Scribbles, Stroke
-from bifseg.store import read_json, write_json, writing_folder
 
 Status = Literal["ok", "failed", "timeout", "stuck"]
-Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed"]
+Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed", "timeout"]
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ class Session:
         peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB.
     """
 
+    ENTRIES: ClassVar = ("session.json", "masks.npz", "final.nii.gz")
+
     identity: Identity
     grid: Grid
     box: Box
@@ -94,17 +99,18 @@ class Session:
         """All strokes of the session on the object's grid."""
         return Scribbles(self.grid.shape, tuple(s for step in self.steps for s in step.strokes))
 
-    def save(self, folder: Path, whole: Grid, plane: tuple[int, int] | None = None) -> None:
-        """Write the session folder whole.
+    def to_entries(self, whole: Grid, plane: tuple[int, int] | None = None) -> dict[str, bytes]:
+        """What is stored of the session: the content of each of `ENTRIES`.
 
         Args:
-            folder: the session's own folder; what stands there is replaced.
             whole: grid of the image file.
             plane: (axis, index) of the object's slice where the object is a slice of `whole`.
         """
         masks = np.zeros((len(self.steps), *self.box.shape), bool)
         for k, step in enumerate(self.steps):
             masks[k] = step.mask
+        packed = io.BytesIO()
+        np.savez_compressed(packed, packed=np.packbits(masks), shape=np.array(masks.shape))
         final = masks[-1] if len(masks) else np.zeros(self.box.shape, bool)
         on_slice = self.box.paste(final, self.grid.shape)
         if plane is None:
@@ -112,16 +118,15 @@ class Session:
         else:
             on_image = np.zeros(whole.shape, bool)
             on_image[(slice(None),) * plane[0] + (plane[1],)] = on_slice
-        with writing_folder(folder) as part:
-            np.savez_compressed(part / "masks.npz", packed=np.packbits(masks), shape=np.array(masks.shape))
-            write_mask(part / "final.nii.gz", on_image, whole)
-            write_json(part / "session.json", self._to_json())
+        record = json.dumps(self._to_json(), sort_keys=True)
+        contents = (record.encode(), packed.getvalue(), _nifti(on_image, whole))
+        return dict(zip(self.ENTRIES, contents, strict=True))
 
     @classmethod
-    def load(cls, folder: Path) -> Session:
-        """The session in a folder that `save` wrote."""
-        data = read_json(Path(folder) / "session.json")
-        with np.load(Path(folder) / "masks.npz") as stored:
+    def from_entries(cls, entries: Mapping[str, bytes]) -> Session:
+        """The session whose entries `to_entries` made."""
+        data = json.loads(entries["session.json"])
+        with np.load(io.BytesIO(entries["masks.npz"])) as stored:
             shape = tuple(int(n) for n in stored["shape"])
             masks = np.unpackbits(stored["packed"], count=int(np.prod(shape))).reshape(shape).astype(bool)
         grid = Grid(**{key: _tuples(value) for key, value in data.pop("grid").items()})
@@ -162,3 +167,9 @@ class Session:
 
 def _tuples(value: Any) -> Any:
     return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+
+
+def _nifti(mask: Mask, grid: Grid) -> bytes:
+    with TemporaryDirectory() as folder:
+        write_mask(Path(folder) / "final.nii.gz", mask, grid, durable=False)
+        return (Path(folder) / "final.nii.gz").read_bytes()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
+from bifseg.plans import Task
 from bifseg.record import Identity
 from bifseg.recorded import Recorded, Recording
 from bifseg.scribble_maps import Labels, find_maps, read_rounds
@@ -17,7 +18,7 @@ from bifseg.sessions import Guide
 from bifseg.shards import Lineup, load_sessions
 from bifseg.store import fingerprint
 
-Recordings = Mapping[tuple[str, int], Recording]
+Recordings = Mapping[Task, Recording]
 """By name of the object and replicate."""
 
 
@@ -27,22 +28,18 @@ class Replay(Lineup):
 
     recordings: Recordings = field(default_factory=dict)
 
-    def identity(self, row: ObjectRow, replicate: int = 0) -> Identity:
+    def identity(self, task: Task) -> Identity:
         """The key columns, with who drew in the recording."""
-        told = self.recordings[row.object, replicate]
-        who = super().identity(row, replicate)
-        return replace(who, policy=told.policy, box=told.box_kind, user=told.user)
+        told = self.recordings[task]
+        return replace(super().identity(task), policy=told.policy, box=told.box_kind, user=told.user)
 
-    def game(self, row: ObjectRow, replicate: int = 0) -> Guide:
+    def game(self, task: Task) -> Guide:
         """The recorded user of an object."""
-        image, told = self.cohort.image(row), self.recordings[row.object, replicate]
-        return Recorded(self.identity(row, replicate), image, told)
+        return Recorded(self.identity(task), self.cohort.image(self.rows[task[0]]), self.recordings[task])
 
-    def fingerprint(self, row: ObjectRow, replicate: int = 0) -> str:
+    def fingerprint(self, task: Task) -> str:
         """Hash of everything that the session's result depends on."""
-        return fingerprint(
-            super().fingerprint(row, replicate), self.recordings[row.object, replicate].digest()
-        )
+        return fingerprint(super().fingerprint(task), self.recordings[task].digest())
 
     def rules(self) -> dict[str, Any]:
         """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""
@@ -55,18 +52,18 @@ def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
     told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
     rules = lineup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told})
-    changes = {
+    changes = {field.name: getattr(lineup, field.name) for field in fields(Lineup)} | {
         "protocol": rules,
         "protocol_name": lineup.protocol_name or name,
         "replicates": 1 + max(replicate for _, replicate in recordings),
         "recordings": recordings,
     }
-    return Replay(**(vars(lineup) | changes))
+    return Replay(**changes)
 
 
 def recorded_sessions(
     folder: Path, cohort: Cohort, objects: Iterable[ObjectRow], replicates: int = 1
-) -> tuple[dict[tuple[str, int], Recording], str]:
+) -> tuple[dict[Task, Recording], str]:
     """What was drawn in stored sessions, and a name for it: PROTOCOL-of-PLAYER.
 
     Raises:
@@ -85,7 +82,7 @@ def recorded_sessions(
 
 def recorded_scribbles(
     folder: Path, lineup: Lineup, objects: Iterable[ObjectRow], labels: Labels, user: str
-) -> dict[tuple[str, int], Recording]:
+) -> dict[Task, Recording]:
     """What a person drew in label maps, in the boxes that the robot draws in sessions of the same seed.
 
     Args:
@@ -102,6 +99,6 @@ def recorded_scribbles(
     for row in objects:
         cohort, maps = lineup.cohort, find_maps(folder, row.object)
         rounds = read_rounds(maps, cohort.whole_grid(row), cohort.plane(row), labels)
-        box = lineup.game(row).box()
+        box = lineup.game((row.object, 0)).box()
         found[row.object, 0] = Recording(box, rounds, "recorded", lineup.protocol.box, user)
     return found

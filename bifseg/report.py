@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from bifseg.archive import Archive
 from bifseg.claims import claims
 from bifseg.claims_page import forgetting_line, read_checks
 from bifseg.cohorts.objects import Cohort
@@ -21,9 +22,8 @@ from bifseg.figures import read_figures
 from bifseg.formats import TEXT, Table, present
 from bifseg.metrics import edge_case_rows
 from bifseg.pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
-from bifseg.record import Session
 from bifseg.scoring import read_scores
-from bifseg.shards import session_folder
+from bifseg.shards import session_name
 from bifseg.store import read_json, write_text
 from bifseg.summaries import BASE, HERO, SESSION, SHARED, in_step_order, method_rank
 from bifseg.tables import read_tables
@@ -240,7 +240,7 @@ def _picture(place: str, row: dict[str, Any], cohort: Cohort, player: Path) -> P
     png = session_picture(
         cohort.image(thing),
         cohort.truth(thing),
-        Session.load(session_folder(player, row["object"], row["replicate"])),
+        Archive(player).load(session_name(row["object"], row["replicate"])),
     )
     source = f"data:image/png;base64,{base64.b64encode(png).decode()}"
     return Picture(place, row["object"], row["dice"], row["step"], row["status"], source)

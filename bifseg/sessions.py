@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -11,11 +9,11 @@ from time import perf_counter
 from typing import Protocol
 
 import numpy as np
-import torch
 
 from bifseg.cards import ProtocolCard
 from bifseg.geometry import Box, Image, Index, Mask
-from bifseg.methods.contract import Adaptive, Method
+from bifseg.methods.contract import BrokenContract, Method, adapts, checked_mask
+from bifseg.methods.process import MethodError
 from bifseg.metrics import dice
 from bifseg.record import Ending, Identity, Session, Status, Step
 from bifseg.robot.box import box_kind
@@ -27,10 +25,6 @@ from bifseg.robot.visible import tolerated
 from bifseg.scribbles import Scribbles, Stroke
 from bifseg.seeds import generator
 from bifseg.stuck import why_stuck
-
-
-class BrokenContract(RuntimeError):
-    """A method's result is not what the contract says."""
 
 
 @dataclass(frozen=True)
@@ -185,15 +179,21 @@ class Game:
 
 
 def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
-    """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept."""
+    """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept.
+
+    A method that was not done in time (it raises TimeoutError) ends it as `timeout`.
+    """
     box = guide.box()
     turn = Turn(guide.image.grid.shape, method, box)
     status: Status = "ok"
     try:
         ended, error = _play(guide, method, turn)
+    except TimeoutError as raised:
+        status, ended, error = "timeout", "timeout", f"{turn.now}: {raised}"
     except Exception as raised:  # a method may raise anything; the failure belongs into the table
         status, ended = "failed", "failed"
-        error = f"{turn.now}: {type(raised).__name__}: {' '.join(str(raised).split())}"
+        told = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
+        error = f"{turn.now}: {told}{' '.join(str(raised).split())}"
     return Session(
         guide.identity,
         guide.image.grid,
@@ -204,15 +204,15 @@ def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
         error,
         fingerprint,
         "box" in method.prompts,
-        _peak_mb(),
+        dict(getattr(method, "peak_mb", {})),
     )
 
 
 def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
     """Take the turns and return how the session ended, and why where it did not end normally."""
     result = turn.take("initial", partial(method.start, guide.image, turn.box))
-    if isinstance(method, Adaptive):
-        result = turn.take("unsupervised", method.adapt)
+    if adapts(method):
+        result = turn.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
     scribbles = Scribbles(guide.image.grid.shape)
     for number in range(1, guide.rounds + 1):
         if guide.reached(result):
@@ -257,30 +257,13 @@ class Turn:
         self.now = name
         before = dict(getattr(self.method, "seconds", {})) if name != "initial" else {}
         begun = perf_counter()
-        result = call()
-        machine_s = perf_counter() - begun
-        self._check(result)
-        spent = getattr(self.method, "seconds", {})
-        parts = {
-            part: float(spent.get(part, 0.0) - before.get(part, 0.0)) for part in ("network", "label_update")
-        }
-        seconds = {"robot": robot_s, "machine": machine_s, **parts}
-        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
-        return result
-
-    def _check(self, result: Mask) -> None:
-        shape = self.shape
-        if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
-            got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
-            raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")
+        result = checked_mask(call(), self.shape)
+        wall_s = perf_counter() - begun
         outside = int(result.sum()) - int(result[self.box.slices].sum())
         if outside:
             raise BrokenContract(f"{outside} voxels of the result lie outside the box")
-
-
-def _peak_mb() -> dict[str, float]:
-    """Highest memory so far of this process and, where there is one, of the GPU, in MiB."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
-    return {"rss": round(rss, 1), "gpu": round(gpu, 1)}
+        spent = {"network": 0.0, "label_update": 0.0, **getattr(self.method, "seconds", {})}
+        parts = {part: float(value - before.get(part, 0.0)) for part, value in spent.items()}
+        seconds = {"robot": robot_s, "machine": wall_s, **parts}
+        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
+        return result

@@ -3,57 +3,43 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import logging
-import zlib
-from collections.abc import Callable, Iterable, Iterator
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
+from bifseg.archive import Archive
 from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.code_version import code_version
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
-from bifseg.methods.contract import Method
+from bifseg.forgetting import ForgettingCheck, join_checks
+from bifseg.methods.contract import check_fits
+from bifseg.methods.process import MethodProcess
+from bifseg.methods.programs import program
+from bifseg.methods.sources import method_fingerprint
+from bifseg.plans import Task
+from bifseg.pool import share_out
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, Guide, play
-from bifseg.store import fingerprint, read_json, write_json, write_text
+from bifseg.store import file_hash, fingerprint, write_json, write_text
 
 log = logging.getLogger(__name__)
 
-# What a session depends on: everything but these modules. Of `metrics` it uses Dice, whose definition stands, so
-# that adding a metric runs no session.
-_ABOVE = {
-    "calibration",
-    "calibration_page",
-    "people",
-    "scoring",
-    "effort",
-    "metrics",
-    "statistics",
-    "survival",
-    "interactions",
-    "scribble_maps",
-    "replay",
-    "own_protocols",
-    "user_levels",
-    "panels",
-    "user_figure",
-    "summaries",
-    "comparisons",
-    "claims",
-    "claims_page",
-    "formats",
-    "forgetting",
-    "tables",
-    "figures",
-    "pictures",
-    "report",
-    "provenance",
-}
+Played = tuple[Task, str]
+"""A task and the status of its session."""
+Progress = Callable[[Iterable[Played], int], Iterable[Played]]
+"""A display of progress: wraps what is played, and is told how much it is."""
+
+
+def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
+    """No display."""
+    return played
 
 
 @dataclass(frozen=True)
@@ -61,7 +47,10 @@ class Lineup:
     """Who plays what: all that the sessions of one job have in common.
 
     Attributes:
+        card_path: the method card's file, whose name is the method's.
+        network: folder that `bifseg train` wrote, for a method that takes one.
         replicates: how often each object is played, each time with other boxes and scribbles.
+        device, threads: for the method's process.
     """
 
     run: str
@@ -69,14 +58,20 @@ class Lineup:
     cohort: Cohort
     protocol_name: str
     protocol: ProtocolCard
-    method_name: str
-    method_card: MethodCard
-    network_name: str = ""
-    weights_sha256: str = ""
+    card_path: Path
+    card: MethodCard
+    network: Path | None = None
     replicates: int = 1
+    device: str = "auto"
+    threads: int = 1
 
-    def identity(self, row: ObjectRow, replicate: int = 0) -> Identity:
-        """The key columns of a session on this object."""
+    def tasks(self, objects: Iterable[ObjectRow]) -> list[Task]:
+        """What is to be played on these objects."""
+        return [(row.object, replicate) for row in objects for replicate in range(self.replicates)]
+
+    def identity(self, task: Task) -> Identity:
+        """The key columns of a session."""
+        row, replicate = self.rows[task[0]], task[1]
         return Identity(
             run=self.run,
             cohort=self.cohort.name,
@@ -86,8 +81,8 @@ class Lineup:
             seen=row.seen,
             dimension=self.cohort.dimension,
             split=row.split,
-            method=self.method_name,
-            network=self.network_name,
+            method=self.card_path.stem,
+            network=self.network.name if self.network else "",
             protocol=self.protocol_name,
             policy=self.protocol.policy,
             box=self.protocol.box,
@@ -95,121 +90,184 @@ class Lineup:
             replicate=replicate,
         )
 
-    def game(self, row: ObjectRow, replicate: int = 0) -> Guide:
-        """The robot's part of a session on this object."""
-        return Game(
-            self.identity(row, replicate),
-            self.cohort.image(row),
-            self.cohort.truth(row),
-            self.protocol,
-            self.cohort.box_margin,
-            self.seed,
-        )
+    def fingerprint(self, task: Task) -> str:
+        """Hash of everything that the session's result depends on."""
+        row = self.rows[task[0]]
+        return fingerprint(vars(self.identity(task)), self.cohort.hashes(row), self._common)
 
     def rules(self) -> dict[str, Any]:
         """What the sessions are played by, as it is written beside them."""
         return self.protocol.model_dump(mode="json")
 
-    def fingerprint(self, row: ObjectRow, replicate: int = 0) -> str:
-        """Hash of everything that the session's result depends on."""
+    def game(self, task: Task) -> Guide:
+        """The robot's part of a session, with the object's image and truth read from their files."""
+        row, cohort = self.rows[task[0]], self.cohort
+        identity, image, truth = self.identity(task), cohort.image(row), cohort.truth(row)
+        return Game(identity, image, truth, self.protocol, cohort.box_margin, self.seed)
+
+    def method(self) -> MethodProcess:
+        """The method, in a process that cannot read the cohort; raises BadInput when it does not fit."""
+        method = MethodProcess(
+            program(
+                self.card,
+                self.card_path.parent,
+                self.network / "weights.pt" if self.network else None,
+                self.device,
+                self.cohort.truth_folders(),
+                self.protocol.time_limit_s,
+                self.threads,
+            )
+        )
+        check_fits(self.card, method, self.cohort.dimension, self.protocol)
+        return method
+
+    @cached_property
+    def rows(self) -> dict[str, ObjectRow]:
+        """The cohort's objects by name."""
+        return {row.object: row for row in self.cohort.objects}
+
+    @cached_property
+    def _common(self) -> str:
+        """Hash of what all sessions of the lineup depend on."""
         return fingerprint(
-            vars(self.identity(row, replicate)),
             self.seed,
             self.cohort.box_margin,
-            self.cohort.hashes(row),
             self.protocol.model_dump(mode="json"),
-            self.method_card.model_dump(mode="json"),
-            self.weights_sha256,
+            method_fingerprint(self.card, self.card_path.parent),
+            file_hash(self.network / "weights.pt") if self.network else "",
             code_version(),
         )
 
 
+class Player:
+    """Plays sessions of a lineup and stores them; the method's process is started for the first of them."""
+
+    def __init__(self, lineup: Lineup, folder: Path, number: int) -> None:
+        self._lineup, self._archive, self._number = lineup, Archive(folder), number
+
+    def do(self, task: Task) -> str:
+        """Play and store a session; its status, or `unreadable` where the object's files are."""
+        lineup, row = self._lineup, self._lineup.rows[task[0]]
+        try:
+            game = lineup.game(task)
+        except BadInput as error:
+            log.error("%s: %s", session_name(*task), error)
+            return "unreadable"
+        session = play(game, self._method, lineup.fingerprint(task))
+        if (
+            self._method.died
+        ):  # if it was killed from outside, it has another chance; a crash of its own comes again
+            session = play(game, self._method, session.fingerprint)
+        self._archive.save(
+            session_name(*task), session, lineup.cohort.whole_grid(row), lineup.cohort.plane(row)
+        )
+        if session.error:
+            log.error("%s: %s", session_name(*task), session.error)
+        return session.status
+
+    def close(self) -> None:
+        """Check that the network is as it was, and end the method's process."""
+        if "_method" in vars(self):
+            if self._check:
+                self._check.write(_check_part(self._archive.folder, self._number, os.getpid()))
+            self._method.close()
+
+    @cached_property
+    def _method(self) -> MethodProcess:
+        method, lineup = self._lineup.method(), self._lineup
+        self._check = (
+            ForgettingCheck(lineup.network.name, method.base, lineup.cohort, lineup.seed)
+            if lineup.network
+            else None
+        )
+        return method
+
+
 def run_shard(
     lineup: Lineup,
-    method: Method,
-    objects: list[ObjectRow],
+    tasks: Sequence[Task],
     folder: Path,
-    progress: Callable[[Iterable[ObjectRow]], Iterable[ObjectRow]] = iter,
-) -> dict[str, int]:
-    """Play the sessions that are not there yet; returns how many are ok, failed, ... and how many were kept.
+    number: int = 1,
+    workers: int = 1,
+    progress: Progress = unwatched,
+) -> Counter[str]:
+    """Play the sessions that are not there yet, and pack all of them; how many are ok, failed, ..., or were kept.
 
     A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed.
     The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
+
+    Args:
+        lineup: who plays what.
+        tasks: the job's share, begun in this order.
+        folder: the player's folder.
+        number: of the shard, from 1.
+        workers: processes that play, each with a process of the method.
+        progress: wraps the sessions that are played.
+
+    Raises:
+        BadInput: objects whose files cannot be read, after all others were played; or a method that changed its
+            network.
     """
+    left = missing(lineup, tasks, folder)
+    played = progress(play_missing(lineup, left, folder, number, workers), len(left))
+    count = Counter(kept=len(tasks) - len(left)) + Counter(status for _, status in played)
+    if count["unreadable"]:
+        raise BadInput(
+            f"{lineup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
+        )
     write_json(folder / "protocol.json", lineup.rules())
-    count: dict[str, int] = {}
-    for row in progress(objects):
-        for replicate in range(lineup.replicates):
-            status = _play_once(lineup, method, row, replicate, folder)
-            count[status] = count.get(status, 0) + 1
+    Archive(folder).pack([session_name(*task) for task in tasks], number)
     return count
 
 
-def _play_once(lineup: Lineup, method: Method, row: ObjectRow, replicate: int, folder: Path) -> str:
-    """Play and store a session that is not there yet; returns its status, or `kept`."""
-    place, print_ = session_folder(folder, row.object, replicate), lineup.fingerprint(row, replicate)
-    if _stored_fingerprint(place) == print_:
-        return "kept"
-    session = play(lineup.game(row, replicate), method, print_)
-    session.save(place, lineup.cohort.whole_grid(row), lineup.cohort.plane(row))
-    if session.error:
-        log.error("%s: %s", place.name, session.error)
-    return session.status
+def play_missing(
+    lineup: Lineup, tasks: Sequence[Task], folder: Path, number: int, workers: int
+) -> Generator[Played]:
+    """Play tasks and store their sessions, unpacked, with the forgetting check of the processes that play.
+
+    Arguments and errors as for `run_shard`.
+    """
+    try:
+        yield from share_out(partial(Player, lineup, folder, number), tasks, workers)
+    finally:
+        checks = list(folder.glob(_check_part(folder, number, "*").name))
+        if not join_checks(checks, folder / f"forgetting-{number}.json"):
+            raise BadInput(
+                f"{lineup.card_path}: method: it changed the base network; delete {folder} and tune a copy instead"
+            )
 
 
-def session_folder(folder: Path, name: str, replicate: int = 0) -> Path:
-    """The folder of a session on the object of this name: OBJECT, and OBJECT.r1, OBJECT.r2, ... of replicates."""
-    return folder / (f"{name}.r{replicate}" if replicate else name)
+def missing(lineup: Lineup, tasks: Iterable[Task], folder: Path) -> list[Task]:
+    """The sessions that are to be played: not there, damaged, or of other inputs, settings, weights or code."""
+    archive = Archive(folder)
+    return [task for task in tasks if archive.fingerprint(session_name(*task)) != lineup.fingerprint(task)]
 
 
-def write_index(folder: Path, objects: list[ObjectRow], path: Path, replicates: int = 1) -> None:
-    """List the stored sessions of these objects: object, replicate, status, how it ended, steps, fingerprint."""
-    text = io.StringIO()
+def session_name(name: str, replicate: int = 0) -> str:
+    """The stored name of a session on the object of this name: OBJECT, and OBJECT.r1, OBJECT.r2, ... of replicates."""
+    return f"{name}.r{replicate}" if replicate else name
+
+
+def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
+    """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
+    archive, text = Archive(folder), io.StringIO()
     writer = csv.writer(text, delimiter="\t", lineterminator="\n")
     writer.writerow(["object", "replicate", "status", "ended", "steps", "fingerprint"])
-    for row in objects:
-        for replicate in range(replicates):
-            data = read_json(session_folder(folder, row.object, replicate) / "session.json")
-            told = [data["status"], data["ended"], len(data["steps"]), data["fingerprint"]]
-            writer.writerow([row.object, replicate, *told])
+    for task in tasks:
+        session = archive.load(session_name(*task))
+        writer.writerow([*task, session.status, session.ended, len(session.steps), session.fingerprint])
     write_text(path, text.getvalue())
-
-
-def take_shard(objects: Iterable[ObjectRow], number: int, of: int) -> list[ObjectRow]:
-    """Every `of`-th object, beginning with the `number`-th (from 1), in the order of their names."""
-    if not 1 <= number <= of:
-        raise BadInput(f"--shard {number}/{of}: the first number must lie between 1 and the second")
-    return sorted(objects, key=lambda row: row.object)[number - 1 :: of]
 
 
 def load_sessions(
     folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> Iterator[tuple[ObjectRow, Session]]:
-    """The stored sessions of every object; raises BadInput when one is missing."""
+    """The stored sessions of every object; raises BadInput when one is missing or damaged."""
+    archive = Archive(folder)
     for row in objects:
         for replicate in range(replicates):
-            place = session_folder(folder, row.object, replicate)
-            if not (place / "session.json").is_file():
-                raise BadInput(f"{place}: no session of this object; run `bifseg run` for it first")
-            yield row, Session.load(place)
+            yield row, archive.load(session_name(row.object, replicate))
 
 
-@cache
-def code_version() -> str:
-    """Hash of the source that a session's result depends on: results from older code are not mistaken for new."""
-    package = Path(__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(package.rglob("*.py")):
-        inside = path.relative_to(package)
-        if inside.parts[0].removesuffix(".py") not in _ABOVE | {"cli", "__init__"}:
-            digest.update(inside.as_posix().encode() + path.read_bytes())
-    return digest.hexdigest()[:16]
-
-
-def _stored_fingerprint(place: Path) -> str | None:
-    """The fingerprint of a stored session; None when there is no whole one."""
-    try:
-        stored: str = Session.load(place).fingerprint
-    except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error):
-        return None
-    return stored
+def _check_part(folder: Path, number: int, process: int | str) -> Path:
+    return folder / f".forgetting-{number}-{process}.json"

@@ -14,8 +14,14 @@ from typing import Any
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """A temporary path in the same folder with the same suffixes, renamed to `path` at the end."""
+def writing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A temporary path in the same folder with the same suffixes, renamed to `path` at the end.
+
+    Args:
+        path: what is written.
+        durable: the bytes are on the disk before the name is, so that a machine that goes down leaves the whole
+            file or the old one. Costs milliseconds; for files that are checked when they are read it may be left.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=".part-", suffix=f"-{path.name}", dir=path.parent)
@@ -23,6 +29,8 @@ def writing(path: Path) -> Iterator[Path]:
     os.chmod(name, 0o666 & ~_umask())
     try:
         yield Path(name)
+        if durable:
+            _to_disk(Path(name))
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)
@@ -72,6 +80,14 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _umask() -> int:

@@ -96,7 +96,7 @@ class Trainer:
             loss_sum, since = loss_sum + self._step(samples, iteration), since + 1
             done = iteration + 1
             if done % self._settings.validate_every == 0 or done == self._settings.iterations:
-                validated = initial_dice(self._trained, self._cohort, validation, self._seed)
+                validated = initial_dice(self._trained.answer, self._cohort, validation, self._seed)
                 self._keep(done, loss_sum / since, float(np.mean(validated)))
                 loss_sum, since = 0.0, 0
             best = self._state.best_dice

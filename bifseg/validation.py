@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-import torch
+from collections.abc import Callable, Iterable
 
 from bifseg.cohorts.objects import Cohort, ObjectRow
+from bifseg.geometry import Box, Image, Mask
 from bifseg.metrics import dice
-from bifseg.networks.trained import TrainedNetwork
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
 
 
 def initial_dice(
-    trained: TrainedNetwork, cohort: Cohort, objects: Iterable[ObjectRow], seed: int
+    answer: Callable[[Image, Box], Mask], cohort: Cohort, objects: Iterable[ObjectRow], seed: int
 ) -> list[float]:
-    """Dice of the network's own answer for each object, on the image's grid, each in its own fixed box."""
-    trained.network.eval()
+    """Dice of a network's own answer for each object, on the image's grid, each in its own fixed box."""
     found = []
     for row in objects:
         truth = cohort.truth(row)
         rng = generator(seed, cohort.name, row.object, "validation box")
-        crop = trained.crop(cohort.image(row), draw_box(truth, cohort.box_margin, rng))
-        with torch.no_grad():
-            logits = trained.network.classifier(trained.features(crop))
-        result = crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
-        found.append(dice(result, truth))
+        found.append(dice(answer(cohort.image(row), draw_box(truth, cohort.box_margin, rng)), truth))
     return found

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from bifseg.archive import Archive
 from bifseg.cards import CaseCounts, CohortCard
 from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.geometry import Box, Grid
@@ -141,18 +142,19 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                 for network in networks:
                     folder = run / "sessions" / cohort.name / protocol / f"{method}@{network}"
                     write_json(folder / "protocol.json", {"rounds": most, "target": None})
+                    archive = Archive(folder)
                     for row in rows:
                         session = fake_session(cohort, row, method, network, protocol, most, run.name)
                         if method == "bifseg" and row is rows[-1]:
                             error = "round-1: OutOfMemoryError: no memory <left> & none to come"
                             session = replace(session, steps=session.steps[:2], status="failed", error=error)
-                        session.save(folder / row.object, cohort.whole_grid(row), cohort.plane(row))
+                        archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
                         frame += score_session(session, cohort.truth(row))
         for tool in tools:
+            archive = Archive(run / "sessions" / cohort.name / OWN / tool)
             for row in rows:
                 session = fake_session(cohort, row, tool, "", OWN, rounds, run.name, box_drawn=False)
-                folder = run / "sessions" / cohort.name / OWN / tool
-                session.save(folder / row.object, cohort.whole_grid(row), cohort.plane(row))
+                archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
                 frame += score_session(session, cohort.truth(row))
     write_scores(to_frame(frame), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)

@@ -9,7 +9,6 @@ import yaml
 
 from bifseg.cards import CohortCard, MethodCard, ProtocolCard, RunCard
 from bifseg.finetuning import FineTuning
-from bifseg.methods.registry import build
 from bifseg.shards import Lineup, run_shard
 
 ROOT = Path(__file__).parents[1]
@@ -22,12 +21,12 @@ def blocks(page, language):
 def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     (source,) = blocks("docs/plugins.md", "python")
     (tmp_path / "my_methods.py").write_text(source)
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     (card,) = (MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml"))
     protocol = ProtocolCard(rounds=2, target=0.99)
-    lineup = Lineup("docs", 1, discs, "own", protocol, "threshold", card)
+    lineup = Lineup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
     objects = list(discs.select(split="test"))
-    assert run_shard(lineup, build(card, None), objects, tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(lineup, lineup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
 def test_plug_in_of_the_docs_is_short():

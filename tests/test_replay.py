@@ -1,6 +1,7 @@
 """Recorded interactions, played again: to the same method the same masks, to another the same box and strokes."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,16 +10,14 @@ from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.images import write_array
 from bifseg.interactions import played_cards
-from bifseg.methods.registry import build
-from bifseg.networks.trained import TrainedNetwork
 from bifseg.own_protocols import main_protocol
 from bifseg.recorded import Recording
 from bifseg.replay import recorded_scribbles, recorded_sessions, replay_of
 from bifseg.scoring import score_session, to_frame
 from bifseg.scribble_maps import Labels
 from bifseg.scribbles import Scribbles
+from bifseg.sessions import play
 from bifseg.shards import Lineup, load_sessions, run_shard
-from bifseg.store import file_hash
 
 # In a loose box there is much to click away: every session has its three rounds.
 PROTOCOL = ProtocolCard(rounds=3, target=None, policy="centre-click/1", box="loose/1", patience=None)
@@ -33,20 +32,14 @@ def objects(discs):
 
 @pytest.fixture(scope="module")
 def lineup(discs, discs_network):
-    weights = file_hash(discs_network / "weights.pt")
-    return Lineup("run", 1, discs, "own", PROTOCOL, "bifseg", CARD, "pnet-tiny", weights, replicates=2)
+    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), CARD, discs_network, replicates=2)
 
 
 @pytest.fixture(scope="module")
-def method(discs_network):
-    return build(CARD, TrainedNetwork.load(discs_network / "weights.pt"))
-
-
-@pytest.fixture(scope="module")
-def recorded(discs, lineup, method, objects, tmp_path_factory):
+def recorded(lineup, objects, tmp_path_factory):
     """The folder of BIFSeg's own sessions, two replicates of each object."""
     folder = tmp_path_factory.mktemp("sessions") / "bifseg@pnet-tiny"
-    run_shard(lineup, method, objects, folder)
+    run_shard(lineup, lineup.tasks(objects), folder)
     return folder
 
 
@@ -54,15 +47,19 @@ def load(folder, objects, replicates=2):
     return [session for _, session in load_sessions(folder, objects, replicates)]
 
 
-def replayed(lineup, method, recorded, discs, objects, folder, **changes):
+def replay_to(lineup, recorded, discs, objects, **changes):
     recordings, name = recorded_sessions(recorded, discs, objects, 2)
-    replay = replay_of(replace(lineup, protocol_name="", **changes), recordings, name)
-    assert run_shard(replay, method, objects, folder) == {"ok": 2 * len(objects)}
+    return replay_of(replace(lineup, protocol_name="", **changes), recordings, name)
+
+
+def replayed(lineup, recorded, discs, objects, folder, **changes):
+    replay = replay_to(lineup, recorded, discs, objects, **changes)
+    assert run_shard(replay, replay.tasks(objects), folder) == {"ok": 2 * len(objects)}
     return load(folder, objects)
 
 
-def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, method, recorded, discs, objects, tmp_path):
-    again = replayed(lineup, method, recorded, discs, objects, tmp_path)
+def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, recorded, discs, objects, tmp_path):
+    again = replayed(lineup, recorded, discs, objects, tmp_path)
     before = load(recorded, objects)
     assert max(step.round for session in before for step in session.steps) == 3
     for one, other in zip(before, again, strict=True):
@@ -72,9 +69,9 @@ def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, method, recorde
             np.testing.assert_array_equal(a.mask, b.mask)
 
 
-def test_a_replay_of_a_replay_is_the_same(lineup, method, recorded, discs, objects, tmp_path):
-    once = replayed(lineup, method, recorded, discs, objects, tmp_path / "once")
-    twice = replayed(lineup, method, tmp_path / "once", discs, objects, tmp_path / "twice")
+def test_a_replay_of_a_replay_is_the_same(lineup, recorded, discs, objects, tmp_path):
+    once = replayed(lineup, recorded, discs, objects, tmp_path / "once")
+    twice = replayed(lineup, tmp_path / "once", discs, objects, tmp_path / "twice")
     for a, b in zip(once, twice, strict=True):
         assert [s.mask.tobytes() for s in a.steps] == [s.mask.tobytes() for s in b.steps]
         assert [s.strokes[0].voxels.tolist() for s in a.steps[2:]] == [
@@ -99,18 +96,8 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
             self.heard[-1].append(scribbles.label_map())
             return np.zeros(scribbles.shape, bool)
 
-    listener = Listener()
-    found = replayed(
-        lineup,
-        listener,
-        recorded,
-        discs,
-        objects,
-        tmp_path,
-        method_name="geos",
-        method_card=TOOL,
-        network_name="",
-    )
+    listener, replay = Listener(), replay_to(lineup, recorded, discs, objects)
+    found = [play(replay.game(task), listener) for task in replay.tasks(objects)]
     for heard, before in zip(listener.heard, load(recorded, objects), strict=True):
         drawn, expected = Scribbles(before.grid.shape), [before.box]
         for step in before.steps:
@@ -123,9 +110,9 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
 
 
 def test_who_drew_stays_told_and_the_rest_is_of_the_replay(
-    lineup, method, recorded, discs, objects, tmp_path
+    lineup, recorded, discs, objects, tmp_path
 ):
-    found = replayed(lineup, method, recorded, discs, objects, tmp_path, run="again", method_name="other")
+    found = replayed(lineup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
     frame = to_frame(
         row for s in found for row in score_session(s, discs.truth(discs.object(s.identity.object)))
     )
@@ -138,31 +125,26 @@ def test_who_drew_stays_told_and_the_rest_is_of_the_replay(
     assert {session.ended for session in found} == {"rounds"}
 
 
-def test_a_replay_is_no_protocol_on_own_mistakes(lineup, method, recorded, discs, objects, tmp_path):
+def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, objects, tmp_path):
     folder = tmp_path / "sessions/discs/replayed/bifseg@pnet-tiny"
-    replayed(lineup, method, recorded, discs, objects, folder)
+    replayed(lineup, recorded, discs, objects, folder)
     cards = played_cards(tmp_path)
     assert cards["replayed"]["scribbles_on"] == "recorded"
     assert (cards["replayed"]["rounds"], cards["replayed"]["target"]) == (3, None)
     assert main_protocol(cards) == "own-scribbles"
 
 
-def test_sessions_that_match_are_kept_and_others_played_again(
-    lineup, method, recorded, discs, objects, tmp_path
-):
-    recordings, name = recorded_sessions(recorded, discs, objects, 2)
-    replay = replay_of(lineup, recordings, name)
-    run_shard(replay, method, objects, tmp_path)
-    assert run_shard(replay, method, objects, tmp_path) == {"kept": 2 * len(objects)}
-    key = (objects[0].object, 1)
-    cut = replace(recordings[key], rounds=recordings[key].rounds[:1])
-    assert run_shard(replace(replay, recordings=recordings | {key: cut}), method, objects, tmp_path) == {
-        "kept": 2 * len(objects) - 1,
-        "ok": 1,
-    }
+def test_sessions_that_match_are_kept_and_others_played_again(lineup, recorded, discs, objects, tmp_path):
+    replay = replay_to(lineup, recorded, discs, objects)
+    tasks, key = replay.tasks(objects), (objects[0].object, 1)
+    run_shard(replay, tasks, tmp_path)
+    assert run_shard(replay, tasks, tmp_path) == {"kept": len(tasks)}
+    cut = replace(replay.recordings[key], rounds=replay.recordings[key].rounds[:1])
+    changed = replace(replay, recordings=replay.recordings | {key: cut})
+    assert run_shard(changed, tasks, tmp_path) == {"kept": len(tasks) - 1, "ok": 1}
 
 
-def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects, tmp_path):
+def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects):
     class BoxOnly:
         dimensions, prompts = frozenset({2}), frozenset({"box"})
 
@@ -172,7 +154,8 @@ def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects, 
         def refine(self, scribbles):
             raise AssertionError("given scribbles")
 
-    found = replayed(lineup, BoxOnly(), recorded, discs, objects, tmp_path)
+    replay = replay_to(lineup, recorded, discs, objects)
+    found = [play(replay.game(task), BoxOnly()) for task in replay.tasks(objects)]
     assert {(session.ended, len(session.steps)) for session in found} == {("no prompts", 1)}
 
 
@@ -214,12 +197,19 @@ def maps(discs, objects, tmp_path):
 
 
 def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects, maps, tmp_path):
-    plain = replace(lineup, protocol_name="", protocol=ProtocolCard(), network_name="", replicates=1)
+    plain = replace(
+        lineup,
+        protocol_name="",
+        protocol=ProtocolCard(),
+        card_path=Path("geos.yaml"),
+        card=TOOL,
+        network=None,
+    )
     recordings = recorded_scribbles(maps, plain, objects, Labels(), "anna")
     replay = replay_of(plain, recordings, "anna")
-    assert run_shard(replay, build(TOOL, None), objects, tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(replay, replay.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
     for row, session in load_sessions(tmp_path / "out", objects):
-        assert session.box == plain.game(row).box()
+        assert session.box == plain.game((row.object, 0)).box()
         assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
         assert [[s.foreground for s in step.strokes] for step in session.steps] == [[], [True], [False]]
         who = session.identity

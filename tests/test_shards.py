@@ -1,35 +1,47 @@
 """A job's sessions: the same rows however they are shared out, and nothing played twice."""
 
 from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
+import torch
 
+from bifseg.archive import Archive
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.interactions import Rules, interactions, played_rules
-from bifseg.methods.registry import build
-from bifseg.networks.trained import TrainedNetwork
-from bifseg.record import Session
+from bifseg.planning import share_out_shards
 from bifseg.scoring import score_session, to_frame
-from bifseg.shards import Lineup, load_sessions, run_shard, take_shard, write_index
-from bifseg.store import file_hash, read_json
+from bifseg.shards import Lineup, load_sessions, missing, run_shard, session_name, write_index
+from bifseg.store import read_json
 from bifseg.summaries import OWN
 
+METHODS = Path(__file__).parent / "methods"
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
-CARD = MethodCard(method="bifseg")
-TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb"]
+TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb", "peak_gpu_mb"]
 
 
 @pytest.fixture
 def lineup(discs, discs_network):
-    weights = file_hash(discs_network / "weights.pt")
-    return Lineup("run", 1, discs, "own", PROTOCOL, "bifseg", CARD, "pnet-tiny", weights)
+    card = MethodCard(method="bifseg")
+    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), card, discs_network)
 
 
 @pytest.fixture
-def method(discs_network):
-    return build(CARD, TrainedNetwork.load(discs_network / "weights.pt"))
+def tasks(discs, lineup):
+    return lineup.tasks(discs.select(split="test"))
+
+
+@pytest.fixture
+def odd(lineup, monkeypatch):
+    """A lineup with one of the odd methods."""
+    monkeypatch.setenv("PYTHONPATH", str(METHODS))
+
+    def make(name="Half", **settings):
+        card = MethodCard(method=f"odd_methods:{name}", settings=settings)
+        return replace(lineup, card_path=Path("odd.yaml"), card=card, network=None)
+
+    return make
 
 
 def rows_of(discs, folder):
@@ -38,134 +50,170 @@ def rows_of(discs, folder):
     return to_frame(rows).drop(columns=TIMES)
 
 
-def test_rows_do_not_depend_on_shards_or_order(discs, lineup, method, tmp_path):
-    objects = list(discs.select(split="test"))
-    run_shard(lineup, method, objects, tmp_path / "whole")
-    for number in (3, 1, 2):
-        run_shard(lineup, method, take_shard(objects, number, 3)[::-1], tmp_path / "parts")
+@pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
+def test_rows_do_not_depend_on_shards_order_or_processes(discs, lineup, tasks, tmp_path, shards, workers):
+    run_shard(lineup, tasks, tmp_path / "whole")
+    parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)
+    for number in range(shards, 0, -1):
+        run_shard(lineup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
     whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
-    assert len(whole) > len(objects)
+    assert len(whole) > len(tasks)
     assert whole.equals(parts)
 
 
-def test_shards_share_out_every_object_once(discs):
-    objects = list(discs.objects)
-    shared = [row.object for n in (1, 2, 3, 4) for row in take_shard(objects, n, 4)]
-    assert sorted(shared) == sorted(row.object for row in objects)
-    with pytest.raises(BadInput, match="--shard 5/4"):
-        take_shard(objects, 5, 4)
+def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, tasks, tmp_path):
+    lineup = odd()
+    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert run_shard(lineup, tasks, tmp_path) == {"kept": len(tasks)}
+    pack = tmp_path / "shard-1.zip"
+    pack.write_bytes(pack.read_bytes()[:-100])
+    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert not missing(lineup, tasks, tmp_path)
 
 
-def test_finished_sessions_are_kept_and_broken_ones_played_again(discs, lineup, method, tmp_path):
-    objects = list(discs.select(split="test"))
-    assert run_shard(lineup, method, objects, tmp_path) == {"ok": len(objects)}
-    broken = tmp_path / objects[0].object
-    (broken / "masks.npz").write_bytes(b"half")
-    (tmp_path / objects[1].object / "session.json").write_text("{")
-    assert run_shard(lineup, method, objects, tmp_path) == {"ok": 2, "kept": len(objects) - 2}
-    assert Session.load(broken).status == "ok"
-    whole = (broken / "masks.npz").read_bytes()
-    for kept in (0, len(whole) // 3, len(whole) - 5):  # cut off at several places
-        (broken / "masks.npz").write_bytes(whole[:kept])
-        assert run_shard(lineup, method, objects, tmp_path) == {"ok": 1, "kept": len(objects) - 1}
+def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
+    """Sessions that were stored and not yet packed are kept."""
+    lineup = odd()
+
+    def two(played, total):
+        for count, item in enumerate(played, start=1):
+            yield item
+            if count == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_shard(lineup, tasks, tmp_path, progress=two)
+    assert not list(tmp_path.glob("shard-*.zip"))
+    assert run_shard(lineup, tasks, tmp_path) == {"kept": 2, "ok": len(tasks) - 2}
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"seed": 2},
-        {"weights_sha256": "other"},
-        {"protocol": PROTOCOL.model_copy(update={"rounds": 3})},
-        {"method_card": MethodCard(method="bifseg", settings={"omega": 2.0})},
-    ],
-    ids=["seed", "weights", "protocol", "method"],
-)
-def test_changed_input_plays_again(discs, lineup, method, tmp_path, change):
-    objects = list(discs.select(split="test"))[:1]
-    run_shard(lineup, method, objects, tmp_path)
-    assert run_shard(replace(lineup, **change), method, objects, tmp_path) == {"ok": 1}
+CHANGES = {
+    "seed": lambda lineup, folder: replace(lineup, seed=2),
+    "run": lambda lineup, folder: replace(lineup, run="other"),
+    "protocol": lambda lineup, folder: replace(lineup, protocol=PROTOCOL.model_copy(update={"rounds": 1})),
+    "settings": lambda lineup, folder: replace(
+        lineup, card=lineup.card.model_copy(update={"settings": {"do": "print"}})
+    ),
+}
 
 
-def test_failure_is_stored_and_the_rest_is_played(discs, lineup, tmp_path):
-    class FailsOnRings:
-        dimensions, prompts = frozenset({2}), frozenset({"box"})
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_is_played_again(odd, tasks, tmp_path, change):
+    lineup = odd()
+    run_shard(lineup, tasks[:2], tmp_path)
+    changed = CHANGES[change](lineup, tmp_path)
+    assert missing(changed, tasks[:2], tmp_path) == tasks[:2]
+    assert run_shard(changed, tasks[:2], tmp_path) == {"ok": 2}
 
-        def start(self, image, box):
-            if box.lower[0] > 20:
-                raise RuntimeError("no rings")
-            return box.paste(image.voxels[box.slices] > 130, image.voxels.shape)
 
-        def refine(self, scribbles): ...
+def test_other_weights_are_played_again(lineup, tasks, tmp_path):
+    before = lineup.fingerprint(tasks[0])
+    content = torch.load(lineup.network / "weights.pt", weights_only=True)
+    content["weights"] = {name: values + 1 for name, values in content["weights"].items()}
+    torch.save(content, tmp_path / "weights.pt")
+    assert replace(lineup, network=tmp_path).fingerprint(tasks[0]) != before
 
-    objects = list(discs.select(split="test"))
-    count = run_shard(lineup, FailsOnRings(), objects, tmp_path)
-    assert count == {"ok": 3, "failed": 3}
+
+def test_other_source_of_a_plug_in_is_played_again(odd, tasks, tmp_path, monkeypatch):
+    source = (METHODS / "odd_methods.py").read_text()
+    (tmp_path / "odd_copy.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    marks = set()
+    for text in (source, source + "# changed\n"):
+        (tmp_path / "odd_copy.py").write_text(text)
+        marks.add(replace(odd(), card=MethodCard(method="odd_copy:Half")).fingerprint(tasks[0]))
+    assert len(marks) == 2
+
+
+def test_failure_is_stored_and_the_rest_is_played(discs, odd, tasks, tmp_path):
+    assert run_shard(odd(do="raise"), tasks, tmp_path) == {"failed": len(tasks)}
     frame = rows_of(discs, tmp_path)
     failed = frame[frame.status == "failed"]
-    assert set(failed.structure) == {"ring"}
+    assert len(failed) == len(tasks)
     assert (failed.dice == 0).all()
-    assert (failed.error == "initial: RuntimeError: no rings").all()
-    write_index(tmp_path, objects, tmp_path / "index.tsv")
-    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(objects)
+    assert (failed.error == "round-1: RuntimeError: two lines").all()
+    write_index(tmp_path, tasks, tmp_path / "index.tsv")
+    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(tasks)
 
 
-def test_a_stuck_session_is_stored_with_its_last_result(discs, lineup, tmp_path):
-    class Deaf:
-        dimensions, prompts = frozenset({2}), frozenset({"box", "scribbles"})
-
-        def start(self, image, box):
-            self.result = box.paste(np.ones(box.shape, bool), image.voxels.shape)
-            return self.result
-
-        def refine(self, scribbles):
-            return self.result
-
-    objects = list(discs.select(split="test"))
+def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_path):
     rules = ProtocolCard(rounds=9, target=None, policy="centre-click/1")
-    assert run_shard(replace(lineup, protocol=rules), Deaf(), objects, tmp_path) == {"stuck": len(objects)}
+    assert run_shard(replace(odd("Deaf"), protocol=rules), tasks, tmp_path) == {"stuck": len(tasks)}
     frame = rows_of(discs, tmp_path)
-    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(objects)
-    assert (frame[frame["status"] == "stuck"]["dice"] > 0).all()
-    assert (
-        frame[frame["status"] == "stuck"]["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
-    )
+    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(tasks)
+    stuck = frame[frame["status"] == "stuck"]
+    assert (stuck["dice"] > 0).all()
+    assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
     found = interactions(frame.assign(protocol=OWN), 0.9, Rules(9, None))
-    assert (found["failed"].sum(), found["never"].sum()) == (0, len(objects))
+    assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
 
 
-def test_replicates_are_played_with_other_boxes_and_scribbles(discs, lineup, method, tmp_path):
-    objects = list(discs.select(split="test"))[:2]
+def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path):
+    lineup = odd(do="die_once", path=str(tmp_path / "mark"))
+    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"ok": 2}
+    assert (tmp_path / "mark").exists()
+    lineup = odd(do="die")
+    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"failed": 2}
+    session = Archive(tmp_path / "out").load(session_name(*tasks[0]))
+    assert session.error == "round-1: the method's process ended by signal SIGKILL"
+
+
+def test_timeout_is_a_row(discs, odd, tasks, tmp_path):
+    lineup = odd(do="hang")
+    lineup = replace(lineup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
+    assert run_shard(lineup, tasks[:1], tmp_path) == {"timeout": 1}
+    ((row, session),) = load_sessions(tmp_path, discs.select(split="test")[:1])
+    rows = score_session(session, discs.truth(row))
+    assert [(r["step"], r["status"]) for r in rows] == [("initial", "ok"), ("round-1", "timeout")]
+    assert rows[-1]["dice"] == 0
+
+
+def test_unreadable_image_stops_the_job_after_all_others(odd, discs, tasks, tmp_path):
+    image = discs._root / discs.object(tasks[0][0]).image
+    content = image.read_bytes()
+    others = [task for task in tasks if discs.object(task[0]).image != discs.object(tasks[0][0]).image]
+    try:
+        image.write_bytes(b"half")
+        discs._images.cache_clear()
+        with pytest.raises(BadInput, match="2 objects cannot be read"):
+            run_shard(odd(), tasks, tmp_path)
+    finally:
+        image.write_bytes(content)
+    assert not missing(odd(), others, tmp_path)
+    assert run_shard(odd(), tasks, tmp_path) == {"ok": 2, "kept": len(others)}
+
+
+def test_base_network_is_checked_by_every_job_that_plays(lineup, tasks, tmp_path):
+    run_shard(lineup, tasks, tmp_path, 3, workers=2)
+    found = read_json(tmp_path / "forgetting-3.json")
+    assert found["before"] == found["after"]
+    assert not list(tmp_path.glob(".forgetting*"))
+
+
+def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):
+    lineup, objects = odd(), list(discs.select(split="test"))[:2]
     often = replace(lineup, replicates=3)
-    assert run_shard(lineup, method, objects, tmp_path) == {"ok": 2}
-    assert run_shard(often, method, objects, tmp_path) == {"ok": 4, "kept": 2}
+    assert run_shard(lineup, lineup.tasks(objects), tmp_path) == {"ok": 2}
+    assert run_shard(often, often.tasks(objects), tmp_path) == {"ok": 4, "kept": 2}
     pairs = list(load_sessions(tmp_path, objects, replicates=3))
     assert [(row.object, session.identity.replicate) for row, session in pairs] == [
         (row.object, replicate) for row in objects for replicate in range(3)
     ]
     boxes = {(session.box.lower, session.box.upper) for _, session in pairs[:3]}
     assert len(boxes) == 3
-    names = {path.parent.name for path in tmp_path.glob("*/session.json")}
-    assert names == {f"{row.object}{more}" for row in objects for more in ("", ".r1", ".r2")}
-    write_index(tmp_path, objects, tmp_path / "index.tsv", replicates=3)
+    write_index(tmp_path, often.tasks(objects), tmp_path / "index.tsv")
     lines = [line.split("\t") for line in (tmp_path / "index.tsv").read_text().splitlines()]
     assert lines[0][:3] == ["object", "replicate", "status"]
     assert [line[:2] for line in lines[1:4]] == [[objects[0].object, str(k)] for k in range(3)]
 
 
-def test_the_rules_lie_beside_the_sessions(discs, lineup, method, tmp_path):
-    folder = tmp_path / "sessions" / "discs" / "own" / "bifseg@pnet-tiny"
-    run_shard(lineup, method, list(discs.select(split="test"))[:1], folder)
+def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
+    folder = tmp_path / "sessions" / "discs" / "own" / "odd"
+    run_shard(odd(), tasks[:1], folder)
     assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
     assert played_rules(tmp_path) == {"own": Rules(2, 0.99)}
 
 
 def test_missing_session_is_named(discs, tmp_path):
-    with pytest.raises(BadInput, match="no session of this object"):
+    with pytest.raises(BadInput, match="no such session"):
         list(load_sessions(tmp_path, discs.select(split="test")))
-
-
-def test_missing_replicate_is_named(discs, lineup, method, tmp_path):
-    objects = list(discs.select(split="test"))[:1]
-    run_shard(lineup, method, objects, tmp_path)
-    with pytest.raises(BadInput, match=rf"{objects[0].object}\.r1: no session"):
-        list(load_sessions(tmp_path, objects, replicates=2))

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, Seed, tracked
+from bifseg.cli.options import Out, Seed
+from bifseg.cli.progress import tracked
 
 app = typer.Typer(help="Check manifests and prepare cohorts.", no_args_is_help=True)
 

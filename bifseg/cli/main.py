@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import cohort, replay, results, robot, run, schemas, train
+from bifseg.cli import check_method, cohort, replay, results, robot, run, schemas, train, watch
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -20,10 +20,14 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg run, replay      a method plays its sessions with the robot user, or with recorded strokes
- 4. bifseg score            stored sessions become rows of scores
- 5. bifseg collect          all rows in one table: scores.parquet and scores.csv
- 6. bifseg tables, figures, provenance, report
+ 3. bifseg plan             how many jobs a method's sessions make
+ 4. bifseg run             a method plays its sessions with the robot user
+ 5. bifseg score           stored sessions become rows of scores
+ 6. bifseg collect         all rows in one table: scores.parquet and scores.csv
+ 7. bifseg tables, figures, provenance, report
+
+Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?), bifseg check-method (does a method
+keep the contract?) and bifseg replay (what would another method have made of these strokes?).
 
 \b
 Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
@@ -51,6 +55,8 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
+app.command("check-method")(check_method.check_method)
+app.command()(run.plan)
 app.command()(run.run)
 app.command()(replay.replay)
 app.command()(results.score)
@@ -59,6 +65,8 @@ app.command()(results.tables)
 app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
+app.command()(watch.status)
+app.command()(watch.verify)
 app.command(hidden=True)(schemas.schemas)
 
 

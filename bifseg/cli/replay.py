@@ -7,17 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import (
-    CohortFolder,
-    Device,
-    Out,
-    Replicates,
-    Seed,
-    Threads,
-    naming,
-    tracked,
-    use_device,
-)
+from bifseg.cli.options import CohortFolder, Device, Out, Replicates, Seed, Split, Threads, Workers, naming
+from bifseg.cli.progress import tracked, watched
+from bifseg.errors import BadInput
 
 
 def replay(
@@ -41,11 +33,12 @@ def replay(
         str, typer.Option(help="name of the protocol, a column of the scores; default: what is replayed")
     ] = "",
     network: Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")] = None,
-    split: Annotated[str, typer.Option(help="objects of this split")] = "test",
+    split: Split = "test",
     name: Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")] = "by-hand",
     seed: Seed = 2018,
     replicates: Replicates = 1,
     device: Device = "auto",
+    workers: Workers = 1,
     threads: Threads = 1,
 ) -> None:
     """Give a method the boxes and strokes of stored sessions, or a person's scribbles, round by round.
@@ -54,43 +47,18 @@ def replay(
     """
     from bifseg.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.objects import Cohort
-    from bifseg.errors import BadInput
-    from bifseg.methods.registry import build, check_fits
-    from bifseg.networks.trained import TrainedNetwork
     from bifseg.replay import recorded_scribbles, recorded_sessions, replay_of
     from bifseg.robot.box import box_kind
     from bifseg.scribble_maps import Labels
     from bifseg.shards import Lineup, run_shard
-    from bifseg.store import file_hash
 
     if (sessions is None) == (scribbles is None):
         raise BadInput("--sessions or --scribbles: name one of them, what is to be replayed")
     if foreground == background:
         raise BadInput(f"--foreground and --background: both are {foreground}; they must differ")
     box_kind(box)
-    method_card, where, players = (
-        read_card(MethodCard, card),
-        use_device(device, threads),
-        Cohort.load(cohort),
-    )
-    weights = network / "weights.pt" if network else None
-    trained = TrainedNetwork.load(weights, where) if weights else None
-    rules = ProtocolCard(box=box)
-    with naming(card):
-        method = build(method_card, trained)
-        check_fits(method_card, method, players.dimension, rules)
-    lineup = Lineup(
-        run=name,
-        seed=seed,
-        cohort=players,
-        protocol_name=protocol,
-        protocol=rules,
-        method_name=card.stem,
-        method_card=method_card,
-        network_name=network.name if network else "",
-        weights_sha256=file_hash(weights) if weights else "",
-        replicates=replicates,
-    )
+    method, players, rules = read_card(MethodCard, card), Cohort.load(cohort), ProtocolCard(box=box)
+    lineup = Lineup(name, seed, players, protocol, rules, card, method, network, replicates, device, threads)
     objects = list(players.select(split=split))
     if not objects:
         raise BadInput(f"{cohort}: has no objects in the {split} split")
@@ -101,5 +69,7 @@ def replay(
         assert scribbles is not None
         source = user or scribbles.resolve().name
         recordings = recorded_scribbles(scribbles, lineup, reading, Labels(foreground, background), source)
-    count = run_shard(replay_of(lineup, recordings, source), method, objects, out, tracked(card.stem))
-    typer.echo(", ".join(f"{n} {status}" for status, n in sorted(count.items())))
+    replayed = replay_of(lineup, recordings, source)
+    with naming(card):
+        count = run_shard(replayed, replayed.tasks(objects), out, 1, workers, watched(card.stem))
+    typer.echo(", ".join(f"{n} {status}" for status, n in sorted(count.items()) if n))

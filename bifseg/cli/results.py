@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, need, tracked
+from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, need
+from bifseg.cli.progress import tracked
 from bifseg.errors import BadInput
 
 
@@ -18,10 +19,11 @@ def score(
     ],
     cohort: CohortFolder,
     out: Out,
-    split: Annotated[str, typer.Option(help="objects of this split")] = "test",
+    split: Split = "test",
     replicates: Replicates = 1,
 ) -> None:
     """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
+    from bifseg.archive import Archive
     from bifseg.cohorts.objects import Cohort
     from bifseg.scoring import score_session, to_frame, write_scores
     from bifseg.shards import load_sessions
@@ -30,6 +32,7 @@ def score(
     pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)), replicates)
     rows = [line for row, session in pairs for line in score_session(session, players.truth(row))]
     write_scores(to_frame(rows), out)
+    Archive(sessions).prune()
 
 
 def collect(

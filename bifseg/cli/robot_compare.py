@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, Seed, tracked
+from bifseg.cli.options import Out, Seed
+from bifseg.cli.progress import tracked
 
 
 def compare(

@@ -1,94 +1,141 @@
-"""`bifseg run`: sessions of one method with the robot user."""
+"""`bifseg plan` and `bifseg run`: sessions of one method with the robot user."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bifseg.cli.options import (
-    CohortFolder,
-    Device,
-    Out,
-    Replicates,
-    Seed,
-    Threads,
-    naming,
-    tracked,
-    use_device,
-)
+from bifseg.cli.options import CohortFolder, Device, Out, Replicates, Seed, Split, Threads, Workers, naming
+from bifseg.cli.progress import watched
+from bifseg.errors import BadInput
+
+if TYPE_CHECKING:
+    from bifseg.plans import Task
+    from bifseg.shards import Lineup
+
+Card = Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)]
+Rules = Annotated[Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)]
+Network = Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")]
+Run = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
 
 
-def run(
-    card: Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)],
+def plan(
+    card: Card,
     cohort: CohortFolder,
-    protocol: Annotated[
-        Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)
-    ],
+    protocol: Rules,
     out: Out,
-    network: Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")] = None,
-    split: Annotated[str, typer.Option(help="objects of this split")] = "test",
-    shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's share of the objects")] = "1/1",
-    name: Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")] = "by-hand",
-    index: Annotated[Path | None, typer.Option(help="write a list of the shard's sessions here")] = None,
+    plan: Annotated[Path, typer.Option(help="where the plan goes", show_default=False)],
+    job_minutes: Annotated[float, typer.Option(min=0, help="how long a job of sessions should last")] = 20,
+    network: Network = None,
+    split: Split = "test",
+    name: Run = "by-hand",
     seed: Seed = 2018,
     replicates: Replicates = 1,
     device: Device = "auto",
+    workers: Workers = 1,
     threads: Threads = 1,
 ) -> None:
-    """Play one method's sessions, a folder each in OUT. Sessions that are there and match are kept."""
+    """Share a method's sessions out among jobs, by what a few of them took: a tenth of a job's time is spent on it.
+
+    The sessions of this pilot are kept in OUT, as those of `bifseg run` are.
+    """
+    from bifseg.planning import plan_shards
+    from bifseg.plans import write_plan
+
+    lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
+    with naming(card):
+        shards = plan_shards(lineup, tasks, out, job_minutes, workers, watched(f"pilot of {_title(lineup)}"))
+    write_plan(plan, shards)
+    typer.echo(f"{len(tasks)} sessions in {len(shards)} jobs")
+
+
+def run(
+    card: Card,
+    cohort: CohortFolder,
+    protocol: Rules,
+    out: Out,
+    network: Network = None,
+    split: Split = "test",
+    shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's share of the objects")] = "1/1",
+    plan: Annotated[
+        Path | None, typer.Option(help="plan of `bifseg plan`; default: by the objects' sizes")
+    ] = None,
+    index: Annotated[Path | None, typer.Option(help="write a list of the shard's sessions here")] = None,
+    name: Run = "by-hand",
+    seed: Seed = 2018,
+    replicates: Replicates = 1,
+    device: Device = "auto",
+    workers: Workers = 1,
+    threads: Threads = 1,
+) -> None:
+    """Play one method's sessions, kept together in OUT/shard-NUMBER.zip. Those that are there and match are kept.
+
+    The method runs in processes of its own, which cannot read the cohort's files.
+    """
+    from bifseg.shards import run_shard, write_index
+
+    lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
+    number, share = _share(lineup, tasks, shard, plan)
+    with naming(card):
+        count = run_shard(lineup, share, out, number, workers, watched(_title(lineup)))
+    told = [f"{n} {status}" for status, n in sorted(count.items()) if n]
+    typer.echo(", ".join(told) or "no objects in this shard")
+    if index:
+        write_index(out, share, index)
+
+
+def _lineup(
+    card: Path,
+    cohort: Path,
+    protocol: Path,
+    network: Path | None,
+    split: str,
+    run: str,
+    seed: int,
+    replicates: int,
+    device: str,
+    threads: int,
+) -> tuple[Lineup, list[Task]]:
+    """What the options say, with the tasks of all shards."""
     from bifseg.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.objects import Cohort
-    from bifseg.errors import BadInput
-    from bifseg.forgetting import ForgettingCheck
-    from bifseg.methods.registry import build, check_fits
-    from bifseg.networks.trained import TrainedNetwork
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies import policy
-    from bifseg.shards import Lineup, run_shard, take_shard, write_index
-    from bifseg.store import file_hash
+    from bifseg.shards import Lineup
 
-    method_card, rules = read_card(MethodCard, card), read_card(ProtocolCard, protocol)
-    players, where = Cohort.load(cohort), use_device(device, threads)
-    number, of = _numbers(shard)
-    objects = take_shard(players.select(split=split), number, of)
+    rules, players = read_card(ProtocolCard, protocol), Cohort.load(cohort)
     with naming(protocol):
         policy(rules.policy)
         box_kind(rules.box)
-    weights = network / "weights.pt" if network else None
-    trained = TrainedNetwork.load(weights, where) if weights else None
-    with naming(card):
-        method = build(method_card, trained)
-        check_fits(method_card, method, players.dimension, rules)
+    if network and not (network / "weights.pt").is_file():
+        raise BadInput(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
+    method = read_card(MethodCard, card)
     lineup = Lineup(
-        run=name,
-        seed=seed,
-        cohort=players,
-        protocol_name=protocol.stem,
-        protocol=rules,
-        method_name=card.stem,
-        method_card=method_card,
-        network_name=network.name if network else "",
-        weights_sha256=file_hash(weights) if weights else "",
-        replicates=replicates,
+        run, seed, players, protocol.stem, rules, card, method, network, replicates, device, threads
     )
-    check = ForgettingCheck(lineup.network_name, trained, players, seed) if trained else None
-    count = run_shard(lineup, method, objects, out, tracked(f"{card.stem} on {players.name}"))
-    typer.echo(
-        ", ".join(f"{n} {status}" for status, n in sorted(count.items())) or "no objects in this shard"
-    )
-    if check and not check.write(out / f"forgetting-{number}.json"):
-        raise BadInput(f"{card}: method: it changed the base network; delete {out} and tune a copy instead")
-    if index:
-        write_index(out, objects, index, replicates)
+    return lineup, lineup.tasks(players.select(split=split))
 
 
-def _numbers(shard: str) -> tuple[int, int]:
-    from bifseg.errors import BadInput
+def _share(lineup: Lineup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:
+    """Number and tasks of a shard, NUMBER/OF, by a plan or the objects' sizes."""
+    from bifseg.planning import share_out_shards
+    from bifseg.plans import read_plan
 
     found = re.fullmatch(r"(\d+)/(\d+)", shard)
-    if not found:
+    if not found or not 1 <= int(found[1]) <= int(found[2]):
         raise BadInput(f"--shard {shard}: write it as NUMBER/OF, for example 1/4")
-    return int(found[1]), int(found[2])
+    number, of = int(found[1]), int(found[2])
+    if plan is None:
+        return number, share_out_shards({task: lineup.rows[task[0]].voxels for task in tasks}, of)[number - 1]
+    share = read_plan(plan).get(number, [])
+    if not set(share) <= set(tasks):
+        raise BadInput(f"{plan}: plan: of other objects or replicates; run `bifseg plan` again")
+    return number, share
+
+
+def _title(lineup: Lineup) -> str:
+    network = f"@{lineup.network.name}" if lineup.network else ""
+    return f"{lineup.card_path.stem}{network} on {lineup.cohort.name}, {lineup.protocol_name}"

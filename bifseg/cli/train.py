@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, bar, naming, use_device
+from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, naming
+from bifseg.cli.progress import showing
 
 
 def train(
@@ -22,25 +23,20 @@ def train(
 
     A training that was stopped goes on from its last validation.
     """
+    import torch
+
     from bifseg.cards import NetworkCard, read_card
     from bifseg.cohorts.objects import Cohort
+    from bifseg.networks.trained import checked_device
     from bifseg.training import bring
     from bifseg.training import train as train_network
 
-    network = read_card(NetworkCard, card)
-    where, members = use_device(device, threads), Cohort.load(cohort)
+    network, members = read_card(NetworkCard, card), Cohort.load(cohort)
+    where = checked_device(device)
+    torch.set_num_threads(threads)
     with naming(card):
         if network.weights is not None:
             bring(network, card.parent / network.weights, members, out)
             return
-        with bar(f"training {card.stem}") as progress:
-            task = progress.task_ids[0]
-
-            def show(done: int, total: int, note: str) -> None:
-                progress.update(task, completed=done, total=total, note=note)
-                if (
-                    progress.disable and done * 10 // total > (done - 1) * 10 // total
-                ):  # a log: each tenth, a line
-                    typer.echo(f"training {card.stem}: {done} of {total} iterations, {note}", err=True)
-
-            train_network(network, members, out, seed, where, show)
+        with showing(f"training {card.stem}", network.training.iterations) as show:
+            train_network(network, members, out, seed, where, lambda done, _, note: show(done, note))

@@ -137,6 +137,10 @@ class Cohort:
         self._labels = lru_cache(_HELD_FILES)(_read_labels)
         self._images = lru_cache(_HELD_FILES)(_read_image)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the cohort anew."""
+        return Cohort.load, (self.folder,)
+
     @classmethod
     def load(cls, folder: Path) -> Cohort:
         """The cohort that `prepare` made in a folder; raises BadInput when there is none."""
@@ -192,6 +196,11 @@ class Cohort:
     def plane(self, row: ObjectRow) -> tuple[int, int] | None:
         """(axis, index) of the object's slice in its file; None for an object on the whole image."""
         return row.plane
+
+    def truth_folders(self) -> set[Path]:
+        """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
+        labels = {self._root / row.label for row in self.objects}
+        return {self.folder, self._root, *(path.resolve().parent for path in labels if path.is_symlink())}
 
     def hashes(self, row: ObjectRow) -> dict[str, str]:
         """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared."""

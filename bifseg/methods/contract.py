@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
-from bifseg.geometry import Box, Image, Mask
+import numpy as np
+
+from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.errors import BadInput
+from bifseg.geometry import Box, Image, Index, Mask
 from bifseg.scribbles import Scribbles
 
-__all__ = ["Adaptive", "Box", "Image", "Mask", "Method", "Scribbles"]
+__all__ = [
+    "Adaptive",
+    "Box",
+    "BrokenContract",
+    "Image",
+    "Mask",
+    "Method",
+    "Scribbles",
+    "adapts",
+    "check_fits",
+    "checked_mask",
+]
 
 
 @runtime_checkable
@@ -43,3 +58,32 @@ class Adaptive(Method, Protocol):
     def adapt(self) -> Mask:
         """The unsupervised result."""
         ...
+
+
+def adapts(method: Method) -> bool:
+    """Whether a method has an unsupervised step; one in another process says so itself."""
+    return bool(getattr(method, "adapts", isinstance(method, Adaptive)))
+
+
+class BrokenContract(RuntimeError):
+    """A method's result is not what the contract says."""
+
+
+def checked_mask(result: Any, shape: Index) -> Mask:
+    """A method's result; raises BrokenContract where it is no boolean array of the image's shape."""
+    if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
+        got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
+        raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")
+    return result
+
+
+def check_fits(card: MethodCard, method: Method, dimension: int, protocol: ProtocolCard) -> None:
+    """Raises BadInput when a method cannot play on a cohort of this dimension, or not under this protocol."""
+    if dimension not in method.dimensions:
+        able = " and ".join(f"{d}D" for d in sorted(method.dimensions))
+        raise BadInput(f"method: {card.method} works in {able}, the cohort is {dimension}D")
+    if "box" not in method.prompts and protocol.scribbles_on == "initial":
+        raise BadInput(
+            f"method: {card.method} starts from scribbles and has no initial result; leave it out of protocols "
+            "with `scribbles_on: initial`"
+        )

@@ -6,14 +6,16 @@ import importlib
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from inspect import signature
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bifseg.cards import MethodCard, ProtocolCard, first_problem
+from bifseg.cards import MethodCard, first_problem
 from bifseg.errors import BadInput
 from bifseg.methods.contract import Method
-from bifseg.networks.trained import TrainedNetwork
+
+if TYPE_CHECKING:  # a method without a network does not wait for torch
+    from bifseg.networks.trained import TrainedNetwork
 
 # Loaded when asked for: a job waits for the libraries of its own method only.
 METHODS = {
@@ -31,7 +33,7 @@ METHODS = {
 
 def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     """The method of a card; raises BadInput for an unknown one, wrong settings, or a network too many or too few."""
-    maker = _find(card.method)
+    maker = _find(card.method or "")
     wants_network = "network" in signature(maker).parameters
     if wants_network and network is None:
         raise BadInput(f"method: {card.method} needs a network; write it as METHOD@NETWORK")
@@ -47,18 +49,6 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     if not isinstance(method, Method):
         raise BadInput(f"method: {card.method} has not all of dimensions, prompts, start and refine")
     return method
-
-
-def check_fits(card: MethodCard, method: Method, dimension: int, protocol: ProtocolCard) -> None:
-    """Raises BadInput when a method cannot play on a cohort of this dimension, or not under this protocol."""
-    if dimension not in method.dimensions:
-        able = " and ".join(f"{d}D" for d in sorted(method.dimensions))
-        raise BadInput(f"method: {card.method} works in {able}, the cohort is {dimension}D")
-    if "box" not in method.prompts and protocol.scribbles_on == "initial":
-        raise BadInput(
-            f"method: {card.method} starts from scribbles and has no initial result; leave it out of protocols "
-            "with `scribbles_on: initial`"
-        )
 
 
 def _find(name: str) -> Callable[..., Method]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
-from bifseg.geometry import Image
+from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import Crop
 from bifseg.networks.registry import build
@@ -40,7 +40,7 @@ class TrainedNetwork:
     device: torch.device
     finetuning: dict[str, Any] = field(default_factory=dict)
 
-    def crop(self, image: Image, box: Any) -> Crop:
+    def crop(self, image: Image, box: Box) -> Crop:
         """What the network sees of the image inside the box."""
         return Crop(image, box, self.input_size)
 
@@ -50,6 +50,14 @@ class TrainedNetwork:
         with torch.no_grad():
             found: Tensor = self.network.features(values[None, None])
         return found
+
+    def answer(self, image: Image, box: Box) -> Mask:
+        """The network's own segmentation inside the box, on the image's grid: probability at least 0.5."""
+        self.network.eval()
+        crop = self.crop(image, box)
+        with torch.no_grad():
+            logits = self.network.classifier(self.features(crop))
+        return crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
 
     def normalised(self, crop: Crop) -> NDArray[np.float32]:
         """The crop's values less the mean, over the standard deviation, of its modality."""
@@ -93,6 +101,10 @@ class TrainedNetwork:
         return cls(network, size, normalisation, torch.device(device), finetuning)
 
 
-def best_device() -> str:
-    """`cuda` where there is a GPU, else `cpu`."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+def checked_device(name: str) -> str:
+    """The torch device of a name; `auto` is the GPU where there is one. Raises BadInput for one that is not there."""
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise BadInput(f"--device {name}: torch sees no GPU here; use cpu or auto")
+    return name

@@ -16,7 +16,7 @@ from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.scoring import read_scores, write_scores
 
-STAGES = ["cohort prepare", "train", "run", "score", "collect", "tables, figures, provenance, report"]
+STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "tables, figures, provenance, report"]
 TINY = "architecture: pnet\nsettings: {channels: 4}\ninput_size: 20\n"
 CARDS = {
     "bifseg.yaml": "method: bifseg\nsettings: {iterations: 2}\n",
@@ -324,14 +324,14 @@ BAD = [
     ("run", {"network": "broken"}, "broken/weights.pt: not a weights file written by bifseg train"),
     ("run", {"network": "volumes"}, "bifseg.yaml: method: bifseg works in 3D, the cohort is 2D"),
     ("run", {"shard": "3"}, "--shard 3: write it as NUMBER/OF, for example 1/4"),
-    ("run", {"shard": "5/4"}, "--shard 5/4: the first number must lie between 1 and the second"),
+    ("run", {"shard": "5/4"}, "--shard 5/4: write it as NUMBER/OF, for example 1/4"),
     ("run", {"split": "tset"}, "split: 'tset' is not a split; known are: train, validation, test"),
     ("run", {"device": "cuda"}, "--device cuda: torch sees no GPU here"),
     ("run alone", {}, "bifseg.yaml: method: bifseg needs a network; write it as METHOD@NETWORK"),
     ("run alone", {"device": "tpu"}, "--device tpu: unknown"),
     ("score", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("score", {"split": "tset"}, "split: 'tset' is not a split"),
-    ("score", {"sessions": "nowhere"}, "no session of this object; run `bifseg run` for it first"),
+    ("score", {"sessions": "nowhere"}, "no such session; run `bifseg run` for it first"),
     ("collect", {"scores": "nowhere.parquet"}, "nowhere.parquet: is not there; run `bifseg score` first"),
     ("tables", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
     ("figures", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from test_cli import CARDS, bifseg, write_cards
 
+from bifseg.archive import Archive
 from bifseg.images import write_array
-from bifseg.record import Session
 from bifseg.scoring import read_scores
 
 
@@ -38,7 +38,7 @@ def test_the_same_method_gives_the_same_masks(desk, discs, discs_network, tmp_pa
     objects = discs.select(split="test")
     assert capsys.readouterr().out == f"{len(objects)} ok\n"
     for row in objects:
-        before, after = (Session.load(folder / row.object) for folder in (desk / "sessions", tmp_path))
+        before, after = (Archive(folder).load(row.object) for folder in (desk / "sessions", tmp_path))
         assert [s.mask.tobytes() for s in before.steps] == [s.mask.tobytes() for s in after.steps]
         assert before.steps[-1].round == 2
 
@@ -80,7 +80,7 @@ def test_maps_of_a_person(desk, discs, tmp_path):
             "error: --sessions or --scribbles: name one of them",
         ),
         (["--scribbles", "sessions"], "no scribbles of "),
-        (["--sessions", "nowhere"], "no session of this object; run `bifseg run` for it first"),
+        (["--sessions", "nowhere"], "no such session; run `bifseg run` for it first"),
         (["--scribbles", "sessions", "--foreground", 2], "error: --foreground and --background: both are 2"),
         (["--scribbles", "sessions", "--box", "round/1"], "unknown box 'round/1'; known are"),
         (["--sessions", "sessions", "--split", "tset"], "'tset' is not a split"),

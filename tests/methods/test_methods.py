@@ -6,8 +6,8 @@ import pytest
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
 from bifseg.geometry import Box
-from bifseg.methods.contract import Adaptive
-from bifseg.methods.registry import build, check_fits
+from bifseg.methods.contract import Adaptive, check_fits
+from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.scribbles import Scribbles, Stroke
 

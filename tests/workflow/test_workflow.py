@@ -55,11 +55,12 @@ def lay_out(folder):
     return folder
 
 
-def snakemake(folder, *words, config=CONFIG):
+def snakemake(folder, *words, config=CONFIG, profile="default", timeout=300):
     """Run snakemake in a folder, where plug-ins are found too; stdout holds all that it says."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", "workflow/profiles/default"]
-    command += ["--cores", "2", *(["--configfile", config] if config else []), *words]
+    command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}"]
+    command += ["--cores", "2"] if profile == "default" else []
+    command += [*(["--configfile", config] if config else []), *words]
     return subprocess.run(
         command,
         cwd=folder,
@@ -67,7 +68,7 @@ def snakemake(folder, *words, config=CONFIG):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=timeout,
     )
 
 
@@ -197,6 +198,26 @@ def test_second_run_has_nothing_to_do(project):
     assert done.returncode == 0
     assert "Nothing to be done" in done.stdout
     assert times(project) == before
+
+
+def test_planned_jobs_with_several_processes_give_the_same_rows(project):
+    """Shards by a pilot, so short that there are several, two processes each, in another folder."""
+    players = ["bifseg@pnet-tiny", "random-walks"]
+    cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": players}}}
+    config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
+    config |= {"shards": None, "job_minutes": 0.003, "workers": 2}
+    (project / "planned.yaml").write_text(yaml.safe_dump(config))
+    done = snakemake(project, config="planned.yaml")
+    assert done.returncode == 0, done.stdout
+    old, new = (read_scores(project / place / "ci/scores.parquet") for place in ("results", "elsewhere"))
+    costs = [name for name in old if name.endswith("_s") or name.startswith("peak_")]
+    asked = (old["cohort"] == "tiny2d") & (old["protocol"] == "own-scribbles")
+    asked &= old["method"].isin(["bifseg", "random-walks"])
+    assert new.drop(columns=costs).equals(old[asked].drop(columns=costs).reset_index(drop=True))
+    folder = project / "elsewhere/ci/sessions/tiny2d/own-scribbles/bifseg@pnet-tiny"
+    assert len(list(folder.glob("shard-*.tsv"))) == len(list(folder.glob("shard-*.zip"))) > 1
+    assert not list((folder / "unpacked").iterdir())
+    assert "Nothing to be done" in snakemake(project, config="planned.yaml").stdout
 
 
 RESULTS = {"scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html"}

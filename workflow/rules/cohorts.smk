@@ -7,8 +7,8 @@ rule prepare_cohort:
     log:
         f"{RUN}/logs/cohorts/{{cohort}}.log",
     resources:
-        mem_mb=2000,
-        runtime=60,
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         folder=subpath(output.objects, parent=True),
         seed=config["seed"],

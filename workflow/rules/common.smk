@@ -1,15 +1,20 @@
 # Names of files, and nothing else: what the configuration asks for, as paths.
 import json
 import os
+from functools import cache
 from itertools import chain
+from pathlib import Path
 
-from bifseg.cards import checked_run
+from bifseg.cards import MethodCard, checked_run, read_card
+from bifseg.code_version import code_version
+from bifseg.methods.sources import method_files
+from bifseg.plans import read_plan
+from bifseg.store import write_json
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)
 
 RUN = f"{config['results']}/{config['run']}"
-SHARDS = range(1, config["shards"] + 1)
 
 
 wildcard_constraints:
@@ -41,10 +46,72 @@ def network_folder(wildcards):
     return f"--network {RUN}/networks/{wildcards.cohort}/{name}" if name else ""
 
 
-def weights(wildcards):
-    """The weights that a player needs."""
-    name = network_of(wildcards.player)
-    return [f"{RUN}/networks/{wildcards.cohort}/{name}/weights.pt"] if name else []
+def lineup(wildcards):
+    """The files that a player's sessions depend on, beside the images."""
+    method = card("methods", method_of(wildcards.player))
+    network = network_of(wildcards.player)
+    return {
+        "method": method,
+        "protocol": card("protocols", wildcards.protocol),
+        "objects": f"{RUN}/cohorts/{wildcards.cohort}/objects.tsv",
+        "weights": (
+            [f"{RUN}/networks/{wildcards.cohort}/{network}/weights.pt"]
+            if network
+            else []
+        ),
+        "sources": [str(path) for path in sources_of(method)],
+    }
+
+
+@cache
+def sources_of(path):
+    """The files of a plug-in or a program."""
+    return method_files(read_card(MethodCard, Path(path)), Path(path).parent)
+
+
+def session_code(wildcards):
+    """Changes with the code that sessions depend on."""
+    return code_version()
+
+
+def session_memory(wildcards, threads, attempt):
+    """MiB: each worker with its method's process, and what Snakemake itself takes."""
+    return (1000 + 3000 * threads) * attempt
+
+
+def session_minutes():
+    """How long a job of sessions may take: three times what was planned, or four hours where nothing was."""
+    return 240 if config["shards"] else max(30, int(3 * config["job_minutes"]))
+
+
+def plan_of(wildcards):
+    """The plan of a player's shards; nothing where their number is given."""
+    return (
+        []
+        if config["shards"]
+        else checkpoints.plan_sessions.get(**player_of(wildcards)).output[0]
+    )
+
+
+def player_of(wildcards):
+    """The wildcards that name a player."""
+    return {name: wildcards[name] for name in ("cohort", "protocol", "player")}
+
+
+def shards_of(wildcards):
+    """The numbers of a player's shards."""
+    plan = plan_of(wildcards)
+    return (
+        range(1, config["shards"] + 1)
+        if not plan
+        else sorted(read_plan(Path(plan))) or [1]
+    )
+
+
+def shard_lists(wildcards):
+    """The lists of a player's sessions, a file a shard."""
+    player = player_of(wildcards)
+    return expand(rules.run_sessions.output[0], shard=shards_of(wildcards), **player)
 
 
 def networks_used():

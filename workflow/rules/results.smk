@@ -6,6 +6,9 @@ rule collect_scores:
         text=f"{RUN}/scores.csv",
     log:
         f"{RUN}/logs/collect.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     shell:
         "bifseg collect {input} --out {output.table} 2> >(tee {log} >&2)"
 
@@ -17,6 +20,9 @@ rule write_tables:
         directory(f"{RUN}/tables"),
     log:
         f"{RUN}/logs/tables.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         run=subpath(output[0], parent=True),
         target=config["target"],
@@ -35,6 +41,9 @@ rule draw_figures:
         directory(f"{RUN}/figures"),
     log:
         f"{RUN}/logs/figures.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         run=subpath(output[0], parent=True),
         target=config["target"],
@@ -66,6 +75,9 @@ rule write_report:
         f"{RUN}/report.html",
     log:
         f"{RUN}/logs/report.log",
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=lambda wildcards, attempt: 60 * attempt,
     params:
         run=subpath(output[0], parent=True),
     shell:

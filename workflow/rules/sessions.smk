@@ -1,49 +1,73 @@
-rule run_sessions:
+PLAYER = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}"
+LINEUP = (
+    " --cohort {params.cohort} --protocol {input.protocol} {params.network} --out {params.folder}"
+    f" --run {config['run']} --seed {config['seed']} --split {config['split']}"
+    f" --replicates {config['replicates']} --device {config['device']} --workers {{threads}}"
+)
+
+
+# Only where `shards` is not given: plays a few sessions to see how long they take, and keeps them.
+checkpoint plan_sessions:
     input:
-        method=lambda wildcards: card("methods", method_of(wildcards.player)),
-        protocol=lambda wildcards: card("protocols", wildcards.protocol),
-        objects=rules.prepare_cohort.output.objects,
-        weights=weights,
+        unpack(lineup),
     output:
-        f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}/shard-{{shard}}.tsv",
+        f"{PLAYER}/plan.tsv",
     log:
-        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-{{shard}}.log",
-    threads: 1
+        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-plan.log",
+    threads: config["workers"]
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 240 * attempt,
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=config["gpus_per_job"],
     params:
-        cohort=subpath(input.objects, parent=True),
+        cohort=lambda wildcards, input: os.path.dirname(input.objects),
         folder=subpath(output[0], parent=True),
         network=network_folder,
-        shards=config["shards"],
-        run=config["run"],
-        seed=config["seed"],
-        split=config["split"],
-        replicates=config["replicates"],
-        device=config["device"],
+        code=session_code,
+        job_minutes=config["job_minutes"],
     shell:
-        "bifseg run {input.method} --cohort {params.cohort} --protocol {input.protocol} {params.network}"
-        " --out {params.folder} --index {output} --shard {wildcards.shard}/{params.shards}"
-        " --split {params.split} --run {params.run} --seed {params.seed} --replicates {params.replicates}"
-        " --device {params.device} --threads {threads} 2> >(tee {log} >&2)"
+        "bifseg plan {input.method} --plan {output} --job-minutes {params.job_minutes}"
+        + LINEUP
+        + " 2> >(tee {log} >&2)"
+
+
+rule run_sessions:
+    input:
+        unpack(lineup),
+        plan=plan_of,
+    output:
+        f"{PLAYER}/shard-{{shard}}.tsv",
+    log:
+        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-{{shard}}.log",
+    threads: config["workers"]
+    resources:
+        mem_mb=session_memory,
+        runtime=lambda wildcards, attempt: session_minutes() * attempt,
+        gpu=config["gpus_per_job"],
+    params:
+        cohort=lambda wildcards, input: os.path.dirname(input.objects),
+        folder=subpath(output[0], parent=True),
+        network=network_folder,
+        code=session_code,
+        plan=lambda wildcards, input: f"--plan {input.plan}" if input.plan else "",
+        shards=lambda wildcards: len(shards_of(wildcards)),
+    shell:
+        "bifseg run {input.method} {params.plan} --shard {wildcards.shard}/{params.shards} --index {output}"
+        + LINEUP
+        + " 2> >(tee {log} >&2)"
 
 
 rule score_sessions:
     input:
         objects=rules.prepare_cohort.output.objects,
-        shards=expand(
-            f"{RUN}/sessions/{{{{cohort}}}}/{{{{protocol}}}}/{{{{player}}}}/shard-{{shard}}.tsv",
-            shard=SHARDS,
-        ),
+        shards=shard_lists,
     output:
         f"{RUN}/scores/{{cohort}}/{{protocol}}/{{player}}.parquet",
     log:
         f"{RUN}/logs/scores/{{cohort}}/{{protocol}}/{{player}}.log",
     resources:
-        mem_mb=2000,
-        runtime=120,
+        mem_mb=lambda wildcards, attempt: 2000 * attempt,
+        runtime=lambda wildcards, attempt: 120 * attempt,
     params:
         cohort=subpath(input.objects, parent=True),
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),

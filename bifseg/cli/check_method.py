@@ -1,0 +1,67 @@
+"""`bifseg check-method`: the conformance kit."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bifseg.cli.options import Device, naming
+from bifseg.errors import BadInput
+
+if TYPE_CHECKING:
+    from bifseg.methods.process import MethodProcess
+
+
+def check_method(
+    card: Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)],
+    network: Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")] = None,
+    device: Device = "auto",
+) -> None:
+    """Play small games with a method and say in a table whether it keeps the contract; exit code 1 where it does not.
+
+    On made-up images, in each dimension of the method: see docs/plugins.md.
+    """
+    from bifseg.confinement import supported
+    from bifseg.conformance import Kit
+
+    with naming(card), TemporaryDirectory() as hidden:
+        start = partial(_start, card, network, device, Path(hidden))
+        first = start()
+        dimensions, prompts = sorted(first.dimensions), sorted(first.prompts)
+        first.close()
+        typer.echo(f"{card.stem}: {' and '.join(f'{d}D' for d in dimensions)}, takes {', '.join(prompts)}")
+        truth = (
+            "cannot be read" if supported() else "this Linux has no Landlock: the method could read the files"
+        )
+        _say("no truth in sight", supported() or None, f"the cohort's folders: {truth}")
+        good = True
+        for dimension in dimensions:
+            kit = Kit(start, dimension)
+            try:
+                for finding in kit.findings():
+                    _say(f"{dimension}D {finding.check}", finding.passed, finding.about)
+                    good = good and finding.passed is not False
+            finally:
+                kit.close()
+    typer.echo("keeps the contract" if good else "does not keep the contract")
+    raise typer.Exit(0 if good else 1)
+
+
+def _start(card: Path, network: Path | None, device: str, hidden: Path) -> MethodProcess:
+    from bifseg.cards import MethodCard, read_card
+    from bifseg.methods.process import MethodProcess
+    from bifseg.methods.programs import program
+
+    weights = network / "weights.pt" if network else None
+    if weights and not weights.is_file():
+        raise BadInput(f"--network {network}: no weights.pt there; run `bifseg train` first")
+    return MethodProcess(program(read_card(MethodCard, card), card.parent, weights, device, [hidden]))
+
+
+def _say(check: str, passed: bool | None, about: str) -> None:
+    verdict = {True: "pass", False: "FAIL", None: "-"}[passed]
+    typer.echo(f"{verdict:5} {check:32} {about}")

@@ -1,0 +1,53 @@
+"""`bifseg status` and `bifseg verify`: a run, looked at from outside."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from bifseg.cli.options import RunFolder
+
+
+def status(run: RunFolder) -> None:
+    """Say what of a run is done, what is running, how long it will take, and what failed and why.
+
+    From the files alone: it can be asked on any machine that sees them, while jobs are at work.
+    """
+    from bifseg.status import progress
+
+    marks = {"done": "done", "running": "...", "stopped": "idle", "waiting": ""}
+    for item in progress(run):
+        share = f"{item.done}/{item.of}" if item.of else "?"
+        left = f"about {timedelta(seconds=round(item.left_s))} left" if item.left_s else ""
+        typer.echo(f"{marks[item.state]:5}{share:>12}  {item.what}  {left}".rstrip())
+        for (kind, reason), count in item.failed.most_common():
+            typer.echo(f"{'':19}{count} {kind}: {reason}")
+
+
+def verify(
+    run: RunFolder,
+    sample: Annotated[int, typer.Option(min=1, help="sessions of every player")] = 3,
+    tolerance: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="how far Dice between a result and its repetition may be from 1"),
+    ] = 0.0,
+) -> None:
+    """Play a sample of a finished run's sessions again and compare them; exit code 1 where one is not reproduced.
+
+    On the machine of the run every bit must agree. On another one, or a GPU, give a tolerance.
+    """
+    from bifseg.verification import verify as verify_run
+
+    count = differing = 0
+    for verdict in verify_run(run, sample):
+        count += 1
+        good = verdict.same or (tolerance > 0 and verdict.dice >= 1 - tolerance)
+        differing += not good
+        where = f"{verdict.seat.cohort} {verdict.seat.protocol} {verdict.seat.player} {verdict.name}"
+        told = "the same" if verdict.same else f"{'close' if good else 'DIFFERS'}, Dice {verdict.dice:.4f}"
+        old = "; its cards, weights or code have changed since" if verdict.outdated else ""
+        typer.echo(f"{where}: {told}{old}")
+    typer.echo(f"{count - differing} of {count} sessions reproduced")
+    raise typer.Exit(1 if differing else 0)

@@ -1,0 +1,64 @@
+"""How the process of a method is started, from its card."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from bifseg.cards import MethodCard
+from bifseg.errors import BadInput
+from bifseg.methods.process import Program
+
+_PYTHON = (sys.executable, "-P", "-m")
+
+
+def program(
+    card: MethodCard,
+    folder: Path,
+    weights: Path | None = None,
+    device: str = "auto",
+    hidden: Iterable[Path] = (),
+    time_limit_s: float | None = None,
+    threads: int = 1,
+) -> Program:
+    """The program of a method card.
+
+    Args:
+        card: the card.
+        folder: the folder of the card's file, `{card}` in its command.
+        weights: of the trained network, for a method that takes one.
+        device: for torch: cpu, cuda or auto.
+        hidden: folders that the method cannot read.
+        time_limit_s: of a session.
+        threads: of numeric libraries.
+
+    Raises:
+        BadInput: Python itself, bifseg or a module path lies in a hidden folder.
+    """
+    places = [str(Path(place).resolve()) for place in hidden]
+    _check_readable(places)
+    if card.command:
+        words = [word.replace("{card}", str(folder.resolve())) for word in card.command]
+        confined = [*_PYTHON, "bifseg.confinement", *places, "--"] if card.confined else []
+        opening = {"settings": card.settings, "device": device, "threads": threads}
+        return Program((*confined, *words), opening, time_limit_s, threads)
+    opening = {
+        "card": card.model_dump(mode="json"),
+        "weights": str(weights.resolve()) if weights else "",
+        "device": device,
+        "hide": places,
+    }
+    return Program((*_PYTHON, "bifseg.methods.host"), opening, time_limit_s, threads)
+
+
+def _check_readable(hidden: list[str]) -> None:
+    modules = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+    for needed in (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]), *modules):
+        for place in hidden:
+            if Path(needed).resolve().is_relative_to(place):
+                raise BadInput(
+                    f"{place}: root of the cohort: methods cannot read it, but {needed} lies in it; keep the images "
+                    "in a folder of their own"
+                )

@@ -1,0 +1,69 @@
+"""Methods that each break one part of the contract; loaded in processes of their own by the conformance kit."""
+
+import numpy as np
+
+
+class Good:
+    """Brighter than the middle between the box's extremes; scribbles as drawn."""
+
+    dimensions = frozenset({2})
+    prompts = frozenset({"box", "scribbles"})
+
+    def start(self, image, box):
+        self.image, self.box = image, box
+        inside = image.voxels[box.slices]
+        return box.paste(inside > (inside.min() + inside.max()) / 2, image.voxels.shape)
+
+    def refine(self, scribbles):
+        return self.start(self.image, self.box) & ~scribbles.background | scribbles.foreground
+
+
+class Deaf(Good):
+    def refine(self, scribbles):
+        return self.start(self.image, self.box)
+
+
+class BoxOnly(Good):
+    prompts = frozenset({"box"})
+
+
+class Outside(Good):
+    def start(self, image, box):
+        return super().start(image, box) | (np.indices(image.voxels.shape).sum(0) == 0)
+
+
+class Random(Good):
+    rng = np.random.default_rng()
+
+    def start(self, image, box):
+        return super().start(image, box) & box.paste(self.rng.random(box.shape) < 0.9, image.voxels.shape)
+
+
+class Remembers(Good):
+    """Does not forget the last session."""
+
+    count = 0
+
+    def start(self, image, box):
+        result = super().start(image, box)
+        self.count += 1
+        return result if self.count % 2 else ~result & box.paste(np.ones(box.shape, bool), result.shape)
+
+
+class Frail(Good):
+    """Divides by the contrast."""
+
+    def start(self, image, box):
+        if np.ptp(image.voxels[box.slices]) == 0:
+            raise ZeroDivisionError("no contrast")
+        return super().start(image, box)
+
+
+class Hoards(Good):
+    """Keeps 6 MiB of every session."""
+
+    kept = ()
+
+    def start(self, image, box):
+        self.kept = (*self.kept, np.ones(6 * 2**17))
+        return super().start(image, box)
