@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bifseg.errors import BadInput
+from bifseg.store import inside
 
 Positive = Annotated[int, Field(gt=0)]
 DEVICE = r"auto|cpu|cuda(:\d+)?"
@@ -44,6 +45,9 @@ class CohortCard(Card):
     seen: list[Name] = Field(description="structures that networks are trained on")
     unseen: list[Name] = Field(default_factory=list, description="structures that networks never see")
     minimum_voxels: Positive = Field(30, description="smaller objects are left out")
+    slices: Literal["auto", "axial", "coronal", "sagittal"] = Field(
+        "auto", description="2D from 3D stacks: slices across the thickest spacing, or a plane of the body"
+    )
     box_margin: Annotated[int, Field(ge=0)] = Field(
         10,
         description="voxels: each side of a box lies U{0..box_margin} outside the object, in training as in use",
@@ -53,6 +57,8 @@ class CohortCard(Card):
     def _consistent(self) -> Self:
         if (self.simulator is None) == (self.manifest is None):
             raise ValueError("give either 'simulator' or 'manifest'")
+        if self.slices != "auto" and self.dimension == 3:
+            raise ValueError(f"'slices: {self.slices}' is of a 2D cohort; remove it, or write 'dimension: 2'")
         both = set(self.seen) & set(self.unseen)
         if both:
             raise ValueError(f"{sorted(both)} cannot be both seen and unseen")
@@ -130,12 +136,20 @@ class TrainingCard(Card):
 class NetworkCard(Card):
     """A base CNN and its training."""
 
-    architecture: Name = Field(description="pnet, fcn or unet (2D); pcnet, deepmedic or highres3dnet (3D)")
+    architecture: Name = Field(
+        description="pnet, fcn or unet (2D); pcnet, deepmedic or highres3dnet (3D); torchscript or monai-bundle"
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture")
     input_size: Positive | None = Field(
         None, description="voxels; 2D: the crop's shorter side (96), 3D: its longest side (80)"
     )
-    weights: Path | None = Field(None, description="weights trained elsewhere; no training then")
+    weights: Path | None = Field(
+        None,
+        description="weights trained elsewhere, a file or a bundle's folder inside 'root'; no training then",
+    )
+    root: Path | None = Field(
+        None, description="folder that 'weights' is relative to; default: the card's own"
+    )
     finetuning: dict[str, Any] = Field(
         default_factory=dict, description="fine-tuning settings found on seen training data for this network"
     )
@@ -201,8 +215,28 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         }
         for kind, names in named.items():
             for name in names:
-                read_card(KINDS[kind], Path(run.cards) / kind / f"{name}.yaml")
+                path = Path(run.cards) / kind / f"{name}.yaml"
+                found = read_card(KINDS[kind], path)
+                if isinstance(found, NetworkCard):
+                    brought_weights(found, path)
     return run.model_dump(mode="json")
+
+
+def brought_weights(card: NetworkCard, path: Path) -> Path | None:
+    """Where the weights lie that the card in a file names; None where it names none.
+
+    Raises BadInput when they lie outside the card's root, or are not there.
+    """
+    if card.weights is None:
+        return None
+    root = path.parent / (card.root or "")
+    try:
+        found = root / inside(root, str(card.weights))
+    except ValueError as error:
+        raise BadInput(f"{path}: weights: {error}") from error
+    if not found.exists():
+        raise BadInput(f"{path}: weights: {found}: no such weights file")
+    return found
 
 
 C = TypeVar("C", bound=Card)

@@ -21,7 +21,7 @@ from bifseg.crf import LabelUpdate
 from bifseg.errors import BadInput
 from bifseg.geodesic import GeodesicBand
 from bifseg.geometry import Mask
-from bifseg.networks.blocks import PointwiseClassifier
+from bifseg.networks.blocks import PointwiseClassifier, cut_back
 from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
 
@@ -104,7 +104,7 @@ class ImageSpecificNetwork:
 
     def __init__(self, trained: TrainedNetwork, crop: Crop, settings: FineTuning) -> None:
         self.seconds = {"network": 0.0, "label_update": 0.0}
-        self._settings = settings
+        self._settings, self._shape = settings, crop.shape
         with self._timed("network"):
             self._features = trained.features(crop)
             self._classifier = copy.deepcopy(trained.network.classifier).eval()
@@ -170,11 +170,14 @@ class ImageSpecificNetwork:
         if isinstance(classifier, PointwiseClassifier):
             features = self._features.flatten(2)[0].T[chosen]
             return lambda: classifier.layers(features)
-        return lambda: classifier(self._features).flatten(2)[0].T[chosen]
+        return lambda: self._logits().flatten(2)[0].T[chosen]
+
+    def _logits(self) -> Tensor:
+        return cut_back(self._classifier(self._features), self._shape)
 
     @torch.no_grad()
     def _predict(self) -> NDArray[np.float32]:
-        logits = self._classifier(self._features)
+        logits = self._logits()
         found: NDArray[np.float32] = torch.softmax(logits.float(), dim=1)[0, 1].cpu().numpy()
         return found
 

@@ -50,6 +50,12 @@ class Grid:
         """Volume of a voxel in ml; a 2D grid counts as 1 mm thick."""
         return float(np.prod(self.spacing)) / 1000.0
 
+    @property
+    def of_channel(self) -> Grid:
+        """The grid of one channel of a 4D file, whose last axis in the file (the first of the array) holds channels."""
+        axes = tuple(axis[:-1] for axis in self.direction[1:])
+        return Grid(self.shape[1:], self.spacing[1:], self.origin[:-1], axes)
+
     def to_world(self, index: NDArray) -> NDArray[np.float64]:
         """World points (n, world axes) in mm of the voxel positions (n, array axes)."""
         steps = np.asarray(index, float).reshape(-1, self.ndim) * self.spacing

@@ -15,35 +15,65 @@ from bifseg.store import writing
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
 
 
-def read_grid(path: Path) -> Grid:
-    """The grid of an image file, from its header alone; raises BadInput when it cannot be read."""
+def read_grid(path: Path, channel: int | None = None) -> Grid:
+    """The grid of an image file or of one of its channels, from the header alone; raises BadInput as `read_array`."""
+    return _header(path, channel)[1]
+
+
+def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
+    """Voxels in array order and their grid.
+
+    Args:
+        path: the file.
+        channel: of a 4D file, whose last axis in the file holds channels, only this one is read, from 0; None
+            takes the file as it is.
+
+    Raises:
+        BadInput: the file is missing, broken or not grey, or has no such channel.
+    """
+    reader, grid = _header(path, channel)
+    if channel is not None:
+        reader.SetExtractSize([*reversed(grid.shape), 0])
+        reader.SetExtractIndex([0] * grid.ndim + [channel])
+    try:
+        return sitk.GetArrayFromImage(reader.Execute()), grid
+    except RuntimeError as error:
+        raise BadInput(_UNREADABLE.format(path)) from error
+
+
+def _header(path: Path, channel: int | None) -> tuple[sitk.ImageFileReader, Grid]:
+    """A reader that has read a file's header, and the grid of the file or of one of its channels."""
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(_existing(path)))
+    if Path(path).suffix.lower() in (".mha", ".mhd"):
+        reader.SetImageIO("MetaImageIO")  # which knows its files by lower-case endings only
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
         raise BadInput(_UNREADABLE.format(path)) from error
+    if reader.GetNumberOfComponents() != 1:
+        raise BadInput(
+            f"{path}: has {reader.GetNumberOfComponents()} channels a voxel; save one grey channel a file"
+        )
     n = reader.GetDimension()
-    return _grid(n, reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+    grid = _grid(n, reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+    if channel is None:
+        return reader, grid
+    if n != 4 or channel >= grid.shape[0]:
+        raise BadInput(f"{path}: has no channel {channel}; {channels_of(grid)}")
+    return reader, grid.of_channel
 
 
-def read_array(path: Path) -> tuple[NDArray, Grid]:
-    """Voxels in array order and their grid; raises BadInput for a file missing, broken or not grey."""
-    try:
-        image = sitk.ReadImage(str(_existing(path)))
-    except RuntimeError as error:
-        raise BadInput(_UNREADABLE.format(path)) from error
-    if image.GetNumberOfComponentsPerPixel() != 1:
-        channels = image.GetNumberOfComponentsPerPixel()
-        raise BadInput(f"{path}: has {channels} channels a voxel; save one grey channel a file")
-    n = image.GetDimension()
-    grid = _grid(n, image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
-    return sitk.GetArrayFromImage(image), grid
+def channels_of(grid: Grid) -> str:
+    """What to write as the channel of an image with this grid."""
+    if grid.ndim != 4:
+        return "it has no channel axis, leave the channel empty"
+    return f"it has channels 0 to {grid.shape[0] - 1}, name one of them"
 
 
-def read_image(path: Path, modality: str = "") -> Image:
+def read_image(path: Path, modality: str = "", channel: int | None = None) -> Image:
     """The image as float32; raises BadInput as `read_array`, and where a voxel is not finite."""
-    voxels, grid = read_array(path)
+    voxels, grid = read_array(path, channel)
     voxels = voxels.astype(np.float32)
     bad = int((~np.isfinite(voxels)).sum())
     if bad:

@@ -70,6 +70,22 @@ def read_json(path: Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
+def inside(root: Path, text: str) -> str:
+    """A path that a card or a manifest gives, relative to its root, with forward slashes.
+
+    It is judged as it is written: `..` may not climb out of the root, and an absolute path must lie inside it;
+    ValueError otherwise. Links inside the root are followed wherever they lead, since whoever set up the root put
+    them there (git-annex, a scratch disk).
+    """
+    base = os.path.abspath(root)
+    found = os.path.relpath(os.path.join(base, text), base)
+    if found.split(os.sep)[0] == os.pardir or found == os.curdir:
+        raise ValueError(
+            f"{text!r} is not a file inside the root {base}; move the file or change the card's 'root'"
+        )
+    return Path(found).as_posix()
+
+
 def fingerprint(*parts: Any) -> str:
     """A short hash of values that JSON can hold; equal values give equal hashes on every machine."""
     text = json.dumps(parts, sort_keys=True, default=str)

@@ -23,7 +23,8 @@ from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
-from bifseg.networks.registry import build
+from bifseg.networks.imported import ImportedSettings
+from bifseg.networks.registry import SOURCES, build, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
@@ -192,25 +193,52 @@ class Trainer:
 
 
 def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
-    """Take weights trained elsewhere instead of training; raises BadInput when card and weights do not fit."""
-    trained = TrainedNetwork.load(weights)
+    """Take a network trained elsewhere instead of training; raises BadInput when card and weights do not fit."""
+    take = _imported if card.architecture in SOURCES else _own
+    trained, made_from = take(card, weights)
     if trained.network.dimension != cohort.dimension:
         have, want = trained.network.dimension, cohort.dimension
         raise BadInput(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
+    write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
+    write_network(trained, card, cohort, folder, {"weights_from": str(weights)}, made_from)
+
+
+def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
+    """The weights.pt of another run."""
+    trained = TrainedNetwork.load(weights)
     try:
         build(card).load_state_dict(trained.network.state_dict())
     except RuntimeError as error:
         raise BadInput(f"{weights}: weights: not of the card's architecture and settings") from error
-    write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
-    write_network(trained, card, cohort, folder, {"weights_from": str(weights)})
+    return trained, None
+
+
+def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
+    """A network of another making, and what is kept of it."""
+    settings = ImportedSettings.of(card.settings)
+    if settings.shape and card.input_size:
+        raise BadInput("input_size: leave it away, `shape` says to what size crops are scaled")
+    size = tuple(settings.shape or ()) or card.input_size or DEFAULT_INPUT_SIZE[settings.dimension]
+    try:
+        kept = SOURCES[card.architecture].read(weights)
+        network = restore(card, kept)
+    except BadInput as error:
+        raise BadInput(f"{weights}: {error}") from error
+    finetuning = FineTuning.checked(card.finetuning)
+    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), finetuning), kept
 
 
 def write_network(
-    trained: TrainedNetwork, card: NetworkCard, cohort: Cohort, folder: Path, facts: dict[str, Any]
+    trained: TrainedNetwork,
+    card: NetworkCard,
+    cohort: Cohort,
+    folder: Path,
+    facts: dict[str, Any],
+    made_from: dict[str, Any] | None = None,
 ) -> None:
     """Write card.json (what the network is and what it was made from) and then weights.pt."""
     path = folder / "weights.pt"
-    trained.save(path, card)
+    trained.save(path, card, made_from)
     record = {
         "cohort": cohort.name,
         "card": card.model_dump(mode="json"),

@@ -5,11 +5,16 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import torch
 import yaml
+from foreign_networks import SmallUNet
 
-from bifseg.cards import CohortCard, MethodCard, ProtocolCard, RunCard
+from bifseg.cards import MethodCard, NetworkCard, ProtocolCard, brought_weights, checked_run
 from bifseg.finetuning import FineTuning
+from bifseg.networks.imported import ImportedSettings
+from bifseg.networks.registry import SOURCES, restore
 from bifseg.shards import Lineup, run_shard
+from bifseg.training import bring
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,7 +27,7 @@ def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     (source,) = blocks("docs/plugins.md", "python")
     (tmp_path / "my_methods.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (card,) = (MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml"))
+    card, _ = (MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml"))
     protocol = ProtocolCard(rounds=2, target=0.99)
     lineup = Lineup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
     objects = list(discs.select(split="test"))
@@ -37,15 +42,54 @@ def test_plug_in_of_the_docs_is_short():
     assert len(code) <= 30
 
 
+@pytest.fixture
+def own_network(tmp_path, monkeypatch):
+    """The script and the card of one section of docs/networks.md, the script run as it stands."""
+
+    def run(section):
+        script, card = (blocks("docs/networks.md", kind)[section] for kind in ("python", "yaml"))
+        monkeypatch.chdir(tmp_path)
+        exec(script, {"network": SmallUNet()})
+        return NetworkCard(**yaml.safe_load(card))
+
+    return run
+
+
+def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
+    card = own_network(0)
+    bring(card, brought_weights(card, tmp_path / "my-unet.yaml"), discs, tmp_path / "net")
+    method, protocol = MethodCard(method="bifseg"), ProtocolCard(rounds=2, target=0.99)
+    lineup = Lineup("docs", 1, discs, "own", protocol, Path("bifseg.yaml"), method, tmp_path / "net")
+    objects = list(discs.select(split="test"))
+    assert run_shard(lineup, lineup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+
+
+def test_bundle_of_the_docs_is_taken(tmp_path, own_network):
+    pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
+    card = own_network(1)
+    weights = brought_weights(card, tmp_path / "my-bundle.yaml")
+    source = SOURCES[card.architecture]
+    network = restore(card, source.read(weights))
+    assert network.dimension == 3
+    with torch.no_grad():
+        assert network(torch.zeros(1, 1, 20, 33, 17)).shape == (1, 2, 20, 33, 17)
+
+
+def test_other_cards_of_the_docs_are_valid():
+    for text in blocks("docs/networks.md", "yaml"):
+        ImportedSettings.of(NetworkCard(**yaml.safe_load(text)).settings)
+
+
 def test_settings_of_the_docs_are_settings():
     (text,) = blocks("docs/method.md", "yaml")
     FineTuning.defaults(3, **yaml.safe_load(text)["settings"])
 
 
-def test_cards_of_the_readme_are_valid():
-    cohort, run = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
-    CohortCard(**cohort)
-    assert RunCard(**run).cohorts["brats"].networks == ["pcnet"]
+def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    (run,) = (yaml.safe_load(dedent(text)) for text in blocks("README.md", "yaml"))
+    (cohort,) = checked_run(run)["cohorts"]
+    assert f"bifseg cohort from {cohort} " in (ROOT / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """Grids agree with SimpleITK, boxes with their definition."""
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bifseg.errors import BadInput
 from bifseg.geometry import Box, Grid
-from bifseg.images import read_array, read_grid, write_array, write_mask
+from bifseg.images import read_array, read_grid, read_image, write_array, write_mask
 
 TURN = np.linalg.qr(np.array([[1.0, 0.2, 0.1], [0.0, 1.0, 0.3], [0.2, 0.0, 1.0]]))[0]
 
@@ -61,6 +63,31 @@ def test_crop_keeps_its_place_in_the_world(oblique):
     grid, box = read_grid(path), Box((1, 2, 3), (4, 5, 6))
     np.testing.assert_allclose(grid.crop(box).to_world([[0, 0, 0]]), grid.to_world([[1, 2, 3]]))
     assert grid.crop(box).shape == (3, 3, 3)
+
+
+def test_a_channel_of_a_4d_nifti_is_the_3d_file(oblique, tmp_path):
+    _, path = oblique
+    voxels, grid = read_array(path)
+    write_array(tmp_path / "three.nii.gz", voxels, grid)
+    three = nibabel.load(tmp_path / "three.nii.gz")
+    four = np.stack([three.get_fdata() + 1000 * k for k in range(3)], -1).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(four, three.affine), tmp_path / "four.nii.gz")
+    for channel in range(3):
+        found, where = read_array(tmp_path / "four.nii.gz", channel)
+        np.testing.assert_allclose(found, voxels + 1000 * channel, rtol=1e-6)
+        assert where == read_grid(tmp_path / "four.nii.gz", channel)
+        assert where.shape == grid.shape
+        np.testing.assert_allclose(where.to_world([[1, 2, 3]]), grid.to_world([[1, 2, 3]]), atol=1e-3)
+        assert read_image(tmp_path / "four.nii.gz", "t2", channel).voxels.shape == grid.shape
+
+
+def test_a_channel_that_is_not_there_is_one_line(tmp_path):
+    write_array(tmp_path / "three.nii.gz", np.zeros((2, 3, 4), np.float32), Grid.plain((2, 3, 4)))
+    with pytest.raises(BadInput, match="has no channel 0; it has no channel axis, leave the channel empty"):
+        read_array(tmp_path / "three.nii.gz", 0)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2, 2), np.float32), np.eye(4)), tmp_path / "four.nii.gz")
+    with pytest.raises(BadInput, match="has no channel 2; it has channels 0 to 1, name one of them"):
+        read_grid(tmp_path / "four.nii.gz", 2)
 
 
 def test_two_dimensional_image(tmp_path):

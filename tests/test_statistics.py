@@ -271,3 +271,23 @@ def test_players_share_a_letter_exactly_when_not_told_apart(told):
     used = sorted(set("".join(letters)))
     assert used == list(ascii_lowercase[: len(used)])
     assert letters[0].startswith("a")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_signed_ranks_of_many_values_are_approximated_well(share):
+    """At the limit between the exact and the approximate p-value, with and without ties."""
+    values = np.random.default_rng(6).normal(0.15, 1, 200)
+    values[: int(200 * share)] = values[: int(200 * share)].round(1)
+    values = values[values != 0]
+    exact = signed_rank_p(values)
+    assert 0.001 < exact < 0.5
+    assert stats.wilcoxon(values, method="asymptotic").pvalue == pytest.approx(exact, rel=0.1)
+    assert signed_rank_p(np.tile(values, 2)) == stats.wilcoxon(np.tile(values, 2), method="asymptotic").pvalue
+
+
+def test_many_clusters_are_drawn_less_often_and_tell_the_same():
+    values = np.random.default_rng(6).normal(0, 1, 5000)
+    found = bootstrap_mean(values, np.arange(5000), rng())
+    width = 1.96 * values.std() / np.sqrt(5000)
+    assert found.low == pytest.approx(values.mean() - width, abs=0.15 * width)
+    assert found.high == pytest.approx(values.mean() + width, abs=0.15 * width)

@@ -1,11 +1,12 @@
 """Whole or absent."""
 
 import os
+from pathlib import Path
 
 import pytest
 
 from bifseg.seeds import generator
-from bifseg.store import fingerprint, read_json, write_json, writing, writing_folder
+from bifseg.store import fingerprint, inside, read_json, write_json, writing, writing_folder
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -60,6 +61,35 @@ def test_generator_depends_on_every_name_and_nothing_else():
 def test_generator_is_the_same_on_every_machine():
     """Golden: a change here changes every box and scribble ever published."""
     assert generator(2018, "cohort", "case", 1).integers(0, 1000, 4).tolist() == GOLDEN
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("a.pt", "a.pt"),
+        ("./b/../a.pt", "a.pt"),
+        ("b/c", "b/c"),
+        ("/root/b/a.pt", "b/a.pt"),
+        ("..a/b", "..a/b"),
+    ],
+)
+def test_path_inside_its_root(text, found):
+    assert inside(Path("/root"), text) == found
+
+
+@pytest.mark.parametrize(
+    "text", ["../a.pt", "b/../../a.pt", "/elsewhere/a.pt", "/rooted/a.pt", ".", "..", "/root"]
+)
+def test_path_that_climbs_out_of_its_root(text):
+    with pytest.raises(ValueError, match="is not a file inside the root /root"):
+        inside(Path("/root"), text)
+
+
+def test_links_inside_the_root_are_followed(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "a.pt").touch()
+    (tmp_path / "root/link.pt").symlink_to(tmp_path / "a.pt")
+    assert (tmp_path / "root" / inside(tmp_path / "root", "link.pt")).exists()
 
 
 GOLDEN = [31, 355, 933, 584]

@@ -3,10 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from foreign_networks import SETTINGS, SmallUNet
 
 import bifseg.training as training
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
+from bifseg.forgetting import ForgettingCheck
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.store import read_json
 from bifseg.training import bring, intensity_statistics, train
@@ -104,3 +106,68 @@ def test_weights_that_do_not_fit_the_card_are_refused(discs, discs_network, tmp_
     with pytest.raises(BadInput, match="not of the card's architecture and settings"):
         bring(card, discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())
+
+
+def program(folder, name="net.ts", **network):
+    """A TorchScript file of a small U-Net."""
+    path = folder / name
+    torch.jit.save(torch.jit.script(SmallUNet(**network).eval()), path)
+    return path
+
+
+def card_of(**changes):
+    settings = SETTINGS | {"dimension": 2} | changes.pop("settings", {})
+    return NetworkCard(architecture="torchscript", settings=settings, **changes)
+
+
+def test_foreign_network_is_kept_whole_and_is_the_same_file_each_time(discs, tmp_path):
+    path = program(tmp_path)
+    card = card_of(input_size=20, finetuning={"learning_rate": 0.1})
+    for folder in ("first", "second"):
+        bring(card, path, discs, tmp_path / folder)
+    path.unlink()
+    assert {p.name for p in (tmp_path / "first").iterdir()} == {"weights.pt", "curve.csv", "card.json"}
+    facts = read_json(tmp_path / "first/card.json")
+    assert facts["weights_from"] == str(path)
+    assert facts["parameters"] == SmallUNet().eval().last.weight.numel() + 2 + sum(
+        p.numel() for name, p in SmallUNet().named_parameters() if not name.startswith("last")
+    )
+    assert facts["weights_sha256"] == read_json(tmp_path / "second/card.json")["weights_sha256"]
+    trained = TrainedNetwork.load(tmp_path / "first/weights.pt")
+    assert (trained.input_size, trained.finetuning) == (20, {"learning_rate": 0.1})
+    ForgettingCheck("net", trained.answer, discs, 1).write(tmp_path / "forgetting.json")
+    found = read_json(tmp_path / "forgetting.json")
+    assert found["before"] == found["after"]
+
+
+def test_foreign_network_of_one_shape_comes_back_with_it(discs, tmp_path):
+    bring(
+        card_of(settings={"shape": [32, 24], "divisible_by": 1}), program(tmp_path), discs, tmp_path / "out"
+    )
+    assert TrainedNetwork.load(tmp_path / "out/weights.pt").input_size == (32, 24)
+
+
+FOREIGN_REFUSED = {
+    "dimension": ({"dimension": 3}, {"settings": {"dimension": 3}}, "the network is 3D, cohort discs is 2D"),
+    "channels": ({"inputs": 2}, {}, r"net\.ts: it takes 2 input channels"),
+    "settings": ({}, {"settings": {"dimension": 5}}, r"settings\.dimension: "),
+    "two sizes": (
+        {},
+        {"settings": {"shape": [8, 8], "divisible_by": 1}, "input_size": 8},
+        "input_size: leave it",
+    ),
+    "fine-tuning": ({}, {"finetuning": {"iterations": -1}}, r"finetuning\.iterations: "),
+}
+
+
+@pytest.mark.parametrize(("network", "changes", "message"), FOREIGN_REFUSED.values(), ids=FOREIGN_REFUSED)
+def test_foreign_network_that_does_not_fit_writes_nothing(discs, tmp_path, network, changes, message):
+    path = program(tmp_path, **network)
+    with pytest.raises(BadInput, match=message):
+        bring(card_of(**changes), path, discs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_foreign_network_is_not_trained_here(discs, tmp_path):
+    with pytest.raises(BadInput, match="weights: torchscript is trained elsewhere; name its file or folder"):
+        train(card_of(), discs, tmp_path, 1, "cpu", lambda *_: None)

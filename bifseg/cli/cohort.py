@@ -7,10 +7,12 @@ from typing import Annotated
 
 import typer
 
+from bifseg.cli import cohort_from
 from bifseg.cli.options import Out, Seed
 from bifseg.cli.progress import tracked
 
-app = typer.Typer(help="Check manifests and prepare cohorts.", no_args_is_help=True)
+app = typer.Typer(help="Make and check manifests, and prepare cohorts.", no_args_is_help=True)
+app.command("from")(cohort_from.make_from)
 
 
 @app.command()

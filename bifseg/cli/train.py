@@ -25,18 +25,19 @@ def train(
     """
     import torch
 
-    from bifseg.cards import NetworkCard, read_card
+    from bifseg.cards import NetworkCard, brought_weights, read_card
     from bifseg.cohorts.objects import Cohort
     from bifseg.networks.trained import checked_device
     from bifseg.training import bring
     from bifseg.training import train as train_network
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
+    weights = brought_weights(network, card)
     where = checked_device(device)
     torch.set_num_threads(threads)
     with naming(card):
-        if network.weights is not None:
-            bring(network, card.parent / network.weights, members, out)
+        if weights is not None:
+            bring(network, weights, members, out)
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
             train_network(network, members, out, seed, where, lambda done, _, note: show(done, note))

@@ -22,7 +22,9 @@ from bifseg.cohorts.files import (
     look_at_image,
     look_at_label,
 )
-from bifseg.cohorts.manifest import SPLITS, ManifestRow, Problem, parse_manifest
+from bifseg.cohorts.manifest import SPLITS, Manifest, ManifestRow, Problem, parse_manifest
+from bifseg.geometry import Grid
+from bifseg.images import channels_of
 
 Rows = Sequence[ManifestRow]
 Files = dict[str, File]
@@ -37,7 +39,7 @@ class Report:
 
     Attributes:
         rows: the manifest's rows, sorted by case and structure.
-        labels: what was found in the label maps, by their path in the manifest.
+        labels: what was found in the label maps, those of raters included, by their path in the manifest.
         problems: all of them, sorted by file and line; a usable cohort has none.
         notes: what is worth knowing and stops nothing.
     """
@@ -58,11 +60,14 @@ class Report:
             by_structure[row.structure].append(row)
         return [{"structure": name, **self._record(rows)} for name, rows in sorted(by_structure.items())]
 
+    def table(self) -> str:
+        """The records, aligned."""
+        return tabulate(self.records(), headers="keys", disable_numparse=True)
+
     def summary(self) -> str:
-        """The records as a table, then the notes, one a line, and how many problems there are."""
-        table = tabulate(self.records(), headers="keys", disable_numparse=True)
+        """The table, then the notes, one a line, and how many problems there are."""
         notes = [f"note: {note}" for note in self.notes]
-        return "\n".join([table, *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
+        return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
 
     def _record(self, rows: Rows) -> dict[str, str]:
         seen = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
@@ -89,17 +94,30 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
         BadInput: the manifest itself cannot be read.
     """
     manifest = parse_manifest(path, root)
-    rows = manifest.rows
-    images = {"": File(None), **each_file(lambda n: look_at_image(root / n), _names(rows, "image"), progress)}
-    labels = {"": File(None), **each_file(lambda n: look_at_label(root / n), _names(rows, "label"), progress)}
+    return judge(manifest, *look(manifest, progress), dimension)
+
+
+def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
+    """What a look at every file of a manifest finds: its images, and its label maps, by their paths in it."""
+    root, rows = manifest.root, manifest.rows
+    maps = {row.label for row in rows}.union(*(row.raters for row in rows)) - {""}
+    images = each_file(lambda name: look_at_image(root / name), _names(rows), progress)
+    labels = each_file(lambda name: look_at_label(root / name), sorted(maps), progress)
+    return {"": File(None), **images}, {"": File(None), **labels}
+
+
+def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:
+    """All that is wrong with a manifest, whose files were looked at."""
+    path, rows = manifest.path, manifest.rows
     entries = [
         *_repeated_objects(rows),
         *_conflicts(rows, "group", "split"),
         *_conflicts(rows, "case", "group"),
-        *_broken_files(rows, "image", images, dimension),
-        *_broken_files(rows, "label", labels, dimension),
+        *_broken_images(rows, images, dimension),
+        *_broken_maps(rows, labels, dimension),
         *_misplaced_labels(rows, images, labels),
         *_wrong_values(rows, labels),
+        *_empty_raters(rows, labels),
     ]
     problems = [*manifest.problems, *(Problem(str(path), *entry) for entry in entries)]
     notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in _partial_values(rows, labels))]
@@ -136,8 +154,16 @@ def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path
                 yield Problem(str(card_path), 0, key, text)
 
 
-def _names(rows: Rows, key: str) -> list[str]:
-    return sorted({getattr(row, key) for row in rows} - {""})
+def _names(rows: Rows) -> list[str]:
+    return sorted({row.image for row in rows} - {""})
+
+
+def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
+    """(row, column, name) of every label map of every row: its own, then those of the raters."""
+    for row in rows:
+        yield row, "label", row.label
+        for name in row.raters:
+            yield row, "raters", name
 
 
 def _repeated_objects(rows: Rows) -> Iterator[Entry]:
@@ -164,28 +190,52 @@ def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Entry]:
             yield row.line, key, f"{value!r}, but {before}; give one {owner} one {key}"
 
 
-def _broken_files(rows: Rows, key: str, files: Files, dimension: int) -> Iterator[Entry]:
-    accepted = {2: (2, 3), 3: (3,)}[dimension]
-    for row in _first_of_each(rows, lambda row: getattr(row, key)):
-        name = getattr(row, key)
-        for text in files[name].problems:
-            yield row.line, key, f"{name}: {text}"
+def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+    for row in _first_of_each(rows, lambda row: row.image):
+        for text in files[row.image].problems:
+            yield row.line, "image", f"{row.image}: {text}"
+    for row in _first_of_each(rows, lambda row: (row.image, row.channel)):
+        file, grid = files[row.image], files[row.image].image_grid(row.channel)
+        if file.grid and grid is None:
+            have = "is 4D" if row.channel is None else f"has no channel {row.channel}"
+            yield row.line, "channel", f"{row.image}: {have}; {channels_of(file.grid)}"
+        elif grid and (text := _not_accepted(grid, dimension)):
+            yield row.line, "image", f"{row.image}: {text}"
+
+
+def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+    told = set()
+    for row, key, name in _maps(rows):
         grid = files[name].grid
-        if grid and grid.ndim not in accepted:
-            have = (
-                f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
-            )
-            yield row.line, key, f"{name}: {have}; convert it, or change 'dimension' in the card"
+        for text in (*files[name].problems, *filter(None, [grid and _not_accepted(grid, dimension)])):
+            if (name, text) not in told:
+                yield row.line, key, f"{name}: {text}"
+            told.add((name, text))
+
+
+def _not_accepted(grid: Grid, dimension: int) -> str:
+    """Why a file with this grid is of no use in a cohort; empty when it is."""
+    accepted = {2: (2, 3), 3: (3,)}[dimension]
+    if grid.ndim in accepted:
+        return ""
+    have = f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
+    return f"{have}; convert it, or change 'dimension' in the card"
 
 
 def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entry]:
-    for row in _first_of_each(rows, lambda row: (row.image, row.label)):
-        image, label = images[row.image].grid, labels[row.label].grid
-        if row.image and row.image == row.label:
-            yield row.line, "label", f"{row.label}: is the image as well; name the label map"
+    told = set()
+    for row, key, name in _maps(rows):
+        image, label = images[row.image].image_grid(row.channel), labels[name].grid
+        if (row.image, image, key, name) in told:
+            continue
+        told.add((row.image, image, key, name))
+        if name and name == row.image:
+            yield row.line, key, f"{name}: is the image as well; name the label map"
+        elif key == "raters" and (name == row.label or row.raters.count(name) > 1):
+            yield row.line, key, f"{name}: stands here twice, or is the label as well; name each map once"
         elif image and label:
             for text in differences(image, label):
-                yield row.line, "label", f"{row.label}: {text} from {row.image}; {_MEND}"
+                yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
 
 
 def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
@@ -205,6 +255,15 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
             told.add((row.structure, row.label_values))
             text = f"{_comma(never)}: in no label map of {row.structure!r}, {holds}; correct the values"
             yield row.line, "label_values", text
+
+
+def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
+    for row in rows:
+        for name in row.raters:
+            held = labels[name].counts
+            if labels[name].grid and not set(row.label_values) & held.keys():
+                text = f"{name}: the object is empty, it holds the values {_comma(held)}; remove it from the list"
+                yield row.line, "raters", text
 
 
 def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
-from bifseg.images import read_array
+from bifseg.images import read_array, read_grid
 
 MM_TOLERANCE = 1e-3
 DIRECTION_TOLERANCE = 1e-4
@@ -47,6 +47,12 @@ class File:
     problems: tuple[str, ...] = ()
     counts: dict[int, int] = field(default_factory=dict)
 
+    def image_grid(self, channel: int | None) -> Grid | None:
+        """The grid of the image that a channel, or None, picks from the file; None when it picks none."""
+        if self.grid is None or self.grid.ndim != 4:
+            return self.grid if channel is None else None
+        return None if channel is None or channel >= self.grid.shape[0] else self.grid.of_channel
+
 
 def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress) -> dict[str, R]:
     """The result of a job on each file's name, in the order of the names, on up to four cores."""
@@ -58,8 +64,8 @@ def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress)
 def look_at_image(path: Path) -> File:
     """The grid of an image and whether all its voxels are finite; raises nothing for a bad file."""
     try:
-        voxels, grid = read_array(path)
-        bad = int((~np.isfinite(_stored(path, voxels))).sum())
+        grid, voxels = read_grid(path), _stored(path)
+        bad = int((~np.isfinite(voxels)).sum())
     except (BadInput, OSError) as error:
         return File(None, (_remedy(error, path),))
     text = f"{bad} of {voxels.size} voxels are not finite; replace NaN and infinity"
@@ -81,14 +87,14 @@ def look_at_label(path: Path) -> File:
     return File(grid, (text,) if wrong else (), {int(value): int(count) for value, count in present})
 
 
-def _stored(path: Path, voxels: NDArray) -> NDArray:
+def _stored(path: Path, voxels: NDArray | None = None) -> NDArray:
     """The voxels as the file stores them, in any order; raises BadInput for a file cut short.
 
     SimpleITK turns NaN in a NIfTI file into 0 and fills the end of a cut one with 0, both without a word; of
-    the other formats it gives all values, and refuses what is cut.
+    the other formats it gives all values, which may be handed over, and refuses what is cut.
     """
-    if not path.name.endswith((".nii", ".nii.gz")):
-        return voxels
+    if not path.name.lower().endswith((".nii", ".nii.gz")):
+        return read_array(path)[0] if voxels is None else voxels
     try:
         return np.asarray(nibabel.load(path).dataobj.get_unscaled())  # type: ignore[attr-defined]
     except (OSError, EOFError, zlib.error, ImageFileError) as error:

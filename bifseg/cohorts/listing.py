@@ -2,7 +2,7 @@
 
 In a 3D cohort an object is one structure of one case. In a 2D cohort it is one connected instance (diagonal
 neighbours count) in one slice: of a 2D image the image itself, of a stack its slices along the through-plane
-axis, which is the paper's fetal protocol on any stack.
+axis, or along the axis that the card names, which is the paper's fetal protocol on any stack.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, fields
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ class ObjectRow:
         instance: number of the connected instance in its slice, from 1; None for a volume.
         voxels, volume_ml: size, by the spacing of the whole file (a 2D file counts as 1 mm thick).
         left_out: why the object is not worked on; empty when it is.
+        channel: of a 4D image file, from 0; None where the file has no channel axis.
+        raters: label maps of the same structure by other people, paths as `label`.
     """
 
     object: str
@@ -58,6 +61,8 @@ class ObjectRow:
     voxels: int
     volume_ml: float
     left_out: str = ""
+    channel: int | None = None
+    raters: tuple[str, ...] = ()
 
     @property
     def plane(self) -> tuple[int, int] | None:
@@ -105,6 +110,22 @@ def through_plane(grid: Grid) -> int:
     return int(widest[0]) if len(widest) == 1 else 0
 
 
+def slice_axis(grid: Grid, slices: str) -> int:
+    """The array axis across the slices of a stack.
+
+    Args:
+        grid: of the stack; three axes in a three-dimensional world.
+        slices: `auto` takes the through-plane axis; `axial`, `coronal` and `sagittal` the axis that runs along
+            the body's z, y and x. On an oblique grid the three axes are matched to x, y and z so that the sum
+            of their absolute direction cosines is largest, so each axis answers to one name.
+    """
+    if slices == "auto":
+        return through_plane(grid)
+    cosines = np.abs(np.array(grid.direction))
+    matched = max(permutations(range(3)), key=lambda axes: round(cosines[list(axes), range(3)].sum(), 6))
+    return matched[["sagittal", "coronal", "axial"].index(slices)]
+
+
 def write_objects(path: Path, objects: list[ObjectRow]) -> None:
     """Write the objects as TSV, whole; lists are comma-separated, None is an empty cell."""
     text = io.StringIO()
@@ -112,8 +133,8 @@ def write_objects(path: Path, objects: list[ObjectRow]) -> None:
     writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
     writer.writeheader()
     for made in objects:
-        values = ",".join(map(str, made.label_values))
-        writer.writerow({**asdict(made), "label_values": values, "seen": str(made.seen).lower()})
+        lists = {"label_values": ",".join(map(str, made.label_values)), "raters": ",".join(made.raters)}
+        writer.writerow({**asdict(made), **lists, "seen": str(made.seen).lower()})
     write_text(path, text.getvalue())
 
 
@@ -148,7 +169,7 @@ def _instances(row: ManifestRow, labels: NDArray, grid: Grid, card: CohortCard) 
         for number, voxels in _sizes(mask):
             yield _object(row, card, voxels, grid.voxel_ml, None, None, number)
         return
-    axis = through_plane(grid)
+    axis = slice_axis(grid, card.slices)
     for index in np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis))):
         for number, voxels in _sizes(np.take(mask, index, axis)):
             yield _object(row, card, voxels, grid.voxel_ml, axis, int(index), number)
@@ -187,6 +208,8 @@ def _object(
         voxels=voxels,
         volume_ml=round(voxels * voxel_ml, 6),
         left_out=f"{voxels} voxels, minimum_voxels is {card.minimum_voxels}" if small else "",
+        channel=row.channel,
+        raters=row.raters,
     )
 
 
@@ -204,9 +227,8 @@ def _refuse_equal_names(objects: list[ObjectRow]) -> None:
 _CELLS: dict[str, Callable[[str], Any]] = {
     "seen": {"true": True, "false": False}.__getitem__,
     "label_values": lambda text: tuple(int(value) for value in text.split(",")),
-    "axis": lambda text: int(text) if text else None,
-    "index": lambda text: int(text) if text else None,
-    "instance": lambda text: int(text) if text else None,
+    **dict.fromkeys(("axis", "index", "instance", "channel"), lambda text: int(text) if text else None),
+    "raters": lambda text: tuple(text.split(",")) if text else (),
     "voxels": int,
     "volume_ml": float,
 }

@@ -2,8 +2,9 @@
 
 A manifest is a TSV (UTF-8) with one row per case and structure and the columns of `COLUMNS`, in any order:
 `image` is the file of that structure's modality, `label_values` are comma-separated positive integers whose
-union is the structure, `group` is the patient (empty: the case itself). Other columns are ignored with a
-note.
+union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be
+there: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are
+comma-separated label maps of the same structure by other people. Other columns are ignored with a note.
 
 Paths are relative to the manifest's root folder and are judged as written: `..` may not climb out of the
 root, and an absolute path must lie inside it. Links inside the root are followed wherever they lead, since
@@ -13,7 +14,7 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-import os
+import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,9 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.errors import BadInput
+from bifseg.store import inside
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
+OPTIONAL = ("channel", "raters")
 SPLITS = ("train", "validation", "test")
+Lines = list[tuple[int, dict]]
+"""Where a row ends in its file, and its cells by column."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -36,6 +42,8 @@ class ManifestRow:
         image, label: paths relative to the root, with forward slashes.
         label_values: sorted; their union is the structure.
         group: the patient; the case itself where the manifest leaves it empty.
+        channel: of a 4D image, from 0; None where the file has no channel axis.
+        raters: label maps of the same structure by other people, paths as `label`.
     """
 
     line: int
@@ -47,6 +55,8 @@ class ManifestRow:
     modality: str
     split: str
     group: str
+    channel: int | None = None
+    raters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, order=True)
@@ -95,15 +105,11 @@ def read_manifest(path: Path, root: Path) -> list[ManifestRow]:
 
 def parse_manifest(path: Path, root: Path) -> Manifest:
     """The manifest with all problems of its header and cells; raises BadInput when it cannot be read."""
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter="\t", strict=True)
-            lines = [(reader.line_num, cells) for cells in reader]
-    except OSError as error:
-        raise BadInput(f"{path}: manifest: cannot be read ({error.strerror}); correct the path") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: manifest: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
-    header = list(reader.fieldnames or ())
+    return parse_cells(path, root, *read_table(path, "manifest"))
+
+
+def parse_cells(path: Path, root: Path, header: list[str], lines: Lines) -> Manifest:
+    """The manifest of a header and (line, cells), with all problems; `path` is named in the problems only."""
     problems = list(_header_problems(str(path), header))
     rows = []
     if not problems:
@@ -113,7 +119,7 @@ def parse_manifest(path: Path, root: Path) -> Manifest:
             rows.append(row)
         if not lines:
             problems.append(Problem(str(path), 0, "case", "no rows; write one row per case and structure"))
-    extra = [name for name in header if name not in COLUMNS]
+    extra = [name for name in header if name not in (*COLUMNS, *OPTIONAL)]
     notes = [Problem(str(path), 1, name, "not a column of a manifest; ignored") for name in extra]
     return Manifest(Path(path), Path(root), tuple(rows), tuple(problems), tuple(notes))
 
@@ -124,9 +130,41 @@ def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
     return "\n".join([f"{path}: {len(lines)} problem(s)", *lines[:most]])
 
 
+def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], Lines]:
+    """Header and (line, cells) of a UTF-8 table; raises BadInput, which names the key, when there is none."""
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+            lines = [(reader.line_num, cells) for cells in reader]
+    except OSError as error:
+        raise BadInput(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {key}: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
+    return list(reader.fieldnames or ()), lines
+
+
+def manifest_text(rows: Iterable[ManifestRow]) -> str:
+    """The rows as the text of a manifest, which reads back as the same rows; optional columns where one is used."""
+    cells = [cells_of(row) for row in rows]
+    used = [key for key in OPTIONAL if any(row[key] for row in cells)]
+    text = io.StringIO()
+    writer = csv.DictWriter(
+        text, [*COLUMNS, *used], delimiter="\t", lineterminator="\n", extrasaction="ignore"
+    )
+    writer.writeheader()
+    writer.writerows(cells)
+    return text.getvalue()
+
+
+def cells_of(row: ManifestRow) -> dict[str, str]:
+    """The cells of a row by column."""
+    lists = {"label_values": ",".join(map(str, row.label_values)), "raters": ",".join(row.raters)}
+    return {**vars(row), **lists, "channel": "" if row.channel is None else str(row.channel)}
+
+
 def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:
-    for name in COLUMNS:
-        if header.count(name) != 1:
+    for name in (*COLUMNS, *OPTIONAL):
+        if header.count(name) > 1 or (name in COLUMNS and name not in header):
             found = "more than one such column" if name in header else "no such column"
             yield Problem(file, 1, name, f"{found}; write one each of {' '.join(COLUMNS)}, tabs between")
 
@@ -134,11 +172,11 @@ def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:
 def _read_row(line: int, cells: dict, root: Path) -> tuple[ManifestRow, list[tuple[str, str]]]:
     values: dict[str, Any] = {}
     wrong = []
-    for key in COLUMNS:
+    for key in (*COLUMNS, *OPTIONAL):
         try:
-            values[key] = _read_cell(key, (cells[key] or "").strip(), root)
+            values[key] = _read_cell(key, (cells.get(key) or "").strip(), root)
         except ValueError as error:
-            values[key] = () if key == "label_values" else ""
+            values[key] = _EMPTY.get(key, "")
             wrong.append((key, str(error)))
     if None in cells:
         wrong.append(("row", f"{cells[None]} stand beyond the last column; remove the tabs too many"))
@@ -146,13 +184,23 @@ def _read_row(line: int, cells: dict, root: Path) -> tuple[ManifestRow, list[tup
     return ManifestRow(line, **values), wrong
 
 
-def _read_cell(key: str, text: str, root: Path) -> str | tuple[int, ...]:
+_EMPTY: dict[str, Any] = {"label_values": (), "channel": None, "raters": ()}
+"""What a cell that is empty or wrong becomes, where it is not an empty text."""
+
+
+def _read_cell(key: str, text: str, root: Path) -> Any:
+    if not text and key in OPTIONAL:
+        return _EMPTY[key]
     if not text and key != "group":
         raise ValueError("empty; only 'group' may be left empty")
     if key in ("image", "label"):
-        return _inside(root, text)
+        return inside(root, text)
+    if key == "raters":
+        return tuple(inside(root, part.strip()) for part in text.split(","))
+    if key == "channel":
+        return read_channel(text)
     if key == "label_values":
-        return _label_values(text)
+        return read_label_values(text)
     if key == "split" and text not in SPLITS:
         raise ValueError(f"{text!r} is not a split; write {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
     if key in ("case", "structure") and not _NAME.fullmatch(text):
@@ -162,18 +210,16 @@ def _read_cell(key: str, text: str, root: Path) -> str | tuple[int, ...]:
     return text
 
 
-def _label_values(text: str) -> tuple[int, ...]:
+def read_label_values(text: str) -> tuple[int, ...]:
+    """The sorted values of a cell; raises ValueError where it is no list of positive integers."""
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"{text!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
 
 
-def _inside(root: Path, text: str) -> str:
-    base = os.path.abspath(root)
-    inside = os.path.relpath(os.path.join(base, text), base)
-    if inside.split(os.sep)[0] == os.pardir or inside == os.curdir:
-        raise ValueError(
-            f"{text!r} is not a file inside the root {base}; move the file or change the card's 'root'"
-        )
-    return Path(inside).as_posix()
+def read_channel(text: str) -> int:
+    """The number in a cell; raises ValueError where it is none."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not the number of a channel; write 0 for the first")
+    return int(text)

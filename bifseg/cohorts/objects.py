@@ -27,6 +27,7 @@ from bifseg.cohorts.listing import (
     write_objects,
 )
 from bifseg.cohorts.manifest import SPLITS, first_lines
+from bifseg.cohorts.readers import LAYOUTS
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.images import read_array, read_grid, read_image
@@ -35,7 +36,8 @@ from bifseg.store import file_hash, read_json, write_json, write_text
 Simulator = Callable[[CaseCounts, int, Path, Progress], object]
 """Writes `manifest.tsv` and the images of simulated cases, drawn from the seed, into a folder."""
 
-_HELD_FILES = 4  # image and label of this case, and of the last: sessions walk object by object
+_HELD_FILES = 4  # images of this case and of the last ones: sessions walk object by object
+_HELD_MAPS = 8  # their label maps, and those of a few raters
 
 
 def prepare(
@@ -72,7 +74,7 @@ def prepare(
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise BadInput(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
-    files = sorted({name for row in report.rows for name in (row.image, row.label)})
+    files = sorted({name for row in report.rows for name in (row.image, row.label, *row.raters)})
     about = {
         "name": card_path.stem,
         "dimension": card.dimension,
@@ -101,7 +103,10 @@ def _places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
     beside = card_path.absolute().parent
     manifest = beside / str(card.manifest)
     if not manifest.is_file():
-        raise BadInput(f"{card_path}: manifest: {manifest} is not a file; correct the path")
+        name = card_path.stem
+        layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
+        make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
+        raise BadInput(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
     root = manifest.parent if card.root is None else beside / card.root
     if not root.is_dir():
         raise BadInput(f"{card_path}: root: {root} is not a folder; correct the path")
@@ -134,7 +139,7 @@ class Cohort:
         self.objects = tuple(row for row in objects if not row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
-        self._labels = lru_cache(_HELD_FILES)(_read_labels)
+        self._labels = lru_cache(_HELD_MAPS)(_read_labels)
         self._images = lru_cache(_HELD_FILES)(_read_image)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -175,7 +180,7 @@ class Cohort:
 
     def image(self, row: ObjectRow) -> Image:
         """The image of an object, float32: the file's, or its slice, at its place in the file's world."""
-        whole = self._images(self._root / row.image, row.modality)
+        whole = self._images(self._root / row.image, row.modality, row.channel)
         if row.plane is None:
             return whole
         axis, index = row.plane
@@ -183,15 +188,31 @@ class Cohort:
 
     def truth(self, row: ObjectRow) -> Mask:
         """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice."""
-        labels = self._labels(self._root / row.label)
+        mask = self._structure(row.label, row)
+        return mask if row.instance is None else instances(mask) == row.instance
+
+    def raters(self, row: ObjectRow) -> tuple[Mask, ...]:
+        """What other people take for the object, each on the grid of `image(row)`; the truth is not among them.
+
+        Of an instance, each rater's mask is those of their connected instances in the slice that share a pixel
+        with it; it is empty where they marked nothing there. () for an object without raters.
+        """
+        masks = tuple(self._structure(name, row) for name in row.raters)
+        if row.instance is None or not masks:
+            return masks
+        truth = self.truth(row)
+        return tuple(_touching(mask, truth) for mask in masks)
+
+    def _structure(self, label: str, row: ObjectRow) -> Mask:
+        """The structure in a label map, or in the object's slice of it."""
+        labels = self._labels(self._root / label)
         if row.plane is not None:
             labels = np.take(labels, row.plane[1], row.plane[0])
-        mask = structure_mask(labels, row.label_values)
-        return mask if row.instance is None else instances(mask) == row.instance
+        return structure_mask(labels, row.label_values)
 
     def whole_grid(self, row: ObjectRow) -> Grid:
         """The grid of the image file, from its header alone; for a slice, that of its stack."""
-        return read_grid(self._root / row.image)
+        return read_grid(self._root / row.image, row.channel)
 
     def plane(self, row: ObjectRow) -> tuple[int, int] | None:
         """(axis, index) of the object's slice in its file; None for an object on the whole image."""
@@ -199,16 +220,29 @@ class Cohort:
 
     def truth_folders(self) -> set[Path]:
         """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
-        labels = {self._root / row.label for row in self.objects}
+        labels = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return {self.folder, self._root, *(path.resolve().parent for path in labels if path.is_symlink())}
 
     def hashes(self, row: ObjectRow) -> dict[str, str]:
-        """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared."""
-        return {"image": self._hashes[row.image], "label": self._hashes[row.label]}
+        """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.
+
+        Those of raters are `rater-1`, `rater-2`, ..., and `channel` says which one of the image it is, where
+        there are any.
+        """
+        files = {"image": row.image, "label": row.label}
+        files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
+        channel = {} if row.channel is None else {"channel": str(row.channel)}
+        return {key: self._hashes[name] for key, name in files.items()} | channel
 
 
-def _read_image(path: Path, modality: str) -> Image:
-    image = read_image(path, modality)
+def _touching(mask: Mask, truth: Mask) -> Mask:
+    """The connected instances of a 2D mask that share a pixel with the truth."""
+    numbers = instances(mask)
+    return np.isin(numbers, numbers[truth & mask])
+
+
+def _read_image(path: Path, modality: str, channel: int | None) -> Image:
+    image = read_image(path, modality, channel)
     image.voxels.flags.writeable = False
     return image
 

@@ -9,6 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from bifseg.networks.normalisation import Normalisation
+
 _NORM: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
 _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
@@ -16,17 +18,24 @@ _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 class Network(nn.Module):
     """A base CNN: `features` looks at the image, `classifier` turns features into two logits a voxel.
 
-    Both keep the spatial shape. Fine-tuning touches the classifier only.
+    Both keep the spatial shape, or pad behind the image's last voxels: what reaches there is cut off the logits.
+    Fine-tuning touches the classifier only.
 
     Attributes:
         dimension: 2 or 3.
+        normalisation: of images whose modality was not seen in training; theirs is by its statistics.
     """
+
+    normalisation = Normalisation(per_image="mean-std")
 
     def __init__(self, dimension: int, features: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
         self.dimension = dimension
         self.features = features
         self.classifier = classifier
+        self._initialise()
+
+    def _initialise(self) -> None:
         for module in self.modules():
             if isinstance(module, (nn.Conv2d, nn.Conv3d, nn.Linear)):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -34,8 +43,11 @@ class Network(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits (1, 2, *shape) of an image (1, channels, *shape)."""
-        logits: Tensor = self.classifier(self.features(image))
-        return logits
+        return self.logits(self.features(image), image.shape[2:])
+
+    def logits(self, features: Tensor, shape: Sequence[int]) -> Tensor:
+        """Logits (1, 2, *shape) of the features of an image of that shape."""
+        return cut_back(self.classifier(features), shape)
 
     def parameter_count(self) -> int:
         """Number of trained values."""
@@ -70,14 +82,18 @@ def padded(image: Tensor, multiple: int) -> Tensor:
     coarsest level.
     """
     sides = [max(2, -(-n // multiple)) * multiple for n in image.shape[2:]]
+    return pad_behind(image, sides)
+
+
+def pad_behind(image: Tensor, sides: Sequence[int]) -> Tensor:
+    """An image (batch, channels, *shape) with zeros behind its last voxel along each axis, up to these sides."""
     behind = [(0, side - n) for side, n in zip(sides, image.shape[2:], strict=True)]
     return pad(image, [n for pair in reversed(behind) for n in pair])
 
 
-def cut_back(features: Tensor, image: Tensor) -> Tensor:
-    """Features (batch, channels, *shape) without what lies behind the image's last voxel: undoes `padded`."""
-    inside = tuple(slice(n) for n in image.shape)[2:]
-    return features[(slice(None), slice(None), *inside)]
+def cut_back(values: Tensor, shape: Sequence[int]) -> Tensor:
+    """Values (batch, channels, *padded shape) without what lies behind the image's last voxel: undoes padding."""
+    return values[(slice(None), slice(None), *(slice(n) for n in shape))]
 
 
 class PointwiseClassifier(nn.Module):

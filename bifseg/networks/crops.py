@@ -14,10 +14,17 @@ from bifseg.scribbles import Scribbles
 _MODES = {2: "bilinear", 3: "trilinear"}
 
 
-def scaled_shape(shape: Index, size: int) -> Index:
-    """2D: the shorter side becomes `size`; 3D: the longest does. The aspect in voxels is kept, to whole voxels."""
-    reference = min(shape) if len(shape) == 2 else max(shape)
-    return tuple(max(1, round(n * size / reference)) for n in shape)
+def scaled_shape(shape: Index, size: int | Index) -> Index:
+    """The shape that a crop is scaled to. The aspect in voxels is kept, to whole voxels.
+
+    Args:
+        size: 2D: the shorter side becomes this; 3D: the longest does. A shape: the largest that fits into it.
+    """
+    if isinstance(size, int):
+        side, reference = size, min(shape) if len(shape) == 2 else max(shape)
+    else:
+        side, reference = min(zip(size, shape, strict=True), key=lambda pair: pair[0] / pair[1])
+    return tuple(max(1, round(n * side / reference)) for n in shape)
 
 
 def resample(values: NDArray, shape: Index) -> NDArray[np.float32]:
@@ -38,7 +45,7 @@ class Crop:
         spacing: mm per axis after scaling.
     """
 
-    def __init__(self, image: Image, box: Box, size: int) -> None:
+    def __init__(self, image: Image, box: Box, size: int | Index) -> None:
         self.image = image
         self.box = box
         self.shape = scaled_shape(box.shape, size)

@@ -56,7 +56,7 @@ class Pathways(nn.Module):
         """Features (1, 2 x last width, *shape)."""
         fine = self.fine(pad(image, self._padding))
         coarse = self.coarse(pad(avg_pool3d(padded(image, COARSE), COARSE), self._padding))
-        repeated = cut_back(interpolate(coarse, scale_factor=COARSE, mode="nearest"), image)
+        repeated = cut_back(interpolate(coarse, scale_factor=COARSE, mode="nearest"), image.shape[2:])
         return torch.cat([fine, repeated], dim=1)
 
 

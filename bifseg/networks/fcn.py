@@ -66,7 +66,7 @@ class SkipFeatures(nn.Module):
         found = self.fc(pools[5])
         for pool in (pools[4], pools[3]):
             found = torch.cat([_upsampled(found, 2), pool], dim=1)
-        return cut_back(_upsampled(found, 8), image)
+        return cut_back(_upsampled(found, 8), image.shape[2:])
 
 
 def _upsampled(features: Tensor, factor: int) -> Tensor:

@@ -1,15 +1,21 @@
-"""Architectures by name."""
+"""Architectures by name: those that are trained here, and the ways to take a network from elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import nn
 
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
+from bifseg.networks import monai_bundle, torchscript
 from bifseg.networks.blocks import Network
 from bifseg.networks.deepmedic import DeepMedic
 from bifseg.networks.fcn import FCN8s
 from bifseg.networks.highres3dnet import HighRes3DNet
+from bifseg.networks.imported import ImportedNetwork, ImportedSettings
 from bifseg.networks.pcnet import PCNet
 from bifseg.networks.pnet import PNet
 from bifseg.networks.unet import UNet
@@ -24,11 +30,45 @@ ARCHITECTURES: dict[str, Callable[..., Network]] = {
 }
 
 
+class Source(NamedTuple):
+    """How networks of one kind are imported.
+
+    Attributes:
+        read: from the user's file or folder, what is kept of it: values that `torch.load` takes with weights_only.
+        make: from what was kept, the trained network.
+    """
+
+    read: Callable[[Path], dict[str, Any]]
+    make: Callable[[dict[str, Any]], nn.Module]
+
+
+SOURCES = {
+    "torchscript": Source(torchscript.read, torchscript.make),
+    "monai-bundle": Source(monai_bundle.read, monai_bundle.make),
+}
+
+
 def build(card: NetworkCard) -> Network:
     """The untrained network of a card; raises BadInput for an unknown architecture or setting."""
+    if card.architecture in SOURCES:
+        raise BadInput(f"weights: {card.architecture} is trained elsewhere; name its file or folder")
     if card.architecture not in ARCHITECTURES:
-        raise BadInput(f"architecture: unknown '{card.architecture}'; known are {', '.join(ARCHITECTURES)}")
+        known = ", ".join([*ARCHITECTURES, *SOURCES])
+        raise BadInput(f"architecture: unknown '{card.architecture}'; known are {known}")
     try:
         return ARCHITECTURES[card.architecture](**card.settings)
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"settings of {card.architecture}: {error}") from error
+
+
+def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:
+    """The trained network of a card, from its weights, or from what was kept of an imported one.
+
+    Raises BadInput for a wrong card, and what torch raises where the weights are not of this network.
+    """
+    if card.architecture in SOURCES:
+        settings = ImportedSettings.of(card.settings)
+        return ImportedNetwork(SOURCES[card.architecture].make(weights), settings)
+    network = build(card)
+    network.load_state_dict(weights)
+    return network

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
-from bifseg.geometry import Box, Image, Mask
+from bifseg.geometry import Box, Image, Index, Mask
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import Crop
-from bifseg.networks.registry import build
+from bifseg.networks.normalisation import Normalisation
+from bifseg.networks.registry import restore
 from bifseg.store import writing
 
 DEFAULT_INPUT_SIZE = {2: 96, 3: 80}
@@ -27,15 +28,15 @@ class TrainedNetwork:
     """A network in evaluation mode.
 
     Attributes:
-        input_size: the size that crops are scaled to (see `Crop`).
+        input_size: the size that crops are scaled to (see `Crop`), or the one shape that they are fitted into.
         normalisation: mean and standard deviation of the training images per modality. An image of a modality
-            that is not there is normalised by its own mean and standard deviation.
+            that is not there is normalised by the network's own rule.
         device: where the network lives.
         finetuning: settings of image-specific fine-tuning that were found for this network.
     """
 
     network: Network
-    input_size: int
+    input_size: int | Index
     normalisation: dict[str, tuple[float, float]]
     device: torch.device
     finetuning: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +46,7 @@ class TrainedNetwork:
         return Crop(image, box, self.input_size)
 
     def features(self, crop: Crop) -> Tensor:
-        """Features (1, channels, *crop.shape), without gradient."""
+        """Features (1, channels, *shape), without gradient; the shape is the crop's, or padded behind it."""
         values = torch.from_numpy(self.normalised(crop)).to(self.device)
         with torch.no_grad():
             found: Tensor = self.network.features(values[None, None])
@@ -56,30 +57,39 @@ class TrainedNetwork:
         self.network.eval()
         crop = self.crop(image, box)
         with torch.no_grad():
-            logits = self.network.classifier(self.features(crop))
+            logits = self.network.logits(self.features(crop), crop.shape)
         return crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
 
     def normalised(self, crop: Crop) -> NDArray[np.float32]:
         """The crop's values less the mean, over the standard deviation, of its modality."""
-        image = crop.image
+        image, rule = crop.image, self.network.normalisation
         if image.modality in self.normalisation:
             mean, std = self.normalisation[image.modality]
-        else:
-            mean, std = float(image.voxels.mean()), float(image.voxels.std())
-        return (crop.values - mean) / max(std, 1e-6)
+            rule = Normalisation(mean=mean, std=std)
+        return rule(crop.values, image)
 
-    def save(self, path: Path, card: NetworkCard) -> None:
-        """Write weights, normalisation and the card's shape in one file that `load` reads."""
+    def save(self, path: Path, card: NetworkCard, made_from: dict[str, Any] | None = None) -> None:
+        """Write the network, its normalisation and the card's shape in one file that `load` reads.
+
+        Equal networks are equal files.
+
+        Args:
+            made_from: what an imported network was made from; its weights are there.
+        """
+        weights = {key: value.cpu() for key, value in self.network.state_dict().items()}
         content = {
             "architecture": card.architecture,
             "settings": dict(card.settings),
             "input_size": self.input_size,
             "finetuning": self.finetuning,
             "normalisation": {key: list(value) for key, value in self.normalisation.items()},
-            "weights": {key: value.cpu() for key, value in self.network.state_dict().items()},
+            "weights": made_from or weights,
         }
-        with writing(path) as part:
-            torch.save(content, part)
+        with (
+            writing(path) as part,
+            open(part, "wb") as stream,
+        ):  # given a path, torch would write its name inside
+            torch.save(content, stream)
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
@@ -87,10 +97,9 @@ class TrainedNetwork:
         try:
             content = torch.load(path, map_location=device, weights_only=True)
             card = NetworkCard(architecture=content["architecture"], settings=content["settings"])
-            network = build(card).to(device).eval()
-            network.load_state_dict(content["weights"])
+            network = restore(card, content["weights"]).to(device).eval()
             normalisation = {key: (float(m), float(s)) for key, (m, s) in content["normalisation"].items()}
-            size, finetuning = int(content["input_size"]), dict(content["finetuning"])
+            size, finetuning = _size(content["input_size"]), dict(content["finetuning"])
         except FileNotFoundError as error:
             raise BadInput(f"{path}: no such weights file") from error
         except BadInput as error:
@@ -108,3 +117,7 @@ def checked_device(name: str) -> str:
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise BadInput(f"--device {name}: torch sees no GPU here; use cpu or auto")
     return name
+
+
+def _size(stored: Any) -> int | Index:
+    return tuple(int(side) for side in stored) if isinstance(stored, (list, tuple)) else int(stored)

@@ -52,7 +52,7 @@ class DownAndUp(nn.Module):
             found = level(self.pool(found))
         for up, merge, skip in zip(self.up, self.merge, reversed(passed), strict=True):
             found = merge(torch.cat([skip, up(found)], dim=1))
-        return cut_back(found, image)
+        return cut_back(found, image.shape[2:])
 
 
 def _pair(inputs: int, outputs: int, instance_norm: bool) -> list[nn.Module]:

@@ -306,7 +306,7 @@ BAD = [
         {"network_card": "volumes.yaml"},
         "volumes.yaml: architecture: pcnet is 3D, cohort discs is 2D",
     ),
-    ("train", {"network_card": "weights.yaml"}, "weights.yaml: nowhere.pt: no such weights file"),
+    ("train", {"network_card": "weights.yaml"}, "weights.yaml: weights: nowhere.pt: no such weights file"),
     ("train", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("train", {"device": "cuda"}, "--device cuda: torch sees no GPU here; use cpu or auto"),
     ("train", {"device": "tpu"}, "--device tpu: unknown; use cpu, cuda or auto"),

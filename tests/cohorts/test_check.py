@@ -9,6 +9,7 @@ from bifseg.cards import CohortCard
 from bifseg.cohorts.check import check_cohort, check_manifest
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
+from bifseg.images import write_array
 
 SHAPE = (4, 8, 8)
 GRID = Grid.plain(SHAPE, (3.0, 1.0, 1.0))
@@ -221,12 +222,86 @@ def test_dimensions_that_the_cohort_does_not_take(tree):
 def test_a_file_of_several_volumes(tree):
     row = tree.add(suffix=".nrrd")
     several = sitk.GetImageFromArray(np.ones((2, *SHAPE), np.uint8), isVector=False)
+    several.SetSpacing([*GRID.spacing[::-1], 1.0])
     sitk.WriteImage(several, tree.root / row["image"])
-    image, label = lines(tree, 2)
-    assert image.startswith(
-        f"{tree.path}:2: image: c1-image.nrrd: has 4 dimensions, a 2D cohort takes 2 or 3; conv"
+    told = f"{tree.path}:2: channel: c1-image.nrrd: "
+    assert lines(tree, 3) == [f"{told}is 4D; it has channels 0 to 1, name one of them"]
+    tree.columns.append("channel")
+    row["channel"] = "1"
+    assert lines(tree, 3) == lines(tree, 2) == []
+    row["channel"] = "2"
+    assert lines(tree, 3) == [f"{told}has no channel 2; it has channels 0 to 1, name one of them"]
+
+
+def test_a_channel_of_a_file_without_channels(tree):
+    tree.add(channel="0")
+    tree.columns.append("channel")
+    assert lines(tree) == [
+        f"{tree.path}:2: channel: c1-image.nii.gz: has no channel 0; it has no channel axis, leave the channel empty"
+    ]
+
+
+def test_channels_of_a_file_are_judged_each_and_the_file_once(tree):
+    row = tree.add(suffix=".nii", channel="0")
+    several = np.stack([np.full(SHAPE, k, np.float32) for k in range(2)])
+    sitk.WriteImage(sitk.GetImageFromArray(several, isVector=False), tree.root / row["image"])
+    tree.rows += [row | {"structure": "whole", "channel": "1"}, row | {"structure": "edge", "channel": "7"}]
+    tree.columns.append("channel")
+    found = lines(tree)
+    assert [line.split(": ")[:3] for line in found] == [
+        [f"{tree.path}:2", "label", "c1-label.nii"],  # sitk wrote spacings of 1 mm
+        [f"{tree.path}:4", "channel", "c1-image.nii"],
+    ]
+    assert "spacing differs by 2 mm along z" in found[0]
+
+
+def rater(tree, voxels, name="r.nii.gz", grid=GRID):
+    """Write a rater's label map; its name."""
+    write_array(tree.root / name, voxels, grid)
+    if "raters" not in tree.columns:
+        tree.columns.append("raters")
+    return name
+
+
+def test_raters_are_checked_like_the_label(tree):
+    good = rater(tree, labels(1), "good.nii.gz")
+    tree.add("c1", raters=good)
+    tree.add(
+        "c2",
+        raters=f"{good}, {rater(tree, labels(1), 'moved.nii.gz', replace(GRID, origin=(0.0, 2.5, 0.0)))}",
     )
-    assert "shape is (4, 8, 8), that of the image (2, 4, 8, 8)" in label
+    tree.add("c3", raters=rater(tree, labels(1) * 0.5, "half.nii.gz"))
+    tree.add("c4", raters=rater(tree, labels(2, 3), "empty.nii.gz"))
+    tree.add("c5", raters="none.nii.gz")
+    tree.add("c6", raters=rater(tree, labels(1)[0], "flat.nii.gz", Grid.plain((8, 8))))
+    found = [line.removeprefix(f"{tree.path}:") for line in lines(tree)]
+    starts = [
+        "3: raters: moved.nii.gz: origin differs by 2.5 mm along y from c2-image.nii.gz; resample the label map",
+        "4: raters: half.nii.gz: holds 0.5; a label map holds integers only",
+        "4: raters: half.nii.gz: the object is empty, it holds the values 0",
+        "5: raters: empty.nii.gz: the object is empty, it holds the values 0,2,3; remove it from the list",
+        "6: raters: none.nii.gz: no such file in",
+        "7: raters: flat.nii.gz: has 2 dimensions, a 3D cohort takes 3",
+        "7: raters: flat.nii.gz: shape is (8, 8), that of the image (4, 8, 8)",
+    ]
+    assert len(found) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
+
+
+@pytest.mark.parametrize("names", ["r.nii.gz,r.nii.gz", "c1-label.nii.gz", "r.nii.gz,c1-label.nii.gz"])
+def test_a_rater_is_somebody_else(tree, names):
+    rater(tree, labels(1))
+    tree.add("c1", raters=names)
+    (line,) = lines(tree)
+    assert line.startswith(
+        f"{tree.path}:2: raters: {names.split(',')[-1]}: stands here twice, or is the label as well"
+    )
+
+
+def test_a_value_that_raters_alone_have_is_still_absent(tree):
+    tree.add("c1", labels=labels(1), label_values="1,3", raters=rater(tree, labels(3)))
+    (line,) = lines(tree)
+    assert "label_values: 3: in no label map of 'core'" in line
 
 
 def test_structures_of_manifest_and_card_are_the_same(tree):

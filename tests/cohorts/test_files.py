@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bifseg.cohorts.files import differences, each_file, look_at_image, look_at_label
+from bifseg.cohorts.files import File, differences, each_file, look_at_image, look_at_label
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 
@@ -72,6 +72,30 @@ def test_an_image_is_asked_for_finite_voxels(tmp_path, suffix):
     file = look_at_image(tmp_path / f"i{suffix}")
     assert file.grid is not None
     assert file.problems == ("2 of 288 voxels are not finite; replace NaN and infinity",)
+
+
+@pytest.mark.parametrize("name", ["I.NII", "I.NII.GZ", "I.MHA", "I.NRRD"])
+def test_endings_in_upper_case(tmp_path, name):
+    voxels = np.zeros(GRID.shape, np.float32)
+    voxels[0, 0, 0] = np.nan
+    write_array(tmp_path / name.lower(), voxels, GRID)
+    (tmp_path / name.lower()).rename(tmp_path / name)
+    file = look_at_image(tmp_path / name)
+    assert file.grid is not None
+    assert file.problems == ("1 of 288 voxels are not finite; replace NaN and infinity",)
+    assert look_at_label(tmp_path / name).problems[0].startswith("holds nan")
+
+
+def test_the_grid_of_a_channel():
+    whole = Grid(
+        (2, 4, 8, 9),
+        (1.0, *GRID.spacing),
+        (*GRID.origin, 0.0),
+        ((0, 0, 0, 1.0), *((*a, 0) for a in GRID.direction)),
+    )
+    assert [File(whole).image_grid(channel) for channel in (0, 1, 2, None)] == [GRID, GRID, None, None]
+    assert [File(GRID).image_grid(channel) for channel in (None, 0)] == [GRID, None]
+    assert File(None).image_grid(None) is None
 
 
 def test_a_label_map_is_counted(tmp_path):

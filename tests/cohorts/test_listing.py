@@ -1,5 +1,6 @@
 from collections import deque
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +8,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.transform import Rotation
 
 from bifseg.cards import CohortCard
 from bifseg.cohorts.check import check_cohort
-from bifseg.cohorts.listing import find_objects, instances, read_objects, through_plane, write_objects
+from bifseg.cohorts.listing import (
+    find_objects,
+    instances,
+    read_objects,
+    slice_axis,
+    through_plane,
+    write_objects,
+)
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
 
@@ -64,6 +73,71 @@ def test_instances_are_numbered_in_scan_order_with_diagonal_neighbours(mask):
 )
 def test_the_through_plane_axis(shape, spacing, axis):
     assert through_plane(Grid.plain(shape, spacing)) == axis
+
+
+def rotated(*degrees):
+    """The axes of a plain grid, turned about x, y and z."""
+    turn = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    return tuple(tuple(map(float, turn @ axis)) for axis in np.eye(3)[::-1])
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (20, -25, 15), (0, 40, 0)])
+def test_named_planes_are_those_of_the_body_however_the_stack_lies(order, signs, degrees):
+    turned = np.array(rotated(*degrees))[list(order)] * np.array(signs)[:, None]
+    grid = Grid((5, 6, 7), (1.0, 1.0, 3.3), (0.0, 0.0, 0.0), tuple(tuple(axis) for axis in turned))
+    across = {
+        "axial": 0,
+        "coronal": 1,
+        "sagittal": 2,
+    }  # array axes along z, y, x before the axes were permuted
+    for name, axis in across.items():
+        assert slice_axis(grid, name) == order.index(axis)
+    assert slice_axis(grid, "auto") == 2
+
+
+def test_where_two_axes_are_nearest_to_one_direction_each_still_has_a_name():
+    """Two array axes are nearest to z, of which one must be called otherwise."""
+    axes = ((0.0, 0.6, 0.8), (0.36, 0.64, -0.68), (0.93, -0.29, 0.22))
+    grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), axes)
+    assert [slice_axis(grid, name) for name in ("axial", "coronal", "sagittal")] == [0, 1, 2]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.tuples(*[st.floats(-180, 180)] * 3))
+def test_the_three_planes_are_three_axes_that_fit_best(degrees):
+    grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), rotated(*degrees))
+    found = [slice_axis(grid, name) for name in ("sagittal", "coronal", "axial")]
+    fits = {
+        axes: sum(abs(grid.direction[axis][world]) for world, axis in enumerate(axes))
+        for axes in permutations(range(3))
+    }
+    assert fits[tuple(found)] == pytest.approx(max(fits.values()), abs=1e-6)
+
+
+def test_noise_does_not_change_the_axis_of_a_stack_at_45_degrees():
+    found = [
+        [
+            slice_axis(Grid((5, 5, 5), (1.0,) * 3, (0.0,) * 3, rotated(45 + noise, 0, 0)), name)
+            for name in ("axial", "coronal")
+        ]
+        for noise in (-1e-8, 0, 1e-8)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(("slices", "axis"), [("auto", 2), ("axial", 0), ("coronal", 1), ("sagittal", 2)])
+def test_the_card_names_the_plane_of_the_slices(tree, slices, axis):
+    labels = np.zeros((6, 7, 5), np.uint8)
+    labels[2:5, 1:6, 1:4] = 1
+    axes = rotated(25, -20, 10)
+    tree.add("c1", labels=labels, grid=Grid(labels.shape, (1.0, 1.0, 3.3), (0.0,) * 3, axes))
+    rows = objects_of(tree, slices=slices)
+    assert {row.axis for row in rows} == {axis}
+    assert len(rows) == (3, 5, 3)[axis]
+    assert sum(row.voxels for row in rows) == labels.sum()
+    assert rows[0].object.startswith(f"c1_core_{'zyx'[axis]}00")
 
 
 def test_a_volume_is_one_object_with_all_its_values_and_components(tree):
@@ -150,7 +224,19 @@ def test_the_table_gives_the_objects_back(tree, tmp_path):
     tree.add("c1", label_values="1", modality="T2*, 'fat' \"free\"")
     rows = objects_of(tree, 2) + objects_of(tree, 3, minimum_voxels=1000)
     rows.append(replace(rows[0], label_values=(1, 2, 30), volume_ml=1 / 3, object="other"))
+    rows.append(replace(rows[0], object="third", channel=0, raters=("r1.nii.gz", "r2.nii.gz")))
     write_objects(tmp_path / "objects.tsv", rows)
+    assert read_objects(tmp_path / "objects.tsv") == rows
+
+
+def test_a_table_without_the_optional_columns_is_read(tree, tmp_path):
+    tree.add("c1")
+    rows = objects_of(tree, 3)
+    write_objects(tmp_path / "objects.tsv", rows)
+    lines = (tmp_path / "objects.tsv").read_text().splitlines()
+    assert lines[0].endswith("\tleft_out\tchannel\traters")
+    old = "".join("\t".join(line.split("\t")[:-2]) + "\n" for line in lines)
+    (tmp_path / "objects.tsv").write_text(old)
     assert read_objects(tmp_path / "objects.tsv") == rows
 
 

@@ -1,6 +1,18 @@
-import pytest
+from dataclasses import replace
 
-from bifseg.cohorts.manifest import COLUMNS, ManifestRow, parse_manifest, read_manifest
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bifseg.cohorts.manifest import (
+    COLUMNS,
+    OPTIONAL,
+    SPLITS,
+    ManifestRow,
+    manifest_text,
+    parse_manifest,
+    read_manifest,
+)
 from bifseg.errors import BadInput
 
 ROW = {
@@ -40,6 +52,69 @@ def test_extra_columns_are_ignored_with_a_note(tree):
     assert [str(note) for note in manifest.notes] == [
         f"{tree.path}:1: scanner: not a column of a manifest; ignored"
     ]
+
+
+def test_optional_columns_are_read_where_they_are(tree):
+    tree.rows = [ROW | {"channel": "2", "raters": "a/r1.nii.gz, a/../r2.nii.gz"}, ROW | {"case": "c2"}]
+    tree.columns = [*COLUMNS, *OPTIONAL]
+    first, second = read_manifest(tree.write(), tree.root)
+    assert (first.channel, first.raters) == (2, ("a/r1.nii.gz", "r2.nii.gz"))
+    assert (second.channel, second.raters) == (None, ())
+    assert not parse_manifest(tree.path, tree.root).notes
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "remedy"),
+    [
+        ("channel", "flair", "'flair' is not the number of a channel; write 0 for the first"),
+        ("channel", "-1", "'-1' is not the number"),
+        ("channel", "1.0", "'1.0' is not the number"),
+        ("raters", "a/r1.nii.gz,../r2.nii.gz", "'../r2.nii.gz' is not a file inside the root"),
+        ("raters", "a/r1.nii.gz,", "'' is not a file inside the root"),
+    ],
+)
+def test_each_wrong_optional_cell_is_a_line(tree, key, value, remedy):
+    (line,) = lines(tree, ROW, ROW | {key: value}, columns=[*COLUMNS, *OPTIONAL])
+    assert line.startswith(f"{tree.path}:3: {key}: ")
+    assert remedy in line
+
+
+def test_an_optional_column_twice_is_a_problem(tree):
+    (line,) = lines(tree, ROW, columns=[*COLUMNS, "raters", "raters"])
+    assert line.startswith(f"{tree.path}:1: raters: more than one such column")
+
+
+names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True)
+words = st.text("aZ09 _-'\"#é\u00b2", min_size=1, max_size=8).map(str.strip).filter(bool)
+paths = st.lists(words.filter(lambda w: "," not in w), min_size=1, max_size=3).map("/".join)
+rows = st.builds(
+    ManifestRow,
+    line=st.just(0),
+    case=names,
+    image=paths,
+    label=paths,
+    label_values=st.sets(st.integers(1, 500), min_size=1).map(sorted).map(tuple),
+    structure=names,
+    modality=words,
+    split=st.sampled_from(SPLITS),
+    group=words,
+    channel=st.none() | st.integers(0, 9),
+    raters=st.lists(paths, max_size=3).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(rows, min_size=1, max_size=4))
+def test_rows_that_are_written_are_read_again(tmp_path, made):
+    (tmp_path / "m.tsv").write_text(manifest_text(made), encoding="utf-8")
+    again = read_manifest(tmp_path / "m.tsv", tmp_path)
+    assert [replace(row, line=0) for row in again] == made
+
+
+def test_columns_that_no_row_uses_are_not_written():
+    row = ManifestRow(0, "c1", "i", "l", (1, 3), "core", "t1c", "test", "p")
+    assert manifest_text([row]).splitlines()[0].split("\t") == list(COLUMNS)
+    assert manifest_text([row, replace(row, channel=0)]).splitlines()[0].split("\t") == [*COLUMNS, "channel"]
 
 
 @pytest.mark.parametrize("missing", COLUMNS)

@@ -2,13 +2,15 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from bifseg.cards import CohortCard
+from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
-from bifseg.images import read_image, write_array
+from bifseg.images import read_grid, read_image, write_array
 from bifseg.store import file_hash, read_json
 
 AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
@@ -98,6 +100,89 @@ def test_a_png_has_pixels_of_one_mm(tree, tmp_path):
     assert (image.voxels == 7).all()
 
 
+def with_channels(path, several, grid):
+    """Write the images as the channels of one 4D file."""
+    image = sitk.GetImageFromArray(np.stack(several), isVector=False)
+    direction = np.eye(4)
+    direction[:3, :3] = np.array(grid.direction)[::-1].T
+    image.SetSpacing([*map(float, grid.spacing[::-1]), 1.0])
+    image.SetOrigin([*grid.origin, 0.0])
+    image.SetDirection(direction.ravel().tolist())
+    sitk.WriteImage(image, path)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
+def test_a_channel_of_a_4d_file_is_an_image(tree, tmp_path, dimension, suffix):
+    rng = np.random.default_rng(2)
+    several = [rng.normal(100 * k, 1, OBLIQUE.shape).astype(np.float32) for k in range(3)]
+    labels = np.zeros(OBLIQUE.shape, np.uint8)
+    labels[2, 1:5, 1:5] = 1
+    row = tree.add("c1", labels=labels, grid=OBLIQUE, suffix=suffix, channel="2")
+    tree.rows.append(row | {"structure": "whole", "channel": "0"})
+    tree.columns.append("channel")
+    with_channels(tree.root / row["image"], several, OBLIQUE)
+    cohort = prepared(tree, tmp_path, dimension)
+    whole = read_grid(tree.root / row["label"])
+    for made, channel in zip(cohort.objects, (2, 0), strict=True):
+        image = cohort.image(made)
+        expected = several[channel] if dimension == 3 else several[channel][2]
+        assert made.channel == channel
+        assert np.array_equal(image.voxels, expected)
+        assert image.grid.shape == cohort.truth(made).shape
+        assert not list(differences(whole, cohort.whole_grid(made)))
+        assert cohort.hashes(made)["channel"] == str(channel)
+
+
+def test_raters_of_a_volume(tree, tmp_path):
+    rng = np.random.default_rng(4)
+    maps = [rng.integers(0, 3, (4, 8, 8)).astype(np.uint8) for _ in range(2)]
+    for k, voxels in enumerate(maps):
+        write_array(tree.root / f"r{k}.nii.gz", voxels, Grid.plain(voxels.shape, (3.0, 1.0, 1.0)))
+    tree.add("c1", raters="r0.nii.gz,r1.nii.gz")
+    tree.add("c2")
+    tree.columns.append("raters")
+    cohort = prepared(tree, tmp_path)
+    first, second = cohort.objects
+    for found, voxels in zip(cohort.raters(first), maps, strict=True):
+        assert np.array_equal(found, voxels == 1)
+    assert cohort.raters(second) == ()
+    assert cohort.hashes(second).keys() == {"image", "label"}
+    assert cohort.hashes(first) == {
+        **{
+            "image": file_hash(tree.root / "c1-image.nii.gz"),
+            "label": file_hash(tree.root / "c1-label.nii.gz"),
+        },
+        **{f"rater-{k + 1}": file_hash(tree.root / f"r{k}.nii.gz") for k in range(2)},
+    }
+
+
+def test_raters_of_an_instance_in_a_slice(tree, tmp_path):
+    """Truth: two blocks. Rater 0 marks the first larger and something else; rater 1 joins both; rater 2 marks none."""
+    labels, maps = np.zeros((3, 10, 20), np.uint8), np.zeros((3, 3, 10, 20), np.uint8)
+    labels[1, 2:5, 2:6] = labels[1, 2:5, 12:16] = 1
+    maps[0, 1, 1:6, 4:8] = maps[0, 1, 8, 15:18] = 1
+    maps[1, 1, 3:5, 5:14] = 1
+    maps[2, 1, 8, 2:5] = maps[2, 2, 2:5, 2:6] = 1
+    maps[:, 0] = 1  # another slice
+    grid = Grid.plain(labels.shape, (4.0, 1.0, 1.0))
+    for k, voxels in enumerate(maps):
+        write_array(tree.root / f"r{k}.nii.gz", voxels, grid)
+    tree.add("c1", labels=labels, grid=grid, raters="r0.nii.gz,r1.nii.gz,r2.nii.gz")
+    tree.columns.append("raters")
+    cohort = prepared(tree, tmp_path, dimension=2)
+    left, right = cohort.objects
+    first = np.zeros((10, 20), bool)
+    first[1:6, 4:8] = True
+    empty = np.zeros((10, 20), bool)
+    for row, expected in ((left, (first, maps[1, 1] == 1, empty)), (right, (empty, maps[1, 1] == 1, empty))):
+        found = cohort.raters(row)
+        assert len(found) == 3
+        for mask, wanted in zip(found, expected, strict=True):
+            assert mask.dtype == bool
+            assert np.array_equal(mask, wanted)
+
+
 def test_left_out_objects_are_in_the_table_only(tree, tmp_path):
     labels = np.zeros((4, 8, 8), np.uint8)
     labels[1, :4, :4] = labels[2, 0, 0] = 1
@@ -175,7 +260,11 @@ def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"manifest": "none.tsv"}, "brain.yaml: manifest: .*none.tsv is not a file; correct the path"),
+        (
+            {"manifest": "none.tsv"},
+            "brain.yaml: manifest: .*none.tsv is not a file; correct the path, or make it: "
+            "bifseg cohort from LAYOUT --name brain PATH --out ",
+        ),
         ({"root": "none"}, "brain.yaml: root: .*none is not a folder; correct the path"),
         ({"manifest": None, "simulator": "mice"}, "simulator: 'mice' is unknown; known are: tumour3d"),
     ],

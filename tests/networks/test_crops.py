@@ -26,6 +26,13 @@ def test_2d_scales_the_shorter_side_and_3d_the_longest():
     assert scaled_shape((1, 200, 100), 80) == (1, 80, 40)
 
 
+def test_a_shape_is_fitted_into():
+    assert scaled_shape((48, 60), (32, 32)) == (26, 32)
+    assert scaled_shape((10, 40, 20), (80, 80, 80)) == (20, 80, 40)
+    assert scaled_shape((10, 40, 20), (16, 96, 96)) == (16, 64, 32)
+    assert scaled_shape((1, 300), (64, 30)) == (1, 30)
+
+
 def test_spacing_follows_the_scaling():
     crop = Crop(image_of((10, 40, 30), (6.0, 1.0, 1.0)), Box((0, 0, 0), (10, 40, 20)), 80)
     assert crop.shape == (20, 80, 40)

@@ -28,6 +28,12 @@ def test_saved_network_comes_back_the_same(tmp_path):
     assert torch.equal(before.features(before.crop(image, box)), after.features(after.crop(image, box)))
 
 
+def test_equal_networks_are_equal_files(tmp_path):
+    for name in ("a.pt", "b.pt"):
+        trained({"t2": (0.5, 0.3)}).save(tmp_path / name, CARD)
+    assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
+
+
 def test_known_modality_uses_the_training_statistics_and_an_unknown_its_own():
     voxels = np.random.default_rng(0).random((16, 16)).astype(np.float32)
     own = {"t2": (float(voxels.mean()), float(voxels.std()))}

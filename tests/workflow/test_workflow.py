@@ -8,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
+import torch
 import yaml
+from foreign_networks import SETTINGS, SmallUNet
 
 from bifseg.cohorts.objects import Cohort
 from bifseg.scoring import read_scores, unequal_scribbles
@@ -257,3 +260,22 @@ def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     assert set(failed["error"]) == {"round-1: RuntimeError: no luck"}
     assert (failed["dice"] == 0).all()
     assert "no luck" in (project / "results/ci/report.html").read_text()
+
+
+def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_changes(project):
+    """Its file is an input of the workflow: another one in its place is taken anew."""
+    program, card = project / "my-net.ts", project / CARDS / "networks/my-net.yaml"
+    torch.jit.save(torch.jit.script(SmallUNet().eval()), program)
+    settings = SETTINGS | {"dimension": 2}
+    own = {"architecture": "torchscript", "weights": program.name, "root": str(project), "input_size": 32}
+    card.write_text(yaml.safe_dump(own | {"settings": settings}))
+    config = yaml.safe_load((project / CONFIG).read_text())
+    config["cohorts"]["tiny2d"]["protocols"]["own-scribbles"].append("bifseg@my-net")
+    (project / CONFIG).write_text(yaml.safe_dump(config))
+    weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/own-scribbles/bifseg@my-net.parquet"
+    done = snakemake(project, "--", f"results/ci/{scores}")
+    assert done.returncode == 0, done.stdout
+    assert set(pd.read_parquet(project / "results/ci" / scores).status) == {"ok"}
+    assert weights not in planned(project)
+    torch.jit.save(torch.jit.script(SmallUNet(seed=1).eval()), program)
+    assert {weights, scores} <= planned(project)

@@ -1,6 +1,7 @@
 rule prepare_cohort:
     input:
-        lambda wildcards: card("cohorts", wildcards.cohort),
+        card=lambda wildcards: card("cohorts", wildcards.cohort),
+        manifest=manifest_of,
     output:
         objects=f"{RUN}/cohorts/{{cohort}}/objects.tsv",
         facts=f"{RUN}/cohorts/{{cohort}}/cohort.json",
@@ -13,4 +14,4 @@ rule prepare_cohort:
         folder=subpath(output.objects, parent=True),
         seed=config["seed"],
     shell:
-        "bifseg cohort prepare {input} --out {params.folder} --seed {params.seed} 2> >(tee {log} >&2)"
+        "bifseg cohort prepare {input.card} --out {params.folder} --seed {params.seed} 2> >(tee {log} >&2)"

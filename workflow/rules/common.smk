@@ -5,7 +5,14 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from bifseg.cards import MethodCard, checked_run, read_card
+from bifseg.cards import (
+    CohortCard,
+    MethodCard,
+    NetworkCard,
+    brought_weights,
+    checked_run,
+    read_card,
+)
 from bifseg.code_version import code_version
 from bifseg.methods.sources import method_files
 from bifseg.plans import read_plan
@@ -28,6 +35,22 @@ wildcard_constraints:
 def card(kind, name):
     """Path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"
+
+
+def brought(network):
+    """The files of weights that a network's card brings: none where it is trained here."""
+    path = Path(card("networks", network))
+    found = brought_weights(read_card(NetworkCard, path), path)
+    if found is None or found.is_file():
+        return [found] if found else []
+    return sorted(file for file in found.rglob("*") if file.is_file())
+
+
+def manifest_of(wildcards):
+    """The manifest of a cohort; one that is missing is missed by the job, which says what makes it."""
+    path = Path(card("cohorts", wildcards.cohort))
+    manifest = read_card(CohortCard, path).manifest
+    return [str(path.parent / manifest)] if manifest and (path.parent / manifest).is_file() else []
 
 
 def method_of(player):

@@ -2,6 +2,7 @@ rule train_network:
     input:
         card=lambda wildcards: card("networks", wildcards.network),
         objects=rules.prepare_cohort.output.objects,
+        brought=lambda wildcards: brought(wildcards.network),
     output:
         weights=f"{RUN}/networks/{{cohort}}/{{network}}/weights.pt",
         curve=f"{RUN}/networks/{{cohort}}/{{network}}/curve.csv",

@@ -1,0 +1,131 @@
+"""BraTS 2018 to 2024: files called CASE_flair.nii.gz (2018 to 2021) or CASE-t2f.nii.gz (2023 and later).
+
+The last word of a file's name is its modality. The case is what BraTS calls it, in the file's name or else in a
+folder's: BraTS20_Training_355 ships its label map as W39_1998.09.19_Segm.nii, and copies on Kaggle have
+BraTS2021_00000_flair.nii/00000057_brain_flair.nii. Folders between the path and the files do not matter.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from bifseg.cohorts.readers.brats_years import MODALITIES, SEEN, UNSEEN, YEARS, refuse_another_year
+from bifseg.cohorts.readers.layout import (
+    Asked,
+    Case,
+    Found,
+    Layout,
+    LeftOut,
+    Source,
+    Structure,
+    patient,
+    safe_name,
+)
+from bifseg.cohorts.readers.walk import image_files, stem
+
+WORDS = {
+    **{"flair": "flair", "t1": "t1", "t1ce": "t1c", "t1gd": "t1c", "t2": "t2", "seg": "seg", "segm": "seg"},
+    **{"t2f": "flair", "t1n": "t1", "t1c": "t1c", "t2w": "t2"},
+}
+"""Modalities, and the label map, by the words that end the files' names, in lower case."""
+
+_CASE = re.compile(
+    r"brats-[a-z]+-\d+-\d+|brats2021_\d+|brats20_[a-z]+_\d+|brats1[789]_[a-z0-9]+_[a-z0-9]+_\d+",
+    re.IGNORECASE,
+)
+_OTHER_TUMOURS = re.compile(r"brats-(?!gli-)[a-z]+-", re.IGNORECASE)
+
+
+class Piece(NamedTuple):
+    """A file of a case: its word, and the folder in which the case lies."""
+
+    case: str
+    place: str
+    word: str
+    path: str
+
+
+def layout(year: str) -> Layout:
+    """The layout of a year's files and label values."""
+    words = "{t1n,t1c,t2w,t2f,seg}" if year == "brats2023" else "{t1,t1ce,t2,flair,seg}"
+    sign = "-" if year == "brats2023" else "_"
+    judge = partial(refuse_another_year, year)
+    return Layout(f"CASE/CASE{sign}{words}.nii.gz", partial(_find, year), judge)
+
+
+def _find(year: str, path: Path, asked: Asked) -> Found:
+    files, notes = image_files(path)
+    pieces = [piece for file in files if (piece := _piece(file, path))]
+    return found(year, path, asked, pieces, files, notes)
+
+
+def found(
+    year: str, path: Path, asked: Asked, pieces: list[Piece], files: list[PurePosixPath], notes: list[str]
+) -> Found:
+    """The cases that the pieces make up, with the structures of a year."""
+    notes = [*notes, *_passed_over(files, {piece.path for piece in pieces})]
+    whole, left_out = gather(pieces)
+    if not asked.structures:
+        left_out += [
+            LeftOut(name, "", "another tumour than BraTS-GLI, with label values of its own: give --structure")
+            for name in whole
+            if _OTHER_TUMOURS.match(name)
+        ]
+        whole = {name: words for name, words in whole.items() if not _OTHER_TUMOURS.match(name)}
+    cases = [
+        Case(name, patient(name), {word: Source(p) for word, p in words.items()}, words.get("seg", ""))
+        for name, words in whole.items()
+    ]
+    values = asked.structures or YEARS[year].structures
+    structures = {name: Structure(own, _modality(name, asked)) for name, own in values.items()}
+    seen, unseen = (None, ()) if asked.structures else (SEEN, UNSEEN)
+    return Found(path, cases, structures, seen, unseen, left_out, notes)
+
+
+def gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
+    """Path by word of each case, sorted; and what cannot be told apart.
+
+    A case that lies in several folders is taken from the one with the most of its files (of equals the first), so
+    that no image meets the label map of another copy. Two files for one word leave the case out.
+    """
+    places: defaultdict = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    for piece in pieces:
+        places[piece.case][piece.place][piece.word].append(piece.path)
+    whole, left_out = {}, []
+    for case, folders in sorted(places.items()):
+        taken = max(sorted(folders), key=lambda place: len(folders[place]))
+        for place in sorted(set(folders) - {taken}):
+            left_out.append(LeftOut(case, "", "is there twice; the folder with more files is taken", place))
+        twice = [paths for _, paths in sorted(folders[taken].items()) if len(paths) > 1]
+        if twice:
+            left_out.append(LeftOut(case, "", "has two files for one; keep one", " and ".join(twice[0])))
+        else:
+            whole[case] = {word: paths[0] for word, paths in folders[taken].items()}
+    return whole, left_out
+
+
+def _piece(file: PurePosixPath, root: Path) -> Piece | None:
+    """The piece that a file is by its name; None for another file."""
+    before, word = re.fullmatch(r"(.*?)[_-]?([^_-]*)", stem(file.name)).groups()  # type: ignore[union-attr]
+    if word.lower() not in WORDS:
+        return None
+    named = [match[0] for part in (*file.parts[:-1], before) if (match := _CASE.match(part))]
+    case = named[-1] if named else before or file.parent.name or root.name
+    folders = [folder for folder in file.parents if folder.name == case]
+    place = folders[-1] if folders else file.parent
+    return Piece(safe_name(case), str(place), WORDS[word.lower()], str(file))
+
+
+def _passed_over(files: list[PurePosixPath], used: set[str]) -> list[str]:
+    others = [str(file) for file in files if str(file) not in used]
+    return [f"{len(others)} images of other names passed over: {others[0]}, ..."] if others else []
+
+
+def _modality(structure: str, asked: Asked) -> str:
+    name = asked.modality(structure, MODALITIES.get(structure, "t1c"))
+    return WORDS.get(name.lower(), name)

@@ -1,0 +1,41 @@
+"""BraTS 2015: HGG/CASE/VSD.Brain.XX.O.MR_Flair.54512/VSD.Brain.XX.O.MR_Flair.54512.mha, and ...OT... for the truth.
+
+A case is called by the folder that holds its VSD folders. HGG and LGG number their patients separately
+(brats_2013_pat0001_1 is in both), so the grade is part of the name.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from bifseg.cohorts.readers.brats import Piece, found
+from bifseg.cohorts.readers.brats_years import refuse_another_year
+from bifseg.cohorts.readers.layout import Asked, Found, Layout, safe_name
+from bifseg.cohorts.readers.walk import image_files, stem
+
+_WORDS = {"mr_flair": "flair", "mr_t1": "t1", "mr_t1c": "t1c", "mr_t2": "t2", "ot": "seg"}
+_GRADES = ("HGG", "LGG", "HG", "LG")
+
+
+def _find(path: Path, asked: Asked) -> Found:
+    files, notes = image_files(path)
+    pieces = [piece for file in files if (piece := _piece(file, path))]
+    return found("brats2015", path, asked, pieces, files, notes)
+
+
+def _piece(file: PurePosixPath, root: Path) -> Piece | None:
+    """The piece that a file is by the words between the dots of its name; None for another file."""
+    word = next((_WORDS[part] for part in stem(file.name).lower().split(".") if part in _WORDS), "")
+    if not word:
+        return None
+    place = next(folder for folder in file.parents if not folder.name.upper().startswith("VSD."))
+    grade = next((part.upper() for part in place.parts[:-1] if part.upper() in _GRADES), "")
+    return Piece(safe_name(f"{grade}_{place.name or root.name}"), str(place), word, str(file))
+
+
+LAYOUT = Layout(
+    "[HGG/]CASE/VSD.Brain.XX.O.{MR_T1,MR_T1c,MR_T2,MR_Flair,OT}.NUMBER/*.mha",
+    _find,
+    partial(refuse_another_year, "brats2015"),
+)

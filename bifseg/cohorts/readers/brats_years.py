@@ -1,0 +1,90 @@
+"""The label sets of the BraTS years, by structure. They differ, and a wrong one swaps structures silently.
+
+| | 1 | 2 | 3 | 4 |
+|---|---|---|---|---|
+| 2015 | necrosis | oedema | non-enhancing core | enhancing core |
+| 2018 to 2021 | necrosis and non-enhancing core | oedema | | enhancing core |
+| 2023 and later (BraTS-GLI) | necrosis and non-enhancing core | oedema | enhancing core | resection cavity (2024) |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bifseg.cohorts.check import Files
+from bifseg.cohorts.readers.layout import Values
+from bifseg.errors import BadInput
+
+MODALITIES = {"tumour_core": "t1c", "whole_tumour": "flair", "enhancing": "t1c"}
+"""What each structure is segmented in, as in the paper's 3D experiment."""
+
+SEEN, UNSEEN = ("tumour_core",), ("whole_tumour",)
+"""The paper's 3D experiment."""
+
+
+@dataclass(frozen=True)
+class Year:
+    """The label set of a year.
+
+    Attributes:
+        title: for people.
+        structures: label values by structure.
+        sets: the values, without 0, that a whole cohort of that year holds; any of them.
+    """
+
+    title: str
+    structures: Values
+    sets: tuple[frozenset[int], ...]
+
+
+_WITHOUT_3: Values = {"tumour_core": (1, 4), "whole_tumour": (1, 2, 4), "enhancing": (4,)}
+
+YEARS: Mapping[str, Year] = {
+    "brats2015": Year(
+        "BraTS 2015",
+        {"tumour_core": (1, 3, 4), "whole_tumour": (1, 2, 3, 4), "enhancing": (4,)},
+        (frozenset({1, 2, 3, 4}),),
+    ),
+    "brats2018": Year("BraTS 2018 to 2020", _WITHOUT_3, (frozenset({1, 2, 4}),)),
+    "brats2021": Year("BraTS 2021", _WITHOUT_3, (frozenset({1, 2, 4}),)),
+    "brats2023": Year(
+        "BraTS 2023 and later",
+        {"tumour_core": (1, 3), "whole_tumour": (1, 2, 3), "enhancing": (3,)},
+        (frozenset({1, 2, 3}), frozenset({1, 2, 3, 4})),
+    ),
+}
+
+
+def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
+    """Check the values that the label maps hold against a year's.
+
+    They are another year's when one is in no set of this year, or when together they are exactly a set of another
+    year and none of this one. A few cases may lack a value, so fewer values are no sign of another year.
+
+    Raises:
+        BadInput: the values are not this year's; the line says whose they look like.
+    """
+    sets = YEARS[asked].sets
+    own = frozenset().union(*sets)
+    held = {name: file.counts.keys() - {0} for name, file in labels.items()}
+    together = frozenset().union(*held.values())
+    strange = next((name for name, values in held.items() if values - own), "")
+    exact = [name for name, year in YEARS.items() if together in year.sets]
+    if not strange and (asked in exact or not exact):
+        return
+    likely = exact or [
+        name for name, year in YEARS.items() if any(together <= values for values in year.sets)
+    ]
+    where = f"{strange} holds {_comma(held[strange])}" if strange else f"all hold {_comma(together)}"
+    remedy = (
+        f"these look like {' or '.join(likely)}: run `bifseg cohort from {likely[-1]}`"
+        if likely
+        else "no BraTS year known here has them: give them with --structure NAME=VALUES"
+    )
+    raise BadInput(f"{path}: label values: {where}, {YEARS[asked].title} has {_comma(sets[0])}; {remedy}")
+
+
+def _comma(values: frozenset[int] | set[int]) -> str:
+    return ",".join(map(str, sorted(values)))

@@ -1,0 +1,62 @@
+"""The Medical Segmentation Decathlon: `dataset.json` lists images, whose channels are the last axis, and labels.
+
+A list under `validation`, and label maps under `test`, which some data sets have, give those splits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
+from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, patient, safe_name
+from bifseg.cohorts.readers.walk import as_it_is_there, stem
+from bifseg.errors import BadInput
+
+_SPLITS = {"training": "", "validation": "validation", "test": "test"}
+
+
+def _find(path: Path, asked: Asked) -> Found:
+    file, content = read_dataset(path)
+    channels = channel_names(file, content)
+    cases = list(_cases(file, content, channels))
+    return Found(file.parent, cases, structures(file, content, channels, asked))
+
+
+def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) -> Iterator[Case]:
+    for key, split in _SPLITS.items():
+        entries = content.get(key) or []
+        for entry in entries if isinstance(entries, list) else [entries]:
+            files, label = _files(entry)
+            if not files:
+                raise BadInput(f"{file}: {key}: {entry!r} names no image; mend it")
+            images = dict(_images(file.parent, files, channels))
+            name = safe_name(stem(PurePosixPath(label or files[0]).name))
+            label = as_it_is_there(file.parent, label) if label else ""
+            yield Case(name, patient(name), images, label, split if label else "")
+
+
+def _files(entry: Any) -> tuple[list[str], str]:
+    """The images and the label map of an entry; no image where it is not of the form."""
+    entry = entry if isinstance(entry, dict) else {"image": entry}
+    given, label = entry.get("image"), entry.get("label") or ""
+    files = given if isinstance(given, list) else [given]
+    fits = all(isinstance(name, str) and name for name in files) and isinstance(label, str)
+    return (files, label) if fits else ([], "")
+
+
+def _images(root: Path, files: list[str], channels: Mapping[int, str]) -> Iterator[tuple[str, Source]]:
+    """Each modality's source: a channel of the one file, or a file each where there are several."""
+    if len(files) == 1:
+        path = as_it_is_there(root, files[0])
+        for number, name in channels.items():
+            yield name, Source(path, number if len(channels) > 1 else None)
+    else:
+        for name, file in zip(channels.values(), files, strict=False):
+            yield name, Source(as_it_is_there(root, file))
+
+
+LAYOUT = Layout(
+    "dataset.json with training: [{image, label}]; imagesTr/CASE.nii.gz, labelsTr/CASE.nii.gz", _find
+)

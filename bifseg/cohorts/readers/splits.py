@@ -1,0 +1,43 @@
+"""Splits by patient, the same for the same seed and patients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from bifseg.seeds import generator
+
+
+def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
+    """The split of each patient.
+
+    A patient whose split is given keeps it. The others are put into an order that depends on the seed and their
+    names, and cut into those splits that are given to nobody, by their shares; into all where each is given.
+
+    Args:
+        given: split by patient, empty where it is to be drawn.
+        shares: of each split, at least 0, one above 0; they need not add up to 1.
+        seed: of the draw.
+    """
+    free = [patient for patient, split in given.items() if not split]
+    open_ = {split: share for split, share in shares.items() if share > 0 and split not in given.values()}
+    open_ = open_ or {split: share for split, share in shares.items() if share > 0}
+    order = sorted(free, key=lambda patient: (generator(seed, "split", patient).random(), patient))
+    names = np.repeat(list(open_), sizes(len(order), list(open_.values())))
+    return {**given, **dict(zip(order, names.tolist(), strict=True))}
+
+
+def sizes(n: int, shares: Sequence[float]) -> list[int]:
+    """`n` cut into parts by their shares, rounded by largest remainder; at least 1 each where n is enough.
+
+    Parts that are equally due are served in order.
+    """
+    exact = n * np.array(shares) / np.sum(shares)
+    parts = np.floor(exact).astype(int)
+    due = np.argsort((parts - exact).round(9), kind="stable")[: n - parts.sum()]
+    parts[due] += 1
+    while n >= len(parts) and (parts == 0).any():
+        parts[parts.argmax()] -= 1
+        parts[parts.argmin()] += 1
+    return [int(part) for part in parts]

@@ -1,0 +1,122 @@
+"""A flat table that the user has: a row an image, with columns for the image and its label map.
+
+Columns are those of a manifest, by these names or by others that are asked for (`--columns image=t2_path`); only
+`image` and `label` are needed. Paths are relative to the table's folder, or absolute. Structures come from the columns
+`structure` and `label_values`, or are asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePath
+from typing import TypeVar
+
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, read_channel, read_label_values, read_table
+from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, Structure, patient, safe_name
+from bifseg.cohorts.readers.walk import as_it_is_there, ending
+from bifseg.errors import BadInput
+
+T = TypeVar("T")
+
+_SPLITS = {
+    **dict.fromkeys(("train", "training", "tr"), "train"),
+    **dict.fromkeys(("validation", "valid", "val", "dev"), "validation"),
+    **dict.fromkeys(("test", "testing", "ts"), "test"),
+    "": "",
+}
+
+
+def _find(path: Path, asked: Asked) -> Found:
+    header, lines = read_table(path, "table", "," if path.suffix.lower() == ".csv" else "\t")
+    names = _columns(path, header, asked)
+    rows = [
+        (line, {key: (cells.get(name) or "").strip() for key, name in names.items()}) for line, cells in lines
+    ]
+    root = _common_folder(path, [cells for _, cells in rows])
+    cases = [_case(path, line, cells, root, asked) for line, cells in rows]
+    structures = {name: structure for case in cases for name, structure in (case.structures or {}).items()}
+    return Found(root, cases, structures)
+
+
+def _columns(path: Path, header: list[str], asked: Asked) -> dict[str, str]:
+    """The table's column for each of a manifest's that it has."""
+    names = {key: asked.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
+    strange = [key for key in asked.columns if key not in names]
+    missing = [name for key, name in names.items() if name not in header and (key in asked.columns)]
+    missing += [names[key] for key in ("image", "label") if names[key] not in (*header, *missing)]
+    if strange or missing:
+        what = (
+            f"{strange[0]!r} is no column of a manifest" if strange else f"there is no column {missing[0]!r}"
+        )
+        raise BadInput(
+            f"{path}:1: {what}; the table has {', '.join(header)}; give --columns image=NAME,label=NAME"
+        )
+    own = {key: name for key, name in names.items() if name in header}
+    if not asked.structures and not {"structure", "label_values"} <= own.keys():
+        raise BadInput(
+            f"{path}:1: no columns 'structure' and 'label_values' say what the label maps hold; "
+            "give --structure NAME=VALUES, for example --structure liver=1"
+        )
+    return own
+
+
+def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
+    """The table's own folder where all its files lie below it, else the deepest folder that holds them all."""
+    beside = path.absolute().parent
+    files = [cells[key] for cells in rows for key in ("image", "label") if cells[key]]
+    folders = [os.path.dirname(os.path.normpath(beside / name)) for name in files]
+    outside = [folder for folder in folders if not PurePath(folder).is_relative_to(beside)]
+    return Path(os.path.commonpath(folders)) if outside else beside
+
+
+def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: Asked) -> Case:
+    beside = path.absolute().parent
+    image, label, *raters = (
+        os.path.relpath(os.path.normpath(beside / name), root) if name else ""
+        for name in (cells["image"], cells["label"], *_listed(cells.get("raters", "")))
+    )
+    split = cells.get("split", "")
+    if split.lower() not in _SPLITS:
+        raise BadInput(f"{path}:{line}: split: {split!r} is none; write train, validation, test or nothing")
+    name = safe_name(cells.get("case") or image[: len(image) - len(ending(image))])
+    modality = cells.get("modality") or asked.modality("", "image")
+    channel = _read(path, line, "channel", read_channel, cells) if cells.get("channel") else None
+    source = Source(as_it_is_there(root, image), channel)
+    return Case(
+        name,
+        cells.get("group") or patient(name),
+        {modality: source} if image else {},
+        as_it_is_there(root, label) if label else "",
+        _SPLITS[split.lower()],
+        tuple(raters),
+        _structures(path, line, cells, modality, asked),
+    )
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _structures(
+    path: Path, line: int, cells: Mapping[str, str], modality: str, asked: Asked
+) -> dict[str, Structure]:
+    """The structures of a row: those asked for in its modality, or its own."""
+    if asked.structures:
+        return {
+            name: Structure(values, modality)
+            for name, values in asked.structures.items()
+            if asked.modalities.get(name, modality) == modality
+        }
+    values = _read(path, line, "label_values", read_label_values, cells)
+    return {safe_name(cells["structure"]): Structure(values, modality)}
+
+
+def _read(path: Path, line: int, key: str, read: Callable[[str], T], cells: Mapping[str, str]) -> T:
+    try:
+        return read(cells[key])
+    except ValueError as error:
+        raise BadInput(f"{path}:{line}: {key}: {error}") from error
+
+
+LAYOUT = Layout("a TSV or CSV file with columns image and label, see --columns", _find)

@@ -1,0 +1,78 @@
+"""The images below a folder, by name.
+
+Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are passed over and counted. Of files in one
+folder that differ in their ending only, the one that comes first in `ENDINGS` is taken: of x.nii and x.nii.gz
+the latter. Upper case in an ending makes no difference. Links to folders are followed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from bifseg.errors import BadInput
+
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png")
+
+
+def image_files(root: Path) -> tuple[list[PurePosixPath], list[str]]:
+    """The images below a folder, sorted, relative to it; and notes on what was passed over.
+
+    Raises BadInput for a folder that cannot be read.
+    """
+    hidden, alike = 0, defaultdict(list)
+    for path in all_files(root):
+        if _is_hidden(path):
+            hidden += 1
+        elif ending(path.name):
+            alike[path.parent / stem(path.name)].append(path)
+    taken, beside = [], []
+    for several in alike.values():
+        first, *others = sorted(several, key=lambda path: (ENDINGS.index(ending(path.name)), path))
+        taken.append(first)
+        beside += [f"{other} stands beside {first.name}, which is taken" for other in others]
+    notes = [f"{hidden} hidden files passed over"] if hidden else []
+    notes += [f"{beside[0]}" + f"; as {len(beside) - 1} more" * (len(beside) > 1)] if beside else []
+    return sorted(taken), notes
+
+
+def all_files(root: Path) -> Iterator[PurePosixPath]:
+    """All files below a folder, hidden ones too, relative to it and sorted; raises BadInput as `image_files`."""
+    if not Path(root).is_dir():
+        raise BadInput(f"{root}: is not a folder; name the folder that holds the data")
+    seen: set[str] = set()
+    for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
+        real = os.path.realpath(folder)
+        if real in seen:  # a link that leads back
+            folders.clear()
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(names):
+            yield PurePosixPath(Path(folder, name).relative_to(root).as_posix())
+
+
+def ending(name: str) -> str:
+    """The ending of an image's name in lower case; empty for another file."""
+    return next((known for known in ENDINGS if name.lower().endswith(known)), "")
+
+
+def stem(name: str) -> str:
+    """An image's name without its ending."""
+    return name[: len(name) - len(ending(name))]
+
+
+def as_it_is_there(root: Path, name: str) -> str:
+    """A file's name, or that of the same file packed or unpacked (`.nii.gz`, `.nii`) where only that is there."""
+    other = {".nii": name + ".gz", ".nii.gz": name[:-3]}.get(ending(name), name)
+    return other if not (root / name).is_file() and (root / other).is_file() else name
+
+
+def _is_hidden(path: PurePosixPath) -> bool:
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
+
+
+def _refuse(error: OSError) -> None:
+    raise BadInput(f"{error.filename}: cannot be read ({error.strerror}); correct its permissions") from error

@@ -1,0 +1,186 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial.transform import Rotation
+from trees import GRID, SHARES, brats_case, draw, labels, made_of, mark, reasons_of, rows_of
+
+from bifseg.cohorts.check import check_manifest
+from bifseg.cohorts.manifest import manifest_text
+from bifseg.cohorts.readers.layout import Asked
+from bifseg.cohorts.readers.making import Wanted, make
+from bifseg.errors import BadInput
+from bifseg.geometry import Grid
+from bifseg.images import write_array
+
+AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
+OBLIQUE = Grid(GRID.shape, GRID.spacing, (-40.0, 12.5, 88.0), tuple(tuple(map(float, axis)) for axis in AXES))
+
+
+def two_cases(folder, grid, label_grid):
+    """Two cases, of which the second has its own grids."""
+    brats_case(folder, "BraTS2021_00001", 1, 2, 4)
+    for word in ("flair", "t1ce"):
+        draw(folder / f"BraTS2021_00002/BraTS2021_00002_{word}.nii.gz", grid)
+    mark(folder / "BraTS2021_00002/BraTS2021_00002_seg.nii.gz", 1, 2, 4, grid=label_grid)
+
+
+def moved(grid, mm):
+    return replace(grid, origin=tuple(v + mm for v in grid.origin))
+
+
+def tilted(grid, by):
+    (first, *rest) = grid.direction
+    return replace(grid, direction=(tuple(v + by for v in first), *rest))
+
+
+@pytest.mark.parametrize(
+    ("grid", "label_grid"),
+    [
+        (OBLIQUE, OBLIQUE),
+        (OBLIQUE, moved(OBLIQUE, 5e-4)),
+        (GRID, tilted(GRID, 1e-8)),
+        (OBLIQUE, tilted(OBLIQUE, 1e-8)),
+    ],
+)
+def test_grids_that_agree_up_to_noise(tmp_path, grid, label_grid):
+    two_cases(tmp_path, grid, label_grid)
+    made = made_of("brats2021", tmp_path)
+    assert len(made.report.rows) == 4
+    assert made.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("grid", "label_grid", "told"),
+    [
+        (GRID, moved(GRID, 2e-3), "origin differs by 0.002 mm along x"),
+        (OBLIQUE, moved(OBLIQUE, 2.0), "origin differs by 2 mm along x"),
+        (OBLIQUE, replace(OBLIQUE, direction=GRID.direction), "direction differs by"),
+        (GRID, replace(GRID, spacing=(3.1, 1.0, 1.0)), "spacing differs by 0.1 mm along z"),
+    ],
+)
+def test_label_maps_that_lie_elsewhere_are_left_out_with_what_and_how_much(tmp_path, grid, label_grid, told):
+    two_cases(tmp_path, grid, label_grid)
+    made = made_of("brats2021", tmp_path)
+    assert {row.case for row in made.report.rows} == {"BraTS2021_00001"}
+    assert [(case, structure) for case, structure, _ in reasons_of(made)] == [
+        ("BraTS2021_00002", "tumour_core"),
+        ("BraTS2021_00002", "whole_tumour"),
+    ]
+    assert all(told in reason for _, _, reason in reasons_of(made))
+    assert {one.file for one in made.left_out} == {"BraTS2021_00002/BraTS2021_00002_seg.nii.gz"}
+
+
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [("seg", "not a readable image; convert it"), ("t1ce", "not a readable image; convert it")],
+)
+def test_files_that_cannot_be_read_are_left_out_of_all_their_rows(tmp_path, word, told):
+    two_cases(tmp_path, GRID, GRID)
+    (tmp_path / f"BraTS2021_00002/BraTS2021_00002_{word}.nii.gz").write_text("text")
+    made = made_of("brats2021", tmp_path)
+    assert len(reasons_of(made)) == (2 if word == "seg" else 1)
+    assert all(reason.startswith(told) for _, _, reason in reasons_of(made))
+
+
+def test_a_link_that_leads_nowhere_is_left_out(tmp_path):
+    two_cases(tmp_path, GRID, GRID)
+    path = tmp_path / "BraTS2021_00002/BraTS2021_00002_seg.nii.gz"
+    path.unlink()
+    path.symlink_to(tmp_path / "annex")
+    assert {reason.split(" in ")[0] for _, _, reason in reasons_of(made_of("brats2021", tmp_path))} == {
+        "no such file"
+    }
+
+
+def test_what_is_made_passes_the_check(tmp_path):
+    for k in range(6):
+        brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4)
+    made = made_of("brats2021", tmp_path)
+    (tmp_path / "m.tsv").write_text(manifest_text(made.report.rows))
+    report = check_manifest(tmp_path / "m.tsv", tmp_path, 3)
+    assert not report.problems
+    assert report.rows == made.report.rows
+    assert report.records() == made.report.records()
+
+
+def test_every_file_is_looked_at_once(tmp_path):
+    two_cases(tmp_path, GRID, GRID)
+    shown = []
+
+    def progress(names):
+        shown.extend(names)
+        return names
+
+    make("brats2021", tmp_path, Asked(), Wanted(SHARES, 1), progress)
+    assert len(shown) == len(set(shown)) == 6
+
+
+def test_splits_are_drawn_among_what_is_left(tmp_path):
+    for k in range(10):
+        brats_case(tmp_path, f"BraTS2021_0000{k}", *((1, 2, 4) if k else ()))
+    splits = [
+        row.split for row in made_of("brats2021", tmp_path).report.rows if row.structure == "tumour_core"
+    ]
+    assert sorted(splits) == ["test"] * 2 + ["train"] * 6 + ["validation"]
+
+
+def test_the_seed_changes_the_splits(tmp_path):
+    for k in range(10):
+        brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4)
+    first, second = (
+        [row.split for row in made_of("brats2021", tmp_path, seed=s).report.rows] for s in (1, 2)
+    )
+    assert first != second
+    assert sorted(first) == sorted(second)
+
+
+def test_a_value_that_no_case_has_is_refused(tmp_path):
+    for case in ("BraTS2021_00001", "BraTS2021_00002"):
+        brats_case(tmp_path, case, 1, 2)
+    with pytest.raises(BadInput, match=r"tumour_core: label_values: 4: in no label map of 'tumour_core'"):
+        made_of("brats2021", tmp_path)
+
+
+def test_a_structure_that_is_wanted_and_in_no_case_is_refused(tmp_path):
+    brats_case(tmp_path, "BraTS2021_00001", 1, 2)
+    asked = Asked(structures={"oedema": (2,), "cyst": (7,)})
+    with pytest.raises(
+        BadInput, match=r"cyst: in no usable case \(.*no voxel in the label map has a value of 7"
+    ):
+        made_of("brats2021", tmp_path, asked, seen=("oedema", "cyst"))
+    made = made_of("brats2021", tmp_path, asked)
+    assert made.seen == ("oedema",)
+    assert ("", "cyst", "in no usable case") in reasons_of(made)
+
+
+def test_raters_are_checked_with_their_row(tmp_path):
+    for name in ("a", "b"):
+        draw(tmp_path / f"{name}.nii.gz")
+        mark(tmp_path / f"{name}-1.nii.gz", 1)
+        write_array(tmp_path / f"{name}-2.nii.gz", labels(1), GRID if name == "a" else OBLIQUE)
+    table = "image\tlabel\traters\n" + "".join(f"{n}.nii.gz\t{n}-1.nii.gz\t{n}-2.nii.gz\n" for n in "ab")
+    (tmp_path / "t.tsv").write_text(table)
+    made = made_of("tsv", tmp_path / "t.tsv", Asked(structures={"x": (1,)}))
+    assert set(rows_of(made)) == {("a", "x")}
+    (one,) = made.left_out
+    assert (one.case, one.file) == ("b", "b-2.nii.gz")
+    assert one.reason.startswith("direction differs")
+
+
+def test_stacks_can_make_a_2d_cohort(tmp_path):
+    brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
+    assert made_of("brats2021", tmp_path, dimension=2).dimension == 2
+
+
+def test_an_unknown_layout_is_refused(tmp_path):
+    with pytest.raises(BadInput, match="layout: 'brats2022' is unknown; known are: brats2015, brats2018"):
+        made_of("brats2022", tmp_path)
+
+
+def test_volumes_are_those_of_the_label_maps(tmp_path):
+    brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
+    made = made_of("brats2021", tmp_path)
+    core, whole = made.report.records()
+    assert (core["volume (ml)"], whole["volume (ml)"]) == ("0.03", "0.045")  # 10 and 15 voxels of 3 mm3
+    assert np.isclose(GRID.voxel_ml, 0.003)

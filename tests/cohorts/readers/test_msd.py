@@ -1,0 +1,201 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trees import draw, draw_channels, made_of, mark, reasons_of, rows_of
+
+from bifseg.cohorts.readers.layout import Asked
+from bifseg.errors import BadInput
+from bifseg.images import read_array
+
+CHANNELS = {"0": "FLAIR", "1": "T1w", "2": "t1gd"}
+LABELS = {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "Enhancing Tumour"}
+
+
+def write_set(folder, cases=("BRATS_001", "BRATS_002"), modality=CHANNELS, labels=LABELS, **more):
+    """A data set of the Decathlon, whose images have as many channels as it says."""
+    for case in cases:
+        if len(modality) > 1:
+            draw_channels(folder / f"imagesTr/{case}.nii.gz", len(modality))
+        else:
+            draw(folder / f"imagesTr/{case}.nii.gz")
+        mark(folder / f"labelsTr/{case}.nii.gz", 1, 2, 3)
+    training = [{"image": f"./imagesTr/{c}.nii.gz", "label": f"./labelsTr/{c}.nii.gz"} for c in cases]
+    content = {
+        "name": "x",
+        "tensorImageSize": "4D",
+        "modality": modality,
+        "labels": labels,
+        "training": training,
+    }
+    folder.mkdir(exist_ok=True)
+    (folder / "dataset.json").write_text(json.dumps(content | more))
+
+
+def test_channels_of_4d_images(tmp_path):
+    write_set(tmp_path)
+    made = made_of("msd", tmp_path)
+    assert made.seen == ("edema", "non-enhancing_tumor", "enhancing_tumour")
+    row = made.report.rows[0]
+    assert (row.case, row.structure, row.label_values) == ("BRATS_001", "edema", (1,))
+    assert (row.image, row.channel, row.modality) == ("imagesTr/BRATS_001.nii.gz", 0, "FLAIR")
+    assert row.label == "labelsTr/BRATS_001.nii.gz"
+    assert len(made.report.rows) == 6
+
+
+@pytest.mark.parametrize("asked", ["T1GD", "2"])
+def test_a_channel_is_asked_for_by_name_or_number(tmp_path, asked):
+    write_set(tmp_path)
+    made = made_of("msd", tmp_path, Asked(modalities={"edema": asked}))
+    rows = {row.structure: row for row in made.report.rows if row.case == "BRATS_001"}
+    assert (rows["edema"].channel, rows["edema"].modality) == (2, "t1gd")
+    assert rows["enhancing_tumour"].channel == 0
+    voxels, _ = read_array(made.root / rows["edema"].image, rows["edema"].channel)
+    assert np.abs(voxels - 200).max() < 10
+
+
+def test_regions_are_asked_for_by_values(tmp_path):
+    write_set(tmp_path)
+    asked = Asked({"core": (2, 3), "whole": (1, 2, 3)}, {"core": "t1gd", "": "FLAIR"})
+    made = made_of("msd", tmp_path, asked, seen=("core",), unseen=("whole",))
+    found = [(row.structure, row.label_values, row.channel) for row in made.report.rows[:2]]
+    assert found == [("core", (2, 3), 2), ("whole", (1, 2, 3), 0)]
+
+
+def test_an_image_of_one_channel_has_no_channel_axis(tmp_path):
+    write_set(tmp_path, modality={"0": "CT"})
+    made = made_of("msd", tmp_path)
+    assert {(row.channel, row.modality) for row in made.report.rows} == {(None, "CT")}
+
+
+def test_channels_that_the_file_does_not_have_are_told(tmp_path):
+    write_set(tmp_path)
+    draw(tmp_path / "imagesTr/BRATS_002.nii.gz")
+    assert set(reasons_of(made_of("msd", tmp_path))) == {
+        ("BRATS_002", name, "has no channel 0; it has no channel axis, leave the channel empty")
+        for name in ("edema", "non-enhancing_tumor", "enhancing_tumour")
+    }
+
+
+def test_a_file_that_was_unpacked_is_found(tmp_path):
+    write_set(tmp_path, modality={"0": "CT"})
+    (tmp_path / "imagesTr/BRATS_001.nii.gz").unlink()
+    draw(tmp_path / "imagesTr/BRATS_001.nii")
+    made = made_of("msd", tmp_path)
+    assert rows_of(made)["BRATS_001", "edema"] == ("imagesTr/BRATS_001.nii", "labelsTr/BRATS_001.nii.gz")
+
+
+def test_test_images_without_labels_and_files_that_are_not_there(tmp_path):
+    write_set(tmp_path, test=["./imagesTs/BRATS_485.nii.gz"])
+    (tmp_path / "labelsTr/BRATS_002.nii.gz").unlink()
+    made = made_of("msd", tmp_path)
+    reasons = {(case, reason.split(";")[0]) for case, _, reason in reasons_of(made)}
+    where = tmp_path / "labelsTr"
+    assert reasons == {("BRATS_485", "no label map"), ("BRATS_002", f"no such file in {where}")}
+
+
+def test_splits_that_the_file_gives(tmp_path):
+    cases = ("a", "b", "c", "d", "e")
+    write_set(tmp_path, cases)
+    entries = [{"image": f"imagesTr/{c}.nii.gz", "label": f"labelsTr/{c}.nii.gz"} for c in cases]
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    content |= {"training": entries[:2], "validation": entries[2:4], "test": entries[4:]}
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    splits = {row.case: row.split for row in made_of("msd", tmp_path).report.rows}
+    assert splits == {"a": "train", "b": "train", "c": "validation", "d": "validation", "e": "test"}
+
+
+def test_one_file_a_channel(tmp_path):
+    write_set(tmp_path, ("a",), modality={"0": "CT"})
+    draw(tmp_path / "pet.nii.gz")
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    content["modality"] = {"0": "CT", "1": "PET"}
+    content["training"][0]["image"] = ["imagesTr/a.nii.gz", "pet.nii.gz"]
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    made = made_of("msd", tmp_path, Asked(modalities={"": "PET"}))
+    assert {(row.image, row.channel) for row in made.report.rows} == {("pet.nii.gz", None)}
+
+
+def test_the_data_set_may_lie_deeper(tmp_path):
+    write_set(tmp_path / "Task01_BrainTumour")
+    assert made_of("msd", tmp_path).root == tmp_path / "Task01_BrainTumour"
+    write_set(tmp_path / "Task02_Heart")
+    with pytest.raises(BadInput, match=r"dataset\.json: there are 2, .*; name the folder of one data set"):
+        made_of("msd", tmp_path)
+
+
+def test_a_path_out_of_the_folder_is_left_out(tmp_path):
+    write_set(tmp_path / "set")
+    content = json.loads((tmp_path / "set/dataset.json").read_text())
+    content["training"][0]["image"] = "../secret.nii.gz"
+    (tmp_path / "set/dataset.json").write_text(json.dumps(content))
+    made = made_of("msd", tmp_path / "set")
+    assert {case for case, _, _ in reasons_of(made)} == {"BRATS_001"}
+    assert all("is not a file inside the root" in reason for _, _, reason in reasons_of(made))
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"training": [{"img": "x"}]}, "training: {'img': 'x'} names no image; mend it"),
+        ({"training": 7}, "training: 7 names no image; mend it"),
+        ({"training": [{"image": ["a", 1]}]}, "names no image; mend it"),
+        ({"test": [{"image": "a", "label": 3}]}, "names no image; mend it"),
+        ({"training": [7]}, "training: 7 names no image; mend it"),
+        ({"training": []}, "holds no case laid out as msd"),
+        ({"labels": ["a"]}, r"labels: \['a'\] does not give label values by name"),
+        ({"labels": {"0": "background"}}, "names no structure; give --structure NAME=VALUES"),
+        ({"labels": {"1": "a b", "2": "A_B"}}, "labels: 'a_b' is there twice; rename one"),
+        ({"modality": {"x": "CT"}}, "does not name channels by number"),
+        ({"modality": {"0": "CT", "1": "CT"}}, "gives no name, or one name twice"),
+    ],
+)
+def test_each_wrong_key_of_the_file_is_a_line(tmp_path, changes, told):
+    write_set(tmp_path, modality={"0": "CT"})
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    (tmp_path / "dataset.json").write_text(json.dumps(content | changes))
+    with pytest.raises(BadInput, match=told) as refused:
+        made_of("msd", tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+numbers = st.integers(-2, 9) | st.floats()
+scraps = st.recursive(
+    st.none() | st.booleans() | numbers | st.sampled_from(["", "0", "1", "CT", "a/b.nii.gz"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["0", "1", "image", "label", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+@pytest.mark.parametrize("layout", ["msd", "nnunet"])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.fixed_dictionaries(dict.fromkeys(("training", "labels", "modality"), scraps)))
+def test_whatever_the_file_says_is_read_or_is_a_line(layout, tmp_path, content):
+    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(BadInput) as refused:
+        made_of(layout, tmp_path)  # there are no images, so nothing can be right
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", None])
+def test_a_file_that_is_none_is_a_line(tmp_path, text):
+    if text is not None:
+        (tmp_path / "dataset.json").write_text(text)
+    with pytest.raises(BadInput, match=r"dataset\.json: ") as refused:
+        made_of("msd", tmp_path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_channel_or_structure_that_is_not_there(tmp_path):
+    write_set(tmp_path)
+    with pytest.raises(BadInput, match="'T9' is not there; known are: 0 FLAIR, 1 T1w, 2 t1gd"):
+        made_of("msd", tmp_path, Asked(modalities={"": "T9"}))
+    with pytest.raises(
+        BadInput, match="structure: 'tumour' is unknown; known are: edema, non-enhancing_tumor"
+    ):
+        made_of("msd", tmp_path, seen=("tumour",))

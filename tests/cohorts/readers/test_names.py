@@ -1,0 +1,52 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bifseg.cohorts.readers import LAYOUTS
+from bifseg.cohorts.readers.layout import Asked, patient, safe_name
+
+
+@pytest.mark.parametrize(
+    ("case", "expected"),
+    [
+        ("BraTS-GLI-00000-000", "BraTS-GLI-00000"),
+        ("BraTS-GLI-00000-101", "BraTS-GLI-00000"),
+        ("Brats18_TCIA01_131_1", "Brats18_TCIA01_131"),
+        ("BraTS19_CBICA_AAB_1", "BraTS19_CBICA_AAB"),
+        ("HGG_brats_tcia_pat105_0368", "HGG_brats_tcia_pat105"),
+        ("brats_2013_pat0001_1", "brats_2013_pat0001"),
+        ("sub-01_ses-02_run-1", "sub-01"),
+        ("BraTS20_Training_001", "BraTS20_Training_001"),
+        ("BraTS2021_00000", "BraTS2021_00000"),
+        ("BRATS_001", "BRATS_001"),
+        ("liver_12", "liver_12"),
+    ],
+)
+def test_patients_of_cases(case, expected):
+    assert patient(case) == expected
+
+
+@given(st.text())
+def test_a_safe_name_can_name_a_file_or_is_empty(text):
+    assert re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", safe_name(text))
+
+
+def test_safe_names_keep_what_is_safe():
+    assert safe_name("case-01_a.b") == "case-01_a.b"
+    assert safe_name(" left atrium (LA) ") == "left_atrium_LA"
+
+
+def test_the_modality_that_is_asked_for():
+    asked = Asked(modalities={"": "t2", "core": "t1c"})
+    assert [asked.modality(name, "flair") for name in ("core", "whole")] == ["t1c", "t2"]
+    assert Asked().modality("core", "flair") == "flair"
+
+
+def test_layouts_that_users_have():
+    assert set(LAYOUTS) == {
+        *("brats2015", "brats2018", "brats2021", "brats2023"),
+        *("msd", "nnunet", "bids", "tsv"),
+    }
+    assert all(layout.about for layout in LAYOUTS.values())

@@ -1,0 +1,103 @@
+import json
+
+import pytest
+from trees import GRID, draw, made_of, mark, reasons_of, rows_of
+
+from bifseg.cohorts.readers.layout import Asked
+from bifseg.errors import BadInput
+from bifseg.geometry import Grid
+
+REGIONS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": 3, "ignore": 4}
+
+
+def write_set(folder, cases=("BraTS_001", "BraTS_002"), ending=".nii.gz", end="Tr", grid=GRID, **more):
+    for case in cases:
+        draw(folder / f"images{end}/{case}_0000{ending}", grid)
+        draw(folder / f"images{end}/{case}_0001{ending}", grid)
+        mark(folder / f"labels{end}/{case}{ending}", 1, 2, 3, grid=grid)
+    content = {"channel_names": {"0": "T2", "1": "ADC"}, "labels": REGIONS, "file_ending": ending}
+    (folder / "dataset.json").write_text(json.dumps(content | more))
+
+
+def test_regions_and_channels(tmp_path):
+    write_set(tmp_path)
+    made = made_of("nnunet", tmp_path, Asked(modalities={"tumor_core": "adc"}))
+    found = {
+        row.structure: (row.label_values, row.image) for row in made.report.rows if row.case == "BraTS_001"
+    }
+    assert found == {
+        "whole_tumor": ((1, 2, 3), "imagesTr/BraTS_001_0000.nii.gz"),
+        "tumor_core": ((2, 3), "imagesTr/BraTS_001_0001.nii.gz"),
+        "enhancing_tumor": ((3,), "imagesTr/BraTS_001_0000.nii.gz"),
+    }
+    assert {row.label for row in made.report.rows} == {
+        "labelsTr/BraTS_001.nii.gz",
+        "labelsTr/BraTS_002.nii.gz",
+    }
+    assert all(row.channel is None for row in made.report.rows)
+
+
+def test_the_first_version_names_labels_by_value(tmp_path):
+    write_set(tmp_path, channel_names=None, labels={"0": "background", "1": "PZ", "2": "TZ"})
+    content = json.loads((tmp_path / "dataset.json").read_text())
+    del content["channel_names"], content["file_ending"]
+    (tmp_path / "dataset.json").write_text(json.dumps(content | {"modality": {"0": "T2", "1": "ADC"}}))
+    made = made_of("nnunet", tmp_path)
+    assert {(row.structure, row.label_values, row.modality) for row in made.report.rows} == {
+        ("pz", (1,), "T2"),
+        ("tz", (2,), "T2"),
+    }
+
+
+@pytest.mark.parametrize("ending", [".mha", ".nrrd", ".nii"])
+def test_other_formats(tmp_path, ending):
+    write_set(tmp_path, ending=ending)
+    assert rows_of(made_of("nnunet", tmp_path))["BraTS_001", "tumor_core"][1] == f"labelsTr/BraTS_001{ending}"
+
+
+def test_2d_images_make_a_2d_cohort(tmp_path):
+    write_set(tmp_path, ending=".png", grid=Grid.plain((8, 8)), labels={"background": 0, "road": 1})
+    made = made_of("nnunet", tmp_path)
+    assert (made.dimension, len(made.report.rows)) == (2, 2)
+
+
+def test_labelled_test_images_are_the_test_split(tmp_path):
+    write_set(tmp_path, [f"a{k}" for k in range(8)])
+    write_set(tmp_path, ["b1", "b2"], end="Ts")
+    made = made_of("nnunet", tmp_path, seen=("tumor_core",))
+    splits = {row.case: row.split for row in made.report.rows}
+    assert {case for case, split in splits.items() if split == "test"} == {"b1", "b2"}
+    assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 7 + ["validation"]
+
+
+def test_a_patient_with_a_scan_in_the_test_set_is_in_no_other(tmp_path):
+    write_set(tmp_path, ["BraTS-GLI-00001-000", "BraTS-GLI-00002-000", "BraTS-GLI-00003-000"])
+    write_set(tmp_path, ["BraTS-GLI-00001-001"], end="Ts")
+    splits = {row.case: row.split for row in made_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows}
+    assert splits["BraTS-GLI-00001-000"] == splits["BraTS-GLI-00001-001"] == "test"
+    assert "test" not in (splits["BraTS-GLI-00002-000"], splits["BraTS-GLI-00003-000"])
+
+
+def test_what_is_missing_is_told(tmp_path):
+    write_set(tmp_path, ["a", "b", "c"])
+    (tmp_path / "imagesTr/a_0001.nii.gz").unlink()
+    (tmp_path / "labelsTr/b.nii.gz").unlink()
+    draw(tmp_path / "imagesTs/d_0000.nii.gz")
+    draw(tmp_path / "imagesTr/c.nii.gz")
+    (tmp_path / "labelsTr/._c.nii.gz").write_bytes(b"x")
+    made = made_of("nnunet", tmp_path, Asked(modalities={"": "ADC"}), seen=("tumor_core",))
+    assert reasons_of(made) == [
+        ("a", "tumor_core", "no file for ADC"),
+        ("b", "", "no label map"),
+        ("d", "", "no label map"),
+    ]
+    assert made.notes == (
+        "imagesTr/c.nii.gz ends in no channel's number, as CASE_0000; passed over",
+        "1 hidden files passed over",
+    )
+
+
+def test_a_folder_without_images_is_refused(tmp_path):
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
+    with pytest.raises(BadInput, match="holds no case laid out as nnunet"):
+        made_of("nnunet", tmp_path)

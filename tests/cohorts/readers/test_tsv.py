@@ -1,0 +1,168 @@
+import pytest
+from trees import GRID, draw, draw_channels, made_of, mark, reasons_of, rows_of
+
+from bifseg.cohorts.readers.layout import Asked
+from bifseg.errors import BadInput
+
+LIVER = Asked(structures={"liver": (1,)})
+
+
+def write_table(path, *rows, sign="\t"):
+    path.write_text("".join(sign.join(row) + "\n" for row in rows))
+    return path
+
+
+def write_scan(folder, name="ct", *, values=(1, 2)):
+    draw(folder / f"{name}.nii.gz")
+    mark(folder / f"{name}-mask.nii.gz", *values)
+
+
+def test_two_columns_are_enough(tmp_path):
+    for case in ("p1", "p2"):
+        write_scan(tmp_path / case)
+    rows = [(f"{case}/ct.nii.gz", f"{case}/ct-mask.nii.gz") for case in ("p1", "p2")]
+    made = made_of("tsv", write_table(tmp_path / "t.tsv", ("image", "label"), *rows), LIVER)
+    assert rows_of(made) == {("p1_ct", "liver"): rows[0], ("p2_ct", "liver"): rows[1]}
+    assert {(row.modality, row.group) for row in made.report.rows} == {("image", "p1_ct"), ("image", "p2_ct")}
+
+
+def test_columns_by_other_names_in_a_csv(tmp_path):
+    for name in ("a", "b", "c"):
+        write_scan(tmp_path, name)
+    rows = [
+        (f"x {n}", f"{n}.nii.gz", f"{n}-mask.nii.gz", "pat 1", split)
+        for n, split in zip("abc", ("", "", "Val"), strict=True)
+    ]
+    table = write_table(tmp_path / "t.csv", ("id", "t2", "mask", "who", "fold"), *rows, sign=",")
+    asked = Asked(
+        {"liver": (1, 2)},
+        {"": "t2"},
+        {"case": "id", "image": "t2", "label": "mask", "group": "who", "split": "fold"},
+    )
+    made = made_of("tsv", table, asked)
+    assert {row.case for row in made.report.rows} == {"x_a", "x_b", "x_c"}
+    assert {(row.group, row.split, row.modality) for row in made.report.rows} == {
+        ("pat 1", "validation", "t2")
+    }
+
+
+def test_structures_of_the_table(tmp_path):
+    write_scan(tmp_path)
+    head = ("case", "image", "label", "structure", "label_values", "modality")
+    rows = [
+        ("c1", "ct.nii.gz", "ct-mask.nii.gz", name, values, "ct")
+        for name, values in (("Liver", "1,2"), ("cyst", "2"))
+    ]
+    made = made_of("tsv", write_table(tmp_path / "t.tsv", head, *rows))
+    assert made.seen == ("Liver", "cyst")
+    assert [(row.structure, row.label_values) for row in made.report.rows] == [
+        ("Liver", (1, 2)),
+        ("cyst", (2,)),
+    ]
+
+
+def test_each_structure_in_its_modality(tmp_path):
+    for name in ("t1c", "flair"):
+        draw(tmp_path / f"{name}.nii.gz")
+    mark(tmp_path / "seg.nii.gz", 1, 2)
+    rows = [("c1", f"{name}.nii.gz", "seg.nii.gz", name) for name in ("t1c", "flair")]
+    table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "modality"), *rows)
+    asked = Asked({"core": (1,), "whole": (1, 2)}, {"core": "t1c", "whole": "flair"})
+    made = made_of("tsv", table, asked)
+    assert {name: image for (_, name), (image, _) in rows_of(made).items()} == {
+        "core": "t1c.nii.gz",
+        "whole": "flair.nii.gz",
+    }
+    assert made.left_out == ()
+
+
+def test_channels_and_raters(tmp_path):
+    draw_channels(tmp_path / "four.nii.gz", 3, GRID)
+    for name in ("a", "b", "c"):
+        mark(tmp_path / f"{name}.nii.gz", 1)
+    row = ("four.nii.gz", "a.nii.gz", "2", "b.nii.gz, c.nii.gz")
+    made = made_of(
+        "tsv", write_table(tmp_path / "t.tsv", ("image", "label", "channel", "raters"), row), LIVER
+    )
+    (made_row,) = made.report.rows
+    assert (made_row.channel, made_row.raters) == (2, ("b.nii.gz", "c.nii.gz"))
+
+
+def test_absolute_paths_have_the_deepest_common_folder_as_root(tmp_path):
+    for case in ("p1", "p2"):
+        write_scan(tmp_path / "far" / "data" / case)
+    (tmp_path / "tables").mkdir()
+    far = tmp_path / "far" / "data"
+    rows = [(str(far / case / "ct.nii.gz"), str(far / case / "ct-mask.nii.gz")) for case in ("p1", "p2")]
+    made = made_of("tsv", write_table(tmp_path / "tables/t.tsv", ("image", "label"), *rows), LIVER)
+    assert made.root == far
+    assert rows_of(made)["p1_ct", "liver"] == ("p1/ct.nii.gz", "p1/ct-mask.nii.gz")
+
+
+def test_cells_that_are_empty_and_rows_that_are_twice(tmp_path):
+    write_scan(tmp_path)
+    whole = ("c1", "ct.nii.gz", "ct-mask.nii.gz")
+    table = write_table(
+        tmp_path / "t.tsv",
+        ("case", "image", "label"),
+        whole,
+        whole,
+        ("c2", "", "ct-mask.nii.gz"),
+        ("c3", "ct.nii.gz", ""),
+    )
+    assert reasons_of(made_of("tsv", table, LIVER)) == [
+        ("c1", "liver", "is there twice; the first is taken"),
+        ("c2", "liver", "no file for image"),
+        ("c3", "", "no label map"),
+    ]
+
+
+def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
+    write_scan(tmp_path)
+    rows = [
+        (case, "ct.nii.gz", "ct-mask.nii.gz", "p", split) for case, split in (("c1", "train"), ("c2", "test"))
+    ]
+    table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "group", "split"), *rows)
+    ((case, _, reason),) = reasons_of(made_of("tsv", table, LIVER))
+    assert (case, reason.split(";")[0]) == ("c2", "split: 'test', but group 'p' has split 'train' on line 2")
+
+
+@pytest.mark.parametrize(
+    ("head", "row", "asked", "told"),
+    [
+        (
+            "image mask",
+            "a b",
+            LIVER,
+            ":1: there is no column 'label'; the table has image, mask; give --columns",
+        ),
+        ("image label", "a b", Asked({"x": (1,)}, columns={"image": "t2"}), "there is no column 't2'"),
+        ("image label", "a b", Asked({"x": (1,)}, columns={"img": "t2"}), "'img' is no column of a manifest"),
+        ("image label", "a b", Asked(), "no columns 'structure' and 'label_values' say what"),
+        (
+            "image label split",
+            "a b fold1",
+            LIVER,
+            ":2: split: 'fold1' is none; write train, validation, test or",
+        ),
+        ("image label channel", "a b x", LIVER, ":2: channel: 'x' is not the number of a channel; write 0"),
+        (
+            "image label structure label_values",
+            "a b liver 1;2",
+            Asked(),
+            ":2: label_values: '1;2' is not a list of",
+        ),
+    ],
+)
+def test_each_wrong_table_is_a_line(tmp_path, head, row, asked, told):
+    table = write_table(tmp_path / "t.tsv", head.split(), row.split())
+    with pytest.raises(BadInput) as refused:
+        made_of("tsv", table, asked)
+    assert str(refused.value).startswith(str(table))
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_table_that_is_not_there(tmp_path):
+    with pytest.raises(BadInput, match="table: cannot be read"):
+        made_of("tsv", tmp_path / "none.tsv", LIVER)

@@ -1,0 +1,70 @@
+from pathlib import PurePosixPath
+
+import pytest
+
+from bifseg.cohorts.readers.walk import as_it_is_there, ending, image_files, stem
+from bifseg.errors import BadInput
+
+
+def touch(root, *names):
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def found(root):
+    files, notes = image_files(root)
+    return [str(file) for file in files], notes
+
+
+def test_images_are_found_at_any_depth_and_sorted(tmp_path):
+    touch(tmp_path, "b/x.nii.gz", "a/deep/er/y.MHA", "z.png", "a/notes.txt", "a/x.json", "x.nii.txt")
+    assert found(tmp_path) == (["a/deep/er/y.MHA", "b/x.nii.gz", "z.png"], [])
+
+
+def test_hidden_files_and_folders_are_counted(tmp_path):
+    touch(tmp_path, "x.nii", "._x.nii", ".DS_Store", ".git/y.nii", "__MACOSX/z.nii")
+    assert found(tmp_path) == (["x.nii"], ["4 hidden files passed over"])
+
+
+def test_of_equal_names_the_first_ending_is_taken(tmp_path):
+    touch(tmp_path, "a/x.nii", "a/x.nii.gz", "b/y.nii", "b/Y.nii.gz", "c/z.png", "c/z.mha", "c/z.NII")
+    assert found(tmp_path) == (
+        ["a/x.nii.gz", "b/Y.nii.gz", "b/y.nii", "c/z.NII"],
+        ["a/x.nii stands beside x.nii.gz, which is taken; as 2 more"],
+    )
+
+
+def test_links_are_followed_once(tmp_path):
+    touch(tmp_path, "store/x.nii", "data/y.nii")
+    (tmp_path / "data/link").symlink_to(tmp_path / "store")
+    (tmp_path / "store/back").symlink_to(tmp_path / "data")
+    assert found(tmp_path / "data")[0] == ["link/x.nii", "y.nii"]
+
+
+def test_a_path_that_is_no_folder_is_refused(tmp_path):
+    touch(tmp_path, "x.nii")
+    with pytest.raises(BadInput, match=r"x\.nii: is not a folder"):
+        image_files(tmp_path / "x.nii")
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("a.nii.gz", ("a", ".nii.gz")),
+        ("a.b.NII.GZ", ("a.b", ".nii.gz")),
+        ("W39_1998.09.19_Segm.nii", ("W39_1998.09.19_Segm", ".nii")),
+        ("a.txt", ("a.txt", "")),
+    ],
+)
+def test_endings(name, parts):
+    assert (stem(name), ending(name)) == parts
+
+
+def test_a_file_packed_or_unpacked_is_the_same(tmp_path):
+    touch(tmp_path, "a.nii", "b.nii.gz", "c.nii", "c.nii.gz")
+    assert as_it_is_there(tmp_path, "a.nii.gz") == "a.nii"
+    assert as_it_is_there(tmp_path, "b.nii") == "b.nii.gz"
+    assert as_it_is_there(tmp_path, "c.nii") == "c.nii"
+    assert as_it_is_there(tmp_path, "none.nii") == "none.nii"
+    assert PurePosixPath(as_it_is_there(tmp_path, "a.mha")).name == "a.mha"
