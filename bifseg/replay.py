@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +55,13 @@ def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
     told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
     rules = lineup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told})
-    changes = {
+    changes = {told.name: getattr(lineup, told.name) for told in fields(Lineup)} | {
         "protocol": rules,
         "protocol_name": lineup.protocol_name or name,
         "replicates": 1 + max(replicate for _, replicate in recordings),
         "recordings": recordings,
     }
-    return Replay(**(vars(lineup) | changes))
+    return Replay(**changes)
 
 
 def recorded_sessions(

@@ -20,10 +20,12 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg run, replay      a method plays its sessions with the robot user, or with recorded strokes
+ 3. bifseg run              a method plays its sessions with the robot user
  4. bifseg score            stored sessions become rows of scores
  5. bifseg collect          all rows in one table: scores.parquet and scores.csv
  6. bifseg tables, figures, provenance, report
+
+Beside them: bifseg replay (what would another method have made of these strokes?).
 
 \b
 Exit codes: 0 done, 1 a failure, 2 bad input, 130 stopped by Ctrl-C.
