@@ -52,7 +52,7 @@ def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
     told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
     rules = lineup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told})
-    changes = {field.name: getattr(lineup, field.name) for field in fields(Lineup)} | {
+    changes = {told.name: getattr(lineup, told.name) for told in fields(Lineup)} | {
         "protocol": rules,
         "protocol_name": lineup.protocol_name or name,
         "replicates": 1 + max(replicate for _, replicate in recordings),
