@@ -115,12 +115,13 @@ def of_run(run: Path) -> None:
             Cohort.load(run / "cohorts" / folder.parts[-3]),
             folder.name.partition("@"),
         )
-        weights = run / "networks" / cohort.name / network / "weights.pt"
-        card = read_card(MethodCard, Path("config/methods") / f"{name}.yaml")
-        method = build(card, TrainedNetwork.load(weights) if network else None)
-        rules = ProtocolCard(**read_json(folder / "protocol.json"))
-        lineup = Lineup(run.name, 2018, cohort, folder.parts[-2], rules, name, card, network)
-        played = [play(lineup.game(row), method) for row in cohort.select(split="test")]
+        path, weights = Path("config/methods") / f"{name}.yaml", run / "networks" / cohort.name / network
+        card, rules = read_card(MethodCard, path), ProtocolCard(**read_json(folder / "protocol.json"))
+        method = build(card, TrainedNetwork.load(weights / "weights.pt") if network else None)
+        lineup = Lineup(
+            run.name, 2018, cohort, folder.parts[-2], rules, path, card, weights if network else None
+        )
+        played = [play(lineup.game(task), method) for task in lineup.tasks(cohort.select(split="test"))]
         rounds = [step.seconds for session in played for step in session.steps if step.round]
         if rounds:
             robot, machine_s = (1e3 * median(s[kind] for s in rounds) for kind in ("robot", "machine"))

@@ -109,9 +109,7 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
     assert {session.box_drawn for session in found} == {False}
 
 
-def test_who_drew_stays_told_and_the_rest_is_of_the_replay(
-    lineup, recorded, discs, objects, tmp_path
-):
+def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, discs, objects, tmp_path):
     found = replayed(lineup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
     frame = to_frame(
         row for s in found for row in score_session(s, discs.truth(discs.object(s.identity.object)))
