@@ -1,9 +1,11 @@
 """A round of every policy of the robot against a plain click, and against a round of the methods it plays with.
 
 The click is the deepest voxel (Euclidean distance transform) of the largest connected mistake of each sign, as
-the interactive challenges place it. The last tables play sessions: seconds that the robot and the method take for a
-round, from the records of the sessions. Expected: the robot below a tenth of a method that tunes a network, in 2D and
-3D; not of the tools that answer in a few milliseconds. `python benchmarks/robot.py --short` leaves the methods out.
+the interactive challenges place it. The last tables play sessions: what the robot and the method take for a round. All
+are processor seconds, so that what else the machine does does not count. Expected: the robot below a tenth of a
+method that tunes a network, in 2D and 3D; not of the tools that answer in a few milliseconds. `python
+benchmarks/robot.py --short` leaves the methods out; `python benchmarks/robot.py RUN` plays the sessions of a run again,
+such as results/demo, and nothing else.
 """
 
 from __future__ import annotations
@@ -12,15 +14,20 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from statistics import median
+from time import process_time
 
 import numpy as np
+import timing
 import torch
 from methods import TOOLS, game_on
 from scipy import ndimage
 from timing import machine, ratios
 
-from bifseg.cards import MethodCard, ProtocolCard
+import bifseg.sessions
+from bifseg.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cohorts.objects import Cohort
 from bifseg.geometry import Mask
 from bifseg.methods.registry import build
 from bifseg.networks.pcnet import PCNet
@@ -29,6 +36,8 @@ from bifseg.networks.trained import TrainedNetwork
 from bifseg.robot.policies import POLICIES, policy
 from bifseg.seeds import generator
 from bifseg.sessions import play
+from bifseg.shards import Lineup
+from bifseg.store import read_json
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
 METHODS = ((PNet(64), (116, 116), 43, 96), (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80))
@@ -70,7 +79,7 @@ def compare(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
 
 
 def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size: int) -> None:
-    """Print a round's seconds of the robot and of the method, for every method with every policy."""
+    """Print a round's processor seconds of the robot and of the method, for every method with every policy."""
     whole = game_on(shape, radius)
     trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
     print(f"\n### A round of the robot and of the method, box {whole.box().shape}\n\n{machine()}\n")
@@ -97,8 +106,37 @@ def share(name: str, method, policy_name: str, whole) -> str:
     )
 
 
+def of_run(run: Path) -> None:
+    """Play the `own-scribbles` sessions of a run again, and print medians over all rounds of each player."""
+    print(f"\n### Rounds of {run.name}\n\n{machine()}\n")
+    print("| cohort | method | robot ms | method ms | robot / method | rounds |\n|---|---|--:|--:|--:|--:|")
+    for folder in sorted(run.glob("sessions/*/own-scribbles/*")):
+        cohort, (name, _, network) = (
+            Cohort.load(run / "cohorts" / folder.parts[-3]),
+            folder.name.partition("@"),
+        )
+        path, weights = Path("config/methods") / f"{name}.yaml", run / "networks" / cohort.name / network
+        card, rules = read_card(MethodCard, path), ProtocolCard(**read_json(folder / "protocol.json"))
+        method = build(card, TrainedNetwork.load(weights / "weights.pt") if network else None)
+        lineup = Lineup(
+            run.name, 2018, cohort, folder.parts[-2], rules, path, card, weights if network else None
+        )
+        played = [play(lineup.game(task), method) for task in lineup.tasks(cohort.select(split="test"))]
+        rounds = [step.seconds for session in played for step in session.steps if step.round]
+        if rounds:
+            robot, machine_s = (1e3 * median(s[kind] for s in rounds) for kind in ("robot", "machine"))
+            told = f"{robot:,.1f} | {machine_s:,.1f} | {robot / machine_s:.3f} | {len(rounds)}"
+            print(f"| {cohort.name} | {name} | {told} |", flush=True)
+
+
 def main() -> None:
     torch.set_num_threads(1)
+    timing.perf_counter = bifseg.sessions.perf_counter = process_time  # type: ignore[attr-defined]
+    runs = [Path(word) for word in sys.argv[1:] if not word.startswith("-")]
+    if runs:
+        for run in runs:
+            of_run(run)
+        return
     for shape, spacing in ROUNDS:
         compare(shape, spacing)
     if "--short" not in sys.argv:

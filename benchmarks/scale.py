@@ -55,10 +55,14 @@ def lay_out(folder: Path, objects: int) -> Path:
     grid = Grid.plain((96, 96), (1.0, 1.0))
     for k in range(FILES):
         disc = np.hypot(y - rng.integers(35, 60), x - rng.integers(35, 60)) < rng.integers(12, 25)
-        write_array(folder / f"data/{k}.nii.gz", (disc + rng.normal(0, 0.4, disc.shape)).astype(np.float32), grid)
+        write_array(
+            folder / f"data/{k}.nii.gz", (disc + rng.normal(0, 0.4, disc.shape)).astype(np.float32), grid
+        )
         write_array(folder / f"data/{k}-label.nii.gz", disc.astype(np.uint8), grid)
     header = "case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup\n"
-    rows = [f"c{k}\t{k % FILES}.nii.gz\t{k % FILES}-label.nii.gz\t1\tdisc\tt2\ttest\t\n" for k in range(objects)]
+    rows = [
+        f"c{k}\t{k % FILES}.nii.gz\t{k % FILES}-label.nii.gz\t1\tdisc\tt2\ttest\t\n" for k in range(objects)
+    ]
     (folder / "data/discs.tsv").write_text(header + "".join(rows))
     cards = {
         "cohorts/discs": {"dimension": 2, "manifest": "../../data/discs.tsv", "seen": ["disc"]},
@@ -79,7 +83,16 @@ def lay_out(folder: Path, objects: int) -> Path:
 
 def snakemake(folder: Path, *words: str) -> tuple[str, float, float]:
     """What snakemake says, its seconds, and the most memory of one of its processes in MB."""
-    command = ["/usr/bin/time", "-f", "peak %M", "snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    command = [
+        "/usr/bin/time",
+        "-f",
+        "peak %M",
+        "snakemake",
+        "--snakefile",
+        str(ROOT / "Snakefile"),
+        "--cores",
+        "2",
+    ]
     command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), *words]
     command += ["--configfile", "config.yaml"]
     environment = os.environ | {"PYTHONPATH": str(folder / "code"), "OMP_NUM_THREADS": "1"}
@@ -87,7 +100,11 @@ def snakemake(folder: Path, *words: str) -> tuple[str, float, float]:
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return done.stdout + done.stderr, perf_counter() - begun, int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1024
+    return (
+        done.stdout + done.stderr,
+        perf_counter() - begun,
+        int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1024,
+    )
 
 
 def measure(objects: int) -> dict[str, float]:

@@ -81,6 +81,12 @@ class ProtocolCard(Card):
     target: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.90, description="the session ends when Dice reaches this; null: play all rounds"
     )
+    tolerance_mm: Annotated[float, Field(ge=0)] = Field(
+        0.0, description="mistakes this near the truth's border are not visible to the robot"
+    )
+    patience: Positive | None = Field(
+        3, description="rounds without effect after which a session ends as stuck; null: never"
+    )
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
         600, description="a session that takes longer ends with status timeout; null: no limit"
     )

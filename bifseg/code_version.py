@@ -19,10 +19,12 @@ PARTS = (
     "methods",
     "neighbours.py",
     "networks",
+    "recorded.py",
     "robot",
     "scribbles.py",
     "seeds.py",
     "sessions.py",
+    "stuck.py",
 )
 """Files and folders of the package."""
 

@@ -54,7 +54,7 @@ _QUANTITIES = {
     "final": Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
     "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
 }
-TEXT = ("Seen", "Structure", "Method", "Protocol", "Measure")
+TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
 """Headers of the columns of words."""
 
 Row = dict[str, Any]
@@ -91,6 +91,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Structure", "structure", lambda row: row["structure"].replace("_", " ")),
         ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
         ("Protocol", "protocol", lambda row: row["protocol"]),
+        ("User", "user", lambda row: row["user"]),
         ("Measure", "measure", lambda row: _QUANTITIES[row["measure"]].difference),
         *_ways(frame),
         *((q.header, f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()),

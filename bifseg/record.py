@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,8 +20,8 @@ from bifseg.geometry import Box, Grid, Mask
 from bifseg.images import write_mask
 from bifseg.scribbles import Scribbles, Stroke
 
-STATUSES = ("ok", "failed", "timeout", "stuck")
-ENDINGS = ("target", "satisfied", "rounds", "no prompts", "failed", "timeout")
+Status = Literal["ok", "failed", "timeout", "stuck"]
+Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed", "timeout"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,8 @@ class Identity:
     network: str
     protocol: str
     policy: str
+    box: str = "margin/1"
+    user: str = "expert"
     replicate: int = 0
 
 
@@ -73,7 +75,8 @@ class Session:
         grid: the object's grid: the image's, or that of one slice of it.
         box: the robot's box on that grid: the method's prompt, or only its window (`box_drawn` is False).
         steps: results in order; a failed session keeps the steps before the failure.
-        ended: why it ended, one of `ENDINGS`.
+        ended: why it ended.
+        status: `failed` and `timeout` have no result at the end; `stuck` has one, the last.
         error: one line, empty unless `status` is not ok.
         fingerprint: hash of everything that the result depends on.
         peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB.
@@ -85,8 +88,8 @@ class Session:
     grid: Grid
     box: Box
     steps: tuple[Step, ...]
-    ended: str
-    status: str = "ok"
+    ended: Ending
+    status: Status = "ok"
     error: str = ""
     fingerprint: str = ""
     box_drawn: bool = True

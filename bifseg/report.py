@@ -96,7 +96,7 @@ def _cohort(
         "cases": scores["case"].nunique(),
         "split": ", ".join(sorted(scores["split"].unique())),
         "methods": sorted(set(scores["method"]), key=method_rank),
-        "protocols": sorted(set(zip(scores["protocol"], scores["policy"], strict=True))),
+        "protocols": sorted(set(scores[["protocol", "policy", "box", "user"]].itertuples(index=False))),
         "networks": _networks(run, name),
         "sessions": _count_sessions(scores),
         "hero": hero[0],

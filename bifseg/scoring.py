@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.effort import user_seconds
+from bifseg.effort import ASSUMED, n_slices, round_seconds
 from bifseg.errors import BadInput
 from bifseg.geometry import Box, Mask
 from bifseg.metrics import Worst, edge_scores, score
 from bifseg.record import Session, Step
-from bifseg.scribbles import Stroke
 from bifseg.store import writing
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
@@ -30,10 +29,10 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("run", "cohort", "case", "object", "structure"), _TEXT),
     "seen": _FLAG,
     "dimension": _COUNT,
-    **dict.fromkeys(("split", "method", "network", "protocol", "policy"), _TEXT),
+    **dict.fromkeys(("split", "method", "network", "protocol", "policy", "box", "user"), _TEXT),
     "replicate": _COUNT,
     "step": _TEXT,
-    **dict.fromkeys(("round", "n_strokes", "n_scribble_voxels"), _COUNT),
+    **dict.fromkeys(("round", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
     **dict.fromkeys(("stroke_mm", "dice", "assd_mm", "assd_px", "hd95_mm", "nsd_2mm", "volume_ml"), _NUMBER),
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
@@ -133,21 +132,18 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise BadInput(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
 
 
-def check_same_scribbles(frame: pd.DataFrame) -> None:
-    """Check that the methods of a network were given the same scribbles in round 1 on every object.
+def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
+    """Objects on which the methods of a network were not given the same scribbles in round 1, by name.
 
-    For scores of protocols with `scribbles_on: initial`. Compares strokes, voxels and mm; rows without a
-    result are left aside, as no strokes are kept for them. Raises ValueError with the first object that differs.
+    For scores of protocols with `scribbles_on: initial`, where a method whose initial result is not its base net's
+    is given others. Compares strokes, voxels and mm; rows without a result are left aside, as no strokes are kept for
+    them, and so are methods without a network, which share no initial result.
     """
     given = frame[(frame["step"] == "round-1") & ~frame["status"].isin(["failed", "timeout"])]
     drawn = ["n_strokes", "n_scribble_voxels", "stroke_mm"]
     key = ["run", "cohort", "object", "protocol", "network", "replicate"]
-    kinds = given.groupby(key)[drawn].nunique().max(axis=1)
-    for run, cohort, name, protocol, network, _ in kinds.index[kinds > 1]:
-        raise ValueError(
-            f"{run}: object {name} of {cohort}: the methods of network {network} were given different "
-            f"scribbles under {protocol}; run its sessions again from one initial result"
-        )
+    kinds = given[given["network"] != ""].groupby(key)[drawn].nunique().max(axis=1)
+    return sorted(set(kinds.index[kinds > 1].get_level_values("object")))
 
 
 def _file(path: Path, suffix: str) -> Path:
@@ -160,7 +156,7 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         **asdict(session.identity),
         "step": name,
         "round": int(name.removeprefix("round-")) if name.startswith("round-") else 0,
-        **_effort(session, [stroke for step in steps for stroke in step.strokes]),
+        **_effort(session, steps),
         **{f"{what}_s": float(sum(step.seconds.get(what, 0.0) for step in steps)) for what in _SECONDS},
         **measured,
         **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
@@ -169,14 +165,16 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
     }
 
 
-def _effort(session: Session, strokes: list[Stroke]) -> dict[str, float]:
+def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
     spacing = session.grid.spacing
-    painted = {tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}
+    strokes = [stroke for step in steps for stroke in step.strokes]
+    rounds = [round_seconds(step.strokes, session.box.shape, spacing) for step in steps if step.round]
     return {
         "n_strokes": len(strokes),
-        "n_scribble_voxels": len(painted),
+        "n_scribble_voxels": len({tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}),
+        "n_slices": n_slices(strokes, spacing),
         "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
-        "user_s": user_seconds(session.box_drawn, strokes, spacing),
+        "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 from bifseg.archive import Archive
 from bifseg.cards import MethodCard, ProtocolCard
@@ -26,7 +27,7 @@ from bifseg.plans import Task
 from bifseg.players import check_stated
 from bifseg.pool import share_out
 from bifseg.record import Identity, Session
-from bifseg.sessions import Game, play
+from bifseg.sessions import Game, Guide, play
 from bifseg.store import file_hash, fingerprint, write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -85,6 +86,8 @@ class Lineup:
             network=self.network.name if self.network else "",
             protocol=self.protocol_name,
             policy=self.protocol.policy,
+            box=self.protocol.box,
+            user=self.protocol.user,
             replicate=replicate,
         )
 
@@ -93,8 +96,12 @@ class Lineup:
         row = self.rows[task[0]]
         return fingerprint(vars(self.identity(task)), self.cohort.hashes(row), self._common)
 
-    def game(self, task: Task) -> Game:
-        """The session's object with its image and truth, read from their files."""
+    def rules(self) -> dict[str, Any]:
+        """What the sessions are played by, as it is written beside them."""
+        return self.protocol.model_dump(mode="json")
+
+    def game(self, task: Task) -> Guide:
+        """The robot's part of a session, with the object's image and truth read from their files."""
         row, cohort = self.rows[task[0]], self.cohort
         identity, image, truth = self.identity(task), cohort.image(row), cohort.truth(row)
         return Game(identity, image, truth, self.protocol, cohort.box_margin, self.seed)
@@ -210,7 +217,7 @@ def run_shard(
         raise BadInput(
             f"{lineup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
         )
-    write_json(folder / "protocol.json", lineup.protocol.model_dump(mode="json"))
+    write_json(folder / "protocol.json", lineup.rules())
     Archive(folder).pack([session_name(*task) for task in tasks], number)
     return count
 

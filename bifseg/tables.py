@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import pandas as pd
 
 from bifseg.claims_page import read_checks, write_claims
 from bifseg.comparisons import compare, main_network, rankings
 from bifseg.formats import Table, write_table
-from bifseg.interactions import Rules, counts_at, interactions, played_rules, rules_of
-from bifseg.scoring import read_scores
+from bifseg.interactions import Rules, counts_at, interactions, played_cards, played_rules, rules_of
+from bifseg.own_protocols import main_protocol, user_protocols, widest_protocol
+from bifseg.scoring import read_scores, unequal_scribbles
 from bifseg.store import read_json, write_json, writing_folder
 from bifseg.summaries import (
     BASE,
@@ -30,6 +32,7 @@ from bifseg.summaries import (
     results,
     simulated_cohorts,
 )
+from bifseg.user_levels import by_user
 
 
 @dataclass(frozen=True)
@@ -112,11 +115,17 @@ _TARGETS = (
     "its 95% bootstrap interval over cases, and in brackets how many of the n sessions never reached it "
     "(NoF@{rounds}). "
 )
+_USERS = (
+    "As interactions to the target, by how carefully the robot draws: the same policy, kind of box and seeds under "
+    "{users}; "
+    "`bifseg robot list` tells what the users are. "
+)
 _REPLICATES = (
     "Spread of the last results, as standard deviations: between replicates of one object, played with other "
     "boxes and scribbles (variances averaged over objects), and between cases (of the means of their objects' "
     "means, less what replicates alone bring about). Replicates' share: of the sum of both variances."
 )
+_UNEQUAL = "Not so on {n} of the objects ({first} is the first), where a method's initial result is not its base net's."
 _STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
 _RANK = (
     "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over cases, all "
@@ -155,6 +164,8 @@ def run_tables(
     target: float = 0.90,
     shared: str = SHARED,
     own: str = OWN,
+    widest: str = "",
+    users: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Table]:
     """Every table of every cohort, in reading order.
 
@@ -165,6 +176,8 @@ def run_tables(
         target: Dice that counts as reached.
         shared: the protocol in which all methods of a network get the same scribbles.
         own: the protocol in which each method is corrected on its own mistakes.
+        widest: the protocol of the table of several targets, which shows most of them; by default `own`.
+        users: the protocols that differ from `own` in nothing but the user, by user.
 
     Raises:
         BadInput: there are sessions under `own` and nothing tells its rules.
@@ -175,12 +188,17 @@ def run_tables(
         words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
         words["rounds"] = str(rules[own].rounds) if own in rules else ""
         occasion = Occasion(str(cohort), data_note(rows, str(cohort), cohort in made), words)
-        tables += _cohort_tables(rows, occasion, target, rules)
+        tables += _cohort_tables(rows, occasion, target, rules, widest or own, users)
     return tables
 
 
 def _cohort_tables(
-    scores: pd.DataFrame, occasion: Occasion, target: float, rules: dict[str, Rules]
+    scores: pd.DataFrame,
+    occasion: Occasion,
+    target: float,
+    rules: dict[str, Rules],
+    widest: str,
+    users: Mapping[str, str],
 ) -> Iterator[Table]:
     shared, own = occasion.words["shared"], occasion.words["own"]
     played = own in set(scores["protocol"])
@@ -199,16 +217,27 @@ def _cohort_tables(
             frame = frame.merge(effort[[*GROUP, "reached", "reached_share"]], on=GROUP)
         label = method_label(*reference, rows["network"])
         notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
+        others = unequal_scribbles(scores[scores["protocol"] == shared]) if kind == "supervised" else []
+        if others:
+            notes.insert(1, _UNEQUAL.format(n=len(others), first=others[0]))
         yield occasion.table(kind, question.title, " ".join(notes), frame, question.needs)
         caption = _TESTS.format(reference=label)
         yield occasion.table(
             f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
         )
-    counts = counts_at(scores, TARGETS, rules[own], own) if played else pd.DataFrame()
     yield occasion.table(
         "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
     )
-    yield occasion.table("targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}")
+    known = widest in set(scores["protocol"])
+    counts = counts_at(scores, TARGETS, rules_of(rules, widest), widest) if known else pd.DataFrame()
+    rounds = str(rules[widest].rounds) if known else ""
+    yield replace(occasion, words=occasion.words | {"own": widest, "rounds": rounds}).table(
+        "targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}"
+    )
+    levels = by_user(scores, target, rules, users)
+    if len(levels):
+        caption = _USERS.format(users=", ".join(users.values())) + _INTERACTIONS + _NEVER
+        yield occasion.table("users", "Level of the user", caption, levels, "several users")
     spread = replicates(scores)
     if len(spread):
         yield occasion.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
@@ -240,7 +269,9 @@ def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, s
 def write_tables(run: Path, target: float = 0.90) -> None:
     """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
-    tables = run_tables(scores, simulated, played_rules(run), target)
+    rules, cards = played_rules(run), played_cards(run)
+    own, widest, users = main_protocol(cards), widest_protocol(cards), user_protocols(cards)
+    tables = run_tables(scores, simulated, rules, target, own=own, widest=widest, users=users)
     with writing_folder(run / "tables") as folder:
         for table in tables:
             if len(table.frame):
@@ -269,6 +300,7 @@ def _read_frame(path: Path) -> pd.DataFrame:
             "measure",
             "group",
             "protocol",
+            "user",
             "reference_method",
             "reference_network",
         ),

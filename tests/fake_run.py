@@ -27,11 +27,14 @@ def scores(lines, **common):
         "network": "pnet",
         "protocol": SHARED,
         "policy": "p/1",
+        "box": "margin/1",
+        "user": "expert",
         "replicate": 0,
         "status": "ok",
         "error": "",
     }
-    zero = [name for name, kind in COLUMNS.items() if kind == "float64"] + ["n_strokes", "n_scribble_voxels"]
+    zero = [name for name, kind in COLUMNS.items() if kind == "float64"]
+    zero += ["n_strokes", "n_scribble_voxels", "n_slices"]
     zero_but = {"user_s": 7.0, "volume_ml": 1.0}  # of a session that begins with a box
     rows = []
     for name, method, step, dice, *more in lines:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from bifseg.cards import ProtocolCard
 from bifseg.geometry import Grid, Image
@@ -14,7 +15,7 @@ SHAPE = (60, 70)
 TRUTH = np.zeros(SHAPE, bool)
 TRUTH[20:45, 20:50] = True
 IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
-OWN = ProtocolCard(rounds=4, target=0.9)
+OWN = ProtocolCard(rounds=4, target=0.9, patience=None)
 SHARED = ProtocolCard(rounds=1, target=None, scribbles_on="initial", strokes_per_label=3)
 
 
@@ -221,3 +222,77 @@ def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
 def test_only_who_asks_for_a_box_has_one_drawn():
     assert play(game(), Shrunken()).box_drawn
     assert not play(game(), FromScribbles()).box_drawn
+
+
+class Rim(Shrunken):
+    """Misses a rim of the object of so many pixels, and heeds nothing."""
+
+    def __init__(self, width, leak=False):
+        super().__init__()
+        change = ndimage.binary_dilation if leak else ndimage.binary_erosion
+        self.result = change(TRUTH, np.ones((3, 3)), iterations=width)
+
+    def start(self, image, box):
+        return self.result.copy()
+
+    def refine(self, scribbles):
+        return self.result.copy()
+
+
+@pytest.mark.parametrize("leak", [False, True])
+@pytest.mark.parametrize(("tolerance", "ended"), [(0.0, "stuck"), (1.9, "stuck"), (2.0, "satisfied")])
+def test_a_rim_within_the_tolerance_is_not_seen(leak, tolerance, ended):
+    rules = ProtocolCard(rounds=9, target=None, tolerance_mm=tolerance, box="loose/1")
+    played = play(game(rules), Rim(2, leak))
+    assert played.ended == ended
+    assert (len(played.steps) == 1) == (ended == "satisfied")
+
+
+def test_strokes_keep_to_what_is_seen():
+    rules = ProtocolCard(rounds=1, target=None, tolerance_mm=3.0)
+    (stroke,) = play(game(rules), Rim(8)).steps[1].strokes
+    depth = ndimage.distance_transform_edt(np.pad(TRUTH, 1))[1:-1, 1:-1]
+    assert (depth[tuple(stroke.voxels.T)] > 3).all()
+
+
+def test_what_raters_dispute_is_not_asked_for():
+    narrow = TRUTH.copy()
+    narrow[:, 30:] = False  # what `Shrunken` finds
+    rules = ProtocolCard(rounds=3, target=None)
+    assert play(game(rules), Shrunken()).steps[1:]
+    assert play(replace(game(rules), raters=(narrow, TRUTH)), Shrunken()).ended == "satisfied"
+    assert play(replace(game(rules), raters=(TRUTH, TRUTH)), Shrunken()).steps[1:]
+
+
+def test_an_object_of_which_nothing_was_found_is_marked_however_large_the_tolerance():
+    class Nothing(Shrunken):
+        def start(self, image, box):
+            return np.zeros(SHAPE, bool)
+
+        def refine(self, scribbles):
+            return TRUTH.copy()
+
+    played = play(game(ProtocolCard(target=None, tolerance_mm=99.0)), Nothing())
+    assert [step.name for step in played.steps] == ["initial", "round-1"]
+    assert [stroke.foreground for stroke in played.steps[1].strokes] == [True]
+
+
+def test_a_small_object_is_marked_in_the_opening_and_after():
+    truth = np.zeros((9, 60, 70), bool)
+    truth[2:7, 20:32, 20:23] = True
+    image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape, (7.5, 0.5, 0.5)))
+
+    class Thin(FromScribbles):
+        dimensions = frozenset({3})
+
+        def start(self, image, box):
+            return np.zeros(truth.shape, bool)
+
+        def refine(self, scribbles):
+            return scribbles.foreground
+
+    played = play(Game(IDENTITY, image, truth, ProtocolCard(target=None), 3, 1), Thin())
+    assert played.steps[1].strokes[0].foreground
+    assert len(played.steps) > 3  # half of the object is asked for, slice after slice
+    assert played.steps[-1].mask.sum() > truth.sum() / 2
+    assert played.ended == "satisfied"

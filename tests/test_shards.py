@@ -9,11 +9,12 @@ import torch
 from bifseg.archive import Archive
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.errors import BadInput
-from bifseg.interactions import Rules, played_rules
+from bifseg.interactions import Rules, interactions, played_rules
 from bifseg.planning import share_out_shards
 from bifseg.scoring import score_session, to_frame
 from bifseg.shards import Lineup, load_sessions, missing, run_shard, session_name, write_index
 from bifseg.store import read_json
+from bifseg.summaries import OWN
 
 METHODS = Path(__file__).parent / "methods"
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
@@ -133,6 +134,18 @@ def test_failure_is_stored_and_the_rest_is_played(discs, odd, tasks, tmp_path):
     assert (failed.error == "round-1: RuntimeError: two lines").all()
     write_index(tmp_path, tasks, tmp_path / "index.tsv")
     assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(tasks)
+
+
+def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_path):
+    rules = ProtocolCard(rounds=9, target=None, policy="centre-click/1")
+    assert run_shard(replace(odd("Deaf"), protocol=rules), tasks, tmp_path) == {"stuck": len(tasks)}
+    frame = rows_of(discs, tmp_path)
+    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(tasks)
+    stuck = frame[frame["status"] == "stuck"]
+    assert (stuck["dice"] > 0).all()
+    assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
+    found = interactions(frame.assign(protocol=OWN), 0.9, Rules(9, None))
+    assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
 
 
 def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path):

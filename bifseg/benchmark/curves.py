@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bifseg.figures import STYLE, Player, legend, panels, players, structures, svg
+from bifseg.panels import STYLE, Player, legend, panels, players, structures, svg
 
 FAILURE = "#c00000"
 _MOST_TICKS = 6

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import benchmark, check_method, cohort, results, robot, run, schemas, train, watch
+from bifseg.cli import benchmark, check_method, cohort, replay, results, robot, run, schemas, train, watch
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -26,8 +26,8 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  6. bifseg collect         all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
-Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?) and bifseg check-method (does a
-method keep the contract?).
+Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?), bifseg check-method (does a method
+keep the contract?) and bifseg replay (what would another method have made of these strokes?).
 
 Runs beside runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
@@ -60,6 +60,7 @@ app.command()(train.train)
 app.command("check-method")(check_method.check_method)
 app.command()(run.plan)
 app.command()(run.run)
+app.command()(replay.replay)
 app.command()(results.score)
 app.command()(results.collect)
 app.command()(results.tables)

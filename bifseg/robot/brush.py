@@ -16,12 +16,15 @@ _TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
 
 def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
     """The voxels (n, 2) of `shape` within `radius_mm` of a path point or holding one, in array order."""
-    under = np.zeros_like(shape)
-    under[tuple(rounded(path).T)] = True
-    voxels = np.argwhere(shape)
-    rim = radius_mm + _TOLERANCE_MM
+    rim, under = radius_mm + _TOLERANCE_MM, rounded(path)
+    reach = np.ceil(rim / np.array(spacing)).astype(int)
+    low = np.maximum(under.min(axis=0) - reach, 0)
+    near = shape[tuple(map(slice, low, under.max(axis=0) + reach + 1))]
+    voxels = np.argwhere(near) + low
     far, _ = cKDTree(path * spacing).query(voxels * spacing, distance_upper_bound=rim)
-    return voxels[np.isfinite(far) | under[tuple(voxels.T)]]
+    held = np.zeros_like(near)
+    held[tuple((under - low).T)] = True
+    return voxels[np.isfinite(far) | held[near]]
 
 
 def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Stroke:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
-from scipy.sparse import coo_array, csr_array
-from scipy.sparse.csgraph import dijkstra
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra, minimum_spanning_tree
 from skimage.morphology import skeletonize
 
 from bifseg.geometry import Mask
@@ -49,7 +49,8 @@ def centre_line(shape: Mask, spacing: Flat, angle: float) -> Line:
         (n, 2) positions inside the shape, n >= 1, neighbours at most one voxel apart along each axis.
     """
     padded = np.pad(shape, 1)
-    path = _longest_path(skeletonize(padded), spacing)
+    skeleton = skeletonize(padded)
+    path = longest_path(skeleton, _graph(skeleton, spacing))
     depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing)
     if travelled_mm(path, spacing)[-1] < depth_mm.max():
         path = _chord(padded, spacing, angle, np.unravel_index(depth_mm.argmax(), padded.shape))
@@ -118,12 +119,30 @@ def longest_inside(line: Line, shape: Mask) -> Line:
     return line[runs == 1 + np.bincount(runs)[1:].argmax()]
 
 
-def _longest_path(skeleton: Mask, spacing: Flat) -> Line:
-    """Positions along the path; a single point where the skeleton is one voxel or empty."""
+def traced(skeleton: Mask, spacing: Flat) -> Line:
+    """The longest path through a connected skeleton cut open to a tree: all of a ring, and of a cross one beam.
+
+    Args:
+        skeleton: one voxel wide, at least one voxel.
+        spacing: mm between rows and between columns.
+
+    Returns:
+        (n, 2) positions, n >= 1, neighbours at most one voxel apart along each axis.
+    """
+    padded = np.pad(skeleton, 1)
+    return longest_path(padded, minimum_spanning_tree(_graph(padded, spacing))) - 1
+
+
+def longest_path(skeleton: Mask, graph: csr_array) -> Line:
+    """Positions along the longest shortest path; a single point where the skeleton is one voxel or empty.
+
+    Args:
+        skeleton: connected, with nothing on the border of its array.
+        graph: its voxels in array order, weights in mm.
+    """
     points = np.argwhere(skeleton)
     if len(points) < 2:
-        return np.zeros((1, 2))
-    graph = _graph(skeleton, spacing)
+        return points[:1].astype(float) if len(points) else np.zeros((1, 2))
     start = _farthest(dijkstra(graph, directed=False, indices=0))
     reach, before = dijkstra(graph, directed=False, indices=start, return_predecessors=True)
     path = [_farthest(reach)]
@@ -144,8 +163,9 @@ def _graph(skeleton: Mask, spacing: Flat) -> csr_array:
         a.append(joined)
         b.append(neighbour[joined])
         mm.append(np.full(len(joined), np.hypot(*(np.array(step) * spacing))))
-    n = len(rows)
-    return coo_array((np.concatenate(mm), (np.concatenate(a), np.concatenate(b))), shape=(n, n)).tocsr()
+    n, start, end = len(rows), np.concatenate(a), np.concatenate(b)
+    order, ends = np.lexsort((end, start)), np.cumsum(np.bincount(start, minlength=n))
+    return csr_array((np.concatenate(mm)[order], end[order], np.append(0, ends)), shape=(n, n))
 
 
 def _farthest(reach: NDArray[np.float64]) -> int:

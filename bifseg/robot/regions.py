@@ -78,6 +78,20 @@ def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
     return [pair for pair, s in zip(pairs, stretch, strict=True) if s < _SQUARE or s == min(stretch)]
 
 
+def slices_of(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> list[tuple[tuple[int, int], int]]:
+    """The slices (axes, index) that hold the voxels (n, axes) of a stroke; in 2D the image itself, index 0.
+
+    One where they lie in a plane of `drawing_planes`, the first that holds them; else every one of the first
+    orientation that they cross.
+    """
+    planes = drawing_planes(spacing)
+    if voxels.shape[1] == 2:
+        return [(planes[0], 0)]
+    flat = np.ptp(voxels, axis=0) == 0
+    axes = next((pair for pair in planes if flat[_through(pair)]), planes[0])
+    return [(axes, int(index)) for index in np.unique(voxels[:, _through(axes)])]
+
+
 def largest_patches(
     wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int = 1
 ) -> list[Patch]:
@@ -106,9 +120,9 @@ def largest_patches(
 def largest_regions(wrong: Mask) -> list[NDArray[np.intp]]:
     """The voxels (n, axes) of every connected region of a mask, most voxels first, equal ones in array order."""
     labels, n_regions = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
-    voxels = np.argwhere(labels)
-    of_each = labels[tuple(voxels.T)]
-    by_region = voxels[np.argsort(of_each, kind="stable")]
+    where = _where(wrong)
+    of_each = labels[where]
+    by_region = np.stack(where, axis=1)[np.argsort(of_each, kind="stable")]
     sizes = np.bincount(of_each, minlength=n_regions + 1)[1:]
     regions = np.split(by_region, np.cumsum(sizes)[:-1]) if n_regions else []
     return [regions[k] for k in np.argsort(-sizes, kind="stable")]
@@ -182,25 +196,29 @@ def _put_in(corner: Index, axis: int, index: int) -> Index:
 def _patches(wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float) -> Iterator[Patch]:
     """The patch of every region large enough, largest region first; made one by one as they are asked for."""
     labels, n_regions = ndimage.label(wrong, np.ones((3, 3, 3)))
-    spans = ndimage.find_objects(labels)
     planes = drawing_planes(spacing)
-    where = np.nonzero(labels)
-    counts = [_voxels_per_plane(labels, n_regions, where, _through(axes)) for axes in planes]
+    where = _where(wrong)
+    of_each = labels[where]
+    counts = [_voxels_per_plane(of_each, n_regions, where[k], wrong.shape[k]) for k in map(_through, planes)]
     voxel_mm2 = [spacing[a] * spacing[b] for a, b in planes]
     areas = np.stack([n.max(axis=1) * mm2 for n, mm2 in zip(counts, voxel_mm2, strict=True)])
     largest_first = np.argsort(-areas.max(axis=0), kind="stable")
     for region in largest_first[areas.max(axis=0)[largest_first] >= min_area_mm2]:
         worst = int(areas[:, region].argmax())
         index = _middle_peak(counts[worst][region])
-        yield _patch(labels, int(region) + 1, spans[region], planes[worst], index, spacing)
+        yield _patch(labels, int(region) + 1, planes[worst], index, spacing)
+
+
+def _where(mask: Mask) -> tuple[NDArray[np.intp], ...]:
+    """`np.nonzero`, which is slow on more than one axis."""
+    return np.unravel_index(np.flatnonzero(mask), mask.shape)
 
 
 def _voxels_per_plane(
-    labels: NDArray, n_regions: int, where: tuple[NDArray[np.intp], ...], axis: int
+    of_each: NDArray, n_regions: int, at: NDArray[np.intp], n_planes: int
 ) -> NDArray[np.intp]:
-    """(regions, planes) voxels of each region in each plane across `axis`, from the labelled positions."""
-    n_planes = labels.shape[axis]
-    cell = (labels[where].astype(np.intp) - 1) * n_planes + where[axis]
+    """(regions, planes) voxels of each region in each plane, from every voxel's label and plane."""
+    cell = (of_each.astype(np.intp) - 1) * n_planes + at
     return np.bincount(cell, minlength=n_regions * n_planes).reshape(n_regions, n_planes)
 
 
@@ -209,19 +227,13 @@ def _middle_peak(counts: NDArray[np.intp]) -> int:
     return int(peaks[len(peaks) // 2])
 
 
-def _patch(
-    labels: NDArray, region: int, span: tuple[slice, ...], axes: tuple[int, int], index: int, spacing: tuple
-) -> Patch:
+def _patch(labels: NDArray, region: int, axes: tuple[int, int], index: int, spacing: tuple) -> Patch:
     through = _through(axes)
-    plane = tuple(index if axis == through else part for axis, part in enumerate(span))
-    pieces, _ = ndimage.label(labels[plane] == region, np.ones((3, 3)))
+    pieces, _ = ndimage.label(labels.take(index, through) == region, np.ones((3, 3)))
     largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
     box = Box.around(largest)
-    corner = [part.start for part in span]
-    corner[through] = index
-    for axis, start in zip(axes, box.lower, strict=True):
-        corner[axis] += start
-    return Patch(largest[box.slices], (spacing[axes[0]], spacing[axes[1]]), axes, tuple(corner))
+    corner = _put_in(box.lower, through, index)
+    return Patch(largest[box.slices], (spacing[axes[0]], spacing[axes[1]]), axes, corner)
 
 
 def _through(axes: tuple[int, int]) -> int:

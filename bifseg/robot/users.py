@@ -16,7 +16,7 @@ from bifseg.errors import BadInput
 from bifseg.geometry import Box, Index, Mask
 from bifseg.robot.lines import Flat
 from bifseg.robot.policies import Policy
-from bifseg.robot.regions import drawing_planes, mistakes
+from bifseg.robot.regions import drawing_planes, mistakes, slices_of
 from bifseg.scribbles import Stroke
 
 
@@ -112,7 +112,7 @@ class Imperfect:
     ) -> Stroke:
         """The stroke moved by whole voxels, no further than the image reaches."""
         away_mm, mixed_up = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
-        axes = list(_plane(stroke, spacing))
+        axes = list(slices_of(stroke.voxels, spacing)[0][0])
         offset = np.zeros(len(shape), int)
         offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
         offset = np.clip(offset, -stroke.voxels.min(axis=0), np.array(shape) - 1 - stroke.voxels.max(axis=0))
@@ -158,11 +158,3 @@ def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Fl
 def _depth_mm(shown: Mask, spacing: Flat) -> float:
     """How far the deepest voxel lies from what is not shown or beyond the array."""
     return float(ndimage.distance_transform_edt(np.pad(shown, 1), sampling=spacing).max())
-
-
-def _plane(stroke: Stroke, spacing: tuple[float, ...]) -> tuple[int, int]:
-    """The axes of the first plane that a person draws in and that holds the stroke."""
-    flat = np.ptp(stroke.voxels, axis=0) == 0
-    planes = drawing_planes(spacing)
-    held = [p for p in planes if all(flat[k] for k in range(len(flat)) if k not in p)]
-    return (held or planes)[0]

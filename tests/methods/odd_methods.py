@@ -93,6 +93,20 @@ class Half:
                 yield "a mask"
 
 
+class Deaf:
+    """The whole box, whatever it is told."""
+
+    dimensions = frozenset({2, 3})
+    prompts = frozenset({"box", "scribbles"})
+
+    def start(self, image, box):
+        self.result = box.paste(np.ones(box.shape, bool), image.grid.shape)
+        return self.result
+
+    def refine(self, scribbles):
+        return self.result
+
+
 class Answers(Half):
     """Returns what `do` says instead of a mask."""
 

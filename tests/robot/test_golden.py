@@ -1,4 +1,4 @@
-"""What every policy, box and user draws, to the voxel. It never changes: another rule is another version.
+"""What every policy, box and user draws, and the opening, to the voxel; it never changes, a new rule is a new version.
 
 A case that differs writes what was drawn now beside pytest's other temporary files and says which two files to
 compare with `diff -u`. Nothing renews a golden file: where a rule is meant to change, give it a new
@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 
 from bifseg.robot.box import BOXES, box_kind
+from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies import POLICIES, policy
+from bifseg.robot.thorough import thorough
 from bifseg.robot.users import USERS, user
 from bifseg.seeds import generator
 
@@ -48,6 +50,12 @@ def _thick_slices():
     return _ball((9, 60, 64), (4, 28, 30), 24, spacing), _ball((9, 60, 64), (5, 30, 40), 22, spacing), spacing
 
 
+def _cord():
+    truth = np.zeros((6, 40, 40), bool)
+    truth[1:5, 14:26, 12:15] = truth[1:5, 14:26, 24:27] = True  # nowhere 30 mm2 in one piece
+    return truth, np.zeros_like(truth), (7.5, 0.5, 0.5)
+
+
 CASES = {
     "disc": _disc,
     "crescents": _crescents,
@@ -57,12 +65,22 @@ CASES = {
 
 
 FLAWED = [f"{u.name}/{u.version}" for u in USERS.values() if u.name != "expert"]
-DRAWN = [(name, case) for name in [*POLICIES, *FLAWED] for case in CASES]
+DRAWN = [(name, case) for name in [*POLICIES, *FLAWED, "opening"] for case in CASES] + [("thorough", "cord")]
 
 
 def _robot(name):
     """A policy, or `centre-line/1` as a user of this level follows it."""
     return policy(name) if name in POLICIES else user(name.split("/")[0]).plays(policy("centre-line/1"))
+
+
+def _strokes(name, case):
+    """What is drawn in a round; by `centre-line/1` in the opening, and where nothing of a thin object was found."""
+    truth, result, spacing = (CASES | {"cord": _cord})[case]()
+    if name == "opening":
+        sides = [generator(side, "golden", case) for side in (0, 1)]
+        return opening_strokes(policy("centre-line/1"), truth, spacing, sides.__getitem__, most=2)
+    robot = thorough(policy("centre-line/1")) if name == "thorough" else _robot(name)
+    return robot.strokes(truth, result, spacing, generator(0, "golden", case), most=2)
 
 
 def _file(name, case):
@@ -71,10 +89,8 @@ def _file(name, case):
 
 def _as_text(name, case):
     """JSON with a stroke's point or voxel a line, so that `diff` shows which one moved."""
-    truth, result, spacing = CASES[case]()
-    strokes = _robot(name).strokes(truth, result, spacing, generator(0, "golden", case), most=2)
     parts = []
-    for stroke in strokes:
+    for stroke in _strokes(name, case):
         path, voxels = (
             ",\n".join("   " + json.dumps(point) for point in points.tolist())
             for points in (stroke.path.round(3) + 0.0, stroke.voxels)

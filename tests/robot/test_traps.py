@@ -29,7 +29,7 @@ def _strokes(name, seed=0, truth=TRUTH):
 
 def _game(seed=1, identity=IDENTITY, **card):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    return Game(identity, image, TRUTH, ProtocolCard(target=None, **card), 10, seed)
+    return Game(identity, image, TRUTH, ProtocolCard(**{"target": None, "patience": None} | card), 10, seed)
 
 
 class Deaf:
@@ -107,14 +107,14 @@ def test_a_clicker_that_has_clicked_everything_is_satisfied():
     everything = policy("econet/1").strokes(TRUTH, ~TRUTH, (1.0, 1.0), generator(0))[:1]
     everything = [replace(everything[0], voxels=np.argwhere(np.ones(SHAPE, bool)))]
     game = _game(policy="centre-click/1")
-    assert game.strokes(np.zeros(SHAPE, bool), box, "round-2", Scribbles(SHAPE, tuple(everything))) == []
-    assert game.strokes(np.zeros(SHAPE, bool), box, "round-2", Scribbles(SHAPE)) != []
+    assert game.strokes(np.zeros(box.shape, bool), box, "round-2", Scribbles(SHAPE, tuple(everything))) == []
+    assert game.strokes(np.zeros(box.shape, bool), box, "round-2", Scribbles(SHAPE)) != []
 
 
 def test_policies_that_do_not_skip_see_what_was_drawn_as_wrong_still():
     strokes = [s for step in play(_game(rounds=3), Deaf()).steps for s in step.strokes]
     game, box = _game(rounds=3), _game().box()
-    alone = game.strokes(np.zeros(SHAPE, bool), box, "round-3", Scribbles(SHAPE))
+    alone = game.strokes(np.zeros(box.shape, bool), box, "round-3", Scribbles(SHAPE))
     np.testing.assert_array_equal(strokes[-1].voxels, alone[-1].voxels)
 
 

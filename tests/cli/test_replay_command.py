@@ -1,0 +1,95 @@
+"""`bifseg replay` by hand: the same masks again, people's maps, and what it says to bad input."""
+
+import numpy as np
+import pytest
+from test_cli import CARDS, bifseg, write_cards
+
+from bifseg.archive import Archive
+from bifseg.images import write_array
+from bifseg.scoring import read_scores
+
+
+@pytest.fixture(scope="module")
+def desk(discs, discs_network, tmp_path_factory):
+    """Cards, and BIFSeg's sessions on the test objects."""
+    folder = tmp_path_factory.mktemp("desk")
+    clicks = "rounds: 2\ntarget: null\npolicy: centre-click/1\nbox: loose/1\n"  # there is always one to make
+    write_cards(folder, CARDS | {"geos.yaml": "method: geos\n", "own-scribbles.yaml": clicks})
+    words = [
+        "--cohort",
+        discs.folder,
+        "--network",
+        discs_network,
+        "--device",
+        "cpu",
+        "--out",
+        folder / "sessions",
+    ]
+    assert bifseg("run", folder / "bifseg.yaml", "--protocol", folder / "own-scribbles.yaml", *words) == 0
+    return folder
+
+
+def test_the_same_method_gives_the_same_masks(desk, discs, discs_network, tmp_path, capsys):
+    words = ["--cohort", discs.folder, "--network", discs_network, "--device", "cpu"]
+    assert (
+        bifseg("replay", desk / "bifseg.yaml", *words, "--sessions", desk / "sessions", "--out", tmp_path)
+        == 0
+    )
+    objects = discs.select(split="test")
+    assert capsys.readouterr().out == f"{len(objects)} ok\n"
+    for row in objects:
+        before, after = (Archive(folder).load(row.object) for folder in (desk / "sessions", tmp_path))
+        assert [s.mask.tobytes() for s in before.steps] == [s.mask.tobytes() for s in after.steps]
+        assert before.steps[-1].round == 2
+
+
+def test_another_method_is_scored_as_all_others(desk, discs, tmp_path):
+    words = ["--cohort", discs.folder, "--sessions", desk / "sessions", "--out", tmp_path / "geos"]
+    assert bifseg("replay", desk / "geos.yaml", *words, "--run", "mine") == 0
+    assert bifseg("score", tmp_path / "geos", "--cohort", discs.folder, "--out", tmp_path / "scores") == 0
+    scores = read_scores(tmp_path / "scores")
+    assert set(scores["protocol"]) == {"own-scribbles-of-bifseg@pnet-tiny"}
+    assert set(scores["method"]) == {"geos"}
+    assert set(scores["run"]) == {"mine"}
+    assert set(scores.groupby("object")["round"].max()) == {2}
+
+
+def test_maps_of_a_person(desk, discs, tmp_path):
+    for row in discs.select(split="test"):
+        truth = discs.truth(row)
+        drawn = np.where(truth & (np.indices(truth.shape)[0] % 7 == 0), 5, 0)
+        drawn[1, 3:50] = 9
+        write_array(
+            tmp_path / "maps/bob" / f"{row.object}.mha", drawn.astype(np.uint8), discs.whole_grid(row)
+        )
+    words = ["--cohort", discs.folder, "--scribbles", tmp_path / "maps/bob", "--out", tmp_path / "geos"]
+    assert bifseg("replay", desk / "geos.yaml", *words) == 2
+    assert bifseg("replay", desk / "geos.yaml", *words, "--foreground", 5, "--background", 9) == 0
+    assert bifseg("score", tmp_path / "geos", "--cohort", discs.folder, "--out", tmp_path / "scores") == 0
+    scores = read_scores(tmp_path / "scores")
+    assert set(scores["user"]) == set(scores["protocol"]) == {"bob"}
+    assert set(scores["policy"]) == {"recorded"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "error: --sessions or --scribbles: name one of them, what is to be replayed"),
+        (
+            ["--sessions", "sessions", "--scribbles", "sessions"],
+            "error: --sessions or --scribbles: name one of them",
+        ),
+        (["--scribbles", "sessions"], "no scribbles of "),
+        (["--sessions", "nowhere"], "no such session; run `bifseg run` for it first"),
+        (["--scribbles", "sessions", "--foreground", 2], "error: --foreground and --background: both are 2"),
+        (["--scribbles", "sessions", "--box", "round/1"], "unknown box 'round/1'; known are"),
+        (["--sessions", "sessions", "--split", "tset"], "'tset' is not a split"),
+    ],
+)
+def test_bad_input_is_one_line_and_writes_nothing(desk, discs, monkeypatch, capsys, words, message):
+    monkeypatch.chdir(desk)
+    assert bifseg("replay", "geos.yaml", "--cohort", discs.folder, "--out", "replayed", *words) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert not (desk / "replayed").exists()
