@@ -103,8 +103,15 @@ class Lineup:
     def game(self, task: Task) -> Guide:
         """The robot's part of a session, with the object's image and truth read from their files."""
         row, cohort = self.rows[task[0]], self.cohort
-        identity, image, truth = self.identity(task), cohort.image(row), cohort.truth(row)
-        return Game(identity, image, truth, self.protocol, cohort.box_margin, self.seed)
+        return Game(
+            self.identity(task),
+            cohort.image(row),
+            cohort.truth(row),
+            self.protocol,
+            cohort.box_margin,
+            self.seed,
+            cohort.raters(row),
+        )
 
     def method(self) -> MethodProcess:
         """The method, in a process that cannot read the cohort; raises BadInput when it does not fit."""

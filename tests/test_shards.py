@@ -3,12 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from conftest import HEADER, make_case
 
 from bifseg.archive import Archive
-from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.cards import CohortCard, MethodCard, ProtocolCard
+from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.errors import BadInput
+from bifseg.images import read_array, write_array
 from bifseg.interactions import Rules, interactions, played_rules
 from bifseg.planning import share_out_shards
 from bifseg.scoring import score_session, to_frame
@@ -217,3 +221,19 @@ def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
 def test_missing_session_is_named(discs, tmp_path):
     with pytest.raises(BadInput, match="no such session"):
         list(load_sessions(tmp_path, discs.select(split="test")))
+
+
+def test_other_raters_masks_reach_the_robot(tmp_path):
+    (row, *_) = make_case(tmp_path, "case1", "test")
+    labels, grid = read_array(tmp_path / "case1_label.nii.gz")
+    write_array(tmp_path / "other.nii.gz", np.roll(labels, 2, axis=0), grid)
+    manifest = HEADER.rstrip("\n") + "\traters\n" + row.rstrip("\n") + "\tother.nii.gz\n"
+    (tmp_path / "manifest.tsv").write_text(manifest)
+    card = CohortCard(dimension=2, manifest="manifest.tsv", seen=["disc"])
+    prepare(card, tmp_path / "c.yaml", 1, tmp_path / "cohort", {})
+    cohort = Cohort.load(tmp_path / "cohort")
+    lineup = Lineup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))
+    (task,) = lineup.tasks(cohort.objects)
+    game = lineup.game(task)
+    assert len(game.raters) == 1
+    np.testing.assert_array_equal(game.raters[0], np.roll(game.truth, 2, axis=0))
