@@ -17,6 +17,7 @@ FLOORS = [
     ["crf", "geodesic"],
     ["store", "pool", "players"],
     ["images", "cards", "plans"],
+    ["evaluation"],
     ["record", "networks", "robot"],
     ["archive"],
     ["cohorts", "finetuning", "people", "effort"],

@@ -10,7 +10,19 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
-from bifseg.cli import benchmark, check_method, cohort, replay, results, robot, run, schemas, train, watch
+from bifseg.cli import (
+    benchmark,
+    check_method,
+    cohort,
+    evaluate,
+    replay,
+    results,
+    robot,
+    run,
+    schemas,
+    train,
+    watch,
+)
 from bifseg.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
@@ -57,6 +69,7 @@ app = typer.Typer(
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
 app.command()(train.train)
+app.command()(evaluate.evaluate)
 app.command("check-method")(check_method.check_method)
 app.command()(run.plan)
 app.command()(run.run)

@@ -1,0 +1,73 @@
+"""One command from a folder of data to the report."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.geometry import Grid
+from bifseg.images import write_array
+from bifseg.scoring import read_scores
+
+pytestmark = pytest.mark.workflow
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory) -> Path:
+    """An nnU-Net dataset of six noisy balls."""
+    folder = tmp_path_factory.mktemp("data") / "Dataset007_Balls"
+    rng = np.random.default_rng(0)
+    shape = (16, 28, 30)
+    far = np.linalg.norm((np.indices(shape).T - [8, 14, 15]) * [2.0, 1.0, 1.0], axis=-1).T
+    for k in range(6):
+        ball = far < 7 + k / 2
+        grid = Grid.plain(shape, (2.0, 1.0, 1.0))
+        voxels = (100 + 60 * ball + rng.normal(0, 10, shape)).astype(np.float32)
+        write_array(folder / f"imagesTr/ball_{k:03}_0000.nii.gz", voxels, grid)
+        write_array(folder / f"labelsTr/ball_{k:03}.nii.gz", ball.astype(np.uint8), grid)
+    about = {"channel_names": {"0": "T2"}, "labels": {"background": 0, "ball": 1}}
+    about |= {"numTraining": 6, "file_ending": ".nii.gz"}
+    (folder / "dataset.json").write_text(json.dumps(about))
+    return folder
+
+
+def evaluate(*words):
+    command = [sys.executable, "-m", "bifseg", "evaluate", "--reader", "nnunet", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tmp_path):
+    done = evaluate("--data", data, "--out", tmp_path / "out", "--methods", "geos", "--cores", 2)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    report = tmp_path / "out/results/nnunet/report.html"
+    assert lines[-1] == f"report: {report}"
+    assert report.is_file()
+    (snakemake,) = (line for line in lines if line.startswith("snakemake "))
+    assert f"--configfile {tmp_path}/out/config.yaml" in snakemake
+    before = read_scores(report.parent / "scores.parquet")
+    assert set(before["method"]) == {"geos"}
+    assert set(before["status"]) == {"ok"}
+    done = evaluate("--data", data, "--out", tmp_path / "out", "--methods", "geos,growcut", "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "kept; remove it to read the data again" in done.stdout
+    assert re.search(r"^plan_sessions +1$", done.stdout, re.M), done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--methods", "geo"], "--methods geo: no such card"),
+        (["--network", "unet9"], "--networks unet9: no such card"),
+        (["--seen", "cube"], "'cube' is unknown; known are: ball"),
+    ],
+)
+def test_bad_input_is_one_line_and_leaves_nothing(data, tmp_path, words, message):
+    done = evaluate("--data", data, "--out", tmp_path / "out", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "out").exists()
