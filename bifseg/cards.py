@@ -195,7 +195,9 @@ class RunCard(Card):
         0, description="GPUs that a training or session job asks for"
     )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
-    cohorts: dict[Name, Experiment] = Field(description="cohort cards and what is played on them")
+    cohorts: dict[Name, Experiment] = Field(
+        min_length=1, description="cohort cards and what is played on them"
+    )
 
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:

@@ -135,12 +135,13 @@ def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], 
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
+            header = list(reader.fieldnames or ())
             lines = [(reader.line_num, cells) for cells in reader]
     except OSError as error:
         raise BadInput(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
     except (csv.Error, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: {key}: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
-    return list(reader.fieldnames or ()), lines
+    return header, lines
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:

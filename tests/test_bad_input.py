@@ -1,0 +1,245 @@
+"""Whatever is wrong with a card, a manifest or an image: one clear line, and nothing else."""
+
+import copy
+import math
+import random
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from bifseg.cards import (
+    CohortCard,
+    MethodCard,
+    NetworkCard,
+    ProtocolCard,
+    RunCard,
+    checked_run,
+    read_card,
+)
+from bifseg.cli.main import main
+from bifseg.cohorts.check import check_manifest
+from bifseg.cohorts.files import look_at_image, look_at_label
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL
+from bifseg.errors import BadInput
+from bifseg.geometry import Grid
+from bifseg.images import write_array
+
+KINDS = {"cohorts": CohortCard, "networks": NetworkCard, "methods": MethodCard, "protocols": ProtocolCard}
+CARDS = {
+    "cohorts": {"dimension": 3, "manifest": "m.tsv", "root": "data", "seen": ["core"], "unseen": ["whole"]},
+    "networks": {
+        "architecture": "pnet",
+        "settings": {"channels": 8},
+        "training": {"iterations": 5, "batch": 2},
+    },
+    "methods": {"method": "bifseg", "settings": {"omega": 2.0}, "plays": {"dimensions": [2, 3]}},
+    "protocols": {"policy": "centre-line/1", "rounds": 3, "target": 0.9, "scribbles_on": "current"},
+}
+RUN = {"run": "r", "seed": 1, "shards": 2, "cohorts": {"c": {"networks": ["n"], "protocols": {"p": ["m@n"]}}}}
+ODD = st.sampled_from(
+    [
+        *(
+            None,
+            True,
+            "",
+            " ",
+            "x" * 3000,
+            "a\nb",
+            "../../etc/passwd",
+            "/dev/zero",
+            "!!python/object:os.system",
+        ),
+        *(-1, 0, 10**30, -0.5, math.inf, math.nan, [], {}, [[]], [None], ["a", 1], {"a": {"b": 1}}, {1: 2}),
+    ]
+)
+
+
+def places(value, way=()):
+    """Every way into nested dicts and lists."""
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in inside:
+        yield (*way, key)
+        yield from places(item, (*way, key))
+
+
+@st.composite
+def spoilt(draw, good):
+    """A copy with something in it replaced, removed, or added."""
+    found = copy.deepcopy(good)
+    for _ in range(draw(st.integers(1, 3))):
+        ways = list(places(found)) or [("new",)]
+        way = draw(st.sampled_from(ways))
+        inside = found
+        for key in way[:-1]:
+            inside = inside[key]
+        kind = draw(st.sampled_from(["replace", "remove", "add"]))
+        if kind == "replace":
+            inside[way[-1]] = copy.deepcopy(draw(ODD))
+        elif kind == "remove" and way[-1] in (inside if isinstance(inside, dict) else range(len(inside))):
+            del inside[way[-1]]
+        else:
+            found["key_that_is_not_one"] = copy.deepcopy(draw(ODD))
+    return found
+
+
+def one_line(error, *names):
+    text = str(error)
+    assert "\n" not in text
+    assert 0 < len(text) < 4000
+    assert all(name in text for name in names)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+def test_spoilt_cards_are_read_or_told_in_one_line(tmp_path, kind, data):
+    path = tmp_path / "card.yaml"
+    path.write_text(yaml.safe_dump(data.draw(spoilt(CARDS[kind]))))
+    try:
+        read_card(KINDS[kind], path)
+    except BadInput as error:
+        one_line(error, "card.yaml")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(text=st.one_of(st.text(max_size=60), st.binary(max_size=60)))
+@example(text="!!python/object/apply:os.system ['touch pwned']")
+@example(text="a: &a [*a]")
+@example(text="? {}\n: b")
+@example(text="- 1\n- 2")
+@example(text=b"\xff\xfe\x00")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+def test_whatever_stands_in_a_card_is_told_in_one_line(tmp_path, kind, text):
+    path = tmp_path / "card.yaml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
+    if kind == "protocols":  # all of whose keys have defaults
+        return
+    with pytest.raises(BadInput) as raised:
+        read_card(KINDS[kind], path)
+    one_line(raised.value, "card.yaml")
+    assert not list(tmp_path.glob("pwned"))
+
+
+COMMANDS = {
+    "cohorts": "cohort prepare {card} --out {out}",
+    "networks": "train {card} --cohort nowhere --out {out}",
+    "methods": "run {card} --cohort nowhere --protocol nowhere.yaml --out {out}",
+    "protocols": "run nowhere.yaml --cohort nowhere --protocol {card} --out {out}",
+}
+
+
+@pytest.mark.parametrize("kind", COMMANDS)
+@given(data=st.data())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_commands_end_with_code_2_and_one_line_and_write_nothing(tmp_path, monkeypatch, capsys, kind, data):
+    """What the card names is not there, so that no card is good enough."""
+    monkeypatch.chdir(tmp_path)
+    path, out = tmp_path / "card.yaml", tmp_path / "out"
+    path.write_text(yaml.safe_dump(data.draw(spoilt(CARDS[kind]))))
+    monkeypatch.setattr("sys.argv", ["bifseg", *COMMANDS[kind].format(card=path, out=out).split()])
+    with pytest.raises(SystemExit) as done:
+        main()
+    told = capsys.readouterr()
+    assert done.value.code == 2
+    assert told.err.startswith("error: ")
+    assert told.err.count("\n") == 1
+    assert told.out == ""
+    assert [place.name for place in tmp_path.iterdir()] == ["card.yaml"]
+
+
+@given(config=spoilt(RUN))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+def test_spoilt_configurations_are_told_in_one_line(tmp_path, config):
+    """There are no cards, so that nothing is right in the end."""
+    with pytest.raises(BadInput) as raised:
+        checked_run(config | {"cards": str(tmp_path)} if "cards" not in config else config)
+    one_line(raised.value)
+
+
+def test_configuration_itself_is_good():
+    assert RunCard(**RUN).shards == 2
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with an image and its label map in every format."""
+    folder = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for ending in ("nii", "nii.gz", "mha", "nrrd"):
+        grid = Grid.plain((6, 7, 8), (2.0, 1.0, 1.0))
+        write_array(folder / f"image.{ending}", rng.normal(0, 1, grid.shape).astype(np.float32), grid)
+        write_array(folder / f"label.{ending}", (rng.random(grid.shape) < 0.5).astype(np.uint8), grid)
+    return folder
+
+
+CELL = st.one_of(
+    st.sampled_from(
+        ["", " ", "case 1", "../case", "image.nii", "label.nii", "nowhere.nii", "/etc/passwd", "test"]
+    ),
+    st.sampled_from(
+        ["1", "1,2", "0", "-1", "1.5", "9" * 30, "tset", "train", ".", "x" * 300, "a\u202eb", "café", "1;2"]
+    ),
+)
+
+
+@given(
+    columns=st.lists(st.sampled_from([*COLUMNS, *OPTIONAL, "extra"]), min_size=0, max_size=11),
+    rows=st.lists(st.lists(CELL, max_size=11), max_size=4),
+    whole=st.booleans(),
+)
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_in_a_manifest_is_a_problem_of_one_line(images, columns, rows, whole):
+    columns = [*COLUMNS, *OPTIONAL] if whole else columns
+    path = images / "manifest.tsv"
+    path.write_text("\n".join("\t".join(cells) for cells in [columns, *rows]) + "\n", encoding="utf-8")
+    try:
+        report = check_manifest(path, images, 3)
+    except BadInput as error:
+        one_line(error, "manifest.tsv")
+        return
+    for problem in report.problems:
+        one_line(problem)
+    assert report.problems or rows
+    assert "problems" in report.summary()
+
+
+@given(content=st.binary(max_size=200))
+@settings(max_examples=60, deadline=None)
+def test_whatever_stands_in_place_of_a_manifest_is_told_in_one_line(images, content):
+    path = images / "manifest.tsv"
+    path.write_bytes(content)
+    try:
+        report = check_manifest(path, images, 2)
+    except BadInput as error:
+        one_line(error, "manifest.tsv")
+    else:
+        assert report.problems
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd"])
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_broken_images_are_told_in_one_line(images, tmp_path, ending, kind):
+    """Cut off at many places, and with bytes changed; none is taken for another image of finite voxels."""
+    whole = (images / f"{kind}.{ending}").read_bytes()
+    look = {"image": look_at_image, "label": look_at_label}[kind]
+    rng, path = random.Random(0), tmp_path / f"broken.{ending}"
+    grid = look(images / f"{kind}.{ending}").grid
+    for share in [k / 40 for k in range(40)]:
+        path.write_bytes(whole[: int(share * len(whole))])
+        found = look(path)
+        assert found.problems, f"cut off at {share}"
+        for problem in found.problems:
+            one_line(problem)
+    for _ in range(40):
+        spoilt_bytes = bytearray(whole)
+        for at in rng.sample(range(min(len(whole), 352)), 2):
+            spoilt_bytes[at] = rng.randrange(256)
+        path.write_bytes(spoilt_bytes)
+        found = look(path)
+        assert found.grid is not None or found.problems
+        for problem in found.problems:
+            one_line(problem)
+    assert grid is not None
