@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import HEADER, make_case
+from disc_cases import HEADER, make_case
 
 from bifseg.archive import Archive
 from bifseg.cards import CohortCard, MethodCard, ProtocolCard
