@@ -11,7 +11,7 @@ import numpy as np
 print('{"a line": "that looks like an answer"}')
 
 
-class nnInteractiveInferenceSession:  # noqa: N801
+class nnInteractiveInferenceSession:
     def __init__(self, device, torch_n_threads, enable_undo):
         self.supported_interactions = {"bbox2d": True, "bbox3d": bool(os.environ.get("STUB_BBOX3D"))}
         self._note("init", device=str(device), threads=torch_n_threads, undo=enable_undo)
