@@ -209,7 +209,7 @@ def test_wrong_card_is_bad_input(started, settings, reason):
 
 def test_card_holds_here_and_among_the_methods():
     card = read_card(MethodCard, ADAPTER / "nninteractive.yaml")
-    assert card.plays.dimensions == {3}
+    assert list(card.plays.dimensions) == [3]
     assert card.confined
     for place in (ADAPTER, ADAPTER.parents[1] / "config" / "methods"):
         words = [Path(word.replace("{card}", str(place))).resolve() for word in card.command]
