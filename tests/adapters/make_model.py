@@ -20,7 +20,7 @@ NETWORK = {
     "network_class_name": "dynamic_network_architectures.architectures.unet.PlainConvUNet",
     "arch_kwargs": {
         "n_stages": STAGES,
-        "features_per_stage": [4, 8, 8],
+        "features_per_stage": [2, 4, 4],
         "conv_op": "torch.nn.modules.conv.Conv3d",
         "kernel_sizes": [[3, 3, 3]] * STAGES,
         "strides": [[1, 1, 1], [2, 2, 2], [2, 2, 2]],
@@ -69,6 +69,8 @@ def main(folder: Path) -> None:
     network = nnInteractiveTrainer_stub.build_network_architecture(
         plans, plans.get_configuration(CONFIGURATION), INPUTS, 2, enable_deep_supervision=False
     )
+    with torch.no_grad():  # nothing is found outside the image, else the package zooms out after each prompt
+        network.decoder.seg_layers[-1].bias -= torch.tensor([0.0, 1.0])
     weights = {
         "trainer_name": "nnInteractiveTrainer_stub",
         "init_args": {"configuration": CONFIGURATION},
