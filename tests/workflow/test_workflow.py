@@ -262,6 +262,17 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
     }
 
 
+def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
+    shutil.copytree(ROOT / "bifseg", project / "bifseg")  # found first, as plug-ins are
+    (project / "bifseg/metrics.py").open("a").write("NEW_METRIC = 1\n")
+    scores = {
+        path.relative_to(project / "results/ci").as_posix()
+        for path in project.glob("results/ci/scores/*/*/*")
+    }
+    assert len(scores) == JOBS["score_sessions"]
+    assert planned(project) == RESULTS | scores
+
+
 def test_player_that_cannot_play_stops_before_any_job(tmp_path):
     project = lay_out(tmp_path)
     (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")

@@ -13,7 +13,7 @@ from bifseg.cards import (
     checked_run,
     read_card,
 )
-from bifseg.code_version import code_version
+from bifseg.code_version import SCORES, code_version
 from bifseg.methods.sources import method_files
 from bifseg.plans import read_plan
 from bifseg.store import write_json
@@ -95,6 +95,11 @@ def sources_of(path):
 def session_code(wildcards):
     """Changes with the code that sessions depend on."""
     return code_version()
+
+
+def scoring_code(wildcards):
+    """Changes with the metrics: what was played is scored anew, and not played."""
+    return code_version(SCORES)
 
 
 def session_memory(wildcards, threads, attempt):

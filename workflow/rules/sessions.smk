@@ -73,6 +73,7 @@ rule score_sessions:
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
         split=config["split"],
         replicates=config["replicates"],
+        code=scoring_code,
     shell:
         "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split}"
         " --replicates {params.replicates} --out {output} 2> >(tee {log} >&2)"
