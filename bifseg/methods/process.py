@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from typing import Any
 from bifseg.errors import BadInput
 from bifseg.geometry import Box, Image, Mask
 from bifseg.methods import messages
+from bifseg.orphans import OwnFolder
 from bifseg.scribbles import Scribbles
 
 _OPENING_S = 600.0  # a large network on a slow disk
@@ -156,7 +155,8 @@ class _Talk:
     """A running process, its folder, and the lines that go to and fro."""
 
     def __init__(self, program: Program) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bifseg-"))
+        self._own = OwnFolder()
+        self.folder = self._own.path
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._last_words: deque[str] = deque(maxlen=1)
         try:
@@ -171,7 +171,7 @@ class _Talk:
                 start_new_session=True,  # so that what it starts ends with it
             )
         except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._own.remove()
             raise BadInput(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
         self._listeners = [Thread(target=self._listen, daemon=True), Thread(target=self._echo, daemon=True)]
         for listener in self._listeners:
@@ -206,7 +206,7 @@ class _Talk:
             listener.join(timeout=1)
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._own.remove()
 
     def _listen(self) -> None:
         """Collect answers; what is no line of JSON is somebody's print."""

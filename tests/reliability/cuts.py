@@ -1,0 +1,147 @@
+"""Files that are cut off: at the end of a line where they are text, so that what is left looks whole."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from time import sleep
+
+import pandas as pd
+from kills import SLOW, kill_the_job
+from place import TIMEOUT_S, Place, stub, told
+from verdict import compare
+
+from bifseg.archive import Archive
+
+Row = tuple[str, str, str, str]
+HOW = "cut off, then `snakemake` again with all that reads it"
+FIRST = "results/r/sessions/discs/own/half"
+NETWORK = "results/r/networks/discs/tiny"
+NETWORK_PLAYER = "results/r/sessions/discs/own/base-net@tiny"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A file that is cut off.
+
+    Attributes:
+        path: from the project's folder.
+        reader: the rule of the workflow that reads it.
+        delete: what is deleted where an error asks for it; nothing: the file is brought back.
+    """
+
+    path: str
+    reader: str
+    delete: tuple[str, ...] = ()
+
+
+def _made(path: str, reader: str) -> Cut:
+    return Cut(path, reader, (path,))
+
+
+CUTS = {
+    "the packed sessions": Cut(f"{FIRST}/shard-1.zip", "score_sessions", (f"{FIRST}/shard-1.tsv",)),
+    "the list of a shard": _made(f"{FIRST}/shard-1.tsv", "score_sessions"),
+    "a plan": _made(f"{FIRST}/plan.tsv", "run_sessions"),
+    "the list of objects": _made("results/r/cohorts/discs/objects.tsv", "run_sessions"),
+    "cohort.json": _made("results/r/cohorts/discs/cohort.json", "run_sessions"),
+    "an image": Cut("data/case03.nii.gz", "write_report"),
+    "a label map": Cut("data/case03_label.nii.gz", "score_sessions"),
+    "a network's weights": _made(f"{NETWORK}/weights.pt", "run_sessions"),
+    "a training curve": _made(f"{NETWORK}/curve.csv", "draw_figures"),
+    "a network's card": _made(f"{NETWORK}/card.json", "write_report"),
+    "protocol.json": Cut(f"{FIRST}/protocol.json", "write_tables", (f"{FIRST}/shard-1.tsv",)),
+    "a forgetting check": _made(f"{NETWORK_PLAYER}/forgetting-0.json", "write_tables"),
+    "the scores of a player": _made("results/r/scores/discs/own/half.parquet", "collect_scores"),
+    "scores.parquet": _made("results/r/scores.parquet", "write_tables"),
+    "scores.csv": _made("results/r/scores.csv", "write_tables"),
+    "a table": Cut("results/r/tables/discs-tools.csv", "write_report", ("results/r/tables",)),
+    "the list of tables": Cut("results/r/tables/index.json", "write_report", ("results/r/tables",)),
+    "a figure": Cut("results/r/figures/discs-dice.svg", "write_report", ("results/r/figures",)),
+    "provenance.json": _made("results/r/provenance.json", "write_report"),
+    "config.json": _made("results/r/config.json", "write_report"),
+    "the history": _made("results/history.jsonl", "append_history"),
+}
+
+
+def cut(path: Path, share: float = 0.6) -> None:
+    """Cut a file off; one of text at the end of a line."""
+    content = path.read_bytes()
+    kept = content[: int(share * len(content))]
+    if path.suffix in (".tsv", ".csv") and b"\n" in kept:
+        kept = kept[: kept.rindex(b"\n") + 1]
+    assert len(kept) < len(content)
+    path.write_bytes(kept)
+
+
+def cut_files(folder: Path, names: tuple[str, ...] = tuple(CUTS)) -> list[Row]:
+    """Cut one file of a finished run after the other, and finish the run each time."""
+    players = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
+    place = Place(folder, players, config={"shards": None, "job_minutes": 1})
+    place.snakemake().check()
+    calm = pd.read_parquet(place.run / "scores.parquet")
+    return [_row(place, name, CUTS[name], calm) for name in names]
+
+
+def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
+    path = place.folder / what.path
+    whole = path.read_bytes()
+    cut(path)
+    sleep(0.01)
+    first = place.snakemake("--forcerun", what.reader)
+    if first.code:
+        assert first.line, first.text
+        remedy = "deletes " + " and ".join(f"`{part.removeprefix('results/r/')}`" for part in what.delete)
+        for part in what.delete:
+            subprocess.run(["rm", "-r", place.folder / part], check=True)
+        if not what.delete:
+            remedy = "brings it back"
+            path.write_bytes(whole)
+        seen = f"exit code {first.code}: `{first.line}`"
+        place.snakemake().check()
+    else:
+        remedy, again = "nothing", path.read_bytes() == whole
+        seen = (
+            "made anew"
+            if again
+            else "nobody reads it"
+            if path.read_bytes() in whole
+            else "made anew, other times"
+        )
+    verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, calm)
+    good = verdict.good or (
+        name == "the packed sessions" and not (verdict.missing or verdict.twice or verdict.other)
+    )
+    assert good, (name, verdict)
+    return f"cut off: {name}", HOW, f"{seen.replace(str(place.folder), '.')}; {verdict}", remedy
+
+
+def cut_sessions(folder: Path) -> Row:
+    """Kill a job, cut off two of the sessions that it stored, and finish it."""
+    place = Place(folder, {"slow": SLOW}, 6)
+    place.prepare()
+    told(subprocess.run(place.job("calm"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    calm = place.score("calm")
+    process, unpacked = place.start(place.job("out")), folder / "out" / "unpacked"
+    while len(list(unpacked.glob("[!.]*.zip"))) < 5:
+        assert process.poll() is None, process.communicate()
+        sleep(0.02)
+    kill_the_job(process)
+    files = sorted(unpacked.glob("[!.]*.zip"))
+    cut(files[0], 0.6)
+    cut(files[1], 0.0)
+    left = len(Archive(folder / "out").stored())
+    again = told(subprocess.run(place.job("out"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    verdict = compare(place.score("out"), calm)
+    said = again.text.strip().splitlines()[-1]
+    assert verdict.good, verdict
+    assert left == len(files) - 2, (left, files)
+    assert f"{left} kept" in said, said
+    seen = f"{len(files)} were stored, 2 of them cut off: `{said}`; {verdict}"
+    return (
+        "cut off: sessions of a job at work",
+        "job killed, two session files cut to 60 % and 0 %, run again",
+        seen,
+        "nothing",
+    )
