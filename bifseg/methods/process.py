@@ -63,6 +63,7 @@ class MethodProcess:
         seconds: what the method has spent since `start`; `machine` is all of it.
         peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) so far.
         died: whether the process has ended by itself since `start`.
+        killed: whether it was killed then (SIGKILL), as the kernel does where memory is short.
 
     Raises:
         BadInput: the process says that its card is wrong.
@@ -74,7 +75,7 @@ class MethodProcess:
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
         self.peak_mb: dict[str, float] = {}
-        self.died = False
+        self.died = self.killed = False
         self._talk: _Talk | None = None
         self._running()
 
@@ -127,7 +128,8 @@ class MethodProcess:
         return self._talk
 
     def _begin(self, call: str, image: Image, box: Box) -> Mask:
-        self.seconds, self.died, self._image = {}, False, image
+        self.seconds, self._image = {}, image
+        self.died = self.killed = False
         folder, limit = self._running().folder, self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
         return self._ask(call, messages.image_message(image, box, folder))
@@ -137,7 +139,7 @@ class MethodProcess:
         try:
             answer = talk.ask({"call": call, **message}, self._deadline)
         except MethodDied:
-            self.died = True
+            self.died, self.killed = True, talk.killed
             self.close()
             raise
         except TimeoutError:
@@ -181,6 +183,11 @@ class _Talk:
     def number(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def killed(self) -> bool:
+        """Whether the process has ended by SIGKILL."""
+        return self._process.returncode == -signal.SIGKILL
 
     def ask(self, message: dict[str, Any], deadline: float | None) -> dict[str, Any]:
         """The answer to a message; raises MethodDied, or TimeoutError after the deadline (monotonic seconds)."""
