@@ -46,7 +46,7 @@ class OnCluster:
         self.place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
         self.calm = pd.read_parquet(folder / "calm/r/scores.parquet")
         self.place.snakemake("--", "results/r/cohorts/discs/objects.tsv").check()
-        asked = ["--set-resources", *(f"run_sessions:{words}" for words in resources)] if resources else []
+        asked = ["--set-resources", *(f"run_sessions:{words}" for words in ("runtime=30", *resources))]
         polled = ["--slurm-init-seconds-before-status-checks", "2"]
         self.command = self.place.snakemake_command(*polled, *asked, "--", SHARD, profile="slurm")
         self.process = self.place.start(self.command)

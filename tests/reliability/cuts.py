@@ -9,13 +9,14 @@ from time import sleep
 
 import pandas as pd
 from kills import SLOW, kill_the_job
-from place import TIMEOUT_S, Place, stub, told
+from place import Place, stub
 from verdict import compare
 
 from bifseg.archive import Archive
 
 Row = tuple[str, str, str, str]
 HOW = "cut off, then `snakemake` again with all that reads it"
+TO_SCORES = ("run_sessions", "score_sessions", "collect_scores")
 FIRST = "results/r/sessions/discs/own/half"
 NETWORK = "results/r/networks/discs/tiny"
 NETWORK_PLAYER = "results/r/sessions/discs/own/base-net@tiny"
@@ -81,7 +82,10 @@ def cut_files(folder: Path, names: tuple[str, ...] = tuple(CUTS)) -> list[Row]:
     place = Place(folder, players, config={"shards": None, "job_minutes": 1})
     place.snakemake().check()
     calm = pd.read_parquet(place.run / "scores.parquet")
-    return [_row(place, name, CUTS[name], calm) for name in names]
+    table = [_row(place, name, CUTS[name], calm) for name in names]
+    place.snakemake().check()
+    assert compare(pd.read_parquet(place.run / "scores.parquet"), calm).good
+    return table
 
 
 def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
@@ -89,7 +93,8 @@ def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
     whole = path.read_bytes()
     cut(path)
     sleep(0.01)
-    first = place.snakemake("--forcerun", what.reader)
+    until = ("--until", "collect_scores" if what.reader in TO_SCORES else what.reader)
+    first = place.snakemake("--forcerun", what.reader, *until)
     if first.code:
         assert first.line, first.text
         remedy = "deletes " + " and ".join(f"`{part.removeprefix('results/r/')}`" for part in what.delete)
@@ -99,7 +104,7 @@ def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
             remedy = "brings it back"
             path.write_bytes(whole)
         seen = f"exit code {first.code}: `{first.line}`"
-        place.snakemake().check()
+        place.snakemake(*until).check()
     else:
         remedy, again = "nothing", path.read_bytes() == whole
         seen = (
@@ -121,7 +126,7 @@ def cut_sessions(folder: Path) -> Row:
     """Kill a job, cut off two of the sessions that it stored, and finish it."""
     place = Place(folder, {"slow": SLOW}, 6)
     place.prepare()
-    told(subprocess.run(place.job("calm"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    place.play("calm").check()
     calm = place.score("calm")
     process, unpacked = place.start(place.job("out")), folder / "out" / "unpacked"
     while len(list(unpacked.glob("[!.]*.zip"))) < 5:
@@ -132,7 +137,7 @@ def cut_sessions(folder: Path) -> Row:
     cut(files[0], 0.6)
     cut(files[1], 0.0)
     left = len(Archive(folder / "out").stored())
-    again = told(subprocess.run(place.job("out"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    again = place.play("out").check()
     verdict = compare(place.score("out"), calm)
     said = again.text.strip().splitlines()[-1]
     assert verdict.good, verdict

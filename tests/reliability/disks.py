@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-from place import TIMEOUT_S, Done, Place, stub, told
+from place import Place, stub
 from verdict import compare
 
 from bifseg.archive import Archive
@@ -37,15 +37,15 @@ def full_disk_of_a_job(folder: Path, sizes: tuple[str, ...] = ("12k", "24k", "48
     """A job of sessions on a disk that is too small, made larger step by step."""
     place = Place(folder, {"half": stub()}, 6)
     place.prepare()
-    run(place, "calm").check()
+    place.play("calm").check()
     calm, failures = place.score("calm"), []
     with small_disk(folder / "disk", sizes[0]) as disk:
         for size in sizes:
             change(disk, f"size={size}")
-            failures.append(run(place, "disk/out"))
+            failures.append(place.play("disk/out"))
         stored = [len(Archive(disk / "out").stored())]
         change(disk, "size=64m")
-        again = run(place, "disk/out").check()
+        again = place.play("disk/out").check()
         verdict = compare(place.score("disk/out"), calm)
     codes, lines = [done.code for done in failures], [done.line for done in failures if done.code]
     kept = f"{stored[0]} kept" in again.text or not stored[0]
@@ -55,11 +55,6 @@ def full_disk_of_a_job(folder: Path, sizes: tuple[str, ...] = ("12k", "24k", "48
     assert kept, seen
     how = f"a job of sessions on a tmpfs of {', '.join(sizes)}, then of 64 MB"
     return "disk full, one job", how, seen, "makes room and runs it again"
-
-
-def run(place: Place, out: str) -> Done:
-    """Play the place's job."""
-    return told(subprocess.run(place.job(out), **place.quietly(), timeout=TIMEOUT_S))
 
 
 def full_disk(folder: Path, sizes: tuple[str, ...] = ("16k", "64k", "160k", "320k", "640k")) -> Row:

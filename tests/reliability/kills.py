@@ -7,12 +7,12 @@ import random
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from tempfile import gettempdir
 from time import monotonic, sleep
 
 import psutil
-from place import TIMEOUT_S, Place, stub, told
+from place import TIMEOUT_S, Place, stub
 from verdict import Verdict, compare
 
 from bifseg.archive import Archive
@@ -53,58 +53,74 @@ def _kill_one(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> 
     return False
 
 
-KILLS: dict[str, tuple[Callable[[subprocess.Popen[str]], bool], float, str]] = {
-    "a job": (kill_the_job, 0.0, "nothing: `snakemake` again"),
-    "a process that plays": (kill_a_player, 0.0, "nothing: the job goes on with a new one"),
-    "a method's process": (kill_the_method, 2.5, "nothing: the session is played once more"),
+@dataclass(frozen=True)
+class Kill:
+    """How a kind of victim is killed.
+
+    Attributes:
+        workers: of the job.
+        least_s: between two kills of one job.
+        remedy: what a user does.
+    """
+
+    kill: Callable[[subprocess.Popen[str]], bool]
+    workers: str
+    least_s: float
+    remedy: str
+
+
+KILLS = {
+    "a job": Kill(kill_the_job, "1", 0.0, "nothing but `snakemake` again"),
+    "a process that plays": Kill(kill_a_player, "2", 0.0, "nothing: the job goes on with new ones"),
+    # Killed twice, a session has failed: the second kill comes later than a session takes.
+    "a method's process": Kill(kill_the_method, "1", 4.0, "nothing: the session is played once more"),
 }
-"""By victim: how it is killed, the least seconds between two kills of one job, and what a user does.
-
-A session whose method is killed twice has failed, so that the second comes later than a session takes.
-"""
 
 
-def kills(folder: Path, victim: str, moments: int, cases: int = 12) -> Row:
-    """Kill one kind of victim at random moments while a job of two processes plays, and let it finish."""
-    kill, least_s, remedy = KILLS[victim]
+def kills(folder: Path, victim: str, moments: int, cases: int = 6) -> Row:
+    """Kill one kind of victim at random moments while a job plays, run the job again where it ended, and compare."""
+    how, workers = KILLS[victim], ("--workers", KILLS[victim].workers)
     place = Place(folder, {"slow": SLOW}, cases)
     place.prepare()
     begun = monotonic()
-    told(subprocess.run(place.job("calm", "--workers", "2"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    place.play("calm", *workers).check()
     length, calm = monotonic() - begun, place.score("calm")
-    left_before = _folders()
     done = lost = restarts = runs = 0
     verdicts: list[Verdict] = []
     while done < moments:
         out = f"out-{len(verdicts)}"
-        process = place.start(place.job(out, "--workers", "2"))
+        process = place.start(place.job(out, *workers))
         runs += 1
         finished = _stored(folder / out)
-        for wait_s in _moments(least_s, length):
+        for wait_s in _moments(how.least_s, length):
             try:
                 process.wait(timeout=wait_s)
                 break
             except subprocess.TimeoutExpired:
-                done += kill(process)
+                done += how.kill(process)
             if done >= moments:
                 break
-        if kill is not kill_the_job or process.poll() == 0:
+        if how.kill is not kill_the_job or process.poll() == 0:
             process.communicate(timeout=TIMEOUT_S)
         lost += len(finished - _stored(folder / out))
         restarts += process.returncode != 0
         if process.returncode == 0 or done >= moments:
-            told(
-                subprocess.run(place.job(out, "--workers", "2"), **place.quietly(), timeout=TIMEOUT_S)
-            ).check()
+            place.play(out, *workers).check()
             verdicts.append(compare(place.score(out), calm))
     sleep(2)  # the methods of killed jobs see that they are alone
     seen = (
-        f"{len(verdicts)} rounds of 24 sessions, begun {runs} times, ended early {restarts} times; {_sum(verdicts)}; "
-        f"{lost} finished sessions played again; {len(_folders() - left_before)} temporary folders left"
+        f"{len(verdicts)} rounds of {2 * cases} sessions, begun {runs} times, ended early {restarts} times; "
+        f"{_sum(verdicts)}; "
+        f"{lost} finished sessions played again; {len(list((folder / 'tmp').iterdir()))} temporary folders left"
     )
     assert all(verdict.good for verdict in verdicts), seen
     assert not lost, seen
-    return f"kill -9 of {victim} at {done} random moments", "a job with two processes that play", seen, remedy
+    return (
+        f"kill -9 of {victim} at {done} random moments",
+        f"a job of sessions, workers: {how.workers}",
+        seen,
+        how.remedy,
+    )
 
 
 def _moments(least_s: float, length: float) -> Iterator[float]:
@@ -128,16 +144,12 @@ def _seconds(archive: Archive, name: str) -> float:
     return sum(step.seconds["machine"] for step in archive.load(name).steps)
 
 
-def _folders() -> set[str]:
-    return {path.name for path in Path(gettempdir()).glob("bifseg-*.own")}
-
-
 def twice(folder: Path, times: int = 5) -> Row:
     """Play one shard with two jobs that begin at the same moment, as a requeue beside a resubmission does."""
     place = Place(folder, {"base-net@tiny": {"method": "base-net"}}, 12)
     place.prepare()
     place.bifseg("train", "cards/networks/tiny.yaml", "--cohort", "cohort", "--out", "networks/tiny").check()
-    told(subprocess.run(place.job("calm", "--workers", "2"), **place.quietly(), timeout=TIMEOUT_S)).check()
+    place.play("calm", "--workers", "2").check()
     calm, found, codes = place.score("calm"), [], []
     for k in range(times):
         both = [place.start(place.job(f"out-{k}", "--workers", "2")) for _ in range(2)]

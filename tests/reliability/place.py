@@ -51,7 +51,7 @@ class Place:
     rules: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.folder.mkdir(parents=True)
+        (self.folder / "tmp").mkdir(parents=True)
         for name in ("Snakefile", "workflow"):
             source, target = ROOT / name, self.folder / name
             shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
@@ -109,6 +109,10 @@ class Place:
         named = [word for key, value in options.items() for word in (f"--{key}", value)]
         return [sys.executable, "-m", "bifseg", "run", f"cards/methods/{method}.yaml", *named, *words]
 
+    def play(self, out: str, *words: str) -> Done:
+        """Run the job of `job`."""
+        return told(subprocess.run(self.job(out, *words), **self.quietly(), timeout=TIMEOUT_S))
+
     def score(self, out: str) -> pd.DataFrame:
         """The rows of the sessions in a folder."""
         self.bifseg("score", out, "--cohort", "cohort", "--out", f"{out}.parquet").check()
@@ -128,7 +132,12 @@ class Place:
         """How commands are started here: in the folder, stubs can be imported, all output together."""
         modules = [str(self.folder), str(ROOT)]
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        own = {"PATH": path, "PYTHONPATH": os.pathsep.join(modules), "OMP_NUM_THREADS": "1"}
+        own = {
+            "PATH": path,
+            "PYTHONPATH": os.pathsep.join(modules),
+            "OMP_NUM_THREADS": "1",
+            "TMPDIR": str(self.folder / "tmp"),
+        }
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return {"cwd": self.folder, "env": os.environ | own, **streams}
 
