@@ -23,7 +23,7 @@ BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.e
 """What reading a file that was cut off or overwritten may raise."""
 _RECORD = "session.json"
 
-_OR = ", or delete its shard-*.tsv and run snakemake: whole sessions are kept"
+_OR = ", or `snakemake --forcerun run_sessions`: whole sessions are kept"
 
 
 class Archive:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -19,7 +19,6 @@ HOW = "cut off, then `snakemake` again with all that reads it"
 TO_SCORES = ("run_sessions", "score_sessions", "collect_scores")
 FIRST = "results/r/sessions/discs/own/half"
 NETWORK = "results/r/networks/discs/tiny"
-NETWORK_PLAYER = "results/r/sessions/discs/own/base-net@tiny"
 
 
 @dataclass(frozen=True)
@@ -29,40 +28,37 @@ class Cut:
     Attributes:
         path: from the project's folder.
         reader: the rule of the workflow that reads it.
-        delete: what is deleted where an error asks for it; nothing: the file is brought back.
+        writer: the rule that makes it anew; none for a user's file, which is brought back.
     """
 
     path: str
     reader: str
-    delete: tuple[str, ...] = ()
-
-
-def _made(path: str, reader: str) -> Cut:
-    return Cut(path, reader, (path,))
+    writer: str = ""
 
 
 CUTS = {
-    "the packed sessions": Cut(f"{FIRST}/shard-1.zip", "score_sessions", (f"{FIRST}/shard-1.tsv",)),
-    "the list of a shard": _made(f"{FIRST}/shard-1.tsv", "score_sessions"),
-    "a plan": _made(f"{FIRST}/plan.tsv", "run_sessions"),
-    "the list of objects": _made("results/r/cohorts/discs/objects.tsv", "run_sessions"),
-    "cohort.json": _made("results/r/cohorts/discs/cohort.json", "run_sessions"),
+    "the packed sessions": Cut(f"{FIRST}/shard-1.zip", "score_sessions", "run_sessions"),
+    "the list of a shard": Cut(f"{FIRST}/shard-1.tsv", "score_sessions", "run_sessions"),
+    "a plan": Cut(f"{FIRST}/plan.tsv", "run_sessions", "plan_sessions"),
+    "the list of objects": Cut("results/r/cohorts/discs/objects.tsv", "run_sessions", "prepare_cohort"),
+    "cohort.json": Cut("results/r/cohorts/discs/cohort.json", "run_sessions", "prepare_cohort"),
     "an image": Cut("data/case03.nii.gz", "write_report"),
     "a label map": Cut("data/case03_label.nii.gz", "score_sessions"),
-    "a network's weights": _made(f"{NETWORK}/weights.pt", "run_sessions"),
-    "a training curve": _made(f"{NETWORK}/curve.csv", "draw_figures"),
-    "a network's card": _made(f"{NETWORK}/card.json", "write_report"),
-    "protocol.json": Cut(f"{FIRST}/protocol.json", "write_tables", (f"{FIRST}/shard-1.tsv",)),
-    "a forgetting check": _made(f"{NETWORK_PLAYER}/forgetting-0.json", "write_tables"),
-    "the scores of a player": _made("results/r/scores/discs/own/half.parquet", "collect_scores"),
-    "scores.parquet": _made("results/r/scores.parquet", "write_tables"),
-    "scores.csv": _made("results/r/scores.csv", "write_tables"),
-    "a table": Cut("results/r/tables/discs-tools.csv", "write_report", ("results/r/tables",)),
-    "the list of tables": Cut("results/r/tables/index.json", "write_report", ("results/r/tables",)),
-    "a figure": Cut("results/r/figures/discs-dice.svg", "write_report", ("results/r/figures",)),
-    "provenance.json": _made("results/r/provenance.json", "write_report"),
-    "config.json": _made("results/r/config.json", "write_report"),
-    "the history": _made("results/history.jsonl", "append_history"),
+    "a network's weights": Cut(f"{NETWORK}/weights.pt", "run_sessions", "train_network"),
+    "a training curve": Cut(f"{NETWORK}/curve.csv", "draw_figures", "train_network"),
+    "a network's card": Cut(f"{NETWORK}/card.json", "write_report", "train_network"),
+    "protocol.json": Cut(f"{FIRST}/protocol.json", "write_tables", "run_sessions"),
+    "the scores of a player": Cut(
+        "results/r/scores/discs/own/half.parquet", "collect_scores", "score_sessions"
+    ),
+    "scores.parquet": Cut("results/r/scores.parquet", "write_tables", "collect_scores"),
+    "scores.csv": Cut("results/r/scores.csv", "write_tables", "collect_scores"),
+    "a table": Cut("results/r/tables/discs-tools.csv", "write_report", "write_tables"),
+    "the list of tables": Cut("results/r/tables/index.json", "write_report", "write_tables"),
+    "a figure": Cut("results/r/figures/discs-dice.svg", "write_report", "draw_figures"),
+    "provenance.json": Cut("results/r/provenance.json", "write_report", "write_provenance"),
+    "config.json": Cut("results/r/config.json", "write_report"),
+    "the history": Cut("results/history.jsonl", "append_history"),
 }
 
 
@@ -90,36 +86,33 @@ def cut_files(folder: Path, names: tuple[str, ...] = tuple(CUTS)) -> list[Row]:
 
 def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
     path = place.folder / what.path
-    whole = path.read_bytes()
+    whole, before = path.read_bytes(), pd.read_parquet(place.run / "scores.parquet")
     cut(path)
     sleep(0.01)
     until = ("--until", "collect_scores" if what.reader in TO_SCORES else what.reader)
     first = place.snakemake("--forcerun", what.reader, *until)
     if first.code:
         assert first.line, first.text
-        remedy = "deletes " + " and ".join(f"`{part.removeprefix('results/r/')}`" for part in what.delete)
-        for part in what.delete:
-            subprocess.run(["rm", "-r", place.folder / part], check=True)
-        if not what.delete:
+        seen, again = f"exit code {first.code}: `{first.line}`", []
+        if what.writer:
+            again, remedy = ["--forcerun", what.writer], f"`snakemake --forcerun {what.writer}`"
+        else:
             remedy = "brings it back"
             path.write_bytes(whole)
-        seen = f"exit code {first.code}: `{first.line}`"
-        place.snakemake(*until).check()
+        place.snakemake(*again, *until).check()
     else:
-        remedy, again = "nothing", path.read_bytes() == whole
+        remedy = "nothing"
         seen = (
             "made anew"
-            if again
-            else "nobody reads it"
-            if path.read_bytes() in whole
-            else "made anew, other times"
+            if not whole.startswith(path.read_bytes()) or path.read_bytes() == whole
+            else "not read"
         )
-    verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, calm)
-    good = verdict.good or (
-        name == "the packed sessions" and not (verdict.missing or verdict.twice or verdict.other)
-    )
-    assert good, (name, verdict)
-    return f"cut off: {name}", HOW, f"{seen.replace(str(place.folder), '.')}; {verdict}", remedy
+    finished = None if name == "the packed sessions" else before
+    verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, finished)
+    assert verdict.good, (name, verdict)
+    row = f"cut off: {name}", HOW, f"{seen.replace(f'{place.folder}/', '')}; {verdict}", remedy
+    print(*row, sep=" | ", file=sys.stderr, flush=True)
+    return row
 
 
 def cut_sessions(folder: Path) -> Row:
