@@ -77,7 +77,7 @@ class OnCluster:
         self.place.snakemake("--", "results/r/scores.parquet").check()
         verdict = compare(pd.read_parquet(self.place.run / "scores.parquet"), self.calm)
         submitted = len(re.findall(r"has been submitted with SLURM jobid", done.text))
-        states = re.findall(r"SLURM-job '\d+' failed, SLURM status is: '?([A-Z_]+)", done.text)
+        states = re.findall(r"SLURM status is: '?([A-Z_]+)", done.text)
         seen = (
             f"{submitted} jobs submitted, states {states or '(none failed)'}{note}; {verdict}; "
             f"{kept} of {len(self.finished)} finished sessions kept"

@@ -34,7 +34,7 @@ def failing_methods(folder: Path) -> list[Row]:
     done = place.snakemake()
     assert done.code == 0, done.text[-3000:]
     calm = Place(folder / "calm", {GOOD: stub()}, rules={"time_limit_s": 3})
-    calm.snakemake("results/r/scores.parquet").check()
+    calm.snakemake("--", "results/r/scores.parquet").check()
     found = pd.read_parquet(place.run / "scores.parquet")
     wanted = pd.read_parquet(calm.run / "scores.parquet")
     beside = compare(found[found["method"] == GOOD], wanted)

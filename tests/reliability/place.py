@@ -167,7 +167,7 @@ class Done:
     @property
     def line(self) -> str:
         """The line of an error that a person is meant to read: the last such; empty where there is none."""
-        starts = ("error: ", "failed: ", "BadInput", "OSError", "LockException")
+        starts = ("error: ", "failed: ", "BadInput", "OSError", "Error: ")
         found = [line.strip() for line in self.text.splitlines() if line.strip().startswith(starts)]
         return found[-1] if found else ""
 
