@@ -100,7 +100,7 @@ def cancelled(folder: Path) -> Row:
 
 def out_of_time(folder: Path) -> Row:
     """The job takes longer than it may: a minute, which SLURM checks every half minute."""
-    run = OnCluster(folder, stub("slow_methods:Slow", seconds=3), 6, "runtime=1")
+    run = OnCluster(folder, stub("slow_methods:Slow", seconds=6), 3, "runtime=1")
     run.job()
     return run.row("a job out of time", "108 s of sessions with `runtime: 1` (minute)", run.end(), AGAIN)
 

@@ -29,17 +29,16 @@ def failing_methods(folder: Path) -> list[Row]:
     place = Place(
         folder,
         {GOOD: stub(), **{name: card for name, (card, _, _) in BAD.items()}},
+        1,
         rules={"time_limit_s": 3},
     )
-    done = place.snakemake()
-    assert done.code == 0, done.text[-3000:]
-    calm = Place(folder / "calm", {GOOD: stub()}, rules={"time_limit_s": 3})
+    place.snakemake("--", "results/r/scores.parquet").check()
+    calm = Place(folder / "calm", {GOOD: stub()}, 1, rules={"time_limit_s": 3})
     calm.snakemake("--", "results/r/scores.parquet").check()
     found = pd.read_parquet(place.run / "scores.parquet")
     wanted = pd.read_parquet(calm.run / "scores.parquet")
     beside = compare(found[found["method"] == GOOD], wanted)
     assert beside.good, beside
-    report = (place.run / "report.html").read_text()
     table = []
     for name, (_, status, reason) in BAD.items():
         mine = found[found["method"] == name]
@@ -47,7 +46,6 @@ def failing_methods(folder: Path) -> list[Row]:
         assert set(last["status"]) == {status}, (name, last["status"])
         assert last["object"].nunique() == len(last) == wanted["object"].nunique()
         assert last["error"].str.contains(reason, regex=False).all(), (name, set(last["error"]))
-        assert reason == "" or reason.split(":")[0] in report or name in report
         told = f"`{last['error'].iloc[0]}`" if reason else "an empty mask is a result: Dice 0"
         seen = f"{len(last)} of {len(last)} sessions have their row: `{status}`, {told}; the good method: {beside}"
         table.append(
