@@ -100,9 +100,9 @@ def cancelled(folder: Path) -> Row:
 
 def out_of_time(folder: Path) -> Row:
     """The job takes longer than it may: a minute, which SLURM checks every half minute."""
-    run = OnCluster(folder, stub("slow_methods:Slow", seconds=6), 3, "runtime=1")
+    run = OnCluster(folder, stub("slow_methods:Slow", seconds=4), 3, "runtime=1", "mem_mb=2000")
     run.job()
-    return run.row("a job out of time", "108 s of sessions with `runtime: 1` (minute)", run.end(), AGAIN)
+    return run.row("a job out of time", "72 s of sessions with `runtime: 1` (minute)", run.end(), AGAIN)
 
 
 def out_of_memory(folder: Path) -> Row:
