@@ -12,7 +12,8 @@ if not workflow.configfiles:
     configfile: "config/config.yaml"
 
 
-container: "docker://python:3.11-slim"
+# Used with --sdm apptainer only; built from workflow/apptainer.def (docs/cluster.md).
+container: "bifseg.sif"
 
 
 report: "workflow/report/workflow.rst"

@@ -17,11 +17,13 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
 from bifseg.record import Session
-from bifseg.store import writing
+from bifseg.store import PART, writing
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error, NotImplementedError)
 """What reading a file that was cut off or overwritten may raise."""
 _RECORD = "session.json"
+
+_OR = ", or `snakemake --forcerun run_sessions`: whole sessions are kept"
 
 
 class Archive:
@@ -45,7 +47,7 @@ class Archive:
         """The status of every stored session by its name; files that were cut off hold none."""
         self._packed = self._read_packs()
         found: dict[str, str] = {}
-        for path in [*dict.fromkeys(self._packed.values()), *(self.folder / "unpacked").glob("*.zip")]:
+        for path in [*dict.fromkeys(self._packed.values()), *(self.folder / "unpacked").glob("[!.]*.zip")]:
             with suppress(*BROKEN), ZipFile(path) as archive:
                 records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
                 found |= {
@@ -60,11 +62,11 @@ class Archive:
                 return Session.from_entries({k: archive.read(f"{name}/{k}") for k in Session.ENTRIES})
         except FileNotFoundError as error:
             raise BadInput(
-                f"{self.folder}: {name}: no such session; run `bifseg run` for it first"
+                f"{self.folder}: {name}: no such session; run `bifseg run` for it first{_OR}"
             ) from error
         except BROKEN as error:
             raise BadInput(
-                f"{self.folder}: {name}: damaged ({error}); run `bifseg run` again, which plays it anew"
+                f"{self.folder}: {name}: damaged ({error}); run `bifseg run` again{_OR}"
             ) from error
 
     def save(self, name: str, session: Session, whole: Grid, plane: tuple[int, int] | None = None) -> None:
@@ -98,10 +100,16 @@ class Archive:
             self._single(name).unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """Remove packs that hold no session which counts, as a change of the number of shards leaves them."""
+        """When no job is at work: remove what counts for nothing.
+
+        Packs whose sessions are all in newer ones, as a change of the number of shards leaves them, and half-written
+        files of jobs that were killed.
+        """
         self._packed = self._read_packs()
         for pack in set(self.folder.glob("shard-*.zip")) - set(self._packed.values()):
             pack.unlink(missing_ok=True)
+        for part in self.folder.rglob(f"{PART}*"):
+            part.unlink(missing_ok=True)
 
     def _entries(self, name: str) -> Iterator[tuple[ZipInfo, bytes]]:
         try:

@@ -30,7 +30,7 @@ from bifseg.panels import FIXED, OTHERS, STYLE, Player, in_protocol, legend, of,
 from bifseg.scoring import read_scores
 from bifseg.seeds import generator
 from bifseg.statistics import Interval, bootstrap_mean
-from bifseg.store import read_json, write_json, writing, writing_folder
+from bifseg.store import check_hash, file_hash, read_json, write_json, writing, writing_folder
 from bifseg.summaries import (
     FAILURES,
     OWN,
@@ -63,13 +63,20 @@ def write_figures(run: Path, target: float = 0.90) -> None:
     with writing_folder(run / "figures") as folder, plt.rc_context(STYLE):
         for drawing in _drawings(run, scores, simulated, target):
             save(drawing.figure, folder / drawing.name)
-            index.append({"name": drawing.name, "title": drawing.title, "caption": drawing.caption})
+            about = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
+            index.append(about | {"sha256": file_hash(folder / f"{drawing.name}.svg")})
         write_json(folder / "index.json", index)
 
 
 def read_figures(folder: Path) -> list[dict[str, str]]:
-    """`name`, `title` and `caption` of the figures that `write_figures` wrote, in reading order."""
+    """`name`, `title` and `caption` of the figures that `write_figures` wrote, in reading order.
+
+    Raises BadInput for an SVG file that is not as it was written.
+    """
     index: list[dict[str, str]] = read_json(folder / "index.json")
+    for figure in index:
+        path = folder / f"{figure['name']}.svg"
+        check_hash(path, figure["sha256"], f"delete {folder} and draw the figures again")
     return index
 
 
@@ -259,9 +266,11 @@ def training_curves(curves: dict[str, pd.DataFrame]) -> Figure:
 
 def _curves(run: Path, cohort: str) -> dict[str, pd.DataFrame]:
     """Training curves by network; a network that was brought trained has none."""
-    found = {
-        path.parent.name: pd.read_csv(path) for path in sorted(run.glob(f"networks/{cohort}/*/curve.csv"))
-    }
+    found = {}
+    for card in sorted(run.glob(f"networks/{cohort}/*/card.json")):
+        path = card.with_name("curve.csv")
+        check_hash(path, read_json(card)["curve_sha256"], f"delete {card.parent} and train again")
+        found[path.parent.name] = pd.read_csv(path)
     return {network: curve for network, curve in found.items() if len(curve)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +53,13 @@ def join_checks(parts: list[Path], path: Path) -> bool:
 
     No parts, as of a job that played nothing: what stands at `path` stays, and nothing has changed.
     """
-    checks = [read_json(part) for part in sorted(parts)]
+    checks = []
+    for part in sorted(parts):
+        with suppress(FileNotFoundError):  # another job with the same shard has just joined it
+            checks.append(read_json(part))
     changed = [check for check in checks if check["before"] != check["after"]]
     if checks:
         write_json(path, (changed or checks)[0])
     for part in parts:
-        part.unlink()
+        part.unlink(missing_ok=True)
     return not changed

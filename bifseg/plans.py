@@ -34,5 +34,7 @@ def read_plan(path: Path) -> dict[int, list[Task]]:
             for row in reader:
                 found.setdefault(int(row["shard"]), []).append((row["object"], int(row["replicate"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: plan: not a plan of shards ({error}); run `bifseg plan` again") from error
+        raise BadInput(
+            f"{path}: plan: not a plan of shards ({error}); delete it and run snakemake, or `bifseg plan`, again"
+        ) from error
     return found

@@ -8,7 +8,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,8 @@ class Player:
             self._method.died
         ):  # if it was killed from outside, it has another chance; a crash of its own comes again
             session = play(game, self._method, session.fingerprint)
+        if self._method.killed:  # twice: a job that has more memory is to play it again
+            session = replace(session, fingerprint="")
         self._archive.save(
             session_name(*task), session, lineup.cohort.whole_grid(row), lineup.cohort.plane(row)
         )
@@ -202,7 +204,8 @@ def run_shard(
 ) -> Counter[str]:
     """Play the sessions that are not there yet, and pack all of them; how many are ok, failed, ..., or were kept.
 
-    A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed.
+    A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed; one whose
+    method was killed is so too, but a later job plays it again, which may have more memory.
     The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
 
     Args:

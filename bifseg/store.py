@@ -12,6 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bifseg.errors import BadInput
+
+PART = ".part-"
+"""What the names of files begin with that are being written, or whose writer was killed."""
+
 
 @contextmanager
 def writing(path: Path, durable: bool = True) -> Iterator[Path]:
@@ -24,7 +29,7 @@ def writing(path: Path, durable: bool = True) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=".part-", suffix=f"-{path.name}", dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=PART, suffix=f"-{path.name}", dir=path.parent)
     os.close(handle)
     os.chmod(name, 0o666 & ~_umask())
     try:
@@ -32,6 +37,9 @@ def writing(path: Path, durable: bool = True) -> Iterator[Path]:
         if durable:
             _to_disk(Path(name))
         os.replace(name, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a disk that is full does not say which
+        raise
     finally:
         Path(name).unlink(missing_ok=True)
 
@@ -41,12 +49,12 @@ def writing_folder(path: Path) -> Iterator[Path]:
     """As `writing`, for a folder; a folder that stands at `path` is replaced."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
+    part = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
     os.chmod(part, 0o777 & ~_umask())
     try:
         yield part
         if path.exists():
-            old = Path(tempfile.mkdtemp(prefix=".part-", dir=path.parent))
+            old = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
             os.replace(path, old)
             shutil.rmtree(old)
         os.replace(part, path)
@@ -66,8 +74,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """The value of a JSON file; raises BadInput where it is none, as one that was cut off."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path}: not whole JSON ({error}); delete it and make it again") from error
 
 
 def inside(root: Path, text: str) -> str:
@@ -96,6 +107,14 @@ def file_hash(path: Path) -> str:
     """SHA-256 of a file's bytes."""
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_hash(path: Path, sha256: str, remedy: str) -> None:
+    """Raise BadInput, with what to do, unless a file's bytes are those that it was written with."""
+    if not path.is_file():
+        raise BadInput(f"{path}: is not there any more; {remedy}")
+    if file_hash(path) != sha256:
+        raise BadInput(f"{path}: cut off or changed since it was written; {remedy}")
 
 
 def _to_disk(path: Path) -> None:

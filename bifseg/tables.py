@@ -15,7 +15,7 @@ from bifseg.formats import Table, write_table
 from bifseg.interactions import Rules, counts_at, interactions, played_cards, played_rules, rules_of
 from bifseg.own_protocols import main_protocol, user_protocols, widest_protocol
 from bifseg.scoring import read_scores, unequal_scribbles
-from bifseg.store import read_json, write_json, writing_folder
+from bifseg.store import check_hash, file_hash, read_json, write_json, writing_folder
 from bifseg.summaries import (
     BASE,
     FAILURES,
@@ -276,22 +276,34 @@ def write_tables(run: Path, target: float = 0.90) -> None:
         for table in tables:
             if len(table.frame):
                 write_table(table, folder)
-        index = [{"name": t.name, "title": t.title, "caption": t.caption} for t in tables]
+        index = [
+            {"name": t.name, "title": t.title, "caption": t.caption, "sha256": _hash(folder, t)}
+            for t in tables
+        ]
         write_json(folder / "index.json", {"target": target, "tables": index})
         write_claims(scores, simulated, read_checks(run), folder)
 
 
 def read_tables(folder: Path) -> list[Table]:
-    """The tables that `write_tables` wrote, in reading order; those left out have an empty frame."""
+    """The tables that `write_tables` wrote, in reading order; those left out have an empty frame.
+
+    Raises BadInput for a file that is not as it was written.
+    """
     return [
-        Table(entry["name"], entry["title"], entry["caption"], _read_frame(folder / f"{entry['name']}.csv"))
-        for entry in read_json(folder / "index.json")["tables"]
+        Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))
+        for e in read_json(folder / "index.json")["tables"]
     ]
 
 
-def _read_frame(path: Path) -> pd.DataFrame:
-    if not path.is_file():
+def _hash(folder: Path, table: Table) -> str:
+    """Of the table's CSV file; empty for a table that was left out."""
+    return file_hash(folder / f"{table.name}.csv") if len(table.frame) else ""
+
+
+def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
+    if not sha256:
         return pd.DataFrame()
+    check_hash(path, sha256, f"delete {path.parent} and write the tables again")
     words = dict.fromkeys(
         (
             "structure",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -31,6 +32,7 @@ from bifseg.seeds import generator
 from bifseg.store import file_hash, fingerprint, write_json, write_text, writing
 from bifseg.validation import initial_dice
 
+log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 _PADDING = -100
 
@@ -168,7 +170,11 @@ class Trainer:
         path = self._folder / "checkpoint.pt"
         if not path.exists():
             return
-        content = torch.load(path, map_location=self._device, weights_only=True)
+        try:
+            content = torch.load(path, map_location=self._device, weights_only=True)
+        except Exception as error:  # whatever a broken file makes torch raise
+            log.warning("%s: damaged (%s); training begins anew", path, type(error).__name__)
+            return
         if content["identity"] == self._identity:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
@@ -236,7 +242,7 @@ def write_network(
     facts: dict[str, Any],
     made_from: dict[str, Any] | None = None,
 ) -> None:
-    """Write card.json (what the network is and what it was made from) and then weights.pt."""
+    """Write weights.pt and then card.json: what the network is, what it was made from, and what vouches for it."""
     path = folder / "weights.pt"
     trained.save(path, card, made_from)
     record = {
@@ -246,6 +252,7 @@ def write_network(
         "input_size": trained.input_size,
         "normalisation": trained.normalisation,
         "weights_sha256": file_hash(path),
+        "curve_sha256": file_hash(folder / "curve.csv"),
     }
     write_json(folder / "card.json", record | facts)
 

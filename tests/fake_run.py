@@ -14,7 +14,7 @@ from bifseg.record import Identity, Session, Step
 from bifseg.scoring import COLUMNS, score_session, to_frame, write_scores
 from bifseg.scribbles import Stroke
 from bifseg.seeds import generator
-from bifseg.store import write_json, write_text
+from bifseg.store import file_hash, write_json, write_text
 from bifseg.summaries import METHODS, OWN, SHARED
 
 SKILL = {"base-net": 0.0, "base-crf": 0.15, "bifseg-w": 0.25, "bifseg": 0.4}
@@ -171,4 +171,5 @@ def _fake_network(folder):
     steps = np.arange(0, 2001, 100)
     lines = [f"{k},{0.1 + np.exp(-k / 500):.4f},{0.85 - 0.8 * np.exp(-k / 400):.4f}" for k in steps]
     write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n" + "\n".join(lines) + "\n")
-    write_json(folder / "card.json", {"parameters": 485122, "input_size": 96})
+    curve = file_hash(folder / "curve.csv")
+    write_json(folder / "card.json", {"parameters": 485122, "input_size": 96, "curve_sha256": curve})

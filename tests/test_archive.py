@@ -125,6 +125,18 @@ def test_other_shards_lose_nothing_and_old_packs_go(tmp_path):
     assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
 
 
+def test_half_written_files_of_killed_jobs_count_for_nothing_and_go(tmp_path):
+    archive = filled(tmp_path, "a", "b")
+    archive.pack(["a"], 1)
+    whole = tmp_path / "unpacked/b.zip"
+    whole.rename(whole.with_name(".part-x1y2-b.zip"))
+    (tmp_path / ".part-z3-shard-1.zip").write_bytes(b"half")
+    assert archive.stored() == {"a": "ok"}
+    archive.prune()
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    assert archive.fingerprint("a") == "1"
+
+
 def test_reader_finds_what_another_job_packed_meanwhile(tmp_path):
     filled(tmp_path, "a")
     reader = Archive(tmp_path)

@@ -7,6 +7,7 @@ from fake_run import scores
 from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
+from bifseg.errors import BadInput
 from bifseg.figures import (
     dice_against_rounds,
     dice_boxes,
@@ -19,7 +20,7 @@ from bifseg.figures import (
 )
 from bifseg.interactions import Rules
 from bifseg.scoring import write_scores
-from bifseg.store import write_json, write_text
+from bifseg.store import file_hash, write_json, write_text
 from bifseg.summaries import OWN
 
 LINES = [
@@ -51,6 +52,8 @@ def run(tmp_path):
     header = "iteration,train_loss,validation_dice\n"
     write_text(tmp_path / "networks/c/pnet/curve.csv", header + "0,0.7,0.2\n100,0.4,0.8\n200,0.3,0.7\n")
     write_text(tmp_path / "networks/c/brought/curve.csv", header)
+    for curve in tmp_path.glob("networks/c/*/curve.csv"):
+        write_json(curve.with_name("card.json"), {"curve_sha256": file_hash(curve)})
     return tmp_path
 
 
@@ -163,3 +166,12 @@ def test_without_own_scribbles_there_is_no_rounds_figure(tmp_path):
     write_scores(scores([line for line in LINES if line[4]["protocol"] != OWN]), tmp_path / "scores.parquet")
     write_figures(tmp_path)
     assert [entry["name"] for entry in read_figures(tmp_path / "figures")] == ["c-dice"]
+
+
+@pytest.mark.parametrize("cut", ["figures/c-dice.svg", "networks/c/pnet/curve.csv"])
+def test_what_was_cut_off_is_not_shown(run, cut):
+    write_figures(run)
+    path = run / cut
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(BadInput, match=f"{path.name}: cut off or changed"):
+        (read_figures(run / "figures"), write_figures(run))

@@ -160,6 +160,9 @@ def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_p
     assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"failed": 2}
     session = Archive(tmp_path / "out").load(session_name(*tasks[0]))
     assert session.error == "round-1: the method's process ended by signal SIGKILL"
+    assert run_shard(odd(do="die"), tasks[:2], tmp_path / "out") == {"failed": 2}  # is not kept
+    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"failed": 2}
+    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"kept": 2}
 
 
 def test_timeout_is_a_row(discs, odd, tasks, tmp_path):

@@ -343,6 +343,22 @@ def test_written_tables_are_read_back(tmp_path):
         assert kept == ({".csv", ".md", ".tex"} if len(one.frame) else set())
 
 
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
+    """Whole lines of it would pass for a table."""
+    write_scores(scores(LINES), tmp_path / "scores.parquet")
+    write_tables(tmp_path)
+    path = tmp_path / "tables/c-unsupervised.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(lines) > keep
+    path.write_text("".join(lines[:keep]))
+    with pytest.raises(BadInput, match=r"c-unsupervised.csv: cut off or changed"):
+        read_tables(tmp_path / "tables")
+    path.unlink()
+    with pytest.raises(BadInput, match=r"c-unsupervised.csv: is not there any more"):
+        read_tables(tmp_path / "tables")
+
+
 def test_csv_holds_numbers_not_text(tmp_path):
     write_scores(scores(LINES), tmp_path / "scores.parquet")
     write_tables(tmp_path)

@@ -59,6 +59,21 @@ def test_killed_training_goes_on_to_the_same_weights(discs, discs_network, tmp_p
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+def test_training_begins_anew_where_its_checkpoint_was_cut_off(discs, tmp_path, tiny_card, caplog, share):
+    def kill_at_17(done, total, note):
+        if done == 17:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
+    path, done = tmp_path / "checkpoint.pt", []
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    train(tiny_card, discs, tmp_path, 1, "cpu", lambda k, *_: done.append(k))
+    assert done[0] == 1
+    assert "training begins anew" in caplog.text
+
+
 def test_checkpoint_of_another_training_is_not_taken_up(discs, tmp_path, tiny_card):
     def kill_at_17(done, total, note):
         if done == 17:

@@ -130,10 +130,13 @@ def _share(lineup: Lineup, tasks: list[Task], shard: str, plan: Path | None) -> 
     number, of = int(found[1]), int(found[2])
     if plan is None:
         return number, share_out_shards({task: lineup.rows[task[0]].voxels for task in tasks}, of)[number - 1]
-    share = read_plan(plan).get(number, [])
-    if not set(share) <= set(tasks):
-        raise BadInput(f"{plan}: plan: of other objects or replicates; run `bifseg plan` again")
-    return number, share
+    shares = read_plan(plan)
+    if sorted(task for share in shares.values() for task in share) != sorted(tasks):
+        raise BadInput(
+            f"{plan}: plan: cut off, or of other objects or replicates; delete it and run snakemake, or "
+            "`bifseg plan`, again"
+        )
+    return number, shares.get(number, [])
 
 
 def _title(lineup: Lineup) -> str:

@@ -1,7 +1,8 @@
 """A prepared cohort: the folder that everything later reads, and how it is made.
 
 `prepare` writes `objects.tsv` and, last, `cohort.json`; a folder without `cohort.json` is not a cohort. When
-the check finds problems, they are all in `problems.txt` and neither of the two files is there.
+the check finds problems, they are all in `problems.txt` and neither of the two files is there. `cohort.json` holds
+the hashes of all others: files are read as they were prepared, or not at all.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from bifseg.cohorts.readers import LAYOUTS
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.images import read_array, read_grid, read_image
-from bifseg.store import file_hash, read_json, write_json, write_text
+from bifseg.store import check_hash, file_hash, read_json, write_json, write_text
 
 Simulator = Callable[[CaseCounts, int, Path, Progress], object]
 """Writes `manifest.tsv` and the images of simulated cases, drawn from the seed, into a folder."""
@@ -74,6 +75,7 @@ def prepare(
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise BadInput(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
+    write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
     files = sorted({name for row in report.rows for name in (row.image, row.label, *row.raters)})
     about = {
         "name": card_path.stem,
@@ -85,9 +87,9 @@ def prepare(
         "seed": seed,
         "card": card.model_dump(mode="json"),
         "manifest_sha256": file_hash(manifest),
+        "objects_sha256": file_hash(folder / "objects.tsv"),
         "hashes": each_file(lambda name: file_hash(root / name), files, progress),
     }
-    write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
     write_json(folder / "cohort.json", about)
 
 
@@ -148,14 +150,17 @@ class Cohort:
 
     @classmethod
     def load(cls, folder: Path) -> Cohort:
-        """The cohort that `prepare` made in a folder; raises BadInput when there is none."""
+        """The cohort that `prepare` made in a folder; raises BadInput when there is none, or a list was cut off."""
         try:
             about = read_json(Path(folder) / "cohort.json")
-        except (OSError, ValueError) as error:
+            listed = about["objects_sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise BadInput(
                 f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
             ) from error
-        return cls(folder, about, read_objects(Path(folder) / "objects.tsv"))
+        objects = Path(folder) / "objects.tsv"
+        check_hash(objects, listed, "delete it and prepare the cohort again")
+        return cls(folder, about, read_objects(objects))
 
     def select(self, split: str | None = None, seen: bool | None = None) -> tuple[ObjectRow, ...]:
         """The objects of a split, and of seen or unseen structures; None takes all.
@@ -179,15 +184,21 @@ class Cohort:
         )
 
     def image(self, row: ObjectRow) -> Image:
-        """The image of an object, float32: the file's, or its slice, at its place in the file's world."""
-        whole = self._images(self._root / row.image, row.modality, row.channel)
+        """The image of an object, float32: the file's, or its slice, at its place in the file's world.
+
+        Raises BadInput for a file that is not as it was prepared.
+        """
+        whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
         if row.plane is None:
             return whole
         axis, index = row.plane
         return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality)
 
     def truth(self, row: ObjectRow) -> Mask:
-        """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice."""
+        """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice.
+
+        Raises BadInput for a file that is not as it was prepared.
+        """
         mask = self._structure(row.label, row)
         return mask if row.instance is None else instances(mask) == row.instance
 
@@ -205,7 +216,7 @@ class Cohort:
 
     def _structure(self, label: str, row: ObjectRow) -> Mask:
         """The structure in a label map, or in the object's slice of it."""
-        labels = self._labels(self._root / label)
+        labels = self._labels(self._root / label, self._hashes[label])
         if row.plane is not None:
             labels = np.take(labels, row.plane[1], row.plane[0])
         return structure_mask(labels, row.label_values)
@@ -241,13 +252,18 @@ def _touching(mask: Mask, truth: Mask) -> Mask:
     return np.isin(numbers, numbers[truth & mask])
 
 
-def _read_image(path: Path, modality: str, channel: int | None) -> Image:
+_REMEDY = "bring it back, or prepare the cohort again"
+
+
+def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> Image:
+    check_hash(path, sha256, _REMEDY)
     image = read_image(path, modality, channel)
     image.voxels.flags.writeable = False
     return image
 
 
-def _read_labels(path: Path) -> NDArray:
+def _read_labels(path: Path, sha256: str) -> NDArray:
+    check_hash(path, sha256, _REMEDY)
     labels = read_array(path)[0]
     labels.flags.writeable = False
     return labels

@@ -9,11 +9,9 @@ from __future__ import annotations
 import json
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,6 +23,7 @@ from typing import Any
 from bifseg.errors import BadInput
 from bifseg.geometry import Box, Image, Mask
 from bifseg.methods import messages
+from bifseg.orphans import OwnFolder
 from bifseg.scribbles import Scribbles
 
 _OPENING_S = 600.0  # a large network on a slow disk
@@ -64,6 +63,7 @@ class MethodProcess:
         seconds: what the method has spent since `start`; `machine` is all of it.
         peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) so far.
         died: whether the process has ended by itself since `start`.
+        killed: whether it was killed then (SIGKILL), as the kernel does where memory is short.
 
     Raises:
         BadInput: the process says that its card is wrong.
@@ -75,7 +75,7 @@ class MethodProcess:
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
         self.peak_mb: dict[str, float] = {}
-        self.died = False
+        self.died = self.killed = False
         self._talk: _Talk | None = None
         self._running()
 
@@ -128,7 +128,8 @@ class MethodProcess:
         return self._talk
 
     def _begin(self, call: str, image: Image, box: Box) -> Mask:
-        self.seconds, self.died, self._image = {}, False, image
+        self.seconds, self._image = {}, image
+        self.died = self.killed = False
         folder, limit = self._running().folder, self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
         return self._ask(call, messages.image_message(image, box, folder))
@@ -138,7 +139,7 @@ class MethodProcess:
         try:
             answer = talk.ask({"call": call, **message}, self._deadline)
         except MethodDied:
-            self.died = True
+            self.died, self.killed = True, talk.killed
             self.close()
             raise
         except TimeoutError:
@@ -156,7 +157,8 @@ class _Talk:
     """A running process, its folder, and the lines that go to and fro."""
 
     def __init__(self, program: Program) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="bifseg-"))
+        self._own = OwnFolder()
+        self.folder = self._own.path
         self._answers: queue.Queue[str | None] = queue.Queue()
         self._last_words: deque[str] = deque(maxlen=1)
         try:
@@ -171,7 +173,7 @@ class _Talk:
                 start_new_session=True,  # so that what it starts ends with it
             )
         except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._own.remove()
             raise BadInput(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
         self._listeners = [Thread(target=self._listen, daemon=True), Thread(target=self._echo, daemon=True)]
         for listener in self._listeners:
@@ -181,6 +183,11 @@ class _Talk:
     def number(self) -> int:
         """The process's number."""
         return self._process.pid
+
+    @property
+    def killed(self) -> bool:
+        """Whether the process has ended by SIGKILL."""
+        return self._process.returncode == -signal.SIGKILL
 
     def ask(self, message: dict[str, Any], deadline: float | None) -> dict[str, Any]:
         """The answer to a message; raises MethodDied, or TimeoutError after the deadline (monotonic seconds)."""
@@ -206,7 +213,7 @@ class _Talk:
             listener.join(timeout=1)
         with suppress(OSError):
             self._process.stdin.close()  # type: ignore[union-attr]
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._own.remove()
 
     def _listen(self) -> None:
         """Collect answers; what is no line of JSON is somebody's print."""

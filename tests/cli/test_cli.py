@@ -12,8 +12,10 @@ from typer.testing import CliRunner
 
 from bifseg.cards import NetworkCard
 from bifseg.cli.main import app, main
+from bifseg.cohorts.objects import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
+from bifseg.plans import write_plan
 from bifseg.scoring import read_scores, write_scores
 
 STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "tables, figures, provenance, report"]
@@ -193,6 +195,22 @@ def test_empty_shard_is_no_failure(by_hand, tmp_path, monkeypatch, capsys):
     assert bifseg(*command("run", **fields, shard="9/9"), "--index", "index.tsv") == 0
     assert capsys.readouterr().out == "no objects in this shard\n"
     assert len(Path("index.tsv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("keep", [1, 2, 6])
+def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, capsys, keep):
+    """At the end of a line it would pass for a shorter plan."""
+    monkeypatch.chdir(tmp_path)
+    write_cards(tmp_path, CARDS)
+    fields = {"cohort": by_hand / "cohorts/discs", "network": by_hand / "networks/discs/pnet-tiny"}
+    names = [row.object for row in Cohort.load(fields["cohort"]).select(split="test")]
+    write_plan(Path("plan.tsv"), [[(name, 0) for name in names]])
+    lines = Path("plan.tsv").read_text().splitlines(keepends=True)
+    assert len(lines) == 7
+    Path("plan.tsv").write_text("".join(lines[:keep]))
+    assert bifseg(*command("run", **fields), "--plan", "plan.tsv") == 2
+    assert "plan.tsv: plan: cut off, or of other objects" in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 def test_replicates_go_through_all_stages(by_hand, tmp_path):

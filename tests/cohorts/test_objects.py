@@ -238,7 +238,7 @@ def test_the_record_of_a_cohort(tree, tmp_path):
     about = read_json(tmp_path / "out" / "cohort.json")
     assert about.keys() == {
         *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
-        *("card", "manifest_sha256", "hashes"),
+        *("card", "manifest_sha256", "objects_sha256", "hashes"),
     }
     assert (about["name"], about["seed"], about["root"]) == ("brain", 7, str(tree.root))
     assert about["manifest_sha256"] == file_hash(tree.path)
@@ -247,6 +247,38 @@ def test_the_record_of_a_cohort(tree, tmp_path):
         "image": file_hash(tree.root / row["image"]),
         "label": file_hash(tree.root / row["label"]),
     }
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.999])
+def test_a_list_that_was_cut_off_is_no_cohort(tree, tmp_path, share):
+    for k in range(8):
+        tree.add(f"c{k}")
+    prepared(tree, tmp_path)
+    path = tmp_path / "out" / "objects.tsv"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[: int(share * len(lines))]))
+    with pytest.raises(BadInput, match=r"objects.tsv: cut off or changed .* prepare the cohort again"):
+        Cohort.load(tmp_path / "out")
+    path.unlink()
+    with pytest.raises(BadInput, match=r"objects.tsv: is not there any more"):
+        Cohort.load(tmp_path / "out")
+
+
+@pytest.mark.parametrize("kind", ["image", "label"])
+def test_a_file_that_changed_since_it_was_prepared_is_not_read(tree, tmp_path, kind):
+    """SimpleITK would fill the end of a NIfTI file that was cut off with zeros, without a word."""
+    row = tree.add("c1")
+    cohort = prepared(tree, tmp_path)
+    path = tree.root / row[kind]
+    whole = path.read_bytes()
+    read = {"image": cohort.image, "label": cohort.truth}[kind]
+    path.write_bytes(whole[:-1])
+    with pytest.raises(
+        BadInput, match=f"{path.name}: cut off or changed since it was written; bring it back"
+    ):
+        read(cohort.objects[0])
+    path.write_bytes(whole)
+    assert read(cohort.objects[0]) is not None
 
 
 def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):

@@ -1,0 +1,64 @@
+"""What harm has done: the rows of a run that was disturbed beside those of one that was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from bifseg.scoring import COLUMNS
+
+COSTS = [name for name in COLUMNS if name.startswith("peak_") or (name.endswith("_s") and name != "user_s")]
+SESSION = ["method", "network", "object", "replicate"]
+KEY = [*SESSION, "step"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How rows differ from those that they should be.
+
+    Attributes:
+        rows: how many there should be.
+        missing, twice, other: rows that are not there, there more than once, or differ in more than times.
+        kept, finished: sessions that were finished before the harm, and those of them that were not played again.
+    """
+
+    rows: int
+    missing: int
+    twice: int
+    other: int
+    kept: int = 0
+    finished: int = 0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost."""
+        return not (self.missing or self.twice or self.other or self.kept < self.finished)
+
+    def __str__(self) -> str:
+        told = f"{self.rows} rows: {self.missing} missing, {self.twice} twice, {self.other} different"
+        return told + (f"; {self.kept} of {self.finished} finished sessions kept" if self.finished else "")
+
+
+def compare(found: pd.DataFrame, calm: pd.DataFrame, before: pd.DataFrame | None = None) -> Verdict:
+    """The verdict on the rows of a run.
+
+    Args:
+        found: what came out.
+        calm: the rows of a run that nobody disturbed.
+        before: rows that were there before the harm; their sessions were finished, and are known by their times.
+    """
+    twice = int(found.duplicated(KEY).sum())
+    once = found.drop_duplicates(KEY).set_index(KEY).drop(columns=COSTS)
+    wanted = calm.set_index(KEY).drop(columns=COSTS)
+    there = wanted.index.intersection(once.index)
+    same = (once.loc[there] == wanted.loc[there]) | (once.loc[there].isna() & wanted.loc[there].isna())
+    other = int((~same.all(axis=1)).sum()) + len(once.index.difference(wanted.index))
+    kept, finished = _kept(found, before) if before is not None else (0, 0)
+    return Verdict(len(wanted), len(wanted) - len(there), twice, other, kept, finished)
+
+
+def _kept(found: pd.DataFrame, before: pd.DataFrame) -> tuple[int, int]:
+    now, then = (rows.groupby(SESSION)[["robot_s", "machine_s"]].max() for rows in (found, before))
+    both = then.index.intersection(now.index)
+    return int((now.loc[both] == then.loc[both]).all(axis=1).sum()), len(then)
