@@ -154,6 +154,10 @@ def draw(found: pd.DataFrame, path: Path) -> None:
 
 if __name__ == "__main__":
     sizes = [int(word) for word in sys.argv[1:]] or [100, 1000, 10_000]
-    found = pd.DataFrame([measure(objects) for objects in sizes])
+    rows = []
+    for objects in sizes:
+        rows.append(measure(objects))
+        print(rows[-1], file=sys.stderr)
+    found = pd.DataFrame(rows)
     print(found.set_index("objects").T.round(1).to_markdown())
     draw(found, ROOT / "docs/img/scale.png")

@@ -192,7 +192,7 @@ class RunCard(Card):
     )
     device: str = Field("auto", pattern=f"^({DEVICE})$", description="cpu, cuda, or auto")
     gpus_per_job: Annotated[int, Field(ge=0)] = Field(
-        0, description="GPUs that a training or session job asks for"
+        0, description="GPUs that a job asks for which trains or plays; the traditional tools ask for none"
     )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
     cohorts: dict[Name, Experiment] = Field(

@@ -1,4 +1,4 @@
-"""Which code a session's result depends on: results of older code are not mistaken for new ones."""
+"""Which code a result depends on: results of older code are not mistaken for new ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 # Of `metrics` a session uses Dice alone, whose definition stands: adding a metric runs no session.
-PARTS = (
+SESSIONS = (
     "cards.py",
     "cohorts/listing.py",
     "cohorts/objects.py",
@@ -26,14 +26,17 @@ PARTS = (
     "sessions.py",
     "stuck.py",
 )
-"""Files and folders of the package."""
+"""Files and folders of the package that a session's result depends on."""
+
+SCORES = ("effort.py", "metrics.py", "record.py", "scoring.py")
+"""What the scores of stored sessions depend on besides."""
 
 
 @cache
-def code_version() -> str:
-    """Hash of the source that a session's result depends on."""
+def code_version(parts: tuple[str, ...] = SESSIONS) -> str:
+    """Hash of the source in these files and folders of the package."""
     package, digest = Path(__file__).parent, hashlib.sha256()
-    for part in PARTS:
+    for part in parts:
         place = package / part
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             digest.update(path.relative_to(package).as_posix().encode() + path.read_bytes())

@@ -2,7 +2,7 @@
 
 from test_layout import PACKAGE, imported
 
-from bifseg.code_version import PARTS, code_version
+from bifseg.code_version import SCORES, SESSIONS, code_version
 
 # Named by the sessions' code, without a part in what comes out.
 ELSEWHERE = {"errors", "players", "store", "metrics", "confinement", "orphans", "record", "cohorts"}
@@ -23,10 +23,17 @@ def reached(paths):
 def test_every_module_of_a_session_counts():
     roots = [PACKAGE / "sessions.py", *(PACKAGE / "methods").glob("*.py"), *(PACKAGE / "robot").glob("*.py")]
     roots += [PACKAGE / "geometry.py"]
-    counted = {part.removesuffix(".py").split("/")[0] for part in PARTS}
+    counted = {part.removesuffix(".py").split("/")[0] for part in SESSIONS}
     assert reached(roots) - ELSEWHERE <= counted | {"people", "calibration", "pictures"}
 
 
 def test_every_part_is_there():
-    assert all((PACKAGE / part).exists() for part in PARTS)
-    assert len(code_version()) == 16
+    assert all((PACKAGE / part).exists() for part in SESSIONS + SCORES)
+    assert len({code_version(), code_version(SCORES)}) == 2
+
+
+def test_every_module_of_the_scores_counts():
+    ours = {
+        name.split("/")[0] for name in imported(PACKAGE / "scoring.py") | imported(PACKAGE / "metrics.py")
+    }
+    assert ours - {"errors", "geometry", "store"} <= {part.removesuffix(".py") for part in SCORES}

@@ -122,6 +122,19 @@ def project(first_run):
 # Before any job
 
 
+def test_tools_without_use_for_a_gpu_ask_for_none(tmp_path):
+    done = snakemake(
+        lay_out(tmp_path / "project"), "--dry-run", "--quiet", "progress", "--config", "gpus_per_job=1"
+    )
+    assert done.returncode == 0, done.stdout
+    jobs = [
+        text for text in re.split(r"^rule ", done.stdout, flags=re.MULTILINE) if text[:12] == "run_sessions"
+    ]
+    found = {re.search(r"player=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
+    assert {name for name, gpu in found.items() if gpu == "1"} == {name for name in found if "@" in name}
+    assert {"random-walks", "bifseg@pnet-tiny"} <= set(found)
+
+
 @pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 55})])
 def test_dry_run_lists_all_rules(tmp_path, config, jobs):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
@@ -260,6 +273,17 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
         for cohort in ("tiny2d", "tiny3d")
         for n in (1, 2)
     }
+
+
+def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
+    shutil.copytree(ROOT / "bifseg", project / "bifseg")  # found first, as plug-ins are
+    (project / "bifseg/metrics.py").open("a").write("NEW_METRIC = 1\n")
+    scores = {
+        path.relative_to(project / "results/ci").as_posix()
+        for path in project.glob("results/ci/scores/*/*/*")
+    }
+    assert len(scores) == JOBS["score_sessions"]
+    assert planned(project) == RESULTS | scores
 
 
 def test_player_that_cannot_play_stops_before_any_job(tmp_path):

@@ -13,9 +13,10 @@ from bifseg.cards import (
     checked_run,
     read_card,
 )
-from bifseg.code_version import code_version
+from bifseg.code_version import SCORES, code_version
 from bifseg.methods.sources import method_files
 from bifseg.plans import read_plan
+from bifseg.players import BUILT_IN
 from bifseg.store import write_json
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
@@ -50,7 +51,11 @@ def manifest_of(wildcards):
     """The manifest of a cohort; one that is missing is missed by the job, which says what makes it."""
     path = Path(card("cohorts", wildcards.cohort))
     manifest = read_card(CohortCard, path).manifest
-    return [str(path.parent / manifest)] if manifest and (path.parent / manifest).is_file() else []
+    return (
+        [str(path.parent / manifest)]
+        if manifest and (path.parent / manifest).is_file()
+        else []
+    )
 
 
 def method_of(player):
@@ -97,9 +102,22 @@ def session_code(wildcards):
     return code_version()
 
 
+def scoring_code(wildcards):
+    """Changes with the metrics: what was played is scored anew, and not played."""
+    return code_version(SCORES)
+
+
 def session_memory(wildcards, threads, attempt):
     """MiB: each worker with its method's process, and what Snakemake itself takes."""
     return (1000 + 3000 * threads) * attempt
+
+
+def session_gpus(wildcards):
+    """GPUs of a job that plays: none for bifseg's own tools, which have no use for one."""
+    name = method_of(wildcards.player)
+    method = read_card(MethodCard, Path(card("methods", name))).method
+    idle = method in BUILT_IN and not BUILT_IN[method].network
+    return 0 if idle else config["gpus_per_job"]
 
 
 def session_minutes():

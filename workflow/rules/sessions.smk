@@ -18,7 +18,7 @@ checkpoint plan_sessions:
     resources:
         mem_mb=session_memory,
         runtime=lambda wildcards, attempt: 60 * attempt,
-        gpu=config["gpus_per_job"],
+        gpu=session_gpus,
     params:
         cohort=lambda wildcards, input: os.path.dirname(input.objects),
         folder=subpath(output[0], parent=True),
@@ -43,7 +43,7 @@ rule run_sessions:
     resources:
         mem_mb=session_memory,
         runtime=lambda wildcards, attempt: session_minutes() * attempt,
-        gpu=config["gpus_per_job"],
+        gpu=session_gpus,
     params:
         cohort=lambda wildcards, input: os.path.dirname(input.objects),
         folder=subpath(output[0], parent=True),
@@ -73,6 +73,7 @@ rule score_sessions:
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
         split=config["split"],
         replicates=config["replicates"],
+        code=scoring_code,
     shell:
         "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split}"
         " --replicates {params.replicates} --out {output} 2> >(tee {log} >&2)"

@@ -1,0 +1,251 @@
+"""The nnInteractive adapter: what the package is given, and what comes back.
+
+With a stub in the package's place, which notes what it is given; and with the package itself, on random weights, where
+BIFSEG_NNINTERACTIVE_PYTHON names the Python that has it (adapters/nninteractive/README.md).
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cli.main import main
+from bifseg.errors import BadInput
+from bifseg.geometry import Box, Grid, Image
+from bifseg.methods.process import MethodProcess
+from bifseg.methods.programs import program
+from bifseg.record import Identity
+from bifseg.scribbles import Scribbles, Stroke
+from bifseg.sessions import Game, play
+
+HERE = Path(__file__).parent
+ADAPTER = HERE.parents[1] / "adapters" / "nninteractive"
+SERVE = str(ADAPTER / "serve.py")
+SHAPE = (12, 30, 34)
+BOX = Box((2, 6, 7), (9, 21, 26))
+PYTHON = os.environ.get("BIFSEG_NNINTERACTIVE_PYTHON", "")
+real = pytest.mark.skipif(not PYTHON, reason="BIFSEG_NNINTERACTIVE_PYTHON names no Python with nnInteractive")
+
+
+def picture():
+    """A bright ball on noise; it lies partly outside BOX."""
+    noise = np.random.default_rng(3).normal(0, 1, SHAPE)
+    z, y, x = np.indices(SHAPE)
+    ball = (2 * (z - 5)) ** 2 + (y - 14) ** 2 + (x - 24) ** 2 < 64
+    return ball, Image((100 + 80 * ball + noise).astype(np.float32), Grid.plain(SHAPE, (3.0, 1.0, 0.8)), "t2")
+
+
+TRUTH, IMAGE = picture()
+GAME = Game(
+    Identity("run", "cohort", "case", "case_ball", "ball", False, 3, "test", "nninteractive", "", "own", "p"),
+    IMAGE,
+    TRUTH,
+    ProtocolCard(rounds=2, target=None),
+    3,
+    1,
+)
+
+
+def stroke(foreground, *voxels):
+    return Stroke(foreground, np.array(voxels, float), np.array(voxels))
+
+
+@pytest.fixture
+def started(tmp_path, monkeypatch):
+    """Starts the adapter on the stub; `notes` reads what the stub was given."""
+    monkeypatch.setenv("PYTHONPATH", str(HERE / "stub"))
+    monkeypatch.setenv("STUB_NOTES", str(tmp_path / "notes"))
+    checkpoint = tmp_path / "model" / "fold_0" / "checkpoint_final.pth"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    processes = []
+
+    def start(model=checkpoint, **settings):
+        card = MethodCard(command=(sys.executable, "-P", SERVE, str(model)), settings=settings)
+        processes.append(MethodProcess(program(card, ADAPTER, threads=2)))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.close()
+
+
+@pytest.fixture
+def notes(tmp_path):
+    def read(*calls):
+        lines = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
+        return [line for line in lines if line["call"] in calls]
+
+    return read
+
+
+def test_model_is_loaded_once_for_all_sessions(started, notes, tmp_path):
+    method = started()
+    assert (method.dimensions, method.prompts, method.adapts) == ({3}, {"box", "scribbles"}, False)
+    for _ in range(2):
+        assert play(GAME, method).status == "ok"
+    (opened, loaded) = notes("init", "model")
+    assert (opened["threads"], opened["undo"]) == (2, False)
+    assert loaded["checkpoint"] == str(tmp_path / "model" / "fold_0" / "checkpoint_final.pth")
+
+
+def test_image_goes_in_array_order(started, notes):
+    started().start(IMAGE, BOX)
+    (image,) = notes("image")
+    assert image["shape"] == [1, *SHAPE]
+    assert image["corner"] == IMAGE.voxels[0, 0, 1]
+
+
+def test_box_is_its_middle_slices_for_a_model_without_3d_boxes(started, notes):
+    started().start(IMAGE, BOX)
+    assert [(note["box"], note["include"]) for note in notes("box")] == [
+        ([[5, 6], [6, 21], [7, 26]], True),
+        ([[2, 9], [13, 14], [7, 26]], True),
+        ([[2, 9], [6, 21], [16, 17]], True),
+    ]
+
+
+def test_box_is_given_whole_to_a_model_that_takes_it(started, notes, monkeypatch):
+    monkeypatch.setenv("STUB_BBOX3D", "1")
+    started().start(IMAGE, BOX)
+    assert [note["box"] for note in notes("box")] == [[[2, 9], [6, 21], [7, 26]]]
+
+
+def test_box_of_one_slice_is_given_as_it_is(started, notes):
+    started().start(IMAGE, Box((4, 6, 7), (5, 21, 26)))
+    assert [note["box"] for note in notes("box")] == [[[4, 5], [6, 21], [7, 26]]]
+
+
+def test_each_stroke_is_given_once_with_its_label(started, notes):
+    method = started()
+    method.start(IMAGE, BOX)
+    first = [stroke(True, (5, 14, 22), (5, 14, 23)), stroke(False, (4, 8, 9))]
+    second = [stroke(False, (3, 8, 10), (3, 9, 10))]
+    method.refine(Scribbles(SHAPE, tuple(first)))
+    method.refine(Scribbles(SHAPE, tuple(first + second)))
+    assert [(note["voxels"], note["include"]) for note in notes("scribble")] == [
+        ([[5, 14, 22], [5, 14, 23]], True),
+        ([[4, 8, 9]], False),
+        ([[3, 8, 10], [3, 9, 10]], False),
+    ]
+
+
+def test_result_ends_at_the_box(started):
+    bright = IMAGE.voxels > IMAGE.voxels.mean()
+    inside = np.zeros(SHAPE, bool)
+    inside[BOX.slices] = True
+    assert (bright & ~inside).any()
+    np.testing.assert_array_equal(started().start(IMAGE, BOX), bright & inside)
+
+
+@pytest.mark.parametrize(("settings", "as_drawn"), [({}, True), ({"as_drawn": False}, False)])
+def test_drawn_voxels_are_as_drawn_unless_the_card_says_otherwise(started, settings, as_drawn):
+    method = started(**settings)
+    initial = method.start(IMAGE, BOX)
+    assert not initial[4, 8, 9]
+    assert initial[5, 14, 22]
+    strokes = (stroke(True, (4, 8, 9), (5, 14, 22)), stroke(False, (5, 14, 22)), stroke(True, (0, 0, 0)))
+    drawn = initial.copy()
+    drawn[4, 8, 9], drawn[5, 14, 22] = True, False
+    result = method.refine(Scribbles(SHAPE, strokes))
+    np.testing.assert_array_equal(result, drawn if as_drawn else initial)
+
+
+def test_nothing_of_a_session_is_left_in_the_next(started, notes):
+    method = started()
+    drawn = Scribbles(SHAPE, (stroke(False, (5, 14, 22)),))
+    initial = method.start(IMAGE, BOX)
+    after = method.refine(drawn)
+    np.testing.assert_array_equal(method.start(IMAGE, BOX), initial)
+    np.testing.assert_array_equal(method.refine(drawn), after)
+    assert [note["call"] for note in notes("image", "buffer", "scribble")] == [
+        "image",
+        "buffer",
+        "scribble",
+    ] * 2
+
+
+def test_sessions_draw_the_same_random_numbers(started, notes):
+    for _ in range(2):
+        method = started()
+        method.start(IMAGE, BOX)
+        method.start(IMAGE, BOX)
+    assert len({note["draw"] for note in notes("image")}) == 1
+
+
+def test_time_and_memory_are_told(started):
+    method = started()
+    method.start(IMAGE, BOX)
+    begun = method.seconds["machine"]
+    method.refine(Scribbles(SHAPE, (stroke(True, (5, 14, 22)),)))
+    assert 0 < begun < method.seconds["machine"]
+    assert method.peak_mb["rss"] > 50
+
+
+def test_error_of_the_package_is_a_failed_session_and_the_next_one_plays(started):
+    method = started()
+    dark = replace(IMAGE, voxels=np.zeros(SHAPE, np.float32))
+    session = play(replace(GAME, image=dark), method)
+    assert (session.status, session.error) == ("failed", "initial: ValueError: Input image is entirely zero")
+    assert play(GAME, method).status == "ok"
+    assert not method.died
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"model": Path("/nowhere/fold_0/x.pth")}, "no such checkpoint"), ({"smooth": 1}, "argument 'smooth'")],
+)
+def test_wrong_card_is_bad_input(started, settings, reason):
+    with pytest.raises(BadInput, match=reason):
+        started(**settings)
+
+
+def test_card_holds_here_and_among_the_methods():
+    card = read_card(MethodCard, ADAPTER / "nninteractive.yaml")
+    assert list(card.plays.dimensions) == [3]
+    assert card.confined
+    for place in (ADAPTER, ADAPTER.parents[1] / "config" / "methods"):
+        words = [Path(word.replace("{card}", str(place))).resolve() for word in card.command]
+        assert words[1] == Path(SERVE)
+        assert words[2].parents[2] == ADAPTER
+
+
+@pytest.fixture(scope="module")
+def real_card(tmp_path_factory):
+    """The card of this repository with the package's own Python, and a model with random weights."""
+    folder = tmp_path_factory.mktemp("nninteractive")
+    subprocess.run([PYTHON, str(HERE / "make_model.py"), str(folder / "model")], check=True)
+    shutil.copy(SERVE, folder)
+    card = read_card(MethodCard, ADAPTER / "nninteractive.yaml").model_dump(mode="json")
+    card["command"] = [PYTHON, "{card}/serve.py", "{card}/model/fold_0/checkpoint_final.pth"]
+    (folder / "nninteractive.yaml").write_text(json.dumps(card))
+    return folder / "nninteractive.yaml"
+
+
+@real
+def test_package_keeps_the_contract(real_card, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["bifseg", "check-method", str(real_card), "--device", "cpu"])
+    with pytest.raises(SystemExit) as done:
+        main()
+    said = capsys.readouterr().out
+    assert done.value.code == 0, said
+    assert said.splitlines()[0] == "nninteractive: 3D, takes box, scribbles"
+
+
+@real
+def test_package_sees_the_scribbles(real_card):
+    """What it finds changes with them, and is neither nothing nor everything."""
+    card = read_card(MethodCard, real_card).model_copy(update={"settings": {"as_drawn": False}})
+    method = MethodProcess(program(card, real_card.parent, device="cpu"))
+    session = play(GAME, method)
+    method.close()
+    assert (session.status, len(session.steps)) == ("ok", 3)
+    assert all(0 < step.mask.mean() < 1 for step in session.steps)
+    assert (session.steps[0].mask != session.steps[1].mask).any()
