@@ -26,10 +26,10 @@ from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
 from bifseg.networks.imported import ImportedSettings
 from bifseg.networks.registry import SOURCES, build, restore
-from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
+from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, write_torch
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
-from bifseg.store import file_hash, fingerprint, write_json, write_text, writing
+from bifseg.store import file_hash, fingerprint, write_json, write_text
 from bifseg.validation import initial_dice
 
 log = logging.getLogger(__name__)
@@ -163,8 +163,7 @@ class Trainer:
             "network": self._network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
-        with writing(self._folder / "checkpoint.pt") as part:
-            torch.save(content, part)
+        write_torch(self._folder / "checkpoint.pt", content)
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.pt"

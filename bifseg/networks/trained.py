@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,11 +86,7 @@ class TrainedNetwork:
             "normalisation": {key: list(value) for key, value in self.normalisation.items()},
             "weights": made_from or weights,
         }
-        with (
-            writing(path) as part,
-            open(part, "wb") as stream,
-        ):  # given a path, torch would write its name inside
-            torch.save(content, stream)
+        write_torch(path, content)
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
@@ -108,6 +105,18 @@ class TrainedNetwork:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BadInput(f"{path}: not a weights file written by bifseg train: {reason}") from error
         return cls(network, size, normalisation, torch.device(device), finetuning)
+
+
+def write_torch(path: Path, content: Any) -> None:
+    """Write what `torch.load` reads, whole; equal contents are equal files.
+
+    Raises OSError where the disk is full: given a path torch would write its name inside, and given a stream it would
+    tell of a full disk in riddles.
+    """
+    whole = io.BytesIO()
+    torch.save(content, whole)
+    with writing(path) as part:
+        part.write_bytes(whole.getbuffer())
 
 
 def checked_device(name: str) -> str:
