@@ -13,11 +13,14 @@ from verdict import compare
 from bifseg.scoring import COLUMNS
 
 
-@pytest.mark.parametrize("victim", kills.KILLS)
+@pytest.mark.parametrize(
+    "victim", ["a job", *(pytest.param(v, marks=pytest.mark.workflow) for v in list(kills.KILLS)[1:])]
+)
 def test_killed_at_random_moments(tmp_path, victim):
-    kills.kills(tmp_path / "project", victim, moments=3, cases=4)
+    kills.kills(tmp_path / "project", victim, moments=2, cases=2)
 
 
+@pytest.mark.workflow
 def test_same_shard_twice(tmp_path):
     kills.twice(tmp_path / "project", times=1)
 
