@@ -66,7 +66,7 @@ def lay_out(folder: Path, objects: int) -> Path:
     (folder / "data/discs.tsv").write_text(header + "".join(rows))
     cards = {
         "cohorts/discs": {"dimension": 2, "manifest": "../../data/discs.tsv", "seen": ["disc"]},
-        "protocols/own-scribbles": {"rounds": 3, "target": None},
+        "protocols/own-scribbles": {"rounds": 1, "target": None},
         **{f"methods/stub-{k}": {"method": "stubs:Stub"} for k in range(1, 7)},
     }
     for name, card in cards.items():
@@ -81,30 +81,35 @@ def lay_out(folder: Path, objects: int) -> Path:
     return folder / "config.yaml"
 
 
-def snakemake(folder: Path, *words: str) -> tuple[str, float, float]:
-    """What snakemake says, its seconds, and the most memory of one of its processes in MB."""
-    command = [
-        "/usr/bin/time",
-        "-f",
-        "peak %M",
-        "snakemake",
-        "--snakefile",
-        str(ROOT / "Snakefile"),
-        "--cores",
-        "2",
-    ]
-    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), *words]
-    command += ["--configfile", "config.yaml"]
+def timed(folder: Path, *command: str) -> tuple[str, float, float]:
+    """What a command says, its seconds, and the most memory of one of its processes in MB."""
     environment = os.environ | {"PYTHONPATH": str(folder / "code"), "OMP_NUM_THREADS": "1"}
     begun = perf_counter()
-    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        ["/usr/bin/time", "-f", "peak %M", *command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return (
-        done.stdout + done.stderr,
-        perf_counter() - begun,
-        int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1024,
-    )
+    peak = int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1024
+    return done.stdout + done.stderr, perf_counter() - begun, peak
+
+
+def snakemake(folder: Path, *words: str) -> tuple[str, float, float]:
+    """The workflow on two cores."""
+    command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
+    command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), *words]
+    return timed(folder, *command, "--configfile", "config.yaml")
+
+
+def job(folder: Path, objects: int) -> float:
+    """The memory of a job of sessions in MB, on a hundred objects of the cohort."""
+    command = ["bifseg", "run", "cards/methods/stub-1.yaml", "--out", "job", "--shard", f"1/{objects // 100}"]
+    command += ["--cohort", "results/scale/cohorts/discs", "--protocol", "cards/protocols/own-scribbles.yaml"]
+    return timed(folder, *command)[2]
 
 
 def measure(objects: int) -> dict[str, float]:
@@ -115,6 +120,7 @@ def measure(objects: int) -> dict[str, float]:
         _, prepare_s, _ = snakemake(folder, "results/scale/cohorts/discs/objects.tsv")
         text, dag_s, dag_mb = snakemake(folder, "--dry-run", "--quiet")
         _, run_s, run_mb = snakemake(folder)
+        job_mb = job(folder, objects)
         text, again_s, _ = snakemake(folder)
         assert "Nothing to be done" in text
         run = folder / "results/scale"
@@ -130,6 +136,7 @@ def measure(objects: int) -> dict[str, float]:
             "dry run s": dag_s,
             "dry run MB": dag_mb,
             "run s": run_s,
+            "job of sessions MB": job_mb,
             "largest process MB": run_mb,
             "run again s": again_s,
             "ms a session": 1000 * run_s / (6 * objects),

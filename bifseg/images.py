@@ -17,7 +17,17 @@ _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or
 
 def read_grid(path: Path, channel: int | None = None) -> Grid:
     """The grid of an image file or of one of its channels, from the header alone; raises BadInput as `read_array`."""
-    return _header(path, channel)[1]
+    reader = _reader(path)
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise BadInput(_UNREADABLE.format(path)) from error
+    grid = _described(path, reader, reader.GetNumberOfComponents())
+    if channel is None:
+        return grid
+    if grid.ndim != 4 or channel >= grid.shape[0]:
+        raise BadInput(f"{path}: has no channel {channel}; {channels_of(grid)}")
+    return grid.of_channel
 
 
 def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
@@ -31,37 +41,37 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
     Raises:
         BadInput: the file is missing, broken or not grey, or has no such channel.
     """
-    reader, grid = _header(path, channel)
+    reader = _reader(path)
     if channel is not None:
+        grid = read_grid(path, channel)
         reader.SetExtractSize([*reversed(grid.shape), 0])
         reader.SetExtractIndex([0] * grid.ndim + [channel])
     try:
-        return sitk.GetArrayFromImage(reader.Execute()), grid
+        image = reader.Execute()
     except RuntimeError as error:
         raise BadInput(_UNREADABLE.format(path)) from error
+    if (
+        channel is None
+    ):  # the header is not read a second time: of a small file that takes as long as its voxels
+        grid = _described(path, image, image.GetNumberOfComponentsPerPixel())
+    return sitk.GetArrayFromImage(image), grid
 
 
-def _header(path: Path, channel: int | None) -> tuple[sitk.ImageFileReader, Grid]:
-    """A reader that has read a file's header, and the grid of the file or of one of its channels."""
+def _reader(path: Path) -> sitk.ImageFileReader:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(_existing(path)))
     if Path(path).suffix.lower() in (".mha", ".mhd"):
         reader.SetImageIO("MetaImageIO")  # which knows its files by lower-case endings only
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise BadInput(_UNREADABLE.format(path)) from error
-    if reader.GetNumberOfComponents() != 1:
-        raise BadInput(
-            f"{path}: has {reader.GetNumberOfComponents()} channels a voxel; save one grey channel a file"
-        )
-    n = reader.GetDimension()
-    grid = _grid(n, reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
-    if channel is None:
-        return reader, grid
-    if n != 4 or channel >= grid.shape[0]:
-        raise BadInput(f"{path}: has no channel {channel}; {channels_of(grid)}")
-    return reader, grid.of_channel
+    return reader
+
+
+def _described(path: Path, what: sitk.Image | sitk.ImageFileReader, components: int) -> Grid:
+    """The grid of an image, or of what a reader has read the header of; raises BadInput where it is not grey."""
+    if components != 1:
+        raise BadInput(f"{path}: has {components} channels a voxel; save one grey channel a file")
+    return _grid(
+        what.GetDimension(), what.GetSize(), what.GetSpacing(), what.GetOrigin(), what.GetDirection()
+    )
 
 
 def channels_of(grid: Grid) -> str:
