@@ -14,13 +14,13 @@ from bifseg.scoring import COLUMNS
 
 
 @pytest.mark.parametrize(
-    "victim", ["a job", *(pytest.param(v, marks=pytest.mark.workflow) for v in list(kills.KILLS)[1:])]
+    "victim", ["a job", *(pytest.param(v, marks=pytest.mark.faults) for v in list(kills.KILLS)[1:])]
 )
 def test_killed_at_random_moments(tmp_path, victim):
     kills.kills(tmp_path / "project", victim, moments=2, cases=2)
 
 
-@pytest.mark.workflow
+@pytest.mark.faults
 def test_same_shard_twice(tmp_path):
     kills.twice(tmp_path / "project", times=1)
 
@@ -34,7 +34,7 @@ def test_full_disk(tmp_path):
     disks.full_disk_of_a_job(tmp_path / "project", ("16k",))
 
 
-@pytest.mark.workflow
+@pytest.mark.faults
 def test_files_that_were_cut_off(tmp_path):
     names = ("the packed sessions", "the list of objects", "a plan", "a table")
     cuts.cut_files(tmp_path / "project", names)
