@@ -59,7 +59,7 @@ def lay_out(folder):
     return folder
 
 
-def snakemake(folder, *words, config=CONFIG, profile="default", timeout=300):
+def snakemake(folder, *words, config=CONFIG, profile="default", timeout=900):
     """Run snakemake in a folder, where plug-ins are found too; stdout holds all that it says."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}"]
