@@ -37,7 +37,7 @@ def data(tmp_path_factory) -> Path:
 
 def evaluate(*words):
     command = [sys.executable, "-m", "bifseg", "evaluate", "--reader", "nnunet", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
 
 
 def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tmp_path):
