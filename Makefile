@@ -33,7 +33,7 @@ lint: install
 	snakemake --lint
 
 bench: install
-	for script in label_update geodesic_band network_update robot scoring session methods workers scale; do python benchmarks/$$script.py || exit 1; done
+	for script in label_update geodesic_band network_update robot scoring session methods workers; do python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) results/demo .snakemake
