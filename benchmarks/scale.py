@@ -118,7 +118,7 @@ def measure(objects: int) -> dict[str, float]:
         folder = Path(name)
         lay_out(folder, objects)
         _, prepare_s, _ = snakemake(folder, "results/scale/cohorts/discs/objects.tsv")
-        text, dag_s, dag_mb = snakemake(folder, "--dry-run", "--quiet")
+        _, dag_s, dag_mb = snakemake(folder, "--dry-run", "--quiet")
         _, run_s, run_mb = snakemake(folder)
         job_mb = job(folder, objects)
         text, again_s, _ = snakemake(folder)

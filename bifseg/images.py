@@ -50,9 +50,8 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
         image = reader.Execute()
     except RuntimeError as error:
         raise BadInput(_UNREADABLE.format(path)) from error
-    if (
-        channel is None
-    ):  # the header is not read a second time: of a small file that takes as long as its voxels
+    # Without a channel the header is not read on its own: of a small file that takes as long as its voxels.
+    if channel is None:
         grid = _described(path, image, image.GetNumberOfComponentsPerPixel())
     return sitk.GetArrayFromImage(image), grid
 

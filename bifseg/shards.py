@@ -163,9 +163,8 @@ class Player:
             log.error("%s: %s", session_name(*task), error)
             return "unreadable"
         session = play(game, self._method, lineup.fingerprint(task))
-        if (
-            self._method.died
-        ):  # if it was killed from outside, it has another chance; a crash of its own comes again
+        # If it was killed from outside, it has another chance; a crash of its own comes again.
+        if self._method.died:
             session = play(game, self._method, session.fingerprint)
         if self._method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")

@@ -15,11 +15,10 @@ from pathlib import Path
 from time import monotonic, sleep
 
 import pandas as pd
-from kills import _stored
+from kills import stored
 from place import ROOT, TIMEOUT_S, Done, Place, stub
-from verdict import compare
+from verdict import Row, compare
 
-Row = tuple[str, str, str, str]
 SHARD = "results/r/sessions/discs/own/slow/shard-1.tsv"
 MINI = ROOT / "tests" / "workflow" / "mini-slurm.sh"
 FIRST_S = 120.0
@@ -59,7 +58,7 @@ class OnCluster:
             assert self.process.poll() is None, self.process.communicate()
             lines = [line.split() for line in answer("squeue", "-h", "-o", "%i %T %N %Z").splitlines()]
             mine = [line for line in lines if line[-1] == str(self.place.folder) and line[1] == "RUNNING"]
-            self.finished = _stored(self.place.sessions("slow"))
+            self.finished = stored(self.place.sessions("slow"))
             if mine and len(self.finished) >= 2:
                 return mine[0][0], mine[0][2]
             sleep(0.2)
@@ -73,7 +72,7 @@ class OnCluster:
     def row(self, scenario: str, how: str, done: Done, remedy: str, note: str = "") -> Row:
         """Finish the run here, and tell what came out."""
         assert done.code == 0, done.text[-3000:]
-        kept = len(self.finished & _stored(self.place.sessions("slow")))
+        kept = len(self.finished & stored(self.place.sessions("slow")))
         self.place.snakemake("--", "results/r/scores.parquet").check()
         verdict = compare(pd.read_parquet(self.place.run / "scores.parquet"), self.calm)
         submitted = len(re.findall(r"has been submitted with SLURM jobid", done.text))

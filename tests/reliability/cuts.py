@@ -10,11 +10,10 @@ from time import sleep
 import pandas as pd
 from kills import SLOW, kill_the_job
 from place import Place, stub
-from verdict import compare
+from verdict import Row, compare
 
 from bifseg.archive import Archive
 
-Row = tuple[str, str, str, str]
 HOW = "cut off, then `snakemake` again with all that reads it"
 TO_SCORES = ("run_sessions", "score_sessions", "collect_scores")
 FIRST = "results/r/sessions/discs/own/half"

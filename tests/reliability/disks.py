@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 from place import Place, stub
-from verdict import compare
+from verdict import Row, compare
 
 from bifseg.archive import Archive
 
-Row = tuple[str, str, str, str]
 SCORES = "results/r/scores.parquet"
 PLAYERS = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
 

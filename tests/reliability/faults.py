@@ -28,8 +28,8 @@ import cuts
 import disks
 import kills
 import methods_that_fail
+from verdict import Row
 
-Row = tuple[str, str, str, str]
 GROUPS: dict[str, list[Callable[[Path], Row | list[Row]]]] = {
     "kills": [partial(kills.kills, victim=victim, moments=50) for victim in kills.KILLS],
     "cluster": list(cluster.SCENARIOS),

@@ -13,13 +13,11 @@ from time import monotonic, sleep
 
 import psutil
 from place import TIMEOUT_S, Place, stub
-from verdict import Verdict, compare
+from verdict import Row, Verdict, compare
 
 from bifseg.archive import Archive
 
 SLOW = stub("slow_methods:Slow", seconds=0.15)
-Row = tuple[str, str, str, str]
-"""Scenario, how it was done, what was seen, what a user does."""
 
 
 def kill_the_job(process: subprocess.Popen[str]) -> bool:
@@ -91,7 +89,7 @@ def kills(folder: Path, victim: str, moments: int, cases: int = 6) -> Row:
         out = f"out-{len(verdicts)}"
         process = place.start(place.job(out, *workers))
         runs += 1
-        finished = _stored(folder / out)
+        finished = stored(folder / out)
         for wait_s in _moments(how.least_s, length):
             try:
                 process.wait(timeout=wait_s)
@@ -102,7 +100,7 @@ def kills(folder: Path, victim: str, moments: int, cases: int = 6) -> Row:
                 break
         if how.kill is not kill_the_job or process.poll() == 0:
             process.communicate(timeout=TIMEOUT_S)
-        lost += len(finished - _stored(folder / out))
+        lost += len(finished - stored(folder / out))
         restarts += process.returncode != 0
         if process.returncode == 0 or done >= moments:
             place.play(out, *workers).check()
@@ -133,7 +131,7 @@ def _sum(verdicts: list[Verdict]) -> Verdict:
     return Verdict(*(sum(numbers) for numbers in zip(*parts, strict=True)))
 
 
-def _stored(folder: Path) -> set[str]:
+def stored(folder: Path) -> set[str]:
     """Names and fingerprints of the sessions that are whole."""
     archive = Archive(folder)
     names = archive.stored()

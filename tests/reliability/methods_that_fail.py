@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 from place import Place, stub
-from verdict import compare
+from verdict import Row, compare
 
-Row = tuple[str, str, str, str]
 GOOD = "good"
 BAD = {
     "raises": (stub(do="raise"), "failed", "RuntimeError: two lines"),

@@ -81,8 +81,7 @@ class Place:
 
     def snakemake(self, *words: str, profile: str = "default", results: str = "results") -> Done:
         """Run the workflow; what it says comes together."""
-        command = self.snakemake_command(*words, profile=profile, results=results)
-        return told(subprocess.run(command, **self.quietly(), timeout=TIMEOUT_S))
+        return self._do(self.snakemake_command(*words, profile=profile, results=results))
 
     def snakemake_command(self, *words: str, profile: str = "default", results: str = "results") -> list[str]:
         """The words of a command that runs the workflow."""
@@ -111,7 +110,7 @@ class Place:
 
     def play(self, out: str, *words: str) -> Done:
         """Run the job of `job`."""
-        return told(subprocess.run(self.job(out, *words), **self.quietly(), timeout=TIMEOUT_S))
+        return self._do(self.job(out, *words))
 
     def score(self, out: str) -> pd.DataFrame:
         """The rows of the sessions in a folder."""
@@ -120,9 +119,7 @@ class Place:
 
     def bifseg(self, *words: str) -> Done:
         """Run a command of bifseg."""
-        return told(
-            subprocess.run([sys.executable, "-m", "bifseg", *words], **self.quietly(), timeout=TIMEOUT_S)
-        )
+        return self._do([sys.executable, "-m", "bifseg", *words])
 
     def start(self, command: list[str]) -> subprocess.Popen[str]:
         """Start a command in a process group of its own."""
@@ -140,6 +137,10 @@ class Place:
         }
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return {"cwd": self.folder, "env": os.environ | own, **streams}
+
+    def _do(self, command: list[str]) -> Done:
+        ended = subprocess.run(command, **self.quietly(), timeout=TIMEOUT_S)
+        return Done(ended.returncode, ended.stdout)
 
     def _write_card(self, name: str, card: dict[str, Any]) -> None:
         path = self.folder / "cards" / f"{name}.yaml"
@@ -176,8 +177,3 @@ class Done:
         if self.code:
             raise RuntimeError(f"exit code {self.code}: {self.text[-3000:]}")
         return self
-
-
-def told(process: subprocess.CompletedProcess[str]) -> Done:
-    """What a process that ended has left."""
-    return Done(process.returncode, process.stdout)

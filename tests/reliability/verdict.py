@@ -8,6 +8,9 @@ import pandas as pd
 
 from bifseg.scoring import COLUMNS
 
+Row = tuple[str, str, str, str]
+"""Scenario, how it was done, what was seen, what a user does."""
+
 COSTS = [name for name in COLUMNS if name.startswith("peak_") or (name.endswith("_s") and name != "user_s")]
 SESSION = ["method", "network", "object", "replicate"]
 KEY = [*SESSION, "step"]
