@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from bifseg.errors import BadInput
@@ -23,7 +25,27 @@ BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.e
 """What reading a file that was cut off or overwritten may raise."""
 _RECORD = "session.json"
 
+_OPEN = 200
+"""Packs that are held open; a process may have some 1,000 files."""
 _OR = ", or `snakemake --forcerun run_sessions`: whole sessions are kept"
+
+
+class Pack(NamedTuple):
+    """A shard's file as it was seen: when it is replaced, it is another pack of the same path."""
+
+    written_ns: int
+    path: Path
+    inode: int
+
+    @classmethod
+    def of(cls, path: Path) -> Pack:
+        """The file that now is at a path."""
+        found = path.stat()
+        return cls(found.st_mtime_ns, path, found.st_ino)
+
+    def open(self) -> ZipFile:
+        """The file; reading its directory takes longer than a session of it."""
+        return ZipFile(self.path)
 
 
 class Archive:
@@ -31,7 +53,10 @@ class Archive:
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._packed = self._read_packs()
+        self._opened = lru_cache(_OPEN)(Pack.open)
+        self._packs: list[Pack] = []
+        self._packed: dict[str, Pack] = {}
+        self._look()
 
     def fingerprint(self, name: str) -> str | None:
         """The fingerprint of a stored session, each byte of which is as it was written; None when there is none."""
@@ -45,14 +70,14 @@ class Archive:
 
     def stored(self) -> dict[str, str]:
         """The status of every stored session by its name; files that were cut off hold none."""
-        self._packed = self._read_packs()
+        self._look()
         found: dict[str, str] = {}
-        for path in [*dict.fromkeys(self._packed.values()), *(self.folder / "unpacked").glob("[!.]*.zip")]:
+        for pack in dict.fromkeys(self._packed.values()):
+            with suppress(*BROKEN):
+                found |= _statuses(self._opened(pack))
+        for path in (self.folder / "unpacked").glob("[!.]*.zip"):
             with suppress(*BROKEN), ZipFile(path) as archive:
-                records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
-                found |= {
-                    e.filename.rpartition("/")[0]: e.comment.decode().partition(" ")[2] for e in records
-                }
+                found |= _statuses(archive)
         return found
 
     def load(self, name: str) -> Session:
@@ -87,15 +112,16 @@ class Archive:
             BadInput: a session is missing or damaged; nothing has changed then.
         """
         names, path = sorted(names), self.folder / f"shard-{number}.zip"
-        self._packed = self._read_packs()
-        rest = sorted(n for n, pack in self._packed.items() if pack == path and n not in set(names))
-        if not rest and all(self._packed.get(n) == path and not self._single(n).exists() for n in names):
+        self._look()
+        there = {n for n, pack in self._packed.items() if pack.path == path}
+        rest = sorted(there - set(names))
+        if not rest and there.issuperset(names) and not any(self._single(n).exists() for n in names):
             return
         with writing(path) as part, ZipFile(part, "w") as target:
             for name in [*names, *rest]:
                 for entry, content in self._entries(name):
                     target.writestr(entry, content)
-        self._packed |= dict.fromkeys(names, path)
+        self._look()
         for name in names:
             self._single(name).unlink(missing_ok=True)
 
@@ -105,8 +131,8 @@ class Archive:
         Packs whose sessions are all in newer ones, as a change of the number of shards leaves them, and half-written
         files of jobs that were killed.
         """
-        self._packed = self._read_packs()
-        for pack in set(self.folder.glob("shard-*.zip")) - set(self._packed.values()):
+        self._look()
+        for pack in set(self.folder.glob("shard-*.zip")) - {pack.path for pack in self._packed.values()}:
             pack.unlink(missing_ok=True)
         for part in self.folder.rglob(f"{PART}*"):
             part.unlink(missing_ok=True)
@@ -123,27 +149,28 @@ class Archive:
     def _single(self, name: str) -> Path:
         return self.folder / "unpacked" / f"{name}.zip"
 
-    def _open(self, name: str) -> ZipFile:
+    def _open(self, name: str) -> AbstractContextManager[ZipFile]:
         """The file that holds a session; raises FileNotFoundError."""
-        single = self._single(name)
-        if single.exists() or name in self._packed:
-            try:
-                return ZipFile(single if single.exists() else self._packed[name])
-            except (FileNotFoundError, KeyError):  # another job has just packed it
-                pass
-        self._packed = self._read_packs()
+        with suppress(FileNotFoundError):  # there is none, or another job has just packed it
+            return ZipFile(self._single(name))
+        if name not in self._packed:
+            self._look()
         if name not in self._packed:
             raise FileNotFoundError(name)
-        return ZipFile(self._packed[name])
+        return nullcontext(self._opened(self._packed[name]))
 
-    def _read_packs(self) -> dict[str, Path]:
-        """The pack of every packed session: the newest that holds it. A pack that was cut off holds nothing."""
-        found: dict[str, Path] = {}
-        for pack in sorted(self.folder.glob("shard-*.zip"), key=lambda path: (path.stat().st_mtime_ns, path)):
-            try:
-                with ZipFile(pack) as archive:
-                    names = [n.rpartition("/")[0] for n in archive.namelist() if n.endswith(f"/{_RECORD}")]
-            except BROKEN:
-                continue
-            found |= dict.fromkeys(names, pack)
-        return found
+    def _look(self) -> None:
+        """See which pack holds each packed session: the newest that does. A pack that was cut off holds nothing."""
+        packs = sorted(Pack.of(path) for path in self.folder.glob("shard-*.zip"))
+        if packs == self._packs:
+            return
+        self._packs, self._packed = packs, {}
+        for pack in packs:
+            with suppress(*BROKEN):
+                self._packed |= dict.fromkeys(_statuses(self._opened(pack)), pack)
+
+
+def _statuses(archive: ZipFile) -> dict[str, str]:
+    """The status of every session in a file by its name."""
+    records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
+    return {e.filename.rpartition("/")[0]: e.comment.decode().partition(" ")[2] for e in records}

@@ -318,4 +318,6 @@ def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
         ),
         str,
     )
-    return pd.read_csv(path, dtype=words).fillna({"network": "", "reference_network": ""})
+    # A method may be named "none" or "nan": only what is empty is missing.
+    frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+    return frame.fillna({"network": "", "reference_network": ""})

@@ -153,3 +153,30 @@ def test_two_jobs_with_the_same_shard_leave_what_one_leaves(tmp_path):
     other.pack("ab", 1)
     assert {name: Archive(tmp_path).fingerprint(name) for name in "ab"} == {"a": "1", "b": "1"}
     assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+
+
+def test_a_pack_is_opened_once(tmp_path, monkeypatch):
+    """To read its directory for every session, and again for each that is not there, took most of a long run's time."""
+    for number, names in enumerate(("ab", "cd"), start=1):
+        filled(tmp_path, *names).pack(names, number)
+    opened = []
+    monkeypatch.setattr(
+        "bifseg.archive.ZipFile", lambda path, *words: opened.append(path.name) or ZipFile(path, *words)
+    )
+    reader = Archive(tmp_path)
+    assert {name: reader.fingerprint(name) for name in "abcdxyz"} == dict.fromkeys(
+        "abcd", "1"
+    ) | dict.fromkeys("xyz")
+    assert reader.load("a").identity.object == "a"
+    assert [name for name in opened if name.startswith("shard-")] == ["shard-1.zip", "shard-2.zip"]
+
+
+def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
+    reader = filled(tmp_path, "a", "b")
+    reader.pack("ab", 1)
+    assert reader.fingerprint("a") == "1"
+    reader.save("a", session(mark="2"), GRID)
+    reader.pack("ab", 1)
+    assert {name: reader.fingerprint(name) for name in "ab"} == {"a": "2", "b": "1"}
+    filled(tmp_path, "c").pack("c", 2)
+    assert reader.fingerprint("c") == "1"

@@ -343,6 +343,17 @@ def test_written_tables_are_read_back(tmp_path):
         assert kept == ({".csv", ".md", ".tex"} if len(one.frame) else set())
 
 
+@pytest.mark.parametrize("name", ["nan", "none", "NA", "007"])
+def test_a_method_s_name_is_read_as_it_is(tmp_path, name):
+    """pandas would take some of them for a missing value, others for a number."""
+    write_scores(
+        scores([("a", name, "initial", 0.8), ("b", name, "initial", 0.6)]), tmp_path / "scores.parquet"
+    )
+    write_tables(tmp_path)
+    found = {table.name: table.frame for table in read_tables(tmp_path / "tables")}
+    assert found["c-initial"]["method"].tolist() == [name]
+
+
 @pytest.mark.parametrize("keep", [1, 2])
 def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
     """Whole lines of it would pass for a table."""
