@@ -11,6 +11,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext, suppress
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -103,6 +104,16 @@ class Archive:
                 entry.comment = f"{session.fingerprint} {session.status}".encode() if kind == _RECORD else b""
                 archive.writestr(entry, content)
 
+    def outdate(self, name: str) -> None:
+        """Have a stored session played again by the next job of its shard, whose list goes; until then it stays."""
+        with writing(self._single(name), durable=False) as part, ZipFile(part, "w") as target:
+            for entry, content in self._entries(name):
+                _, space, status = entry.comment.decode().partition(" ")
+                entry.comment = f"{space}{status}".encode()
+                target.writestr(entry, content)
+        if name in self._packed:
+            self._packed[name].path.with_suffix(".tsv").unlink(missing_ok=True)
+
     def pack(self, names: Iterable[str], number: int) -> None:
         """Bring stored sessions together in shard-NUMBER.zip; what is unpacked of them goes.
 
@@ -142,7 +153,7 @@ class Archive:
             with self._open(name) as archive:
                 for kind in Session.ENTRIES:
                     entry = archive.getinfo(f"{name}/{kind}")
-                    yield entry, archive.read(entry)
+                    yield copy(entry), archive.read(entry)  # writing it elsewhere changes it
         except BROKEN as error:
             raise BadInput(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
 

@@ -9,11 +9,10 @@ import numpy as np
 import pandas as pd
 
 from bifseg.comparisons import STRUCTURE, compare, main_network
+from bifseg.interactions import Rules, rules_of, waits
 from bifseg.statistics import LEVEL
 from bifseg.summaries import (
     BASE,
-    EFFORT,
-    FAILED,
     GROUP,
     METHODS,
     OWN,
@@ -38,7 +37,7 @@ Plan = Mapping[tuple[Player, str], str]
 _POINTS = f"{100 * MARGIN:g} points"
 _TESTED = [*GROUP, "measure"]
 _MEANS = ("mean", "std", "against_mean", "against_std")
-_COUNTS = ("n", "cases", "failed", "family")
+_COUNTS = ("n", "patients", "failed", "family")
 _NUMBERS = ("difference_mean", "difference_low", "difference_high", "effect", "t_p", "wilcoxon_p", "holm_p")
 COMPARISON = [*GROUP, "against_method", "against_network"]
 """Columns that name a method and its opponent on a structure."""
@@ -95,17 +94,40 @@ def together(verdicts: Iterable[str]) -> str:
     return FAILS if FAILS in kinds else HOLDS if kinds == {HOLDS} else UNKNOWN
 
 
-def claims(scores: pd.DataFrame) -> list[Claim]:
-    """The four claims for every cohort of the scores, in order. No scores give no claims."""
-    return [
-        Claim(str(cohort), number, *_WORDS[number], joined=number == 4, rows=rows)
-        for cohort, mine in scores.groupby("cohort", sort=True)
-        for number, rows in enumerate(_evidence(mine, main_network(mine)), start=1)
-    ]
+def claims(
+    scores: pd.DataFrame, rules: Mapping[str, Rules], target: float = 0.90, own: str = OWN
+) -> list[Claim]:
+    """The four claims for every cohort of the scores, in order. No scores give no claims.
+
+    Args:
+        scores: of a run.
+        rules: of the protocols that were played, at least of `own` where it was.
+        target: Dice that counts as reached; a lower one where `own` ends sessions at that.
+        own: the protocol in which each method is corrected on its own mistakes.
+    """
+    goal = min(target, rules[own].target or target) if own in rules else target
+    found = []
+    for cohort, mine in scores.groupby("cohort", sort=True):
+        played = own in set(mine["protocol"])
+        ends = _to_goal(mine, goal, rules_of(rules, own), own) if played else mine[:0]
+        for number, rows in enumerate(_evidence(mine, main_network(mine), ends), start=1):
+            words = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
+            found.append(Claim(str(cohort), number, *words, joined=number == 4, rows=rows))
+    return found
 
 
-def _evidence(scores: pd.DataFrame, main: str) -> list[pd.DataFrame]:
-    """The rows of every claim about one cohort, in the order of the claims."""
+def _to_goal(scores: pd.DataFrame, goal: float, rules: Rules, own: str) -> pd.DataFrame:
+    """Sessions with the rounds and user time until the goal: the most there are, where it was never reached."""
+    found = waits(scores, goal, rules, own)
+    most = final_rows(scores, own).groupby("structure")["user_s"].max()
+    return found.assign(
+        round=found["round"].where(found["reached"], rules.rounds),
+        user_s=found["user_s"].where(found["reached"], found["structure"].map(most)),
+    )
+
+
+def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of every claim about one cohort, in the order of the claims; `ends` are those of `_to_goal`."""
     base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
     networks = sorted(set(scores.loc[scores["method"] == BASE, "network"]) - {main})
     cnns = [(BASE, network) for network in networks] or [("other CNNs", "")]
@@ -129,7 +151,7 @@ def _evidence(scores: pd.DataFrame, main: str) -> list[pd.DataFrame]:
         ),
         rows(_with_spread(stage_rows(scores, "supervised")), bifseg, {**gains, **others}),
         rows(
-            _failures_at_worst(final_rows(scores, OWN)),
+            ends,
             bifseg,
             {(tool, name): rule for tool in tools for name, rule in effort.items()},
         ),
@@ -140,13 +162,6 @@ def _with_spread(sessions: pd.DataFrame) -> pd.DataFrame:
     """With the column `spread`: how far a session's Dice is from its player's median on the structure."""
     median = sessions.groupby([*STRUCTURE, "method", "network"])["dice"].transform("median")
     return sessions.assign(spread=(sessions["dice"] - median).abs())
-
-
-def _failures_at_worst(sessions: pd.DataFrame) -> pd.DataFrame:
-    """Failed sessions at the most effort of any session on their structure: to stop early is no merit."""
-    failed, effort = sessions["status"].isin(FAILED), list(EFFORT)
-    most = sessions.groupby(STRUCTURE)[effort].transform("max")
-    return sessions.assign(**{name: sessions[name].where(~failed, most[name]) for name in effort})
 
 
 def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Player, plan: Plan, leads: bool) -> pd.DataFrame:
@@ -204,8 +219,8 @@ def _judge(row: dict) -> tuple[str, str]:
     if not row["n"]:
         return UNKNOWN, "no sessions to pair"
     # The least p of a two-sided signed-rank test, times what Holm makes of it where all tests are as clear.
-    if max(row["family"], 1) * 2.0 ** (1 - row["cases"]) >= LEVEL:
-        return UNKNOWN, f"{row['cases']} case{'s' * (row['cases'] != 1)}"
+    if max(row["family"], 1) * 2.0 ** (1 - row["patients"]) >= LEVEL:
+        return UNKNOWN, f"{row['patients']} patient{'s' * (row['patients'] != 1)}"
     if np.isnan(row["holm_p"]):
         return UNKNOWN, "a value is not finite"
     better = row["difference_mean"] * (1 if row["measure"] == "dice" else -1)
@@ -243,8 +258,9 @@ _WORDS = {
     ),
     4: (
         "bifseg takes fewer rounds and less user time than the traditional tools, to an equal or better Dice.",
-        f"The end of every session under {OWN}. A comparison is one tool on one structure: it holds if rounds and "
-        "user time (predicted) are both better and Dice is at least as good. A failed session counts with the most "
-        "rounds and user time of any session on its structure.",
+        "Under {own}: rounds and user time (predicted) until Dice first is at least {goal}, and Dice at the end. A "
+        "comparison is one tool on one structure: it holds if rounds and user time are both better and Dice is at "
+        "least as good. A session that never reached {goal}, whatever the reason, counts with the most rounds that "
+        "the protocol allows and the most user time of any session on its structure.",
     ),
 }

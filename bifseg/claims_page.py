@@ -22,14 +22,13 @@ from bifseg.claims import (
     SHOWN,
     UNKNOWN,
     Claim,
-    claims,
 )
 from bifseg.comparisons import main_network
 from bifseg.errors import BadInput
 from bifseg.formats import p_value
 from bifseg.statistics import LEVEL
 from bifseg.store import read_json, write_text
-from bifseg.summaries import FAILURES, data_note, method_label
+from bifseg.summaries import FAILURES, data_note, method_label, session_folders
 
 # column: header, factor, digits
 _MEASURES = {
@@ -39,9 +38,9 @@ _MEASURES = {
     "user_s": ("User time (s)", 1, 1),
 }
 _READING = f"""Differences are the method minus what it is compared with, on the same objects, with the 95%
-bootstrap interval over cases. p is Wilcoxon's signed-rank test, two-sided, over the cases' mean differences,
+bootstrap interval over patients. p is Wilcoxon's signed-rank test, two-sided, over the patients' mean differences,
 corrected by Holm over the family: all comparisons of one claim by one measure on one structure. There is no
-correction over structures, measures or claims. The paper's Student t-test, over the sessions, is in `claims.csv`.
+correction over structures, measures or claims. The paper's Student t-test, over objects, is in `claims.csv`.
 {FAILURES}
 
 - `{BETTER}` (more Dice; less spread, rounds or time) holds if the mean difference is on that side and p < {LEVEL};
@@ -50,7 +49,7 @@ correction over structures, measures or claims. The paper's Student t-test, over
   margin of ours.
 - `{FAILS}` is all else: *the opposite* is significant, or there is *no difference shown*, which does not show
   that there is none.
-- `{UNKNOWN}`: sessions are missing, or cases are too few for p < {LEVEL} in a family of that size (6 cases are
+- `{UNKNOWN}`: sessions are missing, or patients are too few for p < {LEVEL} in a family of that size (6 patients are
   needed for one comparison, 7 for two or three).
 - A claim holds if all its comparisons hold, and does not hold if one does not.
 """
@@ -78,9 +77,10 @@ class Check:
         return self.job.split("/")[0]
 
 
-def read_checks(run: Path) -> list[Check]:
-    """The forgetting checks of a run folder, by job; BadInput for a file that is none."""
-    return [_read_check(run, path) for path in sorted(run.glob("sessions/*/*/*/forgetting-*.json"))]
+def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
+    """The forgetting checks of the sessions of the scores, by job; BadInput for a file that is none."""
+    folders = session_folders(run, scores)
+    return [_read_check(run, path) for folder in folders for path in sorted(folder.glob("forgetting-*.json"))]
 
 
 def _read_check(run: Path, path: Path) -> Check:
@@ -122,7 +122,7 @@ def present_claim(claim: Claim) -> pd.DataFrame:
         "Other's": [_mean(row, "against_") for row in rows],
         "Difference": [_difference(row) for row in rows],
         "p (Holm)": [p_value(row["holm_p"]) for row in rows],
-        **{name: [str(row[name]) for row in rows] for name in ("n", "cases", "failed")},
+        **{name: [str(row[name]) for row in rows] for name in ("n", "patients", "failed")},
         "Asked for": [row["rule"] for row in rows],
         "Verdict": [row["verdict"] + (f" ({row['note']})" if row["note"] else "") for row in rows],
     }
@@ -150,9 +150,19 @@ def _difference(row: dict) -> str:
     return mean if np.isnan(row["difference_low"]) else f"{mean} [{low}, {high}]"
 
 
-def claims_page(scores: pd.DataFrame, simulated: Iterable[str], checks: Sequence[Check]) -> str:
-    """The claims of a run as Markdown; `simulated` names the cohorts whose images were made."""
-    return _page(claims(scores), scores, set(simulated), checks)
+def write_claims(
+    found: Sequence[Claim],
+    scores: pd.DataFrame,
+    simulated: Iterable[str],
+    checks: Sequence[Check],
+    folder: Path,
+) -> None:
+    """Write FOLDER/claims.md, and all rows, raw, as FOLDER/claims.csv."""
+    write_text(folder / "claims.md", _page(found, scores, set(simulated), checks))
+    parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in found]
+    columns = ["cohort", "claim", *ROW]
+    frame = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+    write_text(folder / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))
 
 
 def _page(found: Sequence[Claim], scores: pd.DataFrame, simulated: set[str], checks: Sequence[Check]) -> str:
@@ -184,22 +194,10 @@ def _verdicts(found: Sequence[Claim]) -> str:
     return _pipe(pd.DataFrame(lines))
 
 
-_RIGHT = ("Method's", "Other's", "Difference", "p (Holm)", "n", "cases", "failed")
+_RIGHT = ("Method's", "Other's", "Difference", "p (Holm)", "n", "patients", "failed")
 
 
 def _pipe(shown: pd.DataFrame) -> str:
     cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
     align = ["right" if name in _RIGHT else "left" for name in shown]
     return tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
-
-
-def write_claims(
-    scores: pd.DataFrame, simulated: Iterable[str], checks: Sequence[Check], folder: Path
-) -> None:
-    """Write FOLDER/claims.md, and all rows, raw, as FOLDER/claims.csv."""
-    found = claims(scores)
-    write_text(folder / "claims.md", _page(found, scores, set(simulated), checks))
-    parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in found]
-    columns = ["cohort", "claim", *ROW]
-    frame = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
-    write_text(folder / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))

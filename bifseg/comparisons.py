@@ -36,10 +36,10 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
         measure: column of the scores.
 
     Returns:
-        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` objects of `cases` cases,
+        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` objects of `patients` patients,
         each with its mean difference over replicates; `failed` pairs of sessions in which either did;
         `difference_mean` with `difference_low` and `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
-        `statistics.Paired`, the clusters being the cases; `holm_p`, Wilcoxon's p-values corrected over the
+        `statistics.Paired`, the clusters being the patients; `holm_p`, Wilcoxon's p-values corrected over the
         players of the structure.
 
         A value that is not finite is not left out: it shows in `difference_mean` and leaves no test.
@@ -65,7 +65,7 @@ def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
     Returns:
         A row per structure and player: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
         equal means sharing it, NaN for a mean that is none; `group`, the letters of `tie_groups` by Wilcoxon's
-        test over cases between all pairs of the structure's players, corrected by Holm.
+        test over patients between all pairs of the structure's players, corrected by Holm.
     """
     parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
@@ -81,11 +81,13 @@ def _difference(sessions: pd.DataFrame) -> dict[str, float]:
     # The first name is no measure's: intervals that were published keep their draws.
     keys = (str(sessions[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
     # Replicates of an object are no objects of their own. numpy's mean: pandas would leave a NaN out.
-    each = pairs.groupby(["case", "object"], sort=False)["difference"].agg(lambda d: d.to_numpy(float).mean())
-    cases = each.index.get_level_values("case")
-    found = asdict(paired(each.to_numpy(float), cases, generator(0, "gain", *keys)))
+    each = pairs.groupby(["patient", "object"], sort=False)["difference"].agg(
+        lambda d: d.to_numpy(float).mean()
+    )
+    patients = each.index.get_level_values("patient")
+    found = asdict(paired(each.to_numpy(float), patients, generator(0, "gain", *keys)))
     failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
-    counts = {"n": found.pop("n"), "cases": found.pop("clusters"), "failed": int(failed)}
+    counts = {"n": found.pop("n"), "patients": found.pop("clusters"), "failed": int(failed)}
     mean = {f"difference_{name}": found.pop(name) for name in ("mean", "low", "high")}
     return counts | mean | found
 
@@ -97,7 +99,7 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     ascending = measure not in _HIGHER_IS_BETTER
     means = means.sort_values(ascending=ascending, kind="stable")
     values = [
-        rows[_is(rows, (method, network))].set_index(["case", "object", "replicate"])[measure]
+        rows[_is(rows, (method, network))].set_index(["patient", "object", "replicate"])[measure]
         for method, network in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
     ]
     ranks = means.rank(method="min", ascending=ascending).rename("rank")
@@ -117,4 +119,4 @@ def _p(one: pd.Series, other: pd.Series) -> float:
     """Wilcoxon's p-value between two players on their common objects."""
     common = one.index.intersection(other.index)
     differences = one[common].to_numpy(float) - other[common].to_numpy(float)
-    return signed_rank_p(cluster_means(differences, common.get_level_values("case")))
+    return signed_rank_p(cluster_means(differences, common.get_level_values("patient")))

@@ -89,7 +89,7 @@ def save(figure: Figure, stem: Path) -> None:
 
 
 def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: float) -> Iterator[Drawing]:
-    rules, cards = played_rules(run), played_cards(run)
+    rules, cards = played_rules(run, scores), played_cards(run, scores)
     own = main_protocol(cards)
     colours = {player.method: player.colour for player in players(scores)}
     for cohort, rows in scores.groupby("cohort", sort=True):
@@ -123,7 +123,7 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: floa
                 "Level of the user",
                 f"Mean Dice after the last round, and mean rounds to a Dice of {100 * target:g}% (at most "
                 f"{rules_of(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
-                "over cases. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
+                "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
                 f"{FAILURES} {about}",
                 users_figure(levels, cast),
             )
@@ -153,7 +153,7 @@ def _in_rounds(
         f"{cohort}-rounds",
         "Dice against rounds",
         f"Mean Dice after each round of scribbles on a method's own mistakes ({own}), with its 95% "
-        "bootstrap interval over cases. Round 0: before any scribbles. A session that ended early "
+        "bootstrap interval over patients. Round 0: before any scribbles. A session that ended early "
         f"carries its last value forward. {FAILURES} {about}",
         dice_against_rounds(rows, mine, rules.rounds, own),
     )
@@ -162,7 +162,7 @@ def _in_rounds(
             f"{cohort}-reached",
             f"Rounds to a Dice of {100 * target:g}%",
             f"Share of the sessions ({own}) whose Dice was at least {100 * target:g}% after so many rounds or "
-            "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over cases. A session "
+            "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over patients. A session "
             "that ended without reaching it, whatever the reason, never will and stays in the share. "
             f"{about}",
             reached_against_rounds(rows, mine, target, rules, own),
@@ -214,7 +214,7 @@ def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], most: int,
             if len(mine):
                 values, keys = dice_per_round(mine, most)
                 rng = generator(0, "rounds", structure, player.label)
-                _band(axis, bootstrap_mean(values, keys.get_level_values("case"), rng, draws=2000), player)
+                _band(axis, bootstrap_mean(values, keys.get_level_values("patient"), rng, draws=2000), player)
     legend(figure, cast, lines=True)
     return figure
 

@@ -105,7 +105,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Between replicates", "replicate_std", _scaled("replicate_std")),
         ("Between cases", "case_std", _scaled("case_std")),
         ("Replicates' share", "replicate_share", lambda row: plain(row["replicate_share"], ".0%")),
-        *((name, name, _count(name)) for name in ("n", "objects", "cases", "failed")),
+        *((name, name, _count(name)) for name in ("n", "objects", "cases", "patients", "failed")),
     ]
     return {header: text for header, needed, text in columns if needed in frame}
 

@@ -11,7 +11,7 @@ ten rounds takes the longer, the worse it goes): of them there are medians, whic
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,20 @@ from bifseg.errors import BadInput
 from bifseg.seeds import generator
 from bifseg.statistics import Interval, bootstrap_mean
 from bifseg.store import read_json
-from bifseg.summaries import OWN, SESSION, count_sessions, in_step_order, mean_std, per_group
+from bifseg.summaries import (
+    OWN,
+    SESSION,
+    count_sessions,
+    in_step_order,
+    mean_std,
+    per_group,
+    session_folders,
+)
 from bifseg.survival import reached_by, restricted_mean
 
 WAYS = ("round", "n_strokes", "user_s")
 """Columns of the scores in which the way to a target is measured."""
-KEYS = [*SESSION, "case"]
+KEYS = [*SESSION, "patient"]
 
 
 @dataclass(frozen=True)
@@ -45,31 +53,32 @@ class Rules:
         return self.target is None or target <= self.target
 
 
-def played_rules(run: Path) -> dict[str, Rules]:
-    """The rules of each protocol that was played, from RUN/sessions/COHORT/PROTOCOL/PLAYER/protocol.json.
+def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, Rules]:
+    """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/PLAYER/protocol.json.
 
     Raises:
         BadInput: players of one protocol played by different rules.
     """
     found: dict[str, Rules] = {}
-    for path, name, card in _played(run):
+    for path, name, card in _played(run, scores):
         rules = Rules(card["rounds"], card["target"])
         if found.setdefault(name, rules) != rules:
             raise BadInput(f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again")
     return found
 
 
-def played_cards(run: Path) -> dict[str, dict[str, Any]]:
-    """The whole card of each protocol that was played; a key that came later has its default."""
-    return {name: ProtocolCard().model_dump(mode="json") | card for _, name, card in _played(run)}
+def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The whole card of each protocol of the scores; a key that came later has its default."""
+    return {name: ProtocolCard().model_dump(mode="json") | card for _, name, card in _played(run, scores)}
 
 
-def _played(run: Path) -> Iterator[tuple[Path, str, dict[str, Any]]]:
-    for path in sorted(run.glob("sessions/*/*/*/protocol.json")):
-        yield path, path.parent.parent.name, read_json(path)
+def _played(run: Path, scores: pd.DataFrame) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for folder in session_folders(run, scores):
+        if (path := folder / "protocol.json").is_file():
+            yield path, folder.parent.name, read_json(path)
 
 
-def rules_of(rules: dict[str, Rules], protocol: str) -> Rules:
+def rules_of(rules: Mapping[str, Rules], protocol: str) -> Rules:
     """The rules of a protocol with sessions; raises BadInput when nothing tells them."""
     if protocol not in rules:
         raise BadInput(
@@ -111,7 +120,7 @@ def interactions(scores: pd.DataFrame, target: float, rules: Rules, own: str = O
     Returns:
         `n` sessions, `failed`; those that `reached` the target (`reached_share`) and `never` did;
         `round_restricted`, the mean of rounds restricted to `round_limit`, with its 95% bootstrap interval over
-        cases `round_low` and `round_high`; medians over all sessions, `round_median` and so on for `WAYS`,
+        patients `round_low` and `round_high`; medians over all sessions, `round_median` and so on for `WAYS`,
         infinity where it is never; `initial` and `final`: mean and standard deviation of Dice in round 0 and
         after the last round played; `area_mean` under the curve of Dice against rounds over its length, with
         `area_low` and `area_high`. NaN for all that `Rules.show` does not show. No rows without sessions.
@@ -149,13 +158,13 @@ def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], 
 def reached_per_round(sessions: pd.DataFrame, most: int) -> Interval:
     """Share of sessions, rows of `waits`, that reached the target by round 0..most: Kaplan and Meier's curve."""
     rng = _generator(sessions, "curve")
-    return reached_by(sessions["round"], sessions["reached"], range(most + 1), sessions["case"], rng)
+    return reached_by(sessions["round"], sessions["reached"], range(most + 1), sessions["patient"], rng)
 
 
 def _to_target(sessions: pd.DataFrame, target: float, rules: Rules) -> dict[str, float]:
     reached = sessions["reached"]
     rng = _generator(sessions, "rounds", f"{target:g}")
-    mean = restricted_mean(sessions["round"], reached, rules.rounds, sessions["case"], rng)
+    mean = restricted_mean(sessions["round"], reached, rules.rounds, sessions["patient"], rng)
     found = {
         "reached": float(reached.sum()),
         "reached_share": float(reached.mean()),
@@ -172,7 +181,7 @@ def _to_target(sessions: pd.DataFrame, target: float, rules: Rules) -> dict[str,
 def _on_the_way(sessions: pd.DataFrame, curves: NDArray[np.float64]) -> dict[str, float]:
     """Dice before and after, and the area under its curve by the trapezoidal rule; `curves` are the sessions'."""
     areas = np.trapezoid(curves, axis=1) / (curves.shape[1] - 1) if curves.shape[1] > 1 else curves[:, 0]
-    area = bootstrap_mean(areas, sessions["case"], _generator(sessions, "area"))
+    area = bootstrap_mean(areas, sessions["patient"], _generator(sessions, "area"))
     ends = mean_std(pd.Series(curves[:, 0]), "initial") | mean_std(pd.Series(curves[:, -1]), "final")
     return ends | {f"area_{name}": float(value) for name, value in vars(area).items()}
 

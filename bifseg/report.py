@@ -18,7 +18,9 @@ from bifseg.comparisons import main_network
 from bifseg.effort import ASSUMED
 from bifseg.figures import read_figures
 from bifseg.formats import TEXT, Table, present
+from bifseg.interactions import played_cards, played_rules
 from bifseg.metrics import edge_case_rows
+from bifseg.own_protocols import main_protocol
 from bifseg.pages import embed, page
 from bifseg.pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.scoring import read_scores
@@ -60,16 +62,18 @@ def write_report(run: Path, date: str | None = None) -> None:
 def _content(run: Path, date: str | None) -> dict[str, Any]:
     scores, tables = read_scores(run / "scores.parquet"), read_tables(run / "tables")
     figures = read_figures(run / "figures")
+    rules, own = played_rules(run, scores), main_protocol(played_cards(run, scores))
+    target = read_json(run / "tables" / "index.json")["target"]
     place = run / "provenance.json"
     provenance = read_json(place) if place.is_file() else {}
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
         "cohorts": [
-            _cohort(run, str(name), rows, tables, figures) | {"claims": claims(rows)}
+            _cohort(run, str(name), rows, tables, figures) | {"claims": claims(rows, rules, target, own)}
             for name, rows in scores.groupby("cohort", sort=True)
         ],
-        "forgetting": forgetting_line(read_checks(run)),
+        "forgetting": forgetting_line(read_checks(run, scores)),
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
@@ -150,7 +154,7 @@ def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, An
 
 def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
     """Gains over the base net: the range over structures, seen and unseen apart."""
-    texts, failed = [], 0
+    texts, failed, base = [], 0, ""
     for stage, how in (("unsupervised", "without scribbles"), ("supervised", "with the same scribbles")):
         rows = _of(kinds[f"{stage}-tests"], hero)
         if rows.empty:
@@ -159,6 +163,8 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
             f"{_range(100 * group['difference_mean'], '+.1f')} points on {kind} structures"
             for kind, group in _seen_and_unseen(rows[rows["measure"] == "dice"])
         ]
+        network = rows["reference_network"].iloc[0]
+        base = f"{BASE}@{network}" if network != hero[1] else "the base net"
         texts.append(f"{how} by {_join(each)}")
         failed = max(failed, int(_of(kinds[stage], hero)["failed"].sum()))
     if not texts:
@@ -168,7 +174,7 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
         if failed
         else ""
     )
-    return f"Against the base net's initial result, {hero[0]} changes mean Dice {'; '.join(texts)}{note}."
+    return f"Against {base}'s initial result, {hero[0]} changes mean Dice {'; '.join(texts)}{note}."
 
 
 def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:

@@ -38,12 +38,12 @@ def bootstrap(
 ) -> Interval:
     """A statistic of sums with its percentile bootstrap interval (Efron and Tibshirani 1993), by whole clusters.
 
-    Objects of one case are alike, so whole cases are drawn with replacement and their values pooled. The
-    limits are too narrow for few cases (about ten or less), as every percentile bootstrap's.
+    Objects of one patient are alike, so whole patients are drawn with replacement and their values pooled. The
+    limits are too narrow for few of them (about ten or less), as every percentile bootstrap's.
 
     Args:
         values: (n, terms) what is summed over the n members of the clusters.
-        clusters: (n,) names of the clusters, such as cases.
+        clusters: (n,) names of the clusters, such as patients.
         statistic: sums (..., terms) to quantities (..., k).
         rng: draws the clusters.
         level: share of the draws between the limits.
@@ -69,7 +69,9 @@ def bootstrap(
     np.add.at(sums, member, values)
     draws = min(draws, max(_LEAST_DRAWS, _MOST_DRAWN // len(names)))
     times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    low, high = np.quantile(statistic(times @ sums), [(1 - level) / 2, (1 + level) / 2], axis=0)
+    # Where the statistic is known, a draw of which it is not (a ratio to nothing) says nothing.
+    quantile = np.nanquantile if np.isfinite(found).all() else np.quantile
+    low, high = quantile(statistic(times @ sums), [(1 - level) / 2, (1 + level) / 2], axis=0)
     return Interval(found, low, high)
 
 
@@ -84,7 +86,7 @@ def bootstrap_mean(
 
     Args:
         values: (n,) or (n, quantities); the quantities share the draws.
-        clusters: (n,) names of the clusters, such as cases.
+        clusters: (n,) names of the clusters, such as patients.
         rng: draws the clusters.
         level: share of the draws between the limits.
         draws: number of resamples.
@@ -154,7 +156,7 @@ class Paired:
 
     Attributes:
         n: pairs.
-        clusters: clusters that the pairs come from, such as cases.
+        clusters: clusters that the pairs come from, such as patients.
         mean: mean difference.
         low: lower limit of its 95% interval by `bootstrap_mean`.
         high: upper limit.

@@ -33,6 +33,7 @@ GROUP = ["seen", "structure", "method", "network"]
 FAILED = ("failed", "timeout")  # a stuck session has a result
 EFFORT = ("round", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
 PAIR = ["cohort", "network", "object", "replicate"]
+_FEW = 10
 FAILURES = "A failed session counts with the worst score."
 """The sentence on failures of every caption."""
 
@@ -48,8 +49,8 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
 
     `initial`: the first result. `unsupervised`: the last result before any scribbles, which is the initial one
     for a method without an unsupervised step. `supervised`: the last result under the `shared` protocol.
-    The first two come before any scribbles and are the same under every protocol: a method's sessions are
-    taken from `shared` where there are any, else from its first other protocol.
+    The first two come before any scribbles and are the same under every protocol with the same box and user: a
+    method's sessions are taken from the first protocol by `_turns` that it plays.
     A player whose sessions all begin with nothing, as nothing was drawn yet, has no such result and no row.
     A session that failed at or before the stage shows its failed row.
     """
@@ -57,12 +58,21 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
     if stage == "supervised":
         rows = rows[rows["protocol"] == shared]
     else:
-        rank = rows["protocol"].where(rows["protocol"] != shared, "")  # sorts before every name
-        best = rank.groupby([rows[key] for key in PLAYER]).transform("min")
-        rows = _started(rows[(rank == best) & (rows["round"] == 0)])
+        turn = rows["protocol"].map(_turns(rows, shared))
+        best = turn.groupby([rows[key] for key in PLAYER]).transform("min")
+        rows = _started(rows[(turn == best) & (rows["round"] == 0)])
     if stage == "initial":
         rows = rows[rows["step"] == "initial"]
     return rows.groupby(SESSION).tail(1)
+
+
+def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
+    """The protocols' turns: `shared`, OWN, then by name; those with another box or user than the first one last."""
+    known = rows[["protocol", "box", "user"]].drop_duplicates("protocol").to_numpy()
+    drawn = {protocol: tuple(how) for protocol, *how in known}
+    names = sorted(drawn, key=lambda name: (name != shared, name != OWN, name))
+    alike = sorted(names, key=lambda name: drawn[name] != drawn[names[0]])
+    return {name: turn for turn, name in enumerate(alike)}
 
 
 def _started(rows: pd.DataFrame) -> pd.DataFrame:
@@ -73,8 +83,14 @@ def _started(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def final_rows(scores: pd.DataFrame, protocol: str = OWN) -> pd.DataFrame:
-    """One row per session: the last one under a protocol, with all effort that was spent."""
-    return in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
+    """One row per session: the last one under a protocol, with all effort that was spent.
+
+    A failed session has the most effort of any on its structure: to stop early is no merit.
+    """
+    rows = in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
+    failed, effort = rows["status"].isin(FAILED), list(EFFORT)
+    most = rows.groupby(["cohort", "structure"])[effort].transform("max")
+    return rows.assign(**{name: rows[name].where(~failed, most[name]) for name in effort})
 
 
 def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
@@ -159,6 +175,11 @@ def count_sessions(sessions: pd.DataFrame) -> dict[str, float]:
     return {"n": len(sessions), "failed": int(sessions["status"].isin(FAILED).sum())}
 
 
+def count_failed(scores: pd.DataFrame) -> int:
+    """Sessions without a result, of all."""
+    return int(scores["status"].isin(FAILED).sum())  # each has one such row
+
+
 def mean_std(values: pd.Series, name: str) -> dict[str, float]:
     """NAME_mean and NAME_std of values; NaN for the mean of none and the spread of fewer than two."""
     # numpy, not pandas: pandas would leave a NaN out of the mean without a word.
@@ -197,10 +218,23 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     """The sentence on the data that ends every caption."""
     splits = ", ".join(sorted(scores["split"].unique()))
     kind = "Simulated cohort" if simulated else "Cohort"
-    objects, cases = scores["object"].nunique(), scores["case"].nunique()
-    return (
-        f"{kind} {cohort}, {splits} split: {objects} object{'s' * (objects != 1)} of "
-        f"{cases} case{'s' * (cases != 1)}."
+    objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
+    told = [_count(objects, "object"), _count(cases, "case")]
+    told += [_count(patients, "patient")] if patients != cases else []
+    narrow = f" Bootstrap intervals over {_FEW} patients or fewer are too narrow." if patients <= _FEW else ""
+    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{narrow}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
+    """Where the sessions of the scores lie; beside them there may be those of an earlier configuration."""
+    players = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
+    return sorted(
+        run / "sessions" / cohort / protocol / "@".join(filter(None, player))
+        for cohort, protocol, *player in players
     )
 
 

@@ -1,7 +1,7 @@
 """How long until it happens, where for some it never does or nobody looked long enough: Kaplan and Meier 1958.
 
 Times are of any unit. A member whose time is not that of the event was watched until then (right-censored);
-infinity: for ever, it never happens. Intervals are bootstrapped over whole clusters, such as cases.
+infinity: for ever, it never happens. Intervals are bootstrapped over whole clusters, such as patients.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from bifseg.claims import claims
 from bifseg.claims_page import read_checks, write_claims
 from bifseg.comparisons import compare, main_network, rankings
 from bifseg.formats import Table, write_table
@@ -89,7 +90,7 @@ QUESTIONS = {
         "All tools on their own mistakes",
         "Under {own}, when the session ended: Dice (%), ASSD (mm), rounds, strokes, user time (predicted) and "
         "machine time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
-        "A base net takes no scribbles. A failed session's effort is what was spent until then.",
+        "A base net takes no scribbles. A failed session counts with the most effort of any on its structure.",
         HERO,
         (*_RESULTS, "round", "n_strokes", "user_s", "machine_s"),
         (*_RESULTS, "user_s"),
@@ -105,14 +106,14 @@ _NEVER = (
 )
 _INTERACTIONS = (
     "Under {own}, until Dice first is at least {goal}. Rounds: mean of at most {rounds} (NoC@{rounds}), the "
-    "area under Kaplan and Meier's curve of those not there yet, with its 95% bootstrap interval over cases. "
+    "area under Kaplan and Meier's curve of those not there yet, with its 95% bootstrap interval over patients. "
     "Medians: over all n sessions; user time is predicted. Initial and final Dice: mean ± standard deviation, "
     "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
     "with its interval, where a session that ended early carries its last Dice forward. "
 )
 _TARGETS = (
     "Under {own}, rounds until Dice first is at least the target: mean of at most {rounds} (NoC@{rounds}) with "
-    "its 95% bootstrap interval over cases, and in brackets how many of the n sessions never reached it "
+    "its 95% bootstrap interval over patients, and in brackets how many of the n sessions never reached it "
     "(NoF@{rounds}). "
 )
 _USERS = (
@@ -126,16 +127,19 @@ _REPLICATES = (
     "means, less what replicates alone bring about). Replicates' share: of the sum of both variances."
 )
 _UNEQUAL = "Not so on {n} of the objects ({first} is the first), where a method's initial result is not its base net's."
+_UNLIKE = (
+    "Other boxes or users than the rest ({how}) had {names}, which played under no protocol with the same."
+)
 _STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
 _RANK = (
-    "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over cases, all "
-    "pairs of players, Holm, 0.05; with many players and few cases this test tells nobody apart)."
+    "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
+    "pairs of players, Holm, 0.05; with many players and few patients this test tells nobody apart)."
 )
 _TESTS = (
-    "Difference to {reference} on the same objects with its 95% bootstrap interval over cases; effect: "
+    "Difference to {reference} on the same objects with its 95% bootstrap interval over patients; effect: "
     "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
-    "paper's; Wilcoxon signed-rank test over the cases' mean differences, because objects of one case are "
-    "alike, as it is and corrected by Holm over the players of the structure. n objects of cases, replicates "
+    "paper's; Wilcoxon signed-rank test over the patients' mean differences, because objects of one patient are "
+    "alike, as it is and corrected by Holm over the players of the structure. n objects of patients, replicates "
     "averaged; failed: pairs of sessions in which either failed."
 )
 
@@ -220,6 +224,7 @@ def _cohort_tables(
         others = unequal_scribbles(scores[scores["protocol"] == shared]) if kind == "supervised" else []
         if others:
             notes.insert(1, _UNEQUAL.format(n=len(others), first=others[0]))
+        notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
         yield occasion.table(kind, question.title, " ".join(notes), frame, question.needs)
         caption = _TESTS.format(reference=label)
         yield occasion.table(
@@ -241,6 +246,14 @@ def _cohort_tables(
     spread = replicates(scores)
     if len(spread):
         yield occasion.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+
+
+def _unlike(rows: pd.DataFrame) -> list[str]:
+    """A sentence on results that came from another kind of box or another user than most."""
+    how = rows["box"] + " by " + rows["user"]
+    others = rows[how != how.mode().iloc[0]] if len(rows) else rows
+    names = ", ".join(sorted(set(others["method"])))
+    return [_UNLIKE.format(how=", ".join(sorted(set(how[others.index]))), names=names)] if names else []
 
 
 def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
@@ -269,7 +282,7 @@ def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, s
 def write_tables(run: Path, target: float = 0.90) -> None:
     """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
-    rules, cards = played_rules(run), played_cards(run)
+    rules, cards = played_rules(run, scores), played_cards(run, scores)
     own, widest, users = main_protocol(cards), widest_protocol(cards), user_protocols(cards)
     tables = run_tables(scores, simulated, rules, target, own=own, widest=widest, users=users)
     with writing_folder(run / "tables") as folder:
@@ -281,7 +294,8 @@ def write_tables(run: Path, target: float = 0.90) -> None:
             for t in tables
         ]
         write_json(folder / "index.json", {"target": target, "tables": index})
-        write_claims(scores, simulated, read_checks(run), folder)
+        found = claims(scores, rules, target, own)
+        write_claims(found, scores, simulated, read_checks(run, scores), folder)
 
 
 def read_tables(folder: Path) -> list[Table]:

@@ -15,7 +15,7 @@ from bifseg.summaries import in_reading_order, per_group
 def by_user(
     scores: pd.DataFrame, target: float, rules: Mapping[str, Rules], protocols: Mapping[str, str]
 ) -> pd.DataFrame:
-    """The `interactions` of every user, with the bootstrap interval over cases of the final Dice.
+    """The `interactions` of every user, with the bootstrap interval over patients of the final Dice.
 
     Args:
         scores: of one cohort.
@@ -27,9 +27,9 @@ def by_user(
         Rows per structure, player and user: `user`, the columns of `interactions`, `final_low`, `final_high`.
     """
     parts = [
-        _of_user(
-            scores[scores["protocol"] == protocol], target, rules_of(dict(rules), protocol), protocol
-        ).assign(user=user)
+        _of_user(scores[scores["protocol"] == protocol], target, rules_of(rules, protocol), protocol).assign(
+            user=user
+        )
         for user, protocol in protocols.items()
         if protocol in set(scores["protocol"])
     ]
@@ -46,6 +46,6 @@ def _final(rows: pd.DataFrame, rounds: int, protocol: str) -> dict[str, float]:
     curves, keys = dice_per_round(rows, rounds)
     names = (str(rows[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
     found = bootstrap_mean(
-        curves[:, -1], keys.get_level_values("case"), generator(0, "final", protocol, *names)
+        curves[:, -1], keys.get_level_values("patient"), generator(0, "final", protocol, *names)
     )
     return {"final_low": float(found.low), "final_high": float(found.high)}

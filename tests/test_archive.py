@@ -171,6 +171,30 @@ def test_a_pack_is_opened_once(tmp_path, monkeypatch):
     assert [name for name in opened if name.startswith("shard-")] == ["shard-1.zip", "shard-2.zip"]
 
 
+def test_moving_a_session_leaves_the_pack_it_came_from_readable(tmp_path):
+    archive = filled(tmp_path, *"abcd")
+    archive.pack("ab", 1)
+    archive.pack("cd", 2)
+    archive.pack("ad", 1)
+    (tmp_path / "shard-1.zip").unlink()
+    assert {name: archive.fingerprint(name) for name in "cd"} == {"c": "1", "d": "1"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_outdated_session_stays_until_it_is_played_again(tmp_path, packed):
+    archive = filled(tmp_path, "a", "b")
+    if packed:
+        archive.pack("ab", 3)
+    for name in ("shard-3.tsv", "shard-4.tsv"):
+        (tmp_path / name).write_text("")
+    archive.outdate("a")
+    assert {name: archive.fingerprint(name) for name in "ab"} == {"a": "", "b": "1"}
+    assert archive.stored() == {"a": "ok", "b": "ok"}
+    assert archive.load("a").identity.object == "a"
+    assert (tmp_path / "shard-3.tsv").exists() == (not packed)
+    assert (tmp_path / "shard-4.tsv").exists()
+
+
 def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
     reader = filled(tmp_path, "a", "b")
     reader.pack("ab", 1)

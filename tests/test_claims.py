@@ -7,8 +7,10 @@ from fake_run import scores
 
 from bifseg.claims import FAILS, HOLDS, SHOWN, UNKNOWN, claims, together
 from bifseg.comparisons import compare
-from bifseg.summaries import OWN, final_rows, stage_rows
+from bifseg.interactions import Rules
+from bifseg.summaries import OWN, stage_rows
 
+RULES = {OWN: Rules(10, 0.90)}
 BASE = np.linspace(0.60, 0.80, 8)
 WAVE = np.array([1, -1, 2, -2, 3, -3, 4, -4]) / 100  # a difference that no test sees
 
@@ -52,11 +54,11 @@ def full_run(n=8, **changed):
 @cache
 def holding():
     """The claims about the full run."""
-    return claims(full_run())
+    return claims(full_run(), RULES)
 
 
 def claim(frame, number):
-    return claims(frame)[number - 1]
+    return claims(frame, RULES)[number - 1]
 
 
 def only(rows, **keys):
@@ -113,11 +115,11 @@ def test_worse_within_the_margin_is_as_good_unless_it_is_told_apart():
     ],
 )
 def test_too_few_cases_for_the_family(cases, verdicts):
-    found = claims(full_run(cases))
+    found = claims(full_run(cases), RULES)
     # Without the spread: the case in the middle of seven has none, and one pair less tells anything.
     dice = [c.rows[(c.rows["measure"] != "spread") & (c.rows["rule"] != SHOWN)] for c in found]
     assert [together(rows["verdict"]) for rows in dice] == verdicts
-    assert f"{cases} cases" in set(found[1].rows["note"]) or cases == 7
+    assert f"{cases} patients" in set(found[1].rows["note"]) or cases == 7
 
 
 def test_objects_of_few_cases_are_few_data():
@@ -129,7 +131,7 @@ def test_objects_of_few_cases_are_few_data():
 
 
 def test_missing_methods_are_not_enough_data():
-    found = claims(full_run(other=[], unweighted=[], adapted=[], refined=[], grabcut=[], corrected=[]))
+    found = claims(full_run(other=[], unweighted=[], adapted=[], refined=[], grabcut=[], corrected=[]), RULES)
     assert [c.verdict for c in found] == [UNKNOWN] * 4
     assert found[0].rows["against_method"].tolist() == ["other CNNs"]
     assert set(found[3].rows["against_method"]) == {"traditional tools"}
@@ -147,12 +149,12 @@ def test_one_row_that_does_not_hold_decides_over_missing_ones():
 
 
 def test_scores_without_any_network():
-    found = claims(scores(tool("grabcut", BASE, [1] * 8, [9] * 8)))
+    found = claims(scores(tool("grabcut", BASE, [1] * 8, [9] * 8)), RULES)
     assert [c.verdict for c in found] == [UNKNOWN] * 4
 
 
 def test_no_scores_no_claims():
-    assert claims(scores([])) == []
+    assert claims(scores([]), {}) == []
 
 
 def test_methods_without_weights_are_shown_and_do_not_count():
@@ -205,10 +207,29 @@ def test_failed_session_counts_with_no_dice_and_the_most_effort():
     frame.loc[mine, ["status", "dice", "user_s"]] = ["failed", 0.0, 7.0]
     rows = claim(frame, 4).rows
     assert rows["failed"].tolist() == [1, 1, 1]
-    assert only(rows, measure="round")["mean"] == (7 * 1 + 9) / 8
+    assert only(rows, measure="round")["mean"] == (7 * 1 + 10) / 8
     assert only(rows, measure="user_s")["mean"] == pytest.approx((sum(range(10, 17)) + 44) / 8)
     assert only(rows, measure="dice")["verdict"] == FAILS
-    assert final_rows(frame)["user_s"].min() == 7.0
+
+
+def test_giving_up_below_the_target_is_no_merit():
+    """Half of the sessions end after a round, satisfied with less; the tool takes three and gets there."""
+    early = tool("bifseg", [0.87] * 4 + [0.95] * 4, [1] * 8, [10] * 8, network="pnet")
+    frame = full_run(corrected=early, grabcut=tool("grabcut", [0.91] * 8, [3] * 8, [30] * 8))
+    rows = claim(frame, 4).rows
+    assert only(rows, measure="round")["mean"] == (4 * 10 + 4 * 1) / 8
+    assert only(rows, measure="user_s")["mean"] == (4 * 30 + 4 * 10) / 8
+    assert only(rows, measure="round")["verdict"] == FAILS
+
+
+def test_the_goal_is_what_the_protocol_shows():
+    """Its sessions end at 0.85, so that nothing is known of 0.90; they are counted under the name it has."""
+    frame = full_run().replace({"protocol": {OWN: "mine"}})
+    found = claims(frame, {"mine": Rules(10, 0.85)}, target=0.90, own="mine")[3]
+    assert "Under mine: " in found.rule
+    assert "at least 85%" in found.rule
+    assert found.verdict == HOLDS
+    assert claims(frame, {}, own=OWN)[3].verdict == UNKNOWN
 
 
 def test_a_tool_counts_once_and_needs_all_three():
@@ -237,7 +258,7 @@ def test_seen_and_unseen_are_apart_and_seen_come_first():
 
 def test_cohorts_are_apart():
     other = full_run(adapted=adapt("bifseg", BASE - 0.02)).assign(cohort="d")
-    found = claims(pd.concat([other, full_run()], ignore_index=True))
+    found = claims(pd.concat([other, full_run()], ignore_index=True), RULES)
     assert [(c.cohort, c.number) for c in found] == [(name, k) for name in "cd" for k in (1, 2, 3, 4)]
     assert [c.verdict for c in found if c.number == 2] == [HOLDS, FAILS]
 

@@ -1,10 +1,10 @@
 import pandas as pd
 import pytest
 from fake_run import scores
-from test_claims import BASE, full_run, holding, tool
+from test_claims import RULES, full_run, holding, tool
 
 from bifseg.claims import claims
-from bifseg.claims_page import Check, claims_page, forgetting_line, present_claim, read_checks, write_claims
+from bifseg.claims_page import Check, forgetting_line, present_claim, read_checks, write_claims
 from bifseg.errors import BadInput
 from bifseg.store import write_json, write_text
 
@@ -13,23 +13,35 @@ def check(job="c/shared/bifseg@pnet/forgetting-0", equal=True, objects=("a", "b"
     return Check(job, "pnet", objects, equal)
 
 
+def played(*protocols):
+    """Scores of one session under each."""
+    return scores([("a", "bifseg", "initial", 0.5, {"protocol": name}) for name in protocols])
+
+
 def put(run, place, before, after, objects=("a", "b")):
     found = {"network": "pnet", "objects": objects, "before": before, "after": after}
     write_json(run / "sessions" / place / "forgetting-0.json", found)
 
 
-def test_page_tells_data_verdicts_and_rows():
-    page = claims_page(full_run(), {"c"}, [])
+def page_of(frame, simulated, checks, folder):
+    """The page as it is written."""
+    write_claims(claims(frame, RULES), frame, simulated, checks, folder)
+    return (folder / "claims.md").read_text()
+
+
+def test_page_tells_data_verdicts_and_rows(tmp_path):
+    page = page_of(full_run(), {"c"}, [], tmp_path)
     assert "Cohorts: c (simulated)." in page
-    assert "Simulated cohort c, test split: 8 objects of 8 cases. Main network: pnet." in page
+    assert "Simulated cohort c, test split: 8 objects of 8 cases. " in page
+    assert " Main network: pnet." in page
     assert page.count("| **holds** ") == 4
     assert page.count("**Claim ") == 4
     assert "A failed session counts with the worst score." in page
     assert page.endswith("\n\nForgetting: no checks found.\n")
 
 
-def test_real_cohort_is_not_called_simulated():
-    assert "imulated" not in claims_page(full_run(), [], [])
+def test_real_cohort_is_not_called_simulated(tmp_path):
+    assert "imulated" not in page_of(full_run(), [], [], tmp_path)
 
 
 def test_rows_are_told_in_points_and_seconds():
@@ -47,37 +59,36 @@ def test_networks_are_named_where_they_compete():
 
 
 def test_reason_stands_beside_the_verdict():
-    shown = present_claim(claims(full_run(grabcut=tool("grabcut", BASE, [1] * 8, [9] * 8)))[3])
+    shown = present_claim(claims(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES)[3])
     assert shown["Verdict"].tolist() == [
         "does not hold (no difference shown)",
         "does not hold (the opposite)",
         "holds",
     ]
-    shown = present_claim(claims(full_run(other=[]))[0])
+    shown = present_claim(claims(full_run(other=[]), RULES)[0])
     assert shown["Verdict"].tolist() == ["not enough data (no sessions to pair)"]
     assert shown[["Other's", "Difference", "p (Holm)"]].to_numpy().tolist() == [["–", "–", "–"]]
 
 
-def test_tables_keep_their_columns():
+def test_tables_keep_their_columns(tmp_path):
     frame = full_run()
     frame["structure"] = "a|b"
-    rows = [line for line in claims_page(frame, [], []).splitlines() if "a\\|b" in line]
+    rows = [line for line in page_of(frame, [], [], tmp_path).splitlines() if "a\\|b" in line]
     assert {line.replace("\\|", "").count("|") for line in rows} == {15, 16}
 
 
-def test_page_is_the_same_for_the_same_scores():
+def test_page_is_the_same_for_the_same_scores(tmp_path):
     frame = full_run()
     shuffled = frame.sample(frac=1, random_state=1).reset_index(drop=True)
-    assert claims_page(frame, {"c"}, [check()]) == claims_page(shuffled, {"c"}, [check()])
+    assert page_of(frame, {"c"}, [check()], tmp_path) == page_of(shuffled, {"c"}, [check()], tmp_path)
 
 
-def test_run_without_scores_has_a_page():
-    assert "Cohorts: none." in claims_page(scores([]), [], [])
+def test_run_without_scores_has_a_page(tmp_path):
+    assert "Cohorts: none." in page_of(scores([]), [], [], tmp_path)
 
 
 def test_written_files(tmp_path):
-    write_claims(full_run(), {"c"}, [], tmp_path)
-    assert (tmp_path / "claims.md").read_text() == claims_page(full_run(), {"c"}, [])
+    page_of(full_run(), {"c"}, [], tmp_path)
     frame = pd.read_csv(tmp_path / "claims.csv")
     assert frame["claim"].tolist() == [1] + [2] * 2 + [3] * 6 + [4] * 3
     assert list(frame)[:4] == ["cohort", "claim", "seen", "structure"]
@@ -85,14 +96,15 @@ def test_written_files(tmp_path):
 
 
 def test_files_of_no_scores(tmp_path):
-    write_claims(scores([]), [], [], tmp_path)
+    page_of(scores([]), [], [], tmp_path)
     assert len(pd.read_csv(tmp_path / "claims.csv")) == 0
 
 
 def test_checks_are_equal_to_the_last_bit(tmp_path):
     put(tmp_path, "c/shared/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
     put(tmp_path, "c/own/bifseg@pnet", [0.1, 0.3], [0.1, 0.1 + 0.2])
-    found = read_checks(tmp_path)
+    put(tmp_path, "c/earlier/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
+    found = read_checks(tmp_path, played("shared", "own"))
     assert [(c.job, c.equal) for c in found] == [
         ("c/own/bifseg@pnet/forgetting-0", False),
         ("c/shared/bifseg@pnet/forgetting-0", True),
@@ -102,14 +114,14 @@ def test_checks_are_equal_to_the_last_bit(tmp_path):
 
 def test_check_of_nothing_shows_nothing(tmp_path):
     put(tmp_path, "c/shared/bifseg@pnet", [], [], objects=[])
-    assert not read_checks(tmp_path)[0].equal
+    assert not read_checks(tmp_path, played("shared"))[0].equal
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"objects": ["a"]}'])
 def test_file_that_is_no_check(tmp_path, text):
     write_text(tmp_path / "sessions/c/shared/bifseg@pnet/forgetting-0.json", text)
     with pytest.raises(BadInput, match=r"forgetting-0\.json: not a forgetting check"):
-        read_checks(tmp_path)
+        read_checks(tmp_path, played("shared"))
 
 
 def test_line_counts_networks_and_objects_by_cohort():

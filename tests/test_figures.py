@@ -41,7 +41,9 @@ LINES = [
 
 
 def write_rules(run, target=0.9):
-    write_json(run / "sessions" / "c" / OWN / "player" / "protocol.json", {"rounds": 2, "target": target})
+    write_json(
+        run / "sessions" / "c" / OWN / "bifseg@pnet" / "protocol.json", {"rounds": 2, "target": target}
+    )
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_last_value_is_carried_forward_and_failures_stay():
     lines = [("a", "m", "initial", 0.2), ("a", "m", "unsupervised", 0.3), ("a", "m", "round-1", 0.9)]
     lines += [("b", "m", "initial", 0.4), ("b", "m", "round-1", 0.5), ("b", "m", "round-2", 0.0)]
     values, keys = dice_per_round(scores(lines), 3)
-    assert keys.get_level_values("case").tolist() == ["a", "b"]
+    assert keys.get_level_values("patient").tolist() == ["a", "b"]
     assert values.tolist() == [[0.3, 0.9, 0.9, 0.9], [0.4, 0.5, 0.0, 0.0]]
 
 
@@ -174,16 +174,22 @@ def write_rules(run, player, rounds, protocol=OWN):
     write_json(run / "sessions" / "c" / protocol / player / "protocol.json", card)
 
 
+def played(*players, protocol=OWN):
+    """Scores of one session of each."""
+    return [("a", player, "initial", 0.5, {"network": "", "protocol": protocol}) for player in players]
+
+
 def test_rules_are_read_from_the_sessions(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "two", 3)
     write_rules(tmp_path, "one", 1, "shared")
-    assert played_rules(tmp_path) == {OWN: Rules(3, None), "shared": Rules(1, None)}
+    found = scores(played("one", "two") + played("one", protocol="shared"))
+    assert played_rules(tmp_path, found) == {OWN: Rules(3, None), "shared": Rules(1, None)}
 
 
 def test_played_cards_have_defaults_for_keys_that_came_later(tmp_path):
     write_rules(tmp_path, "one", 3)
-    card = played_cards(tmp_path)[OWN]
+    card = played_cards(tmp_path, scores(played("one")))[OWN]
     assert card == ProtocolCard(rounds=3, target=None).model_dump(mode="json")
 
 
@@ -191,7 +197,16 @@ def test_different_rules_under_one_name_are_refused(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "two", 4)
     with pytest.raises(BadInput, match=r"two/protocol.json: .*rounds=4.* run them again"):
-        played_rules(tmp_path)
+        played_rules(tmp_path, scores(played("one", "two")))
+
+
+def test_what_an_earlier_configuration_left_says_nothing(tmp_path):
+    """A player or protocol that is not played any more keeps its folder."""
+    write_rules(tmp_path, "one", 3)
+    write_rules(tmp_path, "gone", 4)
+    write_rules(tmp_path, "one", 5, "also-gone")
+    assert played_rules(tmp_path, scores(played("one"))) == {OWN: Rules(3, None)}
+    assert set(played_cards(tmp_path, scores(played("one")))) == {OWN}
 
 
 def test_more_rounds_than_the_rules_allow_are_bad_input():

@@ -26,7 +26,7 @@ FLOORS = [
     ["sessions"],
     ["shards", "scoring", "conformance", "recorded"],
     ["planning", "runs", "replay"],
-    ["status", "verification"],
+    ["status", "retry", "verification"],
     ["summaries"],
     ["comparisons", "formats", "interactions", "own_protocols"],
     ["user_levels"],

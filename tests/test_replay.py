@@ -111,8 +111,11 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
 
 def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, discs, objects, tmp_path):
     found = replayed(lineup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
+    rows = [discs.object(session.identity.object) for session in found]
     frame = to_frame(
-        row for s in found for row in score_session(s, discs.truth(discs.object(s.identity.object)))
+        line
+        for s, row in zip(found, rows, strict=True)
+        for line in score_session(s, discs.truth(row), row.group)
     )
     told = frame[["run", "method", "network", "protocol", "policy", "box", "user"]].drop_duplicates()
     assert told.to_numpy().tolist() == [
@@ -126,7 +129,12 @@ def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, dis
 def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, objects, tmp_path):
     folder = tmp_path / "sessions/discs/replayed/bifseg@pnet-tiny"
     replayed(lineup, recorded, discs, objects, folder)
-    cards = played_cards(tmp_path)
+    scores = to_frame(
+        line
+        for row, s in load_sessions(folder, objects)
+        for line in score_session(s, discs.truth(row), row.group)
+    )
+    cards = played_cards(tmp_path, scores)
     assert cards["replayed"]["scribbles_on"] == "recorded"
     assert (cards["replayed"]["rounds"], cards["replayed"]["target"]) == (3, None)
     assert main_protocol(cards) == "own-scribbles"
@@ -213,7 +221,9 @@ def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects
         who = session.identity
         assert (who.protocol, who.policy, who.box, who.user) == ("anna", "recorded", "margin/1", "anna")
     frame = to_frame(
-        r for row, s in load_sessions(tmp_path / "out", objects) for r in score_session(s, discs.truth(row))
+        line
+        for row, s in load_sessions(tmp_path / "out", objects)
+        for line in score_session(s, discs.truth(row), row.group)
     )
     assert set(frame["user"]) == {"anna"}
     assert (frame[frame["step"] == "round-2"]["n_strokes"] == 2).all()

@@ -20,9 +20,9 @@ from bifseg.scoring import (
 )
 from bifseg.scribbles import Stroke
 
-DESIGN = """run cohort case object structure seen dimension split method network protocol policy box user replicate step
-round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm volume_ml robot_s network_s
-label_update_s machine_s user_s peak_rss_mb peak_gpu_mb status error"""
+DESIGN = """run cohort case patient object structure seen dimension split method network protocol policy box user
+replicate step round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm
+volume_ml robot_s network_s label_update_s machine_s user_s peak_rss_mb peak_gpu_mb status error"""
 WHO = Identity(
     "demo", "fetal", "007", "007_lung_s3", "lung", False, 2, "test", "bifseg", "pnet", "own", "centre-line/1"
 )
@@ -68,11 +68,11 @@ def failed(n_steps: int, error: str = "RuntimeError: no", status: str = "failed"
 
 def test_columns_are_those_of_the_design():
     assert list(COLUMNS) == DESIGN.split()
-    assert set(score_session(session(), truth())[0]) == set(COLUMNS)
+    assert set(score_session(session(), truth(), "anna")[0]) == set(COLUMNS)
 
 
 def test_rows_by_hand():
-    rows = score_session(session(), truth())
+    rows = score_session(session(), truth(), "anna")
     assert [row["step"] for row in rows] == ["initial", "unsupervised", "round-1", "round-2"]
     assert [row["round"] for row in rows] == [0, 0, 1, 2]
     assert [row["dice"] for row in rows] == [2 * n / (n + 72) for n in (32, 40, 60, 72)]
@@ -84,7 +84,7 @@ def test_rows_by_hand():
 
 
 def test_effort_is_cumulative():
-    rows = score_session(session(), truth())
+    rows = score_session(session(), truth(), "anna")
     assert [row["n_strokes"] for row in rows] == [0, 0, 1, 2]
     assert [row["n_scribble_voxels"] for row in rows] == [0, 0, 4, 6], "(6, 9) is painted twice, counted once"
     assert [row["stroke_mm"] for row in rows] == [0.0, 0.0, 3.0, 7.0]
@@ -100,7 +100,7 @@ def test_effort_is_cumulative():
 
 
 def test_who_starts_from_scribbles_pays_for_no_box():
-    rows = score_session(session(box_drawn=False), truth())
+    rows = score_session(session(box_drawn=False), truth(), "anna")
     assert rows[0]["user_s"] == 0.0
     assert rows[2]["user_s"] == pytest.approx(0.54 + 1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 0.9)
 
@@ -109,7 +109,7 @@ def test_who_starts_from_scribbles_pays_for_no_box():
 def test_equals_the_metrics_on_the_whole_grid(outside):
     wanted = truth()
     wanted[0, 28] = outside  # one voxel far outside the box must count
-    rows = score_session(session(), wanted)
+    rows = score_session(session(), wanted, "anna")
     for row, step in zip(rows, STEPS, strict=True):
         whole = score(BOX.paste(step.mask, GRID.shape), wanted, GRID.spacing, Worst(1.0, 1.0))
         assert {metric: row[metric] for metric in METRICS} == whole
@@ -118,7 +118,7 @@ def test_equals_the_metrics_on_the_whole_grid(outside):
 
 def test_an_empty_result_gets_the_diagonal_of_the_box():
     empty = replace(session(1), steps=(replace(STEPS[0], mask=np.zeros(BOX.shape, bool)),))
-    (row,) = score_session(empty, truth())
+    (row,) = score_session(empty, truth(), "anna")
     assert row["dice"] == row["nsd_2mm"] == row["volume_ml"] == 0.0
     assert row["assd_mm"] == row["hd95_mm"] == pytest.approx(np.hypot(20, 20))
     assert row["assd_px"] == pytest.approx(np.hypot(10, 20))
@@ -128,7 +128,7 @@ def test_an_empty_result_gets_the_diagonal_of_the_box():
 def test_the_worst_distance_reaches_round_truth_outside_the_box():
     wanted = truth()
     wanted[0, 29] = True
-    row = score_session(failed(0), wanted)[0]
+    row = score_session(failed(0), wanted, "anna")[0]
     assert row["assd_px"] == pytest.approx(np.hypot(14, 25)), "rows 0 to 13, columns 5 to 29"
 
 
@@ -138,8 +138,8 @@ def test_the_worst_distance_reaches_round_truth_outside_the_box():
 )
 @pytest.mark.parametrize("status", ["failed", "timeout"])
 def test_a_failure_is_one_row_more_and_the_worst(n_steps, name, round_, status):
-    rows = score_session(failed(n_steps, status=status), truth())
-    assert rows[:-1] == score_session(session(n_steps), truth())
+    rows = score_session(failed(n_steps, status=status), truth(), "anna")
+    assert rows[:-1] == score_session(session(n_steps), truth(), "anna")
     last = rows[-1]
     assert (last["step"], last["round"], last["status"]) == (name, round_, status)
     assert last["error"] == "RuntimeError: no"
@@ -150,7 +150,7 @@ def test_a_failure_is_one_row_more_and_the_worst(n_steps, name, round_, status):
 
 
 def test_a_failure_is_the_worst_also_where_there_is_nothing_to_find():
-    (row,) = score_session(failed(0), np.zeros(GRID.shape, bool))
+    (row,) = score_session(failed(0), np.zeros(GRID.shape, bool), "anna")
     assert row["dice"] == 0.0
 
 
@@ -162,15 +162,15 @@ def test_the_error_names_the_step_that_failed():
 
 def test_a_stuck_session_keeps_its_last_result():
     stuck = session(3, status="stuck", error="the same strokes again")
-    rows = score_session(stuck, truth())
+    rows = score_session(stuck, truth(), "anna")
     assert [row["status"] for row in rows] == ["ok", "ok", "stuck"]
     assert rows[2]["error"] == "the same strokes again"
-    assert rows[2]["dice"] == score_session(session(3), truth())[2]["dice"]
+    assert rows[2]["dice"] == score_session(session(3), truth(), "anna")[2]["dice"]
 
 
 def test_truth_must_be_on_the_grid():
     with pytest.raises(ValueError, match=r"\(20, 29\) is not on the object's grid \(20, 30\)"):
-        score_session(session(), truth()[:, 1:])
+        score_session(session(), truth()[:, 1:], "anna")
 
 
 def test_in_three_dimensions():
@@ -180,7 +180,7 @@ def test_in_three_dimensions():
     wanted[1:4, 6:12, 8:20] = True
     mask = np.stack([result(6, 12)] * 3)
     found = replace(session(1), grid=grid, box=box, steps=(Step("initial", (), mask, {}),), peak_mb={})
-    (row,) = score_session(found, wanted)
+    (row,) = score_session(found, wanted, "anna")
     assert row["dice"] == row["nsd_2mm"] == 1.0
     assert row["volume_ml"] == pytest.approx(3 * 72 * 6 / 1000)
     assert row["machine_s"] == 0.0
@@ -189,7 +189,9 @@ def test_in_three_dimensions():
 
 def frame_of(*methods: str, **changes) -> pd.DataFrame:
     return to_frame(
-        row for m in methods for row in score_session(session(identity={"method": m}, **changes), truth())
+        row
+        for m in methods
+        for row in score_session(session(identity={"method": m}, **changes), truth(), "anna")
     )
 
 
@@ -203,7 +205,9 @@ def test_frame_has_the_columns_and_types():
 
 
 def test_order_does_not_matter():
-    rows = [row for m in ("b", "a") for row in score_session(session(identity={"method": m}), truth())]
+    rows = [
+        row for m in ("b", "a") for row in score_session(session(identity={"method": m}), truth(), "anna")
+    ]
     whole = to_frame(rows)
     assert whole["method"].tolist() == ["a"] * 4 + ["b"] * 4
     assert whole["step"].tolist()[:4] == ["initial", "unsupervised", "round-1", "round-2"]
@@ -216,7 +220,7 @@ def test_order_does_not_matter():
 
 def test_rounds_sort_by_number():
     steps = tuple(replace(STEPS[2], name=f"round-{n}") for n in (1, 2, 9, 10, 11))
-    frame = to_frame(reversed(score_session(replace(session(), steps=steps), truth())))
+    frame = to_frame(reversed(score_session(replace(session(), steps=steps), truth(), "anna")))
     assert frame["round"].tolist() == [1, 2, 9, 10, 11]
 
 
@@ -227,7 +231,9 @@ def test_the_same_step_twice_is_refused():
 
 @pytest.mark.parametrize("name", ["grabcut-1.0", "grabcut-1.0.parquet"])
 def test_written_scores_come_back(tmp_path, name):
-    frame = concatenate([frame_of("a"), to_frame(score_session(replace(failed(1), peak_mb={}), truth()))])
+    frame = concatenate(
+        [frame_of("a"), to_frame(score_session(replace(failed(1), peak_mb={}), truth(), "anna"))]
+    )
     write_scores(frame, tmp_path / "new" / name)
     pd.testing.assert_frame_equal(read_scores(tmp_path / "new" / name), frame)
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grabcut-1.0.csv", "grabcut-1.0.parquet"]
@@ -249,7 +255,7 @@ def test_objects_with_other_scribbles_are_named():
     same = frame_of("base-net", "bifseg")
     assert unequal_scribbles(same) == []
     steps = (*STEPS[:2], replace(STEPS[2], strokes=(COLUMN,)))
-    other = to_frame(score_session(session(identity={"method": "crf"}, steps=steps), truth()))
+    other = to_frame(score_session(session(identity={"method": "crf"}, steps=steps), truth(), "anna"))
     assert unequal_scribbles(concatenate([same, other])) == ["007_lung_s3"]
     # another network starts from another result, and so do tools without one
     assert unequal_scribbles(concatenate([same, other.assign(network="unet")])) == []
@@ -258,6 +264,6 @@ def test_objects_with_other_scribbles_are_named():
 
 def test_a_failure_in_round_one_is_not_a_difference():
     broken = replace(failed(2), identity=replace(WHO, method="crf"))
-    rows = to_frame(score_session(broken, truth()))
+    rows = to_frame(score_session(broken, truth(), "anna"))
     assert rows["step"].tolist()[-1] == "round-1"
     assert unequal_scribbles(concatenate([frame_of("bifseg"), rows])) == []

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from disc_cases import HEADER, make_case
+from fake_run import scores
 
 from bifseg.archive import Archive
 from bifseg.cards import CohortCard, MethodCard, ProtocolCard
@@ -50,7 +51,9 @@ def odd(lineup, monkeypatch):
 
 def rows_of(discs, folder):
     objects = discs.select(split="test")
-    rows = [r for row, s in load_sessions(folder, objects) for r in score_session(s, discs.truth(row))]
+    rows = [
+        r for row, s in load_sessions(folder, objects) for r in score_session(s, discs.truth(row), "anna")
+    ]
     return to_frame(rows).drop(columns=TIMES)
 
 
@@ -170,7 +173,7 @@ def test_timeout_is_a_row(discs, odd, tasks, tmp_path):
     lineup = replace(lineup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
     assert run_shard(lineup, tasks[:1], tmp_path) == {"timeout": 1}
     ((row, session),) = load_sessions(tmp_path, discs.select(split="test")[:1])
-    rows = score_session(session, discs.truth(row))
+    rows = score_session(session, discs.truth(row), "anna")
     assert [(r["step"], r["status"]) for r in rows] == [("initial", "ok"), ("round-1", "timeout")]
     assert rows[-1]["dice"] == 0
 
@@ -218,7 +221,8 @@ def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
     folder = tmp_path / "sessions" / "discs" / "own" / "odd"
     run_shard(odd(), tasks[:1], folder)
     assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
-    assert played_rules(tmp_path) == {"own": Rules(2, 0.99)}
+    found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
+    assert played_rules(tmp_path, found) == {"own": Rules(2, 0.99)}
 
 
 def test_missing_session_is_named(discs, tmp_path):

@@ -61,6 +61,16 @@ def test_slow_reference():
     assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.05, 0.95])))
 
 
+def test_a_draw_without_a_divisor_says_nothing():
+    """Two of three clusters have no rounds: in most draws of only those the ratio is 0 / 0."""
+    values, clusters = [[0.0, 0.0], [0.0, 0.0], [6.0, 2.0]], ["a", "b", "c"]
+    with np.errstate(invalid="ignore"):
+        found = bootstrap(values, clusters, lambda sums: sums[..., :1] / sums[..., 1:], rng())
+        none = bootstrap([[0.0, 0.0]] * 3, clusters, lambda sums: sums[..., :1] / sums[..., 1:], rng())
+    assert (found.mean, found.low, found.high) == (3.0, 3.0, 3.0)
+    assert np.isnan([none.mean, none.low, none.high]).all()
+
+
 def test_quantities_share_the_draws_and_equal_single_runs():
     values = rng().normal(size=(12, 3))
     whole = bootstrap_mean(values, np.arange(12) // 2, rng())

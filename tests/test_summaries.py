@@ -99,6 +99,17 @@ def test_sessions_of_two_protocols_are_not_counted_twice():
     assert found["n"].tolist() == [1, 1]
 
 
+def test_results_before_scribbles_come_from_the_protocol_with_the_same_box_and_user():
+    """A loose box comes before the others by name, and is another prompt."""
+    lines = [("a", "bifseg", "initial", 0.8)]
+    loose = {"protocol": "aa-loose", "box": "loose/1", "network": ""}
+    own = {"protocol": "own-all", "network": ""}
+    lines += [("a", name, "initial", 0.4, loose) for name in ("grabcut", "geos")]
+    lines += [("a", "grabcut", "initial", 0.5, own)]
+    found = stage_rows(scores(lines), "initial").set_index("method")["dice"]
+    assert found.to_dict() == {"bifseg": 0.8, "grabcut": 0.5, "geos": 0.4}
+
+
 def test_replicates_are_sessions_of_their_own():
     lines = [("a", "m", "initial", 0.2 * k, {"replicate": k}) for k in range(1, 4)]
     found = row(results(stage_rows(scores(lines), "initial")), method="m")
@@ -194,6 +205,13 @@ def test_final_rows_are_the_last_of_every_session_of_a_protocol():
     assert final_rows(scores(ABLATION)).empty
 
 
+def test_who_fails_early_has_the_most_effort():
+    lines = [effort(1, 0.7, status="failed"), effort(3, 0.6, "b"), effort(5, 0.6, "b", method="geos")]
+    found = final_rows(scores(lines)).set_index(["method", "object"])
+    assert found.loc[("bifseg", "a"), ["round", "n_strokes", "user_s"]].tolist() == [5, 10, 12.0]
+    assert found.loc[("bifseg", "b"), "round"] == 3
+
+
 def test_results_of_other_measures():
     rows = final_rows(scores([effort(1, 0.7), effort(3, 0.6, "b")]))
     found = row(results(rows, ["user_s"]), method="bifseg")
@@ -250,8 +268,15 @@ def test_label_names_the_network_where_several_compete(networks, label):
     assert method_label("grabcut", "", networks) == "grabcut"
 
 
-def test_data_note_counts_objects_and_cases():
+def test_data_note_counts_objects_cases_and_patients():
     frame = scores([("a", "m", "initial", 0.5), ("b", "m", "initial", 0.5)])
     frame["case"] = "one"
-    assert data_note(frame, "c", True) == "Simulated cohort c, test split: 2 objects of 1 case."
-    assert data_note(frame, "c", False).startswith("Cohort c")
+    narrow = " Bootstrap intervals over 10 patients or fewer are too narrow."
+    assert (
+        data_note(frame, "c", True)
+        == f"Simulated cohort c, test split: 2 objects of 1 case of 2 patients.{narrow}"
+    )
+    frame["patient"] = "somebody"
+    assert data_note(frame, "c", False) == f"Cohort c, test split: 2 objects of 1 case.{narrow}"
+    many = scores([(f"{k}", "m", "initial", 0.5) for k in range(11)])
+    assert data_note(many, "c", False) == "Cohort c, test split: 11 objects of 11 cases."

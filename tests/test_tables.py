@@ -29,7 +29,7 @@ RULES = {OWN: Rules(10, 0.90)}
 
 
 def write_rules(run):
-    write_json(run / "sessions" / "c" / OWN / "player" / "protocol.json", {"rounds": 10, "target": 0.90})
+    write_json(run / "sessions" / "c" / OWN / "bifseg@pnet" / "protocol.json", {"rounds": 10, "target": 0.90})
 
 
 # Six cases: bifseg gains about 5 points every time, base-crf nothing on the whole.

@@ -42,7 +42,7 @@ def run(tmp_path):
     write_json(tmp_path / "cohorts/c/cohort.json", {"simulated": True})
     for user, protocol in PROTOCOLS.items():
         card = {"rounds": 2, "target": 0.9, "user": user}
-        write_json(tmp_path / "sessions/c" / protocol / "player/protocol.json", card)
+        write_json(tmp_path / "sessions/c" / protocol / "bifseg@pnet/protocol.json", card)
     return tmp_path
 
 
@@ -64,7 +64,7 @@ def test_a_run_with_one_user_has_neither(run):
         "user": "careless",
         "policy": "line/1",
     }  # differs in more than the user
-    write_json(run / "sessions/c/hasty/player/protocol.json", card)
+    write_json(run / "sessions/c/hasty/bifseg@pnet/protocol.json", card)
     write_figures(run)
     write_tables(run)
     assert "c-users" not in [entry["name"] for entry in read_figures(run / "figures")]

@@ -62,8 +62,9 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
         BadInput: the run has no scores, rules or provenance.
     """
     facts = read_json(run / "provenance.json")
-    cards = played_cards(run)
-    sessions = outcomes(read_scores(run / "scores.parquet"), played_rules(run), target)
+    scores = read_scores(run / "scores.parquet")
+    cards = played_cards(run, scores)
+    sessions = outcomes(scores, played_rules(run, scores), target)
     about = {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}

@@ -75,7 +75,7 @@ def read_side(name: str) -> Side:
     side = Side(
         name,
         scores,
-        played_cards(run),
+        played_cards(run, scores),
         _files(run, sorted(set(scores["cohort"]))),
         read_json(provenance) if provenance.is_file() else {},
         simulated_cohorts(run),

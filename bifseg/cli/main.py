@@ -38,8 +38,9 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  6. bifseg collect         all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
-Beside them: bifseg status (how far is a run?), bifseg verify (is it reproduced?), bifseg check-method (does a method
-keep the contract?) and bifseg replay (what would another method have made of these strokes?).
+Beside them: bifseg status (how far is a run?), bifseg retry (play again what failed), bifseg verify (is it
+reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (what would another method
+have made of these strokes?).
 
 Runs beside runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
@@ -81,6 +82,7 @@ app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
 app.command()(watch.status)
+app.command()(watch.retry)
 app.command()(watch.verify)
 app.command()(benchmark.compare)
 app.add_typer(benchmark.history, name="history")

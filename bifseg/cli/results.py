@@ -30,7 +30,7 @@ def score(
 
     players = Cohort.load(cohort)
     pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)), replicates)
-    rows = [line for row, session in pairs for line in score_session(session, players.truth(row))]
+    rows = [line for row, session in pairs for line in score_session(session, players.truth(row), row.group)]
     write_scores(to_frame(rows), out)
     Archive(sessions).prune()
 
@@ -84,8 +84,14 @@ def provenance(
 def report(run: RunFolder) -> None:
     """Write RUN/report.html: one file with tables, figures and pictures of sessions."""
     from bifseg.report import write_report
+    from bifseg.scoring import read_scores
+    from bifseg.summaries import count_failed
 
     for path, stage in (("scores.parquet", "collect"), ("tables", "tables"), ("figures", "figures")):
         need(run / path, stage)
     write_report(run)
     typer.echo(f"report: {run / 'report.html'}")
+    if failed := count_failed(read_scores(run / "scores.parquet")):
+        typer.echo(
+            f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` has another try"
+        )

@@ -1,4 +1,4 @@
-"""`bifseg status` and `bifseg verify`: a run, looked at from outside."""
+"""`bifseg status`, `bifseg retry` and `bifseg verify`: a run, looked at from outside."""
 
 from __future__ import annotations
 
@@ -24,6 +24,24 @@ def status(run: RunFolder) -> None:
         typer.echo(f"{marks[item.state]:5}{share:>12}  {item.what}  {left}".rstrip())
         for (kind, reason), count in item.failed.most_common():
             typer.echo(f"{'':19}{count} {kind}: {reason}")
+
+
+def retry(run: RunFolder) -> None:
+    """Have the next snakemake play failed and timed-out sessions again; whole ones are kept.
+
+    For reasons that have passed, such as a full GPU. Sessions of a method whose card or code was changed are played
+    again anyway.
+    """
+    from bifseg.retry import retry as retry_run
+
+    found = retry_run(run)
+    for seat, count in found.items():
+        typer.echo(f"{count:5}  {seat.player} on {seat.cohort}, {seat.protocol}")
+    typer.echo(
+        f"{found.total()} sessions wait for the next snakemake"
+        if found
+        else "no session failed: nothing to do"
+    )
 
 
 def verify(

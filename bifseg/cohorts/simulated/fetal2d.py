@@ -1,7 +1,7 @@
 """`fetal2d`: slices of fetal MRI (single-shot T2), after the fetal data of the paper: four organs, drawn.
 
-A patient has up to three slices. Structures: `placenta`, `fetal_brain`, `fetal_lungs` (two instances) and
-`maternal_kidneys` (two instances), all in `t2`.
+A patient has up to three slices; those of the test split have one, so that its cases are independent. Structures:
+`placenta`, `fetal_brain`, `fetal_lungs` (two instances) and `maternal_kidneys` (two instances), all in `t2`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ STRUCTURES = (
     Structure("fetal_lungs", (organs.LUNGS,), "t2"),
     Structure("maternal_kidneys", (organs.KIDNEYS,), "t2"),
 )
-SLICES = 3  # most cases of a patient
+SLICES = 3  # of a patient; a case of the test split is one of them
 _INSTANCES = {organs.PLACENTA: 1, organs.BRAIN: 1, organs.LUNGS: 2, organs.KIDNEYS: 2}
 _FIELD_MM = 205.0
 
@@ -35,8 +35,8 @@ _FIELD_MM = 205.0
 def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = iter) -> None:
     """Write the cohort into a folder: `images/`, `labels/` and, last, `manifest.tsv`.
 
-    Every split begins with a new patient; its last patient may have fewer slices. A case depends on the seed,
-    its patient and its slice only. An organ that a slice does not show has no row.
+    Every split begins with a new patient; its last patient may have fewer slices. A patient of the test split has
+    one. A case depends on the seed, its patient and its slice only. An organ that a slice does not show has no row.
 
     Args:
         counts: cases (slices) of each split.
@@ -56,8 +56,9 @@ def _order(counts: CaseCounts) -> Iterable[tuple[str, int, int]]:
     """(split, patient, slice) of every case."""
     first = 0
     for split, n in splits(counts):
-        yield from ((split, first + k // SLICES, k % SLICES) for k in range(n))
-        first += -(-n // SLICES)
+        slices = 1 if split == "test" else SLICES
+        yield from ((split, first + k // slices, k % SLICES) for k in range(n))
+        first += -(-n // slices)
 
 
 def make_case(seed: int, patient: int, place: int) -> SimulatedCase:

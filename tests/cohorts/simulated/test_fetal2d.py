@@ -39,7 +39,7 @@ def test_no_patient_is_in_two_splits(tmp_path, slices, read_rows, monkeypatch):
     rows = read_rows(tmp_path)
     splits = {row["group"]: row["split"] for row in rows}
     assert {(row["group"], row["split"]) for row in rows} == set(splits.items())
-    assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 3 + ["validation"]
+    assert sorted(splits.values()) == ["test"] * 5 + ["train"] * 3 + ["validation"]
     assert len({row["case"] for row in rows}) == 14
 
 
