@@ -111,8 +111,8 @@ def claims(
         played = own in set(mine["protocol"])
         ends = _to_goal(mine, goal, rules_of(rules, own), own) if played else mine[:0]
         for number, rows in enumerate(_evidence(mine, main_network(mine), ends), start=1):
-            words = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
-            found.append(Claim(str(cohort), number, *words, joined=number == 4, rows=rows))
+            statement, rule = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
+            found.append(Claim(str(cohort), number, statement, rule, number == 4, rows))
     return found
 
 

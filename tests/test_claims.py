@@ -122,11 +122,11 @@ def test_too_few_cases_for_the_family(cases, verdicts):
     assert f"{cases} patients" in set(found[1].rows["note"]) or cases == 7
 
 
-def test_objects_of_few_cases_are_few_data():
+def test_objects_of_few_patients_are_few_data():
     frame = full_run()
-    frame["case"] = frame["case"].map(lambda name: f"of{int(name[-1]) // 2}")
+    frame["patient"] = frame["patient"].map(lambda name: f"of{int(name[-1]) // 2}")
     rows = claim(frame, 2).rows
-    assert set(rows["note"]) == {"4 cases"}
+    assert set(rows["note"]) == {"4 patients"}
     assert rows["n"].tolist() == [8, 8]
 
 

@@ -35,7 +35,7 @@ def test_difference_is_player_minus_reference_by_hand():
         [False, "lung", "bifseg", "pnet"]
     ]
     one = found.iloc[0]
-    assert (one["n"], one["cases"], one["failed"]) == (3, 3, 0)
+    assert (one["n"], one["patients"], one["failed"]) == (3, 3, 0)
     assert one["difference_mean"] == pytest.approx(0.2)
     assert (one["difference_low"], one["difference_high"]) == pytest.approx((0.1, 0.3))
     assert one["effect"] == pytest.approx(2.0)
@@ -47,7 +47,7 @@ def test_difference_is_player_minus_reference_by_hand():
 def test_columns_are_these_and_no_others():
     found = compare(rows(base_net=[0.5, 0.6], bifseg=[0.6, 0.8]), BASE)
     assert found.columns.tolist() == [
-        *("seen", "structure", "method", "network", "n", "cases", "failed"),
+        *("seen", "structure", "method", "network", "n", "patients", "failed"),
         *("difference_mean", "difference_low", "difference_high"),
         *("effect", "t_p", "wilcoxon_p", "holm_p"),
     ]
@@ -83,7 +83,7 @@ def test_pairs_are_of_one_object_and_replicate():
     lines = [("a", "base-net", "initial", 0.1 * k, {"replicate": k}) for k in (1, 2)]
     lines += [("a", "bifseg", "initial", 0.3 * k, {"replicate": k}) for k in (2, 1, 3)]
     found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
-    assert (found["n"], found["cases"]) == (1, 1)
+    assert (found["n"], found["patients"]) == (1, 1)
     assert found["difference_mean"] == pytest.approx((0.2 + 0.4) / 2)
 
 
@@ -118,7 +118,7 @@ def test_a_failure_of_either_counts_in_the_pair():
 def test_a_player_without_a_common_object_is_shown_without_numbers():
     lines = [("a", "base-net", "initial", 0.5), ("b", "bifseg", "initial", 0.5)]
     found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
-    assert (found["method"], found["n"], found["cases"]) == ("bifseg", 0, 0)
+    assert (found["method"], found["n"], found["patients"]) == ("bifseg", 0, 0)
     assert np.isnan([found["difference_mean"], found["t_p"], found["holm_p"]]).all()
 
 
@@ -176,8 +176,8 @@ def test_a_mean_that_is_none_has_no_rank():
     assert np.isnan(found["base-net"][0])
 
 
-def test_objects_of_one_case_tell_nobody_apart():
-    frame = rows(base_net=UP, bifseg=UP + 0.5).assign(case="one")
+def test_objects_of_one_patient_tell_nobody_apart():
+    frame = rows(base_net=UP, bifseg=UP + 0.5).assign(patient="one")
     assert {group for _, group in ranking(frame).values()} == {"a"}
 
 

@@ -23,7 +23,7 @@ def run(discs, tmp_path):
         archive = Archive(tmp_path / "sessions/discs/own" / player)
         rows = discs.select(split="test")[:4]
         for row, status in zip(rows, statuses, strict=True):
-            session = fake_session(discs, row, player, "", "own", 1)
+            session = fake_session(discs, row, "bifseg", "", "own", 1)
             archive.save(
                 row.object, replace(session, status=status, fingerprint=status), discs.whole_grid(row)
             )

@@ -239,7 +239,7 @@ def test_written_scores_come_back(tmp_path, name):
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grabcut-1.0.csv", "grabcut-1.0.parquet"]
     lines = (tmp_path / "new" / "grabcut-1.0.csv").read_text().splitlines()
     assert lines[0].split(",") == list(COLUMNS)
-    assert lines[1].startswith("demo,fetal,007,007_lung_s3,lung,False,2,test,a,pnet,own,")
+    assert lines[1].startswith("demo,fetal,007,anna,007_lung_s3,lung,False,2,test,a,pnet,own,")
     assert len(lines) == 1 + len(frame)
 
 
