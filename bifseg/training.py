@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -23,10 +23,9 @@ from bifseg.errors import BadInput
 from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
-from bifseg.networks.crops import resample
 from bifseg.networks.imported import ImportedSettings
-from bifseg.networks.registry import SOURCES, build, restore
-from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, write_torch
+from bifseg.networks.registry import SOURCES, build, resolved, restore
+from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card, write_torch
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
 from bifseg.store import file_hash, fingerprint, write_json, write_text
@@ -136,7 +135,7 @@ class Trainer:
         """A crop with a random margin, scaled and normalised, and its truth on the same voxels."""
         box = draw_box(sample.truth, self._cohort.box_margin, rng)
         crop = self._trained.crop(sample.image, box)
-        truth = resample(sample.truth[box.slices], crop.shape) >= 0.5
+        truth = crop.scaled(sample.truth) >= 0.5
         values = self._trained.normalised(crop)
         if self._settings.flip:
             axes = tuple(axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5)
@@ -209,13 +208,15 @@ def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> Non
 
 
 def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
-    """The weights.pt of another run."""
-    trained = TrainedNetwork.load(weights)
-    try:
-        build(card).load_state_dict(trained.network.state_dict())
-    except RuntimeError as error:
-        raise BadInput(f"{weights}: weights: not of the card's architecture and settings") from error
-    return trained, None
+    """The weights.pt of another run, with its input size and fine-tuning where the card says no others."""
+    build(card)  # says what is wrong with the card itself
+    trained, found = TrainedNetwork.load(weights), resolved(stored_card(weights))
+    for key, value in resolved(card).items():
+        if found.get(key) != value:
+            raise BadInput(f"{weights}: weights: {key} is {found.get(key)} there, {value} by the card")
+    finetuning = FineTuning.checked({**trained.finetuning, **card.finetuning})
+    size = card.input_size or trained.input_size
+    return replace(trained, input_size=size, finetuning=finetuning), None
 
 
 def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
@@ -249,6 +250,7 @@ def write_network(
         "card": card.model_dump(mode="json"),
         "parameters": trained.network.parameter_count(),
         "input_size": trained.input_size,
+        "finetuning": trained.finetuning,
         "normalisation": trained.normalisation,
         "weights_sha256": file_hash(path),
         "curve_sha256": file_hash(folder / "curve.csv"),

@@ -1,5 +1,8 @@
 """Training: repeatable, resumable, and only from what may be seen."""
 
+import re
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +12,8 @@ import bifseg.training as training
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
 from bifseg.forgetting import ForgettingCheck
+from bifseg.geometry import Grid, Image
+from bifseg.networks.pcnet import PCNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.store import read_json
 from bifseg.training import bring, intensity_statistics, train
@@ -104,6 +109,21 @@ def test_batch_pads_with_voxels_that_do_not_count():
     assert float(values[0].sum()) == 6
 
 
+def test_truth_is_turned_with_its_image():
+    """PC-Net's slices lie along the last axis here."""
+    truth = np.random.default_rng(2).random((12, 10, 4)) < 0.3
+    truth[0, 0, 0] = truth[-1, -1, -1] = True
+    image = Image(truth.astype(np.float32), Grid.plain(truth.shape, (1.0, 1.0, 5.0)), "t2")
+    trained = TrainedNetwork(PCNet(4), 12, {"t2": (0.0, 1.0)}, torch.device("cpu"))
+    trainer = SimpleNamespace(
+        _trained=trained, _cohort=SimpleNamespace(box_margin=0), _settings=SimpleNamespace(flip=False)
+    )
+    values, found = training.Trainer._draw(trainer, training.Sample(image, truth), np.random.default_rng(0))
+    assert values.shape == (4, 12, 10)
+    np.testing.assert_array_equal(found, np.moveaxis(truth, 2, 0))
+    np.testing.assert_array_equal(found, values >= 0.5)
+
+
 def test_wrong_dimension_is_refused(discs, tmp_path):
     with pytest.raises(BadInput, match="architecture: pcnet is 3D, cohort discs is 2D"):
         train(NetworkCard(architecture="pcnet"), discs, tmp_path, 1, "cpu", lambda *_: None)
@@ -116,10 +136,49 @@ def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
     assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
 
 
-def test_weights_that_do_not_fit_the_card_are_refused(discs, discs_network, tmp_path, tiny_card):
-    card = tiny_card.model_copy(update={"settings": {"channels": 8}})
-    with pytest.raises(BadInput, match="not of the card's architecture and settings"):
-        bring(card, discs_network / "weights.pt", discs, tmp_path)
+def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp_path, tiny_card):
+    """What it leaves away is as in the file."""
+    files = [discs_network]
+    for change in (
+        {"finetuning": {"eps": 0.1, "omega": 2.0}},
+        {"finetuning": {"eps": 0.3}, "input_size": 40},
+    ):
+        card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
+        bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
+        files.append(tmp_path / str(len(files)))
+    own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
+    assert (first.input_size, first.finetuning) == (
+        own.input_size,
+        own.finetuning | {"eps": 0.1, "omega": 2.0},
+    )
+    assert (second.input_size, second.finetuning) == (40, first.finetuning | {"eps": 0.3})
+    facts = read_json(files[-1] / "card.json")
+    assert (facts["input_size"], facts["finetuning"]) == (40, second.finetuning)
+
+
+OTHER_NETWORKS = {
+    "width": ({"settings": {"channels": 8}}, "settings.channels is 4 there, 8 by the card"),
+    "dilations": (
+        {"settings": {"dilations": [1, 2, 3, 4, 5]}},
+        "settings.dilations is [1, 2, 4, 8, 16] there, [1, 2, 3, 4, 5] by the card",
+    ),
+    "architecture": (
+        {"architecture": "unet", "settings": {}},
+        "architecture is pnet there, unet by the card",
+    ),
+    "argument": ({"settings": {"colour": 1}}, "settings of pnet: "),
+    "fine-tuning": ({"finetuning": {"epsilon": 1}}, "finetuning.epsilon: "),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHER_NETWORKS.values(), ids=OTHER_NETWORKS)
+def test_weights_that_do_not_fit_the_card_are_refused(
+    discs, discs_network, tmp_path, tiny_card, changes, message
+):
+    if "architecture" not in changes and "settings" in changes:
+        changes = {"settings": tiny_card.settings | changes["settings"]}
+    with pytest.raises(BadInput, match=re.escape(message)):
+        bring(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())
 
 

@@ -44,7 +44,7 @@ class TrainedNetwork:
 
     def crop(self, image: Image, box: Box) -> Crop:
         """What the network sees of the image inside the box."""
-        return Crop(image, box, self.input_size)
+        return Crop(image, box, self.input_size, self.network.thickest_first)
 
     def features(self, crop: Crop) -> Tensor:
         """Features (1, channels, *shape), without gradient; the shape is the crop's, or padded behind it."""
@@ -105,6 +105,12 @@ class TrainedNetwork:
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise BadInput(f"{path}: not a weights file written by bifseg train: {reason}") from error
         return cls(network, size, normalisation, torch.device(device), finetuning)
+
+
+def stored_card(path: Path) -> NetworkCard:
+    """Architecture and settings of a file that `TrainedNetwork.load` takes."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return NetworkCard(architecture=content["architecture"], settings=content["settings"])
 
 
 def write_torch(path: Path, content: Any) -> None:
