@@ -26,7 +26,7 @@ from bifseg.store import writing
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
 COLUMNS: dict[str, str] = {
-    **dict.fromkeys(("run", "cohort", "case", "object", "structure"), _TEXT),
+    **dict.fromkeys(("run", "cohort", "case", "patient", "object", "structure"), _TEXT),
     "seen": _FLAG,
     "dimension": _COUNT,
     **dict.fromkeys(("split", "method", "network", "protocol", "policy", "box", "user"), _TEXT),
@@ -46,7 +46,7 @@ _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "networ
 _KEY = [*_SESSION_KEY, "round", "step"]
 
 
-def score_session(session: Session, truth: Mask) -> list[dict[str, Any]]:
+def score_session(session: Session, truth: Mask, patient: str) -> list[dict[str, Any]]:
     """One row per step of a session, in order, and one for the failure if it failed or ran out of time.
 
     The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (the
@@ -55,6 +55,7 @@ def score_session(session: Session, truth: Mask) -> list[dict[str, Any]]:
     Args:
         session: with masks inside its box.
         truth: mask of the object on the object's grid; voxels outside the box count too.
+        patient: whose case it is.
 
     Raises:
         ValueError: the truth is not on the object's grid.
@@ -76,7 +77,7 @@ def score_session(session: Session, truth: Mask) -> list[dict[str, Any]]:
         nothing = {**edge_scores("empty result", worst), "volume_ml": 0.0}
         row = _row(session, failed_step(session), session.steps, nothing)
         rows.append(row | {"status": session.status, "error": session.error})
-    return rows
+    return [row | {"patient": patient} for row in rows]
 
 
 def failed_step(session: Session) -> str:

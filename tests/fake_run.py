@@ -40,7 +40,7 @@ def scores(lines, **common):
     for name, method, step, dice, *more in lines:
         number = int(step.removeprefix("round-")) if step.startswith("round-") else 0
         row = who | dict.fromkeys(zero, 0) | zero_but | common
-        row |= {"case": name, "object": name, "method": method, "step": step, "round": number, "dice": dice}
+        row |= {"case": name, "patient": name, "object": name, "method": method, "step": step, "round": number, "dice": dice}
         rows.append(row | (more[0] if more else {}))
     return to_frame(rows)
 
@@ -149,13 +149,13 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                             error = "round-1: OutOfMemoryError: no memory <left> & none to come"
                             session = replace(session, steps=session.steps[:2], status="failed", error=error)
                         archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
-                        frame += score_session(session, cohort.truth(row))
+                        frame += score_session(session, cohort.truth(row), row.group)
         for tool in tools:
             archive = Archive(run / "sessions" / cohort.name / OWN / tool)
             for row in rows:
                 session = fake_session(cohort, row, tool, "", OWN, rounds, run.name, box_drawn=False)
                 archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
-                frame += score_session(session, cohort.truth(row))
+                frame += score_session(session, cohort.truth(row), row.group)
     write_scores(to_frame(frame), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)
 
