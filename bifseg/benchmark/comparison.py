@@ -143,7 +143,7 @@ def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
         "Structure": f"{row['structure'].replace('_', ' ')} ({'seen' if row['seen'] else 'unseen'})",
         "Method": who,
         "Measure": measure.label.format(goal=f"{100 * comparison.target:g}%"),
-        "n": f"{row['n']} ({row['cases']})",
+        "n": f"{row['n']} ({row['patients']})",
         "BASE": base,
         "NEW": new,
         "Change": change_text(row),
@@ -184,7 +184,7 @@ def _rule(comparison: Comparison) -> str:
     worse = f"{', '.join(closed)}, each only if the interval excludes no change; " if closed else ""
     return (
         "Change: NEW minus BASE on the same objects (times: NEW over BASE), with its 95% bootstrap interval over "
-        "cases; n objects, of cases in brackets. A failed session counts with the worst score, and in no time. "
+        "patients; n objects, of patients in brackets. A failed session counts with the worst score, and in no time. "
         f"Regression: {worse}a session that failed in NEW and not in BASE. Unclear: the interval reaches beyond "
         "the limit."
     )

@@ -12,7 +12,7 @@ from bifseg.interactions import Rules, rules_of, waits
 from bifseg.summaries import FAILED, SESSION, in_step_order, stage_rows
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
-_ABOUT = ["case", "structure", "seen", "dimension", "split", "status", "error"]
+_ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status", "error"]
 
 
 @dataclass(frozen=True)

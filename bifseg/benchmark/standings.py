@@ -47,14 +47,14 @@ def entries(records: Iterable[Record]) -> pd.DataFrame:
     """A row per record, cohort, protocol and structure, oldest first.
 
     Columns: the record's own; `manifest_sha256`, `split`, `simulated`, `dimension`, `rules`; of each measure its
-    name with `_mean`, `_low` and `_high`; `n cases failed error`.
+    name with `_mean`, `_low` and `_high`; `n failed error`.
     """
     rows = []
     for record in records:
         about = {key: record[key] for key in _ABOUT}
         for result in record["results"]:
             data = record["cohorts"][result["cohort"]] | {"rules": record["protocols"][result["protocol"]]}
-            kept = {key: result.get(key, "") for key in (*WHERE, "n", "cases", "failed", "error")}
+            kept = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
             rows.append(about | data | kept | _spread(result))
     frame = pd.DataFrame(rows)
     return frame.sort_values("when", kind="stable", ignore_index=True) if rows else frame
@@ -106,8 +106,14 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
 def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) -> pd.DataFrame:
     """Rank and tie group from the sessions behind the newest rows."""
     files = [sessions_file(path, {KEY: key}) for key in sorted(set(now[KEY]))]
-    parts = [pd.read_parquet(file, engine="pyarrow") for file in files if file.is_file()]
+    parts = [_sessions(file) for file in files if file.is_file()]
     if not parts:
         return pd.DataFrame(columns=[*GROUP, "rank", "group"])
     sessions = pd.concat(parts, ignore_index=True)
     return rankings(sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)], by)
+
+
+def _sessions(file: Path) -> pd.DataFrame:
+    """The outcomes of a record; in those from before there were patients, each case is one."""
+    found = pd.read_parquet(file, engine="pyarrow")
+    return found.assign(patient=found.get("patient", found["case"]))

@@ -67,16 +67,21 @@ def test_sessions_are_kept_whole(run, history):
 
 def test_numbers_by_hand(run):
     values = [0.5, 0.7, 0.6, 0.9]
-    cases = ["a", "a", "b", "c"]
+    patients = ["a", "a", "b", "c"]
     lines = [
-        (f"{case}{k}", "geos", "initial", dice, {"case": case, "protocol": OWN, "machine_s": 1.0 + k})
-        for k, (case, dice) in enumerate(zip(cases, values, strict=True))
+        (f"{who}{k}", "geos", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
+        for k, (who, dice) in enumerate(zip(patients, values, strict=True))
     ]
     lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
     write_scores(scores(lines, cohort="fake2d", network=""), run / "scores.parquet")
     ((record, _),) = run_records(run, 0.9)
     (result,) = record["results"]
-    assert (result["n"], result["cases"], result["failed"], result["error"]) == (4, 3, 1, "initial: no luck")
+    assert (result["n"], result["patients"], result["failed"], result["error"]) == (
+        4,
+        3,
+        1,
+        "initial: no luck",
+    )
     mean, low, high = result["dice"]
     assert mean == pytest.approx(0.45)  # the failed one is 0
     assert (low, high) == (0, 0.6)  # three times c, three times a or b
@@ -86,8 +91,8 @@ def test_numbers_by_hand(run):
 
 
 def test_unknown_numbers_are_null_in_the_file(run, history):
-    one_case = read_scores(run / "scores.parquet")
-    write_scores(one_case[one_case["case"] == one_case["case"].iloc[0]], run / "scores.parquet")
+    found = read_scores(run / "scores.parquet")
+    write_scores(found[found["patient"] == found["patient"].iloc[0]], run / "scores.parquet")
     append_run(run, history, 0.9)
     found = [json.loads(text, parse_constant=pytest.fail) for text in history.read_text().splitlines()]
     assert found[0]["results"][0]["dice"][1:] == [None, None]

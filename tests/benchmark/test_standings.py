@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import scores
 
@@ -17,7 +18,7 @@ def path(tmp_path):
 
 
 def record(path, key, method, dice, day=1, protocol=SHARED, manifest="m", rules="r", failed=0):
-    """A record of sessions with these final Dice, one a case, and the file of their outcomes."""
+    """A record of sessions with these final Dice, one a patient, and the file of their outcomes."""
     lines = [
         (f"case{k}", method, "initial", value, {"protocol": protocol, "network": ""})
         for k, value in enumerate(dice)
@@ -26,7 +27,7 @@ def record(path, key, method, dice, day=1, protocol=SHARED, manifest="m", rules=
     place.parent.mkdir(exist_ok=True)
     outcomes(scores(lines), RULES, 0.9).to_parquet(place)
     result = {"cohort": "c", "protocol": protocol, "seen": False, "structure": "lung", "n": len(dice)}
-    result |= {"cases": len(dice), "failed": failed, "dice": [float(np.mean(dice)), 0.1, 0.9]}
+    result |= {"patients": len(dice), "failed": failed, "dice": [float(np.mean(dice)), 0.1, 0.9]}
     if protocol == OWN:
         result |= {"rounds": [float(np.mean([0 if d >= 0.9 else 4 for d in dice])), 0, 4]}
     return {
@@ -58,7 +59,7 @@ def test_newest_of_each_player_counts(path):
         ],
         path,
     )
-    assert places(found) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight cases, p = 2 / 2**8
+    assert places(found) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight patients, p = 2 / 2**8
     assert found.now["dice_mean"].tolist() == pytest.approx([0.65, 0.55])
     assert len(found.past) == 3
     assert found.past["when"].is_monotonic_increasing
@@ -108,6 +109,14 @@ def test_missing_sessions_leave_no_place(path):
     assert np.isnan(row["rank"])
     assert row["group"] == ""
     assert row["dice_mean"] == 0.5
+
+
+def test_sessions_from_before_there_were_patients_are_ranked_by_case(path):
+    better = np.linspace(0.5, 0.8, 8)
+    records = [record(path, "1", "geos", better + 0.1), record(path, "2", "growcut", better)]
+    old = sessions_file(path, records[0])
+    pd.read_parquet(old).drop(columns="patient").to_parquet(old)
+    assert places(only(records, path)) == {"geos": (1, "a"), "growcut": (2, "b")}
 
 
 def test_every_protocol_stands_alone(path):
