@@ -24,17 +24,17 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
     early would look fast.
 
     Returns:
-        `cohort protocol seen structure method network measure`; `n` pairs of `patients` patients; `base` and `new`, the
+        `cohort protocol seen structure method network goal measure`; `n` pairs of `patients` patients; `base` and `new`, the
         means over the pairs; `change` with its 95% bootstrap interval over patients, `low` to `high`. The change is
         NEW minus BASE, replicates of an object averaged. Of times it is the ratio NEW over BASE of their sums.
         Of failures it is the number of pairs in which NEW failed and BASE did not, without an interval. NaN for
         an interval of a single patient. A measure that a player has on one side only has n = 0.
     """
     sides = [side.outcomes(target) for side in (found.base, found.new)]
-    keep = ["case", "patient", "seen", "structure"]
+    keep = ["case", "patient", "seen", "structure", "goal"]
     pairs = sides[0].merge(sides[1].drop(columns=keep), on=KEY, suffixes=("_base", "_new"))
     rows = [
-        {**dict(zip(PLAYER, key, strict=True)), "measure": measure.name, **one}
+        {**dict(zip(PLAYER, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
         for key, group in pairs.groupby(PLAYER, sort=True)
         for measure in MEASURES
         if (one := _change(group, measure))

@@ -15,8 +15,8 @@ from bifseg.benchmark.outcomes import MEASURES, WHERE
 from bifseg.comparisons import rankings
 from bifseg.summaries import GROUP
 
-_ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network", "target")
-_DATA = ["manifest_sha256", "split", "rules"]
+_ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
+_SAME = ["manifest_sha256", "split", "rules", "goal"]
 _PLAYER = ["method", "network"]
 
 
@@ -47,7 +47,7 @@ def entries(records: Iterable[Record]) -> pd.DataFrame:
     """A row per record, cohort, protocol and structure, oldest first.
 
     Columns: the record's own; `manifest_sha256`, `split`, `simulated`, `dimension`, `rules`; of each measure its
-    name with `_mean`, `_low` and `_high`; `n failed error`.
+    name with `_mean`, `_low` and `_high`; `n failed error`; `goal`, what rounds are counted to, 0 where they are not.
     """
     rows = []
     for record in records:
@@ -55,6 +55,7 @@ def entries(records: Iterable[Record]) -> pd.DataFrame:
         for result in record["results"]:
             data = record["cohorts"][result["cohort"]] | {"rules": record["protocols"][result["protocol"]]}
             kept = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
+            kept["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
             rows.append(about | data | kept | _spread(result))
     frame = pd.DataFrame(rows)
     return frame.sort_values("when", kind="stable", ignore_index=True) if rows else frame
@@ -86,7 +87,7 @@ def standings(records: Iterable[Record], path: Path) -> list[Standing]:
 
 def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Standing:
     newest = rows.iloc[-1]
-    same = (rows[_DATA] == newest[_DATA]).all(axis=1)
+    same = (rows[_SAME] == newest[_SAME]).all(axis=1)
     last = rows[KEY] == rows.groupby(_PLAYER)[KEY].transform("last")
     apart = sorted({"@".join(filter(None, pair)) for pair in rows[last & ~same][_PLAYER].to_numpy()})
     now = rows[last & same]

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from sides import session, side
+from sides import RULES, session, side
 
 from bifseg.benchmark.changes import changes
 from bifseg.benchmark.sides import pair
-from bifseg.summaries import SHARED
+from bifseg.summaries import OWN, SHARED
 
 
 def found(base, new, measure, target=0.9, **common):
@@ -80,6 +80,13 @@ def test_rounds_count_the_limit_where_the_target_was_not_reached():
     new = [*session("a", 0.1, 0.2, 0.3, 0.95), *session("b", 0.1, 0.2, 0.3, 0.4, 0.5)]
     row = found(base, new, "rounds")
     assert row[["base", "new", "change"]].tolist() == [1.5, 3.5, 2]
+
+
+def test_rounds_are_compared_where_the_protocol_stops_below_the_target():
+    rules = {OWN: RULES[OWN] | {"target": 0.85}}
+    sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.86))]
+    frame = changes(pair(*sides), 0.9).set_index("measure")
+    assert frame.loc["rounds", ["goal", "base", "new", "change"]].tolist() == [0.85, 1, 2, 1]
 
 
 def test_time_is_the_ratio_of_sums_by_hand():
