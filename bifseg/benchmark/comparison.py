@@ -176,7 +176,9 @@ def _rule(comparison: Comparison) -> str:
     goals = sorted(set(frame.loc[frame["measure"] == "rounds", "goal"]))
     gates = {
         f"mean Dice (initial, without scribbles, final) lower by more than {limits.dice:g} points": limits.dice,
-        f"rounds to {' or '.join(f'{100 * goal:g}%' for goal in goals)} higher by more than {limits.rounds:g}": limits.rounds if goals else np.inf,
+        f"rounds to {' or '.join(f'{100 * goal:g}%' for goal in goals)} higher by more than {limits.rounds:g}": limits.rounds
+        if goals
+        else np.inf,
         f"machine time more than {limits.slowdown:g} times as long and at least {limits.noticeable:g} s": (
             limits.slowdown
         ),

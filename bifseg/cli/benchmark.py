@@ -9,7 +9,14 @@ import typer
 
 from bifseg.cli.options import Out, RunFolder, need
 
-Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that rounds are counted to; under a protocol that stops before it, to where it stops")]
+Target = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Dice that rounds are counted to; under a protocol that stops before it, to where it stops",
+    ),
+]
 HistoryFile = Annotated[
     Path, typer.Option("--history", help="history.jsonl, shared by the runs of a folder", show_default=False)
 ]
