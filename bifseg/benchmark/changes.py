@@ -24,11 +24,12 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
     early would look fast.
 
     Returns:
-        `cohort protocol seen structure method network goal measure`; `n` pairs of `patients` patients; `base` and `new`, the
-        means over the pairs; `change` with its 95% bootstrap interval over patients, `low` to `high`. The change is
-        NEW minus BASE, replicates of an object averaged. Of times it is the ratio NEW over BASE of their sums.
-        Of failures it is the number of pairs in which NEW failed and BASE did not, without an interval. NaN for
-        an interval of a single patient. A measure that a player has on one side only has n = 0.
+        `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects
+        of `patients` patients; `base` and `new`, the means over the objects; `change` with its 95% bootstrap
+        interval over patients, `low` to `high`. The change is NEW minus BASE, replicates of an object averaged.
+        Of times, `base` and `new` are seconds a session or round, and the change is NEW over BASE. Of failures,
+        they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
+        NaN for an interval of a single patient. A measure that a player has on one side only has n = 0.
     """
     sides = [side.outcomes(target) for side in (found.base, found.new)]
     keep = ["case", "patient", "seen", "structure", "goal"]
@@ -95,5 +96,5 @@ def _rate(sums: np.ndarray) -> np.ndarray:
 
 def _told(pairs: pd.DataFrame, found: Interval) -> dict[str, Any]:
     change, low, high = (float(np.squeeze(part)) for part in (found.mean, found.low, found.high))
-    counts = {"n": len(pairs), "patients": pairs["patient"].nunique()}
+    counts = {"n": pairs["object"].nunique(), "patients": pairs["patient"].nunique()}
     return counts | {"base": np.nan, "new": np.nan, "change": change, "low": low, "high": high}

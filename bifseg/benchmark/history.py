@@ -99,9 +99,10 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+    """`data` is what images, labels and objects are and how far boxes reach; a manifest only names files."""
     mine = rows[rows["cohort"] == about["name"]]
     return {
-        "manifest_sha256": about["manifest_sha256"],
+        "data": fingerprint(about["hashes"], about["objects_sha256"], about["card"]["box_margin"]),
         "simulated": about["simulated"],
         "dimension": about["dimension"],
         "split": ", ".join(sorted(set(mine["split"]))),

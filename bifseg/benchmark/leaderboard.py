@@ -89,7 +89,7 @@ def _cohort(name: str, found: list[Standing]) -> dict[str, Any]:
         "simulated": bool(newest["simulated"]),
         "dimension": newest["dimension"],
         "split": newest["split"],
-        "manifest": newest["manifest_sha256"],
+        "data": newest["data"],
         "protocols": [_protocol(standing) for standing in found],
     }
 

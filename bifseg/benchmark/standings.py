@@ -16,7 +16,7 @@ from bifseg.comparisons import rankings
 from bifseg.summaries import GROUP
 
 _ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
-_SAME = ["manifest_sha256", "split", "rules", "goal"]
+_SAME = ["data", "split", "rules", "goal"]
 _PLAYER = ["method", "network"]
 
 
@@ -29,9 +29,9 @@ class Standing:
             at a Dice; else `dice`.
         now: a row per structure and player, the newest of each: as `entries`, with `rank` and `group` by
             `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
-        past: all rows of the same data and rules, oldest first: the curves.
-        apart: players whose newest result is on other data or by other rules, so that they have no place.
-        older: how many rows of other data or rules there are.
+        past: all rows of the same data, rules and goal, oldest first: the curves.
+        apart: players whose newest result is on other data, by other rules or to another goal: they have no place.
+        older: how many rows of other data, rules or goals there are.
     """
 
     cohort: str
@@ -46,17 +46,19 @@ class Standing:
 def entries(records: Iterable[Record]) -> pd.DataFrame:
     """A row per record, cohort, protocol and structure, oldest first.
 
-    Columns: the record's own; `manifest_sha256`, `split`, `simulated`, `dimension`, `rules`; of each measure its
-    name with `_mean`, `_low` and `_high`; `n failed error`; `goal`, what rounds are counted to, 0 where they are not.
+    Columns: the record's own; `data`, `split`, `simulated`, `dimension`, `rules`; `goal`, what rounds are counted
+    to, 0 where they are not; of each measure its name with `_mean`, `_low` and `_high`; `n failed error`.
     """
     rows = []
     for record in records:
         about = {key: record[key] for key in _ABOUT}
         for result in record["results"]:
-            data = record["cohorts"][result["cohort"]] | {"rules": record["protocols"][result["protocol"]]}
+            cohort = record["cohorts"][result["cohort"]]
+            older = {"data": cohort.get("manifest_sha256")}  # all that records told before they had `data`
             kept = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
+            kept["rules"] = record["protocols"][result["protocol"]]
             kept["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
-            rows.append(about | data | kept | _spread(result))
+            rows.append(about | older | cohort | kept | _spread(result))
     frame = pd.DataFrame(rows)
     return frame.sort_values("when", kind="stable", ignore_index=True) if rows else frame
 
@@ -74,7 +76,8 @@ def _spread(result: Record) -> dict[str, float]:
 def standings(records: Iterable[Record], path: Path) -> list[Standing]:
     """The standing of every cohort and protocol in the history at `path`, sorted by name.
 
-    Compared is what was played on the same data (manifest, split) by the same rules as the newest result there.
+    Compared is what was played on the same data (`history` says what that is) and split by the same rules, rounds
+    counted to the same goal, as the newest result there.
     """
     frame = entries(records)
     if frame.empty:

@@ -64,7 +64,7 @@ def test_replicates_of_an_object_are_averaged_first():
     base = [*session("a", 0.1, 0.5), *session("a", 0.1, 0.5, replicate=1), *session("b", 0.1, 0.5)]
     new = [*session("a", 0.1, 0.3), *session("a", 0.1, 0.5, replicate=1), *session("b", 0.1, 0.5)]
     row = found(base, new, "dice")
-    assert row["n"] == 3
+    assert row["n"] == 2  # objects
     assert row["change"] == pytest.approx(-0.05)  # of -0.1 and 0
 
 

@@ -36,10 +36,9 @@ def test_a_record_a_player_with_what_it_was_made_from(run):
         ("geos", "")
     }
     record, _ = found["geos", ""]
-    about = read_json(run / "cohorts/fake2d/cohort.json")
     assert record["cohorts"] == {
         "fake2d": {
-            "manifest_sha256": about["manifest_sha256"],
+            "data": record["cohorts"]["fake2d"]["data"],
             "simulated": True,
             "dimension": 2,
             "split": "test",
@@ -55,6 +54,26 @@ def test_a_record_a_player_with_what_it_was_made_from(run):
         (OWN, "fake_disc"),
         (OWN, "fake_square"),
     }
+
+
+@pytest.mark.parametrize("change", ["hashes", "objects_sha256", "box_margin", "seed"])
+def test_data_are_images_objects_and_boxes(run, change):
+    """A simulated cohort's manifest is the same list of names for every seed."""
+    place = run / "cohorts/fake2d/cohort.json"
+    about, before = read_json(place), data_of(run)
+    if change == "hashes":
+        about["hashes"]["case00.nii.gz"] = "other"
+    elif change == "box_margin":
+        about["card"]["box_margin"] += 30
+    else:
+        about[change] = 7
+    write_json(place, about)
+    assert (data_of(run) != before) == (change != "seed")
+
+
+def data_of(run):
+    (found,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
+    return found
 
 
 def test_sessions_are_kept_whole(run, history):
