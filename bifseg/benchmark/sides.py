@@ -117,7 +117,7 @@ def pair(base: Side, new: Side) -> Pairing:
     """What two sides have in common.
 
     Left out, and told: players, protocols, cohorts and objects of one side only; protocols with other rules; objects
-    whose image or label is another file. Kept, and told: other seeds, weights, versions, machines.
+    whose image or label is another file. Kept, and told: other seeds, weights, cohort cards, versions, machines.
 
     Raises:
         BadInput: a player is named on one side only, or nothing is in common.
@@ -153,6 +153,13 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
     for name in sorted(networks[0].keys() & networks[1].keys()):
         if networks[0][name].get("weights_sha256") != networks[1][name].get("weights_sha256"):
             yield f"Network {name} is another weights file: differences may be those of its training."
+    cards = [
+        {name: about.get("card") for name, about in side.facts.get("cohorts", {}).items()}
+        for side in (base, new)
+    ]
+    for name in sorted(cards[0].keys() & cards[1].keys()):
+        if cards[0][name] != cards[1][name]:
+            yield f"Cohort {name} was prepared by another card ({_unlike(cards[0][name], cards[1][name])})."
     for key, what in (("machine", "machines"), ("packages", "packages")):
         if base.facts.get(key) != new.facts.get(key):
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
