@@ -149,20 +149,22 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
             f"The seeds differ ({seeds[0]}, {seeds[1]}): other boxes and scribbles, so differences are wider, and "
             "small ones may be chance."
         )
-    networks = [side.facts.get("networks", {}) for side in (base, new)]
-    for name in sorted(networks[0].keys() & networks[1].keys()):
-        if networks[0][name].get("weights_sha256") != networks[1][name].get("weights_sha256"):
-            yield f"Network {name} is another weights file: differences may be those of its training."
-    cards = [
-        {name: about.get("card") for name, about in side.facts.get("cohorts", {}).items()}
-        for side in (base, new)
-    ]
-    for name in sorted(cards[0].keys() & cards[1].keys()):
-        if cards[0][name] != cards[1][name]:
-            yield f"Cohort {name} was prepared by another card ({_unlike(cards[0][name], cards[1][name])})."
+    for name, *_ in _others(base, new, "networks", "weights_sha256"):
+        yield f"Network {name} is another weights file: differences may be those of its training."
+    for name, *cards in _others(base, new, "cohorts", "card"):
+        yield f"Cohort {name} was prepared by another card ({_unlike(*cards)})."
     for key, what in (("machine", "machines"), ("packages", "packages")):
         if base.facts.get(key) != new.facts.get(key):
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
+
+
+def _others(base: Side, new: Side, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
+    """The cohorts or networks of both sides that differ in a fact, by name, with both values."""
+    one, other = (side.facts.get(kind, {}) for side in (base, new))
+    for name in sorted(one.keys() & other.keys()):
+        values = one[name].get(key), other[name].get(key)
+        if values[0] != values[1]:
+            yield name, *values
 
 
 def _unlike(one: Any, other: Any) -> str:
