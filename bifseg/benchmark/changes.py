@@ -1,4 +1,4 @@
-"""What changed from BASE to NEW: paired differences and ratios of time, each with its interval over cases."""
+"""What changed from BASE to NEW: paired differences and ratios of time, each with its interval over patients."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
     early would look fast.
 
     Returns:
-        `cohort protocol seen structure method network measure`; `n` pairs of `cases` cases; `base` and `new`, the
-        means over the pairs; `change` with its 95% bootstrap interval over cases, `low` to `high`. The change is
-        NEW minus BASE, replicates of an object averaged. Of times it is the ratio NEW over BASE of their sums.
-        Of failures it is the number of pairs in which NEW failed and BASE did not, without an interval. NaN for
-        an interval of a single case. A measure that a player has on one side only has n = 0.
+        `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects
+        of `patients` patients; `base` and `new`, the means over the objects; `change` with its 95% bootstrap
+        interval over patients, `low` to `high`. The change is NEW minus BASE, replicates of an object averaged.
+        Of times, `base` and `new` are seconds a session or round, and the change is NEW over BASE. Of failures,
+        they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
+        NaN for an interval of a single patient. A measure that a player has on one side only has n = 0.
     """
     sides = [side.outcomes(target) for side in (found.base, found.new)]
-    keep = ["case", "seen", "structure"]
+    keep = ["case", "patient", "seen", "structure", "goal"]
     pairs = sides[0].merge(sides[1].drop(columns=keep), on=KEY, suffixes=("_base", "_new"))
     rows = [
-        {**dict(zip(PLAYER, key, strict=True)), "measure": measure.name, **one}
+        {**dict(zip(PLAYER, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
         for key, group in pairs.groupby(PLAYER, sort=True)
         for measure in MEASURES
         if (one := _change(group, measure))
@@ -65,11 +66,11 @@ def _failures(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _difference(pairs: pd.DataFrame, columns: list[str], rng: np.random.Generator) -> dict[str, Any]:
-    each = pairs.groupby(["case", "object"], sort=True)[columns].mean()
+    each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
     base, new = (each[name].to_numpy(float) for name in columns)
     if not len(each):
         return _told(pairs, Interval(*np.full((3, 1), np.nan)))
-    found = bootstrap_mean(new - base, each.index.get_level_values("case"), rng)
+    found = bootstrap_mean(new - base, each.index.get_level_values("patient"), rng)
     return _told(pairs, found) | {"base": base.mean(), "new": new.mean()}
 
 
@@ -83,7 +84,7 @@ def _ratio(group: pd.DataFrame, measure: Measure, rng: np.random.Generator) -> d
     if not sums.all():
         return _told(pairs, Interval(*np.full((3, 1), np.nan)))
     with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no round
-        found = bootstrap(pairs[columns], pairs["case"], _rate, rng)
+        found = bootstrap(pairs[columns], pairs["patient"], _rate, rng)
     return _told(pairs, found) | {"base": sums[0] / sums[1], "new": sums[2] / sums[3]}
 
 
@@ -95,5 +96,5 @@ def _rate(sums: np.ndarray) -> np.ndarray:
 
 def _told(pairs: pd.DataFrame, found: Interval) -> dict[str, Any]:
     change, low, high = (float(np.squeeze(part)) for part in (found.mean, found.low, found.high))
-    counts = {"n": len(pairs), "cases": pairs["case"].nunique()}
+    counts = {"n": pairs["object"].nunique(), "patients": pairs["patient"].nunique()}
     return counts | {"base": np.nan, "new": np.nan, "change": change, "low": low, "high": high}

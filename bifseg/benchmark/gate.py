@@ -1,4 +1,4 @@
-"""When a change is a regression: stated limits, and three answers, since too few cases cannot say no."""
+"""When a change is a regression: stated limits, and three answers, since too few patients cannot say no."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def judge(frame: pd.DataFrame, limits: Limits) -> pd.DataFrame:
 
     `regression`: worse by more than the limit, and the interval excludes that nothing changed (failures have
     no interval: more than the limit). `within limits`: the interval excludes that NEW is worse by more than the
-    limit. `unclear`: neither; the cases are too few or too unlike to tell. `not gated`: the measure has no limit.
+    limit. `unclear`: neither; the patients are too few or too unlike to tell. `not gated`: the measure has no limit.
     """
     return frame.assign(verdict=[_verdict(row, limits) for row in frame.to_dict("records")])
 

@@ -1,7 +1,7 @@
 """What runs leave behind: a record a run and player in history.jsonl, and beside it what came of each session.
 
 `history.jsonl` is for people and for curves through time. `history/FINGERPRINT.parquet` holds the record's
-`outcomes`, a few kilobytes: tests between players need the cases, not their means.
+`outcomes`, a few kilobytes: tests between players need the patients, not their means.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
 
     Each record: `fingerprint` of all that follows but times and versions; `when` the run was finished; `run`,
     `method`, `network`; what it was made with and from; and `results`, one per cohort, protocol and structure.
-    There, each measure is [mean, low, high] with its 95% bootstrap interval over cases; null is not known.
+    There, each measure is [mean, low, high] with its 95% bootstrap interval over patients; null is not known.
     Times are seconds a session or round of those that did not fail.
 
     Raises:
@@ -100,9 +100,10 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
+    """`data` is what images, labels and objects are and how far boxes reach; a manifest only names files."""
     mine = rows[rows["cohort"] == about["name"]]
     return {
-        "manifest_sha256": about["manifest_sha256"],
+        "data": fingerprint(about["hashes"], about["objects_sha256"], about["card"]["box_margin"]),
         "simulated": about["simulated"],
         "dimension": about["dimension"],
         "split": ", ".join(sorted(set(mine["split"]))),
@@ -112,7 +113,8 @@ def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
     """Counts and measures of one player on one structure."""
     failed = rows[rows["failed"] == 1]
-    counts = {"n": len(rows), "cases": rows["case"].nunique(), "failed": len(failed)}
+    counts = {"n": len(rows), "patients": rows["patient"].nunique(), "failed": len(failed)}
+    counts["goal"] = _short(rows["goal"].iloc[0])
     first = {"error": failed["error"].iloc[0]} if len(failed) else {}
     measures = {m.name: _interval(rows, m) for m in MEASURES if m.name != "failed"}
     return counts | first | {name: found for name, found in measures.items() if found}
@@ -132,7 +134,7 @@ def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
     with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no round
         found = bootstrap(
             terms,
-            some["case"],
+            some["patient"],
             lambda sums: sums[..., :1] / sums[..., 1:],
             generator(0, "history", measure.name, *names),
             draws=_DRAWS,

@@ -89,7 +89,7 @@ def _cohort(name: str, found: list[Standing]) -> dict[str, Any]:
         "simulated": bool(newest["simulated"]),
         "dimension": newest["dimension"],
         "split": newest["split"],
-        "manifest": newest["manifest_sha256"],
+        "data": newest["data"],
         "protocols": [_protocol(standing) for standing in found],
     }
 
@@ -97,7 +97,7 @@ def _cohort(name: str, found: list[Standing]) -> dict[str, Any]:
 def _protocol(standing: Standing) -> dict[str, Any]:
     columns = [column for column in _COLUMNS if standing.now[f"{column.measure}_mean"].notna().any()]
     columns.sort(key=lambda column: column.measure != standing.by)
-    goal = f"{100 * standing.now['target'].iloc[-1]:g}%"
+    goal = f"{100 * standing.now['goal'].iloc[-1]:g}%"
     runs = standing.past["when"].nunique()
     return {
         "name": standing.protocol,

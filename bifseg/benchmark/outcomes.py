@@ -12,7 +12,7 @@ from bifseg.interactions import Rules, rules_of, waits
 from bifseg.summaries import FAILED, SESSION, in_step_order, stage_rows
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
-_ABOUT = ["case", "structure", "seen", "dimension", "split", "status", "error"]
+_ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status", "error"]
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Measure:
 
     Attributes:
         name: its column.
-        label: with its unit; {goal} is the target.
+        label: with its unit; {goal} is what rounds are counted to.
         more_is: `better` or `worse`.
         gate: the limit of `gate.Limits` that it is held to; empty for none.
         factor: from the column to the unit.
@@ -49,7 +49,7 @@ MEASURES = (
     Measure("rounds_s", "Machine time a round (s)", "worse", "slowdown", digits=3, per="n_rounds"),
 )
 """In reading order. A stopped protocol ends near its target whoever plays, so the rounds tell more than the Dice."""
-COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds"]
+COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds", "goal"]
 
 
 def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
@@ -58,13 +58,13 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) ->
     Args:
         scores: of a run.
         rules: of every protocol in the scores.
-        target: Dice that the rounds are counted to.
+        target: Dice that the rounds are counted to, or to a protocol's own target where that is lower.
 
     Returns:
         `COLUMNS`. `initial` and `unsupervised` are NaN but under the one protocol that `stage_rows` takes them
         from, and where a player has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
-        until the target, those of the limit where it was never reached (their mean is NoC@k); NaN under a protocol
-        of one round and one that does not show the target. `failed` is 0 or 1. `session_s` and `rounds_s` are
+        until the `goal`, those of the limit where it was never reached (their mean is NoC@k); both are NaN under
+        a protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are
         machine seconds in all and in the `n_rounds` rounds; `sessions` is 1.
 
     Raises:
@@ -76,14 +76,13 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) ->
     found = found.assign(
         initial=_stage(scores, "initial"),
         unsupervised=_stage(scores, "unsupervised"),
-        rounds=_rounds(scores, rules, target),
         failed=found["status"].isin(FAILED).astype(int),
         session_s=found["machine_s"],
         rounds_s=found["machine_s"] - before,
         n_rounds=found["round"],
         sessions=1,
     )
-    return found.reset_index()[COLUMNS]
+    return found.join(_rounds(scores, rules, target)).reset_index()[COLUMNS]
 
 
 def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
@@ -93,12 +92,15 @@ def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
     return rows.merge(steps).set_index(SESSION)["dice"]
 
 
-def _rounds(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.Series:
-    """Rounds to the target by session; NaN under the protocols that do not show them."""
+def _rounds(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
+    """`rounds` and their `goal` by session: what is above a protocol's own target, it does not show."""
     parts = []
     for protocol, rows in scores.groupby("protocol", sort=True):
         rule = rules_of(dict(rules), str(protocol))
-        sessions = waits(rows, target, rule, str(protocol)).set_index(SESSION)
-        found = sessions["round"].where(sessions["reached"], rule.rounds)
-        parts.append(found if rule.rounds > 1 and rule.show(target) else found * np.nan)
+        goal = min(target, rule.target or target)
+        sessions = waits(rows, goal, rule, str(protocol)).set_index(SESSION)
+        found = pd.DataFrame(
+            {"rounds": sessions["round"].where(sessions["reached"], rule.rounds), "goal": goal}
+        )
+        parts.append(found if rule.rounds > 1 else found * np.nan)
     return pd.concat(parts)

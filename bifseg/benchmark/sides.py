@@ -117,7 +117,7 @@ def pair(base: Side, new: Side) -> Pairing:
     """What two sides have in common.
 
     Left out, and told: players, protocols, cohorts and objects of one side only; protocols with other rules; objects
-    whose image or label is another file. Kept, and told: other seeds, weights, versions, machines.
+    whose image or label is another file. Kept, and told: other seeds, weights, cohort cards, versions, machines.
 
     Raises:
         BadInput: a player is named on one side only, or nothing is in common.
@@ -149,13 +149,22 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
             f"The seeds differ ({seeds[0]}, {seeds[1]}): other boxes and scribbles, so differences are wider, and "
             "small ones may be chance."
         )
-    networks = [side.facts.get("networks", {}) for side in (base, new)]
-    for name in sorted(networks[0].keys() & networks[1].keys()):
-        if networks[0][name].get("weights_sha256") != networks[1][name].get("weights_sha256"):
-            yield f"Network {name} is another weights file: differences may be those of its training."
+    for name, *_ in _others(base, new, "networks", "weights_sha256"):
+        yield f"Network {name} is another weights file: differences may be those of its training."
+    for name, *cards in _others(base, new, "cohorts", "card"):
+        yield f"Cohort {name} was prepared by another card ({_unlike(*cards)})."
     for key, what in (("machine", "machines"), ("packages", "packages")):
         if base.facts.get(key) != new.facts.get(key):
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
+
+
+def _others(base: Side, new: Side, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
+    """The cohorts or networks of both sides that differ in a fact, by name, with both values."""
+    one, other = (side.facts.get(kind, {}) for side in (base, new))
+    for name in sorted(one.keys() & other.keys()):
+        values = one[name].get(key), other[name].get(key)
+        if values[0] != values[1]:
+            yield name, *values
 
 
 def _unlike(one: Any, other: Any) -> str:

@@ -15,8 +15,8 @@ from bifseg.benchmark.outcomes import MEASURES, WHERE
 from bifseg.comparisons import rankings
 from bifseg.summaries import GROUP
 
-_ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network", "target")
-_DATA = ["manifest_sha256", "split", "rules"]
+_ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
+_SAME = ["data", "split", "rules", "goal"]
 _PLAYER = ["method", "network"]
 
 
@@ -29,9 +29,9 @@ class Standing:
             at a Dice; else `dice`.
         now: a row per structure and player, the newest of each: as `entries`, with `rank` and `group` by
             `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
-        past: all rows of the same data and rules, oldest first: the curves.
-        apart: players whose newest result is on other data or by other rules, so that they have no place.
-        older: how many rows of other data or rules there are.
+        past: all rows of the same data, rules and goal, oldest first: the curves.
+        apart: players whose newest result is on other data, by other rules or to another goal: they have no place.
+        older: how many rows of other data, rules or goals there are.
     """
 
     cohort: str
@@ -46,16 +46,19 @@ class Standing:
 def entries(records: Iterable[Record]) -> pd.DataFrame:
     """A row per record, cohort, protocol and structure, oldest first.
 
-    Columns: the record's own; `manifest_sha256`, `split`, `simulated`, `dimension`, `rules`; of each measure its
-    name with `_mean`, `_low` and `_high`; `n cases failed error`.
+    Columns: the record's own; `data`, `split`, `simulated`, `dimension`, `rules`; `goal`, what rounds are counted
+    to, 0 where they are not; of each measure its name with `_mean`, `_low` and `_high`; `n failed error`.
     """
     rows = []
     for record in records:
         about = {key: record[key] for key in _ABOUT}
         for result in record["results"]:
-            data = record["cohorts"][result["cohort"]] | {"rules": record["protocols"][result["protocol"]]}
-            kept = {key: result.get(key, "") for key in (*WHERE, "n", "cases", "failed", "error")}
-            rows.append(about | data | kept | _spread(result))
+            cohort = record["cohorts"][result["cohort"]]
+            older = {"data": cohort.get("manifest_sha256")}  # all that records told before they had `data`
+            kept = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
+            kept["rules"] = record["protocols"][result["protocol"]]
+            kept["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
+            rows.append(about | older | cohort | kept | _spread(result))
     frame = pd.DataFrame(rows)
     return frame.sort_values("when", kind="stable", ignore_index=True) if rows else frame
 
@@ -73,7 +76,8 @@ def _spread(result: Record) -> dict[str, float]:
 def standings(records: Iterable[Record], path: Path) -> list[Standing]:
     """The standing of every cohort and protocol in the history at `path`, sorted by name.
 
-    Compared is what was played on the same data (manifest, split) by the same rules as the newest result there.
+    Compared is what was played on the same data (`history` says what that is) and split by the same rules, rounds
+    counted to the same goal, as the newest result there.
     """
     frame = entries(records)
     if frame.empty:
@@ -86,7 +90,7 @@ def standings(records: Iterable[Record], path: Path) -> list[Standing]:
 
 def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Standing:
     newest = rows.iloc[-1]
-    same = (rows[_DATA] == newest[_DATA]).all(axis=1)
+    same = (rows[_SAME] == newest[_SAME]).all(axis=1)
     last = rows[KEY] == rows.groupby(_PLAYER)[KEY].transform("last")
     apart = sorted({"@".join(filter(None, pair)) for pair in rows[last & ~same][_PLAYER].to_numpy()})
     now = rows[last & same]
@@ -106,8 +110,14 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
 def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) -> pd.DataFrame:
     """Rank and tie group from the sessions behind the newest rows."""
     files = [sessions_file(path, {KEY: key}) for key in sorted(set(now[KEY]))]
-    parts = [pd.read_parquet(file, engine="pyarrow") for file in files if file.is_file()]
+    parts = [_sessions(file) for file in files if file.is_file()]
     if not parts:
         return pd.DataFrame(columns=[*GROUP, "rank", "group"])
     sessions = pd.concat(parts, ignore_index=True)
     return rankings(sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)], by)
+
+
+def _sessions(file: Path) -> pd.DataFrame:
+    """The outcomes of a record; in those from before there were patients, each case is one."""
+    found = pd.read_parquet(file, engine="pyarrow")
+    return found.assign(patient=found.get("patient", found["case"]))

@@ -9,7 +9,14 @@ import typer
 
 from bifseg.cli.options import Out, RunFolder, need
 
-Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that rounds are counted to")]
+Target = Annotated[
+    float,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Dice that rounds are counted to; under a protocol that stops before it, to where it stops",
+    ),
+]
 HistoryFile = Annotated[
     Path, typer.Option("--history", help="history.jsonl, shared by the runs of a folder", show_default=False)
 ]
@@ -46,10 +53,10 @@ def compare(
     \b
     A regression, for a player on a structure, under a protocol of a cohort:
       the mean paired difference is worse than its limit AND its 95% bootstrap
-      interval over cases excludes zero; or a session failed that did not in BASE.
+      interval over patients excludes zero; or a session failed that did not in BASE.
 
-    Power: where the interval of few or unlike cases reaches beyond the limit, a regression can neither be shown
-    nor excluded: the comparison passes and is listed as unclear. Ten cases whose differences spread by two points
+    Power: where the interval of few or unlike patients reaches beyond the limit, a regression can neither be shown
+    nor excluded: the comparison passes and is listed as unclear. Ten patients whose differences spread by two points
     show a drop of two points nine times in ten (docs/benchmark.md).
 
     Noise: equal code, seed and weights give equal masks, so quality differs only for who was changed; a change

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
-from sides import session, side
+from sides import RULES, session, side
 
 from bifseg.benchmark.changes import changes
 from bifseg.benchmark.sides import pair
-from bifseg.summaries import SHARED
+from bifseg.summaries import OWN, SHARED
 
 
 def found(base, new, measure, target=0.9, **common):
@@ -16,7 +16,7 @@ def found(base, new, measure, target=0.9, **common):
 
 
 def many(*dice, **more):
-    """A session of one round for each Dice; objects a, b, c, ..., each a case."""
+    """A session of one round for each Dice; objects a, b, c, ..., each a patient."""
     return [
         line
         for name, value in zip("abcdefgh", dice, strict=False)
@@ -26,9 +26,9 @@ def many(*dice, **more):
 
 def test_difference_by_hand():
     row = found(many(0.5, 0.6, 0.7), many(0.4, 0.4, 0.4), "dice")
-    assert (row["n"], row["cases"]) == (3, 3)
+    assert (row["n"], row["patients"]) == (3, 3)
     assert row[["base", "new", "change"]].tolist() == pytest.approx([0.6, 0.4, -0.2])
-    # Of three cases a draw holds one alone with chance 1/27 > 2.5%: the limits are the extremes.
+    # Of three patients a draw holds one alone with chance 1/27 > 2.5%: the limits are the extremes.
     assert row[["low", "high"]].tolist() == pytest.approx([-0.3, -0.1])
 
 
@@ -42,19 +42,19 @@ def test_pairs_are_by_object_not_by_order():
     assert found(many(0.5, 0.6, 0.7), new, "dice")["change"] == 0
 
 
-def test_objects_of_one_case_are_drawn_together():
+def test_objects_of_one_patient_are_drawn_together():
     base = [("a", 0.5), ("b", 0.5), ("c", 0.5), ("d", 0.5)]
     new = [("a", 0.4), ("b", 0.3), ("c", 0.5), ("d", 0.5)]
     sides = [
         [
             line
             for name, value in lines
-            for line in session(name, 0.1, value, case="one" if name in "ab" else "two")
+            for line in session(name, 0.1, value, patient="one" if name in "ab" else "two")
         ]
         for lines in (base, new)
     ]
     row = found(*sides, "dice")
-    assert (row["n"], row["cases"]) == (4, 2)
+    assert (row["n"], row["patients"]) == (4, 2)
     assert row["change"] == pytest.approx(-0.075)
     # Draws: one twice (-0.15), two twice (0), or both (-0.075).
     assert row[["low", "high"]].tolist() == pytest.approx([-0.15, 0])
@@ -64,11 +64,11 @@ def test_replicates_of_an_object_are_averaged_first():
     base = [*session("a", 0.1, 0.5), *session("a", 0.1, 0.5, replicate=1), *session("b", 0.1, 0.5)]
     new = [*session("a", 0.1, 0.3), *session("a", 0.1, 0.5, replicate=1), *session("b", 0.1, 0.5)]
     row = found(base, new, "dice")
-    assert row["n"] == 3
+    assert row["n"] == 2  # objects
     assert row["change"] == pytest.approx(-0.05)  # of -0.1 and 0
 
 
-def test_single_case_has_no_interval():
+def test_single_patient_has_no_interval():
     row = found(many(0.5), many(0.4), "dice")
     assert row["change"] == pytest.approx(-0.1)
     assert np.isnan(row["low"])
@@ -80,6 +80,13 @@ def test_rounds_count_the_limit_where_the_target_was_not_reached():
     new = [*session("a", 0.1, 0.2, 0.3, 0.95), *session("b", 0.1, 0.2, 0.3, 0.4, 0.5)]
     row = found(base, new, "rounds")
     assert row[["base", "new", "change"]].tolist() == [1.5, 3.5, 2]
+
+
+def test_rounds_are_compared_where_the_protocol_stops_below_the_target():
+    rules = {OWN: RULES[OWN] | {"target": 0.85}}
+    sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.86))]
+    frame = changes(pair(*sides), 0.9).set_index("measure")
+    assert frame.loc["rounds", ["goal", "base", "new", "change"]].tolist() == [0.85, 1, 2, 1]
 
 
 def test_time_is_the_ratio_of_sums_by_hand():

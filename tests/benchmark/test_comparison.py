@@ -6,10 +6,14 @@ from math import inf
 
 import pytest
 from fake_runs import rescore
+from sides import RULES, session, side
 
-from bifseg.benchmark.comparison import compare, to_markdown, write
-from bifseg.benchmark.gate import REGRESSION, Limits
+from bifseg.benchmark.changes import changes
+from bifseg.benchmark.comparison import Comparison, compare, to_markdown, write
+from bifseg.benchmark.gate import REGRESSION, Limits, judge
+from bifseg.benchmark.sides import pair
 from bifseg.errors import BadInput
+from bifseg.summaries import OWN, SHARED
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +45,7 @@ def test_equal_runs_pass(runs):
 def test_better_version_passes(runs):
     found = compare(*map(str, reversed(runs)), Limits(), 0.9)
     assert found.regressions == 0
-    assert "Other changes whose interval excludes none" in to_markdown(found)
+    assert "Other changes: the interval excludes none, or fewer sessions failed" in to_markdown(found)
 
 
 def test_open_gates_let_the_worse_version_through(runs):
@@ -81,7 +85,10 @@ def test_new_failure_is_a_regression(runs, tmp_path):
     rescore(failing, fail)
     found = compare(str(runs[0]), str(failing), Limits(), 0.9)
     assert regressed(found) == {("geos", "failed")}
-    assert compare(str(failing), str(runs[0]), Limits(), 0.9).regressions == 0
+    mended = compare(str(failing), str(runs[0]), Limits(), 0.9)
+    assert mended.regressions == 0
+    (row,) = (line for line in to_markdown(mended).splitlines() if "| Failed sessions |" in line)
+    assert [cell.strip() for cell in row.split("|")[-4:-1]] == ["1", "0", "+0"]
 
 
 def copy(run, place):
@@ -94,6 +101,21 @@ def copy(run, place):
 
 
 # What is written
+
+
+def test_rounds_are_named_by_where_each_protocol_stops():
+    rules = {OWN: RULES[OWN] | {"target": 0.85}, SHARED: RULES[SHARED]}
+    sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.3, 0.86))]
+    found = pair(*sides)
+    text = to_markdown(Comparison(found, judge(changes(found, 0.9), Limits()), Limits(), 0.9))
+    assert "| Rounds to 85% |" in text
+    assert "rounds to 85% higher by more than 1," in text
+
+
+def test_gate_of_rounds_is_not_named_where_none_are_counted():
+    found = pair(*[side(session("a", 0.1, 0.86, protocol=SHARED)) for _ in "ab"])
+    text = to_markdown(Comparison(found, judge(changes(found, 0.9), Limits()), Limits(), 0.9))
+    assert "rounds to" not in text
 
 
 def test_markdown_says_what_a_reader_must_know(worse, runs):

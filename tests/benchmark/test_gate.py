@@ -25,7 +25,7 @@ def verdict(measure, change, low=nan, high=nan, limits=LIMITS, new=1.0):
         ("dice", 0.05, 0.02, 0.08, WITHIN),  # better
         ("dice", 0.05, -0.02, 0.12, UNCLEAR),
         ("dice", 0, 0, 0, WITHIN),
-        ("dice", -0.5, nan, nan, UNCLEAR),  # a single case
+        ("dice", -0.5, nan, nan, UNCLEAR),  # a single patient
         ("dice", nan, nan, nan, UNCLEAR),
         ("initial", -0.02, -0.03, -0.005, REGRESSION),
         ("unsupervised", -0.02, -0.03, -0.005, REGRESSION),

@@ -36,10 +36,9 @@ def test_a_record_a_player_with_what_it_was_made_from(run):
         ("geos", "")
     }
     record, _ = found["geos", ""]
-    about = read_json(run / "cohorts/fake2d/cohort.json")
     assert record["cohorts"] == {
         "fake2d": {
-            "manifest_sha256": about["manifest_sha256"],
+            "data": record["cohorts"]["fake2d"]["data"],
             "simulated": True,
             "dimension": 2,
             "split": "test",
@@ -57,6 +56,26 @@ def test_a_record_a_player_with_what_it_was_made_from(run):
     }
 
 
+@pytest.mark.parametrize("change", ["hashes", "objects_sha256", "box_margin", "seed"])
+def test_data_are_images_objects_and_boxes(run, change):
+    """A simulated cohort's manifest is the same list of names for every seed."""
+    place = run / "cohorts/fake2d/cohort.json"
+    about, before = read_json(place), data_of(run)
+    if change == "hashes":
+        about["hashes"]["case00.nii.gz"] = "other"
+    elif change == "box_margin":
+        about["card"]["box_margin"] += 30
+    else:
+        about[change] = 7
+    write_json(place, about)
+    assert (data_of(run) != before) == (change != "seed")
+
+
+def data_of(run):
+    (found,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
+    return found
+
+
 def test_sessions_are_kept_whole(run, history):
     record, sessions = records(run)["bifseg", "pnet"]
     assert sessions.columns.tolist() == COLUMNS
@@ -67,16 +86,21 @@ def test_sessions_are_kept_whole(run, history):
 
 def test_numbers_by_hand(run):
     values = [0.5, 0.7, 0.6, 0.9]
-    cases = ["a", "a", "b", "c"]
+    patients = ["a", "a", "b", "c"]
     lines = [
-        (f"{case}{k}", "geos", "initial", dice, {"case": case, "protocol": OWN, "machine_s": 1.0 + k})
-        for k, (case, dice) in enumerate(zip(cases, values, strict=True))
+        (f"{who}{k}", "geos", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
+        for k, (who, dice) in enumerate(zip(patients, values, strict=True))
     ]
     lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
     write_scores(scores(lines, cohort="fake2d", network=""), run / "scores.parquet")
     ((record, _),) = run_records(run, 0.9)
     (result,) = record["results"]
-    assert (result["n"], result["cases"], result["failed"], result["error"]) == (4, 3, 1, "initial: no luck")
+    assert (result["n"], result["patients"], result["failed"], result["error"]) == (
+        4,
+        3,
+        1,
+        "initial: no luck",
+    )
     mean, low, high = result["dice"]
     assert mean == pytest.approx(0.45)  # the failed one is 0
     assert (low, high) == (0, 0.6)  # three times c, three times a or b
@@ -86,8 +110,8 @@ def test_numbers_by_hand(run):
 
 
 def test_unknown_numbers_are_null_in_the_file(run, history):
-    one_case = read_scores(run / "scores.parquet")
-    write_scores(one_case[one_case["case"] == one_case["case"].iloc[0]], run / "scores.parquet")
+    found = read_scores(run / "scores.parquet")
+    write_scores(found[found["patient"] == found["patient"].iloc[0]], run / "scores.parquet")
     append_run(run, history, 0.9)
     found = [json.loads(text, parse_constant=pytest.fail) for text in history.read_text().splitlines()]
     assert found[0]["results"][0]["dice"][1:] == [None, None]

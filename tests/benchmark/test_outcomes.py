@@ -31,10 +31,22 @@ def test_rounds_of_who_never_reached_the_target_are_the_limit():
     assert frame["n_rounds"].tolist() == [1, 4, 0]
 
 
-def test_rounds_are_unknown_above_the_protocol_target_and_in_a_single_round():
-    lines = [*session("a", 0.5, 0.95), *session("a", 0.5, 0.95, protocol=SHARED)]
-    assert found(lines)["rounds"].isna().tolist() == [False, True]
-    assert found(lines, target=0.95)["rounds"].isna().all()
+@pytest.mark.parametrize(
+    ("target", "stops", "goal", "rounds"),
+    [
+        (0.7, 0.9, 0.7, 1),
+        (0.95, 0.9, 0.9, 2),  # above 0.9 nobody was followed
+        (0.95, None, 0.95, 4),
+    ],
+)
+def test_rounds_are_counted_to_the_target_or_to_where_the_protocol_stops(target, stops, goal, rounds):
+    row = found(session("a", 0.5, 0.8, 0.92), target, {OWN: Rules(4, stops)}).iloc[0]
+    assert row[["goal", "rounds"]].tolist() == [goal, rounds]
+
+
+def test_a_single_round_is_not_counted():
+    row = found(session("a", 0.5, 0.95, protocol=SHARED)).iloc[0]
+    assert row[["goal", "rounds"]].isna().all()
 
 
 def test_stages_come_from_one_protocol():

@@ -6,7 +6,13 @@ from bifseg.errors import BadInput
 from bifseg.summaries import OWN, SHARED
 
 ONE = session("a", 0.1, 0.5)
-FACTS = {"config": {"seed": 1}, "networks": {}, "machine": "Linux", "packages": {"numpy": "2"}}
+FACTS = {
+    "config": {"seed": 1},
+    "cohorts": {"c": {"card": {"box_margin": 10, "slices": "auto"}}},
+    "networks": {},
+    "machine": "Linux",
+    "packages": {"numpy": "2"},
+}
 
 
 def kept(found):
@@ -79,6 +85,10 @@ def test_protocol_with_other_rules_is_left_out_and_told():
         ({"machine": "Darwin"}, "The machines differ: Linux and Darwin."),
         ({"packages": {"numpy": "3"}}, "The packages differ: numpy 2 and 3."),
         ({"networks": {"c/pnet": {"weights_sha256": "y"}}}, "Network c/pnet is another weights file"),
+        (
+            {"cohorts": {"c": {"card": {"box_margin": 40, "slices": "auto"}}}},
+            "Cohort c was prepared by another card (box_margin 10 and 40).",
+        ),
     ],
 )
 def test_other_circumstances_are_compared_and_told(change, note):

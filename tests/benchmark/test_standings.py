@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import scores
 
@@ -16,8 +17,8 @@ def path(tmp_path):
     return tmp_path / "history.jsonl"
 
 
-def record(path, key, method, dice, day=1, protocol=SHARED, manifest="m", rules="r", failed=0):
-    """A record of sessions with these final Dice, one a case, and the file of their outcomes."""
+def record(path, key, method, dice, day=1, protocol=SHARED, data="m", rules="r", goal=0.9, failed=0):
+    """A record of sessions with these final Dice, one a patient, and the file of their outcomes."""
     lines = [
         (f"case{k}", method, "initial", value, {"protocol": protocol, "network": ""})
         for k, value in enumerate(dice)
@@ -26,14 +27,14 @@ def record(path, key, method, dice, day=1, protocol=SHARED, manifest="m", rules=
     place.parent.mkdir(exist_ok=True)
     outcomes(scores(lines), RULES, 0.9).to_parquet(place)
     result = {"cohort": "c", "protocol": protocol, "seen": False, "structure": "lung", "n": len(dice)}
-    result |= {"cases": len(dice), "failed": failed, "dice": [float(np.mean(dice)), 0.1, 0.9]}
+    result |= {"patients": len(dice), "failed": failed, "dice": [float(np.mean(dice)), 0.1, 0.9]}
     if protocol == OWN:
-        result |= {"rounds": [float(np.mean([0 if d >= 0.9 else 4 for d in dice])), 0, 4]}
+        result |= {"goal": goal, "rounds": [float(np.mean([0 if d >= 0.9 else 4 for d in dice])), 0, 4]}
     return {
         "fingerprint": key,
         "when": f"2026-01-{day:02}T00:00:00+00:00",
         **{"run": "r", "method": method, "network": "", "bifseg": "0", "commit": "abc", "target": 0.9},
-        "cohorts": {"c": {"manifest_sha256": manifest, "simulated": True, "dimension": 2, "split": "test"}},
+        "cohorts": {"c": {"data": data, "simulated": True, "dimension": 2, "split": "test"}},
         "protocols": {protocol: rules},
         "results": [result],
     }
@@ -58,7 +59,7 @@ def test_newest_of_each_player_counts(path):
         ],
         path,
     )
-    assert places(found) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight cases, p = 2 / 2**8
+    assert places(found) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight patients, p = 2 / 2**8
     assert found.now["dice_mean"].tolist() == pytest.approx([0.65, 0.55])
     assert len(found.past) == 3
     assert found.past["when"].is_monotonic_increasing
@@ -76,18 +77,35 @@ def test_players_that_cannot_be_told_apart_share_a_letter(path):
     assert places(found) == {"growcut": (1, "a"), "geos": (2, "a")}
 
 
-@pytest.mark.parametrize("other", [{"manifest": "old"}, {"rules": "old"}])
-def test_other_data_and_rules_are_apart_and_told(path, other):
+@pytest.mark.parametrize("other", [{"data": "old"}, {"rules": "old"}, {"goal": 0.8}])
+def test_other_data_rules_and_goals_are_apart_and_told(path, other):
     records = [
-        record(path, "1", "geos", [0.9] * 3, day=1, **other),
-        record(path, "2", "growcut", [0.1] * 3, day=2, **other),
-        record(path, "3", "growcut", [0.5] * 3, day=3),
+        record(path, "1", "geos", [0.9] * 3, day=1, protocol=OWN, **other),
+        record(path, "2", "growcut", [0.1] * 3, day=2, protocol=OWN, **other),
+        record(path, "3", "growcut", [0.5] * 3, day=3, protocol=OWN),
     ]
     found = only(records, path)
     assert places(found).keys() == {"growcut"}
     assert found.apart == ("geos",)
     assert found.older == 2
     assert len(found.past) == 1
+
+
+def test_target_does_not_part_players_whose_rounds_are_not_counted(path):
+    records = [record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)]
+    records[0]["target"] = 0.8
+    assert only(records, path).apart == ()
+
+
+def test_records_from_before_data_and_goal_are_on_other_data(path):
+    records = [
+        record(path, key, key, [0.5] * 3, day=day, protocol=OWN) for key, day in (("geos", 1), ("new", 2))
+    ]
+    cohort, (result,) = records[0]["cohorts"]["c"], records[0]["results"]
+    cohort["manifest_sha256"] = cohort.pop("data") + "anifest"
+    del result["goal"]
+    assert only(records, path).apart == ("geos",)
+    assert only(records[:1], path).now[["data", "goal"]].to_numpy().tolist() == [["manifest", 0.9]]
 
 
 def test_rounds_give_the_place_where_the_protocol_counts_them(path):
@@ -108,6 +126,14 @@ def test_missing_sessions_leave_no_place(path):
     assert np.isnan(row["rank"])
     assert row["group"] == ""
     assert row["dice_mean"] == 0.5
+
+
+def test_sessions_from_before_there_were_patients_are_ranked_by_case(path):
+    better = np.linspace(0.5, 0.8, 8)
+    records = [record(path, "1", "geos", better + 0.1), record(path, "2", "growcut", better)]
+    old = sessions_file(path, records[0])
+    pd.read_parquet(old).drop(columns="patient").to_parquet(old)
+    assert places(only(records, path)) == {"geos": (1, "a"), "growcut": (2, "b")}
 
 
 def test_every_protocol_stands_alone(path):
