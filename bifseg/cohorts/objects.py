@@ -29,6 +29,7 @@ from bifseg.cohorts.listing import (
 )
 from bifseg.cohorts.manifest import SPLITS, first_lines
 from bifseg.cohorts.readers import LAYOUTS
+from bifseg.confinement import check_readable
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.images import read_array, read_grid, read_image
@@ -60,7 +61,8 @@ def prepare(
         progress: wraps what is worked through, in several passes.
 
     Raises:
-        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`.
+        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
+            methods need, such as the results, lies in the root, which is hidden from them.
     """
     for name in ("cohort.json", "objects.tsv", "problems.txt"):
         (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
@@ -71,6 +73,7 @@ def prepare(
         simulate(card.cases, seed, folder, progress)
     else:
         manifest, root = _places(card, card_path)
+        check_readable([root], folder)
     report = check_cohort(manifest, root, card, card_path, progress)
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))

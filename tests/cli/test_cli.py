@@ -106,7 +106,7 @@ def test_runs_as_a_module():
 
 @pytest.fixture(scope="module")
 def manifest(discs):
-    return discs.folder.parent / "manifest.tsv"
+    return discs.folder.parent / "data/manifest.tsv"
 
 
 @pytest.fixture(scope="module")
