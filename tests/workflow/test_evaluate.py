@@ -54,7 +54,7 @@ def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tm
     assert set(before["status"]) == {"ok"}
     done = evaluate("--data", data, "--out", tmp_path / "out", "--methods", "geos,growcut", "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "kept; remove it to read the data again" in done.stdout
+    assert "kept; --force reads the data again" in done.stdout
     assert re.search(r"^plan_sessions +1$", done.stdout, re.M), done.stdout
 
 
