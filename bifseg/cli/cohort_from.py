@@ -82,7 +82,7 @@ def make_from(
         raise BadInput(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
     made = make(layout, path, asked, wanted, tracked(f"reading {layout}"))
     files = write_cohort(made, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
-    typer.echo(summary(made, out / f"{name}.left-out.tsv"))
+    typer.echo(summary(made, out / f"{name}.yaml"))
     typer.echo(f"wrote {', '.join(map(str, files))}")
 
 

@@ -72,7 +72,7 @@ def prepare(
         folder.mkdir(parents=True, exist_ok=True)
         simulate(card.cases, seed, folder, progress)
     else:
-        manifest, root = _places(card, card_path)
+        manifest, root = places(card, card_path)
         check_readable([root], folder)
     report = check_cohort(manifest, root, card, card_path, progress)
     if report.problems:
@@ -103,10 +103,14 @@ def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) 
     return simulators[name]
 
 
-def _places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
-    """Manifest and root of a card, whose validation made sure that there is a manifest."""
+def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
+    """Manifest and root of the card in a file; raises BadInput where one is not there, or images are simulated."""
+    if card.manifest is None:
+        raise BadInput(
+            f"{card_path}: manifest: none, the images are made by {card.simulator}; prepare the cohort"
+        )
     beside = card_path.absolute().parent
-    manifest = beside / str(card.manifest)
+    manifest = beside / card.manifest
     if not manifest.is_file():
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
