@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bifseg.errors import BadInput
 from bifseg.players import BUILT_IN, Plays, is_pattern, resolve
@@ -198,6 +198,13 @@ class RunCard(Card):
     cohorts: dict[Name, Experiment] = Field(
         min_length=1, description="cohort cards and what is played on them"
     )
+
+    @field_validator("results", "cards")
+    @classmethod
+    def _one_word(cls, folder: str) -> str:
+        if any(map(str.isspace, folder)):
+            raise ValueError("a blank would cut the jobs' commands in two; name a folder without one")
+        return folder
 
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:

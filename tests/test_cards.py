@@ -133,6 +133,12 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
         checked_run(run)
 
 
+@pytest.mark.parametrize("key", ["results", "cards"])
+def test_a_folder_with_a_blank_is_refused_before_any_job(key):
+    with pytest.raises(BadInput, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
+        checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, key: f"my {key}"})
+
+
 # Who plays
 
 
