@@ -58,6 +58,7 @@ def evaluate(
     runs what is missing, and changes what its options say. Networks of the paper's size need a GPU: without one
     choose --network pnet-small or pcnet-small.
     """
+    from bifseg.cards import checked_run
     from bifseg.evaluation import (
         check_cards,
         configuration,
@@ -91,6 +92,7 @@ def evaluate(
             typer.echo(f"note: {note}")
     settings = there | changes
     if settings != there:
+        checked_run(settings | {"cards": str(cards)})
         write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))
     command = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--directory", str(out)]
     command += ["--workflow-profile", str(profile), "--configfile", str(config)]

@@ -98,6 +98,7 @@ def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, mon
             "--profile slrum: no folder with a config.yaml; those of the checkout are default, slurm",
         ),
         (["--device", "tpu"], "configuration: device: String should match pattern"),
+        (["--network", "pnet-small"], "configuration: cohorts.brats2021: pnet-small is 2D, the cohort 3D"),
         (["--columns", "image=a"], "--columns image=a: is for the layout tsv only"),
     ],
 )
