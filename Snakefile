@@ -28,7 +28,10 @@ include: "workflow/rules/results.smk"
 
 # What `bifseg status` and `bifseg verify` go by.
 onstart:
-    write_json(Path(f"{RUN}/config.json"), config)
+    write_json(
+        Path(f"{RUN}/config.json"),
+        config | {"cards": os.path.abspath(config["cards"])},
+    )
 
 
 rule all:

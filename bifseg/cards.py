@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from bifseg.errors import BadInput
 from bifseg.players import BUILT_IN, Plays, is_pattern, resolve
@@ -139,6 +139,12 @@ class TrainingCard(Card):
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
 
 
+DIMENSIONS = dict.fromkeys(("pnet", "fcn", "unet"), 2) | dict.fromkeys(
+    ("pcnet", "deepmedic", "highres3dnet"), 3
+)
+"""Of the architectures that are trained here; importing them is slow."""
+
+
 class NetworkCard(Card):
     """A base CNN and its training."""
 
@@ -160,6 +166,10 @@ class NetworkCard(Card):
         default_factory=dict, description="fine-tuning settings found on seen training data for this network"
     )
     training: TrainingCard = TrainingCard()
+
+    def dimension(self) -> int | None:
+        """2 or 3: of the images that the network takes; None where the card's settings should say it and do not."""
+        return DIMENSIONS.get(self.architecture, self.settings.get("dimension"))
 
 
 class Experiment(Card):
@@ -199,6 +209,13 @@ class RunCard(Card):
         min_length=1, description="cohort cards and what is played on them"
     )
 
+    @field_validator("results", "cards")
+    @classmethod
+    def _one_word(cls, folder: str) -> str:
+        if any(map(str.isspace, folder)):
+            raise ValueError("a blank would cut the jobs' commands in two; name a folder without one")
+        return folder
+
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:
     """A run's configuration with its defaults, and with players for patterns.
@@ -225,7 +242,13 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
             networks |= {network for _, at, network in (player.partition("@") for player in players) if at}
         for network in sorted(networks):
             path = cards / "networks" / f"{network}.yaml"
-            brought_weights(read_card(NetworkCard, path), path)
+            card = read_card(NetworkCard, path)
+            brought_weights(card, path)
+            have = card.dimension()
+            if have in (2, 3) and have != dimension:
+                raise BadInput(
+                    f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
+                )
     return found
 
 
@@ -262,7 +285,9 @@ def read_card(kind: type[C], path: Path) -> C:
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        known = ", ".join(sorted(other.stem for other in Path(path).parent.glob("[!.]*.yaml")))
+        there = f"; there are {known}" if known else ""
+        raise BadInput(f"{path}: cannot be read: {error.strerror}{there}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from bifseg.errors import BadInput
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, the same on all machines
 _NO_NEW_PRIVILEGES, _GET_VERSION, _PATH_BENEATH = 38, 1, 1
 _FILE_ONLY = (1 << 0) | (1 << 1) | (1 << 2) | (1 << 14) | (1 << 15)  # execute, write, read, truncate, ioctl
@@ -23,6 +25,24 @@ _RIGHTS = {
     3: (1 << 15) - 1,
     4: (1 << 15) - 1,
 }  # by version; from 5 on: 16
+
+
+def module_folders() -> list[Path]:
+    """The folders of PYTHONPATH, absolute."""
+    return [Path(place).absolute() for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
+
+
+def check_readable(hidden: Iterable[Path], *needed: Path) -> None:
+    """Raises BadInput where Python, bifseg, a module folder or what is needed besides lies in a hidden folder."""
+    places = [place.resolve() for place in hidden]
+    own = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent)
+    for path in (*needed, *own, *module_folders()):
+        for place in places:
+            if path.resolve().is_relative_to(place):
+                raise BadInput(
+                    f"{place}: root of the cohort: methods cannot read it, but {path} lies in it; keep the images "
+                    "in a folder of their own, apart from results and code"
+                )
 
 
 def supported() -> bool:

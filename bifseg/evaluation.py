@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bifseg.cards import CohortCard, MethodCard, ProtocolCard, read_card
+from bifseg.cards import CohortCard, MethodCard, ProtocolCard, RunCard, read_card
 from bifseg.errors import BadInput
 from bifseg.players import misfit
 from bifseg.store import write_text
@@ -80,6 +80,11 @@ def configuration(
     played = {name: named for name, named in players.items() if named}
     content = {"run": cohort, "results": "results", "cards": "cards"}
     return {**content, "cohorts": {cohort: {"networks": needed, "protocols": played}}}, notes
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """What a configuration says, without defaults; empty where there is none. Raises BadInput where it is wrong."""
+    return read_card(RunCard, path).model_dump(mode="json", exclude_unset=True) if path.exists() else {}
 
 
 def write_configuration(path: Path, content: dict[str, Any], command: str) -> None:

@@ -26,10 +26,10 @@ def discs(tmp_path_factory) -> Cohort:
     folder = tmp_path_factory.mktemp("discs")
     rows = []
     for k, split in enumerate(["train", "train", "validation", "test", "test", "test"]):
-        rows += make_case(folder, f"case{k}", split)
-    (folder / "manifest.tsv").write_text(HEADER + "".join(rows))
+        rows += make_case(folder / "data", f"case{k}", split)
+    (folder / "data/manifest.tsv").write_text(HEADER + "".join(rows))
     (folder / "discs.yaml").touch()
-    card = CohortCard(dimension=2, manifest="manifest.tsv", seen=["disc"], unseen=["ring"], box_margin=5)
+    card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"], unseen=["ring"], box_margin=5)
     prepare(card, folder / "discs.yaml", 1, folder / "cohort", {})
     return Cohort.load(folder / "cohort")
 

@@ -83,7 +83,11 @@ def test_what_is_no_card_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_card_is_named(tmp_path):
+def test_missing_card_is_named_with_those_there_are(tmp_path):
+    with pytest.raises(
+        BadInput, match=r"geo\.yaml: cannot be read: No such file .*; there are base-crf, .* geos, gr"
+    ):
+        read_card(MethodCard, ROOT / "config/methods/geo.yaml")
     with pytest.raises(BadInput, match=r"none\.yaml: cannot be read"):
         read_card(CohortCard, tmp_path / "none.yaml")
 
@@ -133,6 +137,12 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
         checked_run(run)
 
 
+@pytest.mark.parametrize("key", ["results", "cards"])
+def test_a_folder_with_a_blank_is_refused_before_any_job(key):
+    with pytest.raises(BadInput, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
+        checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, key: f"my {key}"})
+
+
 # Who plays
 
 
@@ -170,6 +180,16 @@ def test_pattern_takes_in_nobody_who_cannot_play_there(cards):
     shared = set(players(cards, ["*", "*@*"], protocol="shared-scribbles"))
     assert {"grabcut", "bifseg@pnet-demo"} <= shared
     assert not {"geos", "growcut", "random-walks", "slic-seg"} & shared  # they start from scribbles
+
+
+@pytest.mark.parametrize("wanted", ["bifseg@pcnet-small", "*@*", "bifseg@mine"])
+def test_a_network_of_another_dimension_stops_before_any_job(cards, wanted):
+    (cards / "net.ts").touch()
+    card = {"architecture": "torchscript", "weights": "net.ts", "root": "..", "settings": {"dimension": 3}}
+    (cards / "networks/mine.yaml").write_text(yaml.safe_dump(card))
+    network = wanted.partition("@")[2].replace("*", "pcnet-small")
+    with pytest.raises(BadInput, match=f"configuration: cohorts.fetal2d: {network} is 3D, the cohort 2D"):
+        players(cards, [wanted], network=network)
 
 
 def test_configuration_without_patterns_stays_as_it_is(cards):

@@ -6,7 +6,13 @@ import pytest
 
 from bifseg.cards import RunCard, checked_run
 from bifseg.errors import BadInput
-from bifseg.evaluation import check_cards, configuration, copy_cards, write_configuration
+from bifseg.evaluation import (
+    check_cards,
+    configuration,
+    copy_cards,
+    read_configuration,
+    write_configuration,
+)
 from bifseg.store import write_text
 
 SHIPPED = Path(__file__).parents[1] / "config"
@@ -64,6 +70,18 @@ def test_the_workflow_takes_the_configuration(cards, monkeypatch):
         "base-net@pnet-small",
         "slic-seg",
     ]
+
+
+def test_a_configuration_reads_back_as_it_was_written(tmp_path):
+    content = {
+        "run": "r",
+        "results": "results",
+        "job_minutes": 5.0,
+        "cohorts": {"c": {"protocols": {"p": ["*"]}}},
+    }
+    assert read_configuration(tmp_path / "config.yaml") == {}
+    write_configuration(tmp_path / "config.yaml", content, "bifseg evaluate")
+    assert read_configuration(tmp_path / "config.yaml") == content
 
 
 def test_own_cards_are_not_replaced(cards):

@@ -231,12 +231,13 @@ def test_missing_session_is_named(discs, tmp_path):
 
 
 def test_other_raters_masks_reach_the_robot(tmp_path):
-    (row, *_) = make_case(tmp_path, "case1", "test")
-    labels, grid = read_array(tmp_path / "case1_label.nii.gz")
-    write_array(tmp_path / "other.nii.gz", np.roll(labels, 2, axis=0), grid)
+    data = tmp_path / "data"
+    (row, *_) = make_case(data, "case1", "test")
+    labels, grid = read_array(data / "case1_label.nii.gz")
+    write_array(data / "other.nii.gz", np.roll(labels, 2, axis=0), grid)
     manifest = HEADER.rstrip("\n") + "\traters\n" + row.rstrip("\n") + "\tother.nii.gz\n"
-    (tmp_path / "manifest.tsv").write_text(manifest)
-    card = CohortCard(dimension=2, manifest="manifest.tsv", seen=["disc"])
+    (data / "manifest.tsv").write_text(manifest)
+    card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"])
     prepare(card, tmp_path / "c.yaml", 1, tmp_path / "cohort", {})
     cohort = Cohort.load(tmp_path / "cohort")
     lineup = Lineup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))

@@ -31,14 +31,24 @@ def prepare(
 
 @app.command()
 def check(
-    manifest: Annotated[Path, typer.Argument(help="TSV with a row a case and structure", show_default=False)],
-    root: Annotated[Path | None, typer.Option(help="folder of its paths; default: its own folder")] = None,
-    dimension: Annotated[int, typer.Option(min=2, max=3, help="2 or 3: how the cohort will be used")] = 3,
+    path: Annotated[
+        Path, typer.Argument(help="cohort card, or a TSV with a row a case and structure", show_default=False)
+    ],
+    root: Annotated[Path | None, typer.Option(help="of a TSV: folder of its paths; default: its own")] = None,
+    dimension: Annotated[
+        int, typer.Option(min=2, max=3, help="of a TSV: 2 or 3, how the cohort will be used")
+    ] = 3,
 ) -> None:
     """Say in a line each what is wrong with a manifest and its images; exit code 2 if anything is."""
-    from bifseg.cohorts.check import check_manifest
+    from bifseg.cards import CohortCard, read_card
+    from bifseg.cohorts.check import check_cohort, check_manifest
+    from bifseg.cohorts.objects import places
 
-    report = check_manifest(manifest, root or manifest.parent, dimension, progress=tracked("checking"))
+    if path.suffix in (".yaml", ".yml"):
+        card = read_card(CohortCard, path)
+        report = check_cohort(*places(card, path), card, path, tracked("checking"))
+    else:
+        report = check_manifest(path, root or path.parent, dimension, progress=tracked("checking"))
     for problem in report.problems:
         typer.echo(problem, err=True)
     typer.echo(report.summary())

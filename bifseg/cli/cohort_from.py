@@ -15,6 +15,27 @@ from bifseg.cli.progress import tracked
 from bifseg.cohorts.manifest import SPLITS, read_label_values
 from bifseg.errors import BadInput
 
+Name = Annotated[str, typer.Option(help="name of the cohort; default: the layout's")]
+Seen = Annotated[str, typer.Option(help="structures that networks are trained on: A,B")]
+Unseen = Annotated[str, typer.Option(help="structures that they never see: C")]
+Structures = Annotated[
+    list[str], typer.Option(help="NAME=VALUES, as liver=1,2, in place of the layout's own; repeat for more")
+]
+Modalities = Annotated[
+    list[str],
+    typer.Option(help="modality or channel of all structures, or STRUCTURE=MODALITY; repeat for more"),
+]
+Columns = Annotated[
+    str, typer.Option(help="of tsv: its columns for those of a manifest: image=t2_file,label=mask_file")
+]
+Dimension = Annotated[
+    int | None, typer.Option(min=2, max=3, help="3, or 2 for instances in slices; default: the images'")
+]
+Shares = Annotated[
+    str, typer.Option(help="shares of patients: train,validation,test, where no split is given")
+]
+SHARES = "0.7,0.1,0.2"
+
 
 def make_from(
     layout: Annotated[
@@ -28,26 +49,14 @@ def make_from(
     out: Annotated[
         Path, typer.Option("--out", help="folder of the card and the manifest", show_default=False)
     ],
-    name: Annotated[str, typer.Option(help="name of the cohort; default: the layout's")] = "",
-    seen: Annotated[str, typer.Option(help="structures that networks are trained on: A,B")] = "",
-    unseen: Annotated[str, typer.Option(help="structures that they never see: C")] = "",
-    structure: Annotated[
-        list[str],
-        typer.Option(help="NAME=VALUES, as liver=1,2, in place of the layout's own; repeat for more"),
-    ] = [],  # noqa: B006 typer copies it
-    modality: Annotated[
-        list[str],
-        typer.Option(help="modality or channel of all structures, or STRUCTURE=MODALITY; repeat for more"),
-    ] = [],  # noqa: B006
-    columns: Annotated[
-        str, typer.Option(help="of tsv: its columns for those of a manifest: image=t2_file,label=mask_file")
-    ] = "",
-    dimension: Annotated[
-        int | None, typer.Option(min=2, max=3, help="3, or 2 for instances in slices; default: the images'")
-    ] = None,
-    split_shares: Annotated[
-        str, typer.Option(help="shares of patients: train,validation,test, where no split is given")
-    ] = "0.7,0.1,0.2",
+    name: Name = "",
+    seen: Seen = "",
+    unseen: Unseen = "",
+    structure: Structures = [],  # noqa: B006 typer copies it
+    modality: Modalities = [],  # noqa: B006
+    columns: Columns = "",
+    dimension: Dimension = None,
+    split_shares: Shares = SHARES,
     seed: Annotated[int, typer.Option(help="of the splits, by the patients' names")] = 2018,
     force: Annotated[bool, typer.Option("--force", help="replace a card or manifest that differs")] = False,
 ) -> None:
@@ -73,7 +82,7 @@ def make_from(
         raise BadInput(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
     made = make(layout, path, asked, wanted, tracked(f"reading {layout}"))
     files = write_cohort(made, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
-    typer.echo(summary(made, out / f"{name}.left-out.tsv"))
+    typer.echo(summary(made, out / f"{name}.yaml"))
     typer.echo(f"wrote {', '.join(map(str, files))}")
 
 

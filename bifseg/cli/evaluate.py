@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from bifseg.cli import cohort_from
-from bifseg.cli.options import Seed
+from bifseg.confinement import module_folders
 from bifseg.errors import BadInput
 
 CHECKOUT = Path(__file__).parents[2]
+METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
 
 
 def evaluate(
@@ -24,17 +25,28 @@ def evaluate(
     ],
     data: Annotated[Path, typer.Option(help="where the data are", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
-    methods: Annotated[str, typer.Option(help="method cards: A,B")] = "base-net,base-crf,bifseg-w,bifseg",
-    protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "shared-scribbles,own-scribbles",
+    methods: Annotated[str, typer.Option(help=f"method cards: A,B; default: {METHODS}")] = "",
+    protocols: Annotated[str, typer.Option(help=f"protocol cards: A,B; default: {PROTOCOLS}")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
-    name: Annotated[str, typer.Option(help="name of the cohort; default: the layout's")] = "",
-    seen: Annotated[str, typer.Option(help="structures that networks are trained on: A,B")] = "",
-    unseen: Annotated[str, typer.Option(help="structures that they never see: C")] = "",
-    structure: Annotated[list[str], typer.Option(help="as for `bifseg cohort from`")] = [],  # noqa: B006
-    modality: Annotated[list[str], typer.Option(help="as for `bifseg cohort from`")] = [],  # noqa: B006
-    seed: Seed = 2018,
+    name: cohort_from.Name = "",
+    seen: cohort_from.Seen = "",
+    unseen: cohort_from.Unseen = "",
+    structure: cohort_from.Structures = [],  # noqa: B006
+    modality: cohort_from.Modalities = [],  # noqa: B006
+    columns: cohort_from.Columns = "",
+    dimension: cohort_from.Dimension = None,
+    split_shares: cohort_from.Shares = cohort_from.SHARES,
+    force: Annotated[
+        bool, typer.Option("--force", help="read the data again; replace card and manifest")
+    ] = False,
+    seed: Annotated[int | None, typer.Option(help="of splits, boxes and scribbles; default: 2018")] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto, as in config/README.md")] = None,
+    workers: Annotated[int | None, typer.Option(help="processes of a job of sessions; default: 1")] = None,
+    gpus_per_job: Annotated[
+        int | None, typer.Option(help="GPUs of a job that trains or plays, for a cluster; default: 0")
+    ] = None,
     profile: Annotated[
-        Path, typer.Option(help="workflow profile: workflow/profiles/slurm for a cluster")
+        Path, typer.Option(help="workflow profile: a folder, or one of the checkout's: default, slurm")
     ] = CHECKOUT / "workflow/profiles/default",
     cores: Annotated[int, typer.Option(min=1, help="of this machine; not for a cluster")] = os.cpu_count()
     or 1,
@@ -42,32 +54,48 @@ def evaluate(
 ) -> None:
     """Read data, train where needed, play, score, and say where the report is: the workflow, with one command.
 
-    OUT/cards holds copies of the cards, to be changed at will; the next call runs what is missing. Networks of the
-    paper's size need a GPU: without one choose --network pnet-small or pcnet-small.
+    OUT/cards holds copies of the cards, OUT/config.yaml the configuration, both to be changed at will: the next call
+    runs what is missing, and changes what its options say. Networks of the paper's size need a GPU: without one
+    choose --network pnet-small or pcnet-small.
     """
-    from bifseg.evaluation import check_cards, configuration, copy_cards, write_configuration
+    from bifseg.cards import checked_run
+    from bifseg.evaluation import (
+        check_cards,
+        configuration,
+        copy_cards,
+        read_configuration,
+        write_configuration,
+    )
 
     if not (CHECKOUT / "Snakefile").is_file():
         raise BadInput(
             f"{CHECKOUT}: no Snakefile there; run bifseg from a checkout (pip install --editable .)"
         )
-    cohort, cards, shipped = name or reader, out.absolute() / "cards", CHECKOUT / "config"
-    asked, rules = _listed(methods), _listed(protocols)
-    named = {"methods": asked, "protocols": rules, "networks": _listed(network)}
+    profile, cohort, out = _profile(profile), name or reader, out.absolute()
+    cards, config, shipped = out / "cards", out / "config.yaml", CHECKOUT / "config"
+    named = {"methods": _listed(methods), "protocols": _listed(protocols), "networks": _listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
-    if card.exists():
-        typer.echo(f"{card}: kept; remove it to read the data again")
+    if card.exists() and not force:
+        typer.echo(f"{card}: kept; --force reads the data again")
     else:
-        cohort_from.make_from(reader, data, card.parent, name, seen, unseen, structure, modality, seed=seed)
+        how = (seen, unseen, structure, modality, columns, dimension, split_shares)
+        cohort_from.make_from(reader, data, card.parent, name, *how, 2018 if seed is None else seed, force)
     copy_cards(shipped, cards)
-    content, notes = configuration(cards, cohort, asked, rules, network)
-    for note in notes:
-        typer.echo(f"note: {note}")
-    config = out.absolute() / "config.yaml"
-    write_configuration(config, {**content, "seed": seed}, shlex.join(["bifseg", *sys.argv[1:]]))
-    command = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--directory", str(out.absolute())]
-    command += ["--workflow-profile", str(profile.absolute()), "--configfile", str(config)]
+    options = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
+    there, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
+    if any(named.values()) or cohort not in there.get("cohorts", ()):
+        asked = _listed(methods or METHODS), _listed(protocols or PROTOCOLS)
+        players, notes = configuration(cards, cohort, *asked, network)
+        changes |= players
+        for note in notes:
+            typer.echo(f"note: {note}")
+    settings = there | changes
+    if settings != there:
+        checked_run(settings | {"cards": str(cards)})
+        write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))
+    command = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--directory", str(out)]
+    command += ["--workflow-profile", str(profile), "--configfile", str(config)]
     command += ["--cores", str(cores)] if profile.name == "default" else []
     command += ["--dry-run"] if dry_run else []
     typer.echo(shlex.join(command))
@@ -75,7 +103,17 @@ def evaluate(
     if done.returncode:
         raise typer.Exit(1)
     if not dry_run:
-        typer.echo(f"report: {out.absolute() / 'results' / cohort / 'report.html'}")
+        typer.echo(f"report: {out / settings.get('results', 'results') / settings['run'] / 'report.html'}")
+
+
+def _profile(path: Path) -> Path:
+    """The folder of a profile: as named, or the checkout's."""
+    shipped = CHECKOUT / "workflow/profiles"
+    for place in (path.absolute(), shipped / path, CHECKOUT / path):
+        if any(place.glob("config*.yaml")):
+            return place
+    known = ", ".join(sorted(place.name for place in shipped.iterdir()))
+    raise BadInput(f"--profile {path}: no folder with a config.yaml; those of the checkout are {known}")
 
 
 def _listed(text: str) -> list[str]:
@@ -83,5 +121,7 @@ def _listed(text: str) -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """With this environment's commands on the path, which the rules call."""
-    return os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+    """With this environment's commands on the path, which the rules call, from another folder than this one."""
+    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    modules = os.pathsep.join(map(str, module_folders()))
+    return os.environ | {"PATH": commands, "PYTHONPATH": modules}

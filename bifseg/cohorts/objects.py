@@ -29,6 +29,7 @@ from bifseg.cohorts.listing import (
 )
 from bifseg.cohorts.manifest import SPLITS, first_lines
 from bifseg.cohorts.readers import LAYOUTS
+from bifseg.confinement import check_readable
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.images import read_array, read_grid, read_image
@@ -60,7 +61,8 @@ def prepare(
         progress: wraps what is worked through, in several passes.
 
     Raises:
-        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`.
+        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
+            methods need, such as the results, lies in the root, which is hidden from them.
     """
     for name in ("cohort.json", "objects.tsv", "problems.txt"):
         (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
@@ -70,7 +72,8 @@ def prepare(
         folder.mkdir(parents=True, exist_ok=True)
         simulate(card.cases, seed, folder, progress)
     else:
-        manifest, root = _places(card, card_path)
+        manifest, root = places(card, card_path)
+        check_readable([root], folder)
     report = check_cohort(manifest, root, card, card_path, progress)
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
@@ -100,10 +103,14 @@ def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) 
     return simulators[name]
 
 
-def _places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
-    """Manifest and root of a card, whose validation made sure that there is a manifest."""
+def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
+    """Manifest and root of the card in a file; raises BadInput where one is not there, or images are simulated."""
+    if card.manifest is None:
+        raise BadInput(
+            f"{card_path}: manifest: none, the images are made by {card.simulator}; prepare the cohort"
+        )
     beside = card_path.absolute().parent
-    manifest = beside / str(card.manifest)
+    manifest = beside / card.manifest
     if not manifest.is_file():
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"

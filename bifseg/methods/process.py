@@ -20,6 +20,7 @@ from threading import Thread
 from time import monotonic
 from typing import Any
 
+from bifseg.confinement import module_folders
 from bifseg.errors import BadInput
 from bifseg.geometry import Box, Image, Mask
 from bifseg.methods import messages
@@ -257,8 +258,8 @@ class _Talk:
 def _environment(folder: Path, threads: int) -> dict[str, str]:
     """This process's environment without what names the job's files; relative module paths made absolute."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
-    modules = [str(Path(place).absolute()) for place in kept.get("PYTHONPATH", "").split(os.pathsep) if place]
-    own = {"PWD": str(folder), "TMPDIR": str(folder), "PYTHONPATH": os.pathsep.join(modules)}
+    modules = os.pathsep.join(map(str, module_folders()))
+    own = {"PWD": str(folder), "TMPDIR": str(folder), "PYTHONPATH": modules}
     return (
         kept
         | own

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from bifseg.cards import MethodCard
-from bifseg.errors import BadInput
+from bifseg.confinement import check_readable
 from bifseg.methods.process import Program
 
 _PYTHON = (sys.executable, "-P", "-m")
@@ -35,30 +34,19 @@ def program(
         threads: of numeric libraries.
 
     Raises:
-        BadInput: Python itself, bifseg or a module path lies in a hidden folder.
+        BadInput: Python itself, bifseg, a module folder or the weights lie in a hidden folder.
     """
-    places = [str(Path(place).resolve()) for place in hidden]
-    _check_readable(places)
+    places = [Path(place).resolve() for place in hidden]
+    check_readable(places, *([weights] if weights else []))
     if card.command:
         words = [word.replace("{card}", str(folder.resolve())) for word in card.command]
-        confined = [*_PYTHON, "bifseg.confinement", *places, "--"] if card.confined else []
+        confined = [*_PYTHON, "bifseg.confinement", *map(str, places), "--"] if card.confined else []
         opening = {"settings": card.settings, "device": device, "threads": threads}
         return Program((*confined, *words), opening, time_limit_s, threads)
     opening = {
         "card": card.model_dump(mode="json"),
         "weights": str(weights.resolve()) if weights else "",
         "device": device,
-        "hide": places,
+        "hide": list(map(str, places)),
     }
     return Program((*_PYTHON, "bifseg.methods.host"), opening, time_limit_s, threads)
-
-
-def _check_readable(hidden: list[str]) -> None:
-    modules = [place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place]
-    for needed in (sys.prefix, sys.base_prefix, str(Path(__file__).parents[1]), *modules):
-        for place in hidden:
-            if Path(needed).resolve().is_relative_to(place):
-                raise BadInput(
-                    f"{place}: root of the cohort: methods cannot read it, but {needed} lies in it; keep the images "
-                    "in a folder of their own"
-                )

@@ -106,7 +106,7 @@ def test_runs_as_a_module():
 
 @pytest.fixture(scope="module")
 def manifest(discs):
-    return discs.folder.parent / "manifest.tsv"
+    return discs.folder.parent / "data/manifest.tsv"
 
 
 @pytest.fixture(scope="module")
@@ -277,6 +277,7 @@ def test_objects_of_a_cohort_are_described(discs, capsys):
 COMMANDS = {
     "prepare": "cohort prepare {cohort_card} --out {out}",
     "check": "cohort check {manifest}",
+    "check card": "cohort check {cohort_card}",
     "describe": "cohort describe {cohort}",
     "train": "train {network_card} --cohort {cohort} --out {out} --device {device}",
     "run": "run {method} --cohort {cohort} --protocol {protocol} --network {network} --out {out}"
@@ -315,6 +316,12 @@ BAD = [
     ("prepare", {"cohort_card": "simulator.yaml"}, "simulator.yaml: simulator: 'moon' is unknown"),
     ("prepare", {"cohort_card": "manifest.yaml"}, "manifest.yaml: manifest: "),
     ("check", {"manifest": "nowhere.tsv"}, "nowhere.tsv: manifest: cannot be read"),
+    ("check card", {"cohort_card": "manifest.yaml"}, "manifest.yaml: manifest: "),
+    (
+        "check card",
+        {"cohort_card": "simulator.yaml"},
+        "simulator.yaml: manifest: none, the images are made by moon",
+    ),
     ("describe", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("train", {"network_card": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
     ("train", {"network_card": "iterations.yaml"}, "iterations.yaml: training.iterations: Input should be"),

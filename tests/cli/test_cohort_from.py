@@ -55,6 +55,8 @@ def test_a_card_that_ships_meets_the_users_data(tmp_path, capsys, layout):
         f"cases: 4, patients: 4, 3D, below {data}; seen: tumour_core; unseen: whole_tumour"
     )
     assert said[-1] == f"wrote {card}, {card.with_suffix('.tsv')}"
+    assert bifseg("cohort", "check", card) == 0
+    assert capsys.readouterr().out.endswith("8 rows, 0 problems\n")
     assert bifseg(*prepare) == 0
     cohort = Cohort.load(tmp_path / "cohort")
     assert {row.structure: row.voxels for row in cohort.objects} == {"tumour_core": 240, "whole_tumour": 360}

@@ -310,6 +310,21 @@ def test_cards_that_lead_nowhere(tree, tmp_path, changes, told):
         )
 
 
+@pytest.mark.parametrize("what", ["out", "code"])
+def test_results_and_code_in_the_root_are_refused_before_any_work(tree, tmp_path, monkeypatch, what):
+    """Methods cannot read the root: the trained network and a plug-in would be hidden from them."""
+    tree.add("c1")
+    tree.write()
+    places = {"out": tmp_path / "out", "code": tmp_path / "code"} | {what: tree.root / what}
+    monkeypatch.setenv("PYTHONPATH", str(places["code"]))
+    with pytest.raises(
+        BadInput, match=rf"data: root of the cohort: methods cannot .*{what} lies in it; keep"
+    ):
+        prepare(
+            card_for(tree), tmp_path / "brain.yaml", 7, places["out"], {}, lambda names: pytest.fail("began")
+        )
+
+
 def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
     tree.add("c1")
     prepared(tree, tmp_path)

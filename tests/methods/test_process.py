@@ -161,7 +161,7 @@ def test_nothing_is_left_of_a_process(started, tmp_path, monkeypatch):
 def test_a_method_that_looks_for_the_truth_finds_nothing(started, tmp_path, discs):
     """It is even told where the label map lies; a folder that is not hidden it can read."""
     hidden = discs.truth_folders()
-    label = discs.folder.parent / discs.objects[0].label
+    label = discs.folder.parent / "data" / discs.objects[0].label
     assert label.is_file()
     session = play(GAME, started("Half", hidden=hidden, do="snoop", path=str(label)))
     assert session.error == "round-1: RuntimeError: found nothing"
@@ -184,10 +184,13 @@ def test_wrong_card_is_bad_input(settings, error):
         MethodProcess(program(MethodCard(**settings), HERE))
 
 
-def test_modules_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
+def test_modules_and_weights_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
+    card = MethodCard(method="odd_methods:Half")
+    with pytest.raises(BadInput, match=r"methods cannot read it, but .*weights\.pt lies in it"):
+        program(card, HERE, tmp_path / "out/weights.pt", hidden=[tmp_path])
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
     with pytest.raises(BadInput, match=r"methods cannot read it, but .*code lies in it"):
-        program(MethodCard(method="odd_methods:Half"), HERE, hidden=[tmp_path])
+        program(card, HERE, hidden=[tmp_path])
 
 
 # Programs

@@ -1,12 +1,13 @@
 """Parameter counts and receptive fields are facts of the architectures."""
 
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from receptive_field import receptive_field
 
-from bifseg.cards import NetworkCard, read_card
+from bifseg.cards import DIMENSIONS, NetworkCard, read_card
 from bifseg.errors import BadInput
 from bifseg.finetuning import FineTuning
 from bifseg.networks.pcnet import PCNet
@@ -30,6 +31,15 @@ def test_pnet_parameters():
 @pytest.mark.parametrize(("channels", "parameters"), [(16, 43_654), (32, 171_530), (64, 679_954)])
 def test_pcnet_parameters(channels, parameters):
     assert PCNet(channels).parameter_count() == parameters
+
+
+def test_every_architecture_has_the_dimension_that_its_card_tells_without_importing_it():
+    assert DIMENSIONS.keys() == ARCHITECTURES.keys()
+    small = [
+        card for card in map(partial(read_card, NetworkCard), CARDS) if card.settings.get("channels") != 64
+    ]
+    assert {card.architecture for card in small} == ARCHITECTURES.keys()
+    assert all(build(card).dimension == card.dimension() for card in small)
 
 
 def test_b5_classifies_block_5_alone():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -226,7 +227,19 @@ def _absent(
 ) -> list[LeftOut]:
     """Structures without a row, as left out; raises BadInput where nothing else is left or they were wanted."""
     if structures and (not sound or wanted.seen or wanted.unseen):
-        reasons = [one for one in left_out if one.structure in ("", structures[0])]
-        why = ", ".join(filter(None, vars(reasons[0]).values())) if reasons else "no case has it"
+        why = _most_frequent(structures[0], left_out)
         raise BadInput(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
     return [LeftOut("", structure, "in no usable case") for structure in structures]
+
+
+def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
+    """Why most cases lack a structure, with one of them; those without a label map count where there are no others."""
+    told = [one for one in left_out if one.structure == structure] or [
+        one for one in left_out if not one.structure
+    ]
+    if not told:
+        return "no case has it"
+    ((reason, count),) = Counter(one.reason for one in told).most_common(1)
+    first = next(one for one in told if one.reason == reason)
+    where = ", ".join(filter(None, (first.case, first.file)))
+    return f"{reason}: {count} case{'s' * (count > 1)}, as {where}"

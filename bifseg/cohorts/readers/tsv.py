@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import TypeVar
 
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, read_channel, read_label_values, read_table
@@ -62,12 +62,16 @@ def _columns(path: Path, header: list[str], asked: Asked) -> dict[str, str]:
 
 
 def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
-    """The table's own folder where all its files lie below it, else the deepest folder that holds them all."""
+    """The deepest folder that holds all the files: it is hidden from methods, and code may lie beside the table."""
     beside = path.absolute().parent
-    files = [cells[key] for cells in rows for key in ("image", "label") if cells[key]]
+    files = [
+        name
+        for cells in rows
+        for name in (cells["image"], cells["label"], *_listed(cells.get("raters", "")))
+        if name
+    ]
     folders = [os.path.dirname(os.path.normpath(beside / name)) for name in files]
-    outside = [folder for folder in folders if not PurePath(folder).is_relative_to(beside)]
-    return Path(os.path.commonpath(folders)) if outside else beside
+    return Path(os.path.commonpath(folders)) if folders else beside
 
 
 def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: Asked) -> Case:

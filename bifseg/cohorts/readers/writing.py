@@ -52,8 +52,9 @@ def write_cohort(made: Made, folder: Path, name: str, command: str, force: bool 
     return [path for path in (card, manifest, rest) if path.exists()]
 
 
-def summary(made: Made, rest: Path) -> str:
+def summary(made: Made, card: Path) -> str:
     """What a person should look at: cases, the table of the structures, what was left out and why, and notes."""
+    rest = card.with_name(f"{card.stem}.left-out.tsv")
     cases, groups = ({getattr(row, key) for row in made.report.rows} for key in ("case", "group"))
     head = (
         f"cases: {len(cases)}, patients: {len(groups)}, {made.dimension}D, below {made.root}; "
@@ -66,7 +67,7 @@ def summary(made: Made, rest: Path) -> str:
     if made.report.notes:
         notes.append(
             f"note: {len(made.report.notes)} times a label map lacks a value that others of its structure hold, "
-            "as a tumour without necrosis does; `bifseg cohort check` lists them"
+            f"as a tumour without necrosis does; `bifseg cohort check {card}` lists them"
         )
     return "\n".join([head, made.report.table(), *reasons, *notes])
 

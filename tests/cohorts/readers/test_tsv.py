@@ -99,6 +99,17 @@ def test_absolute_paths_have_the_deepest_common_folder_as_root(tmp_path):
     assert rows_of(made)["p1_ct", "liver"] == ("p1/ct.nii.gz", "p1/ct-mask.nii.gz")
 
 
+def test_the_root_holds_the_files_and_not_what_lies_beside_the_table(tmp_path):
+    write_scan(tmp_path / "data/a")
+    mark(tmp_path / "data/other.nii.gz", 1, 2)
+    row = ("data/a/ct.nii.gz", "data/a/ct-mask.nii.gz", "data/other.nii.gz")
+    table = write_table(tmp_path / "scans.csv", ("image", "label", "raters"), row, sign=",")
+    made = made_of("tsv", table, LIVER)
+    assert made.root == tmp_path / "data"
+    assert rows_of(made) == {("a_ct", "liver"): ("a/ct.nii.gz", "a/ct-mask.nii.gz")}
+    assert made.report.rows[0].raters == ("other.nii.gz",)
+
+
 def test_cells_that_are_empty_and_rows_that_are_twice(tmp_path):
     write_scan(tmp_path)
     whole = ("c1", "ct.nii.gz", "ct-mask.nii.gz")

@@ -103,7 +103,7 @@ def test_the_summary_says_what_a_person_should_know(data, tmp_path):
     brats_case(data, "BraTS2021_00008", 1, 2, 4, words="flair")
     brats_case(data, "BraTS2021_00009", 1, 2)
     (data / ".DS_Store").touch()
-    lines = summary(made_of("brats2021", data), tmp_path / "b.left-out.tsv").splitlines()
+    lines = summary(made_of("brats2021", data), tmp_path / "b.yaml").splitlines()
     assert lines[0] == f"cases: 6, patients: 6, 3D, below {data}; seen: tumour_core; unseen: whole_tumour"
     assert lines[3].split() == ["tumour_core", "t1c", "5", "4", "1", "0", "0.015", "-", "0.03", "1", "3"]
     assert lines[4].split() == ["whole_tumour", "flair", "6", "4", "1", "1", "0.03", "-", "0.045", "1", "3"]
@@ -112,7 +112,7 @@ def test_the_summary_says_what_a_person_should_know(data, tmp_path):
         "left out: 1 case: no label map (BraTS2021_00007)",
         "note: 1 hidden files passed over",
         "note: 2 times a label map lacks a value that others of its structure hold, as a tumour without necrosis "
-        "does; `bifseg cohort check` lists them",
+        f"does; `bifseg cohort check {tmp_path / 'b.yaml'}` lists them",
     ]
 
 
@@ -123,7 +123,7 @@ def test_a_long_list_of_reasons_is_cut(data, tmp_path):
         mark(data / f"BraTS2021_000{k}/BraTS2021_000{k}_seg.nii.gz", 1, 2, 4, grid=moved)
     for k in range(30, 37):
         brats_case(data, f"BraTS2021_000{k}")
-    lines = summary(made_of("brats2021", data), tmp_path / "b.left-out.tsv").splitlines()
+    lines = summary(made_of("brats2021", data), tmp_path / "b.yaml").splitlines()
     cut = [line for line in lines if line.startswith("left out: ")]
     assert cut[0] == (
         "left out: 8 cases: no label map (BraTS2021_00007, BraTS2021_00030, BraTS2021_00031, BraTS2021_00032, "
