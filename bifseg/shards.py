@@ -19,12 +19,11 @@ from bifseg.code_version import code_version
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
 from bifseg.forgetting import ForgettingCheck, join_checks
-from bifseg.methods.contract import check_fits
 from bifseg.methods.process import MethodProcess
 from bifseg.methods.programs import program
 from bifseg.methods.sources import method_fingerprint
 from bifseg.plans import Task
-from bifseg.players import check_stated
+from bifseg.players import check_stated, misplaced
 from bifseg.pool import share_out
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, Guide, play
@@ -126,7 +125,10 @@ class Lineup:
                 self.threads,
             )
         )
-        check_fits(self.card, method, self.cohort.dimension, self.protocol)
+        shared = self.protocol.scribbles_on == "initial"
+        reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
+        if reason:
+            raise BadInput(f"method: {self.card_path.stem} {reason}; leave it out here")
         check_stated(self.card.plays, method.dimensions, method.prompts)
         return method
 

@@ -340,7 +340,7 @@ BAD = [
     ("run", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("run", {"network": "nowhere"}, "nowhere/weights.pt: no such weights file"),
     ("run", {"network": "broken"}, "broken/weights.pt: not a weights file written by bifseg train"),
-    ("run", {"network": "volumes"}, "bifseg.yaml: method: bifseg works in 3D, the cohort is 2D"),
+    ("run", {"network": "volumes"}, "bifseg.yaml: method: bifseg plays in 3D, the cohort is 2D"),
     ("run", {"shard": "3"}, "--shard 3: write it as NUMBER/OF, for example 1/4"),
     ("run", {"shard": "5/4"}, "--shard 5/4: write it as NUMBER/OF, for example 1/4"),
     ("run", {"split": "tset"}, "split: 'tset' is not a split; known are: train, validation, test"),
