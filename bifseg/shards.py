@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
 from collections import Counter
@@ -27,7 +25,7 @@ from bifseg.players import check_stated, misplaced
 from bifseg.pool import share_out
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, Guide, play
-from bifseg.store import file_hash, fingerprint, write_json, write_text
+from bifseg.store import file_hash, fingerprint, table_text, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -263,13 +261,11 @@ def session_name(name: str, replicate: int = 0) -> str:
 
 def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
     """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
-    archive, text = Archive(folder), io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["object", "replicate", "status", "ended", "steps", "fingerprint"])
-    for task in tasks:
-        session = archive.load(session_name(*task))
-        writer.writerow([*task, session.status, session.ended, len(session.steps), session.fingerprint])
-    write_text(path, text.getvalue())
+    archive = Archive(folder)
+    loaded = ((task, archive.load(session_name(*task))) for task in tasks)
+    rows = ([*task, s.status, s.ended, len(s.steps), s.fingerprint] for task, s in loaded)
+    header = ["object", "replicate", "status", "ended", "steps", "fingerprint"]
+    write_text(path, table_text(header, rows))
 
 
 def load_sessions(

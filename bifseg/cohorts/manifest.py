@@ -14,7 +14,6 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.errors import BadInput
-from bifseg.store import inside
+from bifseg.store import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters")
@@ -148,13 +147,8 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
     """The rows as the text of a manifest, which reads back as the same rows; optional columns where one is used."""
     cells = [cells_of(row) for row in rows]
     used = [key for key in OPTIONAL if any(row[key] for row in cells)]
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [*COLUMNS, *used], delimiter="\t", lineterminator="\n", extrasaction="ignore"
-    )
-    writer.writeheader()
-    writer.writerows(cells)
-    return text.getvalue()
+    header = [*COLUMNS, *used]
+    return table_text(header, ([row[key] for key in header] for row in cells))
 
 
 def cells_of(row: ManifestRow) -> dict[str, str]:
