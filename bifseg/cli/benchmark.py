@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, RunFolder, need
+from bifseg.cli.options import Out, RunFolder, Target, need
 
-Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that rounds are counted to")]
 HistoryFile = Annotated[
     Path, typer.Option("--history", help="history.jsonl, shared by the runs of a folder", show_default=False)
 ]

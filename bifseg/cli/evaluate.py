@@ -13,6 +13,7 @@ import typer
 
 from bifseg.cli import cohort_from
 from bifseg.cli.options import Seed
+from bifseg.cohorts.manifest import listed
 from bifseg.errors import BadInput
 
 CHECKOUT = Path(__file__).parents[2]
@@ -52,8 +53,8 @@ def evaluate(
             f"{CHECKOUT}: no Snakefile there; run bifseg from a checkout (pip install --editable .)"
         )
     cohort, cards, shipped = name or reader, out.absolute() / "cards", CHECKOUT / "config"
-    asked, rules = _listed(methods), _listed(protocols)
-    named = {"methods": asked, "protocols": rules, "networks": _listed(network)}
+    asked, rules = listed(methods), listed(protocols)
+    named = {"methods": asked, "protocols": rules, "networks": listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
     if card.exists():
@@ -76,10 +77,6 @@ def evaluate(
         raise typer.Exit(1)
     if not dry_run:
         typer.echo(f"report: {out.absolute() / 'results' / cohort / 'report.html'}")
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _environment() -> dict[str, str]:

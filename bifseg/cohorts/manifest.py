@@ -213,6 +213,11 @@ def read_label_values(text: str) -> tuple[int, ...]:
     return tuple(sorted({int(part) for part in parts}))
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """The parts between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
 def read_channel(text: str) -> int:
     """The number in a cell; raises ValueError where it is none."""
     if not (text.isascii() and text.isdigit()):

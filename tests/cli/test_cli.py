@@ -398,6 +398,7 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, monkeypatch, capsys, nam
         ["train"],
         ["grab"],
         ["tables", "run", "--target", "high"],
+        ["tables", "run", "--target", "90"],
         ["cohort", "check", "m.tsv", "--dimension", "4"],
     ],
 )

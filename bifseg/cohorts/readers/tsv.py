@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path, PurePath
 from typing import TypeVar
 
-from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, read_channel, read_label_values, read_table
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values, read_table
 from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, Structure, patient, safe_name
 from bifseg.cohorts.readers.walk import as_it_is_there, ending
 from bifseg.errors import BadInput
@@ -74,7 +74,7 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
     beside = path.absolute().parent
     image, label, *raters = (
         os.path.relpath(os.path.normpath(beside / name), root) if name else ""
-        for name in (cells["image"], cells["label"], *_listed(cells.get("raters", "")))
+        for name in (cells["image"], cells["label"], *listed(cells.get("raters", "")))
     )
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
@@ -92,10 +92,6 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
         tuple(raters),
         _structures(path, line, cells, modality, asked),
     )
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _structures(
