@@ -17,7 +17,6 @@ from bifseg.cards import ProtocolCard
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.methods.process import MethodProcess
 from bifseg.record import Identity, Session
-from bifseg.scribbles import Scribbles
 from bifseg.sessions import Game, play
 
 SESSIONS = 20
@@ -186,8 +185,7 @@ def _take(method: MethodProcess, game: Game, session: Session, k: int) -> Mask:
         return method.start(game.image, session.box)
     if name == "unsupervised":
         return method.adapt()
-    strokes = tuple(stroke for step in session.steps[: k + 1] for stroke in step.strokes)
-    return method.refine(Scribbles(session.grid.shape, strokes))
+    return method.refine(session.scribbles(k + 1))
 
 
 def _finding(check: str, session: Session, about: str) -> Finding:
