@@ -21,7 +21,7 @@ from scipy import ndimage
 from bifseg.cards import CohortCard
 from bifseg.cohorts.check import Report
 from bifseg.cohorts.files import MM_TOLERANCE, Progress, each_file
-from bifseg.cohorts.manifest import ManifestRow
+from bifseg.cohorts.manifest import ManifestRow, values_text
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Mask
 from bifseg.images import read_array
@@ -131,7 +131,7 @@ def write_objects(path: Path, objects: list[ObjectRow]) -> None:
 
 
 def _cells(made: ObjectRow) -> Iterable[Any]:
-    lists = {"label_values": ",".join(map(str, made.label_values)), "raters": ",".join(made.raters)}
+    lists = {"label_values": values_text(made.label_values), "raters": ",".join(made.raters)}
     return {**vars(made), **lists, "seen": str(made.seen).lower()}.values()
 
 

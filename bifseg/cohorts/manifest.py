@@ -153,7 +153,7 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
 
 def cells_of(row: ManifestRow) -> dict[str, str]:
     """The cells of a row by column."""
-    lists = {"label_values": ",".join(map(str, row.label_values)), "raters": ",".join(row.raters)}
+    lists = {"label_values": values_text(row.label_values), "raters": ",".join(row.raters)}
     return {**vars(row), **lists, "channel": "" if row.channel is None else str(row.channel)}
 
 
@@ -211,6 +211,11 @@ def read_label_values(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"{text!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
+
+
+def values_text(values: Iterable[int]) -> str:
+    """Label values as `read_label_values` reads them."""
+    return ",".join(map(str, sorted(values)))
 
 
 def listed(text: str) -> tuple[str, ...]:
