@@ -148,7 +148,7 @@ class Lineup:
         )
 
 
-class Player:
+class SessionWorker:
     """Plays sessions of a lineup and stores them; the method's process is started for the first of them."""
 
     def __init__(self, lineup: Lineup, folder: Path, number: int) -> None:
@@ -239,7 +239,7 @@ def play_missing(
     Arguments and errors as for `run_shard`.
     """
     try:
-        yield from share_out(partial(Player, lineup, folder, number), tasks, workers)
+        yield from share_out(partial(SessionWorker, lineup, folder, number), tasks, workers)
     finally:
         checks = list(folder.glob(_check_part(folder, number, "*").name))
         if not join_checks(checks, folder / f"forgetting-{number}.json"):
