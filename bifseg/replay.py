@@ -166,7 +166,7 @@ def recorded_scribbles(
     found = {}
     for row in objects:
         cohort, maps = lineup.cohort, find_maps(folder, row.object)
-        rounds = read_rounds(maps, cohort.whole_grid(row), cohort.plane(row), labels)
+        rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
         box = lineup.game((row.object, 0)).box()
         found[row.object, 0] = Recording(box, rounds, "recorded", lineup.protocol.box, user)
     return found

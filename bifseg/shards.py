@@ -168,9 +168,7 @@ class SessionWorker:
             session = play(game, self._method, session.fingerprint)
         if self._method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")
-        self._archive.save(
-            session_name(*task), session, lineup.cohort.whole_grid(row), lineup.cohort.plane(row)
-        )
+        self._archive.save(session_name(*task), session, lineup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", session_name(*task), session.error)
         return session.status

@@ -91,17 +91,6 @@ class Manifest:
     notes: tuple[Problem, ...]
 
 
-def read_manifest(path: Path, root: Path) -> list[ManifestRow]:
-    """The rows of a manifest, in file order; no image is opened.
-
-    Raises BadInput with the first lines when the header or a cell is wrong, or there is no row.
-    """
-    manifest = parse_manifest(path, root)
-    if manifest.problems:
-        raise BadInput(first_lines(path, manifest.problems))
-    return list(manifest.rows)
-
-
 def parse_manifest(path: Path, root: Path) -> Manifest:
     """The manifest with all problems of its header and cells; raises BadInput when it cannot be read."""
     return parse_cells(path, root, *read_table(path, "manifest"))

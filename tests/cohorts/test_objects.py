@@ -52,7 +52,7 @@ def test_a_volume_is_the_whole_image(tree, tmp_path):
     assert image.modality == "t1c"
     assert np.array_equal(image.voxels, read_image(tree.root / row.image).voxels)
     assert np.array_equal(cohort.truth(row), labels > 0)
-    assert cohort.plane(row) is None
+    assert row.plane is None
     assert cohort.whole_grid(row) == image.grid
 
 
@@ -69,7 +69,7 @@ def test_a_slice_of_an_oblique_stack_keeps_its_place(tree, tmp_path, axis):
     assert len(cohort.objects) > 2
     for row in cohort.objects:
         image, truth = cohort.image(row), cohort.truth(row)
-        assert cohort.plane(row) == (axis, row.index)
+        assert row.plane == (axis, row.index)
         assert truth.shape == image.voxels.shape == image.grid.shape
         in_slice = np.argwhere(truth)
         in_stack = np.insert(in_slice, axis, row.index, axis=1)
