@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import typer
+from command_line import bifseg
 from typer.testing import CliRunner
 
 from bifseg.cards import NetworkCard
@@ -43,15 +44,6 @@ BAD_CARDS = {
     "both.yaml": "dimension: 2\nsimulator: fetal2d\nmanifest: m.tsv\nseen: [disc]\n",
     "manifest.yaml": "dimension: 2\nmanifest: nowhere.tsv\nseen: [disc]\n",
 }
-
-
-def bifseg(*words):
-    """Exit code of `bifseg WORDS`, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-    return done.value.code or 0
 
 
 def commands(group=None, words=()):

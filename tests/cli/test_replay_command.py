@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_cli import CARDS, bifseg, write_cards
+from command_line import bifseg
+from test_cli import CARDS, write_cards
 
 from bifseg.archive import Archive
 from bifseg.images import write_array

@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from bifseg.cards import CohortCard
 from bifseg.cohorts.files import differences
+from bifseg.cohorts.manifest import COLUMNS
 from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
@@ -31,7 +32,7 @@ def prepared(tree, tmp_path, dimension=3, **changes):
 
 def simulate(cases, seed, folder, progress):
     """A simulator of one case a split, whose block lies where the seed says."""
-    rows = ["case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup"]
+    rows = ["\t".join(COLUMNS)]
     for split in progress(["train", "validation", "test"]):
         labels = np.zeros((4, 8, 8), np.uint8)
         labels[1, seed % 4 :, :] = 1
