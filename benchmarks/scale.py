@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from bifseg.cohorts.manifest import COLUMNS
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 
@@ -59,7 +60,7 @@ def lay_out(folder: Path, objects: int) -> Path:
             folder / f"data/{k}.nii.gz", (disc + rng.normal(0, 0.4, disc.shape)).astype(np.float32), grid
         )
         write_array(folder / f"data/{k}-label.nii.gz", disc.astype(np.uint8), grid)
-    header = "case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup\n"
+    header = "\t".join(COLUMNS) + "\n"
     rows = [
         f"c{k}\t{k % FILES}.nii.gz\t{k % FILES}-label.nii.gz\t1\tdisc\tt2\ttest\t\n" for k in range(objects)
     ]

@@ -19,7 +19,6 @@ SESSIONS = (
     "methods",
     "neighbours.py",
     "networks",
-    "recorded.py",
     "robot",
     "scribbles.py",
     "seeds.py",

@@ -17,7 +17,6 @@ from bifseg.cards import ProtocolCard
 from bifseg.geometry import Grid, Image, Mask
 from bifseg.methods.process import MethodProcess
 from bifseg.record import Identity, Session
-from bifseg.scribbles import Scribbles
 from bifseg.sessions import Game, play
 
 SESSIONS = 20
@@ -50,14 +49,9 @@ class Kit:
 
     def findings(self) -> Iterator[Finding]:
         """Every check's finding, as it is made. A check whose session fails has not passed."""
-        yield from (
-            self._box(),
-            self._grid(),
-            self._scribbles(),
-            self._repeats(),
-            self._fresh(),
-            self._interleaved(),
-        )
+        checks = (self._box, self._grid, self._scribbles, self._repeats, self._fresh, self._interleaved)
+        for check in checks:
+            yield check()
         yield from (self._odd_object(name) for name in ("one voxel", "touches the border", "fills the image"))
         yield self._flat_image()
         yield self._memory()
@@ -191,8 +185,7 @@ def _take(method: MethodProcess, game: Game, session: Session, k: int) -> Mask:
         return method.start(game.image, session.box)
     if name == "unsupervised":
         return method.adapt()
-    strokes = tuple(stroke for step in session.steps[: k + 1] for stroke in step.strokes)
-    return method.refine(Scribbles(session.grid.shape, strokes))
+    return method.refine(session.scribbles(k + 1))
 
 
 def _finding(check: str, session: Session, about: str) -> Finding:

@@ -7,6 +7,7 @@ file's own order (x, y, z). The two orders meet in `Grid` and nowhere else.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +41,12 @@ class Grid:
         n = len(shape)
         axes = tuple(tuple(float(n - 1 - axis == world) for world in range(n)) for axis in range(n))
         return cls(tuple(shape), tuple(spacing or (1.0,) * n), (0.0,) * n, axes)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Grid:
+        """The grid whose `asdict` went through JSON, which knows lists only."""
+        shape, spacing, origin = (tuple(record[key]) for key in ("shape", "spacing", "origin"))
+        return cls(shape, spacing, origin, tuple(map(tuple, record["direction"])))
 
     @property
     def ndim(self) -> int:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from bifseg.geometry import Box, Image, Mask
 from bifseg.metrics import dice
-from bifseg.record import Session, Step
+from bifseg.record import Session
 from bifseg.scribbles import Scribbles
 
 TRUTH, RESULT, FOREGROUND, BACKGROUND = "#F05BC8", "#F0E442", "#E8590C", "#56B4E9"
@@ -110,13 +110,9 @@ def _panels(session: Session) -> list[tuple[str, Mask | None, Scribbles]]:
         return [("initial", None, Scribbles(session.grid.shape))]
     chosen = [k for k, step in enumerate(steps) if step.round == 0 or k == len(steps) - 1]
     return [
-        (steps[k].name, session.box.paste(steps[k].mask, session.grid.shape), _drawn(session, steps[: k + 1]))
+        (steps[k].name, session.box.paste(steps[k].mask, session.grid.shape), session.scribbles(k + 1))
         for k in chosen
     ]
-
-
-def _drawn(session: Session, steps: tuple[Step, ...]) -> Scribbles:
-    return Scribbles(session.grid.shape, tuple(stroke for step in steps for stroke in step.strokes))
 
 
 def _view(plane: Plane, box: Box, shape: tuple[int, ...]) -> Box:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from bifseg.errors import BadInput
-from bifseg.store import write_text
+from bifseg.store import table_text, write_text
 
 Task = tuple[str, int]
 """Name of an object, and which replicate of it is played."""
@@ -16,11 +15,8 @@ Task = tuple[str, int]
 
 def write_plan(path: Path, shards: Sequence[Sequence[Task]]) -> None:
     """Write which shard plays what, in the order in which it is begun."""
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["shard", "object", "replicate"])
-    writer.writerows([number, *task] for number, tasks in enumerate(shards, start=1) for task in tasks)
-    write_text(path, text.getvalue())
+    rows = ([number, *task] for number, tasks in enumerate(shards, start=1) for task in tasks)
+    write_text(path, table_text(["shard", "object", "replicate"], rows))
 
 
 def read_plan(path: Path) -> dict[int, list[Task]]:

@@ -7,7 +7,7 @@ that needs one, on every network of the cohort.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Annotated, Literal
 
@@ -64,10 +64,15 @@ def misfit(plays: Plays, with_network: bool, dimension: int, shared: bool) -> st
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
         return "takes no network; leave '@...' away"
-    if dimension not in plays.dimensions:
-        able = " and ".join(f"{d}D" for d in sorted(plays.dimensions))
+    return misplaced(plays.dimensions, plays.prompts, dimension, shared)
+
+
+def misplaced(dimensions: Collection[int], prompts: Collection[str], dimension: int, shared: bool) -> str:
+    """As `misfit`, of a method whose network is as it should be."""
+    if dimension not in dimensions:
+        able = " and ".join(f"{d}D" for d in sorted(dimensions))
         return f"plays in {able}, the cohort is {dimension}D"
-    if shared and "box" not in plays.prompts:
+    if shared and "box" not in prompts:
         return "starts from scribbles and has no initial result; this protocol has `scribbles_on: initial`"
     return ""
 

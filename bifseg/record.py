@@ -95,9 +95,9 @@ class Session:
     box_drawn: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
 
-    def scribbles(self) -> Scribbles:
-        """All strokes of the session on the object's grid."""
-        return Scribbles(self.grid.shape, tuple(s for step in self.steps for s in step.strokes))
+    def scribbles(self, steps: int | None = None) -> Scribbles:
+        """The strokes of the session's first steps, or of all, on the object's grid."""
+        return Scribbles(self.grid.shape, tuple(s for step in self.steps[:steps] for s in step.strokes))
 
     def to_entries(self, whole: Grid, plane: tuple[int, int] | None = None) -> dict[str, bytes]:
         """What is stored of the session: the content of each of `ENTRIES`.
@@ -129,7 +129,7 @@ class Session:
         with np.load(io.BytesIO(entries["masks.npz"])) as stored:
             shape = tuple(int(n) for n in stored["shape"])
             masks = np.unpackbits(stored["packed"], count=int(np.prod(shape))).reshape(shape).astype(bool)
-        grid = Grid(**{key: _tuples(value) for key, value in data.pop("grid").items()})
+        grid = Grid.from_record(data["grid"])
         box = Box(*(tuple(data["box"][side]) for side in ("lower", "upper")))
         steps = tuple(
             Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
@@ -163,10 +163,6 @@ class Session:
             "box_drawn": self.box_drawn,
             "peak_mb": self.peak_mb,
         }
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
 
 
 def _nifti(mask: Mask, grid: Grid) -> bytes:

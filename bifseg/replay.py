@@ -3,20 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from bifseg.code_version import code_version
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
+from bifseg.geometry import Box, Image, Mask
 from bifseg.plans import Task
-from bifseg.record import Identity
-from bifseg.recorded import Recorded, Recording
+from bifseg.record import Identity, Session
 from bifseg.scribble_maps import Labels, find_maps, read_rounds
-from bifseg.sessions import Guide
+from bifseg.scribbles import Stroke
+from bifseg.sessions import Guide, Look
 from bifseg.shards import Lineup, load_sessions
 from bifseg.store import fingerprint
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The user's part of a session.
+
+    Attributes:
+        box: on the object's grid.
+        rounds: strokes of each round, on the object's grid.
+        policy: what drew them: a policy, or `recorded` for people.
+        box_kind: what drew the box.
+        user: who.
+    """
+
+    box: Box
+    rounds: tuple[tuple[Stroke, ...], ...]
+    policy: str
+    box_kind: str
+    user: str
+
+    @classmethod
+    def of(cls, session: Session) -> Recording:
+        """What was drawn in a session; of one that failed, before that."""
+        who = session.identity
+        rounds = tuple(step.strokes for step in session.steps if step.round)
+        return cls(session.box, rounds, who.policy, who.box, who.user)
+
+    def digest(self) -> str:
+        """Hash of all that a method is given."""
+        painted = [
+            [(s.foreground, s.path.tolist(), s.voxels.tolist()) for s in strokes] for strokes in self.rounds
+        ]
+        return fingerprint(self.box.lower, self.box.upper, painted)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Plays a recording; see `sessions.Guide`."""
+
+    identity: Identity
+    image: Image
+    recording: Recording
+
+    @property
+    def rounds(self) -> int:
+        """As many as were recorded."""
+        return len(self.recording.rounds)
+
+    def box(self) -> Box:
+        """The recorded box."""
+        return self.recording.box
+
+    def reached(self, result: Mask) -> bool:
+        """No result ends a replay."""
+        return False
+
+    def asks(self, look: Look) -> list[Stroke]:
+        """The strokes of the recorded round."""
+        return list(self.recording.rounds[look.number - 1])
+
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Never."""
+        return ""
+
 
 Recordings = Mapping[Task, Recording]
 """By name of the object and replicate."""
@@ -39,7 +105,8 @@ class Replay(Lineup):
 
     def fingerprint(self, task: Task) -> str:
         """Hash of everything that the session's result depends on."""
-        return fingerprint(super().fingerprint(task), self.recordings[task].digest())
+        own = code_version(("replay.py",))
+        return fingerprint(super().fingerprint(task), self.recordings[task].digest(), own)
 
     def rules(self) -> dict[str, Any]:
         """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""
@@ -51,14 +118,15 @@ def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
     first = next(iter(recordings.values()))
     told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
-    rules = lineup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told})
-    changes = {told.name: getattr(lineup, told.name) for told in fields(Lineup)} | {
-        "protocol": rules,
-        "protocol_name": lineup.protocol_name or name,
-        "replicates": 1 + max(replicate for _, replicate in recordings),
-        "recordings": recordings,
-    }
-    return Replay(**changes)
+    changed = replace(
+        lineup,
+        protocol=lineup.protocol.model_copy(
+            update={"rounds": most, "target": None, "patience": None, **told}
+        ),
+        protocol_name=lineup.protocol_name or name,
+        replicates=1 + max(replicate for _, replicate in recordings),
+    )
+    return Replay(**vars(changed), recordings=recordings)
 
 
 def recorded_sessions(
@@ -98,7 +166,7 @@ def recorded_scribbles(
     found = {}
     for row in objects:
         cohort, maps = lineup.cohort, find_maps(folder, row.object)
-        rounds = read_rounds(maps, cohort.whole_grid(row), cohort.plane(row), labels)
+        rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
         box = lineup.game((row.object, 0)).box()
         found[row.object, 0] = Recording(box, rounds, "recorded", lineup.protocol.box, user)
     return found

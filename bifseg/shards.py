@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
 from collections import Counter
@@ -19,16 +17,15 @@ from bifseg.code_version import code_version
 from bifseg.cohorts.objects import Cohort, ObjectRow
 from bifseg.errors import BadInput
 from bifseg.forgetting import ForgettingCheck, join_checks
-from bifseg.methods.contract import check_fits
 from bifseg.methods.process import MethodProcess
 from bifseg.methods.programs import program
 from bifseg.methods.sources import method_fingerprint
 from bifseg.plans import Task
-from bifseg.players import check_stated
+from bifseg.players import check_stated, misplaced
 from bifseg.pool import share_out
 from bifseg.record import Identity, Session
 from bifseg.sessions import Game, Guide, play
-from bifseg.store import file_hash, fingerprint, write_json, write_text
+from bifseg.store import file_hash, fingerprint, table_text, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -126,7 +123,10 @@ class Lineup:
                 self.threads,
             )
         )
-        check_fits(self.card, method, self.cohort.dimension, self.protocol)
+        shared = self.protocol.scribbles_on == "initial"
+        reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
+        if reason:
+            raise BadInput(f"method: {self.card_path.stem} {reason}; leave it out here")
         check_stated(self.card.plays, method.dimensions, method.prompts)
         return method
 
@@ -148,7 +148,7 @@ class Lineup:
         )
 
 
-class Player:
+class SessionWorker:
     """Plays sessions of a lineup and stores them; the method's process is started for the first of them."""
 
     def __init__(self, lineup: Lineup, folder: Path, number: int) -> None:
@@ -168,9 +168,7 @@ class Player:
             session = play(game, self._method, session.fingerprint)
         if self._method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")
-        self._archive.save(
-            session_name(*task), session, lineup.cohort.whole_grid(row), lineup.cohort.plane(row)
-        )
+        self._archive.save(session_name(*task), session, lineup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", session_name(*task), session.error)
         return session.status
@@ -239,7 +237,7 @@ def play_missing(
     Arguments and errors as for `run_shard`.
     """
     try:
-        yield from share_out(partial(Player, lineup, folder, number), tasks, workers)
+        yield from share_out(partial(SessionWorker, lineup, folder, number), tasks, workers)
     finally:
         checks = list(folder.glob(_check_part(folder, number, "*").name))
         if not join_checks(checks, folder / f"forgetting-{number}.json"):
@@ -261,13 +259,11 @@ def session_name(name: str, replicate: int = 0) -> str:
 
 def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
     """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
-    archive, text = Archive(folder), io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["object", "replicate", "status", "ended", "steps", "fingerprint"])
-    for task in tasks:
-        session = archive.load(session_name(*task))
-        writer.writerow([*task, session.status, session.ended, len(session.steps), session.fingerprint])
-    write_text(path, text.getvalue())
+    archive = Archive(folder)
+    loaded = ((task, archive.load(session_name(*task))) for task in tasks)
+    rows = ([*task, s.status, s.ended, len(s.steps), s.fingerprint] for task, s in loaded)
+    header = ["object", "replicate", "status", "ended", "steps", "fingerprint"]
+    write_text(path, table_text(header, rows))
 
 
 def load_sessions(

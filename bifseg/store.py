@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,6 +68,13 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with writing(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def table_text(header: Sequence[str], rows: Iterable[Iterable[Any]], delimiter: str = "\t") -> str:
+    """The text of a TSV file, or of a CSV file with another delimiter; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
+from bifseg.cohorts.manifest import COLUMNS
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 
-HEADER = "case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup\n"
+HEADER = "\t".join(COLUMNS) + "\n"
 
 
 def make_case(folder: Path, case: str, split: str) -> list[str]:

@@ -156,13 +156,13 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                         if method == "bifseg" and row is rows[-1]:
                             error = "round-1: OutOfMemoryError: no memory <left> & none to come"
                             session = replace(session, steps=session.steps[:2], status="failed", error=error)
-                        archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
+                        archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                         frame += score_session(session, cohort.truth(row), row.group)
         for tool in tools:
             archive = Archive(run / "sessions" / cohort.name / OWN / tool)
             for row in rows:
                 session = fake_session(cohort, row, tool, "", OWN, rounds, run.name, box_drawn=False)
-                archive.save(row.object, session, cohort.whole_grid(row), cohort.plane(row))
+                archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                 frame += score_session(session, cohort.truth(row), row.group)
     write_scores(to_frame(frame), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)

@@ -13,13 +13,16 @@ from bifseg.methods.programs import program
 HERE = Path(__file__).parent
 
 
+def start(name):
+    return MethodProcess(program(MethodCard(method=f"broken_methods:{name}"), HERE))
+
+
 @pytest.fixture
 def findings(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
     def check(name):
-        card = MethodCard(method=f"broken_methods:{name}")
-        kit = Kit(lambda: MethodProcess(program(card, HERE)), 2)
+        kit = Kit(lambda: start(name), 2)
         found = {finding.check: finding for finding in kit.findings()}
         kit.close()
         return found
@@ -32,6 +35,15 @@ def test_good_method_passes_everything(findings):
     assert len(found) == 11
     assert {check for check, finding in found.items() if finding.passed is not True} == set()
     assert not found["scribbles obeyed"].about.startswith("0 of 0")
+
+
+def test_a_finding_is_told_before_the_next_check_begins(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    started = []
+    kit = Kit(lambda: started.append(start("Good")) or started[-1], 2)
+    assert next(kit.findings()).check == "box respected"
+    assert len(started) == 1  # a later check starts another process
+    kit.close()
 
 
 BROKEN = {

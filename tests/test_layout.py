@@ -24,7 +24,7 @@ FLOORS = [
     ["validation", "stuck", "scribble_maps"],
     ["training", "methods", "forgetting"],
     ["sessions"],
-    ["shards", "scoring", "conformance", "recorded"],
+    ["shards", "scoring", "conformance"],
     ["planning", "runs", "replay"],
     ["status", "retry", "verification"],
     ["summaries"],

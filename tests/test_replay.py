@@ -11,8 +11,7 @@ from bifseg.errors import BadInput
 from bifseg.images import write_array
 from bifseg.interactions import played_cards
 from bifseg.own_protocols import main_protocol
-from bifseg.recorded import Recording
-from bifseg.replay import recorded_scribbles, recorded_sessions, replay_of
+from bifseg.replay import Recording, recorded_scribbles, recorded_sessions, replay_of
 from bifseg.scoring import score_session, to_frame
 from bifseg.scribble_maps import Labels
 from bifseg.scribbles import Scribbles

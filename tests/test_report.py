@@ -1,11 +1,11 @@
 import base64
 import io
 import re
-from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
 from fake_run import fake_cohort, fake_run
+from html_reader import Reader
 from PIL import Image as Picture
 
 from bifseg.figures import write_figures
@@ -29,45 +29,23 @@ def html(run):
     return (run / "report.html").read_text(encoding="utf-8")
 
 
-class Reader(HTMLParser):
-    """Collects links and checks that tags are closed in order."""
-
-    EMPTY = frozenset({"meta", "img", "br", "link"})
-
-    def __init__(self):
-        super().__init__()
-        self.sources, self.ids, self.open = [], set(), []
-
-    def handle_starttag(self, tag, attrs):
-        self.sources += [value for key, value in attrs if key in ("src", "href")]
-        self.ids |= {value for key, value in attrs if key == "id"}
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-
 @pytest.fixture(scope="module")
 def page(html):
-    reader = Reader()
-    reader.feed(html)
-    return reader
+    return Reader(html)
 
 
 def test_report_needs_no_other_file(html, page):
-    assert page.sources
-    assert all(source.startswith(("data:image/", "#")) for source in page.sources)
+    assert page.links
+    assert all(link.startswith(("data:image/", "#")) for link in page.links)
     assert not re.search(r"@import|url\(|<script|<link", html)
 
 
-def test_html_is_well_formed_and_its_links_have_targets(page):
-    assert page.open == []
-    assert {source[1:] for source in page.sources if source.startswith("#")} <= page.ids
+def test_links_of_the_page_have_targets(page):
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
 
 
 def test_pictures_are_best_median_and_worst_of_each_structure(html, page):
-    pngs = [source for source in page.sources if source.startswith("data:image/png")]
+    pngs = [link for link in page.links if link.startswith("data:image/png")]
     assert len(pngs) == 2 * 3
     for source in pngs:
         Picture.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).verify()

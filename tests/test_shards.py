@@ -58,6 +58,23 @@ def rows_of(discs, folder):
 
 
 @pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
+@pytest.mark.parametrize(
+    ("dimension", "why"),
+    [
+        (2, "starts from scribbles and has no initial result; this protocol has `scribbles_on: initial`"),
+        (3, "plays in 3D, the cohort is 2D"),
+    ],
+)
+def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(lineup, dimension, why):
+    answer = f'{{"dimensions": [{dimension}], "prompts": ["scribbles"], "adapts": false}}'
+    card = MethodCard(command=["sh", "-c", f"echo '{answer}'; cat"])
+    shared = ProtocolCard(scribbles_on="initial")
+    wrong = replace(lineup, card_path=Path("tool.yaml"), card=card, network=None, protocol=shared)
+    with pytest.raises(BadInput) as caught:
+        wrong.method()
+    assert str(caught.value) == f"method: tool {why}; leave it out here"
+
+
 def test_rows_do_not_depend_on_shards_order_or_processes(discs, lineup, tasks, tmp_path, shards, workers):
     run_shard(lineup, tasks, tmp_path / "whole")
     parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)

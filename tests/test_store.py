@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bifseg.seeds import generator
-from bifseg.store import fingerprint, inside, read_json, write_json, writing, writing_folder
+from bifseg.store import fingerprint, inside, read_json, table_text, write_json, writing, writing_folder
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -44,6 +44,11 @@ def test_written_files_have_the_usual_rights(tmp_path):
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert read_json(tmp_path / "a.json") == {"b": 1}
+
+
+def test_table_text_quotes_what_would_break_its_columns():
+    assert table_text(["a", "b"], [[1, None], ("x\ty", 2.5)]) == 'a\tb\n1\t\n"x\ty"\t2.5\n'
+    assert table_text(["a", "b"], [], ",") == "a,b\n"
 
 
 def test_fingerprint_depends_on_values_not_on_order_of_keys():

@@ -114,7 +114,7 @@ def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
     """Counts and measures of one player on one structure."""
     failed = rows[rows["failed"] == 1]
     counts = {"n": len(rows), "patients": rows["patient"].nunique(), "failed": len(failed)}
-    counts["goal"] = _short(rows["goal"].iloc[0])
+    counts |= {"goal": _short(rows["goal"].iloc[0])}
     first = {"error": failed["error"].iloc[0]} if len(failed) else {}
     measures = {m.name: _interval(rows, m) for m in MEASURES if m.name != "failed"}
     return counts | first | {name: found for name, found in measures.items() if found}

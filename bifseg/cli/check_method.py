@@ -5,20 +5,19 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from bifseg.cli.options import Device, naming
-from bifseg.errors import BadInput
+from bifseg.cli.options import Device, MethodCardFile, NetworkFolder, naming
 
 if TYPE_CHECKING:
     from bifseg.methods.process import MethodProcess
 
 
 def check_method(
-    card: Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)],
-    network: Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")] = None,
+    card: MethodCardFile,
+    network: NetworkFolder = None,
     device: Device = "auto",
 ) -> None:
     """Play small games with a method and say in a table whether it keeps the contract; exit code 1 where it does not.
@@ -57,8 +56,6 @@ def _start(card: Path, network: Path | None, device: str, hidden: Path) -> Metho
     from bifseg.methods.programs import program
 
     weights = network / "weights.pt" if network else None
-    if weights and not weights.is_file():
-        raise BadInput(f"--network {network}: no weights.pt there; run `bifseg train` first")
     return MethodProcess(program(read_card(MethodCard, card), card.parent, weights, device, [hidden]))
 
 

@@ -68,10 +68,10 @@ def describe(
     from bifseg.cohorts.intensity_band import boxed_band_dice
     from bifseg.cohorts.objects import Cohort
 
-    players = Cohort.load(cohort)
+    members = Cohort.load(cohort)
     rows = [
-        (row.structure, row.volume_ml, boxed_band_dice(players.image(row).voxels, players.truth(row)))
-        for row in tracked("measuring")(players.objects)
+        (row.structure, row.volume_ml, boxed_band_dice(members.image(row).voxels, members.truth(row)))
+        for row in tracked("measuring")(members.objects)
     ]
     frame = pd.DataFrame(rows, columns=["structure", "volume_ml", "band_dice"])
     table = frame.groupby("structure").agg(["mean", "std"]).round(2)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli.progress import tracked
-from bifseg.cohorts.manifest import SPLITS, read_label_values
+from bifseg.cohorts.manifest import SPLITS, listed, read_label_values
 from bifseg.errors import BadInput
 
 Name = Annotated[str, typer.Option(help="name of the cohort; default: the layout's")]
@@ -74,9 +74,9 @@ def make_from(
     asked = Asked(
         {key: _values(key, text) for key, text in _pairs("--structure", structure).items()},
         _pairs("--modality", modality, alone=""),
-        _pairs("--columns", _listed(columns)),
+        _pairs("--columns", listed(columns)),
     )
-    wanted = Wanted(_shares(split_shares), seed, _listed(seen), _listed(unseen), dimension)
+    wanted = Wanted(_shares(split_shares), seed, listed(seen), listed(unseen), dimension)
     name = name or layout
     if name != safe_name(name):
         raise BadInput(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
@@ -84,11 +84,6 @@ def make_from(
     files = write_cohort(made, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(made, out / f"{name}.yaml"))
     typer.echo(f"wrote {', '.join(map(str, files))}")
-
-
-def _listed(text: str) -> tuple[str, ...]:
-    """The parts between commas."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _pairs(option: str, texts: Iterable[str], alone: str | None = None) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli import cohort_from
+from bifseg.cohorts.manifest import listed
 from bifseg.confinement import module_folders
 from bifseg.errors import BadInput
 
@@ -73,7 +74,7 @@ def evaluate(
         )
     profile, cohort, out = _profile(profile), name or reader, out.absolute()
     cards, config, shipped = out / "cards", out / "config.yaml", CHECKOUT / "config"
-    named = {"methods": _listed(methods), "protocols": _listed(protocols), "networks": _listed(network)}
+    named = {"methods": listed(methods), "protocols": listed(protocols), "networks": listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
     if card.exists() and not force:
@@ -85,7 +86,7 @@ def evaluate(
     options = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
     there, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
     if any(named.values()) or cohort not in there.get("cohorts", ()):
-        asked = _listed(methods or METHODS), _listed(protocols or PROTOCOLS)
+        asked = listed(methods or METHODS), listed(protocols or PROTOCOLS)
         players, notes = configuration(cards, cohort, *asked, network)
         changes |= players
         for note in notes:
@@ -114,10 +115,6 @@ def _profile(path: Path) -> Path:
             return place
     known = ", ".join(sorted(place.name for place in shipped.iterdir()))
     raise BadInput(f"--profile {path}: no folder with a config.yaml; those of the checkout are {known}")
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _environment() -> dict[str, str]:

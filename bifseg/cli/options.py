@@ -14,11 +14,27 @@ from bifseg.cards import DEVICE
 from bifseg.errors import BadInput
 
 Seed = Annotated[int, typer.Option(help="run seed: the same seed draws the same boxes and scribbles")]
+MethodCardFile = Annotated[
+    Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)
+]
 CohortFolder = Annotated[
     Path, typer.Option("--cohort", help="folder that `bifseg cohort prepare` wrote", show_default=False)
 ]
 RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", help="where the result goes", show_default=False)]
+RunName = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
+Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as reached")]
+
+
+def _trained(network: Path | None) -> Path | None:
+    if network and not (network / "weights.pt").is_file():
+        raise BadInput(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
+    return network
+
+
+NetworkFolder = Annotated[
+    Path | None, typer.Option("--network", help="folder that `bifseg train` wrote", callback=_trained)
+]
 
 
 def _known_device(name: str) -> str:

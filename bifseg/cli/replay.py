@@ -7,13 +7,26 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Replicates, Seed, Split, Threads, Workers, naming
+from bifseg.cli.options import (
+    CohortFolder,
+    Device,
+    MethodCardFile,
+    NetworkFolder,
+    Out,
+    Replicates,
+    RunName,
+    Seed,
+    Split,
+    Threads,
+    Workers,
+    naming,
+)
 from bifseg.cli.progress import tracked, watched
 from bifseg.errors import BadInput
 
 
 def replay(
-    card: Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)],
+    card: MethodCardFile,
     cohort: CohortFolder,
     out: Out,
     sessions: Annotated[
@@ -32,9 +45,9 @@ def replay(
     protocol: Annotated[
         str, typer.Option(help="name of the protocol, a column of the scores; default: what is replayed")
     ] = "",
-    network: Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")] = None,
+    network: NetworkFolder = None,
     split: Split = "test",
-    name: Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")] = "by-hand",
+    name: RunName = "by-hand",
     seed: Seed = 2018,
     replicates: Replicates = 1,
     device: Device = "auto",
@@ -57,14 +70,14 @@ def replay(
     if foreground == background:
         raise BadInput(f"--foreground and --background: both are {foreground}; they must differ")
     box_kind(box)
-    method, players, rules = read_card(MethodCard, card), Cohort.load(cohort), ProtocolCard(box=box)
-    lineup = Lineup(name, seed, players, protocol, rules, card, method, network, replicates, device, threads)
-    objects = list(players.select(split=split))
+    method, members, rules = read_card(MethodCard, card), Cohort.load(cohort), ProtocolCard(box=box)
+    lineup = Lineup(name, seed, members, protocol, rules, card, method, network, replicates, device, threads)
+    objects = list(members.select(split=split))
     if not objects:
         raise BadInput(f"{cohort}: has no objects in the {split} split")
     reading = tracked("reading")(objects)
     if sessions:
-        recordings, source = recorded_sessions(sessions, players, reading, replicates)
+        recordings, source = recorded_sessions(sessions, members, reading, replicates)
     else:
         assert scribbles is not None
         source = user or scribbles.resolve().name

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, need
+from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
 from bifseg.errors import BadInput
 
@@ -28,9 +28,9 @@ def score(
     from bifseg.scoring import score_session, to_frame, write_scores
     from bifseg.shards import load_sessions
 
-    players = Cohort.load(cohort)
-    pairs = load_sessions(sessions, tracked("scoring")(players.select(split=split)), replicates)
-    rows = [line for row, session in pairs for line in score_session(session, players.truth(row), row.group)]
+    members = Cohort.load(cohort)
+    pairs = load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates)
+    rows = [line for row, session in pairs for line in score_session(session, members.truth(row), row.group)]
     write_scores(to_frame(rows), out)
     Archive(sessions).prune()
 
@@ -45,9 +45,6 @@ def collect(
     for part in parts:
         need(part, "score")
     write_scores(concatenate([read_scores(part) for part in parts]), out)
-
-
-Target = Annotated[float, typer.Option(help="Dice to be reached")]
 
 
 def tables(run: RunFolder, target: Target = 0.90) -> None:

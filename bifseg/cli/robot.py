@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from inspect import getdoc
+from typing import Any, NamedTuple
+
 import typer
 
 from bifseg.cli import robot_compare
@@ -19,14 +23,43 @@ def list_all() -> None:
     """List what a protocol card can ask for: policies, boxes and users, with their frozen parameters."""
     from tabulate import tabulate
 
-    from bifseg.robot.catalogue import catalogue
-
     for key, entries in catalogue().items():
-        rows = [(entry.name, entry.about, entry.params) for entry in entries]
-        typer.echo(
-            tabulate(rows, [key, "what it does", "parameters"], tablefmt="plain", maxcolwidths=[None, 50, 60])
-        )
+        header = [key, "what it does", "parameters"]
+        typer.echo(tabulate(entries, header, tablefmt="plain", maxcolwidths=[None, 50, 60]))
         typer.echo()
 
 
 app.command()(robot_compare.compare)
+
+
+class Entry(NamedTuple):
+    """One policy, box or user; `name` as the card gives it, `params` as text."""
+
+    name: str
+    about: str
+    params: str
+
+
+def catalogue() -> dict[str, list[Entry]]:
+    """The entries of each key of a protocol card: `policy`, `box` and `user`."""
+    from bifseg.robot.box import BOXES
+    from bifseg.robot.policies import POLICIES
+    from bifseg.robot.users import USERS
+
+    return {
+        "policy": [Entry(name, _first_line(kind), _text(kind().params)) for name, kind in POLICIES.items()],
+        "box": [Entry(name, _first_line(kind), _text(kind().params)) for name, kind in BOXES.items()],
+        "user": [Entry(u.name, f"{u.about} (version {u.version})", _text(u.params)) for u in USERS.values()],
+    }
+
+
+def _first_line(kind: type) -> str:
+    return (getdoc(kind) or "").splitlines()[0].rstrip(".")
+
+
+def _text(params: Any) -> str:
+    return ", ".join(f"{key} {_plain(value)}" for key, value in asdict(params).items()) if params else ""
+
+
+def _plain(value: float | tuple[float, ...]) -> str:
+    return "-".join(f"{v:g}" for v in value) if isinstance(value, tuple) else f"{value:g}"

@@ -8,7 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Replicates, Seed, Split, Threads, Workers, naming
+from bifseg.cli.options import (
+    CohortFolder,
+    Device,
+    MethodCardFile,
+    NetworkFolder,
+    Out,
+    Replicates,
+    RunName,
+    Seed,
+    Split,
+    Threads,
+    Workers,
+    naming,
+)
 from bifseg.cli.progress import watched
 from bifseg.errors import BadInput
 
@@ -16,22 +29,19 @@ if TYPE_CHECKING:
     from bifseg.plans import Task
     from bifseg.shards import Lineup
 
-Card = Annotated[Path, typer.Argument(help="method card, config/methods/NAME.yaml", show_default=False)]
 Rules = Annotated[Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)]
-Network = Annotated[Path | None, typer.Option(help="folder that `bifseg train` wrote")]
-Run = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
 
 
 def plan(
-    card: Card,
+    card: MethodCardFile,
     cohort: CohortFolder,
     protocol: Rules,
     out: Out,
     plan: Annotated[Path, typer.Option(help="where the plan goes", show_default=False)],
     job_minutes: Annotated[float, typer.Option(min=0, help="how long a job of sessions should last")] = 20,
-    network: Network = None,
+    network: NetworkFolder = None,
     split: Split = "test",
-    name: Run = "by-hand",
+    name: RunName = "by-hand",
     seed: Seed = 2018,
     replicates: Replicates = 1,
     device: Device = "auto",
@@ -53,18 +63,18 @@ def plan(
 
 
 def run(
-    card: Card,
+    card: MethodCardFile,
     cohort: CohortFolder,
     protocol: Rules,
     out: Out,
-    network: Network = None,
+    network: NetworkFolder = None,
     split: Split = "test",
     shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's share of the objects")] = "1/1",
     plan: Annotated[
         Path | None, typer.Option(help="plan of `bifseg plan`; default: by the objects' sizes")
     ] = None,
     index: Annotated[Path | None, typer.Option(help="write a list of the shard's sessions here")] = None,
-    name: Run = "by-hand",
+    name: RunName = "by-hand",
     seed: Seed = 2018,
     replicates: Replicates = 1,
     device: Device = "auto",
@@ -106,17 +116,15 @@ def _lineup(
     from bifseg.robot.policies import policy
     from bifseg.shards import Lineup
 
-    rules, players = read_card(ProtocolCard, protocol), Cohort.load(cohort)
+    rules, members = read_card(ProtocolCard, protocol), Cohort.load(cohort)
     with naming(protocol):
         policy(rules.policy)
         box_kind(rules.box)
-    if network and not (network / "weights.pt").is_file():
-        raise BadInput(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
     method = read_card(MethodCard, card)
     lineup = Lineup(
-        run, seed, players, protocol.stem, rules, card, method, network, replicates, device, threads
+        run, seed, members, protocol.stem, rules, card, method, network, replicates, device, threads
     )
-    return lineup, lineup.tasks(players.select(split=split))
+    return lineup, lineup.tasks(members.select(split=split))
 
 
 def _share(lineup: Lineup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:

@@ -27,5 +27,5 @@ def schemas(folder: Annotated[Path, typer.Argument(help="where they go")] = Path
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a kind of card; it says its dialect, which Snakemake asks for."""
+    """The JSON Schema of a kind of card, with its dialect, by which editors read it."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CARDS[name].model_json_schema()}

@@ -7,7 +7,7 @@ swap structures silently); a value that only some cases lack is anatomy, a tumou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from bifseg.cohorts.files import (
     look_at_image,
     look_at_label,
 )
-from bifseg.cohorts.manifest import SPLITS, Manifest, ManifestRow, Problem, parse_manifest
+from bifseg.cohorts.manifest import SPLITS, Manifest, ManifestRow, Problem, parse_manifest, values_text
 from bifseg.geometry import Grid
 from bifseg.images import channels_of
 
@@ -244,16 +244,18 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
     told = set()
     for row in rows:
         values, held = set(row.label_values), labels[row.label].counts
-        holds = f"{row.label} holds the values {_comma(held)}"
+        holds = f"{row.label} holds the values {values_text(held)}"
         never = values - present[row.structure]
         if not values or not labels[row.label].grid:
             continue
         if not values & held.keys():
-            text = f"{_comma(values)}: the object is empty, {holds}; correct the values or remove the row"
+            text = (
+                f"{values_text(values)}: the object is empty, {holds}; correct the values or remove the row"
+            )
             yield row.line, "label_values", text
         elif never and (row.structure, row.label_values) not in told:
             told.add((row.structure, row.label_values))
-            text = f"{_comma(never)}: in no label map of {row.structure!r}, {holds}; correct the values"
+            text = f"{values_text(never)}: in no label map of {row.structure!r}, {holds}; correct the values"
             yield row.line, "label_values", text
 
 
@@ -262,7 +264,7 @@ def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
         for name in row.raters:
             held = labels[name].counts
             if labels[name].grid and not set(row.label_values) & held.keys():
-                text = f"{name}: the object is empty, it holds the values {_comma(held)}; remove it from the list"
+                text = f"{name}: the object is empty, it holds the values {values_text(held)}; remove it from the list"
                 yield row.line, "raters", text
 
 
@@ -272,7 +274,7 @@ def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
         values, held = set(row.label_values), labels[row.label].counts
         lacking = values & present[row.structure] - held.keys()
         if lacking and values & held.keys():
-            text = f"{_comma(lacking)}: not in {row.label}, but in other cases of {row.structure!r}"
+            text = f"{values_text(lacking)}: not in {row.label}, but in other cases of {row.structure!r}"
             yield row.line, "label_values", text
 
 
@@ -288,10 +290,6 @@ def _first_of_each(rows: Rows, key: Callable[[ManifestRow], object]) -> list[Man
     for row in rows:
         first.setdefault(key(row), row)
     return list(first.values())
-
-
-def _comma(values: Iterable[int]) -> str:
-    return ",".join(str(value) for value in sorted(values))
 
 
 def _range(values: list[float]) -> str:

@@ -9,21 +9,18 @@ from bifseg.geometry import Box, Mask
 
 MARGIN = 5
 """Voxels on every side between the object and the box in which bands are compared."""
+_LEVELS = 128
 
 
-def best_band_dice(voxels: NDArray, truth: Mask, levels: int = 128) -> tuple[float, float, float]:
+def best_band_dice(voxels: NDArray, truth: Mask) -> float:
     """The best Dice that one intensity band reaches when it is chosen with the truth in hand.
 
-    Every band between two of `levels` quantiles of the voxels is tried; with at most `levels` different
-    values that is every band.
+    Every band between two of 128 quantiles of the voxels is tried; with at most so many different values that is
+    every band.
 
     Args:
         voxels: intensities, any shape: the inside of an object's box.
         truth: mask of the same shape.
-        levels: number of quantile bins, at least 1.
-
-    Returns:
-        (dice, low, high): `(voxels >= low) & (voxels <= high)` has this Dice.
 
     Raises:
         ValueError: the shapes differ, or the truth is empty.
@@ -32,14 +29,12 @@ def best_band_dice(voxels: NDArray, truth: Mask, levels: int = 128) -> tuple[flo
         raise ValueError(f"voxels have shape {voxels.shape}, truth has {truth.shape}")
     if not truth.any():
         raise ValueError("an empty truth has no band")
-    lows, highs, bins = _bins(voxels.ravel(), levels)
-    every = _cumulative(bins, len(lows))
-    inside = _cumulative(bins[truth.ravel()], len(lows))
+    highs = _highs(voxels)
+    bins = np.searchsorted(highs, voxels)
+    every, inside = _cumulative(bins, len(highs)), _cumulative(bins[truth], len(highs))
     chosen = every[None, 1:] - every[:-1, None]
     right = inside[None, 1:] - inside[:-1, None]
-    dice = np.triu(2.0 * right / np.maximum(chosen + inside[-1], 1))
-    first, last = np.unravel_index(int(dice.argmax()), dice.shape)
-    return float(dice[first, last]), float(lows[first]), float(highs[last])
+    return float(np.triu(2.0 * right / np.maximum(chosen + inside[-1], 1)).max())
 
 
 def boxed_band_dice(voxels: NDArray, truth: Mask) -> float:
@@ -49,20 +44,16 @@ def boxed_band_dice(voxels: NDArray, truth: Mask) -> float:
     """
     margin = (MARGIN,) * truth.ndim
     box = Box.around(truth).grow(margin, margin, truth.shape)
-    return best_band_dice(voxels[box.slices], truth[box.slices])[0]
+    return best_band_dice(voxels[box.slices], truth[box.slices])
 
 
-def _bins(values: NDArray, levels: int) -> tuple[NDArray, NDArray, NDArray]:
-    """Lowest and highest value of each quantile bin, and the bin of each value."""
-    order = np.sort(values)
-    different = np.unique(order)
-    if len(different) <= levels:
-        highs = different
-    else:
-        highs = np.unique(np.quantile(order, np.arange(1, levels + 1) / levels, method="inverted_cdf"))
-    starts = np.searchsorted(order, highs[:-1], side="right")
-    return order[np.r_[0, starts]], highs, np.searchsorted(highs, values)
+def _highs(values: NDArray) -> NDArray:
+    """Highest value of each quantile bin, ascending."""
+    different = np.unique(values)
+    if len(different) <= _LEVELS:
+        return different
+    return np.unique(np.quantile(values, np.arange(1, _LEVELS + 1) / _LEVELS, method="inverted_cdf"))
 
 
 def _cumulative(bins: NDArray, n: int) -> NDArray:
-    return np.r_[0, np.bincount(bins, minlength=n).cumsum()]
+    return np.r_[0, np.bincount(bins.ravel(), minlength=n).cumsum()]

@@ -8,9 +8,8 @@ axis, or along the axis that the card names, which is the paper's fetal protocol
 from __future__ import annotations
 
 import csv
-import io
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, fields
 from itertools import permutations
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,11 @@ from scipy import ndimage
 from bifseg.cards import CohortCard
 from bifseg.cohorts.check import Report
 from bifseg.cohorts.files import Progress, each_file
-from bifseg.cohorts.manifest import ManifestRow
+from bifseg.cohorts.manifest import ManifestRow, values_text
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Mask
 from bifseg.images import read_array
-from bifseg.store import write_text
+from bifseg.store import table_text, write_text
 
 
 @dataclass(frozen=True)
@@ -124,14 +123,12 @@ def slice_axis(grid: Grid, slices: str) -> int:
 
 def write_objects(path: Path, objects: list[ObjectRow]) -> None:
     """Write the objects as TSV, whole; lists are comma-separated, None is an empty cell."""
-    text = io.StringIO()
-    columns = [column.name for column in fields(ObjectRow)]
-    writer = csv.DictWriter(text, columns, delimiter="\t", lineterminator="\n")
-    writer.writeheader()
-    for made in objects:
-        lists = {"label_values": ",".join(map(str, made.label_values)), "raters": ",".join(made.raters)}
-        writer.writerow({**asdict(made), **lists, "seen": str(made.seen).lower()})
-    write_text(path, text.getvalue())
+    write_text(path, table_text([column.name for column in fields(ObjectRow)], map(_cells, objects)))
+
+
+def _cells(made: ObjectRow) -> Iterable[Any]:
+    lists = {"label_values": values_text(made.label_values), "raters": ",".join(made.raters)}
+    return {**vars(made), **lists, "seen": str(made.seen).lower()}.values()
 
 
 def read_objects(path: Path) -> list[ObjectRow]:

@@ -14,7 +14,6 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.errors import BadInput
-from bifseg.store import inside
+from bifseg.store import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters")
@@ -92,17 +91,6 @@ class Manifest:
     notes: tuple[Problem, ...]
 
 
-def read_manifest(path: Path, root: Path) -> list[ManifestRow]:
-    """The rows of a manifest, in file order; no image is opened.
-
-    Raises BadInput with the first lines when the header or a cell is wrong, or there is no row.
-    """
-    manifest = parse_manifest(path, root)
-    if manifest.problems:
-        raise BadInput(first_lines(path, manifest.problems))
-    return list(manifest.rows)
-
-
 def parse_manifest(path: Path, root: Path) -> Manifest:
     """The manifest with all problems of its header and cells; raises BadInput when it cannot be read."""
     return parse_cells(path, root, *read_table(path, "manifest"))
@@ -148,18 +136,13 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
     """The rows as the text of a manifest, which reads back as the same rows; optional columns where one is used."""
     cells = [cells_of(row) for row in rows]
     used = [key for key in OPTIONAL if any(row[key] for row in cells)]
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [*COLUMNS, *used], delimiter="\t", lineterminator="\n", extrasaction="ignore"
-    )
-    writer.writeheader()
-    writer.writerows(cells)
-    return text.getvalue()
+    header = [*COLUMNS, *used]
+    return table_text(header, ([row[key] for key in header] for row in cells))
 
 
 def cells_of(row: ManifestRow) -> dict[str, str]:
     """The cells of a row by column."""
-    lists = {"label_values": ",".join(map(str, row.label_values)), "raters": ",".join(row.raters)}
+    lists = {"label_values": values_text(row.label_values), "raters": ",".join(row.raters)}
     return {**vars(row), **lists, "channel": "" if row.channel is None else str(row.channel)}
 
 
@@ -217,6 +200,16 @@ def read_label_values(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
         raise ValueError(f"{text!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
+
+
+def values_text(values: Iterable[int]) -> str:
+    """Label values as `read_label_values` reads them."""
+    return ",".join(map(str, sorted(values)))
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The parts between commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def read_channel(text: str) -> int:

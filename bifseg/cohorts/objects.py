@@ -232,10 +232,6 @@ class Cohort:
         """The grid of the image file, from its header alone; for a slice, that of its stack."""
         return read_grid(self._root / row.image, row.channel)
 
-    def plane(self, row: ObjectRow) -> tuple[int, int] | None:
-        """(axis, index) of the object's slice in its file; None for an object on the whole image."""
-        return row.plane
-
     def truth_folders(self) -> set[Path]:
         """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
         labels = {self._root / name for row in self.objects for name in (row.label, *row.raters)}

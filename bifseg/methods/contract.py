@@ -6,8 +6,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from bifseg.cards import MethodCard, ProtocolCard
-from bifseg.errors import BadInput
 from bifseg.geometry import Box, Image, Index, Mask
 from bifseg.scribbles import Scribbles
 
@@ -20,7 +18,6 @@ __all__ = [
     "Method",
     "Scribbles",
     "adapts",
-    "check_fits",
     "checked_mask",
 ]
 
@@ -75,15 +72,3 @@ def checked_mask(result: Any, shape: Index) -> Mask:
         got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
         raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")
     return result
-
-
-def check_fits(card: MethodCard, method: Method, dimension: int, protocol: ProtocolCard) -> None:
-    """Raises BadInput when a method cannot play on a cohort of this dimension, or not under this protocol."""
-    if dimension not in method.dimensions:
-        able = " and ".join(f"{d}D" for d in sorted(method.dimensions))
-        raise BadInput(f"method: {card.method} works in {able}, the cohort is {dimension}D")
-    if "box" not in method.prompts and protocol.scribbles_on == "initial":
-        raise BadInput(
-            f"method: {card.method} starts from scribbles and has no initial result; leave it out of protocols "
-            "with `scribbles_on: initial`"
-        )

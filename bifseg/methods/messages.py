@@ -28,7 +28,7 @@ def image_message(image: Image, box: Box, folder: Path) -> dict[str, Any]:
 
 def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Box]:
     """The image and the box of a message."""
-    grid = Grid(**{key: _tuples(value) for key, value in message["grid"].items()})
+    grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
     return Image(voxels, grid, message["modality"]), Box(**{k: tuple(v) for k, v in message["box"].items()})
 
@@ -73,7 +73,3 @@ def read_result(shape: tuple[int, ...], folder: Path) -> Mask:
 def _flat(grid: Grid) -> Grid:
     """The grid as NIfTI can keep it: a slice that lies in a volume's world loses its place, not its spacing."""
     return grid if len(grid.origin) == grid.ndim else Grid.plain(grid.shape, grid.spacing)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value

@@ -1,7 +1,7 @@
 import shutil
-from html.parser import HTMLParser
 
 import pytest
+from html_reader import Reader
 
 from bifseg.benchmark.history import append_run
 from bifseg.benchmark.journal import append, read
@@ -24,39 +24,9 @@ def html(history):
     return history.with_name("leaderboard.html").read_text(encoding="utf-8")
 
 
-class Reader(HTMLParser):
-    """Collects links, ids and the cells of tables, and checks that tags are closed in order."""
-
-    EMPTY = frozenset({"meta", "img", "br", "link"})
-
-    def __init__(self):
-        super().__init__()
-        self.links, self.ids, self.open, self.rows = [], set(), [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.links += [value for key, value in attrs if key in ("src", "href")]
-        self.ids |= {value for key, value in attrs if key == "id"}
-        if tag not in self.EMPTY:
-            self.open.append(tag)
-        if tag == "tr":
-            self.rows.append([])
-        if tag in ("td", "th"):
-            self.rows[-1].append("")
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if {"td", "th"} & set(self.open):
-            self.rows[-1][-1] += data
-
-
 @pytest.fixture(scope="module")
 def page(html):
-    reader = Reader()
-    reader.feed(html)
-    assert reader.open == []
-    return reader
+    return Reader(html)
 
 
 def test_page_needs_no_other_file(html, page):
@@ -119,9 +89,8 @@ def test_same_history_gives_the_same_page(history, html, tmp_path):
 def test_missing_sessions_leave_a_dash(history, tmp_path):
     shutil.copy(history, tmp_path / "history.jsonl")
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
-    reader = Reader()
-    reader.feed((tmp_path / "page.html").read_text())
-    ranks = {row[0].strip() for row in reader.rows if row[1:2] == ["geos"]}
+    page = Reader((tmp_path / "page.html").read_text())
+    ranks = {row[0].strip() for row in page.rows if row[1:2] == ["geos"]}
     assert ranks == {"–"}
 
 

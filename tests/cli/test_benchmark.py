@@ -1,20 +1,8 @@
 """`bifseg compare`, `history` and `leaderboard`: exit codes, files, and bad input in one line."""
 
-import sys
-
 import pytest
+from command_line import bifseg
 from fake_runs import rescore
-
-from bifseg.cli.main import main
-
-
-def bifseg(*words):
-    """Exit code of `bifseg WORDS`, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-    return done.value.code or 0
 
 
 def test_gate_rings_for_the_worse_version_only(runs, capsys):

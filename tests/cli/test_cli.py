@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import typer
+from command_line import bifseg
 from typer.testing import CliRunner
 
 from bifseg.cards import NetworkCard
@@ -43,15 +44,6 @@ BAD_CARDS = {
     "both.yaml": "dimension: 2\nsimulator: fetal2d\nmanifest: m.tsv\nseen: [disc]\n",
     "manifest.yaml": "dimension: 2\nmanifest: nowhere.tsv\nseen: [disc]\n",
 }
-
-
-def bifseg(*words):
-    """Exit code of `bifseg WORDS`, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-    return done.value.code or 0
 
 
 def commands(group=None, words=()):
@@ -347,7 +339,7 @@ BAD = [
     ("run", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("run", {"network": "nowhere"}, "nowhere/weights.pt: no such weights file"),
     ("run", {"network": "broken"}, "broken/weights.pt: not a weights file written by bifseg train"),
-    ("run", {"network": "volumes"}, "bifseg.yaml: method: bifseg works in 3D, the cohort is 2D"),
+    ("run", {"network": "volumes"}, "bifseg.yaml: method: bifseg plays in 3D, the cohort is 2D"),
     ("run", {"shard": "3"}, "--shard 3: write it as NUMBER/OF, for example 1/4"),
     ("run", {"shard": "5/4"}, "--shard 5/4: write it as NUMBER/OF, for example 1/4"),
     ("run", {"split": "tset"}, "split: 'tset' is not a split; known are: train, validation, test"),
@@ -405,6 +397,7 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, monkeypatch, capsys, nam
         ["train"],
         ["grab"],
         ["tables", "run", "--target", "high"],
+        ["tables", "run", "--target", "90"],
         ["cohort", "check", "m.tsv", "--dimension", "4"],
     ],
 )

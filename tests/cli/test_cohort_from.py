@@ -1,29 +1,19 @@
 """`bifseg cohort from`: from a tree as challenges lay it out to a prepared cohort, and what it says to bad input."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from command_line import bifseg
 
-from bifseg.cli.main import main
 from bifseg.cohorts.objects import Cohort
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 
 ROOT = Path(__file__).parents[2]
 GRID = Grid.plain((5, 12, 12), (3.0, 1.0, 1.0))
-
-
-def bifseg(*words):
-    """Exit code of `bifseg WORDS`, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
-            main()
-    return done.value.code or 0
 
 
 def write_brats(folder, cases=4, values=(1, 2, 4)):

@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from test_cli import CARDS, bifseg, write_cards
+from command_line import bifseg
+from test_cli import CARDS, write_cards
 
 from bifseg.archive import Archive
 from bifseg.images import write_array
@@ -84,6 +85,7 @@ def test_maps_of_a_person(desk, discs, tmp_path):
         (["--scribbles", "sessions", "--foreground", 2], "error: --foreground and --background: both are 2"),
         (["--scribbles", "sessions", "--box", "round/1"], "unknown box 'round/1'; known are"),
         (["--sessions", "sessions", "--split", "tset"], "'tset' is not a split"),
+        (["--sessions", "sessions", "--network", "nowhere"], "nowhere/weights.pt: no such weights file; run"),
     ],
 )
 def test_bad_input_is_one_line_and_writes_nothing(desk, discs, monkeypatch, capsys, words, message):

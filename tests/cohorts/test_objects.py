@@ -7,6 +7,7 @@ from scipy.spatial.transform import Rotation
 
 from bifseg.cards import CohortCard
 from bifseg.cohorts.files import differences
+from bifseg.cohorts.manifest import COLUMNS
 from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid
@@ -31,7 +32,7 @@ def prepared(tree, tmp_path, dimension=3, **changes):
 
 def simulate(cases, seed, folder, progress):
     """A simulator of one case a split, whose block lies where the seed says."""
-    rows = ["case\timage\tlabel\tlabel_values\tstructure\tmodality\tsplit\tgroup"]
+    rows = ["\t".join(COLUMNS)]
     for split in progress(["train", "validation", "test"]):
         labels = np.zeros((4, 8, 8), np.uint8)
         labels[1, seed % 4 :, :] = 1
@@ -52,7 +53,7 @@ def test_a_volume_is_the_whole_image(tree, tmp_path):
     assert image.modality == "t1c"
     assert np.array_equal(image.voxels, read_image(tree.root / row.image).voxels)
     assert np.array_equal(cohort.truth(row), labels > 0)
-    assert cohort.plane(row) is None
+    assert row.plane is None
     assert cohort.whole_grid(row) == image.grid
 
 
@@ -69,7 +70,7 @@ def test_a_slice_of_an_oblique_stack_keeps_its_place(tree, tmp_path, axis):
     assert len(cohort.objects) > 2
     for row in cohort.objects:
         image, truth = cohort.image(row), cohort.truth(row)
-        assert cohort.plane(row) == (axis, row.index)
+        assert row.plane == (axis, row.index)
         assert truth.shape == image.voxels.shape == image.grid.shape
         in_slice = np.argwhere(truth)
         in_stack = np.insert(in_slice, axis, row.index, axis=1)

@@ -2,28 +2,16 @@
 
 import numpy as np
 import pytest
+from strokes_by_hand import image_of, stroke, whole
 
-from bifseg.geometry import Box, Grid, Image
 from bifseg.methods.contract import Method
 from bifseg.methods.geos import GeoS
 from bifseg.methods.growcut import GrowCut
 from bifseg.methods.random_walks import RandomWalks
 from bifseg.methods.slic_seg import SlicSeg
-from bifseg.scribbles import Scribbles, Stroke
+from bifseg.scribbles import Scribbles
 
 TOOLS = [RandomWalks, GeoS, GrowCut, SlicSeg]
-
-
-def image_of(voxels):
-    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels)))
-
-
-def stroke(foreground, *voxels):
-    return Stroke(foreground, np.array(voxels, float), np.array(voxels))
-
-
-def whole(image):
-    return Box((0,) * image.grid.ndim, image.grid.shape)
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,20 @@
 """GeoS: its distances against a plain heap, its answers where they are known."""
 
 import heapq
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
+import strokes_by_hand
 from pydantic import ValidationError
+from strokes_by_hand import image_of, stroke
 
 from bifseg.geodesic import path_cost
-from bifseg.geometry import Box, Grid, Image
 from bifseg.methods.geos import GeoS, _path_graph
-from bifseg.scribbles import Scribbles, Stroke
+from bifseg.scribbles import Scribbles
 
-
-def stroke(foreground, *voxels):
-    at = np.array(voxels)
-    return Stroke(foreground, at.astype(float), at)
-
-
-def image_of(voxels, spacing=None):
-    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
-
-
-def whole(image):
-    return Box((0,) * image.voxels.ndim, image.voxels.shape)
-
-
-def answer(image, strokes, **settings):
-    method = GeoS(**settings)
-    method.start(image, whole(image))
-    return method.refine(Scribbles(image.voxels.shape, tuple(strokes)))
+answer = partial(strokes_by_hand.answer, GeoS)
 
 
 def plain_distance(values, spacing, gamma, full, sources):
@@ -66,14 +51,15 @@ def test_two_flat_regions_split_at_the_edge(shape):
     voxels = np.zeros(shape)
     voxels[..., 5:] = 1
     middle = tuple(n // 2 for n in shape[:-1])
-    result = answer(image_of(voxels), [stroke(True, (*middle, 15)), stroke(False, (*middle, 0))])
-    np.testing.assert_array_equal(result, voxels == 1)
+    scribbles = Scribbles(shape, (stroke(True, (*middle, 15)), stroke(False, (*middle, 0))))
+    np.testing.assert_array_equal(answer(image_of(voxels), scribbles), voxels == 1)
 
 
 def test_without_contrast_the_nearer_scribble_in_mm_wins():
     """The same two scribbles along a row and down a column of a flat image: 3 mm rows, 1 mm columns."""
     image = image_of(np.zeros((9, 9)), (3.0, 1.0))
-    result = answer(image, [stroke(True, (4, 4)), stroke(False, (4, 7), (1, 4))], strength=0)
+    scribbles = Scribbles((9, 9), (stroke(True, (4, 4)), stroke(False, (4, 7), (1, 4))))
+    result = answer(image, scribbles, strength=0)
     assert result[4].tolist() == [True] * 6 + [False] * 3
     assert result[:, 4].tolist() == [False] * 3 + [True] * 6
 
@@ -82,9 +68,9 @@ def test_smoothness_removes_a_speck():
     voxels = np.zeros((11, 11))
     voxels[:, 6:] = 1
     voxels[5, 2] = 0.6
-    strokes = [stroke(True, (0, 10), (10, 10)), stroke(False, (0, 0), (10, 0))]
-    kept = answer(image_of(voxels), strokes, strength=0.0, gamma=1000.0)
-    smooth = answer(image_of(voxels), strokes, strength=30.0, sigma=1.0, gamma=1000.0)
+    scribbles = Scribbles(voxels.shape, (stroke(True, (0, 10), (10, 10)), stroke(False, (0, 0), (10, 0))))
+    kept = answer(image_of(voxels), scribbles, strength=0.0, gamma=1000.0)
+    smooth = answer(image_of(voxels), scribbles, strength=30.0, sigma=1.0, gamma=1000.0)
     assert not kept[5, 2]  # 600 mm behind its neighbours, yet 400 from the object
     np.testing.assert_array_equal(smooth, voxels == 1)
 

@@ -1,34 +1,19 @@
 """GrowCut against the cellular automaton itself, iterated until nothing changes."""
 
+from functools import partial
 from itertools import product
 
 import numpy as np
 import pytest
+import strokes_by_hand
 from pydantic import ValidationError
+from strokes_by_hand import image_of, stroke, whole
 
-from bifseg.geometry import Box, Grid, Image
 from bifseg.methods.growcut import GrowCut
 from bifseg.methods.window import Window
-from bifseg.scribbles import Scribbles, Stroke
+from bifseg.scribbles import Scribbles
 
-
-def stroke(foreground, *voxels):
-    at = np.array(voxels)
-    return Stroke(foreground, at.astype(float), at)
-
-
-def image_of(voxels, spacing=None):
-    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
-
-
-def whole(image):
-    return Box((0,) * image.voxels.ndim, image.voxels.shape)
-
-
-def answer(image, scribbles, **settings):
-    method = GrowCut(**settings)
-    method.start(image, whole(image))
-    return method.refine(scribbles)
+answer = partial(strokes_by_hand.answer, GrowCut)
 
 
 def automaton(values, labels, full):

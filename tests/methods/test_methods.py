@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from bifseg.cards import MethodCard, ProtocolCard
+from bifseg.cards import MethodCard
 from bifseg.errors import BadInput
 from bifseg.geometry import Box
-from bifseg.methods.contract import Adaptive, check_fits
+from bifseg.methods.contract import Adaptive
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.scribbles import Scribbles, Stroke
@@ -94,17 +94,6 @@ def test_plug_in_by_module_and_class():
     card = MethodCard(method="test_methods:NoNetwork", settings={"threshold": 0.7})
     method = build(card, None)
     assert method.threshold == 0.7
-    with pytest.raises(BadInput, match="works in 3D, the cohort is 2D"):
-        check_fits(card, method, 2, ProtocolCard())
-
-
-def test_who_starts_from_scribbles_has_no_initial_result_to_share():
-    class FromScribbles:
-        dimensions, prompts = frozenset({2}), frozenset({"scribbles"})
-
-    check_fits(MethodCard(method="x"), FromScribbles(), 2, ProtocolCard(scribbles_on="current"))
-    with pytest.raises(BadInput, match="x starts from scribbles and has no initial result; leave it out of"):
-        check_fits(MethodCard(method="x"), FromScribbles(), 2, ProtocolCard(scribbles_on="initial"))
 
 
 BAD = {

@@ -1,32 +1,18 @@
 """Random Walks against Grady's linear system, solved densely."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+import strokes_by_hand
 from pydantic import ValidationError
+from strokes_by_hand import image_of, stroke, whole
 
-from bifseg.geometry import Box, Grid, Image
 from bifseg.methods.random_walks import RandomWalks
 from bifseg.methods.window import Window
-from bifseg.scribbles import Scribbles, Stroke
+from bifseg.scribbles import Scribbles
 
-
-def stroke(foreground, *voxels):
-    at = np.array(voxels)
-    return Stroke(foreground, at.astype(float), at)
-
-
-def image_of(voxels, spacing=None):
-    return Image(np.asarray(voxels, np.float32), Grid.plain(np.shape(voxels), spacing))
-
-
-def whole(image):
-    return Box((0,) * image.voxels.ndim, image.voxels.shape)
-
-
-def answer(image, scribbles, **settings):
-    method = RandomWalks(**settings)
-    method.start(image, whole(image))
-    return method.refine(scribbles)
+answer = partial(strokes_by_hand.answer, RandomWalks)
 
 
 def dense_probability(values, beta, labels):

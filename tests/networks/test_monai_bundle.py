@@ -1,6 +1,5 @@
 """MONAI bundles: read as data, built from `monai.networks.nets` only, never evaluated."""
 
-import builtins
 import json
 import sys
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from foreign_networks import probability
+from foreign_networks import Payload, probability
 
 from bifseg.errors import BadInput
 from bifseg.networks import monai_bundle
@@ -198,11 +197,6 @@ def test_broken_config_is_one_line(tmp_path, monkeypatch, kind, text, message):
         monai_bundle.read(folder)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
-
-
-class Payload:
-    def __reduce__(self):
-        return (builtins.print, ("pickled code ran",))
 
 
 @pytest.mark.parametrize(

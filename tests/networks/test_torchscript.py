@@ -4,7 +4,7 @@ import io
 
 import pytest
 import torch
-from foreign_networks import SmallUNet
+from foreign_networks import Payload, SmallUNet
 
 from bifseg.errors import BadInput
 from bifseg.networks import torchscript
@@ -27,11 +27,6 @@ def test_program_is_kept_whole(tmp_path):
     with torch.no_grad():
         torch.testing.assert_close(program(image), network(image), rtol=0, atol=1e-6)
     assert not program.training
-
-
-class Payload:
-    def __reduce__(self):
-        return (print, ("pickled code ran",))
 
 
 @pytest.mark.parametrize("content", [b"no program", b"PK\x03\x04broken", b""])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -16,20 +15,14 @@ from time import monotonic, sleep
 
 import pandas as pd
 from kills import stored
-from place import ROOT, TIMEOUT_S, Done, Place, stub
+from place import TIMEOUT_S, Done, Place, stub
+from project import ROOT, answer
 from verdict import Row, compare
 
 SHARD = "results/r/sessions/discs/own/slow/shard-1.tsv"
 MINI = ROOT / "tests" / "workflow" / "mini-slurm.sh"
 FIRST_S = 120.0
 """By then a job has stored its first sessions."""
-
-
-def answer(*words: str) -> str:
-    """What a command prints; empty where it is not there or fails."""
-    if not shutil.which(words[0]):
-        return ""
-    return subprocess.run(words, capture_output=True, text=True, timeout=60, check=False).stdout
 
 
 class OnCluster:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -14,9 +13,9 @@ import pandas as pd
 import yaml
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 sys.path.append(str(HERE.parent))
 from disc_cases import HEADER, make_case  # noqa: E402
+from project import copy_project, quietly, snakemake_command  # noqa: E402
 
 TIMEOUT_S = 1500
 STUBS = (HERE.parent / "methods" / "odd_methods.py", HERE / "slow_methods.py")
@@ -52,9 +51,7 @@ class Place:
 
     def __post_init__(self) -> None:
         (self.folder / "tmp").mkdir(parents=True)
-        for name in ("Snakefile", "workflow"):
-            source, target = ROOT / name, self.folder / name
-            shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+        copy_project(self.folder)
         for source in STUBS:
             shutil.copy2(source, self.folder)
         self._write_data(self.folder / "data")
@@ -85,9 +82,7 @@ class Place:
 
     def snakemake_command(self, *words: str, profile: str = "default", results: str = "results") -> list[str]:
         """The words of a command that runs the workflow."""
-        where = ["--workflow-profile", f"workflow/profiles/{profile}", "--configfile", "config.yaml"]
-        cores = ["--cores", "2"] if profile == "default" else []
-        return [sys.executable, "-m", "snakemake", *where, *cores, "--config", f"results={results}", *words]
+        return snakemake_command("--config", f"results={results}", *words, profile=profile)
 
     def prepare(self) -> None:
         """Make the cohort without the workflow."""
@@ -126,17 +121,8 @@ class Place:
         return subprocess.Popen(command, **self.quietly(), start_new_session=True)
 
     def quietly(self) -> dict[str, Any]:
-        """How commands are started here: in the folder, stubs can be imported, all output together."""
-        modules = [str(self.folder), str(ROOT)]
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        own = {
-            "PATH": path,
-            "PYTHONPATH": os.pathsep.join(modules),
-            "OMP_NUM_THREADS": "1",
-            "TMPDIR": str(self.folder / "tmp"),
-        }
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        return {"cwd": self.folder, "env": os.environ | own, **streams}
+        """How commands are started here."""
+        return quietly(self.folder, TMPDIR=str(self.folder / "tmp"))
 
     def _do(self, command: list[str]) -> Done:
         ended = subprocess.run(command, **self.quietly(), timeout=TIMEOUT_S)

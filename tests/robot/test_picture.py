@@ -1,14 +1,19 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from matplotlib.image import imread
 
-from bifseg.robot.picture import draw_all
 from bifseg.robot.policies import POLICIES
+
+SCRIPT = Path(__file__).parents[2] / "docs/draw_robot.py"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("img")
-    draw_all(folder)
+    subprocess.run([sys.executable, SCRIPT, folder], check=True)
     return folder
 
 

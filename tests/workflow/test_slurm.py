@@ -4,22 +4,13 @@ Without one of your own, as root: MINI_SLURM_MEM=9000 tests/workflow/mini-slurm.
 """
 
 import re
-import shutil
-import subprocess
 
 import pytest
 import yaml
-from test_workflow import CONFIG, ROOT, lay_out, snakemake
+from project import ROOT, answer
+from test_workflow import CONFIG, lay_out, snakemake
 
 from bifseg.scoring import read_scores
-
-
-def answer(*words):
-    """What a command prints; empty where it is not there or fails."""
-    if not shutil.which(words[0]):
-        return ""
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False).stdout
-
 
 pytestmark = [
     pytest.mark.slurm,

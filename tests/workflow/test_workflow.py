@@ -1,25 +1,22 @@
 """The Snakefile for real: what is played, what is played again, and what a failure leaves behind."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 import yaml
 from foreign_networks import SETTINGS, SmallUNet
+from project import ROOT, copy_project, quietly, snakemake_command
 
 from bifseg.cohorts.objects import Cohort
 from bifseg.scoring import read_scores, unequal_scribbles
 
 pytestmark = pytest.mark.workflow
 
-ROOT = Path(__file__).parents[2]
 CONFIG = "tests/workflow/config.yaml"
 CARDS = "tests/workflow/cards"
 JOBS = {
@@ -51,29 +48,14 @@ class Failing:
 
 
 def lay_out(folder):
-    """A copy of the workflow, so that no other run's lock is in the way."""
-    for name in ("Snakefile", "workflow", "config", CONFIG, CARDS):
-        source, target = ROOT / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
-    return folder
+    """A copy of the project with the small cards of these tests."""
+    return copy_project(folder, "config", CONFIG, CARDS)
 
 
 def snakemake(folder, *words, config=CONFIG, profile="default", timeout=900):
-    """Run snakemake in a folder, where plug-ins are found too; stdout holds all that it says."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}"]
-    command += ["--cores", "2"] if profile == "default" else []
-    command += [*(["--configfile", config] if config else []), *words]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=os.environ | {"PATH": path, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(folder)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=timeout,
-    )
+    """Run snakemake in a folder; stdout holds all that it says."""
+    command = snakemake_command(*words, config=config, profile=profile)
+    return subprocess.run(command, **quietly(folder), timeout=timeout)
 
 
 def planned(folder):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bifseg.cohorts.check import Files
+from bifseg.cohorts.manifest import values_text
 from bifseg.cohorts.readers.layout import Values
 from bifseg.errors import BadInput
 
@@ -77,14 +78,14 @@ def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
     likely = exact or [
         name for name, year in YEARS.items() if any(together <= values for values in year.sets)
     ]
-    where = f"{strange} holds {_comma(held[strange])}" if strange else f"all hold {_comma(together)}"
+    where = (
+        f"{strange} holds {values_text(held[strange])}" if strange else f"all hold {values_text(together)}"
+    )
     remedy = (
         f"these look like {' or '.join(likely)}: run `bifseg cohort from {likely[-1]}`"
         if likely
         else "no BraTS year known here has them: give them with --structure NAME=VALUES"
     )
-    raise BadInput(f"{path}: label values: {where}, {YEARS[asked].title} has {_comma(sets[0])}; {remedy}")
-
-
-def _comma(values: frozenset[int] | set[int]) -> str:
-    return ",".join(map(str, sorted(values)))
+    raise BadInput(
+        f"{path}: label values: {where}, {YEARS[asked].title} has {values_text(sets[0])}; {remedy}"
+    )

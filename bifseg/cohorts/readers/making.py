@@ -17,6 +17,7 @@ from bifseg.cohorts.manifest import (
     Problem,
     cells_of,
     parse_cells,
+    values_text,
 )
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.cohorts.readers.layout import Asked, Found, LeftOut
@@ -211,10 +212,8 @@ def _sound_rows(
 
 def _left_out(row: ManifestRow, problem: Problem) -> LeftOut:
     if problem.key == "label_values" and row.label_values:
-        values = ",".join(map(str, row.label_values))
-        return LeftOut(
-            row.case, row.structure, f"no voxel in the label map has a value of {values}", row.label
-        )
+        reason = f"no voxel in the label map has a value of {values_text(row.label_values)}"
+        return LeftOut(row.case, row.structure, reason, row.label)
     file, _, text = problem.text.partition(": ")
     if file in (row.image, row.label, *row.raters):
         text = text.replace(f" from {row.image};", " from the image;")

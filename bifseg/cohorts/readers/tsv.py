@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, read_channel, read_label_values, read_table
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values, read_table
 from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, Structure, patient, safe_name
 from bifseg.cohorts.readers.walk import as_it_is_there, ending
 from bifseg.errors import BadInput
@@ -67,7 +67,7 @@ def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
     files = [
         name
         for cells in rows
-        for name in (cells["image"], cells["label"], *_listed(cells.get("raters", "")))
+        for name in (cells["image"], cells["label"], *listed(cells.get("raters", "")))
         if name
     ]
     folders = [os.path.dirname(os.path.normpath(beside / name)) for name in files]
@@ -78,7 +78,7 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
     beside = path.absolute().parent
     image, label, *raters = (
         os.path.relpath(os.path.normpath(beside / name), root) if name else ""
-        for name in (cells["image"], cells["label"], *_listed(cells.get("raters", "")))
+        for name in (cells["image"], cells["label"], *listed(cells.get("raters", "")))
     )
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
@@ -96,10 +96,6 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
         tuple(raters),
         _structures(path, line, cells, modality, asked),
     )
-
-
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
 
 
 def _structures(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from pathlib import Path
 
@@ -14,7 +12,7 @@ from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.cohorts.readers.making import Made
 from bifseg.errors import BadInput
-from bifseg.store import write_text
+from bifseg.store import table_text, write_text
 
 _MOST = 15  # reasons that a summary shows
 _NAMES = 5  # cases that it names for each
@@ -114,8 +112,4 @@ def _shown(value: object) -> str:
 
 
 def _left_out_text(left_out: tuple[LeftOut, ...]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter="\t", lineterminator="\n")
-    writer.writerow(["case", "structure", "reason", "file"])
-    writer.writerows(vars(one).values() for one in left_out)
-    return text.getvalue()
+    return table_text(["case", "structure", "reason", "file"], (vars(one).values() for one in left_out))

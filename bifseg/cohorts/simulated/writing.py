@@ -9,7 +9,7 @@ from pathlib import Path
 from numpy.typing import NDArray
 
 from bifseg.cards import CaseCounts
-from bifseg.cohorts.manifest import COLUMNS
+from bifseg.cohorts.manifest import ManifestRow, manifest_text
 from bifseg.geometry import Grid
 from bifseg.images import write_array
 from bifseg.store import write_text
@@ -33,9 +33,6 @@ class SimulatedCase:
     grid: Grid
 
 
-Row = dict[str, str]
-
-
 def splits(counts: CaseCounts) -> Iterator[tuple[str, int]]:
     """(split, number of cases) in the order in which cases are numbered."""
     yield from (("train", counts.train), ("validation", counts.validation), ("test", counts.test))
@@ -43,7 +40,7 @@ def splits(counts: CaseCounts) -> Iterator[tuple[str, int]]:
 
 def write_case(
     folder: Path, name: str, split: str, group: str, case: SimulatedCase, structures: tuple[Structure, ...]
-) -> list[Row]:
+) -> list[ManifestRow]:
     """Write images and labels of a case; the manifest rows of the structures that it holds."""
     label = f"labels/{name}.nii.gz"
     write_array(folder / label, case.labels, case.grid)
@@ -52,22 +49,22 @@ def write_case(
         write_array(folder / path, case.images[modality], case.grid)
     present = set(case.labels.ravel().tolist())
     return [
-        {
-            "case": name,
-            "image": images[structure.modality],
-            "label": label,
-            "label_values": ",".join(str(value) for value in structure.values),
-            "structure": structure.name,
-            "modality": structure.modality,
-            "split": split,
-            "group": group,
-        }
+        ManifestRow(
+            line=0,
+            case=name,
+            image=images[structure.modality],
+            label=label,
+            label_values=structure.values,
+            structure=structure.name,
+            modality=structure.modality,
+            split=split,
+            group=group,
+        )
         for structure in structures
         if present.intersection(structure.values)
     ]
 
 
-def write_manifest(folder: Path, rows: list[Row]) -> None:
+def write_manifest(folder: Path, rows: list[ManifestRow]) -> None:
     """Write `manifest.tsv`: the sign that the cohort is whole, so it comes last."""
-    lines = ["\t".join(COLUMNS), *("\t".join(row[column] for column in COLUMNS) for row in rows)]
-    write_text(folder / "manifest.tsv", "\n".join(lines) + "\n")
+    write_text(folder / "manifest.tsv", manifest_text(rows))

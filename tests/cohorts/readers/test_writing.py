@@ -5,7 +5,7 @@ import yaml
 from trees import GRID, brats_case, made_of, mark
 
 from bifseg.cards import CohortCard, read_card
-from bifseg.cohorts.manifest import read_manifest
+from bifseg.cohorts.manifest import parse_manifest
 from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.cohorts.readers.writing import summary, write_cohort
 from bifseg.errors import BadInput
@@ -31,7 +31,7 @@ def test_card_manifest_and_what_was_left_out(data, tmp_path):
     card = read_card(CohortCard, cards / "b.yaml")
     assert (card.dimension, str(card.manifest), card.root) == (3, "b.tsv", data)
     assert (card.seen, card.unseen) == (["tumour_core"], ["whole_tumour"])
-    assert len(read_manifest(cards / "b.tsv", data)) == 8
+    assert len(parse_manifest(cards / "b.tsv", data).rows) == 8
     assert (cards / "b.left-out.tsv").read_text() == (
         "case\tstructure\treason\tfile\nBraTS2021_00007\t\tno label map\t\n"
     )

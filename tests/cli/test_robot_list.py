@@ -2,7 +2,7 @@ from typer.testing import CliRunner
 
 from bifseg.cards import ProtocolCard
 from bifseg.cli.main import app
-from bifseg.robot.catalogue import catalogue
+from bifseg.cli.robot import catalogue
 
 
 def test_every_entry_says_what_it_does_and_a_card_takes_it():

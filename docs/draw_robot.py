@@ -1,4 +1,4 @@
-"""The pictures of docs/robot.md: `python -m bifseg.robot.picture docs/img` writes them all."""
+"""The pictures of docs/robot.md: `python docs/draw_robot.py docs/img` writes them all."""
 
 from __future__ import annotations
 
