@@ -113,8 +113,8 @@ def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
     """Counts and measures of one player on one structure."""
     failed = rows[rows["failed"] == 1]
-    counts = {"n": len(rows), "patients": rows["patient"].nunique(), "failed": len(failed)}
-    counts |= {"goal": _short(rows["goal"].iloc[0])}
+    counts: dict[str, Any] = {"n": len(rows), "patients": rows["patient"].nunique(), "failed": len(failed)}
+    counts["goal"] = _short(rows["goal"].iloc[0])
     first = {"error": failed["error"].iloc[0]} if len(failed) else {}
     measures = {m.name: _interval(rows, m) for m in MEASURES if m.name != "failed"}
     return counts | first | {name: found for name, found in measures.items() if found}
