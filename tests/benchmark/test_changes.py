@@ -99,6 +99,14 @@ def test_time_is_the_ratio_of_sums_by_hand():
     assert row[["base", "new", "change"]].tolist() == pytest.approx([1, 1, 1])
 
 
+def test_draws_without_a_round_are_left_out():
+    """Two of three patients need no round, so that three draws in ten hold none."""
+    easy = [*session("a", 0.95), *session("b", 0.95)]
+    base, new = ([*easy, *session("c", 0.1, 0.95, machine_s=0.0)] for _ in range(2))
+    base[-1][-1]["machine_s"], new[-1][-1]["machine_s"] = 2.0, 3.0
+    assert found(base, new, "rounds_s")[["change", "low", "high"]].tolist() == [1.5, 1.5, 1.5]
+
+
 def test_failed_sessions_count_in_dice_but_in_no_time():
     base = many(0.5, 0.6)
     new = [*session("a", 0.1, 0.5), *session("b", 0.1, 0.0, status="failed", machine_s=0.001)]

@@ -108,7 +108,7 @@ def test_rounds_are_named_by_where_each_protocol_stops():
     sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.3, 0.86))]
     found = pair(*sides)
     text = to_markdown(Comparison(found, judge(changes(found, 0.9), Limits()), Limits(), 0.9))
-    assert "| Rounds to 85% |" in text
+    assert "| Rounds to 85% " in text
     assert "rounds to 85% higher by more than 1," in text
 
 

@@ -88,11 +88,11 @@ def test_numbers_by_hand(run):
     values = [0.5, 0.7, 0.6, 0.9]
     patients = ["a", "a", "b", "c"]
     lines = [
-        (f"{who}{k}", "geos", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
+        (f"{who}{k}", "bifseg", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
         for k, (who, dice) in enumerate(zip(patients, values, strict=True))
     ]
     lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
-    write_scores(scores(lines, cohort="fake2d", network=""), run / "scores.parquet")
+    write_scores(scores(lines, cohort="fake2d"), run / "scores.parquet")
     ((record, _),) = run_records(run, 0.9)
     (result,) = record["results"]
     assert (result["n"], result["patients"], result["failed"], result["error"]) == (
