@@ -1,6 +1,6 @@
 """What a run costs against the size of its cohort: six stub methods on 100 to 10,000 objects, the workflow for real.
 
-    python benchmarks/scale.py            100, 1,000 and 10,000 objects: an hour or more on two cores
+    python benchmarks/scale.py            100, 1,000 and 10,000 objects: 40 minutes on two cores
     python benchmarks/scale.py 100 300    other sizes
 
 The stubs take no time of their own, so what is seen is what bifseg and Snakemake add to any method: starting jobs,
