@@ -31,10 +31,11 @@ class RandomWalksSettings(Card):
 class RandomWalks(FromScribbles):
     """Starts from scribbles: foreground where a walker reaches the object's scribbles first in half the cases.
 
-    Contrast is the difference of intensities in [0, 1] per finest spacing, as scikit-image takes spacing into
-    account. In 2D the linear system is factorised, in 3D it is solved by conjugate gradients in single precision:
-    a factor of a volume does not fit into memory. While a label has no scribble, and in a window without any
-    contrast, the result is the foreground that was drawn.
+    Contrast is the difference of intensities in [0, 1] of neighbours, whatever their distance, as in Grady's weight:
+    with a spacing scikit-image would divide the contrast by it, and leave next to no border between thick slices.
+    In 2D the linear system is factorised, in 3D it is solved by conjugate gradients in single precision: a factor
+    of a volume does not fit into memory. While a label has no scribble, and in a window without any contrast, the
+    result is the foreground that was drawn.
 
     Args:
         settings: any of `RandomWalksSettings`.
@@ -64,7 +65,6 @@ class RandomWalks(FromScribbles):
                 beta=self.settings.beta * 10 * float(intensity.std()),
                 mode=mode,
                 tol=self.settings.tolerance,
-                spacing=np.divide(self._window.spacing, min(self._window.spacing)),
                 return_full_prob=True,
             )[0]
         return probability
