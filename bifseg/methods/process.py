@@ -23,6 +23,7 @@ from typing import Any
 from bifseg.errors import BadInput
 from bifseg.geometry import Box, Image, Mask
 from bifseg.methods import messages
+from bifseg.methods.contract import BrokenContract
 from bifseg.orphans import OwnFolder
 from bifseg.scribbles import Scribbles
 
@@ -114,15 +115,16 @@ class MethodProcess:
         self._talk = _Talk(self._program)
         try:
             about = self._talk.ask({"call": "open", **self._program.opening}, monotonic() + _OPENING_S)
-        except (MethodDied, TimeoutError):
+            if "bad_input" in about:
+                raise BadInput(about["bad_input"])
+            if "error" in about:
+                raise MethodError(about["error"])
+            missing = [key for key in ("dimensions", "prompts", "adapts") if key not in about]
+            if missing:
+                raise MethodError(f"the method's process does not say its {missing[0]}")
+        except (BadInput, MethodError, TimeoutError):
             self.close()
             raise
-        if "bad_input" in about:
-            self.close()
-            raise BadInput(about["bad_input"])
-        if "error" in about:
-            self.close()
-            raise MethodError(about["error"])
         self.dimensions, self.prompts = frozenset(about["dimensions"]), frozenset(about["prompts"])
         self.adapts = bool(about["adapts"])
         return self._talk
@@ -136,21 +138,24 @@ class MethodProcess:
 
     def _ask(self, call: str, message: dict[str, Any]) -> Mask:
         talk = self._running()
+        (talk.folder / messages.RESULT).unlink(missing_ok=True)  # of the question before
         try:
             answer = talk.ask({"call": call, **message}, self._deadline)
-        except MethodDied:
-            self.died, self.killed = True, talk.killed
-            self.close()
-            raise
+            if "error" not in answer:
+                mask = messages.read_result(self._image.grid.shape, talk.folder)
+                self.seconds, self.peak_mb = answer.get("seconds", {}), answer.get("peak_mb", {})
+                return mask
         except TimeoutError:
             self.close()
             raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over") from None
-        if "error" in answer:
-            if "CUDA error" in answer["error"]:  # nothing works any more in a process that had one
-                self.close()
-            raise MethodError(answer["error"])
-        self.seconds, self.peak_mb = answer.get("seconds", {}), answer.get("peak_mb", {})
-        return messages.read_result(self._image.grid.shape, talk.folder)
+        except (MethodError, BrokenContract) as error:
+            if isinstance(error, MethodDied):
+                self.died, self.killed = True, talk.killed
+            self.close()  # who knows what it would answer to the next question
+            raise
+        if "CUDA error" in answer["error"]:  # nothing works any more in a process that had one
+            self.close()
+        raise MethodError(answer["error"])
 
 
 class _Talk:
@@ -190,7 +195,15 @@ class _Talk:
         return self._process.returncode == -signal.SIGKILL
 
     def ask(self, message: dict[str, Any], deadline: float | None) -> dict[str, Any]:
-        """The answer to a message; raises MethodDied, or TimeoutError after the deadline (monotonic seconds)."""
+        """The answer to a message.
+
+        Raises MethodDied, TimeoutError after the deadline (monotonic seconds), and MethodError where the process has
+        answered before it was asked, or its answer is no JSON: from then on answers might be to another question.
+        """
+        with suppress(queue.Empty):
+            if early := self._answers.get_nowait():
+                raise MethodError(f"the method's process answered before it was asked: {early.strip()}")
+            raise MethodDied(self._how_it_ended())
         try:
             self._process.stdin.write(json.dumps(message) + "\n")  # type: ignore[union-attr]
             self._process.stdin.flush()  # type: ignore[union-attr]
@@ -201,7 +214,10 @@ class _Talk:
             line = None
         if line is None:
             raise MethodDied(self._how_it_ended())
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise MethodError(f"an answer of the method's process is no JSON: {line.strip()}") from error
         return answer
 
     def end(self) -> None:
@@ -216,7 +232,7 @@ class _Talk:
         self._own.remove()
 
     def _listen(self) -> None:
-        """Collect answers; what is no line of JSON is somebody's print."""
+        """Collect answers; a line that begins otherwise is somebody's print."""
         for line in self._process.stdout:  # type: ignore[union-attr]
             if line.startswith("{"):
                 self._answers.put(line)

@@ -2,7 +2,9 @@
 
 import os
 import sys
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import pytest
 from bifseg.cards import MethodCard, ProtocolCard
 from bifseg.confinement import supported
 from bifseg.errors import BadInput
-from bifseg.geometry import Grid, Image
+from bifseg.geometry import Box, Grid, Image
 from bifseg.methods.process import MethodProcess, Program
 from bifseg.methods.programs import program
 from bifseg.methods.registry import build
@@ -229,6 +231,56 @@ def test_any_program_can_play(tmp_path, value, status):
     else:
         assert session.steps[0].mask.all()
         assert not session.steps[1].mask.all()
+
+
+OUT_OF_STEP = {
+    "no new result": ("write = n != 2", "result.nii cannot be read"),
+    "a log line in JSON before the result": ("print('{}', flush=True); time.sleep(0.5)", "cannot be read"),
+    "a log line in JSON after it": ("extra = '{}'", "answered before it was asked: {}"),
+    "no JSON": ("answer = '{refining'", "is no JSON: {refining"),
+}
+FORGETFUL = """
+import json, sys, time
+import SimpleITK as sitk
+n = 0
+for line in sys.stdin:
+    if json.loads(line)["call"] == "open":
+        print('{"dimensions": [2], "prompts": ["box", "scribbles"], "adapts": false}', flush=True)
+        continue
+    n, write, extra, answer = n + 1, True, "", "{}"
+    if n == 2:
+        ODD
+    if write:
+        sitk.WriteImage(sitk.Image(70, 60, sitk.sitkUInt8) + n % 2, "result.nii")
+    print(answer + "\\n" + extra, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("odd", "error"), OUT_OF_STEP.values(), ids=OUT_OF_STEP)
+def test_program_that_is_out_of_step_fails_and_is_started_anew(tmp_path, odd, error):
+    """Its first answer is all object, its second none; no answer is taken for that to another question."""
+    (tmp_path / "serve.py").write_text(FORGETFUL.replace("ODD", odd))
+    method = MethodProcess(Program((sys.executable, str(tmp_path / "serve.py"))))
+    begin = partial(method.start, GAME.image, Box((0, 0), SHAPE))
+
+    def twice():
+        assert not begin().any()
+        time.sleep(0.5)  # for a stray line to arrive
+        begin()
+
+    assert begin().all()
+    with pytest.raises(RuntimeError) as raised:
+        twice()
+    assert error in str(raised.value)
+    assert not method.died
+    assert begin().all()
+    method.close()
+
+
+def test_program_whose_first_answer_says_nothing_is_refused(tmp_path):
+    words = (sys.executable, "-c", "print('{}', flush=True); input()")
+    with pytest.raises(RuntimeError, match="does not say its dimensions"):
+        MethodProcess(Program(words))
 
 
 def test_program_that_ends_is_told_with_its_last_words(tmp_path):
