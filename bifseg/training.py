@@ -6,7 +6,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
 from bifseg.networks.crops import resample
 from bifseg.networks.imported import ImportedSettings
-from bifseg.networks.registry import SOURCES, build, restore
-from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, write_torch
+from bifseg.networks.registry import SOURCES, build, resolved, restore
+from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card, write_torch
 from bifseg.robot.box import draw_box
 from bifseg.seeds import generator
 from bifseg.store import file_hash, fingerprint, write_json, write_text
@@ -209,13 +209,15 @@ def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> Non
 
 
 def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
-    """The weights.pt of another run."""
-    trained = TrainedNetwork.load(weights)
-    try:
-        build(card).load_state_dict(trained.network.state_dict())
-    except RuntimeError as error:
-        raise BadInput(f"{weights}: weights: not of the card's architecture and settings") from error
-    return trained, None
+    """The weights.pt of another run, with its input size and fine-tuning where the card says no others."""
+    build(card)  # says what is wrong with the card itself
+    trained, found = TrainedNetwork.load(weights), resolved(stored_card(weights))
+    for key, value in resolved(card).items():
+        if found.get(key) != value:
+            raise BadInput(f"{weights}: weights: {key} is {found.get(key)} there, {value} by the card")
+    finetuning = FineTuning.checked({**trained.finetuning, **card.finetuning})
+    size = card.input_size or trained.input_size
+    return replace(trained, input_size=size, finetuning=finetuning), None
 
 
 def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
@@ -249,6 +251,7 @@ def write_network(
         "card": card.model_dump(mode="json"),
         "parameters": trained.network.parameter_count(),
         "input_size": trained.input_size,
+        "finetuning": trained.finetuning,
         "normalisation": trained.normalisation,
         "weights_sha256": file_hash(path),
         "curve_sha256": file_hash(folder / "curve.csv"),

@@ -1,5 +1,7 @@
 """Training: repeatable, resumable, and only from what may be seen."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -116,10 +118,49 @@ def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
     assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
 
 
-def test_weights_that_do_not_fit_the_card_are_refused(discs, discs_network, tmp_path, tiny_card):
-    card = tiny_card.model_copy(update={"settings": {"channels": 8}})
-    with pytest.raises(BadInput, match="not of the card's architecture and settings"):
-        bring(card, discs_network / "weights.pt", discs, tmp_path)
+def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp_path, tiny_card):
+    """What it leaves away is as in the file."""
+    files = [discs_network]
+    for change in (
+        {"finetuning": {"eps": 0.1, "omega": 2.0}},
+        {"finetuning": {"eps": 0.3}, "input_size": 40},
+    ):
+        card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
+        bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
+        files.append(tmp_path / str(len(files)))
+    own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
+    assert (first.input_size, first.finetuning) == (
+        own.input_size,
+        own.finetuning | {"eps": 0.1, "omega": 2.0},
+    )
+    assert (second.input_size, second.finetuning) == (40, first.finetuning | {"eps": 0.3})
+    facts = read_json(files[-1] / "card.json")
+    assert (facts["input_size"], facts["finetuning"]) == (40, second.finetuning)
+
+
+OTHER_NETWORKS = {
+    "width": ({"settings": {"channels": 8}}, "settings.channels is 4 there, 8 by the card"),
+    "dilations": (
+        {"settings": {"dilations": [1, 2, 3, 4, 5]}},
+        "settings.dilations is [1, 2, 4, 8, 16] there, [1, 2, 3, 4, 5] by the card",
+    ),
+    "architecture": (
+        {"architecture": "unet", "settings": {}},
+        "architecture is pnet there, unet by the card",
+    ),
+    "argument": ({"settings": {"colour": 1}}, "settings of pnet: "),
+    "fine-tuning": ({"finetuning": {"epsilon": 1}}, "finetuning.epsilon: "),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHER_NETWORKS.values(), ids=OTHER_NETWORKS)
+def test_weights_that_do_not_fit_the_card_are_refused(
+    discs, discs_network, tmp_path, tiny_card, changes, message
+):
+    if "architecture" not in changes and "settings" in changes:
+        changes = {"settings": tiny_card.settings | changes["settings"]}
+    with pytest.raises(BadInput, match=re.escape(message)):
+        bring(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())
 
 

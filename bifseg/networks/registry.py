@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,6 +60,17 @@ def build(card: NetworkCard) -> Network:
         return ARCHITECTURES[card.architecture](**card.settings)
     except (TypeError, ValueError, RuntimeError) as error:
         raise BadInput(f"settings of {card.architecture}: {error}") from error
+
+
+def resolved(card: NetworkCard) -> dict[str, Any]:
+    """Architecture and settings of a card that can be built, key by key, with the defaults of what it leaves away."""
+    settings = card.settings
+    if card.architecture in ARCHITECTURES:
+        given = signature(ARCHITECTURES[card.architecture]).bind(**settings)
+        given.apply_defaults()
+        settings = given.arguments
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
+    return {"architecture": card.architecture, **{f"settings.{key}": value for key, value in plain.items()}}
 
 
 def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:

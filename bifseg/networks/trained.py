@@ -107,6 +107,12 @@ class TrainedNetwork:
         return cls(network, size, normalisation, torch.device(device), finetuning)
 
 
+def stored_card(path: Path) -> NetworkCard:
+    """Architecture and settings of a file that `TrainedNetwork.load` takes."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return NetworkCard(architecture=content["architecture"], settings=content["settings"])
+
+
 def write_torch(path: Path, content: Any) -> None:
     """Write what `torch.load` reads, whole; equal contents are equal files.
 
