@@ -12,18 +12,23 @@ from bifseg.images import unit_range
 from bifseg.scribbles import Scribbles
 
 _MODES = {2: "bilinear", 3: "trilinear"}
+_LONGER = 16  # times the size: the memory of a crop is bounded, however thin its box
 
 
 def scaled_shape(shape: Index, size: int | Index) -> Index:
     """The shape that a crop is scaled to. The aspect in voxels is kept, to whole voxels.
 
     Args:
-        size: 2D: the shorter side becomes this; 3D: the longest does. A shape: the largest that fits into it.
+        size: 2D: the shorter side becomes this, or less where the longer one would become more than 16 times this;
+            3D: the longest does. A shape: the largest that fits into it.
     """
-    if isinstance(size, int):
-        side, reference = size, min(shape) if len(shape) == 2 else max(shape)
+    if not isinstance(size, int):
+        limits = list(zip(size, shape, strict=True))
+    elif len(shape) == 2:
+        limits = [(size, min(shape)), (_LONGER * size, max(shape))]
     else:
-        side, reference = min(zip(size, shape, strict=True), key=lambda pair: pair[0] / pair[1])
+        limits = [(size, max(shape))]
+    side, reference = min(limits, key=lambda pair: pair[0] / pair[1])
     return tuple(max(1, round(n * side / reference)) for n in shape)
 
 

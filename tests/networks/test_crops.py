@@ -26,6 +26,12 @@ def test_2d_scales_the_shorter_side_and_3d_the_longest():
     assert scaled_shape((1, 200, 100), 80) == (1, 80, 40)
 
 
+def test_longer_side_of_a_thin_2d_box_is_bounded():
+    assert scaled_shape((160, 10), 96) == (1536, 96)
+    assert scaled_shape((3, 150), 96) == (31, 1536)
+    assert scaled_shape((1, 9999), 96) == (1, 1536)
+
+
 def test_a_shape_is_fitted_into():
     assert scaled_shape((48, 60), (32, 32)) == (26, 32)
     assert scaled_shape((10, 40, 20), (80, 80, 80)) == (20, 80, 40)
