@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
+MM_TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,12 @@ class Grid:
     def voxel_ml(self) -> float:
         """Volume of a voxel in ml; a 2D grid counts as 1 mm thick."""
         return float(np.prod(self.spacing)) / 1000.0
+
+    @property
+    def thickest(self) -> int:
+        """The array axis with the largest spacing; axis 0 when it is shared to within 1e-3 mm."""
+        widest = np.flatnonzero(np.array(self.spacing) > max(self.spacing) - MM_TOLERANCE)
+        return int(widest[0]) if len(widest) == 1 else 0
 
     @property
     def of_channel(self) -> Grid:

@@ -23,7 +23,6 @@ from bifseg.errors import BadInput
 from bifseg.finetuning import FineTuning
 from bifseg.geometry import Box, Image, Mask
 from bifseg.networks.blocks import Network
-from bifseg.networks.crops import resample
 from bifseg.networks.imported import ImportedSettings
 from bifseg.networks.registry import SOURCES, build, resolved, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card, write_torch
@@ -136,7 +135,7 @@ class Trainer:
         """A crop with a random margin, scaled and normalised, and its truth on the same voxels."""
         box = draw_box(sample.truth, self._cohort.box_margin, rng)
         crop = self._trained.crop(sample.image, box)
-        truth = resample(sample.truth[box.slices], crop.shape) >= 0.5
+        truth = crop.scaled(sample.truth) >= 0.5
         values = self._trained.normalised(crop)
         if self._settings.flip:
             axes = tuple(axis for axis in (values.ndim - 1, values.ndim - 2) if rng.random() < 0.5)

@@ -1,6 +1,7 @@
 """Training: repeatable, resumable, and only from what may be seen."""
 
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,6 +12,8 @@ import bifseg.training as training
 from bifseg.cards import NetworkCard
 from bifseg.errors import BadInput
 from bifseg.forgetting import ForgettingCheck
+from bifseg.geometry import Grid, Image
+from bifseg.networks.pcnet import PCNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.store import read_json
 from bifseg.training import bring, intensity_statistics, train
@@ -104,6 +107,21 @@ def test_batch_pads_with_voxels_that_do_not_count():
     assert (target[0, 2:] == -100).all()
     assert (target[1, :, 2] == -100).all()
     assert float(values[0].sum()) == 6
+
+
+def test_truth_is_turned_with_its_image():
+    """PC-Net's slices lie along the last axis here."""
+    truth = np.random.default_rng(2).random((12, 10, 4)) < 0.3
+    truth[0, 0, 0] = truth[-1, -1, -1] = True
+    image = Image(truth.astype(np.float32), Grid.plain(truth.shape, (1.0, 1.0, 5.0)), "t2")
+    trained = TrainedNetwork(PCNet(4), 12, {"t2": (0.0, 1.0)}, torch.device("cpu"))
+    trainer = SimpleNamespace(
+        _trained=trained, _cohort=SimpleNamespace(box_margin=0), _settings=SimpleNamespace(flip=False)
+    )
+    values, found = training.Trainer._draw(trainer, training.Sample(image, truth), np.random.default_rng(0))
+    assert values.shape == (4, 12, 10)
+    np.testing.assert_array_equal(found, np.moveaxis(truth, 2, 0))
+    np.testing.assert_array_equal(found, values >= 0.5)
 
 
 def test_wrong_dimension_is_refused(discs, tmp_path):

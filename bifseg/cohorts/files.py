@@ -21,10 +21,9 @@ from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
 from bifseg.errors import BadInput
-from bifseg.geometry import Grid
+from bifseg.geometry import MM_TOLERANCE, Grid
 from bifseg.images import read_array, read_grid
 
-MM_TOLERANCE = 1e-3
 DIRECTION_TOLERANCE = 1e-4
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]

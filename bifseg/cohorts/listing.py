@@ -21,7 +21,7 @@ from scipy import ndimage
 
 from bifseg.cards import CohortCard
 from bifseg.cohorts.check import Report
-from bifseg.cohorts.files import MM_TOLERANCE, Progress, each_file
+from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow
 from bifseg.errors import BadInput
 from bifseg.geometry import Grid, Mask
@@ -100,14 +100,10 @@ def instances(mask: Mask) -> NDArray[np.int32]:
 def through_plane(grid: Grid) -> int:
     """The array axis across the slices of a stack.
 
-    The axis with a single voxel if there is just one; else the one with the largest spacing; axis 0 when the
-    largest spacing is shared to within 1e-3 mm.
+    The axis with a single voxel if there is just one; else the one with the largest spacing (`Grid.thickest`).
     """
     single = [axis for axis, n in enumerate(grid.shape) if n == 1]
-    if len(single) == 1:
-        return single[0]
-    widest = np.flatnonzero(np.array(grid.spacing) > max(grid.spacing) - MM_TOLERANCE)
-    return int(widest[0]) if len(widest) == 1 else 0
+    return single[0] if len(single) == 1 else grid.thickest
 
 
 def slice_axis(grid: Grid, slices: str) -> int:

@@ -43,6 +43,11 @@ def resample(values: NDArray, shape: Index) -> NDArray[np.float32]:
 class Crop:
     """The voxels of a box, scaled for a network.
 
+    Args:
+        size: see `scaled_shape`.
+        thickest_first: turn the axis with the largest spacing to the front, the others keep their order. All that
+            is said below is of the turned crop.
+
     Attributes:
         values: float32 of the scaled shape, in the image's intensities.
         intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1 (min-cut and geodesic
@@ -50,14 +55,22 @@ class Crop:
         spacing: mm per axis after scaling.
     """
 
-    def __init__(self, image: Image, box: Box, size: int | Index) -> None:
+    def __init__(self, image: Image, box: Box, size: int | Index, thickest_first: bool = False) -> None:
         self.image = image
         self.box = box
-        self.shape = scaled_shape(box.shape, size)
-        self.values = resample(image.voxels[box.slices], self.shape)
+        first = image.grid.thickest if thickest_first else 0
+        self._axes = sorted(range(image.grid.ndim), key=lambda axis: axis != first)
+        self._box_shape = tuple(box.shape[axis] for axis in self._axes)
+        self.shape = scaled_shape(self._box_shape, size)
+        self.values = self.scaled(image.voxels)
         self.intensity = unit_range(self.values)
-        scale = np.divide(box.shape, self.shape)
-        self.spacing = tuple(float(s * k) for s, k in zip(image.grid.spacing, scale, strict=True))
+        scale = np.divide(self._box_shape, self.shape)
+        spacing = (image.grid.spacing[axis] for axis in self._axes)
+        self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
+
+    def scaled(self, values: NDArray) -> NDArray[np.float32]:
+        """What the crop shows of an array on the image's grid."""
+        return resample(self._inside(values), self.shape)
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
         """Scribbles on the crop's voxels: 0 free, 1 foreground, 2 background.
@@ -65,7 +78,7 @@ class Crop:
         Where the crop is finer, a drawn voxel covers all that lie in it; where it is coarser, none is lost unless
         both labels fall into one voxel: that voxel is left free.
         """
-        drawn = scribbles.label_map()[self.box.slices]
+        drawn = self._inside(scribbles.label_map())
         nearest = [
             ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(self.shape, drawn.shape, strict=True)
         ]
@@ -77,8 +90,11 @@ class Crop:
 
     def to_image(self, foreground: NDArray, scribbles: Scribbles | None = None) -> Mask:
         """A mask on the image's grid from probabilities or labels on the crop; scribbled voxels keep their label."""
-        inside = resample(foreground, self.box.shape) >= 0.5
+        inside = resample(foreground, self._box_shape).transpose(np.argsort(self._axes)) >= 0.5
         if scribbles is not None:
             drawn = scribbles.label_map()[self.box.slices]
             inside = np.where(drawn == 0, inside, drawn == 1)
         return self.box.paste(inside, self.image.grid.shape)
+
+    def _inside(self, values: NDArray) -> NDArray:
+        return values[self.box.slices].transpose(self._axes)

@@ -13,8 +13,9 @@ from bifseg.networks.dilated import DilatedBlocks
 class PCNet(Network):
     """3D network with in-plane dilations 1-5, 3x3x3 kernels in blocks 1-2 and 3x3 in-plane ones in blocks 3-5.
 
-    The features see 85 x 85 in the plane and 9 slices. The first array axis (z) is the through-plane axis.
-    Each block's output is compressed to a quarter of its channels before it is kept.
+    The features see 85 x 85 in the plane and 9 slices. The first axis is the through-plane axis: crops are turned
+    so that it has the largest spacing. Each block's output is compressed to a quarter of its channels before it is
+    kept.
 
     Args:
         channels: features per block (default 32: 171,530 parameters with the 3x3x3 head).
@@ -25,6 +26,8 @@ class PCNet(Network):
         dropout: before each layer of the `1x1x1` head, in training only.
         last_block_only: PC-Net(b5), the paper's ablation: the classifier sees block 5 alone, compressed.
     """
+
+    thickest_first = True
 
     def __init__(
         self,

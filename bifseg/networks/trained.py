@@ -44,7 +44,7 @@ class TrainedNetwork:
 
     def crop(self, image: Image, box: Box) -> Crop:
         """What the network sees of the image inside the box."""
-        return Crop(image, box, self.input_size)
+        return Crop(image, box, self.input_size, self.network.thickest_first)
 
     def features(self, crop: Crop) -> Tensor:
         """Features (1, channels, *shape), without gradient; the shape is the crop's, or padded behind it."""

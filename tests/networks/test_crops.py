@@ -1,5 +1,7 @@
 """The way into the network's crop and back."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -51,6 +53,44 @@ def test_same_size_is_the_same_voxels():
     np.testing.assert_allclose(crop.values, image.voxels[box.slices], rtol=1e-6)
     assert crop.intensity.min() == 0
     assert crop.intensity.max() == 1
+
+
+def along(axis, shape=(5, 20, 16), spacing=(6.0, 1.0, 0.9)):
+    """An image whose slices lie along an array axis, and a box in it."""
+    image, turn = image_of(shape), partial(np.moveaxis, source=0, destination=axis)
+    grid = Grid.plain(turn(image.voxels).shape, tuple(np.insert(spacing[1:], axis, spacing[0])))
+    lower, upper = np.insert((2, 3), axis, 1), np.insert((15, 14), axis, 4)
+    return Image(turn(image.voxels), grid), Box(tuple(lower.tolist()), tuple(upper.tolist())), turn
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_slices_are_turned_to_the_front_and_back(axis):
+    """A crop of slices along another axis is the same, and what was found on it comes back along that axis."""
+    (image, box, _), (turned, there, turn) = along(0), along(axis)
+    plain, crop = Crop(image, box, 24), Crop(turned, there, 24, thickest_first=True)
+    for one, other in [(plain.shape, crop.shape), (plain.spacing, crop.spacing), (plain.values, crop.values)]:
+        np.testing.assert_array_equal(one, other)
+    drawn = [np.array([(2, 5, 6), (2, 6, 7)]), np.array([(3, 9, 8)])]
+    scribbles, moved = (
+        Scribbles(shape, (stroke(True, *first), stroke(False, *second)))
+        for shape, (first, second) in [
+            (image.grid.shape, drawn),
+            (
+                turned.grid.shape,
+                [np.array([np.insert(v[1:], axis, v[0]) for v in voxels]) for voxels in drawn],
+            ),
+        ]
+    )
+    np.testing.assert_array_equal(plain.label_map(scribbles), crop.label_map(moved))
+    found = plain.values > 0.5
+    np.testing.assert_array_equal(turn(plain.to_image(found, scribbles)), crop.to_image(found, moved))
+
+
+def test_crop_is_not_turned_where_no_axis_is_thickest():
+    image, box = image_of((9, 12, 10), (2.0, 2.0, 2.0)), Box((1, 2, 0), (8, 11, 9))
+    plain, crop = Crop(image, box, 16), Crop(image, box, 16, thickest_first=True)
+    np.testing.assert_array_equal(plain.values, crop.values)
+    np.testing.assert_array_equal(plain.to_image(plain.values), crop.to_image(crop.values))
 
 
 def test_constant_image_has_intensity_zero():
