@@ -44,8 +44,8 @@ class Grid:
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Grid:
         """The grid whose `asdict` went through JSON, which knows lists only."""
-        axes = tuple(map(tuple, record["direction"]))
-        return cls(*(tuple(record[key]) for key in ("shape", "spacing", "origin")), axes)
+        shape, spacing, origin = (tuple(record[key]) for key in ("shape", "spacing", "origin"))
+        return cls(shape, spacing, origin, tuple(map(tuple, record["direction"])))
 
     @property
     def ndim(self) -> int:
