@@ -57,7 +57,6 @@ def rows_of(discs, folder):
     return to_frame(rows).drop(columns=TIMES)
 
 
-@pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
 @pytest.mark.parametrize(
     ("dimension", "why"),
     [
@@ -75,6 +74,7 @@ def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(lineup, d
     assert str(caught.value) == f"method: tool {why}; leave it out here"
 
 
+@pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
 def test_rows_do_not_depend_on_shards_order_or_processes(discs, lineup, tasks, tmp_path, shards, workers):
     run_shard(lineup, tasks, tmp_path / "whole")
     parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)

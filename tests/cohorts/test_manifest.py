@@ -95,7 +95,6 @@ words = st.text("aZ09 _-'\"#é\u00b2", min_size=1, max_size=8).map(str.strip).fi
 paths = st.lists(words.filter(lambda w: "," not in w), min_size=1, max_size=3).map("/".join)
 rows = st.builds(
     ManifestRow,
-    first_lines,
     line=st.just(0),
     case=names,
     image=paths,
