@@ -25,8 +25,8 @@ def evaluate(
     ],
     data: Annotated[Path, typer.Option(help="where the data are", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
-    methods: Annotated[str, typer.Option(help=f"method cards: A,B; default: {METHODS}")] = "",
-    protocols: Annotated[str, typer.Option(help=f"protocol cards: A,B; default: {PROTOCOLS}")] = "",
+    methods: Annotated[str, typer.Option(help="method cards: A,B")] = "",
+    protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
     name: cohort_from.Name = "",
     seen: cohort_from.Seen = "",
@@ -55,7 +55,8 @@ def evaluate(
     """Read data, train where needed, play, score, and say where the report is: the workflow, with one command.
 
     OUT/cards holds copies of the cards, OUT/config.yaml the configuration, both to be changed at will: the next call
-    runs what is missing, and changes what its options say. Networks of the paper's size need a GPU: without one
+    runs what is missing, and changes what its options say. At first base-net, base-crf, bifseg-w and bifseg play under
+    shared-scribbles and own-scribbles, unless others are named. Networks of the paper's size need a GPU: without one
     choose --network pnet-small or pcnet-small.
     """
     from bifseg.cards import checked_run
