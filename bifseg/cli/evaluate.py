@@ -43,7 +43,7 @@ def evaluate(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or auto, as in config/README.md")] = None,
     workers: Annotated[int | None, typer.Option(help="processes of a job of sessions; default: 1")] = None,
     gpus_per_job: Annotated[
-        int | None, typer.Option(help="GPUs of a job that trains or plays, for a cluster; default: 0")
+        int | None, typer.Option(help="GPUs that a job asks for which trains or plays; default: 0")
     ] = None,
     profile: Annotated[
         Path, typer.Option(help="workflow profile: a folder, or one of the checkout's: default, slurm")
