@@ -222,6 +222,6 @@ def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
         players(cards, ["*"])
     card.write_text("method: my_methods:Mine\nplays: {dimensions: [3]}\n")
     assert "mine" not in players(cards, ["*"])
-    assert "mine" in players(cards, ["*"], cohort="tumour3d")
+    assert "mine" in players(cards, ["*"], cohort="tumour3d", network="pcnet-demo")
     card.write_text("method: my_methods:Mine\nplays: {dimensions: [2], network: true}\n")
     assert "mine@pnet-demo" in players(cards, ["*@*"])

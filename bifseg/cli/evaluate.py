@@ -26,8 +26,8 @@ def evaluate(
     ],
     data: Annotated[Path, typer.Option(help="where the data are", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
-    methods: Annotated[str, typer.Option(help=f"method cards: A,B; default: {METHODS}")] = "",
-    protocols: Annotated[str, typer.Option(help=f"protocol cards: A,B; default: {PROTOCOLS}")] = "",
+    methods: Annotated[str, typer.Option(help="method cards: A,B")] = "",
+    protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
     name: cohort_from.Name = "",
     seen: cohort_from.Seen = "",
@@ -44,7 +44,7 @@ def evaluate(
     device: Annotated[str | None, typer.Option(help="cpu, cuda or auto, as in config/README.md")] = None,
     workers: Annotated[int | None, typer.Option(help="processes of a job of sessions; default: 1")] = None,
     gpus_per_job: Annotated[
-        int | None, typer.Option(help="GPUs of a job that trains or plays, for a cluster; default: 0")
+        int | None, typer.Option(help="GPUs that a job asks for which trains or plays; default: 0")
     ] = None,
     profile: Annotated[
         Path, typer.Option(help="workflow profile: a folder, or one of the checkout's: default, slurm")
@@ -56,7 +56,8 @@ def evaluate(
     """Read data, train where needed, play, score, and say where the report is: the workflow, with one command.
 
     OUT/cards holds copies of the cards, OUT/config.yaml the configuration, both to be changed at will: the next call
-    runs what is missing, and changes what its options say. Networks of the paper's size need a GPU: without one
+    runs what is missing, and changes what its options say. At first base-net, base-crf, bifseg-w and bifseg play under
+    shared-scribbles and own-scribbles, unless others are named. Networks of the paper's size need a GPU: without one
     choose --network pnet-small or pcnet-small.
     """
     from bifseg.cards import checked_run

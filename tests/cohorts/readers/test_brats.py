@@ -84,7 +84,9 @@ def test_validation_data_have_no_label_map(tmp_path):
 
 def test_nothing_but_validation_data_is_refused(tmp_path):
     brats_case(tmp_path, "BraTS2021_00003")
-    with pytest.raises(BadInput, match=r"tumour_core: in no usable case \(BraTS2021_00003, no label map\)"):
+    with pytest.raises(
+        BadInput, match=r"tumour_core: in no usable case \(no label map: 1 case, as BraTS2021_00003\)"
+    ):
         made_of("brats2021", tmp_path)
 
 
