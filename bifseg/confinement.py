@@ -40,8 +40,8 @@ def check_readable(hidden: Iterable[Path], *needed: Path) -> None:
         for place in places:
             if path.resolve().is_relative_to(place):
                 raise BadInput(
-                    f"{place}: root of the cohort: methods cannot read it, but {path} lies in it; keep the images "
-                    "in a folder of their own, apart from results and code"
+                    f"{place}: root of the cohort: methods cannot read it, but {path.absolute()} lies in it; keep "
+                    "the images in a folder of their own, apart from results and code"
                 )
 
 
