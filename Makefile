@@ -23,7 +23,7 @@ demo: install
 	@echo "Report: $(abspath results/demo/report.html)"
 
 test: install
-	pytest -n $(CORES) --dist loadfile
+	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 lint: install
 	ruff format --check .

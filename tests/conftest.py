@@ -19,6 +19,11 @@ NETWORK = NetworkCard(
 )
 
 
+def pytest_collection_modifyitems(items):
+    """The longest files first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: "workflow" not in item.keywords)
+
+
 @pytest.fixture(scope="session")
 def discs(tmp_path_factory) -> Cohort:
     """Two training cases, one validation case, three test cases; `disc` is seen, `ring` is not."""

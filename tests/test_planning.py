@@ -93,7 +93,7 @@ def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, l
 
 
 def test_short_jobs_are_many_and_keep_the_pilots_sessions(discs, lineup, tmp_path):
-    lineup = replace(lineup, replicates=3)
+    lineup = replace(lineup, replicates=1)
     tasks = lineup.tasks(discs.select(split="test"))
     shards = plan_shards(lineup, tasks, tmp_path, job_minutes=1e-6)
     assert len(shards) > 3

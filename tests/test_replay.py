@@ -126,7 +126,8 @@ def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, dis
 
 
 def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, objects, tmp_path):
-    folder = tmp_path / "sessions/discs/replayed/bifseg@pnet-tiny"
+    protocol = "own-of-bifseg@pnet-tiny"
+    folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
     replayed(lineup, recorded, discs, objects, folder)
     scores = to_frame(
         line
@@ -134,8 +135,8 @@ def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, object
         for line in score_session(s, discs.truth(row), row.group)
     )
     cards = played_cards(tmp_path, scores)
-    assert cards["replayed"]["scribbles_on"] == "recorded"
-    assert (cards["replayed"]["rounds"], cards["replayed"]["target"]) == (3, None)
+    assert cards[protocol]["scribbles_on"] == "recorded"
+    assert (cards[protocol]["rounds"], cards[protocol]["target"]) == (3, None)
     assert main_protocol(cards) == "own-scribbles"
 
 

@@ -13,9 +13,8 @@ from verdict import compare
 from bifseg.scoring import COLUMNS
 
 
-@pytest.mark.parametrize(
-    "victim", ["a job", *(pytest.param(v, marks=pytest.mark.faults) for v in list(kills.KILLS)[1:])]
-)
+@pytest.mark.faults
+@pytest.mark.parametrize("victim", kills.KILLS)
 def test_killed_at_random_moments(tmp_path, victim):
     kills.kills(tmp_path / "project", victim, moments=2, cases=2)
 
