@@ -22,7 +22,7 @@ CARDS = "tests/workflow/cards"
 JOBS = {
     "prepare_cohort": 2,
     "train_network": 3,
-    "run_sessions": 30,
+    "run_sessions": 15,
     "score_sessions": 15,
     "collect_scores": 1,
     "draw_figures": 1,
@@ -31,7 +31,7 @@ JOBS = {
     "write_report": 1,
     "append_history": 1,
     "all": 1,
-    "total": 57,
+    "total": 42,
 }
 FAILING = """
 import numpy as np
@@ -179,12 +179,12 @@ def test_base_networks_stayed_as_they_were(project):
     found = [
         json.loads(path.read_text()) for path in project.glob("results/ci/sessions/*/*/*/forgetting-*.json")
     ]
-    assert len(found) == 26  # 13 players with a network, two shards
+    assert len(found) == 13  # players with a network
     for check in found:
         assert check["objects"]
         assert check["before"] == check["after"]
     page = (project / "results/ci/tables/claims.md").read_text()
-    assert "Forgetting: 26 session jobs" in page
+    assert "Forgetting: 13 session jobs" in page
     assert "equal to the last bit in all" in page
 
 
@@ -227,7 +227,7 @@ RESULTS = {
 def of_player(player):
     """Files of one player on the 2D cohort, and of the results that hang on them."""
     protocols = ("shared-scribbles", "own-scribbles")
-    shards = {f"sessions/tiny2d/{p}/{player}/shard-{n}.tsv" for p in protocols for n in (1, 2)}
+    shards = {f"sessions/tiny2d/{p}/{player}/shard-1.tsv" for p in protocols}
     return RESULTS | shards | {f"scores/tiny2d/{p}/{player}.parquet" for p in protocols}
 
 
@@ -251,9 +251,7 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
     assert "protocols.own-scribbles: 'geo*' stands for nobody" in nobody.stdout
     (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
     assert {name for name in planned(project) if name.startswith("sessions")} == {
-        f"sessions/{cohort}/own-scribbles/geos/shard-{n}.tsv"
-        for cohort in ("tiny2d", "tiny3d")
-        for n in (1, 2)
+        f"sessions/{cohort}/own-scribbles/geos/shard-1.tsv" for cohort in ("tiny2d", "tiny3d")
     }
 
 
