@@ -1,4 +1,4 @@
-"""The scenarios of docs/reliability.md that take seconds; `python tests/reliability/faults.py` tries all."""
+"""The quicker scenarios of docs/reliability.md, and their judge; `python tests/reliability/faults.py` tries all."""
 
 import os
 
@@ -24,10 +24,12 @@ def test_same_shard_twice(tmp_path):
     kills.twice(tmp_path / "project", times=1)
 
 
+@pytest.mark.faults
 def test_sessions_that_were_cut_off(tmp_path):
     cuts.cut_sessions(tmp_path / "project")
 
 
+@pytest.mark.faults
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
 def test_full_disk(tmp_path):
     disks.full_disk_of_a_job(tmp_path / "project", ("16k",))
