@@ -204,7 +204,7 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     players = ["bifseg@pnet-tiny", "random-walks"]
     cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": players}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
-    config |= {"shards": None, "job_minutes": 0.003, "workers": 2}
+    config |= {"shards": None, "job_minutes": 0.008, "workers": 2}
     (project / "planned.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(project, config="planned.yaml")
     assert done.returncode == 0, done.stdout
