@@ -18,6 +18,7 @@ from bifseg.summaries import (
     OWN,
     SHARED,
     TOOLS,
+    counted,
     final_rows,
     stage_rows,
 )
@@ -105,7 +106,7 @@ def claims(
         target: Dice that counts as reached; a lower one where `own` ends sessions at that.
         own: the protocol in which each method is corrected on its own mistakes.
     """
-    goal = min(target, rules[own].target or target) if own in rules else target
+    goal = rules[own].goal(target) if own in rules else target
     found = []
     for cohort, mine in scores.groupby("cohort", sort=True):
         played = own in set(mine["protocol"])
@@ -220,7 +221,7 @@ def _judge(row: dict) -> tuple[str, str]:
         return UNKNOWN, "no sessions to pair"
     # The least p of a two-sided signed-rank test, times what Holm makes of it where all tests are as clear.
     if max(row["family"], 1) * 2.0 ** (1 - row["patients"]) >= LEVEL:
-        return UNKNOWN, f"{row['patients']} patient{'s' * (row['patients'] != 1)}"
+        return UNKNOWN, counted(row["patients"], "patient")
     if np.isnan(row["holm_p"]):
         return UNKNOWN, "a value is not finite"
     better = row["difference_mean"] * (1 if row["measure"] == "dice" else -1)

@@ -28,7 +28,7 @@ from bifseg.errors import BadInput
 from bifseg.formats import p_value
 from bifseg.statistics import LEVEL
 from bifseg.store import read_json, write_text
-from bifseg.summaries import FAILURES, data_note, method_label, session_folders
+from bifseg.summaries import FAILURES, counted, data_note, method_label, session_folders
 
 # column: header, factor, digits
 _MEASURES = {
@@ -100,7 +100,7 @@ def forgetting_line(checks: Sequence[Check]) -> str:
     networks = {(check.cohort, check.network) for check in checks}
     objects = {(check.cohort, name) for check in checks for name in check.objects}
     each = ((checks, "session job"), (networks, "network"), (objects, "validation object"))
-    jobs, *on = (f"{len(found)} {what}{'s' * (len(found) != 1)}" for found, what in each)
+    jobs, *on = (counted(len(found), what) for found, what in each)
     changed = [check.job for check in checks if not check.equal]
     found = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
     return f"Forgetting: {jobs} with {' on '.join(on)}; Dice before and after is {found}."

@@ -52,6 +52,10 @@ class Rules:
         """Whether every session is followed until this target or the last round."""
         return self.target is None or target <= self.target
 
+    def goal(self, target: float) -> float:
+        """What sessions can be counted to: the target, or where they end if that is lower."""
+        return target if self.target is None else min(target, self.target)
+
 
 def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, Rules]:
     """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/PLAYER/protocol.json.

@@ -219,13 +219,14 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     splits = ", ".join(sorted(scores["split"].unique()))
     kind = "Simulated cohort" if simulated else "Cohort"
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
-    told = [_count(objects, "object"), _count(cases, "case")]
-    told += [_count(patients, "patient")] if patients != cases else []
+    told = [counted(objects, "object"), counted(cases, "case")]
+    told += [counted(patients, "patient")] if patients != cases else []
     narrow = f" Bootstrap intervals over {_FEW} patients or fewer are too narrow." if patients <= _FEW else ""
     return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{narrow}"
 
 
-def _count(number: int, what: str) -> str:
+def counted(number: int, what: str) -> str:
+    """`1 case`, `2 cases`."""
     return f"{number} {what}{'s' * (number != 1)}"
 
 

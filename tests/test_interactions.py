@@ -200,6 +200,10 @@ def test_different_rules_under_one_name_are_refused(tmp_path):
         played_rules(tmp_path, scores(played("one", "two")))
 
 
+def test_sessions_are_counted_to_where_they_end():
+    assert [Rules(3, own).goal(0.90) for own in (None, 0.85, 0.95)] == [0.90, 0.85, 0.90]
+
+
 def test_what_an_earlier_configuration_left_says_nothing(tmp_path):
     """A player or protocol that is not played any more keeps its folder."""
     write_rules(tmp_path, "one", 3)

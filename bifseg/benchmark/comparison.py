@@ -18,7 +18,7 @@ from bifseg.benchmark.sides import Pairing, Side, pair, read_side
 from bifseg.errors import BadInput
 from bifseg.formats import plain, with_limits
 from bifseg.store import write_json, write_text
-from bifseg.summaries import method_label
+from bifseg.summaries import counted, method_label
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
 _LEFT = ("Cohort", "Protocol", "Structure", "Method", "Measure")
@@ -107,7 +107,7 @@ def to_markdown(comparison: Comparison) -> str:
 def _headline(comparison: Comparison) -> str:
     count, frame = comparison.regressions, comparison.frame
     unclear = int((frame["verdict"] == UNCLEAR).sum())
-    found = f"{count} regression{'s' * (count != 1)}" if count else "No regression shown"
+    found = counted(count, "regression") if count else "No regression shown"
     return f"{found} in {len(frame)} comparisons ({unclear} unclear)"
 
 

@@ -96,8 +96,8 @@ def _rounds(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> 
     """`rounds` and their `goal` by session: what is above a protocol's own target, it does not show."""
     parts = []
     for protocol, rows in scores.groupby("protocol", sort=True):
-        rule = rules_of(dict(rules), str(protocol))
-        goal = min(target, rule.target or target)
+        rule = rules_of(rules, str(protocol))
+        goal = rule.goal(target)
         sessions = waits(rows, goal, rule, str(protocol)).set_index(SESSION)
         found = pd.DataFrame(
             {"rounds": sessions["round"].where(sessions["reached"], rule.rounds), "goal": goal}

@@ -17,7 +17,7 @@ from bifseg.errors import BadInput
 from bifseg.interactions import Rules, played_cards
 from bifseg.scoring import read_scores
 from bifseg.store import read_json
-from bifseg.summaries import simulated_cohorts
+from bifseg.summaries import counted, simulated_cohorts
 
 KEY = ["cohort", "protocol", "method", "network", "object", "replicate"]
 _PLAYER = KEY[:4]
@@ -232,7 +232,8 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
     theirs = others.to_frame(index=False)
     absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
     for cohort in absent:
-        yield f"Only {which} has cohort {cohort!s} ({_count(lone[lone['cohort'] == cohort])}): not compared."
+        sessions = counted(len(lone[lone["cohort"] == cohort]), "session")
+        yield f"Only {which} has cohort {cohort!s} ({sessions}): not compared."
     lone = lone[~lone["cohort"].isin(absent)]
     known = pd.MultiIndex.from_frame(theirs[_PLAYER])
     whole = ~pd.MultiIndex.from_frame(lone[_PLAYER]).isin(known)
@@ -240,15 +241,11 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
         players = sorted({"@".join(filter(None, pair)) for pair in rows[["method", "network"]].to_numpy()})
         yield f"Only {which} has {', '.join(players)} under {protocol} on {cohort}: not compared."
     for cohort, rows in lone[~whole].groupby("cohort", sort=True):
-        objects = sorted(set(rows["object"]))
-        yield f"Only {which} has {_some(objects, 'object')} of {cohort!s} ({_count(rows)}): not compared."
-
-
-def _count(rows: pd.DataFrame) -> str:
-    return f"{len(rows)} session{'s' * (len(rows) != 1)}"
+        objects, sessions = _some(sorted(set(rows["object"])), "object"), counted(len(rows), "session")
+        yield f"Only {which} has {objects} of {cohort!s} ({sessions}): not compared."
 
 
 def _some(names: list[str], what: str) -> str:
     """`5 objects (a, b, c, ...)`."""
     shown = ", ".join(sorted(names)[:_SOME]) + (", ..." if len(names) > _SOME else "")
-    return f"{len(names)} {what}{'s' * (len(names) != 1)} ({shown})"
+    return f"{counted(len(names), what)} ({shown})"
