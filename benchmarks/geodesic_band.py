@@ -7,7 +7,7 @@ import numpy as np
 from scipy.sparse.csgraph import dijkstra
 from timing import ratios
 
-from bifseg.geodesic import GeodesicBand
+from bifseg.methods.graphs.geodesic import GeodesicBand
 
 
 def main():

@@ -9,8 +9,8 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 from timing import ratios
 
-from bifseg.crf import LabelUpdate, pair_weights, unary
-from bifseg.neighbours import pair_slices
+from bifseg.methods.graphs.crf import LabelUpdate, pair_weights, unary
+from bifseg.methods.graphs.neighbours import pair_slices
 
 SETTINGS = (3.0, 0.1, False)
 

@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from timing import machine
 
-from bifseg.cards import MethodCard, ProtocolCard
-from bifseg.geometry import Grid, Image
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.geometry import Grid, Image
 from bifseg.methods.registry import build
-from bifseg.networks.pcnet import PCNet
-from bifseg.networks.pnet import PNet
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.record import Identity
-from bifseg.sessions import Game, play
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
 
 ROUNDS = 4
 PROTOCOL = ProtocolCard(rounds=ROUNDS, target=None)

@@ -11,10 +11,11 @@ import torch
 from timing import ratios
 from torch.nn.functional import cross_entropy
 
-from bifseg.finetuning import FineTuning, ImageSpecificNetwork
-from bifseg.geometry import Box, Grid, Image
-from bifseg.networks.pcnet import PCNet
-from bifseg.networks.pnet import PNet
+from bifseg.cards.finetuning import FineTuning
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 
 

@@ -25,19 +25,19 @@ from methods import TOOLS, game_on
 from scipy import ndimage
 from timing import machine, ratios
 
-import bifseg.sessions
-from bifseg.cards import MethodCard, ProtocolCard, read_card
-from bifseg.cohorts.objects import Cohort
-from bifseg.geometry import Mask
+import bifseg.sessions.game
+from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.files import read_json
+from bifseg.core.geometry import Mask
+from bifseg.core.seeds import generator
 from bifseg.methods.registry import build
-from bifseg.networks.pcnet import PCNet
-from bifseg.networks.pnet import PNet
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.robot.policies import POLICIES, policy
-from bifseg.seeds import generator
-from bifseg.sessions import play
-from bifseg.shards import Lineup
-from bifseg.store import read_json
+from bifseg.robot.policies.registry import POLICIES, policy
+from bifseg.runs.lineup import Lineup
+from bifseg.sessions.game import play
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
 METHODS = ((PNet(64), (116, 116), 43, 96), (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80))
@@ -131,7 +131,7 @@ def of_run(run: Path) -> None:
 
 def main() -> None:
     torch.set_num_threads(1)
-    timing.perf_counter = bifseg.sessions.perf_counter = process_time  # type: ignore[attr-defined]
+    timing.perf_counter = bifseg.sessions.game.perf_counter = process_time  # type: ignore[attr-defined]
     runs = [Path(word) for word in sys.argv[1:] if not word.startswith("-")]
     if runs:
         for run in runs:

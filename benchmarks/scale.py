@@ -24,8 +24,8 @@ import pandas as pd
 import yaml
 
 from bifseg.cohorts.manifest import COLUMNS
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt

@@ -1,4 +1,4 @@
-"""All metrics of `bifseg.metrics.score` against medpy's assd and hd95 alone, on volumes of BraTS size.
+"""All metrics of `bifseg.core.metrics.score` against medpy's assd and hd95 alone, on volumes of BraTS size.
 
 `python benchmarks/scoring.py` prints a Markdown table for each pair of blobs and fails unless the numbers are
 equal to the last bit.
@@ -11,8 +11,8 @@ from medpy.metric.binary import assd, hd95
 from scipy.ndimage import gaussian_filter, zoom
 from timing import ratios
 
-from bifseg.geometry import Box, Mask
-from bifseg.metrics import Worst, score
+from bifseg.core.geometry import Box, Mask
+from bifseg.core.metrics import Worst, score
 
 SHAPE = (155, 240, 240)
 ISOTROPIC, THICK = (1.0, 1.0, 1.0), (3.0, 1.0, 1.0)

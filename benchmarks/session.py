@@ -13,18 +13,18 @@ from scipy.sparse.csgraph import dijkstra
 from timing import ratios
 from torch.nn.functional import cross_entropy
 
-import bifseg.methods.base_net as base_net
-from bifseg.cards import ProtocolCard
-from bifseg.crf import LabelUpdate
-from bifseg.finetuning import ImageSpecificNetwork
-from bifseg.geodesic import GeodesicBand
-from bifseg.geometry import Grid, Image
-from bifseg.methods.bifseg import BIFSeg
-from bifseg.networks.pcnet import PCNet
-from bifseg.networks.pnet import PNet
+import bifseg.methods.bifseg.base_net as base_net
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.methods.bifseg.bifseg import BIFSeg
+from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
+from bifseg.methods.graphs.crf import LabelUpdate
+from bifseg.methods.graphs.geodesic import GeodesicBand
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.record import Identity
-from bifseg.sessions import Game, play
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
 
 PROTOCOL = ProtocolCard(rounds=3, target=None)
 

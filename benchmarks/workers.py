@@ -22,12 +22,13 @@ import numpy as np
 import torch
 from timing import machine
 
-from bifseg.archive import Archive
-from bifseg.cards import MethodCard, NetworkCard, ProtocolCard, read_card
-from bifseg.cohorts.objects import Cohort
+from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard, read_card
+from bifseg.cohorts.cohort import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
-from bifseg.shards import Lineup, run_shard, session_name
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.shards import run_shard, session_name
+from bifseg.sessions.archive import Archive
 
 ROOT = Path(__file__).parents[1]
 REPEATS = 2

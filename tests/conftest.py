@@ -7,9 +7,9 @@ import torch
 from disc_cases import HEADER, make_case
 from fake_runs import play
 
-from bifseg.cards import CohortCard, NetworkCard
-from bifseg.cohorts.objects import Cohort, prepare
-from bifseg.training import train
+from bifseg.cards.cards import CohortCard, NetworkCard
+from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.networks.training import train
 
 NETWORK = NetworkCard(
     architecture="pnet",

@@ -10,22 +10,15 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from bifseg.cards import (
-    CohortCard,
-    MethodCard,
-    NetworkCard,
-    ProtocolCard,
-    RunCard,
-    checked_run,
-    read_card,
-)
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
+from bifseg.cards.run import RunCard, checked_run
 from bifseg.cli.main import main
-from bifseg.cohorts.check import check_manifest
+from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.files import look_at_image, look_at_label
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 KINDS = {"cohorts": CohortCard, "networks": NetworkCard, "methods": MethodCard, "protocols": ProtocolCard}
 CARDS = {

@@ -9,12 +9,14 @@ import torch
 import yaml
 from foreign_networks import SmallUNet
 
-from bifseg.cards import MethodCard, NetworkCard, ProtocolCard, brought_weights, checked_run
-from bifseg.finetuning import FineTuning
-from bifseg.networks.imported import ImportedSettings
+from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
+from bifseg.cards.finetuning import FineTuning
+from bifseg.cards.run import brought_weights, checked_run
+from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.registry import SOURCES, restore
-from bifseg.shards import Lineup, run_shard
-from bifseg.training import bring
+from bifseg.networks.training import bring
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.shards import run_shard
 
 ROOT = Path(__file__).parents[1]
 

@@ -1,7 +1,7 @@
-"""The floors of docs/design: nothing imports upwards."""
+"""The floors of the house: eleven rooms, nothing imports upwards, no circle, no loose module."""
 
 import ast
-import itertools
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,60 +10,66 @@ import bifseg
 
 PACKAGE = Path(bifseg.__file__).parent
 FLOORS = [
-    ["errors"],
-    ["geometry", "seeds", "statistics", "orphans", "confinement", "code_version"],
-    ["neighbours", "metrics", "scribbles", "survival"],
-    ["calibration"],
-    ["crf", "geodesic"],
-    ["store", "pool", "players"],
-    ["images", "cards", "plans"],
-    ["evaluation"],
-    ["record", "networks", "robot"],
-    ["archive"],
-    ["cohorts", "finetuning", "people", "effort"],
-    ["validation", "stuck", "scribble_maps"],
-    ["training", "methods", "forgetting"],
-    ["sessions"],
-    ["shards", "scoring", "conformance"],
-    ["planning", "runs", "replay"],
-    ["status", "retry", "verification"],
-    ["summaries"],
-    ["comparisons", "formats", "interactions", "own_protocols"],
-    ["user_levels"],
-    ["claims", "panels"],
-    ["claims_page", "user_figure"],
-    ["provenance", "tables", "figures", "pictures", "pages"],
-    ["report", "calibration_page", "benchmark"],
-    ["cli"],
-    ["__main__"],
+    {"core"},
+    {"cards", "robot"},
+    {"cohorts"},
+    {"networks"},
+    {"methods"},
+    {"sessions"},
+    {"runs", "analysis"},
+    {"reports"},
+    {"cli"},
 ]
-FLOOR = {name: level for level, names in enumerate(FLOORS) for name in names}
-FILES = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts != ("__init__.py",))
+FLOOR = {room: level for level, rooms in enumerate(FLOORS, start=1) for room in rooms}
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
+NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
 
 
-def imported(path):
-    """First parts of the names of bifseg's own modules that a file imports."""
+def imports(path):
+    """Full names of bifseg's own modules that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("bifseg."):
-            yield node.module.split(".")[1]
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bifseg":
+            yield node.module
         elif isinstance(node, ast.Import):
-            yield from (a.name.split(".")[1] for a in node.names if a.name.startswith("bifseg."))
+            yield from (name.name for name in node.names if name.name.startswith("bifseg."))
 
 
-@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
-def test_nothing_imports_upwards(path):
-    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    for name in imported(path):
-        assert name == own or FLOOR[name] < FLOOR[own], f"{own} imports {name}"
+def module(path):
+    """A file's full name as a module."""
+    return ".".join(["bifseg", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
 
 
-def test_pure_floor_needs_no_torch():
-    for name in itertools.chain(*FLOORS[:4]):
-        source = (PACKAGE / f"{name}.py").read_text()
-        assert "import torch" not in source
-        assert "from torch" not in source
+def test_the_package_holds_rooms_alone():
+    loose = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
+    rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert not loose
+    assert rooms == set(FLOOR)
 
 
-@pytest.mark.parametrize("path", FILES, ids=[str(p.relative_to(PACKAGE)) for p in FILES])
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_nothing_imports_upwards_or_across_a_floor(path):
+    own = path.relative_to(PACKAGE).parts[0]
+    for name in imports(path):
+        room = name.split(".")[1] if "." in name else own  # the front door itself imports nothing at once
+        assert room == own or FLOOR[room] < FLOOR[own], f"{own} imports {name}"
+
+
+def test_no_module_imports_itself_by_a_detour():
+    graph = {module(path): set(imports(path)) for path in FILES}
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
+
+
+def test_core_and_cards_need_no_torch():
+    for path in FILES:
+        if path.relative_to(PACKAGE).parts[0] in ("core", "cards"):
+            assert "torch" not in {
+                alias.name.split(".")[0]
+                for node in ast.parse(path.read_text()).body
+                if isinstance(node, ast.Import)
+                for alias in node.names
+            }
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_files_hold_one_idea(path):
     assert len(path.read_text().splitlines()) <= 400

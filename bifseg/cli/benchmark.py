@@ -66,9 +66,9 @@ def compare(
 
     Whatever only one side has is told and left out; nothing in common is bad input.
     """
-    from bifseg.benchmark.comparison import check_format, to_markdown, write
-    from bifseg.benchmark.comparison import compare as compare_sides
-    from bifseg.benchmark.gate import Limits
+    from bifseg.reports.benchmark.comparison import check_format, to_markdown, write
+    from bifseg.reports.benchmark.comparison import compare as compare_sides
+    from bifseg.reports.benchmark.gate import Limits
 
     for path in out or []:
         check_format(path)
@@ -98,7 +98,7 @@ def append(
 
     Players whose sessions are in the history already are not added again.
     """
-    from bifseg.benchmark.history import append_run
+    from bifseg.reports.benchmark.history import append_run
 
     need(run / "scores.parquet", "collect")
     need(run / "provenance.json", "provenance")
@@ -113,7 +113,7 @@ def list_all(
     """List the records: when, run, code, player, cohorts, sessions and failures."""
     from tabulate import tabulate
 
-    from bifseg.benchmark.journal import read
+    from bifseg.reports.benchmark.journal import read
 
     rows = [
         (
@@ -135,7 +135,7 @@ def leaderboard(
     out: Out,
 ) -> None:
     """Write one HTML page: where every player stands now, and the way there."""
-    from bifseg.benchmark.leaderboard import write_leaderboard
+    from bifseg.reports.benchmark.leaderboard import write_leaderboard
 
     write_leaderboard(path, out)
     typer.echo(f"leaderboard: {out}")

@@ -12,7 +12,7 @@ import typer
 from bifseg.cli.options import Device, MethodCardFile, NetworkFolder, naming
 
 if TYPE_CHECKING:
-    from bifseg.methods.process import MethodProcess
+    from bifseg.methods.process.process import MethodProcess
 
 
 def check_method(
@@ -24,8 +24,8 @@ def check_method(
 
     On made-up images, in each dimension of the method: see docs/plugins.md.
     """
-    from bifseg.confinement import supported
-    from bifseg.conformance import Kit
+    from bifseg.core.sandbox import supported
+    from bifseg.sessions.conformance import Kit
 
     with naming(card), TemporaryDirectory() as hidden:
         start = partial(_start, card, network, device, Path(hidden))
@@ -51,9 +51,9 @@ def check_method(
 
 
 def _start(card: Path, network: Path | None, device: str, hidden: Path) -> MethodProcess:
-    from bifseg.cards import MethodCard, read_card
-    from bifseg.methods.process import MethodProcess
-    from bifseg.methods.programs import program
+    from bifseg.cards.cards import MethodCard, read_card
+    from bifseg.methods.process.process import MethodProcess
+    from bifseg.methods.process.programs import program
 
     weights = network / "weights.pt" if network else None
     return MethodProcess(program(read_card(MethodCard, card), card.parent, weights, device, [hidden]))

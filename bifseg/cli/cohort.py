@@ -22,8 +22,8 @@ def prepare(
     seed: Seed = 2018,
 ) -> None:
     """Check (or simulate) a cohort and list its objects in OUT/objects.tsv."""
-    from bifseg.cards import CohortCard, read_card
-    from bifseg.cohorts.objects import prepare as prepare_cohort
+    from bifseg.cards.cards import CohortCard, read_card
+    from bifseg.cohorts.cohort import prepare as prepare_cohort
     from bifseg.cohorts.simulated import SIMULATORS
 
     prepare_cohort(read_card(CohortCard, card), card, seed, out, SIMULATORS, tracked(card.stem))
@@ -40,9 +40,9 @@ def check(
     ] = 3,
 ) -> None:
     """Say in a line each what is wrong with a manifest and its images; exit code 2 if anything is."""
-    from bifseg.cards import CohortCard, read_card
-    from bifseg.cohorts.check import check_cohort, check_manifest
-    from bifseg.cohorts.objects import places
+    from bifseg.cards.cards import CohortCard, read_card
+    from bifseg.cohorts.checks import check_cohort, check_manifest
+    from bifseg.cohorts.cohort import places
 
     if path.suffix in (".yaml", ".yml"):
         card = read_card(CohortCard, path)
@@ -65,8 +65,8 @@ def describe(
     """
     import pandas as pd
 
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.cohorts.intensity_band import boxed_band_dice
-    from bifseg.cohorts.objects import Cohort
 
     members = Cohort.load(cohort)
     rows = [

@@ -13,7 +13,7 @@ import typer
 
 from bifseg.cli.progress import tracked
 from bifseg.cohorts.manifest import SPLITS, listed, read_label_values
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 Name = Annotated[str, typer.Option(help="name of the cohort; default: the layout's")]
 Seen = Annotated[str, typer.Option(help="structures that networks are trained on: A,B")]

@@ -13,8 +13,8 @@ import typer
 
 from bifseg.cli import cohort_from
 from bifseg.cohorts.manifest import listed
-from bifseg.confinement import module_folders
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
+from bifseg.core.sandbox import module_folders
 
 CHECKOUT = Path(__file__).parents[2]
 METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
@@ -60,14 +60,14 @@ def evaluate(
     shared-scribbles and own-scribbles, unless others are named. Networks of the paper's size need a GPU: without one
     choose --network pnet-small or pcnet-small.
     """
-    from bifseg.cards import checked_run
-    from bifseg.evaluation import (
+    from bifseg.cards.quickstart import (
         check_cards,
         configuration,
         copy_cards,
         read_configuration,
         write_configuration,
     )
+    from bifseg.cards.run import checked_run
 
     if not (CHECKOUT / "Snakefile").is_file():
         raise BadInput(

@@ -23,7 +23,7 @@ from bifseg.cli import (
     train,
     watch,
 )
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
 

@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cards import DEVICE
-from bifseg.errors import BadInput
+from bifseg.cards.cards import DEVICE
+from bifseg.core.errors import BadInput
 
 Seed = Annotated[int, typer.Option(help="run seed: the same seed draws the same boxes and scribbles")]
 MethodCardFile = Annotated[

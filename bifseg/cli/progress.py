@@ -21,7 +21,7 @@ from rich.progress import (
 )
 
 if TYPE_CHECKING:  # help waits for nothing
-    from bifseg.shards import Played
+    from bifseg.runs.shards import Played
 
 T = TypeVar("T")
 Show = Callable[[int, str], None]

@@ -22,7 +22,7 @@ from bifseg.cli.options import (
     naming,
 )
 from bifseg.cli.progress import tracked, watched
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 
 def replay(
@@ -58,12 +58,13 @@ def replay(
 
     `bifseg score OUT` scores the sessions as all others. Those that are there and match are kept.
     """
-    from bifseg.cards import MethodCard, ProtocolCard, read_card
-    from bifseg.cohorts.objects import Cohort
-    from bifseg.replay import recorded_scribbles, recorded_sessions, replay_of
+    from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.robot.box import box_kind
-    from bifseg.scribble_maps import Labels
-    from bifseg.shards import Lineup, run_shard
+    from bifseg.runs.lineup import Lineup
+    from bifseg.runs.replay import recorded_scribbles, recorded_sessions, replay_of
+    from bifseg.runs.shards import run_shard
+    from bifseg.sessions.drawn_maps import Labels
 
     if (sessions is None) == (scribbles is None):
         raise BadInput("--sessions or --scribbles: name one of them, what is to be replayed")

@@ -10,7 +10,7 @@ import typer
 
 from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 
 def score(
@@ -23,10 +23,10 @@ def score(
     replicates: Replicates = 1,
 ) -> None:
     """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
-    from bifseg.archive import Archive
-    from bifseg.cohorts.objects import Cohort
-    from bifseg.scoring import score_session, to_frame, write_scores
-    from bifseg.shards import load_sessions
+    from bifseg.analysis.scores import score_session, to_frame, write_scores
+    from bifseg.cohorts.cohort import Cohort
+    from bifseg.runs.shards import load_sessions
+    from bifseg.sessions.archive import Archive
 
     members = Cohort.load(cohort)
     pairs = load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates)
@@ -40,7 +40,7 @@ def collect(
     out: Out,
 ) -> None:
     """Join scores into OUT.parquet and OUT.csv, sorted, whatever the order of the parts."""
-    from bifseg.scoring import concatenate, read_scores, write_scores
+    from bifseg.analysis.scores import concatenate, read_scores, write_scores
 
     for part in parts:
         need(part, "score")
@@ -49,7 +49,7 @@ def collect(
 
 def tables(run: RunFolder, target: Target = 0.90) -> None:
     """Write the paper's tables from RUN/scores.parquet as CSV, Markdown and LaTeX."""
-    from bifseg.tables import write_tables
+    from bifseg.reports.tables import write_tables
 
     need(run / "scores.parquet", "collect")
     write_tables(run, target)
@@ -57,7 +57,7 @@ def tables(run: RunFolder, target: Target = 0.90) -> None:
 
 def figures(run: RunFolder, target: Target = 0.90) -> None:
     """Draw Dice per method and against rounds, rounds to the target, and training curves."""
-    from bifseg.figures import write_figures
+    from bifseg.reports.figures import write_figures
 
     need(run / "scores.parquet", "collect")
     write_figures(run, target)
@@ -68,7 +68,7 @@ def provenance(
     settings: Annotated[str, typer.Option(help="the run's configuration as JSON, to be recorded")] = "null",
 ) -> None:
     """Write RUN/provenance.json: versions, settings and hashes of all that the results depend on."""
-    from bifseg.provenance import write_provenance
+    from bifseg.runs.provenance import write_provenance
 
     need(run / "scores.parquet", "collect")
     try:
@@ -80,9 +80,9 @@ def provenance(
 
 def report(run: RunFolder) -> None:
     """Write RUN/report.html: one file with tables, figures and pictures of sessions."""
-    from bifseg.report import write_report
-    from bifseg.scoring import read_scores
-    from bifseg.summaries import count_failed
+    from bifseg.analysis.scores import read_scores
+    from bifseg.analysis.stages import count_failed
+    from bifseg.reports.report import write_report
 
     for path, stage in (("scores.parquet", "collect"), ("tables", "tables"), ("figures", "figures")):
         need(run / path, stage)

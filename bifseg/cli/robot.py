@@ -43,7 +43,7 @@ class Entry(NamedTuple):
 def catalogue() -> dict[str, list[Entry]]:
     """The entries of each key of a protocol card: `policy`, `box` and `user`."""
     from bifseg.robot.box import BOXES
-    from bifseg.robot.policies import POLICIES
+    from bifseg.robot.policies.registry import POLICIES
     from bifseg.robot.users import USERS
 
     return {

@@ -33,9 +33,8 @@ def compare(
     """
     import pandas as pd
 
-    from bifseg.calibration import compare as compare_drawings
-    from bifseg.calibration_page import write_comparison
-    from bifseg.people import (
+    from bifseg.reports.people_page import write_comparison
+    from bifseg.robot.people.medscribble import (
         Asked,
         fit_centre_line,
         people_drawings,
@@ -44,7 +43,8 @@ def compare(
         robot_map,
         without_copies,
     )
-    from bifseg.robot.policies import POLICIES, policy
+    from bifseg.robot.people.stroke_statistics import compare as compare_drawings
+    from bifseg.robot.policies.registry import POLICIES, policy
 
     pages, copies = without_copies(read_pages(path))
     asked = Asked(seed, draws, strokes_per_label, box_margin)

@@ -23,11 +23,11 @@ from bifseg.cli.options import (
     naming,
 )
 from bifseg.cli.progress import watched
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from bifseg.plans import Task
-    from bifseg.shards import Lineup
+    from bifseg.runs.lineup import Lineup
+    from bifseg.runs.shard_plan import Task
 
 Rules = Annotated[Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)]
 
@@ -52,8 +52,8 @@ def plan(
 
     The sessions of this pilot are kept in OUT, as those of `bifseg run` are.
     """
-    from bifseg.planning import plan_shards
-    from bifseg.plans import write_plan
+    from bifseg.runs.scheduling import plan_shards
+    from bifseg.runs.shard_plan import write_plan
 
     lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
     with naming(card):
@@ -85,7 +85,7 @@ def run(
 
     The method runs in processes of its own, which cannot read the cohort's files.
     """
-    from bifseg.shards import run_shard, write_index
+    from bifseg.runs.shards import run_shard, write_index
 
     lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
     number, share = _share(lineup, tasks, shard, plan)
@@ -110,11 +110,11 @@ def _lineup(
     threads: int,
 ) -> tuple[Lineup, list[Task]]:
     """What the options say, with the tasks of all shards."""
-    from bifseg.cards import MethodCard, ProtocolCard, read_card
-    from bifseg.cohorts.objects import Cohort
+    from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.robot.box import box_kind
-    from bifseg.robot.policies import policy
-    from bifseg.shards import Lineup
+    from bifseg.robot.policies.registry import policy
+    from bifseg.runs.lineup import Lineup
 
     rules, members = read_card(ProtocolCard, protocol), Cohort.load(cohort)
     with naming(protocol):
@@ -129,8 +129,8 @@ def _lineup(
 
 def _share(lineup: Lineup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:
     """Number and tasks of a shard, NUMBER/OF, by a plan or the objects' sizes."""
-    from bifseg.planning import share_out_shards
-    from bifseg.plans import read_plan
+    from bifseg.runs.scheduling import share_out_shards
+    from bifseg.runs.shard_plan import read_plan
 
     found = re.fullmatch(r"(\d+)/(\d+)", shard)
     if not found or not 1 <= int(found[1]) <= int(found[2]):

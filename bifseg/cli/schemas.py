@@ -8,8 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from bifseg.cards import Card, CohortCard, MethodCard, NetworkCard, ProtocolCard, RunCard
-from bifseg.store import write_text
+from bifseg.cards.cards import Card, CohortCard, MethodCard, NetworkCard, ProtocolCard
+from bifseg.cards.run import RunCard
+from bifseg.core.files import write_text
 
 CARDS: dict[str, type[Card]] = {
     "config": RunCard,

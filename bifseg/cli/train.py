@@ -25,11 +25,12 @@ def train(
     """
     import torch
 
-    from bifseg.cards import NetworkCard, brought_weights, read_card
-    from bifseg.cohorts.objects import Cohort
+    from bifseg.cards.cards import NetworkCard, read_card
+    from bifseg.cards.run import brought_weights
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.networks.trained import checked_device
-    from bifseg.training import bring
-    from bifseg.training import train as train_network
+    from bifseg.networks.training import bring
+    from bifseg.networks.training import train as train_network
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
     weights = brought_weights(network, card)

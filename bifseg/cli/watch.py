@@ -15,7 +15,7 @@ def status(run: RunFolder) -> None:
 
     From the files alone: it can be asked on any machine that sees them, while jobs are at work.
     """
-    from bifseg.status import progress
+    from bifseg.runs.status import progress
 
     marks = {"done": "done", "running": "...", "stopped": "idle", "waiting": ""}
     for item in progress(run):
@@ -32,7 +32,7 @@ def retry(run: RunFolder) -> None:
     For reasons that have passed, such as a full GPU. Sessions of a method whose card or code was changed are played
     again anyway.
     """
-    from bifseg.retry import retry as retry_run
+    from bifseg.runs.retry import retry as retry_run
 
     found = retry_run(run)
     for seat, count in found.items():
@@ -56,7 +56,7 @@ def verify(
 
     On the machine of the run every bit must agree. On another one, or a GPU, give a tolerance.
     """
-    from bifseg.verification import verify as verify_run
+    from bifseg.runs.reproduce import verify as verify_run
 
     count = differing = 0
     for verdict in verify_run(run, sample):

@@ -20,9 +20,9 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
-from bifseg.errors import BadInput
-from bifseg.geometry import MM_TOLERANCE, Grid
-from bifseg.images import read_array, read_grid
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import MM_TOLERANCE, Grid
+from bifseg.core.images import read_array, read_grid
 
 DIRECTION_TOLERANCE = 1e-4
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.geometry import Box, Mask
+from bifseg.core.geometry import Box, Mask
 
 MARGIN = 5
 """Voxels on every side between the object and the box in which bands are compared."""

@@ -20,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bifseg.errors import BadInput
-from bifseg.store import inside, table_text
+from bifseg.core.errors import BadInput
+from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters")

@@ -6,8 +6,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from bifseg.geometry import Box, Image, Index, Mask
-from bifseg.scribbles import Scribbles
+from bifseg.core.geometry import Box, Image, Index, Mask
+from bifseg.core.scribbles import Scribbles
 
 __all__ = [
     "Adaptive",

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from bifseg.cards import MethodCard, first_problem
-from bifseg.errors import BadInput
+from bifseg.cards.cards import MethodCard, first_problem
+from bifseg.core.errors import BadInput
 from bifseg.methods.contract import Method
 
 if TYPE_CHECKING:  # a method without a network does not wait for torch
@@ -19,15 +19,15 @@ if TYPE_CHECKING:  # a method without a network does not wait for torch
 
 # Loaded when asked for: a job waits for the libraries of its own method only.
 METHODS = {
-    "base-net": "bifseg.methods.base_net:BaseNet",
-    "base-crf": "bifseg.methods.base_crf:BaseCRF",
-    "bifseg": "bifseg.methods.bifseg:BIFSeg",
-    "grabcut": "bifseg.methods.grabcut:GrabCut",
-    "grabcut-opencv": "bifseg.methods.grabcut_opencv:GrabCutOpenCV",
-    "slic-seg": "bifseg.methods.slic_seg:SlicSeg",
-    "random-walks": "bifseg.methods.random_walks:RandomWalks",
-    "geos": "bifseg.methods.geos:GeoS",
-    "growcut": "bifseg.methods.growcut:GrowCut",
+    "base-net": "bifseg.methods.bifseg.base_net:BaseNet",
+    "base-crf": "bifseg.methods.bifseg.base_crf:BaseCRF",
+    "bifseg": "bifseg.methods.bifseg.bifseg:BIFSeg",
+    "grabcut": "bifseg.methods.tools.grabcut:GrabCut",
+    "grabcut-opencv": "bifseg.methods.tools.grabcut_opencv:GrabCutOpenCV",
+    "slic-seg": "bifseg.methods.tools.slic_seg:SlicSeg",
+    "random-walks": "bifseg.methods.tools.random_walks:RandomWalks",
+    "geos": "bifseg.methods.tools.geos:GeoS",
+    "growcut": "bifseg.methods.tools.growcut:GrowCut",
 }
 
 

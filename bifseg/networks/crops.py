@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch.nn.functional import interpolate
 
-from bifseg.geometry import Box, Image, Index, Mask
-from bifseg.images import unit_range
-from bifseg.scribbles import Scribbles
+from bifseg.core.geometry import Box, Image, Index, Mask
+from bifseg.core.images import unit_range
+from bifseg.core.scribbles import Scribbles
 
 _MODES = {2: "bilinear", 3: "trilinear"}
 _LONGER = 16  # times the size: the memory of a crop is bounded, however thin its box

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bifseg.cards import Card
-from bifseg.geometry import Image
+from bifseg.cards.cards import Card
+from bifseg.core.geometry import Image
 
 
 class Normalisation(Card):

@@ -9,17 +9,17 @@ from typing import Any, NamedTuple
 
 from torch import nn
 
-from bifseg.cards import NetworkCard
-from bifseg.errors import BadInput
-from bifseg.networks import monai_bundle, torchscript
-from bifseg.networks.blocks import Network
-from bifseg.networks.deepmedic import DeepMedic
-from bifseg.networks.fcn import FCN8s
-from bifseg.networks.highres3dnet import HighRes3DNet
-from bifseg.networks.imported import ImportedNetwork, ImportedSettings
-from bifseg.networks.pcnet import PCNet
-from bifseg.networks.pnet import PNet
-from bifseg.networks.unet import UNet
+from bifseg.cards.cards import NetworkCard
+from bifseg.core.errors import BadInput
+from bifseg.networks.architectures.blocks import Network
+from bifseg.networks.architectures.deepmedic import DeepMedic
+from bifseg.networks.architectures.fcn import FCN8s
+from bifseg.networks.architectures.highres3dnet import HighRes3DNet
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
+from bifseg.networks.architectures.unet import UNet
+from bifseg.networks.external import monai_bundle, torchscript
+from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
 
 ARCHITECTURES: dict[str, Callable[..., Network]] = {
     "pnet": PNet,

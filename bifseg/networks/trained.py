@@ -12,14 +12,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from bifseg.cards import NetworkCard
-from bifseg.errors import BadInput
-from bifseg.geometry import Box, Image, Index, Mask
-from bifseg.networks.blocks import Network
+from bifseg.cards.cards import NetworkCard
+from bifseg.core.errors import BadInput
+from bifseg.core.files import writing
+from bifseg.core.geometry import Box, Image, Index, Mask
+from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.crops import Crop
 from bifseg.networks.normalisation import Normalisation
 from bifseg.networks.registry import restore
-from bifseg.store import writing
 
 DEFAULT_INPUT_SIZE = {2: 96, 3: 80}
 

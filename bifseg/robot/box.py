@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.errors import BadInput
-from bifseg.geometry import Box, Mask
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Mask
 
 
 def draw_box(truth: Mask, margin: int, rng: np.random.Generator) -> Box:

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from bifseg.geometry import Box, Mask
-from bifseg.robot.policies import Policy
-from bifseg.robot.regions import largest_patches
-from bifseg.scribbles import Stroke
+from bifseg.core.geometry import Box, Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.regions import largest_patches
+from bifseg.robot.policies.registry import Policy
 
 
 def opening_strokes(

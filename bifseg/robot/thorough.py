@@ -10,10 +10,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 
-from bifseg.geometry import Mask
-from bifseg.robot.policies import Policy
-from bifseg.robot.regions import mistakes
-from bifseg.scribbles import Stroke
+from bifseg.core.geometry import Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.regions import mistakes
+from bifseg.robot.policies.registry import Policy
 
 LARGE = 0.5
 """Share of the object's voxels: a mistake this large, all pieces together, is always worth a stroke."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from bifseg.errors import BadInput
-from bifseg.geometry import Box, Index, Mask
-from bifseg.robot.lines import Flat
-from bifseg.robot.policies import Policy
-from bifseg.robot.regions import drawing_planes, mistakes, slices_of
-from bifseg.scribbles import Stroke
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Index, Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.lines import Flat
+from bifseg.robot.drawing.regions import drawing_planes, mistakes, slices_of
+from bifseg.robot.policies.registry import Policy
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from bifseg.geometry import Box, Mask
+from bifseg.core.geometry import Box, Mask
 
 _DECIMALS = 4  # of a mm: below it lies rounding noise, which must not decide
 

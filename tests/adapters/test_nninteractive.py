@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bifseg.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cli.main import main
-from bifseg.errors import BadInput
-from bifseg.geometry import Box, Grid, Image
-from bifseg.methods.process import MethodProcess
-from bifseg.methods.programs import program
-from bifseg.record import Identity
-from bifseg.scribbles import Scribbles, Stroke
-from bifseg.sessions import Game, play
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.core.scribbles import Scribbles, Stroke
+from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.programs import program
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
 
 HERE = Path(__file__).parent
 ADAPTER = HERE.parents[1] / "adapters" / "nninteractive"

@@ -11,13 +11,13 @@ import typer
 from command_line import bifseg
 from typer.testing import CliRunner
 
-from bifseg.cards import NetworkCard
+from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.cards.cards import NetworkCard
 from bifseg.cli.main import app, main
-from bifseg.cohorts.objects import Cohort
+from bifseg.cohorts.cohort import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.plans import write_plan
-from bifseg.scoring import read_scores, write_scores
+from bifseg.runs.shard_plan import write_plan
 
 STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "tables, figures, provenance, report"]
 TINY = "architecture: pnet\nsettings: {channels: 4}\ninput_size: 20\n"
@@ -416,7 +416,7 @@ def failing(by_hand, monkeypatch):
     def fail(run, target):
         raise RuntimeError("out of\n  luck")
 
-    monkeypatch.setattr("bifseg.tables.write_tables", fail)
+    monkeypatch.setattr("bifseg.reports.tables.write_tables", fail)
     return ["tables", by_hand]
 
 
@@ -436,5 +436,5 @@ def test_stopped_by_hand(failing, monkeypatch):
     def stop(run, target):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bifseg.tables.write_tables", stop)
+    monkeypatch.setattr("bifseg.reports.tables.write_tables", stop)
     assert bifseg(*failing) == 130

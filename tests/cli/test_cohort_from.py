@@ -8,9 +8,9 @@ import pytest
 import yaml
 from command_line import bifseg
 
-from bifseg.cohorts.objects import Cohort
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 ROOT = Path(__file__).parents[2]
 GRID = Grid.plain((5, 12, 12), (3.0, 1.0, 1.0))

@@ -5,9 +5,9 @@ import pytest
 from command_line import bifseg
 from test_cli import CARDS, write_cards
 
-from bifseg.archive import Archive
-from bifseg.images import write_array
-from bifseg.scoring import read_scores
+from bifseg.analysis.scores import read_scores
+from bifseg.core.images import write_array
+from bifseg.sessions.archive import Archive
 
 
 @pytest.fixture(scope="module")

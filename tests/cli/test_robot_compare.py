@@ -7,10 +7,10 @@ import typer
 from typer.testing import CliRunner
 
 from bifseg.cli.robot_compare import compare
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
-from bifseg.images import write_array
-from bifseg.robot.centre_line import CentreLine
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
+from bifseg.robot.policies.centre_line import CentreLine
 
 app = typer.Typer()
 app.command()(compare)
@@ -18,7 +18,7 @@ app.command()(compare)
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    monkeypatch.setattr("bifseg.robot.policies.POLICIES", {"centre-line/1": CentreLine})
+    monkeypatch.setattr("bifseg.robot.policies.registry.POLICIES", {"centre-line/1": CentreLine})
     truth = np.zeros((30, 36), np.uint8)
     truth[8:20, 8:28] = 1
     drawn = [np.where(truth, 0, 2 * (np.indices(truth.shape)[0] == 24)).astype(np.uint8) for _ in range(2)]
@@ -39,9 +39,9 @@ def test_people_and_every_policy_stand_in_one_table(tree):
 
 
 def test_the_fit_is_asked_for(tree, monkeypatch):
-    monkeypatch.setattr("bifseg.people.LENGTHS_MM", (10.0,))
-    monkeypatch.setattr("bifseg.people.SHARES", ((0.6, 0.9),))
-    monkeypatch.setattr("bifseg.people.BRUSHES_MM", (1.0,))
+    monkeypatch.setattr("bifseg.robot.people.medscribble.LENGTHS_MM", (10.0,))
+    monkeypatch.setattr("bifseg.robot.people.medscribble.SHARES", ((0.6, 0.9),))
+    monkeypatch.setattr("bifseg.robot.people.medscribble.BRUSHES_MM", (1.0,))
     result = CliRunner().invoke(app, [str(tree), "--out", str(tree / "out"), "--draws", "1", "--fit"])
     assert result.exit_code == 0, result.output
     assert len(pd.read_csv(tree / "out" / "fit.csv")) == 3  # two persons left out, and nobody

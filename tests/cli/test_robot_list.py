@@ -1,6 +1,6 @@
 from typer.testing import CliRunner
 
-from bifseg.cards import ProtocolCard
+from bifseg.cards.cards import ProtocolCard
 from bifseg.cli.main import app
 from bifseg.cli.robot import catalogue
 

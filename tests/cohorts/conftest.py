@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from bifseg.cohorts.manifest import COLUMNS
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 SHAPE = (4, 8, 8)
 PLAIN = Grid.plain(SHAPE, (3.0, 1.0, 1.0))

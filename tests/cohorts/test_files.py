@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from bifseg.cohorts.files import File, differences, each_file, look_at_image, look_at_label
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 GRID = Grid(
     (4, 8, 9), (3.0, 1.0, 1.5), (10.0, 20.0, 30.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))

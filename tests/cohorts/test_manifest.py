@@ -13,7 +13,7 @@ from bifseg.cohorts.manifest import (
     manifest_text,
     parse_manifest,
 )
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 ROW = {
     "case": "c1",

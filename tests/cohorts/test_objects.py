@@ -1,371 +1,248 @@
-import shutil
+from collections import deque
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
 
 import numpy as np
 import pytest
-import SimpleITK as sitk
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from scipy.spatial.transform import Rotation
 
-from bifseg.cards import CohortCard
-from bifseg.cohorts.files import differences
-from bifseg.cohorts.manifest import COLUMNS
-from bifseg.cohorts.objects import Cohort, prepare
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
-from bifseg.images import read_grid, read_image, write_array
-from bifseg.store import file_hash, read_json
+from bifseg.cards.cards import CohortCard
+from bifseg.cohorts.checks import check_cohort
+from bifseg.cohorts.objects import (
+    find_objects,
+    instances,
+    read_objects,
+    slice_axis,
+    through_plane,
+    write_objects,
+)
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
 
-AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
-OBLIQUE = Grid((6, 10, 8), (3.3, 1.1, 0.9), (-40.0, 12.5, 88.0), tuple(tuple(axis) for axis in AXES))
-
-
-def card_for(tree, dimension=3, **changes):
-    structures = sorted({row["structure"] for row in tree.rows})
-    settings = {"manifest": tree.path, "seen": structures, "minimum_voxels": 3}
-    return CohortCard(dimension=dimension, **(settings | changes))
+CARD = CohortCard(dimension=2, manifest=Path("m.tsv"), seen=["core"], minimum_voxels=3)
 
 
-def prepared(tree, tmp_path, dimension=3, **changes):
-    tree.write()
-    prepare(card_for(tree, dimension, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {})
-    return Cohort.load(tmp_path / "out")
+def objects_of(tree, dimension=2, **changes):
+    structures = {row["structure"] for row in tree.rows}
+    seen, unseen = sorted(structures & {"core"}), sorted(structures - {"core"})
+    card = CARD.model_copy(update={"dimension": dimension, "seen": seen, "unseen": unseen, **changes})
+    report = check_cohort(tree.write(), tree.root, card, Path("card.yaml"))
+    assert not report.problems
+    return find_objects(report, tree.root, card)
 
 
-def simulate(cases, seed, folder, progress):
-    """A simulator of one case a split, whose block lies where the seed says."""
-    rows = ["\t".join(COLUMNS)]
-    for split in progress(["train", "validation", "test"]):
-        labels = np.zeros((4, 8, 8), np.uint8)
-        labels[1, seed % 4 :, :] = 1
-        write_array(folder / f"images/{split}.nii.gz", labels.astype(np.float32), Grid.plain(labels.shape))
-        write_array(folder / f"labels/{split}.nii.gz", labels, Grid.plain(labels.shape))
-        rows.append(f"{split}1\timages/{split}.nii.gz\tlabels/{split}.nii.gz\t1\tcore\tt1\t{split}\t")
-    (folder / "manifest.tsv").write_text("\n".join(rows) + "\n")
+def slow_instances(mask):
+    """Flood fill from each voxel in scan order."""
+    numbers, count = np.zeros(mask.shape, int), 0
+    for start in zip(*np.nonzero(mask), strict=True):
+        if numbers[start]:
+            continue
+        count += 1
+        queue = deque([start])
+        while queue:
+            y, x = queue.popleft()
+            if not (0 <= y < mask.shape[0] and 0 <= x < mask.shape[1]) or not mask[y, x] or numbers[y, x]:
+                continue
+            numbers[y, x] = count
+            queue += [(y + dy, x + dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    return numbers
 
 
-def test_a_volume_is_the_whole_image(tree, tmp_path):
-    labels = np.zeros(OBLIQUE.shape, np.uint8)
-    labels[1:3, 2:5, 2:5], labels[4, 4, 4] = 1, 3
-    tree.add("c1", labels=labels, grid=OBLIQUE, label_values="1,3")
-    cohort = prepared(tree, tmp_path)
-    (row,) = cohort.objects
-    image = cohort.image(row)
-    assert (cohort.name, cohort.dimension, cohort.simulated) == ("brain", 3, False)
-    assert image.modality == "t1c"
-    assert np.array_equal(image.voxels, read_image(tree.root / row.image).voxels)
-    assert np.array_equal(cohort.truth(row), labels > 0)
-    assert row.plane is None
-    assert cohort.whole_grid(row) == image.grid
-
-
-@pytest.mark.parametrize("axis", [0, 1, 2])
-def test_a_slice_of_an_oblique_stack_keeps_its_place(tree, tmp_path, axis):
-    spacing = [0.9, 1.1, 1.0]
-    spacing[axis] = 3.3
-    grid = Grid(OBLIQUE.shape, tuple(spacing), OBLIQUE.origin, OBLIQUE.direction)
-    labels = np.zeros(grid.shape, np.uint8)
-    labels[1:5, 1:4, 1:3] = labels[1:5, 6:9, 5:8] = 1
-    tree.add("c1", labels=labels, grid=grid)
-    cohort = prepared(tree, tmp_path, dimension=2)
-    whole = read_image(tree.root / "c1-image.nii.gz")
-    assert len(cohort.objects) > 2
-    for row in cohort.objects:
-        image, truth = cohort.image(row), cohort.truth(row)
-        assert row.plane == (axis, row.index)
-        assert truth.shape == image.voxels.shape == image.grid.shape
-        in_slice = np.argwhere(truth)
-        in_stack = np.insert(in_slice, axis, row.index, axis=1)
-        assert labels[tuple(in_stack.T)].all()
-        assert np.array_equal(image.voxels[tuple(in_slice.T)], whole.voxels[tuple(in_stack.T)])
-        assert np.allclose(image.grid.to_world(in_slice), whole.grid.to_world(in_stack), atol=1e-6)
-        assert cohort.whole_grid(row) == whole.grid
-
-
-def test_truths_of_the_instances_make_up_the_structure(tree, tmp_path):
-    labels = np.random.default_rng(3).integers(0, 3, (5, 20, 20)).astype(np.uint8)
-    tree.add("c1", labels=labels, grid=Grid.plain(labels.shape, (4.0, 1.0, 1.0)), label_values="2")
-    cohort = prepared(tree, tmp_path, dimension=2, minimum_voxels=1)
-    total = np.zeros(labels.shape, int)
-    for row in cohort.objects:
-        truth = cohort.truth(row)
-        assert truth.sum() == row.voxels
-        total[row.index] += truth
-    assert np.array_equal(total, labels == 2)
-
-
-def test_a_png_has_pixels_of_one_mm(tree, tmp_path):
-    tree.add("c1", voxels=np.full((9, 8), 7, np.uint8), grid=Grid.plain((9, 8)), suffix=".png")
-    cohort = prepared(tree, tmp_path, dimension=2)
-    image = cohort.image(cohort.objects[0])
-    assert image.grid == Grid.plain((9, 8))
-    assert image.voxels.dtype == np.float32
-    assert (image.voxels == 7).all()
-
-
-def with_channels(path, several, grid):
-    """Write the images as the channels of one 4D file."""
-    image = sitk.GetImageFromArray(np.stack(several), isVector=False)
-    direction = np.eye(4)
-    direction[:3, :3] = np.array(grid.direction)[::-1].T
-    image.SetSpacing([*map(float, grid.spacing[::-1]), 1.0])
-    image.SetOrigin([*grid.origin, 0.0])
-    image.SetDirection(direction.ravel().tolist())
-    sitk.WriteImage(image, path)
-
-
-@pytest.mark.parametrize("dimension", [2, 3])
-@pytest.mark.parametrize("suffix", [".nii.gz", ".nrrd"])
-def test_a_channel_of_a_4d_file_is_an_image(tree, tmp_path, dimension, suffix):
-    rng = np.random.default_rng(2)
-    several = [rng.normal(100 * k, 1, OBLIQUE.shape).astype(np.float32) for k in range(3)]
-    labels = np.zeros(OBLIQUE.shape, np.uint8)
-    labels[2, 1:5, 1:5] = 1
-    row = tree.add("c1", labels=labels, grid=OBLIQUE, suffix=suffix, channel="2")
-    tree.rows.append(row | {"structure": "whole", "channel": "0"})
-    tree.columns.append("channel")
-    with_channels(tree.root / row["image"], several, OBLIQUE)
-    cohort = prepared(tree, tmp_path, dimension)
-    whole = read_grid(tree.root / row["label"])
-    for made, channel in zip(cohort.objects, (2, 0), strict=True):
-        image = cohort.image(made)
-        expected = several[channel] if dimension == 3 else several[channel][2]
-        assert made.channel == channel
-        assert np.array_equal(image.voxels, expected)
-        assert image.grid.shape == cohort.truth(made).shape
-        assert not list(differences(whole, cohort.whole_grid(made)))
-        assert cohort.hashes(made)["channel"] == str(channel)
-
-
-def test_raters_of_a_volume(tree, tmp_path):
-    rng = np.random.default_rng(4)
-    maps = [rng.integers(0, 3, (4, 8, 8)).astype(np.uint8) for _ in range(2)]
-    for k, voxels in enumerate(maps):
-        write_array(tree.root / f"r{k}.nii.gz", voxels, Grid.plain(voxels.shape, (3.0, 1.0, 1.0)))
-    tree.add("c1", raters="r0.nii.gz,r1.nii.gz")
-    tree.add("c2")
-    tree.columns.append("raters")
-    cohort = prepared(tree, tmp_path)
-    first, second = cohort.objects
-    for found, voxels in zip(cohort.raters(first), maps, strict=True):
-        assert np.array_equal(found, voxels == 1)
-    assert cohort.raters(second) == ()
-    assert cohort.hashes(second).keys() == {"image", "label"}
-    assert cohort.hashes(first) == {
-        **{
-            "image": file_hash(tree.root / "c1-image.nii.gz"),
-            "label": file_hash(tree.root / "c1-label.nii.gz"),
-        },
-        **{f"rater-{k + 1}": file_hash(tree.root / f"r{k}.nii.gz") for k in range(2)},
-    }
-
-
-def test_raters_of_an_instance_in_a_slice(tree, tmp_path):
-    """Truth: two blocks. Rater 0 marks the first larger and something else; rater 1 joins both; rater 2 marks none."""
-    labels, maps = np.zeros((3, 10, 20), np.uint8), np.zeros((3, 3, 10, 20), np.uint8)
-    labels[1, 2:5, 2:6] = labels[1, 2:5, 12:16] = 1
-    maps[0, 1, 1:6, 4:8] = maps[0, 1, 8, 15:18] = 1
-    maps[1, 1, 3:5, 5:14] = 1
-    maps[2, 1, 8, 2:5] = maps[2, 2, 2:5, 2:6] = 1
-    maps[:, 0] = 1  # another slice
-    grid = Grid.plain(labels.shape, (4.0, 1.0, 1.0))
-    for k, voxels in enumerate(maps):
-        write_array(tree.root / f"r{k}.nii.gz", voxels, grid)
-    tree.add("c1", labels=labels, grid=grid, raters="r0.nii.gz,r1.nii.gz,r2.nii.gz")
-    tree.columns.append("raters")
-    cohort = prepared(tree, tmp_path, dimension=2)
-    left, right = cohort.objects
-    first = np.zeros((10, 20), bool)
-    first[1:6, 4:8] = True
-    empty = np.zeros((10, 20), bool)
-    for row, expected in ((left, (first, maps[1, 1] == 1, empty)), (right, (empty, maps[1, 1] == 1, empty))):
-        found = cohort.raters(row)
-        assert len(found) == 3
-        for mask, wanted in zip(found, expected, strict=True):
-            assert mask.dtype == bool
-            assert np.array_equal(mask, wanted)
-
-
-def test_left_out_objects_are_in_the_table_only(tree, tmp_path):
-    labels = np.zeros((4, 8, 8), np.uint8)
-    labels[1, :4, :4] = labels[2, 0, 0] = 1
-    tree.add("c1", labels=labels)
-    cohort = prepared(tree, tmp_path, dimension=2)
-    assert [row.object for row in cohort.objects] == ["c1_core_z001_1"]
-    assert "c1_core_z002_1\t" in (tmp_path / "out" / "objects.tsv").read_text()
-
-
-def test_objects_are_selected_by_split_and_by_being_seen(tree, tmp_path):
-    for case, split in (("a", "train"), ("b", "test")):
-        row = tree.add(case, split=split)
-        tree.rows.append(row | {"structure": "lungs"})
-    cohort = prepared(tree, tmp_path, seen=["core"], unseen=["lungs"])
-    names = {name: [row.object for row in rows] for name, rows in {
-        "all": cohort.select(), "train": cohort.select("train"), "unseen": cohort.select(seen=False),
-        "both": cohort.select("test", True),
-    }.items()}  # fmt: skip
-    assert names == {
-        "all": ["a_core", "a_lungs", "b_core", "b_lungs"],
-        "train": ["a_core", "a_lungs"],
-        "unseen": ["a_lungs", "b_lungs"],
-        "both": ["b_core"],
-    }
-    with pytest.raises(BadInput, match="split: 'tset' is not a split; known are: train, validation, test"):
-        cohort.select("tset")
-
-
-def test_an_unknown_object_is_told_with_similar_names(tree, tmp_path):
-    tree.add("case01")
-    cohort = prepared(tree, tmp_path)
-    assert cohort.object("case01_core") == cohort.objects[0]
-    with pytest.raises(BadInput, match=r"object: 'case01_cor' is not an object .*did you mean case01_core"):
-        cohort.object("case01_cor")
-    with pytest.raises(BadInput, match=r"'xyz' is not an object of this cohort; see objects\.tsv"):
-        cohort.object("xyz")
-
-
-def test_files_read_last_are_kept_and_cannot_be_changed(tree, tmp_path):
-    row = tree.add("c1")
-    tree.rows.append(row | {"structure": "whole"})
-    cohort = prepared(tree, tmp_path)
-    first, second = cohort.objects
-    image = cohort.image(first)
-    assert cohort.image(second) is image
-    with pytest.raises(ValueError, match="read-only"):
-        image.voxels[0, 0, 0] = 5
-
-
-def test_the_record_of_a_cohort(tree, tmp_path):
-    row = tree.add("c1")
-    cohort = prepared(tree, tmp_path)
-    about = read_json(tmp_path / "out" / "cohort.json")
-    assert about.keys() == {
-        *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
-        *("card", "manifest_sha256", "objects_sha256", "hashes"),
-    }
-    assert (about["name"], about["seed"], about["root"]) == ("brain", 7, str(tree.root))
-    assert about["manifest_sha256"] == file_hash(tree.path)
-    assert about["card"]["minimum_voxels"] == 3
-    assert cohort.hashes(cohort.objects[0]) == {
-        "image": file_hash(tree.root / row["image"]),
-        "label": file_hash(tree.root / row["label"]),
-    }
-
-
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.9, 0.999])
-def test_a_list_that_was_cut_off_is_no_cohort(tree, tmp_path, share):
-    for k in range(8):
-        tree.add(f"c{k}")
-    prepared(tree, tmp_path)
-    path = tmp_path / "out" / "objects.tsv"
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(lines[: int(share * len(lines))]))
-    with pytest.raises(BadInput, match=r"objects.tsv: cut off or changed .* prepare the cohort again"):
-        Cohort.load(tmp_path / "out")
-    path.unlink()
-    with pytest.raises(BadInput, match=r"objects.tsv: is not there any more"):
-        Cohort.load(tmp_path / "out")
-
-
-@pytest.mark.parametrize("kind", ["image", "label"])
-def test_a_file_that_changed_since_it_was_prepared_is_not_read(tree, tmp_path, kind):
-    """SimpleITK would fill the end of a NIfTI file that was cut off with zeros, without a word."""
-    row = tree.add("c1")
-    cohort = prepared(tree, tmp_path)
-    path = tree.root / row[kind]
-    whole = path.read_bytes()
-    read = {"image": cohort.image, "label": cohort.truth}[kind]
-    path.write_bytes(whole[:-1])
-    with pytest.raises(
-        BadInput, match=f"{path.name}: cut off or changed since it was written; bring it back"
-    ):
-        read(cohort.objects[0])
-    path.write_bytes(whole)
-    assert read(cohort.objects[0]) is not None
-
-
-def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
-    tree.add("c1")
-    tree.write().rename(tmp_path / "list.tsv")
-    card = card_for(tree, manifest="list.tsv", root="data")
-    prepare(card, tmp_path / "brain.yaml", 7, tmp_path / "out", {})
-    assert read_json(tmp_path / "out" / "cohort.json")["root"] == str(tree.root)
+@settings(max_examples=50, deadline=None)
+@given(arrays(bool, st.tuples(st.integers(1, 7), st.integers(1, 7))))
+def test_instances_are_numbered_in_scan_order_with_diagonal_neighbours(mask):
+    assert np.array_equal(instances(mask), slow_instances(mask))
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("shape", "spacing", "axis"),
     [
-        (
-            {"manifest": "none.tsv"},
-            "brain.yaml: manifest: .*none.tsv is not a file; correct the path, or make it: "
-            "bifseg cohort from LAYOUT --name brain PATH --out ",
-        ),
-        ({"root": "none"}, "brain.yaml: root: .*none is not a folder; correct the path"),
-        ({"manifest": None, "simulator": "mice"}, "simulator: 'mice' is unknown; known are: tumour3d"),
+        ((9, 9, 9), (3.3, 1.1, 1.1), 0),
+        ((9, 9, 9), (1.1, 3.3, 1.1), 1),
+        ((9, 9, 9), (0.5, 0.5, 7.5), 2),
+        ((9, 9, 9), (1.0, 1.0, 1.0), 0),
+        ((9, 9, 9), (1.0, 1.0000001, 1.0), 0),
+        ((9, 9, 9), (1.0, 3.0, 3.0), 0),
+        ((1, 9, 9), (1.0, 1.125, 1.0), 0),
+        ((9, 9, 1), (5.0, 1.0, 1.0), 2),
     ],
 )
-def test_cards_that_lead_nowhere(tree, tmp_path, changes, told):
+def test_the_through_plane_axis(shape, spacing, axis):
+    assert through_plane(Grid.plain(shape, spacing)) == axis
+
+
+def rotated(*degrees):
+    """The axes of a plain grid, turned about x, y and z."""
+    turn = Rotation.from_euler("xyz", degrees, degrees=True).as_matrix()
+    return tuple(tuple(map(float, turn @ axis)) for axis in np.eye(3)[::-1])
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+@pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
+@pytest.mark.parametrize("degrees", [(0, 0, 0), (20, -25, 15), (0, 40, 0)])
+def test_named_planes_are_those_of_the_body_however_the_stack_lies(order, signs, degrees):
+    turned = np.array(rotated(*degrees))[list(order)] * np.array(signs)[:, None]
+    grid = Grid((5, 6, 7), (1.0, 1.0, 3.3), (0.0, 0.0, 0.0), tuple(tuple(axis) for axis in turned))
+    across = {
+        "axial": 0,
+        "coronal": 1,
+        "sagittal": 2,
+    }  # array axes along z, y, x before the axes were permuted
+    for name, axis in across.items():
+        assert slice_axis(grid, name) == order.index(axis)
+    assert slice_axis(grid, "auto") == 2
+
+
+def test_where_two_axes_are_nearest_to_one_direction_each_still_has_a_name():
+    """Two array axes are nearest to z, of which one must be called otherwise."""
+    axes = ((0.0, 0.6, 0.8), (0.36, 0.64, -0.68), (0.93, -0.29, 0.22))
+    grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), axes)
+    assert [slice_axis(grid, name) for name in ("axial", "coronal", "sagittal")] == [0, 1, 2]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.tuples(*[st.floats(-180, 180)] * 3))
+def test_the_three_planes_are_three_axes_that_fit_best(degrees):
+    grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), rotated(*degrees))
+    found = [slice_axis(grid, name) for name in ("sagittal", "coronal", "axial")]
+    fits = {
+        axes: sum(abs(grid.direction[axis][world]) for world, axis in enumerate(axes))
+        for axes in permutations(range(3))
+    }
+    assert fits[tuple(found)] == pytest.approx(max(fits.values()), abs=1e-6)
+
+
+def test_noise_does_not_change_the_axis_of_a_stack_at_45_degrees():
+    found = [
+        [
+            slice_axis(Grid((5, 5, 5), (1.0,) * 3, (0.0,) * 3, rotated(45 + noise, 0, 0)), name)
+            for name in ("axial", "coronal")
+        ]
+        for noise in (-1e-8, 0, 1e-8)
+    ]
+    assert found[0] == found[1] == found[2]
+
+
+@pytest.mark.parametrize(("slices", "axis"), [("auto", 2), ("axial", 0), ("coronal", 1), ("sagittal", 2)])
+def test_the_card_names_the_plane_of_the_slices(tree, slices, axis):
+    labels = np.zeros((6, 7, 5), np.uint8)
+    labels[2:5, 1:6, 1:4] = 1
+    axes = rotated(25, -20, 10)
+    tree.add("c1", labels=labels, grid=Grid(labels.shape, (1.0, 1.0, 3.3), (0.0,) * 3, axes))
+    rows = objects_of(tree, slices=slices)
+    assert {row.axis for row in rows} == {axis}
+    assert len(rows) == (3, 5, 3)[axis]
+    assert sum(row.voxels for row in rows) == labels.sum()
+    assert rows[0].object.startswith(f"c1_core_{'zyx'[axis]}00")
+
+
+def test_a_volume_is_one_object_with_all_its_values_and_components(tree):
+    labels = np.zeros((4, 8, 8), np.uint8)
+    labels[0, 0, :4], labels[3, 7, :2], labels[2, 2, :3] = 1, 4, 2
+    tree.add("c1", labels=labels, label_values="4,1", group="p", split="train")
+    (row,) = objects_of(tree, dimension=3)
+    assert (row.object, row.case, row.structure, row.seen) == ("c1_core", "c1", "core", True)
+    assert (row.split, row.group, row.modality) == ("train", "p", "t1c")
+    assert (row.image, row.label, row.label_values) == ("c1-image.nii.gz", "c1-label.nii.gz", (1, 4))
+    assert (row.plane, row.axis, row.index, row.instance) == (None, None, None, None)
+    assert (row.voxels, row.volume_ml, row.left_out) == (6, 0.018, "")
+
+
+def test_a_2d_image_gives_its_instances(tree):
+    labels = np.zeros((8, 8), np.uint8)
+    labels[0, :3] = labels[1, 3] = 1  # touch at a corner: one instance
+    labels[5:7, 5:7] = 1
+    tree.add("c1", labels=labels, grid=Grid.plain((8, 8), (0.5, 0.5)), suffix=".nrrd", structure="lungs")
+    first, second = objects_of(tree)
+    assert [row.object for row in (first, second)] == ["c1_lungs_1", "c1_lungs_2"]
+    assert [(row.voxels, row.volume_ml) for row in (first, second)] == [(4, 0.001), (4, 0.001)]
+    assert (first.plane, first.instance, first.seen) == (None, 1, False)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_stack_gives_the_instances_of_each_slice(tree, axis):
+    labels = np.zeros((3, 12, 8), np.uint8)
+    labels[1, :2, :2] = labels[1, 5:7, :2] = labels[2, :1, :3] = 1
+    spacing = np.roll((4.0, 1.0, 1.0), axis)
+    labels = np.moveaxis(labels, 0, axis)
+    tree.add("c1", labels=labels, grid=Grid.plain(labels.shape, tuple(spacing)))
+    rows = objects_of(tree)
+    name = "zyx"[axis]
+    assert [row.object for row in rows] == [
+        f"c1_core_{name}001_1",
+        f"c1_core_{name}001_2",
+        f"c1_core_{name}002_1",
+    ]
+    assert [row.plane for row in rows] == [(axis, 1), (axis, 1), (axis, 2)]
+    assert [row.voxels for row in rows] == [4, 4, 3]
+    assert rows[0].volume_ml == pytest.approx(0.016)
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_small_objects_are_listed_with_the_reason(tree, dimension):
+    labels = np.zeros((4, 8, 8), np.uint8)
+    labels[1, 1, :3] = labels[1, 5, :2] = 1
+    tree.add("c1", labels=labels)
+    rows = objects_of(tree, dimension, minimum_voxels=3 if dimension == 2 else 6)
+    reasons = [row.left_out for row in rows]
+    assert reasons == (
+        ["", "2 voxels, minimum_voxels is 3"] if dimension == 2 else ["5 voxels, minimum_voxels is 6"]
+    )
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+def test_the_order_of_the_rows_does_not_matter(tree, dimension):
+    for case in ("c2", "c1", "c10"):
+        row = tree.add(case)
+        tree.rows.append(row | {"structure": "whole", "label_values": "1"})
+    expected = objects_of(tree, dimension)
+    tree.rows.reverse()
+    assert objects_of(tree, dimension) == expected
+    assert [row.case for row in expected] == sorted(row.case for row in expected)
+
+
+def test_objects_are_sorted_by_case_not_by_file(tree):
+    tree.add("b")
+    row = tree.add("a")
+    row["label"] = "z.nii.gz"
+    (tree.root / "a-label.nii.gz").rename(tree.root / "z.nii.gz")
+    assert [row.case for row in objects_of(tree)] == ["a"] * 4 + ["b"] * 4
+
+
+def test_two_objects_of_one_name_are_refused(tree):
+    tree.add("c1", structure="core")
+    tree.add("c1_core", structure="z001", grid=Grid.plain((8, 8)), suffix=".nrrd")
+    with pytest.raises(BadInput, match="both make the object 'c1_core_z001_1'; rename one"):
+        objects_of(tree)
+
+
+def test_the_table_gives_the_objects_back(tree, tmp_path):
+    tree.add("c1", label_values="1", modality="T2*, 'fat' \"free\"")
+    rows = objects_of(tree, 2) + objects_of(tree, 3, minimum_voxels=1000)
+    rows.append(replace(rows[0], label_values=(1, 2, 30), volume_ml=1 / 3, object="other"))
+    rows.append(replace(rows[0], object="third", channel=0, raters=("r1.nii.gz", "r2.nii.gz")))
+    write_objects(tmp_path / "objects.tsv", rows)
+    assert read_objects(tmp_path / "objects.tsv") == rows
+
+
+def test_a_table_without_the_optional_columns_is_read(tree, tmp_path):
     tree.add("c1")
-    tree.write()
-    with pytest.raises(BadInput, match=told):
-        prepare(
-            card_for(tree, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {"tumour3d": simulate}
-        )
+    rows = objects_of(tree, 3)
+    write_objects(tmp_path / "objects.tsv", rows)
+    lines = (tmp_path / "objects.tsv").read_text().splitlines()
+    assert lines[0].endswith("\tleft_out\tchannel\traters")
+    old = "".join("\t".join(line.split("\t")[:-2]) + "\n" for line in lines)
+    (tmp_path / "objects.tsv").write_text(old)
+    assert read_objects(tmp_path / "objects.tsv") == rows
 
 
-@pytest.mark.parametrize("what", ["out", "code"])
-def test_results_and_code_in_the_root_are_refused_before_any_work(tree, tmp_path, monkeypatch, what):
-    """Methods cannot read the root: the trained network and a plug-in would be hidden from them."""
-    tree.add("c1")
-    tree.write()
-    places = {"out": tmp_path / "out", "code": tmp_path / "code"} | {what: tree.root / what}
-    monkeypatch.setenv("PYTHONPATH", str(places["code"]))
-    with pytest.raises(
-        BadInput, match=rf"data: root of the cohort: methods cannot .*{what} lies in it; keep"
-    ):
-        prepare(
-            card_for(tree), tmp_path / "brain.yaml", 7, places["out"], {}, lambda names: pytest.fail("began")
-        )
-
-
-def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
-    tree.add("c1")
-    prepared(tree, tmp_path)
-    for k in range(7):
-        tree.add(f"d{k}", split="tset")
-    with pytest.raises(BadInput) as raised:
-        prepared(tree, tmp_path)
-    told = str(raised.value).splitlines()
-    assert told[0] == f"{tree.path}: 7 problem(s)"
-    assert told[1].startswith(f"{tree.path}:3: split: 'tset'")
-    assert told[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
-    assert len((tmp_path / "out" / "problems.txt").read_text().splitlines()) == 7
-    with pytest.raises(BadInput, match="no prepared cohort; prepare it"):
-        Cohort.load(tmp_path / "out")
-    tree.rows = tree.rows[:1]
-    prepared(tree, tmp_path)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cohort.json", "objects.tsv"]
-
-
-def test_an_interrupted_simulator_leaves_no_cohort(tmp_path):
-    def broken(cases, seed, folder, progress):
-        simulate(cases, seed, folder, progress)
-        raise KeyboardInterrupt
-
-    card = CohortCard(dimension=3, simulator="tumour3d", seen=["core"])
-    prepare(card, tmp_path / "sim.yaml", 1, tmp_path / "out", {"tumour3d": simulate})
-    assert Cohort.load(tmp_path / "out").objects
-    with pytest.raises(KeyboardInterrupt):
-        prepare(card, tmp_path / "sim.yaml", 2, tmp_path / "out", {"tumour3d": broken})
-    assert not (tmp_path / "out" / "objects.tsv").exists()
-    assert not (tmp_path / "out" / "cohort.json").exists()
-
-
-def test_a_simulated_cohort_may_be_moved(tmp_path):
-    card = CohortCard(dimension=2, simulator="tumour3d", seen=["core"])
-    prepare(card, tmp_path / "sim.yaml", 2, tmp_path / "out", {"tumour3d": simulate})
-    shutil.move(tmp_path / "out", tmp_path / "elsewhere")
-    cohort = Cohort.load(tmp_path / "elsewhere")
-    (row,) = cohort.select("test")
-    assert (cohort.simulated, read_json(tmp_path / "elsewhere" / "cohort.json")["root"]) == (True, ".")
-    assert row.object == "test1_core_z001_1"
-    assert cohort.truth(row).sum() == 48 == cohort.image(row).voxels.sum()
+def test_a_table_that_is_none_is_refused(tmp_path):
+    with pytest.raises(BadInput, match=r"objects\.tsv: objects: cannot be read"):
+        read_objects(tmp_path / "objects.tsv")
+    (tmp_path / "objects.tsv").write_text("object\tvoxels\na\tmany\n")
+    with pytest.raises(BadInput, match="not a table of objects"):
+        read_objects(tmp_path / "objects.tsv")

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from bifseg.cards import MethodCard
-from bifseg.errors import BadInput
-from bifseg.geometry import Box
+from bifseg.cards.cards import MethodCard
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box
+from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import Adaptive
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.scribbles import Scribbles, Stroke
 
 CARDS = {
     "base-net": MethodCard(method="base-net"),

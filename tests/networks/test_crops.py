@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bifseg.geometry import Box, Grid, Image
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.networks.crops import Crop, resample, scaled_shape
-from bifseg.scribbles import Scribbles, Stroke
 
 
 def image_of(shape, spacing=None, seed=0):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bifseg.geometry import Grid, Image
+from bifseg.core.geometry import Grid, Image
 from bifseg.networks.normalisation import Normalisation
 
 IMAGE = Image(np.array([[-1.0, 0.0], [3.0, 6.0]], np.float32), Grid.plain((2, 2)))

@@ -5,10 +5,10 @@ import pytest
 import torch
 from foreign_networks import Payload
 
-from bifseg.cards import NetworkCard
-from bifseg.errors import BadInput
-from bifseg.geometry import Box, Grid, Image
-from bifseg.networks.pnet import PNet
+from bifseg.cards.cards import NetworkCard
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 
 CARD = NetworkCard(architecture="pnet", settings={"channels": 4})

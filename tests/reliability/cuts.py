@@ -12,7 +12,7 @@ from kills import SLOW, kill_the_job
 from place import Place, stub
 from verdict import Row, compare
 
-from bifseg.archive import Archive
+from bifseg.sessions.archive import Archive
 
 HOW = "cut off, then `snakemake` again with all that reads it"
 TO_SCORES = ("run_sessions", "score_sessions", "collect_scores")

@@ -11,7 +11,7 @@ import pandas as pd
 from place import Place, stub
 from verdict import Row, compare
 
-from bifseg.archive import Archive
+from bifseg.sessions.archive import Archive
 
 SCORES = "results/r/scores.parquet"
 PLAYERS = {"base-net@tiny": {"method": "base-net"}, "half": stub()}

@@ -15,7 +15,7 @@ import psutil
 from place import TIMEOUT_S, Place, stub
 from verdict import Row, Verdict, compare
 
-from bifseg.archive import Archive
+from bifseg.sessions.archive import Archive
 
 SLOW = stub("slow_methods:Slow", seconds=0.15)
 
@@ -36,7 +36,7 @@ def kill_a_player(process: subprocess.Popen[str]) -> bool:
 
 def kill_the_method(process: subprocess.Popen[str]) -> bool:
     """Kill the process of a method, at random."""
-    return _kill_one(process, lambda words: "bifseg.methods.host" in words)
+    return _kill_one(process, lambda words: "bifseg.methods.process.host" in words)
 
 
 def _kill_one(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> bool:

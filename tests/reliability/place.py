@@ -13,12 +13,12 @@ import pandas as pd
 import yaml
 
 HERE = Path(__file__).parent
-sys.path.append(str(HERE.parent))
+sys.path.append(str(HERE.parent / "helpers"))
 from disc_cases import HEADER, make_case  # noqa: E402
 from project import copy_project, quietly, snakemake_command  # noqa: E402
 
 TIMEOUT_S = 1500
-STUBS = (HERE.parent / "methods" / "odd_methods.py", HERE / "slow_methods.py")
+STUBS = (HERE.parent / "helpers" / "odd_methods.py", HERE / "slow_methods.py")
 NETWORK = {
     "architecture": "pnet",
     "settings": {"channels": 4},

@@ -10,7 +10,7 @@ import pytest
 from faults import line
 from verdict import compare
 
-from bifseg.scoring import COLUMNS
+from bifseg.analysis.scores import COLUMNS
 
 
 @pytest.mark.faults

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from bifseg.scoring import COLUMNS
+from bifseg.analysis.scores import COLUMNS
 
 Row = tuple[str, str, str, str]
 """Scenario, how it was done, what was seen, what a user does."""

@@ -3,11 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bifseg.cards import ProtocolCard
-from bifseg.errors import BadInput
-from bifseg.geometry import Box
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box
+from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind, draw_box
-from bifseg.seeds import generator
 
 
 def _truth(shape, lower, upper):

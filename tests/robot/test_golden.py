@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind
 from bifseg.robot.opening import opening_strokes
-from bifseg.robot.policies import POLICIES, policy
+from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.thorough import thorough
 from bifseg.robot.users import USERS, user
-from bifseg.seeds import generator
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bifseg.robot.opening import openings
-from bifseg.robot.policies import policy
+from bifseg.robot.policies.registry import policy
 
 
 def ball(shape=(24, 30, 32), centre=(9, 14, 15), radius=8, spacing=(1, 1, 1)):

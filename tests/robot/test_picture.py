@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from matplotlib.image import imread
 
-from bifseg.robot.policies import POLICIES
+from bifseg.robot.policies.registry import POLICIES
 
 SCRIPT = Path(__file__).parents[2] / "docs/draw_robot.py"
 

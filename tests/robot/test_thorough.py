@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from bifseg.robot.policies import POLICIES, policy
+from bifseg.core.seeds import generator
+from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.thorough import LARGE, thorough
 from bifseg.robot.users import user
-from bifseg.seeds import generator
 
 WITH_THRESHOLD = [name for name in POLICIES if name != "centre-click/1"]
 THICK = (7.5, 0.5, 0.5)  # spinal cord: thin grey matter in thick slices

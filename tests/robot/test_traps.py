@@ -6,15 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bifseg.cards import ProtocolCard
-from bifseg.geometry import Grid, Image
-from bifseg.record import Identity
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.core.scribbles import Scribbles
+from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind
-from bifseg.robot.policies import POLICIES, policy
+from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.users import USERS, user
-from bifseg.scribbles import Scribbles
-from bifseg.seeds import generator
-from bifseg.sessions import Game, play
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
 
 RANDOM = [name for name in POLICIES if name != "centre-click/1"]
 SHAPE = (70, 90)

@@ -7,13 +7,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from bifseg.cards import ProtocolCard
-from bifseg.errors import BadInput
-from bifseg.geometry import Box
-from bifseg.robot.policies import POLICIES, policy
-from bifseg.robot.regions import drawing_planes
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box
+from bifseg.core.seeds import generator
+from bifseg.robot.drawing.regions import drawing_planes
+from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.users import USERS, Imperfect, User, UserParams, as_seen, user
-from bifseg.seeds import generator
 
 TRUTH = np.zeros((60, 80), bool)
 TRUTH[20:40, 20:60] = True

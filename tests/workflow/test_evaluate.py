@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bifseg.geometry import Grid
-from bifseg.images import write_array
-from bifseg.scoring import read_scores
+from bifseg.analysis.scores import read_scores
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 pytestmark = pytest.mark.workflow
 

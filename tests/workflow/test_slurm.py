@@ -10,7 +10,7 @@ import yaml
 from project import ROOT, answer
 from test_workflow import CONFIG, lay_out, snakemake
 
-from bifseg.scoring import read_scores
+from bifseg.analysis.scores import read_scores
 
 pytestmark = [
     pytest.mark.slurm,

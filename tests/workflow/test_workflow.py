@@ -12,8 +12,8 @@ import yaml
 from foreign_networks import SETTINGS, SmallUNet
 from project import ROOT, copy_project, quietly, snakemake_command
 
-from bifseg.cohorts.objects import Cohort
-from bifseg.scoring import read_scores, unequal_scribbles
+from bifseg.analysis.scores import read_scores, unequal_scribbles
+from bifseg.cohorts.cohort import Cohort
 
 pytestmark = pytest.mark.workflow
 

@@ -5,19 +5,13 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from bifseg.cards import (
-    CohortCard,
-    MethodCard,
-    NetworkCard,
-    brought_weights,
-    checked_run,
-    read_card,
-)
-from bifseg.code_version import SCORES, code_version
-from bifseg.methods.sources import method_files
-from bifseg.plans import read_plan
-from bifseg.players import BUILT_IN
-from bifseg.store import write_json
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, read_card
+from bifseg.cards.run import brought_weights, checked_run
+from bifseg.runs.code_version import SCORES, code_version
+from bifseg.methods.process.sources import method_files
+from bifseg.runs.shard_plan import read_plan
+from bifseg.cards.capabilities import BUILT_IN
+from bifseg.core.files import write_json
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)

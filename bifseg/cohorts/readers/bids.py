@@ -24,7 +24,7 @@ from bifseg.cohorts.readers.layout import (
     safe_name,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9+]+)*)_([A-Za-z0-9]+)")
 _OF_LABELS = re.compile(r"_(?:desc|label|seg|atlas)-[A-Za-z0-9+]+")

@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bifseg.cohorts.check import Files
+from bifseg.cohorts.checks import Files
 from bifseg.cohorts.manifest import values_text
 from bifseg.cohorts.readers.layout import Values
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 MODALITIES = {"tumour_core": "t1c", "whole_tumour": "flair", "enhancing": "t1c"}
 """What each structure is segmented in, as in the paper's 3D experiment."""

@@ -8,8 +8,8 @@ from typing import Any
 
 from bifseg.cohorts.readers.layout import Asked, Structure, Values, safe_name
 from bifseg.cohorts.readers.walk import all_files
-from bifseg.errors import BadInput
-from bifseg.store import read_json
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json
 
 _NO_STRUCTURES = ("background", "ignore")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bifseg.cohorts.check import Files
+from bifseg.cohorts.checks import Files
 
 Values = Mapping[str, tuple[int, ...]]
 """Label values by the name of the structure that they make up."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bifseg.cohorts.check import Files, Report, judge, look
+from bifseg.cohorts.checks import Files, Report, judge, look
 from bifseg.cohorts.files import Progress
 from bifseg.cohorts.manifest import (
     COLUMNS,
@@ -22,7 +22,7 @@ from bifseg.cohorts.manifest import (
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.cohorts.readers.layout import Asked, Found, LeftOut
 from bifseg.cohorts.readers.splits import draw_splits
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 
 @dataclass(frozen=True)

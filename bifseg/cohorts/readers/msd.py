@@ -12,7 +12,7 @@ from typing import Any
 from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
 from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, patient, safe_name
 from bifseg.cohorts.readers.walk import as_it_is_there, stem
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 _SPLITS = {"training": "", "validation": "validation", "test": "test"}
 

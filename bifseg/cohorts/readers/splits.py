@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bifseg.seeds import generator
+from bifseg.core.seeds import generator
 
 
 def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values, read_table
 from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, Structure, patient, safe_name
 from bifseg.cohorts.readers.walk import as_it_is_there, ending
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png")
 

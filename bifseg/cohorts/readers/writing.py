@@ -7,12 +7,12 @@ from pathlib import Path
 
 import yaml
 
-from bifseg.cards import CohortCard, read_card
+from bifseg.cards.cards import CohortCard, read_card
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.cohorts.readers.making import Made
-from bifseg.errors import BadInput
-from bifseg.store import table_text, write_text
+from bifseg.core.errors import BadInput
+from bifseg.core.files import table_text, write_text
 
 _MOST = 15  # reasons that a summary shows
 _NAMES = 5  # cases that it names for each

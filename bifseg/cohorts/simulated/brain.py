@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bifseg.cohorts.simulated.fields import Field, displacement, rotation
-from bifseg.geometry import Box, Grid, Mask
+from bifseg.core.geometry import Box, Grid, Mask
 
 SPACING_MM = 2.0
 _MARGIN = 2

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from bifseg.cards import CaseCounts
+from bifseg.cards.cards import CaseCounts
 from bifseg.cohorts.files import Progress
 from bifseg.cohorts.simulated import organs
 from bifseg.cohorts.simulated.canvas import Canvas
 from bifseg.cohorts.simulated.scanner import acquire
 from bifseg.cohorts.simulated.writing import SimulatedCase, Structure, splits, write_case, write_manifest
-from bifseg.geometry import Grid
-from bifseg.seeds import generator
+from bifseg.core.geometry import Grid
+from bifseg.core.seeds import generator
 
 STRUCTURES = (
     Structure("placenta", (organs.PLACENTA,), "t2"),

@@ -11,7 +11,7 @@ from skimage.graph import MCP_Geometric
 
 from bifseg.cohorts.simulated.brain import SPACING_MM, Brain
 from bifseg.cohorts.simulated.fields import Field, rotation, smooth_noise
-from bifseg.geometry import Box, Mask
+from bifseg.core.geometry import Box, Mask
 
 NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3, 4
 CORE = (NECROSIS, NON_ENHANCING, ENHANCING)

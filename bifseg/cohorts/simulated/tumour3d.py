@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from scipy import ndimage
 
-from bifseg.cards import CaseCounts
+from bifseg.cards.cards import CaseCounts
 from bifseg.cohorts.files import Progress
 from bifseg.cohorts.simulated.brain import Brain, random_brain, template
 from bifseg.cohorts.simulated.fields import Field, rotation, smooth_noise
@@ -27,8 +27,8 @@ from bifseg.cohorts.simulated.tumour import (
     grow,
 )
 from bifseg.cohorts.simulated.writing import SimulatedCase, Structure, splits, write_case, write_manifest
-from bifseg.geometry import Grid
-from bifseg.seeds import generator
+from bifseg.core.geometry import Grid
+from bifseg.core.seeds import generator
 
 STRUCTURES = (Structure("tumour_core", CORE, "t1c"), Structure("whole_tumour", WHOLE, "flair"))
 _THICK = 3  # every third case has slices three times as thick

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from numpy.typing import NDArray
 
-from bifseg.cards import CaseCounts
+from bifseg.cards.cards import CaseCounts
 from bifseg.cohorts.manifest import ManifestRow, manifest_text
-from bifseg.geometry import Grid
-from bifseg.images import write_array
-from bifseg.store import write_text
+from bifseg.core.files import write_text
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@ import pytest
 from trees import GRID, brats_case, draw, draw_channels, made_of, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import Asked
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 CORE, WHOLE = "tumour_core", "whole_tumour"
 

@@ -6,8 +6,8 @@ import pytest
 from bifseg.cohorts.files import File
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.cohorts.readers.brats_years import MODALITIES, YEARS, refuse_another_year
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
 
 GRID = Grid.plain((2, 2, 2))
 

@@ -5,13 +5,13 @@ import pytest
 from scipy.spatial.transform import Rotation
 from trees import GRID, SHARES, brats_case, draw, labels, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.check import check_manifest
+from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import Asked
 from bifseg.cohorts.readers.making import Wanted, make
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
-from bifseg.images import write_array
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
 OBLIQUE = Grid(GRID.shape, GRID.spacing, (-40.0, 12.5, 88.0), tuple(tuple(map(float, axis)) for axis in AXES))

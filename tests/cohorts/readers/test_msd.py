@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from trees import draw, draw_channels, made_of, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import Asked
-from bifseg.errors import BadInput
-from bifseg.images import read_array
+from bifseg.core.errors import BadInput
+from bifseg.core.images import read_array
 
 CHANNELS = {"0": "FLAIR", "1": "T1w", "2": "t1gd"}
 LABELS = {"0": "background", "1": "edema", "2": "non-enhancing tumor", "3": "Enhancing Tumour"}

@@ -4,8 +4,8 @@ import pytest
 from trees import GRID, draw, made_of, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import Asked
-from bifseg.errors import BadInput
-from bifseg.geometry import Grid
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Grid
 
 REGIONS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": 3, "ignore": 4}
 

@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from bifseg.cohorts.readers.walk import as_it_is_there, ending, image_files, stem
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 
 def touch(root, *names):

@@ -4,11 +4,11 @@ import pytest
 import yaml
 from trees import GRID, brats_case, made_of, mark
 
-from bifseg.cards import CohortCard, read_card
+from bifseg.cards.cards import CohortCard, read_card
+from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.cohorts.manifest import parse_manifest
-from bifseg.cohorts.objects import Cohort, prepare
 from bifseg.cohorts.readers.writing import summary, write_cohort
-from bifseg.errors import BadInput
+from bifseg.core.errors import BadInput
 
 COMMAND = "bifseg cohort from brats2021 data --out cards"
 SHIPPED = "# A card that ships.\ndimension: 3\nmanifest: b.tsv\nseen: [tumour_core] # core\nunseen: [whole_tumour]\n"

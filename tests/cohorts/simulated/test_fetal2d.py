@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from bifseg.cards import CaseCounts
+from bifseg.cards.cards import CaseCounts
 from bifseg.cohorts.intensity_band import boxed_band_dice
 from bifseg.cohorts.simulated import fetal2d
 from bifseg.cohorts.simulated.organs import BRAIN, KIDNEYS, LUNGS, PLACENTA
-from bifseg.images import read_array
+from bifseg.core.images import read_array
 
 
 def instances(case, label):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bifseg.cards import CaseCounts
-from bifseg.cohorts.check import check_manifest
+from bifseg.cards.cards import CaseCounts
+from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.simulated import SIMULATORS, fetal2d, tumour3d
 
 

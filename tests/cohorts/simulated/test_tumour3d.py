@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bifseg.cards import CaseCounts
+from bifseg.cards.cards import CaseCounts
 from bifseg.cohorts.intensity_band import boxed_band_dice
 from bifseg.cohorts.simulated import tumour3d
 from bifseg.cohorts.simulated.brain import random_brain, template
 from bifseg.cohorts.simulated.tumour import CORE, OEDEMA, WHOLE, grow
-from bifseg.images import read_array
-from bifseg.seeds import generator
+from bifseg.core.images import read_array
+from bifseg.core.seeds import generator
 
 
 def grown(index, seed=1):

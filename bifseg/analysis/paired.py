@@ -1,0 +1,123 @@
+"""Who is better, by how much, and whether that can be told: paired comparisons and rankings of players.
+
+A player is a method with its network. A failed session counts with its worst-case score, in pairs too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bifseg.analysis.names import FAILED, GROUP, in_reading_order
+from bifseg.analysis.stages import per_group
+from bifseg.analysis.statistics import cluster_means, holm, paired, signed_rank_p, tie_groups
+from bifseg.core.seeds import generator
+
+STRUCTURE = ["seen", "structure"]
+_PAIR = ["structure", "object", "replicate"]
+_HIGHER_IS_BETTER = ("dice", "nsd_2mm")
+
+
+def main_network(scores: pd.DataFrame) -> str:
+    """The network that most methods play with, of several the first by name; empty if none plays with one."""
+    methods = scores[scores["network"] != ""].groupby("network")["method"].nunique()
+    return str(methods.idxmax()) if len(methods) else ""
+
+
+def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice") -> pd.DataFrame:
+    """Every player against the reference on the same objects: paired differences, player minus reference.
+
+    Args:
+        rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
+        reference: (method, network).
+        measure: column of the scores.
+
+    Returns:
+        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` objects of `patients` patients,
+        each with its mean difference over replicates; `failed` pairs of sessions in which either did;
+        `difference_mean` with `difference_low` and `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
+        `statistics.Paired`, the clusters being the patients; `holm_p`, Wilcoxon's p-values corrected over the
+        players of the structure.
+
+        A value that is not finite is not left out: it shows in `difference_mean` and leaves no test.
+        A player without a common object has n = 0. Without the reference or another player: no rows.
+    """
+    is_reference = _is(rows, reference)
+    base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
+    if base.empty or is_reference.all():
+        return pd.DataFrame()
+    both = rows[~is_reference].merge(base, on=_PAIR, how="left", suffixes=("", "_reference"))
+    both["difference"] = both[measure] - both[f"{measure}_reference"]
+    found = per_group(both, _difference)
+    return found.assign(holm_p=found.groupby(STRUCTURE)["wilcoxon_p"].transform(holm))
+
+
+def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
+    """Players ranked by their mean, and which of them cannot be told apart.
+
+    Args:
+        rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
+        measure: column of the scores.
+
+    Returns:
+        A row per structure and player: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
+        equal means sharing it, NaN for a mean that is none; `group`, the letters of `tie_groups` by Wilcoxon's
+        test over patients between all pairs of the structure's players, corrected by Holm.
+    """
+    parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
+    return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
+
+
+def _is(rows: pd.DataFrame, player: tuple[str, str]) -> pd.Series:
+    return (rows["method"] == player[0]) & (rows["network"] == player[1])
+
+
+def _difference(sessions: pd.DataFrame) -> dict[str, float]:
+    """What a player's sessions show, beside those of the reference where it has one."""
+    pairs = sessions[sessions["status_reference"].notna()]
+    # The first name is no measure's: intervals that were published keep their draws.
+    keys = (str(sessions[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
+    # Replicates of an object are no objects of their own. numpy's mean: pandas would leave a NaN out.
+    each = pairs.groupby(["patient", "object"], sort=False)["difference"].agg(
+        lambda d: d.to_numpy(float).mean()
+    )
+    patients = each.index.get_level_values("patient")
+    found = asdict(paired(each.to_numpy(float), patients, generator(0, "gain", *keys)))
+    failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
+    counts = {"n": found.pop("n"), "patients": found.pop("clusters"), "failed": int(failed)}
+    mean = {f"difference_{name}": found.pop(name) for name in ("mean", "low", "high")}
+    return counts | mean | found
+
+
+def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The ranking of one structure, best first."""
+    # numpy's mean: pandas would leave a NaN out of it without a word.
+    means = rows.groupby(GROUP)[measure].agg(lambda values: values.to_numpy(float).mean())
+    ascending = measure not in _HIGHER_IS_BETTER
+    means = means.sort_values(ascending=ascending, kind="stable")
+    values = [
+        rows[_is(rows, (method, network))].set_index(["patient", "object", "replicate"])[measure]
+        for method, network in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
+    ]
+    ranks = means.rank(method="min", ascending=ascending).rename("rank")
+    return ranks.reset_index().assign(group=tie_groups(_pairwise(values)))
+
+
+def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:
+    """(k, k) p-values between k players, corrected by Holm over their pairs; the diagonal is NaN."""
+    p = np.full((len(values), len(values)), np.nan)
+    pairs = list(combinations(range(len(values)), 2))
+    for (i, j), adjusted in zip(pairs, holm([_p(values[i], values[j]) for i, j in pairs]), strict=True):
+        p[i, j] = p[j, i] = adjusted
+    return p
+
+
+def _p(one: pd.Series, other: pd.Series) -> float:
+    """Wilcoxon's p-value between two players on their common objects."""
+    common = one.index.intersection(other.index)
+    differences = one[common].to_numpy(float) - other[common].to_numpy(float)
+    return signed_rank_p(cluster_means(differences, common.get_level_values("patient")))

@@ -1,0 +1,259 @@
+"""The paper's claims (Wang et al. 2018), each with its numbers, its test and a verdict by a stated rule."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.interactions import waits
+from bifseg.analysis.names import BASE, GROUP, METHODS, OWN, SHARED, TOOLS, counted
+from bifseg.analysis.paired import STRUCTURE, compare, main_network
+from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.stages import final_rows, stage_rows
+from bifseg.analysis.statistics import LEVEL
+
+HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not enough data"
+BETTER, AS_GOOD, SHOWN = "better", "at least as good", "shown only"
+BY_FOUR = "better by 4 points"
+MARGIN = 0.05
+"""Dice by which a mean may be worse, at the interval's limit, and still be `at least as good`; ours."""
+GAIN = 0.04
+"""Least gain in Dice of `better by 4 points`."""
+
+Player = tuple[str, str]
+Plan = Mapping[tuple[Player, str], str]
+"""(opponent, measure): rule."""
+
+_POINTS = f"{100 * MARGIN:g} points"
+_TESTED = [*GROUP, "measure"]
+_MEANS = ("mean", "std", "against_mean", "against_std")
+_COUNTS = ("n", "patients", "failed", "family")
+_NUMBERS = ("difference_mean", "difference_low", "difference_high", "effect", "t_p", "wilcoxon_p", "holm_p")
+COMPARISON = [*GROUP, "against_method", "against_network"]
+"""Columns that name a method and its opponent on a structure."""
+ROW = [*COMPARISON, "measure", *_MEANS, *_COUNTS[:3], *_NUMBERS, "rule", "verdict", "note"]
+"""Columns of a claim's rows."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim about one cohort.
+
+    Attributes:
+        cohort: name of the cohort.
+        number: 1 to 4.
+        statement: the claim, in our words.
+        rule: what is compared, and when the claim holds.
+        joined: whether the rows of an opponent on a structure are one comparison, else every row is one.
+        rows: a row per structure, opponent and measure, seen structures first: `mean` and `std` of `measure`
+            for the player (`method`, `network`) and its opponent (`against_...`), the paired difference and
+            its tests as in `comparisons.compare` (player minus opponent), `rule`, `verdict` and `note`. NaN
+            where there is nothing to compare.
+    """
+
+    cohort: str
+    number: int
+    statement: str
+    rule: str
+    joined: bool
+    rows: pd.DataFrame
+
+    @property
+    def comparisons(self) -> pd.DataFrame:
+        """One row per comparison that counts: who against whom on which structure, and the `verdict`."""
+        keys = COMPARISON if self.joined else [*COMPARISON, "measure"]
+        counted = self.rows[self.rows["rule"] != SHOWN]
+        return counted.groupby(keys, sort=False)["verdict"].agg(together).reset_index()
+
+    @property
+    def verdict(self) -> str:
+        """`holds` if every comparison does, `does not hold` if one does not, else `not enough data`."""
+        return together(self.comparisons["verdict"])
+
+    def count(self, seen: bool) -> str:
+        """How many comparisons on seen or on unseen structures hold, as text: `3 of 4`."""
+        verdicts = self.comparisons.loc[self.comparisons["seen"] == seen, "verdict"].tolist()
+        unknown = verdicts.count(UNKNOWN)
+        note = f" ({unknown} without enough data)" if unknown else ""
+        return f"{verdicts.count(HOLDS)} of {len(verdicts)}{note}"
+
+
+def together(verdicts: Iterable[str]) -> str:
+    """The verdict on several: fails if one does, holds if all do (and there are some), else unknown."""
+    kinds = set(verdicts)
+    return FAILS if FAILS in kinds else HOLDS if kinds == {HOLDS} else UNKNOWN
+
+
+def claims(
+    scores: pd.DataFrame, rules: Mapping[str, Rules], target: float = 0.90, own: str = OWN
+) -> list[Claim]:
+    """The four claims for every cohort of the scores, in order. No scores give no claims.
+
+    Args:
+        scores: of a run.
+        rules: of the protocols that were played, at least of `own` where it was.
+        target: Dice that counts as reached; a lower one where `own` ends sessions at that.
+        own: the protocol in which each method is corrected on its own mistakes.
+    """
+    goal = rules[own].goal(target) if own in rules else target
+    found = []
+    for cohort, mine in scores.groupby("cohort", sort=True):
+        played = own in set(mine["protocol"])
+        ends = _to_goal(mine, goal, rules_of(rules, own), own) if played else mine[:0]
+        for number, rows in enumerate(_evidence(mine, main_network(mine), ends), start=1):
+            statement, rule = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
+            found.append(Claim(str(cohort), number, statement, rule, number == 4, rows))
+    return found
+
+
+def _to_goal(scores: pd.DataFrame, goal: float, rules: Rules, own: str) -> pd.DataFrame:
+    """Sessions with the rounds and user time until the goal: the most there are, where it was never reached."""
+    found = waits(scores, goal, rules, own)
+    most = final_rows(scores, own).groupby("structure")["user_s"].max()
+    return found.assign(
+        round=found["round"].where(found["reached"], rules.rounds),
+        user_s=found["user_s"].where(found["reached"], found["structure"].map(most)),
+    )
+
+
+def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.DataFrame]:
+    """The rows of every claim about one cohort, in the order of the claims; `ends` are those of `_to_goal`."""
+    base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
+    networks = sorted(set(scores.loc[scores["method"] == BASE, "network"]) - {main})
+    cnns = [(BASE, network) for network in networks] or [("other CNNs", "")]
+    tools = [(tool, "") for tool in TOOLS if tool in set(scores["method"])] or [("traditional tools", "")]
+    gains = {(base, "dice"): BY_FOUR, (base, "spread"): BETTER}
+    others = {(player, name): BETTER for player in (crf, unweighted) for name in ("dice", "spread")}
+    effort = {"round": BETTER, "user_s": BETTER, "dice": AS_GOOD}
+    places = scores[STRUCTURE].drop_duplicates().sort_values(STRUCTURE, ascending=[False, True])
+
+    def rows(sessions: pd.DataFrame, hub: Player, plan: Plan, leads: bool = True) -> pd.DataFrame:
+        return _rows(sessions, places, hub, plan, leads)
+
+    return [
+        rows(stage_rows(scores, "initial"), base, {(player, "dice"): AS_GOOD for player in cnns}),
+        # Both against the base net, so that they are one family of tests.
+        rows(
+            stage_rows(scores, "unsupervised"),
+            base,
+            {(bifseg, "dice"): BETTER, (unweighted, "dice"): SHOWN},
+            leads=False,
+        ),
+        rows(_with_spread(stage_rows(scores, "supervised")), bifseg, {**gains, **others}),
+        rows(
+            ends,
+            bifseg,
+            {(tool, name): rule for tool in tools for name, rule in effort.items()},
+        ),
+    ]
+
+
+def _with_spread(sessions: pd.DataFrame) -> pd.DataFrame:
+    """With the column `spread`: how far a session's Dice is from its player's median on the structure."""
+    median = sessions.groupby([*STRUCTURE, "method", "network"])["dice"].transform("median")
+    return sessions.assign(spread=(sessions["dice"] - median).abs())
+
+
+def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Player, plan: Plan, leads: bool) -> pd.DataFrame:
+    """Rows of a claim: the hub minus every opponent of the plan, or (not `leads`) each of them minus the hub."""
+    players = {hub, *(player for player, _ in plan)}
+    who = zip(sessions["method"], sessions["network"], strict=True)
+    mine = sessions[np.fromiter((player in players for player in who), bool)]
+    asked = pd.DataFrame(
+        [(*player, name, rule) for (player, name), rule in plan.items()],
+        columns=["method", "network", "measure", "rule"],
+    )
+    tests = _tests(mine, hub, list(dict.fromkeys(asked["measure"])))
+    rows = places.merge(asked, how="cross").merge(tests, on=_TESTED, how="left")
+    rows = rows.fillna(dict.fromkeys(_COUNTS, 0)).astype(dict.fromkeys(_COUNTS, "int64"))
+    rows[["against_method", "against_network"]] = hub
+    if leads:
+        rows = _turned(rows)
+    for side in ("", "against_"):
+        values = [_mean_std(mine, row, side) for row in rows.to_dict("records")]
+        rows[[f"{side}mean", f"{side}std"]] = np.array(values).reshape(-1, 2)
+    rows[["verdict", "note"]] = [_judge(row) for row in rows.to_dict("records")]
+    return rows[ROW]
+
+
+def _tests(sessions: pd.DataFrame, hub: Player, measures: Sequence[str]) -> pd.DataFrame:
+    """What `compare` finds by every measure; `family`: how many tests share a correction."""
+    parts = [compare(sessions, hub, name).assign(measure=name) for name in measures]
+    tests = pd.concat(parts).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
+    family = tests.groupby([*STRUCTURE, "measure"])["wilcoxon_p"].transform("count")
+    return tests.assign(family=family).astype(dict.fromkeys(_TESTED, object))
+
+
+def _turned(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with both sides exchanged."""
+    sides = {name: f"against_{name}" for name in ("method", "network")}
+    limits = {"difference_low": "difference_high"}
+    swap = {**sides, **limits}
+    turned = rows.rename(columns=swap | {new: old for old, new in swap.items()})
+    signed = ["difference_mean", "difference_low", "difference_high", "effect"]
+    return turned.assign(**{name: -turned[name] for name in signed})
+
+
+def _mean_std(sessions: pd.DataFrame, row: dict, side: str) -> tuple[float, float]:
+    """Of the measure, over all sessions of one side on the structure; NaN where there are none."""
+    names = {name: row[name] for name in STRUCTURE}
+    names |= {name: row[f"{side}{name}"] for name in ("method", "network")}
+    chosen = np.logical_and.reduce([sessions[name] == value for name, value in names.items()])
+    values = sessions.loc[chosen, row["measure"]].to_numpy(float)  # numpy shows a NaN, pandas leaves it out
+    mean = values.mean() if len(values) else np.nan
+    return mean, values.std(ddof=1) if len(values) > 1 else np.nan
+
+
+def _judge(row: dict) -> tuple[str, str]:
+    """Verdict and, where it does not hold, why; the rules are told at the head of the page."""
+    if not row["n"]:
+        return UNKNOWN, "no sessions to pair"
+    # The least p of a two-sided signed-rank test, times what Holm makes of it where all tests are as clear.
+    if max(row["family"], 1) * 2.0 ** (1 - row["patients"]) >= LEVEL:
+        return UNKNOWN, counted(row["patients"], "patient")
+    if np.isnan(row["holm_p"]):
+        return UNKNOWN, "a value is not finite"
+    better = row["difference_mean"] * (1 if row["measure"] == "dice" else -1)
+    told_apart = row["holm_p"] < LEVEL
+    if told_apart and better < 0:
+        return FAILS, "the opposite"
+    if row["rule"] == AS_GOOD:
+        wide = row["difference_low"] <= -MARGIN
+        return (FAILS, f"no difference shown, but it may be {_POINTS} worse") if wide else (HOLDS, "")
+    if not told_apart or better == 0:
+        return FAILS, "no difference shown"
+    if row["rule"] == BY_FOUR and better < GAIN:
+        return FAILS, f"a gain of less than {100 * GAIN:g} points"
+    return HOLDS, ""
+
+
+# number: statement, rule
+_WORDS = {
+    1: (
+        "The base network is at least as good as the other CNNs on unseen structures, and about as good on seen ones.",
+        "Initial Dice. The main network, the one that most methods use, against the other networks' base-net; "
+        f"`{AS_GOOD}` is asked for on seen structures too.",
+    ),
+    2: (
+        "Without scribbles, fine-tuning with weights improves on the base network; without weights it may not.",
+        "Dice before any scribbles against the base net's initial Dice. bifseg-w is shown and is in the family "
+        "of tests, but the claim does not depend on it.",
+    ),
+    3: (
+        "With the same scribbles, bifseg is better than bifseg-w and base-crf, gains 4 to 8 Dice points over the "
+        "initial result, and its results spread less.",
+        f"Last Dice under {SHARED}; for base-net its initial Dice, over which a gain of more than 8 points is "
+        "welcome. Spread is the distance of a session's Dice from its method's median on the structure; that it is "
+        "smaller is tested as Dice is (the Brown-Forsythe test for pairs), and is a comparison of its own.",
+    ),
+    4: (
+        "bifseg takes fewer rounds and less user time than the traditional tools, to an equal or better Dice.",
+        "Under {own}: rounds and user time (predicted) until Dice first is at least {goal}, and Dice at the end. A "
+        "comparison is one tool on one structure: it holds if rounds and user time are both better and Dice is at "
+        "least as good. A session that never reached {goal}, whatever the reason, counts with the most rounds that "
+        "the protocol allows and the most user time of any session on its structure.",
+    ),
+}

@@ -1,0 +1,53 @@
+"""What the analysis reads from a run folder beside its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bifseg.analysis.rules import Rules
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json
+
+
+def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
+    """Where the sessions of the scores lie; beside them there may be those of an earlier configuration."""
+    players = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
+    return sorted(
+        run / "sessions" / cohort / protocol / "@".join(filter(None, player))
+        for cohort, protocol, *player in players
+    )
+
+
+def simulated_cohorts(run: Path) -> set[str]:
+    """Names of the run's cohorts whose images a simulator made."""
+    return {path.parent.name for path in run.glob("cohorts/*/cohort.json") if read_json(path)["simulated"]}
+
+
+def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, Rules]:
+    """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/PLAYER/protocol.json.
+
+    Raises:
+        BadInput: players of one protocol played by different rules.
+    """
+    found: dict[str, Rules] = {}
+    for path, name, card in _played(run, scores):
+        rules = Rules(card["rounds"], card["target"])
+        if found.setdefault(name, rules) != rules:
+            raise BadInput(f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again")
+    return found
+
+
+def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The whole card of each protocol of the scores; a key that came later has its default."""
+    return {name: ProtocolCard().model_dump(mode="json") | card for _, name, card in _played(run, scores)}
+
+
+def _played(run: Path, scores: pd.DataFrame) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    for folder in session_folders(run, scores):
+        if (path := folder / "protocol.json").is_file():
+            yield path, folder.parent.name, read_json(path)

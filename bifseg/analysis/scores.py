@@ -1,0 +1,198 @@
+"""From stored sessions and truth to tidy rows, so that a new metric needs no new session.
+
+One row per step, in the columns of `COLUMNS`. Effort and seconds are cumulative: all that was spent up to and
+including the step. The row of a completed step has status `ok`. A session that failed or ran out of time gets
+one row more, for the step that has no result: it scores as an empty result (`metrics.EDGE_CASES`) and carries
+the session's status and error. A stuck session has a result, the last one: that row carries the status.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bifseg.core.errors import BadInput
+from bifseg.core.files import writing
+from bifseg.core.geometry import Box, Mask
+from bifseg.core.metrics import Worst, edge_scores, score
+from bifseg.robot.effort import ASSUMED, n_slices, round_seconds
+from bifseg.sessions.record import Session, Step
+
+_TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
+COLUMNS: dict[str, str] = {
+    **dict.fromkeys(("run", "cohort", "case", "patient", "object", "structure"), _TEXT),
+    "seen": _FLAG,
+    "dimension": _COUNT,
+    **dict.fromkeys(("split", "method", "network", "protocol", "policy", "box", "user"), _TEXT),
+    "replicate": _COUNT,
+    "step": _TEXT,
+    **dict.fromkeys(("round", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
+    **dict.fromkeys(("stroke_mm", "dice", "assd_mm", "assd_px", "hd95_mm", "nsd_2mm", "volume_ml"), _NUMBER),
+    **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "user_s"), _NUMBER),
+    **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
+    **dict.fromkeys(("status", "error"), _TEXT),
+}
+"""Name and dtype of every column of the scores, in order."""
+
+_SECONDS = ("robot", "network", "label_update", "machine")
+_SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
+# `initial` and `unsupervised` are both round 0 and come in the order of the alphabet.
+_KEY = [*_SESSION_KEY, "round", "step"]
+
+
+def score_session(session: Session, truth: Mask, patient: str) -> list[dict[str, Any]]:
+    """One row per step of a session, in order, and one for the failure if it failed or ran out of time.
+
+    The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (the
+    robot's box itself, as a rule), so a failure never scores better than a result.
+
+    Args:
+        session: with masks inside its box.
+        truth: mask of the object on the object's grid; voxels outside the box count too.
+        patient: whose case it is.
+
+    Raises:
+        ValueError: the truth is not on the object's grid.
+    """
+    if truth.shape != session.grid.shape:
+        raise ValueError(f"truth {truth.shape} is not on the object's grid {session.grid.shape}")
+    window = _hold(session.box, truth)
+    worst = Worst.diagonal(window.shape, session.grid.spacing)
+    inner = Box(_minus(session.box.lower, window.lower), _minus(session.box.upper, window.lower))
+    rows = []
+    for k, step in enumerate(session.steps):
+        result = inner.paste(step.mask, window.shape)
+        measured = score(result, truth[window.slices], session.grid.spacing, worst)
+        volume = np.count_nonzero(result) * session.grid.voxel_ml
+        rows.append(_row(session, step.name, session.steps[: k + 1], {**measured, "volume_ml": volume}))
+    if session.status == "stuck" and rows:
+        rows[-1] |= {"status": session.status, "error": session.error}
+    elif session.status != "ok":
+        nothing = {**edge_scores("empty result", worst), "volume_ml": 0.0}
+        row = _row(session, failed_step(session), session.steps, nothing)
+        rows.append(row | {"status": session.status, "error": session.error})
+    return [row | {"patient": patient} for row in rows]
+
+
+def failed_step(session: Session) -> str:
+    """Name of the step that a failed session was at.
+
+    The step that begins the error (`round-2: out of memory`) if it has no result; else the one after the last
+    result in the order `initial`, `unsupervised`, `round-1`, `round-2`, ...
+    """
+    done = [step.name for step in session.steps]
+    named = re.match(r"(initial|unsupervised|round-[1-9]\d*): ", session.error)
+    if named and named[1] not in done:
+        return named[1]
+    if not done:
+        return "initial"
+    return "unsupervised" if done[-1] == "initial" else f"round-{session.steps[-1].round + 1}"
+
+
+def to_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Rows as a table with the columns, dtypes and order of `COLUMNS`, sorted by session and step.
+
+    No rows give an empty table of the same columns and dtypes. Raises ValueError where a row lacks a column,
+    has one too many, or two rows are the same step of the same session.
+    """
+    rows = list(rows)
+    for row in rows:
+        if set(row) != set(COLUMNS):
+            raise ValueError(f"a row of scores has wrong columns: {sorted(set(row) ^ set(COLUMNS))}")
+    return _in_order(pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
+
+
+def concatenate(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Tables of scores as one, the same whatever their order; raises ValueError where two hold one step."""
+    filled = [part for part in parts if len(part)]
+    return _in_order(pd.concat(filled, ignore_index=True)) if filled else to_frame([])
+
+
+def write_scores(frame: pd.DataFrame, path: Path) -> None:
+    """Write `path`.parquet and `path`.csv, each whole; a `.parquet` that ends `path` may stand or be left out."""
+    with writing(_file(path, ".parquet")) as part:
+        frame.to_parquet(part, engine="pyarrow", index=False)
+    with writing(_file(path, ".csv")) as part:
+        frame.to_csv(part, index=False, lineterminator="\n")
+
+
+def read_scores(path: Path) -> pd.DataFrame:
+    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; BadInput for any other file."""
+    file = _file(path, ".parquet")
+    try:
+        return pd.read_parquet(file, engine="pyarrow").astype(COLUMNS)
+    except FileNotFoundError as error:
+        raise BadInput(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
+    except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
+        raise BadInput(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
+
+
+def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
+    """Objects on which the methods of a network were not given the same scribbles in round 1, by name.
+
+    For scores of protocols with `scribbles_on: initial`, where a method whose initial result is not its base net's
+    is given others. Compares strokes, voxels and mm; rows without a result are left aside, as no strokes are kept for
+    them, and so are methods without a network, which share no initial result.
+    """
+    given = frame[(frame["step"] == "round-1") & ~frame["status"].isin(["failed", "timeout"])]
+    drawn = ["n_strokes", "n_scribble_voxels", "stroke_mm"]
+    key = ["run", "cohort", "object", "protocol", "network", "replicate"]
+    kinds = given[given["network"] != ""].groupby(key)[drawn].nunique().max(axis=1)
+    return sorted(set(kinds.index[kinds > 1].get_level_values("object")))
+
+
+def _file(path: Path, suffix: str) -> Path:
+    # Not with_suffix: names of methods may hold dots.
+    return path.with_name(path.name.removesuffix(".parquet") + suffix)
+
+
+def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str, float]) -> dict[str, Any]:
+    return {
+        **asdict(session.identity),
+        "step": name,
+        "round": int(name.removeprefix("round-")) if name.startswith("round-") else 0,
+        **_effort(session, steps),
+        **{f"{what}_s": float(sum(step.seconds.get(what, 0.0) for step in steps)) for what in _SECONDS},
+        **measured,
+        **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
+        "status": "ok",
+        "error": "",
+    }
+
+
+def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
+    spacing = session.grid.spacing
+    strokes = [stroke for step in steps for stroke in step.strokes]
+    rounds = [round_seconds(step.strokes, session.box.shape, spacing) for step in steps if step.round]
+    return {
+        "n_strokes": len(strokes),
+        "n_scribble_voxels": len({tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}),
+        "n_slices": n_slices(strokes, spacing),
+        "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
+        "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds),
+    }
+
+
+def _hold(box: Box, truth: Mask) -> Box:
+    if not truth.any():
+        return box
+    need = Box.around(truth)
+    return Box(tuple(map(min, box.lower, need.lower)), tuple(map(max, box.upper, need.upper)))
+
+
+def _minus(a: tuple[int, ...], b: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(x - y for x, y in zip(a, b, strict=True))
+
+
+def _in_order(frame: pd.DataFrame) -> pd.DataFrame:
+    twice = frame[frame.duplicated(_KEY)]
+    if len(twice):
+        first = twice.iloc[0]
+        raise ValueError(f"scores hold step {first['step']} of {first['object']} by {first['method']} twice")
+    return frame.sort_values(_KEY, ignore_index=True)

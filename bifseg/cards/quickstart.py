@@ -1,0 +1,94 @@
+"""From a folder of data to a run: the cards and the configuration that the workflow is given."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bifseg.cards.capabilities import misfit
+from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard, read_card
+from bifseg.cards.run import RunCard
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_text
+
+NETWORKS = {2: "pnet", 3: "pcnet"}
+"""The paper's base networks."""
+KINDS = ("methods", "networks", "protocols")
+
+
+def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) -> None:
+    """Raises BadInput where a card is named that is neither among the run's own nor the shipped ones.
+
+    Args:
+        named: names by --KIND, the option that names them, such as `--methods`.
+        cards, shipped: folders of cards.
+    """
+    for option, names in named.items():
+        places = [folder / option.removeprefix("--") for folder in (cards, shipped)]
+        known = sorted({path.stem for place in places for path in place.glob("*.yaml")})
+        for name in names:
+            if name not in known:
+                raise BadInput(f"{option} {name}: no such card; there are {', '.join(known)}")
+
+
+def copy_cards(shipped: Path, cards: Path) -> None:
+    """Copy the shipped cards of methods, networks and protocols; one that is there already stays as it is."""
+    for kind in KINDS:
+        (cards / kind).mkdir(parents=True, exist_ok=True)
+        for card in (shipped / kind).glob("*.yaml"):
+            if not (cards / kind / card.name).exists():
+                shutil.copyfile(card, cards / kind / card.name)
+
+
+def configuration(
+    cards: Path, cohort: str, methods: Sequence[str], protocols: Sequence[str], network: str = ""
+) -> tuple[dict[str, Any], list[str]]:
+    """The configuration of a run of these methods on one cohort, and in words who is left out where.
+
+    Args:
+        cards: folder with cohorts/, methods/, networks/ and protocols/.
+        cohort: name of its card.
+        methods: names of method cards.
+        protocols: names of protocol cards; each method plays under all that it can.
+        network: that methods play on which need one; empty: the paper's.
+
+    Raises:
+        BadInput: a card is missing or wrong, or a method can play nowhere.
+    """
+    dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+    network = network or NETWORKS[dimension]
+    players: dict[str, list[str]] = {name: [] for name in protocols}
+    notes = []
+    for method in dict.fromkeys(methods):
+        plays = read_card(MethodCard, cards / "methods" / f"{method}.yaml").can()
+        player = f"{method}@{network}" if plays and plays.network else method
+        reasons = []
+        for name in players:
+            shared = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml").scribbles_on == "initial"
+            reason = misfit(plays, "@" in player, dimension, shared) if plays else ""
+            if reason:
+                reasons.append(f"{method} is left out of {name}: it {reason}")
+            else:
+                players[name].append(player)
+        if len(reasons) == len(players):
+            raise BadInput(f"--methods {method}: {reasons[0].partition(': it ')[2]}")
+        notes += reasons
+    needed = [network] if any("@" in player for named in players.values() for player in named) else []
+    played = {name: named for name, named in players.items() if named}
+    content = {"run": cohort, "results": "results", "cards": "cards"}
+    return {**content, "cohorts": {cohort: {"networks": needed, "protocols": played}}}, notes
+
+
+def read_configuration(path: Path) -> dict[str, Any]:
+    """What a configuration says, without defaults; empty where there is none. Raises BadInput where it is wrong."""
+    return read_card(RunCard, path).model_dump(mode="json", exclude_unset=True) if path.exists() else {}
+
+
+def write_configuration(path: Path, content: dict[str, Any], command: str) -> None:
+    """Write a configuration, with the command that made it at its head."""
+    text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
+    write_text(path, f"# Made by: {command}\n{text}")

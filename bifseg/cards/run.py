@@ -1,0 +1,129 @@
+"""The configuration of a run, checked against the cards that it names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+
+from bifseg.cards.capabilities import Plays, is_pattern, resolve
+from bifseg.cards.cards import (
+    DEVICE,
+    Card,
+    CohortCard,
+    MethodCard,
+    Name,
+    NetworkCard,
+    Positive,
+    ProtocolCard,
+    first_problem,
+    read_card,
+)
+from bifseg.core.errors import BadInput
+from bifseg.core.files import inside
+
+
+class Experiment(Card):
+    """What is played on one cohort."""
+
+    networks: list[Name] = Field(default_factory=list, description="network cards to train")
+    protocols: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
+        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed; "
+        "a pattern such as * or *@* stands for every card that can play there"
+    )
+
+
+class RunCard(Card):
+    """The configuration of a run: `config/config.yaml`."""
+
+    run: Name = Field(description="name of the run: its results lie in RESULTS/RUN")
+    seed: int = Field(2018, description="the same seed draws the same boxes and scribbles")
+    results: str = Field("results", description="folder of all runs")
+    cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
+    split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
+    shards: Positive | None = Field(
+        None, description="jobs per method, protocol and cohort; null: as many as last about job_minutes"
+    )
+    job_minutes: Annotated[float, Field(gt=0)] = Field(
+        20, description="how long a job of sessions should last, by the time that a few sessions took"
+    )
+    workers: Positive = Field(1, description="processes of a job of sessions, each with one thread")
+    replicates: Positive = Field(
+        1, description="how often each object is played, each time with other boxes and scribbles"
+    )
+    device: str = Field("auto", pattern=f"^({DEVICE})$", description="cpu, cuda, or auto")
+    gpus_per_job: Annotated[int, Field(ge=0)] = Field(
+        0, description="GPUs that a job asks for which trains or plays; the traditional tools ask for none"
+    )
+    target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
+    cohorts: dict[Name, Experiment] = Field(
+        min_length=1, description="cohort cards and what is played on them"
+    )
+
+    @field_validator("results", "cards")
+    @classmethod
+    def _one_word(cls, folder: str) -> str:
+        if any(map(str.isspace, folder)):
+            raise ValueError("a blank would cut the jobs' commands in two; name a folder without one")
+        return folder
+
+
+def checked_run(config: dict[str, Any]) -> dict[str, Any]:
+    """A run's configuration with its defaults, and with players for patterns.
+
+    Raises:
+        BadInput: it or a card that it names is wrong, or a player cannot play where it is named.
+    """
+    try:
+        run = RunCard(**config)
+    except ValidationError as error:
+        raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
+    found, cards = run.model_dump(mode="json"), Path(run.cards)
+    for cohort, asked in run.cohorts.items():
+        dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+        networks = set(asked.networks)
+        for protocol, wanted in asked.protocols.items():
+            rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
+            able = _able(wanted, cards / "methods")
+            try:
+                players = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
+            except BadInput as error:
+                raise BadInput(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
+            found["cohorts"][cohort]["protocols"][protocol] = players
+            networks |= {network for _, at, network in (player.partition("@") for player in players) if at}
+        for network in sorted(networks):
+            path = cards / "networks" / f"{network}.yaml"
+            card = read_card(NetworkCard, path)
+            brought_weights(card, path)
+            have = card.dimension()
+            if have in (2, 3) and have != dimension:
+                raise BadInput(
+                    f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
+                )
+    return found
+
+
+def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
+    """What the methods of the players can; of all cards in the folder where a pattern may mean any."""
+    names = {player.partition("@")[0] for player in wanted if not is_pattern(player)}
+    if any(map(is_pattern, wanted)):
+        names |= {path.stem for path in folder.glob("[!.]*.yaml")}
+    return {name: read_card(MethodCard, folder / f"{name}.yaml").can() for name in sorted(names)}
+
+
+def brought_weights(card: NetworkCard, path: Path) -> Path | None:
+    """Where the weights lie that the card in a file names; None where it names none.
+
+    Raises BadInput when they lie outside the card's root, or are not there.
+    """
+    if card.weights is None:
+        return None
+    root = path.parent / (card.root or "")
+    try:
+        found = root / inside(root, str(card.weights))
+    except ValueError as error:
+        raise BadInput(f"{path}: weights: {error}") from error
+    if not found.exists():
+        raise BadInput(f"{path}: weights: {found}: no such weights file")
+    return found

@@ -1,0 +1,299 @@
+"""Everything that is wrong with a cohort, found before any work begins: one line each, with what to do.
+
+A label value that no case of a structure has is a problem (label sets differ between years of a challenge and
+swap structures silently); a value that only some cases lack is anatomy, a tumour without necrosis: a note.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from tabulate import tabulate
+
+from bifseg.cards.cards import CohortCard
+from bifseg.cohorts.files import (
+    File,
+    Progress,
+    differences,
+    each_file,
+    look_at_image,
+    look_at_label,
+)
+from bifseg.cohorts.manifest import SPLITS, Manifest, ManifestRow, Problem, parse_manifest, values_text
+from bifseg.core.geometry import Grid
+from bifseg.core.images import channels_of
+
+Rows = Sequence[ManifestRow]
+Files = dict[str, File]
+Entry = tuple[int, str, str]  # line, key and text of a problem in the manifest
+
+_MEND = "resample the label map to the image, or copy the image's header if the voxels do correspond"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the check found.
+
+    Attributes:
+        rows: the manifest's rows, sorted by case and structure.
+        labels: what was found in the label maps, those of raters included, by their path in the manifest.
+        problems: all of them, sorted by file and line; a usable cohort has none.
+        notes: what is worth knowing and stops nothing.
+    """
+
+    rows: tuple[ManifestRow, ...]
+    labels: Files
+    problems: tuple[Problem, ...]
+    notes: tuple[Problem, ...]
+
+    def voxels(self, row: ManifestRow) -> int:
+        """Voxels of a row's structure; 0 where its label map cannot be read."""
+        return sum(self.labels[row.label].counts.get(value, 0) for value in row.label_values)
+
+    def records(self) -> list[dict[str, str]]:
+        """One record per structure, sorted: modality, rows per split, volumes in ml and spacings in mm."""
+        by_structure = defaultdict(list)
+        for row in self.rows:
+            by_structure[row.structure].append(row)
+        return [{"structure": name, **self._record(rows)} for name, rows in sorted(by_structure.items())]
+
+    def table(self) -> str:
+        """The records, aligned."""
+        return tabulate(self.records(), headers="keys", disable_numparse=True)
+
+    def summary(self) -> str:
+        """The table, then the notes, one a line, and how many problems there are."""
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
+
+    def _record(self, rows: Rows) -> dict[str, str]:
+        seen = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
+        return {
+            "modality": ", ".join(sorted({row.modality for row in rows})),
+            "cases": str(len({row.case for row in rows})),
+            **{split: str(sum(row.split == split for row in rows)) for split in SPLITS},
+            "volume (ml)": _range([voxels * grid.voxel_ml for voxels, grid in seen]),
+            "finest spacing (mm)": _range([min(grid.spacing) for _, grid in seen]),
+            "coarsest spacing (mm)": _range([max(grid.spacing) for _, grid in seen]),
+        }
+
+
+def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = iter) -> Report:
+    """Read a manifest and look once at every file that it names; problems are returned, not raised.
+
+    Args:
+        path: the manifest.
+        root: folder that its paths are relative to.
+        dimension: 3 takes volumes; 2 takes 2D images, and stacks slice by slice.
+        progress: wraps the names of the images, then those of the label maps.
+
+    Raises:
+        BadInput: the manifest itself cannot be read.
+    """
+    manifest = parse_manifest(path, root)
+    return judge(manifest, *look(manifest, progress), dimension)
+
+
+def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
+    """What a look at every file of a manifest finds: its images, and its label maps, by their paths in it."""
+    root, rows = manifest.root, manifest.rows
+    maps = {row.label for row in rows}.union(*(row.raters for row in rows)) - {""}
+    images = each_file(lambda name: look_at_image(root / name), _names(rows), progress)
+    labels = each_file(lambda name: look_at_label(root / name), sorted(maps), progress)
+    return {"": File(None), **images}, {"": File(None), **labels}
+
+
+def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:
+    """All that is wrong with a manifest, whose files were looked at."""
+    path, rows = manifest.path, manifest.rows
+    entries = [
+        *_repeated_objects(rows),
+        *_conflicts(rows, "group", "split"),
+        *_conflicts(rows, "case", "group"),
+        *_broken_images(rows, images, dimension),
+        *_broken_maps(rows, labels, dimension),
+        *_misplaced_labels(rows, images, labels),
+        *_wrong_values(rows, labels),
+        *_empty_raters(rows, labels),
+    ]
+    problems = [*manifest.problems, *(Problem(str(path), *entry) for entry in entries)]
+    notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in _partial_values(rows, labels))]
+    ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))
+    return Report(tuple(ordered), labels, tuple(sorted(problems)), tuple(notes))
+
+
+def check_cohort(
+    path: Path, root: Path, card: CohortCard, card_path: Path, progress: Progress = iter
+) -> Report:
+    """As `check_manifest`, with the card's dimension, and the manifest's structures against the card's."""
+    report = check_manifest(path, root, card.dimension, progress)
+    rows = sorted(report.rows, key=lambda row: row.line)
+    problems = [*report.problems, *_unlisted_structures(rows, path, card, card_path)]
+    if rows:
+        problems += _absent_structures(rows, path, card, card_path)
+    return replace(report, problems=tuple(sorted(problems)))
+
+
+def _unlisted_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path) -> Iterator[Problem]:
+    listed = {"", *card.seen, *card.unseen}
+    for row in _first_of_each(rows, lambda row: row.structure):
+        if row.structure not in listed:
+            text = f"{row.structure!r} is neither seen nor unseen in {card_path}; list it or remove its rows"
+            yield Problem(str(path), row.line, "structure", text)
+
+
+def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path) -> Iterator[Problem]:
+    present = {row.structure for row in rows}
+    for key, names in (("seen", card.seen), ("unseen", card.unseen)):
+        for name in names:
+            if name not in present:
+                text = f"{name!r} stands on no row of {path}; correct the name or remove it"
+                yield Problem(str(card_path), 0, key, text)
+
+
+def _names(rows: Rows) -> list[str]:
+    return sorted({row.image for row in rows} - {""})
+
+
+def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
+    """(row, column, name) of every label map of every row: its own, then those of the raters."""
+    for row in rows:
+        yield row, "label", row.label
+        for name in row.raters:
+            yield row, "raters", name
+
+
+def _repeated_objects(rows: Rows) -> Iterator[Entry]:
+    first: dict[str, ManifestRow] = {}
+    for row in rows:
+        name = f"{row.case}_{row.structure}" if row.case and row.structure else ""
+        other = first.setdefault(name, row)
+        if not name or other is row:
+            continue
+        if other.case == row.case:
+            text = f"{row.structure!r} of case {row.case!r} stands on line {other.line} already; remove one"
+        else:
+            text = f"{row.structure!r} makes the object {name!r}, as line {other.line} does; rename one"
+        yield row.line, "structure", text
+
+
+def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Entry]:
+    """Where one case has two groups, or one group two splits."""
+    first: dict[str, ManifestRow] = {}
+    for row in rows:
+        name, value = getattr(row, owner), getattr(row, key)
+        if name and value and getattr(other := first.setdefault(name, row), key) != value:
+            before = f"{owner} {name!r} has {key} {getattr(other, key)!r} on line {other.line}"
+            yield row.line, key, f"{value!r}, but {before}; give one {owner} one {key}"
+
+
+def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+    for row in _first_of_each(rows, lambda row: row.image):
+        for text in files[row.image].problems:
+            yield row.line, "image", f"{row.image}: {text}"
+    for row in _first_of_each(rows, lambda row: (row.image, row.channel)):
+        file, grid = files[row.image], files[row.image].image_grid(row.channel)
+        if file.grid and grid is None:
+            have = "is 4D" if row.channel is None else f"has no channel {row.channel}"
+            yield row.line, "channel", f"{row.image}: {have}; {channels_of(file.grid)}"
+        elif grid and (text := _not_accepted(grid, dimension)):
+            yield row.line, "image", f"{row.image}: {text}"
+
+
+def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+    told = set()
+    for row, key, name in _maps(rows):
+        grid = files[name].grid
+        for text in (*files[name].problems, *filter(None, [grid and _not_accepted(grid, dimension)])):
+            if (name, text) not in told:
+                yield row.line, key, f"{name}: {text}"
+            told.add((name, text))
+
+
+def _not_accepted(grid: Grid, dimension: int) -> str:
+    """Why a file with this grid is of no use in a cohort; empty when it is."""
+    accepted = {2: (2, 3), 3: (3,)}[dimension]
+    if grid.ndim in accepted:
+        return ""
+    have = f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
+    return f"{have}; convert it, or change 'dimension' in the card"
+
+
+def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entry]:
+    told = set()
+    for row, key, name in _maps(rows):
+        image, label = images[row.image].image_grid(row.channel), labels[name].grid
+        if (row.image, image, key, name) in told:
+            continue
+        told.add((row.image, image, key, name))
+        if name and name == row.image:
+            yield row.line, key, f"{name}: is the image as well; name the label map"
+        elif key == "raters" and (name == row.label or row.raters.count(name) > 1):
+            yield row.line, key, f"{name}: stands here twice, or is the label as well; name each map once"
+        elif image and label:
+            for text in differences(image, label):
+                yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
+
+
+def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
+    """Objects without a voxel; and values that no case of the structure has, once for each set of values."""
+    present = _values_present(rows, labels)
+    told = set()
+    for row in rows:
+        values, held = set(row.label_values), labels[row.label].counts
+        holds = f"{row.label} holds the values {values_text(held)}"
+        never = values - present[row.structure]
+        if not values or not labels[row.label].grid:
+            continue
+        if not values & held.keys():
+            text = (
+                f"{values_text(values)}: the object is empty, {holds}; correct the values or remove the row"
+            )
+            yield row.line, "label_values", text
+        elif never and (row.structure, row.label_values) not in told:
+            told.add((row.structure, row.label_values))
+            text = f"{values_text(never)}: in no label map of {row.structure!r}, {holds}; correct the values"
+            yield row.line, "label_values", text
+
+
+def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
+    for row in rows:
+        for name in row.raters:
+            held = labels[name].counts
+            if labels[name].grid and not set(row.label_values) & held.keys():
+                text = f"{name}: the object is empty, it holds the values {values_text(held)}; remove it from the list"
+                yield row.line, "raters", text
+
+
+def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
+    present = _values_present(rows, labels)
+    for row in rows:
+        values, held = set(row.label_values), labels[row.label].counts
+        lacking = values & present[row.structure] - held.keys()
+        if lacking and values & held.keys():
+            text = f"{values_text(lacking)}: not in {row.label}, but in other cases of {row.structure!r}"
+            yield row.line, "label_values", text
+
+
+def _values_present(rows: Rows, labels: Files) -> dict[str, set[int]]:
+    present: defaultdict[str, set[int]] = defaultdict(set)
+    for row in rows:
+        present[row.structure].update(labels[row.label].counts)
+    return present
+
+
+def _first_of_each(rows: Rows, key: Callable[[ManifestRow], object]) -> list[ManifestRow]:
+    first: dict[object, ManifestRow] = {}
+    for row in rows:
+        first.setdefault(key(row), row)
+    return list(first.values())
+
+
+def _range(values: list[float]) -> str:
+    if not values:
+        return ""
+    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
+    return low if low == high else f"{low} - {high}"

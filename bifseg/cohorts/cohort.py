@@ -1,0 +1,272 @@
+"""A prepared cohort: the folder that everything later reads, and how it is made.
+
+`prepare` writes `objects.tsv` and, last, `cohort.json`; a folder without `cohort.json` is not a cohort. When
+the check finds problems, they are all in `problems.txt` and neither of the two files is there. `cohort.json` holds
+the hashes of all others: files are read as they were prepared, or not at all.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bifseg.cards.cards import CaseCounts, CohortCard
+from bifseg.cohorts.checks import check_cohort
+from bifseg.cohorts.files import Progress, each_file
+from bifseg.cohorts.manifest import SPLITS, first_lines
+from bifseg.cohorts.objects import (
+    ObjectRow,
+    find_objects,
+    instances,
+    read_objects,
+    structure_mask,
+    write_objects,
+)
+from bifseg.cohorts.readers import LAYOUTS
+from bifseg.core.errors import BadInput
+from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
+from bifseg.core.geometry import Grid, Image, Mask
+from bifseg.core.images import read_array, read_grid, read_image
+from bifseg.core.sandbox import check_readable
+
+Simulator = Callable[[CaseCounts, int, Path, Progress], object]
+"""Writes `manifest.tsv` and the images of simulated cases, drawn from the seed, into a folder."""
+
+_HELD_FILES = 4  # images of this case and of the last ones: sessions walk object by object
+_HELD_MAPS = 8  # their label maps, and those of a few raters
+
+
+def prepare(
+    card: CohortCard,
+    card_path: Path,
+    seed: int,
+    folder: Path,
+    simulators: Mapping[str, Simulator],
+    progress: Progress = iter,
+) -> None:
+    """Make the cohort of a card in a folder: simulate or read, check everything, list the objects.
+
+    Args:
+        card: what to make; its paths are relative to the folder of `card_path`.
+        card_path: the card's file, whose name is the cohort's.
+        seed: of a simulated cohort.
+        folder: where `objects.tsv`, `cohort.json` and the files of a simulator go.
+        simulators: by the name that a card calls them.
+        progress: wraps what is worked through, in several passes.
+
+    Raises:
+        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
+            methods need, such as the results, lies in the root, which is hidden from them.
+    """
+    for name in ("cohort.json", "objects.tsv", "problems.txt"):
+        (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
+    if card.simulator:
+        manifest, root = folder / "manifest.tsv", folder
+        simulate = _simulator(card.simulator, card_path, simulators)
+        folder.mkdir(parents=True, exist_ok=True)
+        simulate(card.cases, seed, folder, progress)
+    else:
+        manifest, root = places(card, card_path)
+        check_readable([root], folder)
+    report = check_cohort(manifest, root, card, card_path, progress)
+    if report.problems:
+        write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
+        raise BadInput(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
+    write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
+    files = sorted({name for row in report.rows for name in (row.image, row.label, *row.raters)})
+    about = {
+        "name": card_path.stem,
+        "dimension": card.dimension,
+        "simulated": card.simulator is not None,
+        "seen": card.seen,
+        "unseen": card.unseen,
+        "root": "." if root.resolve() == folder.resolve() else str(root.absolute()),
+        "seed": seed,
+        "card": card.model_dump(mode="json"),
+        "manifest_sha256": file_hash(manifest),
+        "objects_sha256": file_hash(folder / "objects.tsv"),
+        "hashes": each_file(lambda name: file_hash(root / name), files, progress),
+    }
+    write_json(folder / "cohort.json", about)
+
+
+def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:
+    if name not in simulators:
+        known = ", ".join(sorted(simulators)) or "none"
+        raise BadInput(f"{card_path}: simulator: {name!r} is unknown; known are: {known}")
+    return simulators[name]
+
+
+def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
+    """Manifest and root of the card in a file; raises BadInput where one is not there, or images are simulated."""
+    if card.manifest is None:
+        raise BadInput(
+            f"{card_path}: manifest: none, the images are made by {card.simulator}; prepare the cohort"
+        )
+    beside = card_path.absolute().parent
+    manifest = beside / card.manifest
+    if not manifest.is_file():
+        name = card_path.stem
+        layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
+        make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
+        raise BadInput(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
+    root = manifest.parent if card.root is None else beside / card.root
+    if not root.is_dir():
+        raise BadInput(f"{card_path}: root: {root} is not a folder; correct the path")
+    return manifest, root
+
+
+class Cohort:
+    """The objects of a prepared cohort and their voxels.
+
+    The last few files stay in memory; arrays that may come from there are read-only.
+
+    Attributes:
+        folder: the cohort's folder.
+        name: the name of its card.
+        dimension: 2 or 3, the axes of its objects' arrays.
+        simulated: whether a simulator made the images.
+        seen, unseen: names of the structures.
+        box_margin: most voxels between an object and a side of its box.
+        objects: those to work on, sorted by case, structure, slice and instance.
+    """
+
+    def __init__(self, folder: Path, about: dict[str, Any], objects: list[ObjectRow]) -> None:
+        self.folder = Path(folder)
+        self.name: str = about["name"]
+        self.dimension: int = about["dimension"]
+        self.simulated: bool = about["simulated"]
+        self.seen: tuple[str, ...] = tuple(about["seen"])
+        self.unseen: tuple[str, ...] = tuple(about["unseen"])
+        self.box_margin: int = about["card"]["box_margin"]
+        self.objects = tuple(row for row in objects if not row.left_out)
+        self._root = self.folder / about["root"]
+        self._hashes: dict[str, str] = about["hashes"]
+        self._labels = lru_cache(_HELD_MAPS)(_read_labels)
+        self._images = lru_cache(_HELD_FILES)(_read_image)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process reads the cohort anew."""
+        return Cohort.load, (self.folder,)
+
+    @classmethod
+    def load(cls, folder: Path) -> Cohort:
+        """The cohort that `prepare` made in a folder; raises BadInput when there is none, or a list was cut off."""
+        try:
+            about = read_json(Path(folder) / "cohort.json")
+            listed = about["objects_sha256"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
+            ) from error
+        objects = Path(folder) / "objects.tsv"
+        check_hash(objects, listed, "delete it and prepare the cohort again")
+        return cls(folder, about, read_objects(objects))
+
+    def select(self, split: str | None = None, seen: bool | None = None) -> tuple[ObjectRow, ...]:
+        """The objects of a split, and of seen or unseen structures; None takes all.
+
+        Raises BadInput for a word that is not a split.
+        """
+        if split not in (None, *SPLITS):
+            raise BadInput(f"{self.folder}: split: {split!r} is not a split; known are: {', '.join(SPLITS)}")
+        chosen = (row for row in self.objects if split in (None, row.split))
+        return tuple(row for row in chosen if seen in (None, row.seen))
+
+    def object(self, name: str) -> ObjectRow:
+        """The object of a name; raises BadInput, naming similar ones, when it is not in `objects`."""
+        for row in self.objects:
+            if row.object == name:
+                return row
+        near = difflib.get_close_matches(name, [row.object for row in self.objects], 3)
+        hint = f"did you mean {' or '.join(near)}" if near else "see objects.tsv, also for those left out"
+        raise BadInput(
+            f"{self.folder / 'objects.tsv'}: object: {name!r} is not an object of this cohort; {hint}"
+        )
+
+    def image(self, row: ObjectRow) -> Image:
+        """The image of an object, float32: the file's, or its slice, at its place in the file's world.
+
+        Raises BadInput for a file that is not as it was prepared.
+        """
+        whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
+        if row.plane is None:
+            return whole
+        axis, index = row.plane
+        return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality)
+
+    def truth(self, row: ObjectRow) -> Mask:
+        """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice.
+
+        Raises BadInput for a file that is not as it was prepared.
+        """
+        mask = self._structure(row.label, row)
+        return mask if row.instance is None else instances(mask) == row.instance
+
+    def raters(self, row: ObjectRow) -> tuple[Mask, ...]:
+        """What other people take for the object, each on the grid of `image(row)`; the truth is not among them.
+
+        Of an instance, each rater's mask is those of their connected instances in the slice that share a pixel
+        with it; it is empty where they marked nothing there. () for an object without raters.
+        """
+        masks = tuple(self._structure(name, row) for name in row.raters)
+        if row.instance is None or not masks:
+            return masks
+        truth = self.truth(row)
+        return tuple(_touching(mask, truth) for mask in masks)
+
+    def _structure(self, label: str, row: ObjectRow) -> Mask:
+        """The structure in a label map, or in the object's slice of it."""
+        labels = self._labels(self._root / label, self._hashes[label])
+        if row.plane is not None:
+            labels = np.take(labels, row.plane[1], row.plane[0])
+        return structure_mask(labels, row.label_values)
+
+    def whole_grid(self, row: ObjectRow) -> Grid:
+        """The grid of the image file, from its header alone; for a slice, that of its stack."""
+        return read_grid(self._root / row.image, row.channel)
+
+    def truth_folders(self) -> set[Path]:
+        """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
+        labels = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
+        return {self.folder, self._root, *(path.resolve().parent for path in labels if path.is_symlink())}
+
+    def hashes(self, row: ObjectRow) -> dict[str, str]:
+        """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.
+
+        Those of raters are `rater-1`, `rater-2`, ..., and `channel` says which one of the image it is, where
+        there are any.
+        """
+        files = {"image": row.image, "label": row.label}
+        files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
+        channel = {} if row.channel is None else {"channel": str(row.channel)}
+        return {key: self._hashes[name] for key, name in files.items()} | channel
+
+
+def _touching(mask: Mask, truth: Mask) -> Mask:
+    """The connected instances of a 2D mask that share a pixel with the truth."""
+    numbers = instances(mask)
+    return np.isin(numbers, numbers[truth & mask])
+
+
+_REMEDY = "bring it back, or prepare the cohort again"
+
+
+def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> Image:
+    check_hash(path, sha256, _REMEDY)
+    image = read_image(path, modality, channel)
+    image.voxels.flags.writeable = False
+    return image
+
+
+def _read_labels(path: Path, sha256: str) -> NDArray:
+    check_hash(path, sha256, _REMEDY)
+    labels = read_array(path)[0]
+    labels.flags.writeable = False
+    return labels

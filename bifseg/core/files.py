@@ -1,0 +1,140 @@
+"""Files that are whole or absent: everything is written beside its place and renamed into it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bifseg.core.errors import BadInput
+
+PART = ".part-"
+"""What the names of files begin with that are being written, or whose writer was killed."""
+
+
+@contextmanager
+def writing(path: Path, durable: bool = True) -> Iterator[Path]:
+    """A temporary path in the same folder with the same suffixes, renamed to `path` at the end.
+
+    Args:
+        path: what is written.
+        durable: the bytes are on the disk before the name is, so that a machine that goes down leaves the whole
+            file or the old one. Costs milliseconds; for files that are checked when they are read it may be left.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=PART, suffix=f"-{path.name}", dir=path.parent)
+    os.close(handle)
+    os.chmod(name, 0o666 & ~_umask())
+    try:
+        yield Path(name)
+        if durable:
+            _to_disk(Path(name))
+        os.replace(name, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a disk that is full does not say which
+        raise
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: Path) -> Iterator[Path]:
+    """As `writing`, for a folder; a folder that stands at `path` is replaced."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
+    os.chmod(part, 0o777 & ~_umask())
+    try:
+        yield part
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
+            os.replace(path, old)
+            shutil.rmtree(old)
+        os.replace(part, path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    with writing(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+def table_text(header: Sequence[str], rows: Iterable[Iterable[Any]], delimiter: str = "\t") -> str:
+    """The text of a TSV file, or of a CSV file with another delimiter; None is an empty cell."""
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
+    return text.getvalue()
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON with sorted keys, so that equal values are equal files."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """The value of a JSON file; raises BadInput where it is none, as one that was cut off."""
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInput(f"{path}: not whole JSON ({error}); delete it and make it again") from error
+
+
+def inside(root: Path, text: str) -> str:
+    """A path that a card or a manifest gives, relative to its root, with forward slashes.
+
+    It is judged as it is written: `..` may not climb out of the root, and an absolute path must lie inside it;
+    ValueError otherwise. Links inside the root are followed wherever they lead, since whoever set up the root put
+    them there (git-annex, a scratch disk).
+    """
+    base = os.path.abspath(root)
+    found = os.path.relpath(os.path.join(base, text), base)
+    if found.split(os.sep)[0] == os.pardir or found == os.curdir:
+        raise ValueError(
+            f"{text!r} is not a file inside the root {base}; move the file or change the card's 'root'"
+        )
+    return Path(found).as_posix()
+
+
+def fingerprint(*parts: Any) -> str:
+    """A short hash of values that JSON can hold; equal values give equal hashes on every machine."""
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_hash(path: Path, sha256: str, remedy: str) -> None:
+    """Raise BadInput, with what to do, unless a file's bytes are those that it was written with."""
+    if not path.is_file():
+        raise BadInput(f"{path}: is not there any more; {remedy}")
+    if file_hash(path) != sha256:
+        raise BadInput(f"{path}: cut off or changed since it was written; {remedy}")
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

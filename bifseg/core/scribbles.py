@@ -1,0 +1,78 @@
+"""Strokes of a user, and all strokes so far as a label map."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bifseg.core.geometry import Grid, Index, Mask
+
+
+@dataclass(frozen=True)
+class Stroke:
+    """One drag of the brush.
+
+    Attributes:
+        foreground: True where the user says "object", False where the user says "background".
+        path: (points, axes) brush centres in voxel positions, in drawing order, not rounded.
+        voxels: (n, axes) indices painted, each once.
+    """
+
+    foreground: bool
+    path: NDArray[np.float64]
+    voxels: NDArray[np.intp]
+
+    def length_mm(self, spacing: tuple[float, ...]) -> float:
+        """Length of the path in mm; 0 for a dot."""
+        steps = np.diff(self.path, axis=0) * spacing
+        return float(np.sqrt((steps**2).sum(axis=1)).sum())
+
+    def shifted(self, offset: Index) -> Stroke:
+        """The same stroke on an array that begins `offset` voxels earlier."""
+        return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
+
+    def to_record(self, grid: Grid) -> dict:
+        """The stroke in world mm, as JSON keeps it."""
+        return {
+            "foreground": self.foreground,
+            "path_mm": grid.to_world(self.path).round(4).tolist(),
+            "voxels_mm": grid.to_world(self.voxels).round(4).tolist(),
+        }
+
+    @classmethod
+    def from_record(cls, record: dict, grid: Grid) -> Stroke:
+        """The stroke on `grid` from its record in world mm."""
+        path = grid.to_index(np.array(record["path_mm"]))
+        voxels = np.rint(grid.to_index(np.array(record["voxels_mm"]))).astype(np.intp)
+        return cls(record["foreground"], path, np.unique(voxels, axis=0))
+
+
+@dataclass(frozen=True)
+class Scribbles:
+    """All strokes so far on an array of `shape`; a later stroke paints over an earlier one."""
+
+    shape: Index
+    strokes: tuple[Stroke, ...] = ()
+
+    def label_map(self) -> NDArray[np.uint8]:
+        """0 nothing drawn, 1 foreground, 2 background."""
+        drawn = np.zeros(self.shape, np.uint8)
+        for stroke in self.strokes:
+            drawn[tuple(stroke.voxels.T)] = 1 if stroke.foreground else 2
+        return drawn
+
+    @property
+    def foreground(self) -> Mask:
+        """Voxels said to be object."""
+        return self.label_map() == 1
+
+    @property
+    def background(self) -> Mask:
+        """Voxels said to be background."""
+        return self.label_map() == 2
+
+    def add(self, strokes: list[Stroke]) -> Scribbles:
+        """These scribbles and the new strokes."""
+        return Scribbles(self.shape, self.strokes + tuple(strokes))

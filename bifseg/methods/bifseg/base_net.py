@@ -1,0 +1,32 @@
+"""The base network alone: initial segmentation inside the box (Wang et al. 2018, section III-B)."""
+
+from __future__ import annotations
+
+from bifseg.cards.finetuning import FineTuning
+from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
+from bifseg.methods.contract import Box, Image, Mask, Scribbles
+from bifseg.networks.crops import Crop
+from bifseg.networks.trained import TrainedNetwork
+
+
+class BaseNet:
+    """The network's answer, foreground where its probability is at least 0.5. Takes no scribbles."""
+
+    prompts = frozenset({"box"})
+
+    def __init__(self, network: TrainedNetwork) -> None:
+        self._trained = network
+        self.dimensions = frozenset({network.network.dimension})
+        self.settings = FineTuning.defaults(network.network.dimension, **network.finetuning)
+        self.seconds: dict[str, float] = {}
+
+    def start(self, image: Image, box: Box) -> Mask:
+        """The initial segmentation."""
+        self._crop: Crop = self._trained.crop(image, box)
+        self._tuned = ImageSpecificNetwork(self._trained, self._crop, self.settings)
+        self.seconds = self._tuned.seconds
+        return self._crop.to_image(self._tuned.probability)
+
+    def refine(self, scribbles: Scribbles) -> Mask:
+        """Never called: the base network takes no scribbles."""
+        raise NotImplementedError("the base network takes no scribbles")

@@ -1,0 +1,28 @@
+"""BIFSeg: the classifier is tuned to the image, first without and then with scribbles."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bifseg.methods.bifseg.base_crf import BaseCRF
+from bifseg.methods.contract import Mask, Scribbles
+
+
+class BIFSeg(BaseCRF):
+    """Image-specific fine-tuning (Wang et al. 2018). With `weighted: false` it is the ablation BIFSeg(-w).
+
+    Every session starts from the trained network; within a session each round goes on from the one before.
+
+    Args:
+        network: the base network.
+        settings: any of `bifseg.methods.bifseg.finetuning.FineTuning`.
+    """
+
+    def adapt(self) -> Mask:
+        """Unsupervised fine-tuning."""
+        nothing = np.zeros(self._crop.shape, np.uint8)
+        return self._crop.to_image(self._tuned.fit(nothing))
+
+    def refine(self, scribbles: Scribbles) -> Mask:
+        """Supervised fine-tuning with all scribbles so far."""
+        return self._crop.to_image(self._tuned.fit(self._crop.label_map(scribbles)), scribbles)

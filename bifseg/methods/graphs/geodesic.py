@@ -1,0 +1,67 @@
+"""Shortest paths between voxels, and the voxels within a geodesic distance of a scribble."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import dijkstra
+
+from bifseg.core.geometry import Index, Mask
+from bifseg.methods.graphs.neighbours import contrast, offsets, pair_slices
+
+
+def grid_graph(shape: Index, costs: Iterable[tuple[Index, NDArray]]) -> csr_array:
+    """The voxels in array order as nodes, every pair of neighbours as an edge there and back.
+
+    Args:
+        shape: of the image.
+        costs: (offset, cost of every pair at this offset, as `neighbours.pair_slices` lists them) a direction.
+            An edge may cost nothing.
+    """
+    size = int(np.prod(shape))
+    nodes = np.arange(size, dtype=np.int32).reshape(shape)
+    starts, ends, weights = [], [], []
+    for offset, cost in costs:
+        first, second = (nodes[s].ravel() for s in pair_slices(offset))
+        starts += [first, second]
+        ends += [second, first]
+        weights += [cost.ravel()] * 2
+    edges = (np.concatenate(starts), np.concatenate(ends))
+    return csr_array((np.concatenate(weights), edges), shape=(size, size))
+
+
+def path_cost(graph: csr_array, sources: Mask, limit: float = np.inf) -> NDArray[np.float64]:
+    """The least cost of a path from any source, of the sources' shape: an exact shortest path (Dijkstra).
+
+    Infinite where no path leads, where the cost is above `limit`, and everywhere when there are no sources.
+    """
+    seeds = np.flatnonzero(sources)
+    if not len(seeds):
+        return np.full(sources.shape, np.inf)
+    reached: NDArray[np.float64] = dijkstra(graph, indices=seeds, limit=limit, min_only=True)
+    return reached.reshape(sources.shape)
+
+
+class GeodesicBand:
+    """Where the geodesic distance G to a set of voxels is below eps.
+
+    G is the least sum of intensity differences along a path of neighbouring voxels (Wang et al. 2018).
+    The search is a shortest path cut off at eps: exact, and only as long as the band is large.
+
+    Args:
+        intensity: the crop's intensities scaled to about [0, 1], any dimension.
+        full: paths through 8 or 26 neighbours instead of 4 or 6.
+    """
+
+    def __init__(self, intensity: NDArray, full: bool) -> None:
+        values = np.asarray(intensity, np.float64)
+        costs = ((offset, contrast(values, offset)) for offset in offsets(values.ndim, full))
+        self._graph = grid_graph(values.shape, costs)
+
+    def __call__(self, sources: Mask, eps: float) -> Mask:
+        """True where G < eps; nowhere when there are no sources."""
+        near: Mask = path_cost(self._graph, sources, eps) < eps
+        return near

@@ -1,0 +1,119 @@
+"""The process in which a method lives: it is given images and prompts, and nothing else.
+
+Started by `methods.process` in an empty folder, it answers each line of its standard input with one on its standard
+output. What the method prints goes to standard error. The folders that hold the truth are hidden before the
+method's own code is even imported (`bifseg.core.sandbox`), so nothing heavy is imported at the top.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    from bifseg.core.child_processes import end_with
+
+    end_with(os.getppid(), Path.cwd())
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whoever prints does not disturb the talk
+    sys.stdout = sys.stderr
+    host: Host | None = None
+    for line in sys.stdin:
+        try:
+            if host is None:
+                host = Host(json.loads(line))
+                answer = host.about()
+            else:
+                answer = host.answer(json.loads(line))
+        except Exception as error:  # a method may raise anything
+            kind = "bad_input" if type(error).__name__ == "BadInput" and host is None else "error"
+            text = str(error) if kind == "bad_input" else f"{type(error).__name__}: {error}"
+            answer = {kind: " ".join(text.split())}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+class Host:
+    """A method and the session that it plays."""
+
+    def __init__(self, opening: dict[str, Any]) -> None:
+        from bifseg.core.sandbox import hide
+
+        self._confined = hide(map(Path, opening.pop("hide")))
+        from bifseg.cards.cards import MethodCard
+        from bifseg.methods.registry import build
+
+        self._network = _network(opening["weights"], opening["device"])
+        self._method = build(MethodCard(**opening["card"]), self._network)
+        self._here = Path.cwd()
+        self._machine_s = 0.0
+
+    def about(self) -> dict[str, Any]:
+        """What the method is."""
+        from bifseg.methods.contract import Adaptive
+
+        return {
+            "dimensions": sorted(self._method.dimensions),
+            "prompts": sorted(self._method.prompts),
+            "adapts": isinstance(self._method, Adaptive),
+            "confined": self._confined,
+        }
+
+    def answer(self, message: dict[str, Any]) -> dict[str, Any]:
+        """Do what a message asks for; the result lies in a file, the answer says what it took since `start`."""
+        from bifseg.methods.contract import checked_mask
+        from bifseg.methods.process import messages
+
+        if message["call"] in ("start", "base"):
+            self._image, self._box = messages.read_image_message(message, self._here)
+            self._machine_s = 0.0
+        shape = self._image.grid.shape
+        prompts = [messages.read_scribbles_message(message, shape)] if message["call"] == "refine" else []
+        begun = perf_counter()
+        result = self._call(message["call"], *prompts)
+        self._machine_s += perf_counter() - begun
+        messages.write_result(checked_mask(result, shape), self._image.grid, self._here)
+        spent = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
+        return {"seconds": spent | {"machine": self._machine_s}, "peak_mb": _peak_mb()}
+
+    def _call(self, name: str, *prompts: Any) -> Any:
+        if name == "start":
+            return self._method.start(self._image, self._box)
+        if name == "base" and self._network:
+            return self._network.answer(self._image, self._box)
+        return getattr(self._method, name)(*prompts)
+
+
+def _network(weights: str, device: str) -> Any:
+    """The trained network of a weights file; None without one, and torch is not even imported."""
+    if not weights:
+        return None
+    from bifseg.networks.trained import TrainedNetwork, checked_device
+
+    return TrainedNetwork.load(Path(weights), checked_device(device))
+
+
+def _peak_mb() -> dict[str, float]:
+    """Highest memory so far of this process and, where the method uses one, of the GPU, in MiB."""
+    torch = sys.modules.get("torch")
+    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_available() else 0.0
+    return {"rss": round(_peak_bytes() / 2**20, 1), "gpu": round(gpu, 1)}
+
+
+def _peak_bytes() -> int:
+    if sys.platform == "linux":  # rusage would count what the parent had before this program began
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""DeepMedic, a compared 3D network (Kamnitsas et al., Medical Image Analysis 2017)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool3d, interpolate, pad
+
+from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, cut_back, padded, unit
+
+COARSE = 3
+WIDTHS = (30, 30, 40, 40, 40, 40, 50, 50)
+
+
+class DeepMedic(Network):
+    """3D network of two pathways of valid 3x3x3 convolutions, on the image and on the image at 1/3 resolution.
+
+    The original is given patches with what lies around them. Here it is given a whole crop, which is padded with
+    zeros (the training mean), one voxel a side for each convolution: eight on the image, eight coarse ones on the
+    image at 1/3. Coarse voxels are means over 3x3x3; coarse features are upsampled by repetition.
+
+    With the original's widths: 655,962 parameters (617,860 features, 38,102 classifier). A voxel's features see
+    17 x 17 x 17 voxels on the image and 17 x 17 x 17 coarse ones: 51 x 51 x 51. The original has batch norm and
+    PReLU; here instance norm stands in for the first, as the batch is 1, and ReLU for the second.
+
+    Args:
+        widths: features of each convolution of a pathway.
+        hidden: features of both hidden layers of the classifier.
+        dropout: before the last two layers of the classifier, in training only.
+        instance_norm: normalise each feature over the crop, after every convolution of the pathways.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[int] = WIDTHS,
+        hidden: int = 150,
+        dropout: float = 0.5,
+        instance_norm: bool = False,
+    ) -> None:
+        layers = (2 * widths[-1], hidden, hidden, 2)
+        classifier = PointwiseClassifier(layers, (0.0, dropout, dropout))
+        super().__init__(3, Pathways(widths, instance_norm), classifier)
+
+
+class Pathways(nn.Module):
+    """The last features of both pathways, concatenated on the image's voxels."""
+
+    def __init__(self, widths: Sequence[int], instance_norm: bool) -> None:
+        super().__init__()
+        self.fine, self.coarse = (_pathway(widths, instance_norm) for _ in range(2))
+        self._padding = [len(widths)] * 6
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (1, 2 x last width, *shape)."""
+        fine = self.fine(pad(image, self._padding))
+        coarse = self.coarse(pad(avg_pool3d(padded(image, COARSE), COARSE), self._padding))
+        repeated = cut_back(interpolate(coarse, scale_factor=COARSE, mode="nearest"), image.shape[2:])
+        return torch.cat([fine, repeated], dim=1)
+
+
+def _pathway(widths: Sequence[int], instance_norm: bool) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in zip([1, *widths], widths, strict=False):
+        layers += unit(inputs, outputs, (3, 3, 3), instance_norm)
+    return nn.Sequential(*layers)

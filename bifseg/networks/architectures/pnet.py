@@ -1,0 +1,38 @@
+"""P-Net, the 2D base network (Wang et al. 2018, Fig. 2)."""
+
+from __future__ import annotations
+
+from bifseg.networks.architectures.blocks import Network, PointwiseClassifier
+from bifseg.networks.architectures.dilated import DilatedBlocks
+
+
+class PNet(Network):
+    """Resolution-preserving 2D network with dilations 1, 2, 4, 8, 16 and a pointwise classifier.
+
+    With 64 channels: 485,122 parameters (443,776 features, 41,346 classifier); receptive field 181 x 181.
+
+    Args:
+        channels: features per block (64 in the paper).
+        dilations: one per block.
+        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
+        dropout: before each layer of the classifier, in training only.
+        last_block_only: P-Net(b5), the paper's ablation: the classifier sees block 5 alone (452,354 parameters).
+    """
+
+    def __init__(
+        self,
+        channels: int = 64,
+        dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
+        dropout: float = 0.5,
+        instance_norm: bool = False,
+        last_block_only: bool = False,
+    ) -> None:
+        features = DilatedBlocks(
+            channels,
+            [(3, 3)] * 5,
+            [(d, d) for d in dilations],
+            instance_norm,
+            last_block_only=last_block_only,
+        )
+        classifier = PointwiseClassifier((features.width, 2 * channels, 2), (dropout, dropout))
+        super().__init__(2, features, classifier)

@@ -1,0 +1,60 @@
+"""U-Net, a compared 2D network (Ronneberger, Fischer and Brox, MICCAI 2015)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, cut_back, padded, unit
+
+LEVELS = 5
+
+
+class UNet(Network):
+    """2D network of four levels down and up; the classifier is its last 1x1 convolution.
+
+    With 64 channels: 31,030,658 parameters (31,030,528 features, 130 classifier), as published (31 M). Its
+    convolutions keep the shape ("same" padding); the original's shrink it. The coarsest level sees 140 x 140
+    pixels; the output 188 x 188, up to 204 a side by a pixel's place on the coarser levels.
+
+    Args:
+        channels: features of the first level (64 in the original), doubled on each level down.
+        dropout: behind the two lowest levels of the way down, in training only.
+        instance_norm: normalise each feature over the crop, after every 3x3 convolution; not in the original.
+    """
+
+    def __init__(self, channels: int = 64, dropout: float = 0.5, instance_norm: bool = False) -> None:
+        features = DownAndUp(channels, dropout, instance_norm)
+        super().__init__(2, features, PointwiseClassifier((channels, 2), (0.0,)))
+
+
+class DownAndUp(nn.Module):
+    """The contracting and the expanding path: all of U-Net but the last layer."""
+
+    def __init__(self, channels: int, dropout: float, instance_norm: bool) -> None:
+        super().__init__()
+        widths = [channels * 2**level for level in range(LEVELS)]
+        self.pool = nn.MaxPool2d(2)
+        self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
+        for level, (inputs, width) in enumerate(zip([1, *widths], widths, strict=False)):
+            share = dropout if level >= LEVELS - 2 else 0.0
+            self.down.append(nn.Sequential(*_pair(inputs, width, instance_norm), nn.Dropout(share)))
+        for width in reversed(widths[:-1]):
+            self.up.append(nn.ConvTranspose2d(2 * width, width, 2, stride=2))
+            self.merge.append(nn.Sequential(*_pair(2 * width, width, instance_norm)))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Features (1, channels, *shape)."""
+        found = self.down[0](padded(image, 2 ** (LEVELS - 1)))
+        passed = []
+        for level in self.down[1:]:
+            passed.append(found)
+            found = level(self.pool(found))
+        for up, merge, skip in zip(self.up, self.merge, reversed(passed), strict=True):
+            found = merge(torch.cat([skip, up(found)], dim=1))
+        return cut_back(found, image.shape[2:])
+
+
+def _pair(inputs: int, outputs: int, instance_norm: bool) -> list[nn.Module]:
+    first = unit(inputs, outputs, (3, 3), instance_norm, padding=1)
+    return first + unit(outputs, outputs, (3, 3), instance_norm, padding=1)

@@ -1,0 +1,65 @@
+"""The forgetting check: image-specific fine-tuning must leave the base network as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.files import read_json, write_json
+from bifseg.core.geometry import Box, Image, Mask
+from bifseg.networks.validation import initial_dice
+
+SAMPLE = 8
+"""Most validation objects in the sample."""
+
+
+class ForgettingCheck:
+    """The base network's Dice on a fixed sample, before and after the sessions of a process.
+
+    The sample: the first validation objects in the order of their names, those of seen structures first.
+
+    Args:
+        network: its name.
+        answer: the network's own segmentation of an image inside a box.
+        cohort: whose validation objects are taken.
+        seed: of their boxes.
+    """
+
+    def __init__(self, network: str, answer: Callable[[Image, Box], Mask], cohort: Cohort, seed: int) -> None:
+        self._network, self._answer, self._cohort, self._seed = network, answer, cohort, seed
+        rows = sorted(cohort.select(split="validation"), key=lambda row: (not row.seen, row.object))
+        self._sample = rows[:SAMPLE]
+        self._before = self._dice()
+
+    def write(self, path: Path) -> None:
+        """Measure again and write both as JSON."""
+        found: dict[str, Any] = {
+            "network": self._network,
+            "objects": [row.object for row in self._sample],
+            "before": self._before,
+            "after": self._dice(),
+        }
+        write_json(path, found)
+
+    def _dice(self) -> list[float]:
+        return initial_dice(self._answer, self._cohort, self._sample, self._seed)
+
+
+def join_checks(parts: list[Path], path: Path) -> bool:
+    """One file for the checks of a job's processes: the first, or one that found a change; False for a change.
+
+    No parts, as of a job that played nothing: what stands at `path` stays, and nothing has changed.
+    """
+    checks = []
+    for part in sorted(parts):
+        with suppress(FileNotFoundError):  # another job with the same shard has just joined it
+            checks.append(read_json(part))
+    changed = [check for check in checks if check["before"] != check["after"]]
+    if checks:
+        write_json(path, (changed or checks)[0])
+    for part in parts:
+        part.unlink(missing_ok=True)
+    return not changed

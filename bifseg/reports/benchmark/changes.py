@@ -1,0 +1,100 @@
+"""What changed from BASE to NEW: paired differences and ratios of time, each with its interval over patients."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.names import in_reading_order
+from bifseg.analysis.statistics import Interval, bootstrap, bootstrap_mean
+from bifseg.core.seeds import generator
+from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure
+from bifseg.reports.benchmark.pairing import KEY, Pairing
+
+PLAYER = [*WHERE, "method", "network"]
+_SIDES = ("base", "new")
+
+
+def changes(found: Pairing, target: float) -> pd.DataFrame:
+    """Every measure of every player on every structure of every cohort and protocol that both sides have.
+
+    A failed session counts with its worst score. In times it does not count, nor does its partner: who crashes
+    early would look fast.
+
+    Returns:
+        `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects
+        of `patients` patients; `base` and `new`, the means over the objects; `change` with its 95% bootstrap
+        interval over patients, `low` to `high`. The change is NEW minus BASE, replicates of an object averaged.
+        Of times, `base` and `new` are seconds a session or round, and the change is NEW over BASE. Of failures,
+        they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
+        NaN for an interval of a single patient. A measure that a player has on one side only has n = 0.
+    """
+    sides = [side.outcomes(target) for side in (found.base, found.new)]
+    keep = ["case", "patient", "seen", "structure", "goal"]
+    pairs = sides[0].merge(sides[1].drop(columns=keep), on=KEY, suffixes=("_base", "_new"))
+    rows = [
+        {**dict(zip(PLAYER, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
+        for key, group in pairs.groupby(PLAYER, sort=True)
+        for measure in MEASURES
+        if (one := _change(group, measure))
+    ]
+    frame = pd.DataFrame(rows)
+    parts = [in_reading_order(part) for _, part in frame.groupby(["cohort", "protocol"], sort=True)]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
+    """One measure of one player on one structure; empty where neither side has it."""
+    first = group.iloc[0]
+    rng = generator(0, "change", measure.name, *(str(first[key]) for key in PLAYER))
+    columns = [f"{measure.name}_{side}" for side in _SIDES]
+    if measure.name == "failed":
+        return _failures(group)
+    if measure.per:
+        return _ratio(group, measure, rng)
+    if not group[columns].notna().any(axis=None):
+        return {}
+    return _difference(group.dropna(subset=columns), columns, rng)
+
+
+def _failures(group: pd.DataFrame) -> dict[str, Any]:
+    base, new = group["failed_base"], group["failed_new"]
+    counts = {"base": int(base.sum()), "new": int(new.sum()), "change": int((new > base).sum())}
+    return _told(group, Interval(*np.full((3, 1), np.nan))) | counts
+
+
+def _difference(pairs: pd.DataFrame, columns: list[str], rng: np.random.Generator) -> dict[str, Any]:
+    each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
+    base, new = (each[name].to_numpy(float) for name in columns)
+    if not len(each):
+        return _told(pairs, Interval(*np.full((3, 1), np.nan)))
+    found = bootstrap_mean(new - base, each.index.get_level_values("patient"), rng)
+    return _told(pairs, found) | {"base": base.mean(), "new": new.mean()}
+
+
+def _ratio(group: pd.DataFrame, measure: Measure, rng: np.random.Generator) -> dict[str, Any]:
+    """Seconds per session or round, NEW over BASE."""
+    pairs = group[(group["failed_base"] == 0) & (group["failed_new"] == 0)]
+    columns = [f"{name}_{side}" for side in _SIDES for name in (measure.name, measure.per)]
+    sums = pairs[columns].sum().to_numpy(float)
+    if not group[columns[1::2]].any(axis=None):
+        return {}  # nobody played a round
+    if not sums.all():
+        return _told(pairs, Interval(*np.full((3, 1), np.nan)))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no round
+        found = bootstrap(pairs[columns], pairs["patient"], _rate, rng)
+    return _told(pairs, found) | {"base": sums[0] / sums[1], "new": sums[2] / sums[3]}
+
+
+def _rate(sums: np.ndarray) -> np.ndarray:
+    """Ratio of two rates from (..., 4) sums: seconds and their divisor of BASE, then of NEW."""
+    base, new = sums[..., 0] / sums[..., 1], sums[..., 2] / sums[..., 3]
+    return (new / base)[..., None]
+
+
+def _told(pairs: pd.DataFrame, found: Interval) -> dict[str, Any]:
+    change, low, high = (float(np.squeeze(part)) for part in (found.mean, found.low, found.high))
+    counts = {"n": pairs["object"].nunique(), "patients": pairs["patient"].nunique()}
+    return counts | {"base": np.nan, "new": np.nan, "change": change, "low": low, "high": high}

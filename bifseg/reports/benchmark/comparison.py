@@ -1,0 +1,212 @@
+"""A comparison of two runs or players, as people and machines read it: Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bifseg.analysis.names import counted, method_label
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_json, write_text
+from bifseg.reports.benchmark.changes import changes
+from bifseg.reports.benchmark.gate import REGRESSION, UNCLEAR, Limits, judge
+from bifseg.reports.benchmark.outcomes import MEASURES
+from bifseg.reports.benchmark.pairing import Pairing, Side, pair, read_side
+from bifseg.reports.formats import plain, with_limits
+
+_KNOWN = {measure.name: measure for measure in MEASURES}
+_LEFT = ("Cohort", "Protocol", "Structure", "Method", "Measure")
+FORMATS = (".md", ".csv", ".json")
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Two sides, what changed between them by `gate.judge`, and the limits it was held to."""
+
+    sides: Pairing
+    frame: pd.DataFrame
+    limits: Limits
+    target: float
+
+    @property
+    def regressions(self) -> int:
+        """How many comparisons are worse by more than their limit."""
+        return int((self.frame["verdict"] == REGRESSION).sum())
+
+
+def compare(base: str, new: str, limits: Limits, target: float) -> Comparison:
+    """Compare two runs, RUN, or two players, RUN:METHOD@NETWORK.
+
+    Raises:
+        BadInput: a side is not there, or they have nothing in common.
+    """
+    sides = pair(read_side(base), read_side(new))
+    return Comparison(sides, judge(changes(sides, target), limits), limits, target)
+
+
+def check_format(path: Path) -> None:
+    """Raises BadInput for a file that `write` cannot write."""
+    if path.suffix not in FORMATS:
+        raise BadInput(f"--out {path}: write to a file that ends in {', '.join(FORMATS)}")
+
+
+def write(comparison: Comparison, path: Path) -> None:
+    """Write a comparison: `.md` for readers; `.csv` and `.json` with every comparison and raw numbers.
+
+    Raises:
+        BadInput: another ending.
+    """
+    check_format(path)
+    if path.suffix == ".md":
+        write_text(path, to_markdown(comparison))
+    elif path.suffix == ".csv":
+        write_text(path, comparison.frame.to_csv(index=False, lineterminator="\n"))
+    else:
+        write_json(path, _to_json(comparison))
+
+
+def to_markdown(comparison: Comparison) -> str:
+    """Verdict, sides, notes, and tables of what is worse, what cannot be told, and what else changed."""
+    sides, frame = comparison.sides, comparison.frame
+    worse, unclear = (frame["verdict"] == kind for kind in (REGRESSION, UNCLEAR))
+    none = frame["measure"].map(lambda name: 1.0 if _KNOWN[name].per else 0.0)  # no change at all
+    slow = frame[["base", "new"]].max(axis=1) >= comparison.limits.noticeable
+    mended = (frame["measure"] == "failed") & (frame["new"] < frame["base"])  # counts have no interval
+    moved = (
+        ((frame["low"] > none) | (frame["high"] < none) | mended) & ~worse & ~unclear & (slow | (none == 0))
+    )
+    blocks = [
+        f"# {_headline(comparison)}",
+        f"- BASE: {_origin(sides.base)}\n- NEW: {_origin(sides.new)}",
+        "\n".join(f"- **Note.** {note}" for note in sides.notes),
+        _simulated(sides),
+    ]
+    for title, rows in (
+        ("Regressions", frame[worse]),
+        ("Unclear: a regression can neither be shown nor excluded", frame[unclear]),
+        ("Other changes: the interval excludes none, or fewer sessions failed", frame[moved]),
+    ):
+        if len(rows):
+            blocks += [f"## {title}", _table(rows, comparison)]
+    rest = len(frame) - worse.sum() - unclear.sum() - moved.sum()
+    blocks += [
+        _times(frame),
+        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown, "
+        f"or times below {comparison.limits.noticeable:g} s.",
+        _rule(comparison),
+    ]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def _headline(comparison: Comparison) -> str:
+    count, frame = comparison.regressions, comparison.frame
+    unclear = int((frame["verdict"] == UNCLEAR).sum())
+    found = counted(count, "regression") if count else "No regression shown"
+    return f"{found} in {len(frame)} comparisons ({unclear} unclear)"
+
+
+def _origin(side: Side) -> str:
+    facts = side.facts
+    known = [
+        f"bifseg {facts['bifseg']}" if facts.get("bifseg") else "",
+        f"commit {facts['commit']}" if facts.get("commit") else "",
+        facts.get("written", "")[:16].replace("T", " "),
+    ]
+    return ", ".join(filter(None, [f"`{side.name}`", *known]))
+
+
+def _simulated(sides: Pairing) -> str:
+    made = sorted((sides.base.simulated | sides.new.simulated) & set(sides.base.scores["cohort"]))
+    return f"The images of {' and '.join(made)} are **simulated**." if made else ""
+
+
+def _table(rows: pd.DataFrame, comparison: Comparison) -> str:
+    shown = pd.DataFrame([_cells(row, comparison) for row in rows.to_dict("records")])
+    align = ["left" if name in _LEFT else "right" for name in shown]
+    cells = shown.to_numpy().tolist()
+    return tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+
+
+def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
+    measure, sides = _KNOWN[row["measure"]], comparison.sides
+    values = [measure.factor * row[name] for name in ("base", "new")]
+    base, new = (plain(value, f".{measure.digits}f") for value in values)
+    who = method_label(row["method"], row["network"], comparison.frame["network"])
+    if sides.new.player and sides.new.player != sides.base.player:
+        who = " → ".join("@".join(filter(None, side.player or ())) for side in (sides.base, sides.new))
+    return {
+        "Cohort": row["cohort"],
+        "Protocol": row["protocol"],
+        "Structure": f"{row['structure'].replace('_', ' ')} ({'seen' if row['seen'] else 'unseen'})",
+        "Method": who,
+        "Measure": measure.label.format(goal=f"{100 * row['goal']:g}%"),
+        "n": f"{row['n']} ({row['patients']})",
+        "BASE": base,
+        "NEW": new,
+        "Change": change_text(row),
+    }
+
+
+def change_text(row: dict[Any, Any]) -> str:
+    """`−2.1 [−3.3, −1.0]`, `×1.31 [1.22, 1.40]`, or the number of new failures: `+3`."""
+    measure = _KNOWN[row["measure"]]
+    change, low, high = (measure.factor * row[name] for name in ("change", "low", "high"))
+    if measure.per:
+        return f"×{with_limits(change, low, high, '.2f')}" if np.isfinite(change) else "–"
+    return with_limits(change, low, high, f"+.{measure.digits}f")
+
+
+def _times(frame: pd.DataFrame) -> str:
+    """What all times together say about the machine."""
+    ratios = frame.loc[frame["measure"].map(lambda name: _KNOWN[name].per != ""), "change"].dropna()
+    if ratios.empty:
+        return ""
+    low, middle, high = ratios.quantile([0.05, 0.5, 0.95])
+    return (
+        f"All times together: ×{middle:.2f} in the median, nine in ten between ×{low:.2f} and ×{high:.2f}. Where "
+        "players that were not changed are far from ×1, it is the machine that differs."
+    )
+
+
+def _rule(comparison: Comparison) -> str:
+    limits, frame = comparison.limits, comparison.frame
+    goals = sorted({f"{100 * goal:g}%" for goal in frame.loc[frame["measure"] == "rounds", "goal"]})
+    rounds = limits.rounds if goals else np.inf  # no protocol counts them
+    gates = {
+        f"mean Dice (initial, without scribbles, final) lower by more than {limits.dice:g} points": limits.dice,
+        f"rounds to {' or '.join(goals)} higher by more than {rounds:g}": rounds,
+        f"machine time more than {limits.slowdown:g} times as long and at least {limits.noticeable:g} s": (
+            limits.slowdown
+        ),
+    }
+    closed = [text for text, limit in gates.items() if np.isfinite(limit)]
+    worse = f"{', '.join(closed)}, each only if the interval excludes no change; " if closed else ""
+    return (
+        "Change: NEW minus BASE on the same objects (times: NEW over BASE; failures: the new ones), with its 95% "
+        "bootstrap interval over patients; n objects, of patients in brackets. A failed session counts with the "
+        f"worst score, and in no time. Regression: {worse}a session that failed in NEW and not in BASE. Unclear: "
+        "the interval reaches beyond the limit."
+    )
+
+
+def _to_json(comparison: Comparison) -> dict[str, Any]:
+    sides = comparison.sides
+    rows = json.loads(comparison.frame.to_json(orient="records", double_precision=12))  # NaN becomes null
+    about = {
+        which: {"name": side.name, **{key: side.facts.get(key) for key in ("bifseg", "commit", "written")}}
+        for which, side in (("base", sides.base), ("new", sides.new))
+    }
+    return about | {
+        "notes": list(sides.notes),
+        "simulated": sorted(sides.base.simulated | sides.new.simulated),
+        "limits": asdict(comparison.limits),
+        "target": comparison.target,
+        "regressions": comparison.regressions,
+        "comparisons": rows,
+    }

@@ -1,0 +1,82 @@
+"""A file of records, one a line, that is only ever added to: safe with several writers and killed ones."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from bifseg.core.errors import BadInput
+
+log = logging.getLogger(__name__)
+Record = dict[str, Any]
+KEY = "fingerprint"
+"""Every record has one; no two records of a journal have the same."""
+
+
+def append(path: Path, records: Iterable[Record]) -> list[Record]:
+    """Add the records that are not there yet, in one write under a lock (flock); returns those added.
+
+    What a killed writer left of a line is cut off first: whoever was killed has not said that it was done.
+
+    Raises:
+        BadInput: a line of the file is no record.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "a+b") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)  # until the file is closed
+        lines, torn = _lines(stream)
+        if torn:
+            log.warning("%s: cutting off half a line of a writer that was killed", path)
+            stream.truncate(stream.seek(0, os.SEEK_END) - len(torn))
+        known = {record[KEY] for record in _records(path, lines)}
+        fresh = {record[KEY]: record for record in records if record[KEY] not in known}
+        stream.write("".join(f"{line(record)}\n" for record in fresh.values()).encode())
+        stream.flush()
+        os.fsync(stream.fileno())
+    return list(fresh.values())
+
+
+def line(record: Record) -> str:
+    """A record as it stands in a journal."""
+    return json.dumps(record, ensure_ascii=False)
+
+
+def read(path: Path) -> list[Record]:
+    """All records, oldest first. Half a line at the end, of a writer at work or killed, is told and left out.
+
+    Raises:
+        BadInput: there is no such file, or another line is no record.
+    """
+    try:
+        with open(path, "rb") as stream:
+            lines, torn = _lines(stream)
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+    if torn:
+        log.warning("%s: the last line is not whole and is left out", path)
+    return _records(path, lines)
+
+
+def _lines(stream: BinaryIO) -> tuple[list[bytes], bytes]:
+    """The whole lines of a file, and what comes after the last line's end."""
+    stream.seek(0)
+    *lines, torn = stream.read().split(b"\n")
+    return lines, torn
+
+
+def _records(path: Path, lines: list[bytes]) -> list[Record]:
+    found = []
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+        except ValueError:
+            record = None
+        if not isinstance(record, dict) or KEY not in record:
+            raise BadInput(f"{path}: line {number}: is no record of a run; mend it or take it out")
+        found.append(record)
+    return found

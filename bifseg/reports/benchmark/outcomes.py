@@ -1,0 +1,108 @@
+"""What came of each session, in one row: the numbers that runs are compared by and that a history keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.interactions import waits
+from bifseg.analysis.names import FAILED, SESSION
+from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.stages import in_step_order, stage_rows
+
+WHERE = ["cohort", "protocol", "seen", "structure"]
+_ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status", "error"]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One of the numbers, how it is told to readers, and what makes it worse.
+
+    Attributes:
+        name: its column.
+        label: with its unit; {goal} is what rounds are counted to.
+        more_is: `better` or `worse`.
+        gate: the limit of `gate.Limits` that it is held to; empty for none.
+        factor: from the column to the unit.
+        digits: behind the point.
+        per: of seconds, the column that they are divided by, sum by sum; empty for other numbers.
+    """
+
+    name: str
+    label: str
+    more_is: str
+    gate: str = ""
+    factor: float = 1
+    digits: int = 1
+    per: str = ""
+
+
+MEASURES = (
+    Measure("initial", "Initial Dice (%)", "better", "dice", 100),
+    Measure("unsupervised", "Dice without scribbles (%)", "better", "dice", 100),
+    Measure("dice", "Final Dice (%)", "better", "dice", 100),
+    Measure("assd_mm", "Final ASSD (mm)", "worse", digits=2),
+    Measure("rounds", "Rounds to {goal}", "worse", "rounds"),
+    Measure("failed", "Failed sessions", "worse", "failed", digits=0),
+    Measure("session_s", "Machine time a session (s)", "worse", "slowdown", digits=3, per="sessions"),
+    Measure("rounds_s", "Machine time a round (s)", "worse", "slowdown", digits=3, per="n_rounds"),
+)
+"""In reading order. A stopped protocol ends near its target whoever plays, so the rounds tell more than the Dice."""
+COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds", "goal"]
+
+
+def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
+    """One row per session.
+
+    Args:
+        scores: of a run.
+        rules: of every protocol in the scores.
+        target: Dice that the rounds are counted to, or to a protocol's own target where that is lower.
+
+    Returns:
+        `COLUMNS`. `initial` and `unsupervised` are NaN but under the one protocol that `stage_rows` takes them
+        from, and where a player has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
+        until the `goal`, those of the limit where it was never reached (their mean is NoC@k); both are NaN under
+        a protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are
+        machine seconds in all and in the `n_rounds` rounds; `sessions` is 1.
+
+    Raises:
+        BadInput: nothing tells the rules of a protocol.
+    """
+    rows = in_step_order(scores)
+    found = rows.groupby(SESSION).tail(1).set_index(SESSION)
+    before = rows[rows["round"] == 0].groupby(SESSION)["machine_s"].last()
+    found = found.assign(
+        initial=_stage(scores, "initial"),
+        unsupervised=_stage(scores, "unsupervised"),
+        failed=found["status"].isin(FAILED).astype(int),
+        session_s=found["machine_s"],
+        rounds_s=found["machine_s"] - before,
+        n_rounds=found["round"],
+        sessions=1,
+    )
+    return found.join(_rounds(scores, rules, target)).reset_index()[COLUMNS]
+
+
+def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
+    """Dice at a stage by session, of the players that have such a step."""
+    rows = stage_rows(scores, stage)
+    steps = scores.loc[scores["step"] == stage, ["cohort", "method", "network"]].drop_duplicates()
+    return rows.merge(steps).set_index(SESSION)["dice"]
+
+
+def _rounds(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
+    """`rounds` and their `goal` by session: what is above a protocol's own target, it does not show."""
+    parts = []
+    for protocol, rows in scores.groupby("protocol", sort=True):
+        rule = rules_of(rules, str(protocol))
+        goal = rule.goal(target)
+        sessions = waits(rows, goal, rule, str(protocol)).set_index(SESSION)
+        found = pd.DataFrame(
+            {"rounds": sessions["round"].where(sessions["reached"], rule.rounds), "goal": goal}
+        )
+        parts.append(found if rule.rounds > 1 else found * np.nan)
+    return pd.concat(parts)

@@ -1,0 +1,252 @@
+"""The two sides of a comparison: what was read of each, what they have in common, and what only one has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bifseg.analysis.names import counted
+from bifseg.analysis.rules import Rules
+from bifseg.analysis.run_files import played_cards, simulated_cohorts
+from bifseg.analysis.scores import read_scores
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json
+from bifseg.reports.benchmark.outcomes import outcomes
+
+KEY = ["cohort", "protocol", "method", "network", "object", "replicate"]
+_PLAYER = KEY[:4]
+_SOME = 3  # names that a note gives before it counts
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side: a run, or one of its players.
+
+    Attributes:
+        name: as it was given: RUN, or RUN:METHOD@NETWORK.
+        scores: of the run; of the player alone where one is named.
+        rules: the card of each protocol.
+        files: hashes of the image and label of each object by (cohort, object), as far as they are known.
+        facts: where the run comes from; empty without provenance.json.
+        simulated: the run's cohorts whose images a simulator made.
+    """
+
+    name: str
+    scores: pd.DataFrame
+    rules: dict[str, dict[str, Any]]
+    files: dict[tuple[str, str], dict[str, str]]
+    facts: dict[str, Any]
+    simulated: set[str]
+    player: tuple[str, str] | None = None
+
+    def only(self, keep: pd.Series | NDArray[np.bool_]) -> Side:
+        """The side with these rows of its scores."""
+        return replace(self, scores=self.scores[keep])
+
+    def outcomes(self, target: float) -> pd.DataFrame:
+        """Its sessions, a row each; raises BadInput where the rules of a protocol are missing."""
+        rules = {name: Rules(card["rounds"], card["target"]) for name, card in self.rules.items()}
+        try:
+            return outcomes(self.scores, rules, target)
+        except BadInput as error:
+            raise BadInput(f"{self.name}: {error}") from error
+
+
+def read_side(name: str) -> Side:
+    """The side that RUN or RUN:METHOD@NETWORK names, RUN being a run's folder.
+
+    Raises:
+        BadInput: there is no such run, it has no scores, or nobody of that name plays in it.
+    """
+    folder, colon, player = name.rpartition(":")
+    if Path(name).is_dir() or not colon:
+        folder, player = name, ""
+    run = Path(folder)
+    if not run.is_dir():
+        raise BadInput(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
+    scores = read_scores(run / "scores.parquet")
+    provenance = run / "provenance.json"
+    side = Side(
+        name,
+        scores,
+        played_cards(run, scores),
+        _files(run, sorted(set(scores["cohort"]))),
+        read_json(provenance) if provenance.is_file() else {},
+        simulated_cohorts(run),
+    )
+    if not player:
+        return side
+    method, _, network = player.partition("@")
+    mine = (scores["method"] == method) & (scores["network"] == network)
+    if not mine.any():
+        known = sorted({"@".join(filter(None, pair)) for pair in scores[["method", "network"]].to_numpy()})
+        raise BadInput(f"{name}: {player} does not play in {run}; its players are {', '.join(known)}")
+    return replace(side.only(mine), player=(method, network))
+
+
+def _files(run: Path, cohorts: list[str]) -> dict[tuple[str, str], dict[str, str]]:
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for name in cohorts:
+        if (run / "cohorts" / name / "cohort.json").is_file():
+            cohort = Cohort.load(run / "cohorts" / name)
+            found |= {(name, row.object): cohort.hashes(row) for row in cohort.objects}
+    return found
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Two sides cut down to the sessions that both have, and in a sentence each what else there is to know.
+
+    Attributes:
+        base, new: the same sessions in both; of two players, `new` goes by the base's name.
+        notes: what was left out and why, and what differs beside the code.
+    """
+
+    base: Side
+    new: Side
+    notes: tuple[str, ...]
+
+
+def pair(base: Side, new: Side) -> Pairing:
+    """What two sides have in common.
+
+    Left out, and told: players, protocols, cohorts and objects of one side only; protocols with other rules; objects
+    whose image or label is another file. Kept, and told: other seeds, weights, cohort cards, versions, machines.
+
+    Raises:
+        BadInput: a player is named on one side only, or nothing is in common.
+    """
+    if (base.player is None) != (new.player is None):
+        raise BadInput(f"{base.name} and {new.name}: name a player on both sides or on neither")
+    if base.player and new.player:
+        who = {"method": base.player[0], "network": base.player[1]}
+        new = replace(new, scores=new.scores.assign(**who))
+    notes = [*_circumstances(base, new)]
+    for cut in (_same_rules, _same_files, _same_sessions):
+        base, new, told = cut(base, new)
+        notes += told
+    if base.scores.empty:
+        raise BadInput(" ".join([f"{base.name} and {new.name}: no session in common.", *notes]))
+    return Pairing(base, new, tuple(notes))
+
+
+def _circumstances(base: Side, new: Side) -> Iterator[str]:
+    """What differs beside the sessions."""
+    for side, which in ((base, "BASE"), (new, "NEW")):
+        if not side.facts:
+            yield f"{which} ({side.name}) has no provenance.json: whether seeds and versions differ is not known."
+    if not base.facts or not new.facts:
+        return
+    seeds = [(side.facts.get("config") or {}).get("seed") for side in (base, new)]
+    if seeds[0] != seeds[1]:
+        yield (
+            f"The seeds differ ({seeds[0]}, {seeds[1]}): other boxes and scribbles, so differences are wider, and "
+            "small ones may be chance."
+        )
+    for name, *_ in _others(base, new, "networks", "weights_sha256"):
+        yield f"Network {name} is another weights file: differences may be those of its training."
+    for name, *cards in _others(base, new, "cohorts", "card"):
+        yield f"Cohort {name} was prepared by another card ({_unlike(*cards)})."
+    for key, what in (("machine", "machines"), ("packages", "packages")):
+        if base.facts.get(key) != new.facts.get(key):
+            yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
+
+
+def _others(base: Side, new: Side, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
+    """The cohorts or networks of both sides that differ in a fact, by name, with both values."""
+    one, other = (side.facts.get(kind, {}) for side in (base, new))
+    for name in sorted(one.keys() & other.keys()):
+        values = one[name].get(key), other[name].get(key)
+        if values[0] != values[1]:
+            yield name, *values
+
+
+def _unlike(one: Any, other: Any) -> str:
+    """Two values, or only those of their keys that differ."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        keys = sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+        return ", ".join(f"{key} {one.get(key)} and {other.get(key)}" for key in keys)
+    return f"{one} and {other}"
+
+
+def _same_rules(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+    notes, other = [], set()
+    for name in sorted(base.rules.keys() & new.rules.keys()):
+        if base.rules[name] != new.rules[name]:
+            other.add(name)
+            notes.append(
+                f"Protocol {name} was played by other rules ({_unlike(base.rules[name], new.rules[name])}): "
+                "not compared."
+            )
+    base, new = (side.only(~side.scores["protocol"].isin(other)) for side in (base, new))
+    return base, new, notes
+
+
+def _same_files(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+    """Leaves out objects that only share a name."""
+    notes = []
+    for cohort in sorted(set(base.scores["cohort"]) & set(new.scores["cohort"])):
+        mine, other = (
+            set(side.scores.loc[side.scores["cohort"] == cohort, "object"]) for side in (base, new)
+        )
+        pairs = {name: [side.files.get((cohort, name)) for side in (base, new)] for name in mine & other}
+        unknown = [name for name, files in pairs.items() if None in files]
+        unlike = [name for name, files in pairs.items() if None not in files and files[0] != files[1]]
+        if unknown:
+            notes.append(
+                f"Cohort {cohort}: of {_some(unknown, 'object')} it is not known whether the images are the "
+                "same (no cohort.json on one side)."
+            )
+        if unlike:
+            notes.append(
+                f"Cohort {cohort}: {_some(unlike, 'object')} of the same name have other images or labels: "
+                "not compared."
+            )
+            base, new = (
+                side.only(~((side.scores["cohort"] == cohort) & side.scores["object"].isin(unlike)))
+                for side in (base, new)
+            )
+    return base, new, notes
+
+
+def _same_sessions(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+    keys = [pd.MultiIndex.from_frame(side.scores[KEY]) for side in (base, new)]
+    notes = [
+        note
+        for which, mine, others in (("BASE", keys[0], keys[1]), ("NEW", keys[1], keys[0]))
+        for note in _lone(which, mine, others)
+    ]
+    base, new = base.only(keys[0].isin(keys[1])), new.only(keys[1].isin(keys[0]))
+    return base, new, notes
+
+
+def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
+    """What only one side has: whole cohorts, whole players of a protocol, or some of their objects."""
+    lone = mine[~mine.isin(others)].unique().to_frame(index=False)
+    theirs = others.to_frame(index=False)
+    absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
+    for cohort in absent:
+        sessions = counted(len(lone[lone["cohort"] == cohort]), "session")
+        yield f"Only {which} has cohort {cohort!s} ({sessions}): not compared."
+    lone = lone[~lone["cohort"].isin(absent)]
+    known = pd.MultiIndex.from_frame(theirs[_PLAYER])
+    whole = ~pd.MultiIndex.from_frame(lone[_PLAYER]).isin(known)
+    for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
+        players = sorted({"@".join(filter(None, pair)) for pair in rows[["method", "network"]].to_numpy()})
+        yield f"Only {which} has {', '.join(players)} under {protocol} on {cohort}: not compared."
+    for cohort, rows in lone[~whole].groupby("cohort", sort=True):
+        objects, sessions = _some(sorted(set(rows["object"])), "object"), counted(len(rows), "session")
+        yield f"Only {which} has {objects} of {cohort!s} ({sessions}): not compared."
+
+
+def _some(names: list[str], what: str) -> str:
+    """`5 objects (a, b, c, ...)`."""
+    shown = ", ".join(sorted(names)[:_SOME]) + (", ..." if len(names) > _SOME else "")
+    return f"{counted(len(names), what)} ({shown})"

@@ -1,0 +1,292 @@
+"""Figures of a run: Dice against rounds, Dice per method, training curves. Equal scores give equal files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
+
+from bifseg.analysis.interactions import dice_per_round, reached_per_round, waits
+from bifseg.analysis.names import FAILURES, OWN, SHARED, STAGES, data_note
+from bifseg.analysis.paired import main_network
+from bifseg.analysis.protocol_roles import main_protocol, user_protocols
+from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
+from bifseg.analysis.scores import read_scores
+from bifseg.analysis.stages import stage_rows
+from bifseg.analysis.statistics import Interval, bootstrap_mean
+from bifseg.analysis.user_levels import by_user
+from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing, writing_folder
+from bifseg.core.seeds import generator
+from bifseg.reports.panels import (
+    FIXED,
+    OTHERS,
+    STYLE,
+    Player,
+    in_protocol,
+    legend,
+    of,
+    panels,
+    players,
+    structures,
+)
+from bifseg.reports.user_figure import users_figure
+
+_NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with what must be known to read it; `name` is the stem of its files."""
+
+    name: str
+    title: str
+    caption: str
+    figure: Figure
+
+
+def write_figures(run: Path, target: float = 0.90) -> None:
+    """Write RUN/figures from RUN/scores.parquet and the training curves: SVG, PNG and `index.json`."""
+    scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
+    index = []
+    with writing_folder(run / "figures") as folder, plt.rc_context(STYLE):
+        for drawing in _drawings(run, scores, simulated, target):
+            save(drawing.figure, folder / drawing.name)
+            about = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
+            index.append(about | {"sha256": file_hash(folder / f"{drawing.name}.svg")})
+        write_json(folder / "index.json", index)
+
+
+def read_figures(folder: Path) -> list[dict[str, str]]:
+    """`name`, `title` and `caption` of the figures that `write_figures` wrote, in reading order.
+
+    Raises BadInput for an SVG file that is not as it was written.
+    """
+    index: list[dict[str, str]] = read_json(folder / "index.json")
+    for figure in index:
+        path = folder / f"{figure['name']}.svg"
+        check_hash(path, figure["sha256"], f"delete {folder} and draw the figures again")
+    return index
+
+
+def save(figure: Figure, stem: Path) -> None:
+    """Write STEM.svg and STEM.png without dates, and close the figure."""
+    for suffix, dated in ((".svg", {"Date": None}), (".png", {})):
+        with writing(stem.with_name(stem.name + suffix)) as part:
+            figure.savefig(part, format=suffix[1:], metadata=dated, bbox_inches="tight")
+    plt.close(figure)
+
+
+def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: float) -> Iterator[Drawing]:
+    rules, cards = played_rules(run, scores), played_cards(run, scores)
+    own = main_protocol(cards)
+    colours = {player.method: player.colour for player in players(scores)}
+    for cohort, rows in scores.groupby("cohort", sort=True):
+        about = data_note(rows, str(cohort), cohort in simulated)
+        cast = [Player(p.method, p.network, p.label, colours[p.method], p.dash) for p in players(rows)]
+        main = main_network(rows)
+        nets = [p for p in cast if p.method == "base-net"]
+        if len(nets) > 1:
+            yield Drawing(
+                f"{cohort}-networks",
+                "Initial Dice per network",
+                "Every object's Dice as a point: the base networks' own results inside the box. Boxes: quartiles "
+                "and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean. "
+                f"{FAILURES} {about}",
+                network_boxes(rows, nets),
+            )
+        yield Drawing(
+            f"{cohort}-dice",
+            "Dice per method",
+            "Every session's Dice as a point: before adaptation, without scribbles, and with the same scribbles "
+            "for every method. Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white "
+            f"diamond: mean. {FAILURES} {about}",
+            dice_boxes(rows, [p for p in cast if p.network == main]),
+        )
+        if own in set(rows["protocol"]):
+            yield from _in_rounds(rows, str(cohort), cast, own, target, rules_of(rules, own), about)
+        levels = by_user(rows, target, rules, user_protocols(cards))
+        if len(levels):
+            yield Drawing(
+                f"{cohort}-users",
+                "Level of the user",
+                f"Mean Dice after the last round, and mean rounds to a Dice of {100 * target:g}% (at most "
+                f"{rules_of(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
+                "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
+                f"{FAILURES} {about}",
+                users_figure(levels, cast),
+            )
+        curves = _curves(run, str(cohort))
+        if curves:
+            yield Drawing(
+                f"{cohort}-training",
+                "Training of the networks",
+                f"Training loss (left) and Dice on the validation objects (right) of cohort {cohort}"
+                f"{' (simulated)' if cohort in simulated else ''}; the circle marks the best validation.",
+                training_curves(curves),
+            )
+
+
+def _in_rounds(
+    rows: pd.DataFrame,
+    cohort: str,
+    cast: Sequence[Player],
+    own: str,
+    target: float,
+    rules: Rules,
+    about: str,
+) -> Iterator[Drawing]:
+    """The figures of a cohort over the rounds on a method's own mistakes."""
+    mine = in_protocol(rows, cast, own)
+    yield Drawing(
+        f"{cohort}-rounds",
+        "Dice against rounds",
+        f"Mean Dice after each round of scribbles on a method's own mistakes ({own}), with its 95% "
+        "bootstrap interval over patients. Round 0: before any scribbles. A session that ended early "
+        f"carries its last value forward. {FAILURES} {about}",
+        dice_against_rounds(rows, mine, rules.rounds, own),
+    )
+    if rules.show(target):
+        yield Drawing(
+            f"{cohort}-reached",
+            f"Rounds to a Dice of {100 * target:g}%",
+            f"Share of the sessions ({own}) whose Dice was at least {100 * target:g}% after so many rounds or "
+            "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over patients. A session "
+            "that ended without reaching it, whatever the reason, never will and stays in the share. "
+            f"{about}",
+            reached_against_rounds(rows, mine, target, rules, own),
+        )
+
+
+def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARED) -> Figure:
+    """A panel per structure: boxes and points of Dice per stage and method."""
+    stages = {stage: stage_rows(scores, stage, shared) for stage in STAGES}
+    stages = {stage: rows for stage, rows in stages.items() if len(rows)}
+    figure, axes = panels(scores, width=6.2, height=3.6)
+    step = 0.8 / len(cast)
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
+        for k, (stage, rows) in enumerate(stages.items()):
+            for m, player in enumerate(cast):
+                values = of(rows, player, structure)["dice"].to_numpy()
+                if len(values):
+                    rng = generator(0, "jitter", stage, structure, player.label)
+                    _box(axis, values, k + (m - (len(cast) - 1) / 2) * step, step, player.colour, rng)
+        axis.set_xticks(range(len(stages)), stages)
+        axis.tick_params(axis="x", length=0)
+        axis.grid(axis="x", visible=False)
+    legend(figure, cast, lines=False)
+    return figure
+
+
+def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
+    """A panel per structure: boxes and points of the initial Dice of each base network."""
+    rows = stage_rows(scores[scores["method"] == "base-net"], "initial")
+    figure, axes = panels(scores, width=5.2, height=3.2)
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
+        for k, player in enumerate(nets):
+            values = of(rows, player, structure)["dice"].to_numpy()
+            if len(values):
+                rng = generator(0, "jitter", "networks", structure, player.label)
+                _box(axis, values, k, 0.7, _NETWORKS[k % len(_NETWORKS)], rng)
+        axis.set_xticks(range(len(nets)), [player.network for player in nets], fontsize=8)
+        axis.grid(axis="x", visible=False)
+    return figure
+
+
+def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], most: int, own: str = OWN) -> Figure:
+    """A panel per structure: mean Dice after rounds 0..most of each player, with a bootstrap band."""
+    rows = scores[scores["protocol"] == own]
+    figure, axes = panels(scores, width=5.2, height=3.6)
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
+        for player in cast:
+            mine = of(rows, player, structure)
+            if len(mine):
+                values, keys = dice_per_round(mine, most)
+                rng = generator(0, "rounds", structure, player.label)
+                _band(axis, bootstrap_mean(values, keys.get_level_values("patient"), rng, draws=2000), player)
+    legend(figure, cast, lines=True)
+    return figure
+
+
+def reached_against_rounds(
+    scores: pd.DataFrame, cast: Sequence[Player], target: float, rules: Rules, own: str = OWN
+) -> Figure:
+    """A panel per structure: the share of sessions that reached the target by each round, with its band."""
+    sessions = waits(scores, target, rules, own)
+    figure, axes = panels(scores, width=5.2, height=3.6, scale="share of sessions")
+    for axis, (structure, _) in zip(axes, structures(scores), strict=True):
+        for player in cast:
+            mine = of(sessions, player, structure)
+            if len(mine):
+                _band(axis, reached_per_round(mine, rules.rounds), player, steps=True)
+        axis.set_ylim(-0.03, 1.03)
+    legend(figure, cast, lines=True)
+    return figure
+
+
+def _band(axis: Axes, band: Interval, player: Player, steps: bool = False) -> None:
+    """A player's curve over the rounds from 0, with its interval."""
+    rounds = np.arange(len(band.mean))
+    step: Literal["post"] | None = "post" if steps else None
+    axis.fill_between(rounds, band.low, band.high, color=player.colour, alpha=0.15, lw=0, step=step)
+    (line,) = axis.plot(rounds, band.mean, player.dash, color=player.colour, lw=1.8, marker="o", ms=3.5)
+    line.set_drawstyle("steps-post" if steps else "default")
+    axis.set_xlabel("round of scribbles")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+
+
+def training_curves(curves: dict[str, pd.DataFrame]) -> Figure:
+    """A row per network: training loss, and validation Dice with its best point."""
+    figure, axes = plt.subplots(len(curves), 2, figsize=(10.4, 2.9 * len(curves)), squeeze=False)
+    for (loss, dice), (network, curve) in zip(axes, curves.items(), strict=True):
+        loss.plot(curve["iteration"], curve["train_loss"], color=OTHERS[0], lw=1.6)
+        loss.set(ylabel="training loss", title=network)
+        dice.plot(curve["iteration"], curve["validation_dice"], color=FIXED["bifseg"], lw=1.6)
+        dice.set(ylabel="validation Dice")
+        best = int(np.argmax(curve["validation_dice"].fillna(-1)))
+        at, reached = curve["iteration"].iloc[best], curve["validation_dice"].iloc[best]
+        dice.plot(at, reached, "o", color=FIXED["bifseg"], mfc="white")
+        dice.set_title(f"best {reached:.3f}", fontweight="normal")
+    for axis in axes[-1]:
+        axis.set_xlabel("iteration")
+    figure.tight_layout()
+    return figure
+
+
+def _curves(run: Path, cohort: str) -> dict[str, pd.DataFrame]:
+    """Training curves by network; a network that was brought trained has none."""
+    found = {}
+    for card in sorted(run.glob(f"networks/{cohort}/*/card.json")):
+        path = card.with_name("curve.csv")
+        check_hash(path, read_json(card)["curve_sha256"], f"delete {card.parent} and train again")
+        found[path.parent.name] = pd.read_csv(path)
+    return {network: curve for network, curve in found.items() if len(curve)}
+
+
+def _box(axis: Axes, values: NDArray, at: float, width: float, colour: str, rng: np.random.Generator) -> None:
+    axis.boxplot(
+        [values],
+        positions=[at],
+        widths=0.78 * width,
+        showfliers=False,
+        showmeans=True,
+        manage_ticks=False,
+        patch_artist=True,
+        boxprops={"facecolor": colour + "33", "edgecolor": colour, "linewidth": 1.2},
+        medianprops={"color": colour, "linewidth": 2},
+        whiskerprops={"color": colour},
+        capprops={"color": colour},
+        meanprops={"marker": "D", "markersize": 4, "markerfacecolor": "white", "markeredgecolor": colour},
+    )
+    across = at + rng.uniform(-0.22, 0.22, len(values)) * width
+    many = len(values) > 200  # as vectors they would make the file large
+    axis.plot(across, values, "o", ms=2.4, color=colour, alpha=0.55, mew=0, rasterized=many, zorder=3)

@@ -1,0 +1,270 @@
+"""How tables look: raw numbers as text for readers, in CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bifseg.analysis.names import GROUP, method_label
+from bifseg.analysis.statistics import LEVEL
+from bifseg.core.files import write_text
+
+
+@dataclass(frozen=True)
+class Table:
+    """Numbers with what must be known to read them.
+
+    Attributes:
+        name: stem of its files.
+        frame: raw numbers, one row per structure and player, and per measure in a table of tests; empty when
+            the run has nothing to show here.
+        caption: what, over what, and how failures count; for an empty frame, why it is empty.
+    """
+
+    name: str
+    title: str
+    caption: str
+    frame: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """How a measure is shown: header of its means, name of its differences, and from which factor on."""
+
+    header: str
+    difference: str
+    factor: float
+    digits: int
+
+
+_QUANTITIES = {
+    "dice": Quantity("Dice (%)", "Dice (points)", 100, 1),
+    "assd_mm": Quantity("ASSD (mm)", "ASSD (mm)", 1, 2),
+    "round": Quantity("Rounds", "rounds", 1, 1),
+    "n_strokes": Quantity("Strokes", "strokes", 1, 1),
+    "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
+    "user_s": Quantity("User time (s)", "user time (s)", 1, 1),
+    "initial": Quantity("Initial Dice (%)", "initial Dice (points)", 100, 1),
+    "final": Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
+    "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
+}
+TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
+"""Headers of the columns of words."""
+
+Row = dict[str, Any]
+
+
+def present(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
+
+    Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
+    `t_p` is below 0.05. Rows of several targets become one row a player, a column each: `3.4 [2.8, 4.1] (6)`,
+    the number of those that never reached it in brackets. A dash is for what is not known.
+    """
+    rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
+    if "target" in frame:
+        rows = _spread_targets(rows)
+    shown = {header: [text(row) for row in rows] for header, text in _columns(frame).items()}
+    return pd.DataFrame(shown)
+
+
+def _spread_targets(rows: list[Row]) -> list[Row]:
+    """One row a player, which holds its row of each target under the target."""
+    players: dict[tuple, Row] = {}
+    for row in rows:
+        player = players.setdefault(tuple(row[key] for key in GROUP), dict(row))
+        player[row["target"]] = row
+    return list(players.values())
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
+    """Headers in order, and how the text of a row comes about."""
+    networks = {*frame["network"], *frame.get("reference_network", ())}
+    columns: list[tuple[str, str, Callable[[Row], str]]] = [
+        ("Seen", "seen", lambda row: "seen" if row["seen"] else "unseen"),
+        ("Structure", "structure", lambda row: row["structure"].replace("_", " ")),
+        ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
+        ("Protocol", "protocol", lambda row: row["protocol"]),
+        ("User", "user", lambda row: row["user"]),
+        ("Measure", "measure", lambda row: _QUANTITIES[row["measure"]].difference),
+        *_ways(frame),
+        *((q.header, f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()),
+        ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
+        ("Rank", "rank", lambda row: f"{plain(row['rank'], 'g')} {row['group']}"),
+        ("Difference", "difference_mean", _difference),
+        ("Effect", "effect", lambda row: plain(row["effect"], "+.2f")),
+        ("p (t-test)", "t_p", lambda row: p_value(row["t_p"])),
+        ("p (Wilcoxon)", "wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
+        ("p (Holm)", "holm_p", lambda row: p_value(row["holm_p"])),
+        ("Between replicates", "replicate_std", _scaled("replicate_std")),
+        ("Between cases", "case_std", _scaled("case_std")),
+        ("Replicates' share", "replicate_share", lambda row: plain(row["replicate_share"], ".0%")),
+        *((name, name, _count(name)) for name in ("n", "objects", "cases", "patients", "failed")),
+    ]
+    return {header: text for header, needed, text in columns if needed in frame}
+
+
+def _ways(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
+    """The columns on the way to a target, or to each of several."""
+    if "target" in frame:
+        return [(f"{100 * goal:g}%", "target", _at(goal)) for goal in sorted(set(frame["target"]))]
+    return [
+        ("Reached", "reached", _reached),
+        ("Rounds", "round_restricted", _interval("round", "restricted", 1, 1)),
+        ("Median rounds", "round_median", _median("round")),
+        ("Median strokes", "n_strokes_median", _median("n_strokes")),
+        ("Median user time (s)", "user_s_median", _median("user_s")),
+    ]
+
+
+def _count(name: str) -> Callable[[Row], str]:
+    return lambda row: str(row[name])
+
+
+def p_value(p: float) -> str:
+    """`0.034`, `<0.001`, or a dash for a test that was not possible; one digit more about 0.05."""
+    text = plain(p, ".2g")
+    return "<0.001" if p < 0.001 else plain(p, ".3g") if text == "0.05" else text
+
+
+def plain(value: float, form: str) -> str:
+    """A number with a true minus; a dash where there is none."""
+    return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
+
+
+def with_limits(value: float, low: float, high: float, form: str) -> str:
+    """`2.3 [1.0, 3.3]`: a number with the limits of its interval, where there are any."""
+    text = plain(value, form)
+    return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
+
+
+def _reached(row: Row) -> str:
+    share = row["reached"] / row["n"]
+    return "–" if np.isnan(share) else f"{row['reached']:.0f} of {row['n']} ({share:.0%})"
+
+
+def _median(name: str) -> Callable[[Row], str]:
+    """Text of a median over sessions of which some never got there; for rounds, more than were allowed."""
+
+    def text(row: Row) -> str:
+        median = row[f"{name}_median"]
+        if np.isposinf(median):
+            return f"> {row['round_limit']}" if name == "round" else "never"
+        return plain(round(median, 1), "g")
+
+    return text
+
+
+def _interval(name: str, middle: str, factor: float, digits: int) -> Callable[[Row], str]:
+    """Text of NAME_MIDDLE with its limits, where there are any."""
+
+    def text(row: Row) -> str:
+        value, low, high = (factor * row[f"{name}_{kind}"] for kind in (middle, "low", "high"))
+        return with_limits(value, low, high, f".{digits}f")
+
+    return text
+
+
+def _at(goal: Any) -> Callable[[Row], str]:
+    """Text of the rounds to a target and how many never reached it."""
+    mean = _interval("round", "restricted", 1, 1)
+
+    def text(row: Row) -> str:
+        there = row[goal]
+        return "–" if np.isnan(there["never"]) else f"{mean(there)} ({there['never']:.0f})"
+
+    return text
+
+
+def _scaled(name: str) -> Callable[[Row], str]:
+    """Text of a column in the units of the row's measure."""
+
+    def text(row: Row) -> str:
+        how = _QUANTITIES[row["measure"]]
+        return plain(how.factor * row[name], f".{how.digits}f")
+
+    return text
+
+
+def _mean(name: str) -> Callable[[Row], str]:
+    """Text of a measure: mean, spread where there is one, star where its test says so."""
+    how = _QUANTITIES[name]
+
+    def text(row: Row) -> str:
+        mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
+        spread = f" ± {std:.{how.digits}f}" if np.isfinite(mean) and np.isfinite(std) else ""
+        star = "*" if row.get(f"{name}_t_p", np.nan) < LEVEL else ""
+        return plain(mean, f".{how.digits}f") + spread + star
+
+    return text
+
+
+def _difference(row: Row) -> str:
+    how = _QUANTITIES[row["measure"]]
+    mean, low, high = (how.factor * row[f"difference_{kind}"] for kind in ("mean", "low", "high"))
+    return with_limits(mean, low, high, f"+.{how.digits}f")
+
+
+def to_markdown(table: Table) -> str:
+    """The caption and a pipe table."""
+    shown = present(table.frame)
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
+    align = ["left" if name in TEXT else "right" for name in shown]
+    body = tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+    return f"**{table.title}.** {table.caption}\n\n{body}\n"
+
+
+_LATEX = str.maketrans(
+    {
+        **{char: f"\\{char}" for char in "&%$#_{}"},
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+        "±": r"$\pm$",
+        "∞": r"$\infty$",
+        ">": "$>$",
+        "<": "$<$",
+        "–": "--",
+        "−": "$-$",
+        "*": "$^{*}$",
+    }
+)
+
+
+def to_latex(table: Table) -> str:
+    """A booktabs table, a heading for every structure; needs `\\usepackage{booktabs}`."""
+    shown = present(table.frame)
+    columns = list(shown)[2:]
+    lines = [
+        r"\begin{table}",
+        r"\centering",
+        rf"\caption{{{_tex(table.title)}. {_tex(table.caption)}}}",
+        rf"\label{{tab:{table.name}}}",
+        rf"\begin{{tabular}}{{{''.join('l' if name in TEXT else 'r' for name in columns)}}}",
+        r"\toprule",
+        " & ".join(map(_tex, columns)) + r" \\",
+    ]
+    for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False):
+        lines += [
+            r"\midrule",
+            rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(structure)} ({seen})}}}} \\",
+        ]
+        lines += [" & ".join(map(_tex, cells)) + r" \\" for cells in rows[columns].to_numpy().tolist()]
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
+
+
+def _tex(text: object) -> str:
+    return str(text).translate(_LATEX)
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write a table as NAME.csv (raw numbers), NAME.md and NAME.tex (for readers)."""
+    write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
+    write_text(folder / f"{table.name}.md", to_markdown(table))
+    write_text(folder / f"{table.name}.tex", to_latex(table))

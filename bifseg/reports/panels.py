@@ -1,0 +1,152 @@
+"""What the figures of a run share: players and their colours, a panel a structure, the legend."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from bifseg.analysis.names import method_label, method_rank
+from bifseg.analysis.paired import main_network
+
+# Okabe and Ito's palette, told apart by the colour-blind; a method has one colour in every figure.
+FIXED = {
+    "base-net": "#6f6f6f",
+    "base-crf": "#E69F00",
+    "bifseg-w": "#56B4E9",
+    "bifseg": "#0072B2",
+    "grabcut": "#D55E00",
+    "grabcut-opencv": "#8C510A",
+    "slic-seg": "#009E73",
+    "random-walks": "#CC79A7",
+    "geos": "#000000",
+    "growcut": "#B8A800",
+}
+OTHERS = ("#7B3294", "#66A61E", "#C51B7D", "#35978F", "#A6761D")
+_DASHES = ("-", "--", ":", "-.")
+STYLE: Any = {  # matplotlib types the keys one by one
+    "svg.hashsalt": "bifseg",  # ids of the SVG's parts
+    "svg.fonttype": "path",
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.edgecolor": "#555555",
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+}
+
+
+@dataclass(frozen=True)
+class Player:
+    """A method with its network, as figures show it: colour by method, dashes by network."""
+
+    method: str
+    network: str
+    label: str
+    colour: str
+    dash: str
+
+
+def players(scores: pd.DataFrame) -> list[Player]:
+    """Methods with their networks in reading order; colours depend on the methods of the whole frame."""
+    methods = sorted(set(scores["method"]), key=method_rank)
+    others = [method for method in methods if method not in FIXED]
+    colours = FIXED | {method: OTHERS[k % len(OTHERS)] for k, method in enumerate(others)}
+    main = main_network(scores)
+    networks = sorted(set(scores["network"]) - {""}, key=lambda name: (name != main, name))
+    pairs = sorted(set(zip(scores["method"], scores["network"], strict=True)))
+    return [
+        Player(
+            method,
+            network,
+            method_label(method, network, networks),
+            colours[method],
+            _DASHES[networks.index(network) % len(_DASHES)] if network else "-",
+        )
+        for method, network in sorted(pairs, key=lambda pair: (method_rank(pair[0]), pair[1]))
+    ]
+
+
+def structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
+    """(structure, seen), seen first."""
+    pairs = set(zip(scores["structure"], scores["seen"].astype(bool), strict=True))
+    return sorted(pairs, key=lambda pair: (not pair[1], pair[0]))
+
+
+def panels(
+    scores: pd.DataFrame, width: float, height: float, scale: str = "Dice"
+) -> tuple[Figure, list[Axes]]:
+    """A titled panel per structure, two in a row, with one scale."""
+    shown = structures(scores)
+    columns = min(2, len(shown))
+    lines = -(-len(shown) // columns)
+    figure, grid = plt.subplots(
+        lines, columns, figsize=(width * columns, height * lines), squeeze=False, sharey=True
+    )
+    for axis in grid[:, 0]:
+        axis.set_ylabel(scale)
+    axes = list(grid.flat)
+    for spare in axes[len(shown) :]:
+        spare.remove()
+    for axis, (structure, seen) in zip(axes, shown, strict=False):
+        axis.set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
+    figure.subplots_adjust(wspace=0.16, hspace=0.42)
+    return figure, axes[: len(shown)]
+
+
+def in_protocol(rows: pd.DataFrame, cast: Sequence[Player], protocol: str) -> list[Player]:
+    """The players who play under a protocol."""
+    mine = rows[rows["protocol"] == protocol]
+    there = set(zip(mine["method"], mine["network"], strict=True))
+    return [player for player in cast if (player.method, player.network) in there]
+
+
+def of(rows: pd.DataFrame, player: Player, structure: str) -> pd.DataFrame:
+    """A player's rows on a structure."""
+    mine = (rows["method"] == player.method) & (rows["network"] == player.network)
+    return rows[mine & (rows["structure"] == structure)]
+
+
+def legend(figure: Figure, cast: Sequence[Player], lines: bool) -> None:
+    """Name the players above the panels, by their lines or by their colours."""
+    if lines:
+        handles = [Line2D([], [], color=p.colour, ls=p.dash, marker="o", ms=4, lw=1.8) for p in cast]
+    else:
+        handles = [Line2D([], [], color=p.colour, ls="", marker="s", ms=8) for p in cast]
+    top = figure.subplotpars.top
+    figure.legend(
+        handles,
+        [p.label for p in cast],
+        loc="lower left",
+        bbox_to_anchor=(figure.subplotpars.left - 0.01, top + 0.28 / figure.get_figheight()),
+        ncols=min(len(cast), 5, max(1, 110 // (8 + max(len(p.label) for p in cast)))),
+        borderaxespad=0,
+        handletextpad=0.4,
+        columnspacing=1.4,
+    )
+
+
+def svg(figure: Figure) -> bytes:
+    """The SVG of a figure, without a date, and close the figure."""
+    text = io.BytesIO()
+    figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    plt.close(figure)
+    return text.getvalue()

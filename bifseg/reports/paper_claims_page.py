@@ -1,0 +1,204 @@
+"""The page of claims: verdicts, what they rest on, and whether the base networks stayed as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tabulate import tabulate
+
+from bifseg.analysis.names import FAILURES, counted, data_note, method_label
+from bifseg.analysis.paired import main_network
+from bifseg.analysis.paper_claims import (
+    AS_GOOD,
+    BETTER,
+    BY_FOUR,
+    COMPARISON,
+    FAILS,
+    GAIN,
+    MARGIN,
+    ROW,
+    SHOWN,
+    UNKNOWN,
+    Claim,
+)
+from bifseg.analysis.run_files import session_folders
+from bifseg.analysis.statistics import LEVEL
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json, write_text
+from bifseg.reports.formats import p_value
+
+# column: header, factor, digits
+_MEASURES = {
+    "dice": ("Dice (%)", 100, 1),
+    "spread": ("Spread of Dice (points)", 100, 1),
+    "round": ("Rounds", 1, 1),
+    "user_s": ("User time (s)", 1, 1),
+}
+_READING = f"""Differences are the method minus what it is compared with, on the same objects, with the 95%
+bootstrap interval over patients. p is Wilcoxon's signed-rank test, two-sided, over the patients' mean differences,
+corrected by Holm over the family: all comparisons of one claim by one measure on one structure. There is no
+correction over structures, measures or claims. The paper's Student t-test, over objects, is in `claims.csv`.
+{FAILURES}
+
+- `{BETTER}` (more Dice; less spread, rounds or time) holds if the mean difference is on that side and p < {LEVEL};
+  `{BY_FOUR}` if it is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}` and does not count.
+- `{AS_GOOD}` holds if Dice is not significantly worse and its interval stays above −{100 * MARGIN:g} points, a
+  margin of ours.
+- `{FAILS}` is all else: *the opposite* is significant, or there is *no difference shown*, which does not show
+  that there is none.
+- `{UNKNOWN}`: sessions are missing, or patients are too few for p < {LEVEL} in a family of that size (6 patients are
+  needed for one comparison, 7 for two or three).
+- A claim holds if all its comparisons hold, and does not hold if one does not.
+"""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What a session job found of its base network's Dice on a validation sample, before and after.
+
+    Attributes:
+        job: COHORT/PROTOCOL/PLAYER/FILE, below the run's sessions.
+        network: name.
+        objects: names of the validation objects.
+        equal: whether there were objects and their Dice stayed equal to the last bit.
+    """
+
+    job: str
+    network: str
+    objects: tuple[str, ...]
+    equal: bool
+
+    @property
+    def cohort(self) -> str:
+        """Name of the cohort that was played."""
+        return self.job.split("/")[0]
+
+
+def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
+    """The forgetting checks of the sessions of the scores, by job; BadInput for a file that is none."""
+    folders = session_folders(run, scores)
+    return [_read_check(run, path) for folder in folders for path in sorted(folder.glob("forgetting-*.json"))]
+
+
+def _read_check(run: Path, path: Path) -> Check:
+    try:
+        found = read_json(path)
+        equal = bool(found["objects"]) and found["before"] == found["after"]
+        job = path.relative_to(run / "sessions").with_suffix("").as_posix()
+        return Check(job, found["network"], tuple(found["objects"]), equal)
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(f"{path}: not a forgetting check; delete it and play its sessions again") from error
+
+
+def forgetting_line(checks: Sequence[Check]) -> str:
+    """One sentence: whether image-specific fine-tuning left the base networks as they were."""
+    if not checks:
+        return "Forgetting: no checks found."
+    networks = {(check.cohort, check.network) for check in checks}
+    objects = {(check.cohort, name) for check in checks for name in check.objects}
+    each = ((checks, "session job"), (networks, "network"), (objects, "validation object"))
+    jobs, *on = (counted(len(found), what) for found, what in each)
+    changed = [check.job for check in checks if not check.equal]
+    found = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
+    return f"Forgetting: {jobs} with {' on '.join(on)}; Dice before and after is {found}."
+
+
+def present_claim(claim: Claim) -> pd.DataFrame:
+    """The rows of a claim as text for readers."""
+    rows = claim.rows.to_dict("records")
+    networks = [*claim.rows["network"], *claim.rows["against_network"]]
+    shown = {
+        "Seen": ["seen" if row["seen"] else "unseen" for row in rows],
+        "Structure": [row["structure"].replace("_", " ") for row in rows],
+        "Method": [method_label(row["method"], row["network"], networks) for row in rows],
+        "Compared with": [
+            method_label(row["against_method"], row["against_network"], networks) for row in rows
+        ],
+        "Measure": [_MEASURES[row["measure"]][0] for row in rows],
+        "Method's": [_mean(row, "") for row in rows],
+        "Other's": [_mean(row, "against_") for row in rows],
+        "Difference": [_difference(row) for row in rows],
+        "p (Holm)": [p_value(row["holm_p"]) for row in rows],
+        **{name: [str(row[name]) for row in rows] for name in ("n", "patients", "failed")},
+        "Asked for": [row["rule"] for row in rows],
+        "Verdict": [row["verdict"] + (f" ({row['note']})" if row["note"] else "") for row in rows],
+    }
+    if claim.joined:
+        whole = claim.rows.merge(claim.comparisons, on=COMPARISON, suffixes=("", "_joined"))["verdict_joined"]
+        shown["Comparison"] = whole.tolist()
+    return pd.DataFrame(shown)
+
+
+def _mean(row: dict, side: str) -> str:
+    _, factor, digits = _MEASURES[row["measure"]]
+    mean, std = row[f"{side}mean"] * factor, row[f"{side}std"] * factor
+    if np.isnan(mean):
+        return "–"
+    spread = np.isfinite(std) and row["measure"] != "spread"  # the spread of a spread would only confuse
+    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if spread else "")
+
+
+def _difference(row: dict) -> str:
+    _, factor, digits = _MEASURES[row["measure"]]
+    if np.isnan(row["difference_mean"]):
+        return "–"
+    numbers = [factor * row[f"difference_{name}"] for name in ("mean", "low", "high")]
+    mean, low, high = (f"{number:+.{digits}f}".replace("-", "−") for number in numbers)
+    return mean if np.isnan(row["difference_low"]) else f"{mean} [{low}, {high}]"
+
+
+def write_claims(
+    found: Sequence[Claim],
+    scores: pd.DataFrame,
+    simulated: Iterable[str],
+    checks: Sequence[Check],
+    folder: Path,
+) -> None:
+    """Write FOLDER/claims.md, and all rows, raw, as FOLDER/claims.csv."""
+    write_text(folder / "claims.md", _page(found, scores, set(simulated), checks))
+    parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in found]
+    columns = ["cohort", "claim", *ROW]
+    frame = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
+    write_text(folder / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))
+
+
+def _page(found: Sequence[Claim], scores: pd.DataFrame, simulated: set[str], checks: Sequence[Check]) -> str:
+    names = sorted(set(scores["cohort"]))
+    shown = [f"{name} (simulated)" if name in simulated else name for name in names]
+    parts = ["# The paper's claims in this run", f"Cohorts: {', '.join(shown) or 'none'}.", _READING.rstrip()]
+    for name in names:
+        rows, mine = scores[scores["cohort"] == name], [claim for claim in found if claim.cohort == name]
+        about = f"{data_note(rows, name, name in simulated)} Main network: {main_network(rows) or 'none'}."
+        parts += [f"## {name}", about, _verdicts(mine)]
+        for claim in mine:
+            parts += [
+                f"**Claim {claim.number}: {claim.statement}** {claim.rule}",
+                _pipe(present_claim(claim)),
+            ]
+    return "\n\n".join([*parts, forgetting_line(checks)]) + "\n"
+
+
+def _verdicts(found: Sequence[Claim]) -> str:
+    lines = [
+        {
+            "Claim": f"{claim.number}. {claim.statement}",
+            "Verdict": f"**{claim.verdict}**",
+            "Seen: comparisons that hold": claim.count(True),
+            "Unseen: comparisons that hold": claim.count(False),
+        }
+        for claim in found
+    ]
+    return _pipe(pd.DataFrame(lines))
+
+
+_RIGHT = ("Method's", "Other's", "Difference", "p (Holm)", "n", "patients", "failed")
+
+
+def _pipe(shown: pd.DataFrame) -> str:
+    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
+    align = ["right" if name in _RIGHT else "left" for name in shown]
+    return tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)

@@ -1,0 +1,279 @@
+"""The report of a run: one HTML file that needs no other, with tables, figures and pictures of sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.names import BASE, HERO, SESSION, SHARED, method_rank
+from bifseg.analysis.paired import main_network
+from bifseg.analysis.paper_claims import claims
+from bifseg.analysis.protocol_roles import main_protocol
+from bifseg.analysis.run_files import played_cards, played_rules
+from bifseg.analysis.scores import read_scores
+from bifseg.analysis.stages import in_step_order
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.files import read_json, write_text
+from bifseg.core.metrics import edge_case_rows
+from bifseg.reports.figures import read_figures
+from bifseg.reports.formats import TEXT, Table, present
+from bifseg.reports.html import embed, page
+from bifseg.reports.paper_claims_page import forgetting_line, read_checks
+from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
+from bifseg.reports.tables import read_tables
+from bifseg.robot.effort import ASSUMED
+from bifseg.runs.shards import session_name
+from bifseg.sessions.archive import Archive
+
+_MOST_FAILURES = 50
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A session worth seeing."""
+
+    place: str
+    object: str
+    dice: float
+    step: str
+    status: str
+    source: str
+
+
+def write_report(run: Path, date: str | None = None) -> None:
+    """Write RUN/report.html from the scores, tables, figures, sessions and cohorts of a run folder.
+
+    Args:
+        run: the run's folder, with tables and figures written.
+        date: what the report is dated; by default the date of RUN/provenance.json, so that a report that
+            is written again is the same.
+
+    Raises:
+        BadInput: a cohort of the scores is not in the folder.
+    """
+    html = page("report.html.j2", _content(run, date), rows=structure_rows)
+    write_text(run / "report.html", html)
+
+
+def _content(run: Path, date: str | None) -> dict[str, Any]:
+    scores, tables = read_scores(run / "scores.parquet"), read_tables(run / "tables")
+    figures = read_figures(run / "figures")
+    rules, own = played_rules(run, scores), main_protocol(played_cards(run, scores))
+    target = read_json(run / "tables" / "index.json")["target"]
+    place = run / "provenance.json"
+    provenance = read_json(place) if place.is_file() else {}
+    return {
+        "run": run.resolve().name,
+        "date": date or provenance.get("written", "")[:10],
+        "cohorts": [
+            _cohort(run, str(name), rows, tables, figures) | {"claims": claims(rows, rules, target, own)}
+            for name, rows in scores.groupby("cohort", sort=True)
+        ],
+        "forgetting": forgetting_line(read_checks(run, scores)),
+        "sessions": _count_sessions(scores),
+        "failures": _failures(scores),
+        "most_failures": _MOST_FAILURES,
+        "edge_cases": edge_case_rows(),
+        "user": ASSUMED,
+        "provenance": provenance,
+        "colours": {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND},
+    }
+
+
+def _cohort(
+    run: Path, name: str, scores: pd.DataFrame, tables: list[Table], figures: list[dict[str, str]]
+) -> dict[str, Any]:
+    cohort = Cohort.load(run / "cohorts" / name)
+    kinds = {kind: table for table in tables if (kind := _kind(table.name, name))}
+    hero = _hero(scores)
+    return {
+        "name": name,
+        "simulated": cohort.simulated,
+        "dimension": cohort.dimension,
+        "seen": cohort.seen,
+        "unseen": cohort.unseen,
+        "objects": scores["object"].nunique(),
+        "cases": scores["case"].nunique(),
+        "split": ", ".join(sorted(scores["split"].unique())),
+        "methods": sorted(set(scores["method"]), key=method_rank),
+        "protocols": sorted(set(scores[["protocol", "policy", "box", "user"]].itertuples(index=False))),
+        "networks": _networks(run, name),
+        "sessions": _count_sessions(scores),
+        "hero": hero[0],
+        "stages": _stages(kinds, hero),
+        "sentences": [text for text in (_gain_sentence(kinds, hero), _effort_sentence(kinds, hero)) if text],
+        "tables": list(kinds.values()),
+        "figures": [
+            {**figure, "source": embed((run / "figures" / f"{figure['name']}.svg").read_bytes(), "svg+xml")}
+            for figure in figures
+            if _kind(figure["name"], name)
+        ],
+        "pictures": _pictures(run, cohort, scores, hero),
+    }
+
+
+def structure_rows(table: Table) -> dict[str, Any]:
+    """Headers, and per structure its name, whether it is seen, and the cells of its rows, as text."""
+    shown = present(table.frame)
+    columns = shown.columns.tolist()[2:]
+    return {
+        "columns": columns,
+        "words": [column in TEXT for column in columns],
+        "groups": [
+            {"seen": seen == "seen", "structure": structure, "rows": rows[columns].to_numpy().tolist()}
+            for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False)
+        ],
+    }
+
+
+def _hero(scores: pd.DataFrame) -> tuple[str, str]:
+    """(method, network) that is in front: in a run without `HERO`, the last method."""
+    methods = sorted(set(scores["method"]), key=method_rank)
+    method = HERO if HERO in methods else methods[-1]
+    networks, main = set(scores.loc[scores["method"] == method, "network"]), main_network(scores)
+    return method, main if main in networks else min(networks)
+
+
+def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, Any]]:
+    """Mean Dice (%) of the one in front per structure: initial, without and with scribbles."""
+    first = _of(kinds["initial"], (BASE, hero[1]))
+    first = first if len(first) else _of(kinds["initial"], hero)
+    stages = {"initial": first}
+    stages |= {name: _of(kinds[name], hero) for name in ("unsupervised", "supervised")}
+    found: dict[str, dict[str, Any]] = {}
+    for stage, frame in stages.items():
+        for row in frame.to_dict("records"):
+            entry = found.setdefault(row["structure"], {"seen": row["seen"], "values": []})
+            entry["values"].append((stage, f"{100 * row['dice_mean']:.1f}"))
+    return [{"structure": structure, **entry} for structure, entry in found.items()]
+
+
+def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
+    """Gains over the base net: the range over structures, seen and unseen apart."""
+    texts, failed, base = [], 0, ""
+    for stage, how in (("unsupervised", "without scribbles"), ("supervised", "with the same scribbles")):
+        rows = _of(kinds[f"{stage}-tests"], hero)
+        if rows.empty:
+            continue
+        each = [
+            f"{_range(100 * group['difference_mean'], '+.1f')} points on {kind} structures"
+            for kind, group in _seen_and_unseen(rows[rows["measure"] == "dice"])
+        ]
+        network = rows["reference_network"].iloc[0]
+        base = f"{BASE}@{network}" if network != hero[1] else "the base net"
+        texts.append(f"{how} by {_join(each)}")
+        failed = max(failed, int(_of(kinds[stage], hero)["failed"].sum()))
+    if not texts:
+        return ""
+    note = (
+        f" ({failed} failed {'session counts' if failed == 1 else 'sessions count'} as zero)"
+        if failed
+        else ""
+    )
+    return f"Against {base}'s initial result, {hero[0]} changes mean Dice {'; '.join(texts)}{note}."
+
+
+def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
+    """How often and how soon the target was reached, seen and unseen apart."""
+    frame = _of(kinds["interactions"], hero)
+    if frame.empty or frame["reached"].isna().any():  # a target that the protocol does not show
+        return ""
+    each = []
+    for kind, group in _seen_and_unseen(frame):
+        medians = group["round_median"].replace(np.inf, np.nan).dropna()
+        median = (
+            f"median {_range(medians, 'g')} rounds" if len(medians) == len(group) else "median not reached"
+        )
+        each.append(
+            f"{group['reached'].sum():.0f} of {group['n'].sum()} sessions on {kind} structures ({median})"
+        )
+    goal = kinds["interactions"].title.removeprefix("Interactions to ")
+    return f"Corrected on its own mistakes, it reached {goal} in {_join(each)}."
+
+
+def _seen_and_unseen(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    for kind, rows in (("seen", frame[frame["seen"]]), ("unseen", frame[~frame["seen"]])):
+        if len(rows):
+            yield kind, rows
+
+
+def _range(values: pd.Series, form: str) -> str:
+    low, high = (format(value, form).replace("-", "−") for value in (values.min(), values.max()))
+    return low if low == high else f"{low} to {high}"
+
+
+def _pictures(
+    run: Path, cohort: Cohort, scores: pd.DataFrame, hero: tuple[str, str]
+) -> dict[tuple[str, bool], list[Picture]]:
+    """Best, median and worst session per (structure, seen) by the last Dice, under one protocol."""
+    rows = in_step_order(scores[(scores["method"] == hero[0]) & (scores["network"] == hero[1])])
+    protocol = SHARED if SHARED in set(rows["protocol"]) else min(rows["protocol"])
+    last = rows[rows["protocol"] == protocol].groupby(SESSION).tail(1)
+    player = run / "sessions" / cohort.name / protocol / "@".join(filter(None, hero))
+    found = {}
+    for (unseen, structure), group in last.groupby([~last["seen"], "structure"], sort=True):
+        ranked = group.sort_values(["dice", "object"], ascending=[False, True])
+        found[str(structure), not unseen] = [
+            _picture(place, row, cohort, player) for place, row in _best_median_worst(ranked)
+        ]
+    return found
+
+
+def _best_median_worst(ranked: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Places and rows of sessions ranked from the best; fewer than three sessions are shown once each."""
+    rows = ranked.to_dict("records")
+    places = {0: "best", (len(rows) - 1) // 2: "median", len(rows) - 1: "worst"} | {0: "best"}
+    for k, place in sorted(places.items()):
+        yield place, {str(key): value for key, value in rows[k].items()}
+
+
+def _picture(place: str, row: dict[str, Any], cohort: Cohort, player: Path) -> Picture:
+    thing = cohort.object(row["object"])
+    png = session_picture(
+        cohort.image(thing),
+        cohort.truth(thing),
+        Archive(player).load(session_name(row["object"], row["replicate"])),
+    )
+    return Picture(place, row["object"], row["dice"], row["step"], row["status"], embed(png, "png"))
+
+
+def _networks(run: Path, cohort: str) -> list[dict[str, Any]]:
+    cards = {path.parent.name: read_json(path) for path in sorted(run.glob(f"networks/{cohort}/*/card.json"))}
+    return [{"name": name, **card} for name, card in cards.items()]
+
+
+def _failures(scores: pd.DataFrame) -> list[dict[str, Any]]:
+    """Every row whose status is not ok, with its reason."""
+    keep = ["cohort", "protocol", "method", "network", "object", "step", "status", "error"]
+    return [
+        {str(key): value for key, value in row.items()}
+        for row in scores.loc[scores["status"] != "ok", keep].to_dict("records")
+    ]
+
+
+def _count_sessions(scores: pd.DataFrame) -> int:
+    return len(scores.drop_duplicates(SESSION))
+
+
+def _of(table: Table, player: tuple[str, str]) -> pd.DataFrame:
+    """The table's rows of a method with a network."""
+    frame = table.frame
+    if frame.empty:
+        return frame
+    mine = (frame["method"] == player[0]) & (frame["network"] == player[1])
+    return frame[mine].reset_index(drop=True)
+
+
+def _kind(name: str, cohort: str) -> str:
+    """KIND of COHORT-KIND; empty for another cohort's. Cohorts may hold dashes, kinds none but that of `-tests`."""
+    stem = name.removesuffix("-tests").rpartition("-")[0]
+    return name.removeprefix(f"{cohort}-") if stem == cohort else ""
+
+
+def _join(parts: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

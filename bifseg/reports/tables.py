@@ -1,0 +1,325 @@
+"""The tables of the paper: what is asked, of whom, against whom, and what a reader must know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+from bifseg.analysis.interactions import counts_at, interactions
+from bifseg.analysis.names import BASE, FAILURES, GROUP, HERO, OWN, SHARED, data_note, method_label
+from bifseg.analysis.paired import compare, main_network, rankings
+from bifseg.analysis.paper_claims import claims
+from bifseg.analysis.protocol_roles import main_protocol, user_protocols, widest_protocol
+from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
+from bifseg.analysis.scores import read_scores, unequal_scribbles
+from bifseg.analysis.stages import adapted_rows, final_rows, initial_rows, replicates, results
+from bifseg.analysis.user_levels import by_user
+from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
+from bifseg.reports.formats import Table, write_table
+from bifseg.reports.paper_claims_page import read_checks, write_claims
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a table of results asks; in its texts, {shared} and {own} are protocols and {goal} is the target.
+
+    Attributes:
+        title: of the table.
+        caption: what the numbers are and which sessions they are of.
+        reference: the method, on the main network, that the others are compared with.
+        measures: columns of the scores that are shown.
+        tested: those of them that are compared.
+        needs: what was not played when the table is empty.
+    """
+
+    title: str
+    caption: str
+    reference: str
+    measures: tuple[str, ...]
+    tested: tuple[str, ...]
+    needs: str
+
+
+_RESULTS = ("dice", "assd_mm")
+_MEANS = "Dice (%) and ASSD (mm), mean ± standard deviation over n sessions."
+QUESTIONS = {
+    "initial": Question(
+        "Initial results",
+        f"{_MEANS} The result inside the box, before any adaptation; methods that begin with their base net's "
+        "result are not repeated, and methods that begin with scribbles have none.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that begin with a box",
+    ),
+    "unsupervised": Question(
+        "Without scribbles",
+        f"{_MEANS} The last result before any scribbles; for a base net, its initial result.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that adapt",
+    ),
+    "supervised": Question(
+        "With the same scribbles",
+        f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
+        "drawn on its base net's initial result. A base net takes no scribbles and shows its initial result.",
+        BASE,
+        _RESULTS,
+        _RESULTS,
+        "methods that adapt under {shared}",
+    ),
+    "tools": Question(
+        "All tools on their own mistakes",
+        "Under {own}, when the session ended: Dice (%), ASSD (mm), rounds, strokes, user time (predicted) and "
+        "machine time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
+        "A base net takes no scribbles. A failed session counts with the most effort of any on its structure.",
+        HERO,
+        (*_RESULTS, "round", "n_strokes", "user_s", "machine_s"),
+        (*_RESULTS, "user_s"),
+        "{own}",
+    ),
+}
+TARGETS = (0.80, 0.85, 0.90, 0.95)
+"""Dice of the table of rounds to several targets."""
+_NEVER = (
+    "No session is left out: one that ended without reaching the target, whatever the reason, never will, and "
+    "counts as {rounds} rounds in these means. A base net takes no scribbles: it is there at once or never. "
+    "A dash: {own} ended sessions at a lower target, so that it is not known."
+)
+_INTERACTIONS = (
+    "Under {own}, until Dice first is at least {goal}. Rounds: mean of at most {rounds} (NoC@{rounds}), the "
+    "area under Kaplan and Meier's curve of those not there yet, with its 95% bootstrap interval over patients. "
+    "Medians: over all n sessions; user time is predicted. Initial and final Dice: mean ± standard deviation, "
+    "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
+    "with its interval, where a session that ended early carries its last Dice forward. "
+)
+_TARGETS = (
+    "Under {own}, rounds until Dice first is at least the target: mean of at most {rounds} (NoC@{rounds}) with "
+    "its 95% bootstrap interval over patients, and in brackets how many of the n sessions never reached it "
+    "(NoF@{rounds}). "
+)
+_USERS = (
+    "As interactions to the target, by how carefully the robot draws: the same policy, kind of box and seeds under "
+    "{users}; "
+    "`bifseg robot list` tells what the users are. "
+)
+_REPLICATES = (
+    "Spread of the last results, as standard deviations: between replicates of one object, played with other "
+    "boxes and scribbles (variances averaged over objects), and between cases (of the means of their objects' "
+    "means, less what replicates alone bring about). Replicates' share: of the sum of both variances."
+)
+_UNEQUAL = "Not so on {n} of the objects ({first} is the first), where a method's initial result is not its base net's."
+_UNLIKE = (
+    "Other boxes or users than the rest ({how}) had {names}, which played under no protocol with the same."
+)
+_STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
+_RANK = (
+    "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
+    "pairs of players, Holm, 0.05; with many players and few patients this test tells nobody apart)."
+)
+_TESTS = (
+    "Difference to {reference} on the same objects with its 95% bootstrap interval over patients; effect: "
+    "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
+    "paper's; Wilcoxon signed-rank test over the patients' mean differences, because objects of one patient are "
+    "alike, as it is and corrected by Holm over the players of the structure. n objects of patients, replicates "
+    "averaged; failed: pairs of sessions in which either failed."
+)
+
+
+@dataclass(frozen=True)
+class Occasion:
+    """What a cohort's tables have in common: its name, the sentence on its data, and the words of the texts."""
+
+    cohort: str
+    about: str
+    words: dict[str, str]
+
+    def table(self, kind: str, title: str, caption: str, frame: pd.DataFrame, needs: str) -> Table:
+        """The table COHORT-KIND; one without rows says what was not played."""
+        if frame.empty:
+            caption = f"Left out: cohort {self.cohort} has no sessions of {needs.format(**self.words)}."
+        else:
+            caption = f"{caption.format(**self.words)} {FAILURES} {self.about}"
+        return Table(f"{self.cohort}-{kind}", title.format(**self.words), caption, frame)
+
+
+def run_tables(
+    scores: pd.DataFrame,
+    simulated: Iterable[str],
+    rules: dict[str, Rules],
+    target: float = 0.90,
+    shared: str = SHARED,
+    own: str = OWN,
+    widest: str = "",
+    users: Mapping[str, str] = MappingProxyType({}),
+) -> list[Table]:
+    """Every table of every cohort, in reading order.
+
+    Args:
+        scores: of a run.
+        simulated: the cohorts whose images were made.
+        rules: of the protocols that were played, at least of `own` where it was.
+        target: Dice that counts as reached.
+        shared: the protocol in which all methods of a network get the same scribbles.
+        own: the protocol in which each method is corrected on its own mistakes.
+        widest: the protocol of the table of several targets, which shows most of them; by default `own`.
+        users: the protocols that differ from `own` in nothing but the user, by user.
+
+    Raises:
+        BadInput: there are sessions under `own` and nothing tells its rules.
+    """
+    made = set(simulated)
+    tables: list[Table] = []
+    for cohort, rows in scores.groupby("cohort", sort=True):
+        words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
+        words["rounds"] = str(rules[own].rounds) if own in rules else ""
+        occasion = Occasion(str(cohort), data_note(rows, str(cohort), cohort in made), words)
+        tables += _cohort_tables(rows, occasion, target, rules, widest or own, users)
+    return tables
+
+
+def _cohort_tables(
+    scores: pd.DataFrame,
+    occasion: Occasion,
+    target: float,
+    rules: dict[str, Rules],
+    widest: str,
+    users: Mapping[str, str],
+) -> Iterator[Table]:
+    shared, own = occasion.words["shared"], occasion.words["own"]
+    played = own in set(scores["protocol"])
+    effort = interactions(scores, target, rules_of(rules, own), own) if played else pd.DataFrame()
+    chosen = {
+        "initial": initial_rows(scores, shared),
+        "unsupervised": adapted_rows(scores, "unsupervised", shared),
+        "supervised": adapted_rows(scores, "supervised", shared),
+        "tools": final_rows(scores, own),
+    }
+    for kind, rows in chosen.items():
+        question, reference = QUESTIONS[kind], (QUESTIONS[kind].reference, main_network(scores))
+        tests = paired_frame(rows, question, reference)
+        frame = result_frame(rows, question, tests)
+        if kind == "tools" and len(frame):
+            frame = frame.merge(effort[[*GROUP, "reached", "reached_share"]], on=GROUP)
+        label = method_label(*reference, rows["network"])
+        notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
+        others = unequal_scribbles(scores[scores["protocol"] == shared]) if kind == "supervised" else []
+        if others:
+            notes.insert(1, _UNEQUAL.format(n=len(others), first=others[0]))
+        notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
+        yield occasion.table(kind, question.title, " ".join(notes), frame, question.needs)
+        caption = _TESTS.format(reference=label)
+        yield occasion.table(
+            f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
+        )
+    yield occasion.table(
+        "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
+    )
+    known = widest in set(scores["protocol"])
+    counts = counts_at(scores, TARGETS, rules_of(rules, widest), widest) if known else pd.DataFrame()
+    rounds = str(rules[widest].rounds) if known else ""
+    yield replace(occasion, words=occasion.words | {"own": widest, "rounds": rounds}).table(
+        "targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}"
+    )
+    levels = by_user(scores, target, rules, users)
+    if len(levels):
+        caption = _USERS.format(users=", ".join(users.values())) + _INTERACTIONS + _NEVER
+        yield occasion.table("users", "Level of the user", caption, levels, "several users")
+    spread = replicates(scores)
+    if len(spread):
+        yield occasion.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+
+
+def _unlike(rows: pd.DataFrame) -> list[str]:
+    """A sentence on results that came from another kind of box or another user than most."""
+    how = rows["box"] + " by " + rows["user"]
+    others = rows[how != how.mode().iloc[0]] if len(rows) else rows
+    names = ", ".join(sorted(set(others["method"])))
+    return [_UNLIKE.format(how=", ".join(sorted(set(how[others.index]))), names=names)] if names else []
+
+
+def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
+    """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row a player."""
+    frame = results(rows, question.measures)
+    if frame.empty:
+        return frame
+    for measure, part in tests.groupby("measure", sort=False) if len(tests) else ():
+        stars = part[[*GROUP, "t_p"]].rename(columns={"t_p": f"{measure}_t_p"})
+        frame = frame.merge(stars, on=GROUP, how="left")
+    return frame.merge(rankings(rows), on=GROUP)
+
+
+def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:
+    """What `compare` finds of every tested measure, one after the other, told apart by `measure`."""
+    parts = [compare(rows, reference, measure) for measure in question.tested]
+    named = [
+        part.assign(measure=name) for part, name in zip(parts, question.tested, strict=True) if len(part)
+    ]
+    if not named:
+        return pd.DataFrame()
+    frame = pd.concat(named, ignore_index=True)
+    return frame.assign(reference_method=reference[0], reference_network=reference[1])
+
+
+def write_tables(run: Path, target: float = 0.90) -> None:
+    """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
+    scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
+    rules, cards = played_rules(run, scores), played_cards(run, scores)
+    own, widest, users = main_protocol(cards), widest_protocol(cards), user_protocols(cards)
+    tables = run_tables(scores, simulated, rules, target, own=own, widest=widest, users=users)
+    with writing_folder(run / "tables") as folder:
+        for table in tables:
+            if len(table.frame):
+                write_table(table, folder)
+        index = [
+            {"name": t.name, "title": t.title, "caption": t.caption, "sha256": _hash(folder, t)}
+            for t in tables
+        ]
+        write_json(folder / "index.json", {"target": target, "tables": index})
+        found = claims(scores, rules, target, own)
+        write_claims(found, scores, simulated, read_checks(run, scores), folder)
+
+
+def read_tables(folder: Path) -> list[Table]:
+    """The tables that `write_tables` wrote, in reading order; those left out have an empty frame.
+
+    Raises BadInput for a file that is not as it was written.
+    """
+    return [
+        Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))
+        for e in read_json(folder / "index.json")["tables"]
+    ]
+
+
+def _hash(folder: Path, table: Table) -> str:
+    """Of the table's CSV file; empty for a table that was left out."""
+    return file_hash(folder / f"{table.name}.csv") if len(table.frame) else ""
+
+
+def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
+    if not sha256:
+        return pd.DataFrame()
+    check_hash(path, sha256, f"delete {path.parent} and write the tables again")
+    words = dict.fromkeys(
+        (
+            "structure",
+            "method",
+            "network",
+            "measure",
+            "group",
+            "protocol",
+            "user",
+            "reference_method",
+            "reference_network",
+        ),
+        str,
+    )
+    # A method may be named "none" or "nan": only what is empty is missing.
+    frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+    return frame.fillna({"network": "", "reference_network": ""})

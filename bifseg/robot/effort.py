@@ -1,0 +1,79 @@
+"""Predicted seconds of a user: to find, to move, to draw. A plain model, until people are timed with this software.
+
+It is a keystroke-level model (Card, Moran and Newell, CACM 1980), as Ramkumar et al. (Int. J. Human-Computer
+Interaction 2017) applied to interactive segmentation. docs/robot.md says where each number comes from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bifseg.core.geometry import Index
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.regions import drawing_planes, slices_of
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a user works; none of it was measured on people with this software.
+
+    Attributes:
+        box_s: to draw a box: that of extreme clicking in photographs (Papadopoulos et al., ICCV 2017). That it
+            holds for volumes too is an assumption.
+        look_s: to look at one slice: an eye's way to the adjacent image of a chest CT (Beard et al., J. Digital
+            Imaging 1994). That a user looks once at every slice of the box in every round is an assumption.
+        return_s: to go back to a slice of a volume and draw there: a pointing operation, an assumption.
+        think_s: to decide on a stroke (operator M).
+        point_s: to move to its place (operator P, the mean of Fitts' law over usual distances).
+        press_s: to press and release the button (operator K).
+        draw_s, draw_s_cm: to draw a stroke, and for each cm of it on the screen (operator D).
+        zoom: mm on the screen for a mm of the object; an assumption.
+    """
+
+    box_s: float = 7.0
+    look_s: float = 0.54
+    return_s: float = 1.1
+    think_s: float = 1.35
+    point_s: float = 1.1
+    press_s: float = 0.2
+    draw_s: float = 0.9
+    draw_s_cm: float = 0.16
+    zoom: float = 3.0
+
+
+ASSUMED = Pace()
+
+
+def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, ...]) -> float:
+    """Predicted seconds of one round: to look through the slices of the box, and for each stroke.
+
+    Args:
+        strokes: those of the round, with paths and voxels in voxels. A dot, which has no length, is not drawn
+            but clicked.
+        box: shape of the box, (z, y, x) or (y, x).
+        spacing: mm, in the same order.
+    """
+    pace = ASSUMED
+    slices = slices_across(box, spacing)
+    back = pace.return_s * n_slices(strokes, spacing) if slices > 1 else 0.0
+    return pace.look_s * slices + back + sum(_stroke_seconds(s.length_mm(spacing)) for s in strokes)
+
+
+def slices_across(box: Index, spacing: tuple[float, ...]) -> int:
+    """Slices of a box in the first orientation that a person scrolls through; 1 in 2D."""
+    if len(box) == 2:
+        return 1
+    axes = drawing_planes(spacing)[0]
+    return next(box[axis] for axis in range(3) if axis not in axes)
+
+
+def n_slices(strokes: Sequence[Stroke], spacing: tuple[float, ...]) -> int:
+    """Distinct slices, of whatever orientation, in which strokes lie."""
+    return len({slice_ for stroke in strokes for slice_ in slices_of(stroke.voxels, spacing)})
+
+
+def _stroke_seconds(length_mm: float) -> float:
+    pace = ASSUMED
+    clicked = pace.think_s + pace.point_s + pace.press_s
+    return clicked + (pace.draw_s + pace.draw_s_cm * pace.zoom * length_mm / 10 if length_mm else 0.0)

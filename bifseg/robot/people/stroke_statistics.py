@@ -1,0 +1,194 @@
+"""How people and the robot scribble, in the same numbers: each is measured on its painted voxels alone.
+
+A map of scribbles keeps no order and no paths. So the strokes of a label are its connected components, for people
+and for the robot: two strokes that cross count as one, longer one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.sparse.csgraph import minimum_spanning_tree
+from scipy.stats import wasserstein_distance
+from skimage.graph import pixel_graph
+from skimage.morphology import thin
+
+from bifseg.core.geometry import Box, Mask
+
+STATISTICS = {
+    "strokes": "strokes (connected components)",
+    "total_mm": "length of all strokes, mm",
+    "stroke_mm": "mean length of a stroke, mm",
+    "thickness_mm": "thickness, mm",
+    "coverage": "share of the object's (background's) area that is painted",
+    "border_mm": "median distance of the painted voxels to the object's border, mm",
+    "outside": "share of the foreground strokes on background, and the reverse",
+}
+"""What is measured of the strokes of a label in an image, in words."""
+FITTED = ("stroke_mm", "thickness_mm", "border_mm", "outside")
+"""What the parameters of a policy govern: the others follow from how many strokes the protocol asks for."""
+LABELS = {1: "foreground", 2: "background"}
+PEOPLE, EVERYWHERE = "people", "all"
+"""Names of the pooled rows: all persons, and all groups of images."""
+
+
+def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, float]) -> pd.DataFrame:
+    """The `STATISTICS` of both labels of a map of scribbles: a row each, with its name in `label`.
+
+    Length is that of the skeleton, whose steps go straight or diagonally: up to 8 % more than a straight line, and
+    up to half a brush more or less at each end.
+    Thickness is the width of strokes with round ends of that area and length; a dot has length 0 and the
+    thickness of its disc. A label that is not drawn has no strokes, length 0, coverage 0, and NaN for the rest.
+
+    Args:
+        scribbles: (y, x) 0 nothing, 1 foreground, 2 background.
+        truth: (y, x) the object, neither empty nor all of the image.
+        spacing: mm, in the same order.
+
+    Raises:
+        ValueError: where the shapes differ or are not 2D, or the truth has no border.
+    """
+    if truth.ndim != 2 or scribbles.shape != truth.shape:
+        raise ValueError(f"scribbles {scribbles.shape} and truth {truth.shape} are not one 2D image")
+    if truth.all() or not truth.any():
+        raise ValueError("the truth is empty or fills the image: it has no border")
+    border_mm = sum(ndimage.distance_transform_edt(side, sampling=spacing) for side in (truth, ~truth))
+    rows = [
+        {"label": name, **_measure_label(scribbles == value, truth == (value == 1), spacing, border_mm)}
+        for value, name in LABELS.items()
+    ]
+    return pd.DataFrame(rows)
+
+
+def _measure_label(
+    painted: Mask, meant: Mask, spacing: tuple[float, float], border_mm: NDArray[np.float64]
+) -> dict[str, float]:
+    """The statistics of one label; `meant` is the side of the truth that it stands for."""
+    n_strokes = int(ndimage.label(painted, np.ones((3, 3)))[1])
+    length = _skeleton_mm(painted, spacing)
+    return {
+        "strokes": n_strokes,
+        "total_mm": length,
+        "stroke_mm": length / n_strokes if n_strokes else np.nan,
+        "thickness_mm": _thickness_mm(painted.sum() * np.prod(spacing), length, n_strokes),
+        "coverage": (painted & meant).sum() / meant.sum(),
+        "border_mm": float(np.median(border_mm[painted])) if n_strokes else np.nan,
+        "outside": (painted & ~meant).sum() / painted.sum() if n_strokes else np.nan,
+    }
+
+
+def _skeleton_mm(painted: Mask, spacing: tuple[float, float]) -> float:
+    """Length of the skeleton: its minimum spanning forest, so that a corner counts once."""
+    if not painted.any():
+        return 0.0
+    # of skimage's skeletons the one that keeps diagonal strokes whole
+    skeleton = thin(painted[Box.around(painted).slices])
+    graph, _ = pixel_graph(skeleton, connectivity=2, spacing=spacing)
+    return float(minimum_spanning_tree(graph).sum())
+
+
+def _thickness_mm(area_mm2: float, length_mm: float, n_strokes: int) -> float:
+    """The width w of n strokes with round ends: area = w length + n pi w^2 / 4."""
+    if not n_strokes:
+        return np.nan
+    ends = np.pi * n_strokes
+    return float(2 * (np.sqrt(length_mm**2 + ends * area_mm2) - length_mm) / ends)
+
+
+def compare(drawings: pd.DataFrame) -> pd.DataFrame:
+    """Quartiles of every statistic, and how far each person lies from the others and each policy from people.
+
+    The distance of two samples is the Wasserstein distance, in the statistic's unit; `normalised` divides it by
+    the standard deviation over all people's drawings of that group and label. What has no number (a label not
+    drawn) is left out of both; where people do not vary at all, `normalised` is NaN.
+
+    Args:
+        drawings: rows of `measure` with `group` (a set of images), `who` and `person` (True for people).
+
+    Returns:
+        Rows by `group` (each, and `all`), `label`, `who` (persons, `people`, policies) and `statistic`, with
+        `person`, `n`, `q25`, `median`, `q75`, `distance` and `normalised`.
+    """
+    groups = [(EVERYWHERE, drawings), *drawings.groupby("group", sort=False)]
+    return pd.concat([_compare_group(part).assign(group=group) for group, part in groups], ignore_index=True)
+
+
+def _compare_group(drawings: pd.DataFrame) -> pd.DataFrame:
+    rows = [
+        {"label": label, "statistic": name} | found
+        for label, part in drawings.groupby("label", sort=False)
+        for name in STATISTICS
+        for found in _compare_statistic(part, name)
+    ]
+    return pd.DataFrame(rows)
+
+
+def _compare_statistic(part: pd.DataFrame, name: str) -> list[dict[str, object]]:
+    """A row for everybody who draws, persons first, then all of them, then policies."""
+    known = part[["who", "person", name]].dropna()
+    people = known[known.person]
+    spread = float(people[name].std(ddof=0)) if len(people) else np.nan
+    rows: list[dict[str, object]] = []
+    for is_person in (True, False):
+        for who in part.who[part.person == is_person].unique():
+            own, others = known[name][known.who == who], people[name][people.who != who]
+            rows.append({"who": who, "person": is_person, **_summary(own, others, spread)})
+        if is_person:
+            rows.append({"who": PEOPLE, "person": True, **_summary(people[name], people[name][:0], spread)})
+    return rows
+
+
+def _summary(values: pd.Series, others: pd.Series, spread: float) -> dict[str, float]:
+    q25, median, q75 = values.quantile([0.25, 0.5, 0.75])
+    distance = wasserstein_distance(values, others) if len(values) and len(others) else np.nan
+    normalised = distance / spread if spread > 0 else np.nan
+    return {
+        "n": len(values),
+        "q25": q25,
+        "median": median,
+        "q75": q75,
+        "distance": distance,
+        "normalised": normalised,
+    }
+
+
+def mean_distance(comparison: pd.DataFrame, statistics: Sequence[str] = tuple(STATISTICS)) -> pd.Series:
+    """The mean normalised distance over these statistics of both labels, by `group` and `who`; no NaN counts."""
+    chosen = comparison[comparison.statistic.isin(statistics) & (comparison.who != PEOPLE)]
+    return chosen.groupby(["group", "who"], sort=False)["normalised"].mean()
+
+
+def leave_one_out(people: pd.DataFrame, tried: dict[str, pd.DataFrame], default: str) -> pd.DataFrame:
+    """The candidate that is nearest to all persons but one, and how near it is to that one, who was not asked.
+
+    Nearest by `mean_distance` over `FITTED`; of equals the first.
+
+    Args:
+        people: rows of `measure` with `group`, `who` and `person`.
+        tried: the same of the robot, one frame a candidate.
+        default: the candidate that stands today.
+
+    Returns:
+        A row for each person left out and a last one with `held_out` empty, fitted to all: `chosen`, and for it and
+        the default the distance to those it was fitted to (`fitted_chosen`, `fitted_default`) and to the one
+        left out (`held_out_chosen`, `held_out_default`; NaN in the last row).
+    """
+    rows = []
+    for held_out in [*people.who.unique(), ""]:
+        away = {name: _distance_to(people[people.who != held_out], robot) for name, robot in tried.items()}
+        chosen, left = min(away, key=away.__getitem__), people[people.who == held_out]
+        row: dict[str, object] = {"held_out": held_out, "chosen": chosen}
+        for kind, name in (("chosen", chosen), ("default", default)):
+            row[f"fitted_{kind}"] = away[name]
+            row[f"held_out_{kind}"] = _distance_to(left, tried[name]) if held_out else np.nan
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _distance_to(people: pd.DataFrame, robot: pd.DataFrame) -> float:
+    comparison = _compare_group(pd.concat([people, robot])).assign(group=EVERYWHERE)
+    return float(mean_distance(comparison[~comparison.person], FITTED).iloc[0])

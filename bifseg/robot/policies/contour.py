@@ -1,0 +1,100 @@
+"""The policy `contour`: a stroke along the inner side of the border of the largest mistakes.
+
+After the contour scribbles of ScribblePrompt (the contour of the shrunk region, broken, kept inside).
+What a version draws never changes: see docs/robot.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from skimage.measure import find_contours
+
+from bifseg.core.geometry import Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.brush import painted
+from bifseg.robot.drawing.lines import Flat, Line, centre_line, drawn_part, travelled_mm
+from bifseg.robot.drawing.regions import Patch, largest_mistakes
+
+
+@dataclass(frozen=True)
+class ContourParams:
+    """Defaults of ours in mm; ScribblePrompt shrinks by a blur of sigma 5 to 20 voxels.
+
+    Attributes:
+        min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
+        max_length_mm: longest stroke, mm along its path.
+        brush_radius_mm: the round brush paints voxel centres this near the path; 0: the path's voxels alone.
+        smoothing_mm: sigma of the Gaussian along the path.
+        depth: (least, most) depth of the contour as a share of the patch's largest; uniform between them.
+        share_kept: (least, most) share of the contour that is drawn; uniform between them.
+    """
+
+    min_area_mm2: float = 30.0
+    max_length_mm: float = 80.0
+    brush_radius_mm: float = 2.0
+    smoothing_mm: float = 2.0
+    depth: tuple[float, float] = (0.2, 0.6)
+    share_kept: tuple[float, float] = (0.3, 0.8)
+
+
+class ContourStrokes:
+    """Strokes along the inner side of the border of the largest mistakes (ScribblePrompt's contours)."""
+
+    name = "contour"
+    version = 1
+    skips_drawn = False
+
+    def __init__(self, params: ContourParams = ContourParams()) -> None:
+        self.params = params
+
+    def strokes(
+        self,
+        truth: Mask,
+        result: Mask,
+        spacing: tuple[float, ...],
+        rng: np.random.Generator,
+        most: int = 1,
+    ) -> list[Stroke]:
+        """One stroke in each of the largest mistakes, foreground first: see `Policy`.
+
+        Each takes three numbers from `rng`: the depth, the share kept, and where on the contour it lies.
+
+        Raises:
+            ValueError: where the shapes or the number of spacings differ.
+        """
+        p = self.params
+        return [
+            painted(foreground, patch, self._path(patch, *rng.random(3)), p.brush_radius_mm)
+            for foreground, patch in largest_mistakes(truth, result, spacing, p.min_area_mm2, most)
+        ]
+
+    def _path(self, patch: Patch, depth: float, share: float, start: float) -> Line:
+        p = self.params
+        line = _inner_contour(patch.mask, patch.spacing, _between(p.depth, depth), start)
+        kept = _between(p.share_kept, share)
+        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, kept, p.max_length_mm, 0.5)
+
+
+def _inner_contour(shape: Mask, spacing: Flat, share: float, start: float) -> Line:
+    """The longest contour at `share` of the largest depth, opened at `start` of it; its ends are one point.
+
+    A shape nowhere two voxels deep has no contour that a hand could follow inside it: its centre line then.
+    """
+    depth_mm = ndimage.distance_transform_edt(np.pad(shape, 1), sampling=spacing)
+    if depth_mm.max() < 2 * max(spacing):
+        return centre_line(shape, spacing, np.pi * start)
+    # beyond half a voxel from the outside, every point lies in a voxel of the shape
+    level = max(share * depth_mm.max(), 0.6 * max(spacing))
+    loops = [loop - 1 for loop in find_contours(depth_mm, level)]
+    lengths = [travelled_mm(loop, spacing)[-1] for loop in loops]
+    loop = loops[int(np.argmax(np.round(lengths, 4)))][:-1]
+    opened = np.roll(loop, -int(start * len(loop)), axis=0)
+    return np.concatenate([opened, opened[:1]])
+
+
+def _between(bounds: tuple[float, float], share: float) -> float:
+    least, most = bounds
+    return least + share * (most - least)

@@ -1,0 +1,130 @@
+"""What the sessions of one job have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bifseg.cards.capabilities import check_stated, misplaced
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.core.errors import BadInput
+from bifseg.core.files import file_hash, fingerprint
+from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.programs import program
+from bifseg.methods.process.sources import method_fingerprint
+from bifseg.runs.code_version import code_version
+from bifseg.runs.shard_plan import Task
+from bifseg.sessions.game import Game, Guide
+from bifseg.sessions.record import Identity
+
+
+@dataclass(frozen=True)
+class Lineup:
+    """Who plays what: all that the sessions of one job have in common.
+
+    Attributes:
+        card_path: the method card's file, whose name is the method's.
+        network: folder that `bifseg train` wrote, for a method that takes one.
+        replicates: how often each object is played, each time with other boxes and scribbles.
+        device, threads: for the method's process.
+    """
+
+    run: str
+    seed: int
+    cohort: Cohort
+    protocol_name: str
+    protocol: ProtocolCard
+    card_path: Path
+    card: MethodCard
+    network: Path | None = None
+    replicates: int = 1
+    device: str = "auto"
+    threads: int = 1
+
+    def tasks(self, objects: Iterable[ObjectRow]) -> list[Task]:
+        """What is to be played on these objects."""
+        return [(row.object, replicate) for row in objects for replicate in range(self.replicates)]
+
+    def identity(self, task: Task) -> Identity:
+        """The key columns of a session."""
+        row, replicate = self.rows[task[0]], task[1]
+        return Identity(
+            run=self.run,
+            cohort=self.cohort.name,
+            case=row.case,
+            object=row.object,
+            structure=row.structure,
+            seen=row.seen,
+            dimension=self.cohort.dimension,
+            split=row.split,
+            method=self.card_path.stem,
+            network=self.network.name if self.network else "",
+            protocol=self.protocol_name,
+            policy=self.protocol.policy,
+            box=self.protocol.box,
+            user=self.protocol.user,
+            replicate=replicate,
+        )
+
+    def fingerprint(self, task: Task) -> str:
+        """Hash of everything that the session's result depends on."""
+        row = self.rows[task[0]]
+        return fingerprint(vars(self.identity(task)), self.cohort.hashes(row), self._common)
+
+    def rules(self) -> dict[str, Any]:
+        """What the sessions are played by, as it is written beside them."""
+        return self.protocol.model_dump(mode="json")
+
+    def game(self, task: Task) -> Guide:
+        """The robot's part of a session, with the object's image and truth read from their files."""
+        row, cohort = self.rows[task[0]], self.cohort
+        return Game(
+            self.identity(task),
+            cohort.image(row),
+            cohort.truth(row),
+            self.protocol,
+            cohort.box_margin,
+            self.seed,
+            cohort.raters(row),
+        )
+
+    def method(self) -> MethodProcess:
+        """The method, in a process that cannot read the cohort; raises BadInput when it does not fit."""
+        method = MethodProcess(
+            program(
+                self.card,
+                self.card_path.parent,
+                self.network / "weights.pt" if self.network else None,
+                self.device,
+                self.cohort.truth_folders(),
+                self.protocol.time_limit_s,
+                self.threads,
+            )
+        )
+        shared = self.protocol.scribbles_on == "initial"
+        reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
+        if reason:
+            raise BadInput(f"method: {self.card_path.stem} {reason}; leave it out here")
+        check_stated(self.card.plays, method.dimensions, method.prompts)
+        return method
+
+    @cached_property
+    def rows(self) -> dict[str, ObjectRow]:
+        """The cohort's objects by name."""
+        return {row.object: row for row in self.cohort.objects}
+
+    @cached_property
+    def _common(self) -> str:
+        """Hash of what all sessions of the lineup depend on."""
+        return fingerprint(
+            self.seed,
+            self.cohort.box_margin,
+            self.protocol.model_dump(mode="json"),
+            method_fingerprint(self.card, self.card_path.parent),
+            file_hash(self.network / "weights.pt") if self.network else "",
+            code_version(),
+        )

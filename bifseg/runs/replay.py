@@ -1,0 +1,173 @@
+"""Recorded interactions for another method: where they come from, and the sessions that are played with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.files import differences
+from bifseg.core.errors import BadInput
+from bifseg.core.files import fingerprint
+from bifseg.core.geometry import Box, Image, Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.runs.code_version import code_version
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.shard_plan import Task
+from bifseg.runs.shards import load_sessions
+from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
+from bifseg.sessions.game import Guide, Look
+from bifseg.sessions.record import Identity, Session
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The user's part of a session.
+
+    Attributes:
+        box: on the object's grid.
+        rounds: strokes of each round, on the object's grid.
+        policy: what drew them: a policy, or `recorded` for people.
+        box_kind: what drew the box.
+        user: who.
+    """
+
+    box: Box
+    rounds: tuple[tuple[Stroke, ...], ...]
+    policy: str
+    box_kind: str
+    user: str
+
+    @classmethod
+    def of(cls, session: Session) -> Recording:
+        """What was drawn in a session; of one that failed, before that."""
+        who = session.identity
+        rounds = tuple(step.strokes for step in session.steps if step.round)
+        return cls(session.box, rounds, who.policy, who.box, who.user)
+
+    def digest(self) -> str:
+        """Hash of all that a method is given."""
+        painted = [
+            [(s.foreground, s.path.tolist(), s.voxels.tolist()) for s in strokes] for strokes in self.rounds
+        ]
+        return fingerprint(self.box.lower, self.box.upper, painted)
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """Plays a recording; see `sessions.Guide`."""
+
+    identity: Identity
+    image: Image
+    recording: Recording
+
+    @property
+    def rounds(self) -> int:
+        """As many as were recorded."""
+        return len(self.recording.rounds)
+
+    def box(self) -> Box:
+        """The recorded box."""
+        return self.recording.box
+
+    def reached(self, result: Mask) -> bool:
+        """No result ends a replay."""
+        return False
+
+    def asks(self, look: Look) -> list[Stroke]:
+        """The strokes of the recorded round."""
+        return list(self.recording.rounds[look.number - 1])
+
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Never."""
+        return ""
+
+
+Recordings = Mapping[Task, Recording]
+"""By name of the object and replicate."""
+
+
+@dataclass(frozen=True)
+class Replay(Lineup):
+    """One method on the recordings of many objects."""
+
+    recordings: Recordings = field(default_factory=dict)
+
+    def identity(self, task: Task) -> Identity:
+        """The key columns, with who drew in the recording."""
+        told = self.recordings[task]
+        return replace(super().identity(task), policy=told.policy, box=told.box_kind, user=told.user)
+
+    def game(self, task: Task) -> Guide:
+        """The recorded user of an object."""
+        return Recorded(self.identity(task), self.cohort.image(self.rows[task[0]]), self.recordings[task])
+
+    def fingerprint(self, task: Task) -> str:
+        """Hash of everything that the session's result depends on."""
+        own = code_version(("replay.py",))
+        return fingerprint(super().fingerprint(task), self.recordings[task].digest(), own)
+
+    def rules(self) -> dict[str, Any]:
+        """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""
+        return super().rules() | {"scribbles_on": "recorded"}
+
+
+def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
+    """The replay of recordings, at least one, to a lineup's method; `name` is its protocol where it has none."""
+    first = next(iter(recordings.values()))
+    told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
+    most = max(len(recording.rounds) for recording in recordings.values())
+    changed = replace(
+        lineup,
+        protocol=lineup.protocol.model_copy(
+            update={"rounds": most, "target": None, "patience": None, **told}
+        ),
+        protocol_name=lineup.protocol_name or name,
+        replicates=1 + max(replicate for _, replicate in recordings),
+    )
+    return Replay(**vars(changed), recordings=recordings)
+
+
+def recorded_sessions(
+    folder: Path, cohort: Cohort, objects: Iterable[ObjectRow], replicates: int = 1
+) -> tuple[dict[Task, Recording], str]:
+    """What was drawn in stored sessions, and a name for it: PROTOCOL-of-PLAYER.
+
+    Raises:
+        BadInput: a session is missing, or was played on another grid than the cohort's image now has.
+    """
+    found, name = {}, ""
+    for row, session in load_sessions(folder, objects, replicates):
+        wrong = list(differences(cohort.image(row).grid, session.grid))
+        if wrong:
+            raise BadInput(f"{folder}: {row.object}: {'; '.join(wrong)}; it was recorded on another image")
+        who = session.identity
+        found[row.object, who.replicate] = Recording.of(session)
+        name = f"{who.protocol}-of-{'@'.join(filter(None, (who.method, who.network)))}"
+    return found, name
+
+
+def recorded_scribbles(
+    folder: Path, lineup: Lineup, objects: Iterable[ObjectRow], labels: Labels, user: str
+) -> dict[Task, Recording]:
+    """What a person drew in label maps, in the boxes that the robot draws in sessions of the same seed.
+
+    Args:
+        folder: label maps, named as `find_maps` says.
+        lineup: gives the cohort, the seed and the kind of box.
+        objects: each needs its maps.
+        labels: values of the maps.
+        user: the person.
+
+    Raises:
+        BadInput: see `find_maps` and `read_rounds`.
+    """
+    found = {}
+    for row in objects:
+        cohort, maps = lineup.cohort, find_maps(folder, row.object)
+        rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
+        box = lineup.game((row.object, 0)).box()
+        found[row.object, 0] = Recording(box, rounds, "recorded", lineup.protocol.box, user)
+    return found

@@ -1,0 +1,75 @@
+"""Are results reproduced? A sample of a run's sessions is played again and compared with what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bifseg.core.metrics import dice
+from bifseg.core.seeds import generator
+from bifseg.runs.run_folder import Run, Seat
+from bifseg.runs.shards import session_name
+from bifseg.sessions.archive import Archive
+from bifseg.sessions.game import play
+from bifseg.sessions.record import Session
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One session, played again.
+
+    Attributes:
+        same: to the bit: box, strokes, masks, and how it ended.
+        dice: the least Dice between a stored result and its repetition; 0 where there is no such result.
+        outdated: whether it was played with other cards, weights or code than there are now.
+    """
+
+    seat: Seat
+    name: str
+    same: bool
+    dice: float
+    outdated: bool
+
+
+def verify(folder: Path, sample: int) -> Iterator[Verdict]:
+    """Play `sample` sessions of every player of a finished run again; which ones depends on the run's seed alone.
+
+    Raises:
+        BadInput: no such run, or a session, a card or a weights file of it is missing.
+    """
+    run = Run(folder)
+    for seat in run.seats():
+        cohort = run.cohort(seat.cohort)
+        lineup, archive, tasks = run.lineup(seat, cohort), Archive(run.sessions(seat)), run.tasks(cohort)
+        rng = generator(run.card.seed, "verify", seat.cohort, seat.protocol, seat.player)
+        chosen = rng.permutation(len(tasks))[:sample]
+        method = lineup.method()
+        try:
+            for k in sorted(chosen):
+                stored = archive.load(session_name(*tasks[k]))
+                again = play(lineup.game(tasks[k]), method)
+                outdated = stored.fingerprint != lineup.fingerprint(tasks[k])
+                yield Verdict(seat, session_name(*tasks[k]), *compare(stored, again), outdated)
+        finally:
+            method.close()
+
+
+def compare(one: Session, other: Session) -> tuple[bool, float]:
+    """Whether two sessions are the same to the bit but for times, and the least Dice between results of one step."""
+    if one.box != other.box or len(one.steps) != len(other.steps):
+        return False, 0.0
+    pairs = [(a.mask, b.mask) for a, b in zip(one.steps, other.steps, strict=True)]
+    least = min((1.0 if np.array_equal(a, b) else dice(a, b) for a, b in pairs), default=1.0)
+    return _facts(one) == _facts(other), least
+
+
+def _facts(session: Session) -> tuple[Any, ...]:
+    steps = [
+        (step.name, step.mask.tobytes(), [(s.foreground, s.voxels.tolist()) for s in step.strokes])
+        for step in session.steps
+    ]
+    return session.status, session.ended, steps

@@ -1,0 +1,103 @@
+"""A run's folder and the configuration that it was begun with: who plays what, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.run import RunCard
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.shard_plan import Task
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A player under a protocol on a cohort."""
+
+    cohort: str
+    protocol: str
+    player: str
+
+    @property
+    def method(self) -> str:
+        """METHOD of METHOD@NETWORK."""
+        return self.player.partition("@")[0]
+
+    @property
+    def network(self) -> str:
+        """NETWORK of METHOD@NETWORK; empty where there is none."""
+        return self.player.partition("@")[2]
+
+
+class Run:
+    """The folder of a run.
+
+    Attributes:
+        folder: RESULTS/RUN.
+        card: the configuration, as the workflow wrote it to config.json when it began.
+
+    Raises:
+        BadInput: there is no such run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        try:
+            self.card = RunCard.model_validate(read_json(self.folder / "config.json"))
+        except (OSError, ValueError) as error:
+            raise BadInput(
+                f"{self.folder / 'config.json'}: run: not there or damaged; name the folder RESULTS/RUN of a run that "
+                "snakemake began"
+            ) from error
+
+    def seats(self) -> Iterator[Seat]:
+        """All that the configuration asks for, in its order."""
+        for cohort, asked in self.card.cohorts.items():
+            for protocol, players in asked.protocols.items():
+                yield from (Seat(cohort, protocol, player) for player in players)
+
+    def networks(self) -> Iterator[tuple[str, str]]:
+        """(cohort, network) of every network that is trained, in order."""
+        named = [(seat.cohort, seat.network) for seat in self.seats() if seat.network]
+        asked = [(cohort, name) for cohort, play in self.card.cohorts.items() for name in play.networks]
+        yield from dict.fromkeys([*asked, *named])
+
+    def cohort(self, name: str) -> Cohort:
+        """A prepared cohort; raises BadInput when it is not."""
+        return Cohort.load(self.folder / "cohorts" / name)
+
+    def sessions(self, seat: Seat) -> Path:
+        """The folder of a player's sessions."""
+        return self.folder / "sessions" / seat.cohort / seat.protocol / seat.player
+
+    def network(self, cohort: str, name: str) -> Path:
+        """The folder of a trained network."""
+        return self.folder / "networks" / cohort / name
+
+    def lineup(self, seat: Seat, cohort: Cohort) -> Lineup:
+        """Who plays what; the cards are read anew. Raises BadInput where a card is missing or wrong."""
+        cards = Path(self.card.cards)
+        method = cards / "methods" / f"{seat.method}.yaml"
+        rules = read_card(ProtocolCard, cards / "protocols" / f"{seat.protocol}.yaml")
+        return Lineup(
+            run=self.card.run,
+            seed=self.card.seed,
+            cohort=cohort,
+            protocol_name=seat.protocol,
+            protocol=rules,
+            card_path=method,
+            card=read_card(MethodCard, method),
+            network=self.network(seat.cohort, seat.network) if seat.network else None,
+            replicates=self.card.replicates,
+            device=self.card.device,
+        )
+
+    def tasks(self, cohort: Cohort) -> list[Task]:
+        """What every player plays on a cohort."""
+        objects = cohort.select(split=self.card.split)
+        return [(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]

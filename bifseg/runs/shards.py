@@ -1,0 +1,167 @@
+"""A job's share of the work: one method on many objects, the network loaded once, finished sessions kept."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import cached_property, partial
+from pathlib import Path
+
+from bifseg.cohorts.cohort import ObjectRow
+from bifseg.core.errors import BadInput
+from bifseg.core.files import table_text, write_json, write_text
+from bifseg.methods.process.process import MethodProcess
+from bifseg.networks.unchanged import ForgettingCheck, join_checks
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.pool import share_out
+from bifseg.runs.shard_plan import Task
+from bifseg.sessions.archive import Archive
+from bifseg.sessions.game import play
+from bifseg.sessions.record import Session
+
+log = logging.getLogger(__name__)
+
+Played = tuple[Task, str]
+"""A task and the status of its session."""
+Progress = Callable[[Iterable[Played], int], Iterable[Played]]
+"""A display of progress: wraps what is played, and is told how much it is."""
+
+
+def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
+    """No display."""
+    return played
+
+
+class SessionWorker:
+    """Plays sessions of a lineup and stores them; the method's process is started for the first of them."""
+
+    def __init__(self, lineup: Lineup, folder: Path, number: int) -> None:
+        self._lineup, self._archive, self._number = lineup, Archive(folder), number
+
+    def do(self, task: Task) -> str:
+        """Play and store a session; its status, or `unreadable` where the object's files are."""
+        lineup, row = self._lineup, self._lineup.rows[task[0]]
+        try:
+            game = lineup.game(task)
+        except BadInput as error:
+            log.error("%s: %s", session_name(*task), error)
+            return "unreadable"
+        session = play(game, self._method, lineup.fingerprint(task))
+        # If it was killed from outside, it has another chance; a crash of its own comes again.
+        if self._method.died:
+            session = play(game, self._method, session.fingerprint)
+        if self._method.killed:  # twice: a job that has more memory is to play it again
+            session = replace(session, fingerprint="")
+        self._archive.save(session_name(*task), session, lineup.cohort.whole_grid(row), row.plane)
+        if session.error:
+            log.error("%s: %s", session_name(*task), session.error)
+        return session.status
+
+    def close(self) -> None:
+        """Check that the network is as it was, and end the method's process."""
+        if "_method" in vars(self):
+            if self._check:
+                self._check.write(_check_part(self._archive.folder, self._number, os.getpid()))
+            self._method.close()
+
+    @cached_property
+    def _method(self) -> MethodProcess:
+        method, lineup = self._lineup.method(), self._lineup
+        self._check = (
+            ForgettingCheck(lineup.network.name, method.base, lineup.cohort, lineup.seed)
+            if lineup.network
+            else None
+        )
+        return method
+
+
+def run_shard(
+    lineup: Lineup,
+    tasks: Sequence[Task],
+    folder: Path,
+    number: int = 1,
+    workers: int = 1,
+    progress: Progress = unwatched,
+) -> Counter[str]:
+    """Play the sessions that are not there yet, and pack all of them; how many are ok, failed, ..., or were kept.
+
+    A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed; one whose
+    method was killed is so too, but a later job plays it again, which may have more memory.
+    The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
+
+    Args:
+        lineup: who plays what.
+        tasks: the job's share, begun in this order.
+        folder: the player's folder.
+        number: of the shard, from 1.
+        workers: processes that play, each with a process of the method.
+        progress: wraps the sessions that are played.
+
+    Raises:
+        BadInput: objects whose files cannot be read, after all others were played; or a method that changed its
+            network.
+    """
+    left = missing(lineup, tasks, folder)
+    played = progress(play_missing(lineup, left, folder, number, workers), len(left))
+    count = Counter(kept=len(tasks) - len(left)) + Counter(status for _, status in played)
+    if count["unreadable"]:
+        raise BadInput(
+            f"{lineup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
+        )
+    write_json(folder / "protocol.json", lineup.rules())
+    Archive(folder).pack([session_name(*task) for task in tasks], number)
+    return count
+
+
+def play_missing(
+    lineup: Lineup, tasks: Sequence[Task], folder: Path, number: int, workers: int
+) -> Generator[Played]:
+    """Play tasks and store their sessions, unpacked, with the forgetting check of the processes that play.
+
+    Arguments and errors as for `run_shard`.
+    """
+    try:
+        yield from share_out(partial(SessionWorker, lineup, folder, number), tasks, workers)
+    finally:
+        checks = list(folder.glob(_check_part(folder, number, "*").name))
+        if not join_checks(checks, folder / f"forgetting-{number}.json"):
+            raise BadInput(
+                f"{lineup.card_path}: method: it changed the base network; delete {folder} and tune a copy instead"
+            )
+
+
+def missing(lineup: Lineup, tasks: Iterable[Task], folder: Path) -> list[Task]:
+    """The sessions that are to be played: not there, damaged, or of other inputs, settings, weights or code."""
+    archive = Archive(folder)
+    return [task for task in tasks if archive.fingerprint(session_name(*task)) != lineup.fingerprint(task)]
+
+
+def session_name(name: str, replicate: int = 0) -> str:
+    """The stored name of a session on the object of this name: OBJECT, and OBJECT.r1, OBJECT.r2, ... of replicates."""
+    return f"{name}.r{replicate}" if replicate else name
+
+
+def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
+    """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
+    archive = Archive(folder)
+    loaded = ((task, archive.load(session_name(*task))) for task in tasks)
+    rows = ([*task, s.status, s.ended, len(s.steps), s.fingerprint] for task, s in loaded)
+    header = ["object", "replicate", "status", "ended", "steps", "fingerprint"]
+    write_text(path, table_text(header, rows))
+
+
+def load_sessions(
+    folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
+) -> Iterator[tuple[ObjectRow, Session]]:
+    """The stored sessions of every object; raises BadInput when one is missing or damaged."""
+    archive = Archive(folder)
+    for row in objects:
+        for replicate in range(replicates):
+            yield row, archive.load(session_name(row.object, replicate))
+
+
+def _check_part(folder: Path, number: int, process: int | str) -> Path:
+    return folder / f".forgetting-{number}-{process}.json"

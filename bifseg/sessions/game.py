@@ -1,0 +1,269 @@
+"""The game: box, initial result, adaptation, rounds of scribbles."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from time import perf_counter
+from typing import Protocol
+
+import numpy as np
+
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.geometry import Box, Image, Index, Mask
+from bifseg.core.metrics import dice
+from bifseg.core.scribbles import Scribbles, Stroke
+from bifseg.core.seeds import generator
+from bifseg.methods.contract import BrokenContract, Method, adapts, checked_mask
+from bifseg.methods.process.process import MethodError
+from bifseg.robot.box import box_kind
+from bifseg.robot.opening import opening_strokes
+from bifseg.robot.policies.registry import policy
+from bifseg.robot.thorough import thorough
+from bifseg.robot.users import user
+from bifseg.robot.visible import tolerated
+from bifseg.sessions.record import Ending, Identity, Session, Status, Step
+from bifseg.sessions.stuck import why_stuck
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the user has before them when a round begins.
+
+    Attributes:
+        number: of the round, from 1.
+        box: the box.
+        steps: results so far.
+        scribbles: all strokes so far.
+        opening: whether the method waits for scribbles and has no result yet.
+    """
+
+    number: int
+    box: Box
+    steps: Sequence[Step]
+    scribbles: Scribbles
+    opening: bool
+
+    @property
+    def step(self) -> str:
+        """Name of the step that the round's result will be."""
+        return f"round-{self.number}"
+
+
+class Guide(Protocol):
+    """The user's part of a session: the robot of a `Game`, or people's recorded strokes."""
+
+    @property
+    def identity(self) -> Identity:
+        """Which session it is."""
+        ...
+
+    @property
+    def image(self) -> Image:
+        """What is to be segmented."""
+        ...
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds of scribbles."""
+        ...
+
+    def box(self) -> Box:
+        """The user's box."""
+        ...
+
+    def reached(self, result: Mask) -> bool:
+        """Whether a result on the object's grid is as good as was wanted."""
+        ...
+
+    def asks(self, look: Look) -> list[Stroke]:
+        """The strokes of a round; none: the user is satisfied."""
+        ...
+
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Why the user stops instead of drawing these strokes; empty: they draw them."""
+        ...
+
+
+@dataclass(frozen=True)
+class Game:
+    """One object to be played: the method gets the image and the prompts, the robot alone the truth.
+
+    Attributes:
+        raters: other people's masks of the object, on its grid; where they and the truth differ, nothing is wrong.
+    """
+
+    identity: Identity
+    image: Image
+    truth: Mask
+    protocol: ProtocolCard
+    box_margin: int
+    seed: int
+    raters: tuple[Mask, ...] = ()
+
+    @property
+    def rounds(self) -> int:
+        """Most rounds of scribbles."""
+        return self.protocol.rounds
+
+    def box(self) -> Box:
+        """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
+        kind, who = box_kind(self.protocol.box), user(self.protocol.user)
+        spacing = self.image.grid.spacing
+        box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
+        slack = self._generator("box slack", f"{who.name}/{who.version}")
+        return who.loosened(box, self.truth.shape, spacing, slack)
+
+    def asks(self, look: Look) -> list[Stroke]:
+        """What the robot draws in a round."""
+        if look.opening:
+            return self.opening(look.box, look.step)
+        corrected = look.steps[0 if self.protocol.scribbles_on == "initial" else -1]
+        return self.strokes(corrected.mask, look.box, look.step, look.scribbles)
+
+    def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
+        """What the robot draws on a result inside the box.
+
+        The draw depends on the object and the step, not on the method.
+        """
+        robot = user(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
+        truth = self.truth[box.slices]
+        shown = self._visible(result, truth, box)
+        if robot.skips_drawn:
+            shown = np.where(before.label_map()[box.slices] > 0, truth, shown)
+        rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
+        drawn = robot.strokes(truth, shown, self.image.grid.spacing, rng, most)
+        return [stroke.shifted(box.lower) for stroke in drawn]
+
+    def opening(self, box: Box, step: str) -> list[Stroke]:
+        """What the robot draws first where there is no initial result: both labels, however small the object."""
+        drawn = opening_strokes(
+            user(self.protocol.user).plays(thorough(policy(self.protocol.policy), 0.0), overlooks=False),
+            self.truth[box.slices],
+            self.image.grid.spacing,
+            lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
+            self.protocol.strokes_per_label,
+        )
+        return [stroke.shifted(box.lower) for stroke in drawn]
+
+    def reached(self, result: Mask) -> bool:
+        """Whether the result is as good as the protocol asks for."""
+        target = self.protocol.target
+        return target is not None and dice(result, self.truth) >= target
+
+    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+        """Why the robot is stuck, as `why_stuck`; never where it does not correct the method's own results."""
+        rules = self.protocol
+        if rules.patience is None or rules.scribbles_on == "initial":
+            return ""
+        truth = self.truth[look.box.slices]
+        return why_stuck(look.steps, strokes, truth, self.image.grid, look.box, rules.patience)
+
+    def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
+        """The result with mistakes that are not visible made right; an object of which nothing was found is."""
+        if self.protocol.tolerance_mm == 0 and not self.raters:
+            return result
+        right = self._tolerated[box.slices]
+        return np.where(right if (truth & result).any() else right & ~truth, truth, result)
+
+    @cached_property
+    def _tolerated(self) -> Mask:
+        return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
+
+    def _generator(self, step: str, version: str) -> np.random.Generator:
+        who = self.identity
+        return generator(
+            self.seed, who.cohort, who.case, who.structure, who.object, who.replicate, step, version
+        )
+
+
+def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
+    """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept.
+
+    A method that was not done in time (it raises TimeoutError) ends it as `timeout`.
+    """
+    box = guide.box()
+    turn = Turn(guide.image.grid.shape, method, box)
+    status: Status = "ok"
+    try:
+        ended, error = _play(guide, method, turn)
+    except TimeoutError as raised:
+        status, ended, error = "timeout", "timeout", f"{turn.now}: {raised}"
+    except Exception as raised:  # a method may raise anything; the failure belongs into the table
+        status, ended = "failed", "failed"
+        told = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
+        error = f"{turn.now}: {told}{' '.join(str(raised).split())}"
+    return Session(
+        guide.identity,
+        guide.image.grid,
+        box,
+        tuple(turn.steps),
+        ended,
+        "stuck" if ended == "stuck" else status,
+        error,
+        fingerprint,
+        "box" in method.prompts,
+        dict(getattr(method, "peak_mb", {})),
+    )
+
+
+def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
+    """Take the turns and return how the session ended, and why where it did not end normally."""
+    result = turn.take("initial", partial(method.start, guide.image, turn.box))
+    if adapts(method):
+        result = turn.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
+    scribbles = Scribbles(guide.image.grid.shape)
+    for number in range(1, guide.rounds + 1):
+        if guide.reached(result):
+            return "target", ""
+        if "scribbles" not in method.prompts:
+            return "no prompts", ""
+        begun = perf_counter()
+        opening = number == 1 and "box" not in method.prompts
+        look = Look(number, turn.box, turn.steps, scribbles, opening)
+        strokes = guide.asks(look)
+        if not strokes:
+            return "satisfied", ""
+        why = guide.gives_up(look, strokes)
+        if why:
+            return "stuck", why
+        robot_s = perf_counter() - begun
+        scribbles = scribbles.add(strokes)
+        result = turn.take(look.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
+    return ("target" if guide.reached(result) else "rounds"), ""
+
+
+@dataclass
+class Turn:
+    """Runs the method's calls: checks what comes back, takes the time, and notes the step.
+
+    Attributes:
+        shape: of the object's grid.
+        steps: taken so far.
+        now: the step that is being taken.
+    """
+
+    shape: Index
+    method: Method
+    box: Box
+    steps: list[Step] = field(default_factory=list)
+    now: str = "initial"
+
+    def take(
+        self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
+    ) -> Mask:
+        """The checked result of a call; raises BrokenContract when it is not a mask within the box."""
+        self.now = name
+        before = dict(getattr(self.method, "seconds", {})) if name != "initial" else {}
+        begun = perf_counter()
+        result = checked_mask(call(), self.shape)
+        wall_s = perf_counter() - begun
+        outside = int(result.sum()) - int(result[self.box.slices].sum())
+        if outside:
+            raise BrokenContract(f"{outside} voxels of the result lie outside the box")
+        spent = {"network": 0.0, "label_update": 0.0, **getattr(self.method, "seconds", {})}
+        parts = {part: float(value - before.get(part, 0.0)) for part, value in spent.items()}
+        seconds = {"robot": robot_s, "machine": wall_s, **parts}
+        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
+        return result

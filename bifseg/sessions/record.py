@@ -1,0 +1,171 @@
+"""The record of a session: every prompt in world mm, every mask, every second.
+
+A session is kept as three entries of an archive: `session.json` (identity, box, strokes, times, status), `masks.npz`
+(the mask of each step inside the box) and `final.nii.gz` (the last mask on the image's own grid).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from bifseg.core.geometry import Box, Grid, Mask
+from bifseg.core.images import write_mask
+from bifseg.core.scribbles import Scribbles, Stroke
+
+Status = Literal["ok", "failed", "timeout", "stuck"]
+Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed", "timeout"]
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which session it is: the key columns of the scores."""
+
+    run: str
+    cohort: str
+    case: str
+    object: str
+    structure: str
+    seen: bool
+    dimension: int
+    split: str
+    method: str
+    network: str
+    protocol: str
+    policy: str
+    box: str = "margin/1"
+    user: str = "expert"
+    replicate: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One result in a session.
+
+    Attributes:
+        name: `initial`, `unsupervised`, `round-1`, `round-2`, ...
+        strokes: what the robot drew before this step, on the object's grid.
+        mask: the result inside the box.
+        seconds: time of this step alone: `robot`, `network`, `label_update` and `machine` (the whole method).
+    """
+
+    name: str
+    strokes: tuple[Stroke, ...]
+    mask: Mask
+    seconds: dict[str, float]
+
+    @property
+    def round(self) -> int:
+        """0 before any scribbles, then the number of the round."""
+        return int(self.name.removeprefix("round-")) if self.name.startswith("round-") else 0
+
+
+@dataclass(frozen=True)
+class Session:
+    """One method on one object under one protocol.
+
+    Attributes:
+        grid: the object's grid: the image's, or that of one slice of it.
+        box: the robot's box on that grid: the method's prompt, or only its window (`box_drawn` is False).
+        steps: results in order; a failed session keeps the steps before the failure.
+        ended: why it ended.
+        status: `failed` and `timeout` have no result at the end; `stuck` has one, the last.
+        error: one line, empty unless `status` is not ok.
+        fingerprint: hash of everything that the result depends on.
+        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB.
+    """
+
+    ENTRIES: ClassVar = ("session.json", "masks.npz", "final.nii.gz")
+
+    identity: Identity
+    grid: Grid
+    box: Box
+    steps: tuple[Step, ...]
+    ended: Ending
+    status: Status = "ok"
+    error: str = ""
+    fingerprint: str = ""
+    box_drawn: bool = True
+    peak_mb: dict[str, float] = field(default_factory=dict)
+
+    def scribbles(self, steps: int | None = None) -> Scribbles:
+        """The strokes of the session's first steps, or of all, on the object's grid."""
+        return Scribbles(self.grid.shape, tuple(s for step in self.steps[:steps] for s in step.strokes))
+
+    def to_entries(self, whole: Grid, plane: tuple[int, int] | None = None) -> dict[str, bytes]:
+        """What is stored of the session: the content of each of `ENTRIES`.
+
+        Args:
+            whole: grid of the image file.
+            plane: (axis, index) of the object's slice where the object is a slice of `whole`.
+        """
+        masks = np.zeros((len(self.steps), *self.box.shape), bool)
+        for k, step in enumerate(self.steps):
+            masks[k] = step.mask
+        packed = io.BytesIO()
+        np.savez_compressed(packed, packed=np.packbits(masks), shape=np.array(masks.shape))
+        final = masks[-1] if len(masks) else np.zeros(self.box.shape, bool)
+        on_slice = self.box.paste(final, self.grid.shape)
+        if plane is None:
+            on_image = on_slice
+        else:
+            on_image = np.zeros(whole.shape, bool)
+            on_image[(slice(None),) * plane[0] + (plane[1],)] = on_slice
+        record = json.dumps(self._to_json(), sort_keys=True)
+        contents = (record.encode(), packed.getvalue(), _nifti(on_image, whole))
+        return dict(zip(self.ENTRIES, contents, strict=True))
+
+    @classmethod
+    def from_entries(cls, entries: Mapping[str, bytes]) -> Session:
+        """The session whose entries `to_entries` made."""
+        data = json.loads(entries["session.json"])
+        with np.load(io.BytesIO(entries["masks.npz"])) as stored:
+            shape = tuple(int(n) for n in stored["shape"])
+            masks = np.unpackbits(stored["packed"], count=int(np.prod(shape))).reshape(shape).astype(bool)
+        grid = Grid.from_record(data["grid"])
+        box = Box(*(tuple(data["box"][side]) for side in ("lower", "upper")))
+        steps = tuple(
+            Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
+            for s, mask in zip(data["steps"], masks, strict=True)
+        )
+        rest = {key: data[key] for key in ("ended", "status", "error", "fingerprint", "box_drawn", "peak_mb")}
+        return cls(Identity(**data["identity"]), grid, box, steps, **rest)
+
+    def _to_json(self) -> dict[str, Any]:
+        corners = self.grid.to_world(np.array([self.box.lower, np.array(self.box.upper) - 1]))
+        return {
+            "identity": asdict(self.identity),
+            "grid": asdict(self.grid),
+            "box": {
+                "lower": list(self.box.lower),
+                "upper": list(self.box.upper),
+                "corners_mm": corners.round(4).tolist(),
+            },
+            "steps": [
+                {
+                    "name": step.name,
+                    "strokes": [stroke.to_record(self.grid) for stroke in step.strokes],
+                    "seconds": {key: round(value, 6) for key, value in step.seconds.items()},
+                }
+                for step in self.steps
+            ],
+            "ended": self.ended,
+            "status": self.status,
+            "error": self.error,
+            "fingerprint": self.fingerprint,
+            "box_drawn": self.box_drawn,
+            "peak_mb": self.peak_mb,
+        }
+
+
+def _nifti(mask: Mask, grid: Grid) -> bytes:
+    with TemporaryDirectory() as folder:
+        write_mask(Path(folder) / "final.nii.gz", mask, grid, durable=False)
+        return (Path(folder) / "final.nii.gz").read_bytes()

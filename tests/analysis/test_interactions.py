@@ -1,0 +1,215 @@
+import numpy as np
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.interactions import counts_at, dice_per_round, interactions, reached_per_round, waits
+from bifseg.analysis.names import OWN
+from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.run_files import played_cards, played_rules
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_json
+
+FOUR = Rules(rounds=4, target=0.90)
+
+
+def session(name, *dice, method="bifseg", status="ok", **more):
+    """Lines of a session: its Dice after rounds 0, 1, ...; two strokes a round, a second each; `status` at last."""
+    last = len(dice) - 1
+    return [
+        (
+            name,
+            method,
+            f"round-{k}" if k else "initial",
+            value,
+            {
+                "protocol": OWN,
+                "n_strokes": 2 * k,
+                "user_s": 7.0 + 2 * k,
+                "status": status if k == last else "ok",
+                **more,
+            },
+        )
+        for k, value in enumerate(dice)
+    ]
+
+
+# There in round 2; at once; stopped by the last round; satisfied in round 1 already, and so never there.
+PLAYED = [
+    *session("a", 0.50, 0.80, 0.90),
+    *session("b", 0.95),
+    *session("c", 0.10, 0.20, 0.30, 0.40, 0.50),
+    *session("d", 0.70, 0.75),
+]
+
+
+def only(frame):
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_waits_by_hand():
+    found = waits(scores(PLAYED), 0.90, FOUR).set_index("object")
+    assert found["reached"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
+    assert found["round"].to_dict() == {"a": 2, "b": 0, "c": 4, "d": np.inf}  # c: watched for four rounds
+    assert found["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
+
+
+def test_interactions_by_hand():
+    found = only(interactions(scores(PLAYED), 0.90, FOUR))
+    assert (found["n"], found["failed"], found["reached"], found["never"]) == (4, 0, 2, 2)
+    assert (found["reached_share"], found["round_limit"]) == (0.5, 4)
+    assert found["round_restricted"] == pytest.approx((2 + 0 + 4 + 4) / 4)  # NoC@4
+    assert 0 <= found["round_low"] < 2.5 < found["round_high"] <= 4
+    assert found["round_median"] == np.inf  # of 0, 2, never and never
+    assert found["initial_mean"] == pytest.approx((0.5 + 0.95 + 0.1 + 0.7) / 4)
+    assert found["final_mean"] == pytest.approx((0.9 + 0.95 + 0.5 + 0.75) / 4)
+    areas = [(0.25 + 0.8 + 0.9 + 0.9 + 0.45) / 4, 0.95, 0.3, (0.35 + 0.75 * 3.5) / 4]
+    assert found["area_mean"] == pytest.approx(np.mean(areas))
+    assert min(areas) <= found["area_low"] < found["area_mean"] < found["area_high"] <= max(areas)
+
+
+def test_medians_are_over_all_sessions():
+    found = only(interactions(scores(PLAYED + session("e", 0.5, 0.5, 0.5, 0.92)), 0.90, FOUR))
+    medians = [found[f"{way}_median"] for way in ("round", "n_strokes", "user_s")]
+    assert medians == [3, 6, 13]
+
+
+def test_the_first_time_counts():
+    found = only(interactions(scores(session("a", 0.5, 0.9, 0.2)), 0.90, FOUR))
+    assert (found["reached"], found["round_restricted"]) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("dice", "status"),
+    [
+        ((0.5,), "ok"),
+        ((0.5, 0.6), "ok"),
+        ((0.0,), "failed"),
+        ((0.5, 0.6, 0.0), "timeout"),
+        ((0.5, 0.6), "stuck"),
+        ((0.5, 0.5, 0.5, 0.5, 0.0), "failed"),
+        ((0.5, 0.5, 0.5, 0.5, 0.6), "stuck"),
+    ],
+)
+def test_who_ended_without_reaching_it_never_will(dice, status):
+    sessions = waits(scores(session("a", *dice, status=status)), 0.90, FOUR)
+    assert sessions["round"].tolist() == [np.inf]
+    assert only(interactions(scores(session("a", *dice, status=status)), 0.90, FOUR))["round_restricted"] == 4
+
+
+def test_the_limit_is_the_protocol_s_and_not_the_most_rounds_played():
+    found = only(interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, Rules(10, 0.90)))
+    assert (found["round_restricted"], found["round_limit"]) == (5, 10)
+
+
+def test_a_failure_after_the_target_was_reached():
+    found = only(interactions(scores(session("a", 0.5, 0.92, 0.0, status="failed")), 0.90, Rules(4, None)))
+    assert (found["reached"], found["failed"], found["round_restricted"]) == (1, 1, 1)
+
+
+def test_no_scribbles_at_all():
+    found = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, Rules(0, 0.90)))
+    assert (found["round_restricted"], found["area_mean"], found["reached"]) == (0, pytest.approx(0.7), 1)
+
+
+def test_targets_by_hand():
+    found = counts_at(scores(PLAYED), (0.40, 0.80, 0.90), FOUR).set_index("target")
+    assert found["never"].to_dict() == {0.40: 0, 0.80: 2, 0.90: 2}
+    assert found["round_restricted"].to_dict() == {0.40: 0.75, 0.80: 2.25, 0.90: 2.5}
+
+
+def test_sessions_that_were_stopped_at_a_target_tell_nothing_of_a_higher_one():
+    higher = only(counts_at(scores(PLAYED), [0.95], FOUR))
+    assert (higher["n"], higher["round_limit"]) == (4, 4)
+    assert higher[["reached", "never", "round_restricted", "round_low", "round_median"]].isna().all()
+    assert only(counts_at(scores(PLAYED), [0.95], Rules(4, None)))["reached"] == 1
+    whole = only(interactions(scores(PLAYED), 0.95, FOUR))
+    assert np.isnan(whole["reached"])
+    assert whole["final_mean"] == pytest.approx(0.775)
+
+
+def test_players_and_structures_are_apart():
+    lines = session("a", 0.9) + session("a", 0.5, method="other") + session("b", 0.2, structure="liver")
+    found = interactions(scores(lines), 0.90, FOUR)
+    assert found[["structure", "method", "reached"]].to_numpy().tolist() == [
+        ["liver", "bifseg", 0],
+        ["lung", "bifseg", 1],
+        ["lung", "other", 0],
+    ]
+    assert found["area_mean"].tolist() == pytest.approx([0.2, 0.9, 0.5])
+
+
+def test_only_the_own_protocol_counts():
+    lines = [(name, method, step, 0.99, {}) for name, method, step, _, _ in PLAYED]
+    assert interactions(scores(lines), 0.90, FOUR).empty
+    assert only(interactions(scores(lines + PLAYED), 0.90, FOUR))["reached"] == 2
+
+
+def test_curve_by_hand():
+    found = reached_per_round(waits(scores(PLAYED), 0.90, FOUR), 4)
+    assert found.mean == pytest.approx([0.25, 0.25, 0.5, 0.5, 0.5])
+    area = 4 - np.sum(found.mean[:4])
+    assert area == pytest.approx(only(interactions(scores(PLAYED), 0.90, FOUR))["round_restricted"])
+
+
+def test_last_value_is_carried_forward_and_failures_stay():
+    lines = [("a", "m", "initial", 0.2), ("a", "m", "unsupervised", 0.3), ("a", "m", "round-1", 0.9)]
+    lines += [("b", "m", "initial", 0.4), ("b", "m", "round-1", 0.5), ("b", "m", "round-2", 0.0)]
+    values, keys = dice_per_round(scores(lines), 3)
+    assert keys.get_level_values("patient").tolist() == ["a", "b"]
+    assert values.tolist() == [[0.3, 0.9, 0.9, 0.9], [0.4, 0.5, 0.0, 0.0]]
+
+
+def write_rules(run, player, rounds, protocol=OWN):
+    card = {"rounds": rounds, "target": None, "policy": "centre-line/1"}
+    write_json(run / "sessions" / "c" / protocol / player / "protocol.json", card)
+
+
+def played(*players, protocol=OWN):
+    """Scores of one session of each."""
+    return [("a", player, "initial", 0.5, {"network": "", "protocol": protocol}) for player in players]
+
+
+def test_rules_are_read_from_the_sessions(tmp_path):
+    write_rules(tmp_path, "one", 3)
+    write_rules(tmp_path, "two", 3)
+    write_rules(tmp_path, "one", 1, "shared")
+    found = scores(played("one", "two") + played("one", protocol="shared"))
+    assert played_rules(tmp_path, found) == {OWN: Rules(3, None), "shared": Rules(1, None)}
+
+
+def test_played_cards_have_defaults_for_keys_that_came_later(tmp_path):
+    write_rules(tmp_path, "one", 3)
+    card = played_cards(tmp_path, scores(played("one")))[OWN]
+    assert card == ProtocolCard(rounds=3, target=None).model_dump(mode="json")
+
+
+def test_different_rules_under_one_name_are_refused(tmp_path):
+    write_rules(tmp_path, "one", 3)
+    write_rules(tmp_path, "two", 4)
+    with pytest.raises(BadInput, match=r"two/protocol.json: .*rounds=4.* run them again"):
+        played_rules(tmp_path, scores(played("one", "two")))
+
+
+def test_sessions_are_counted_to_where_they_end():
+    assert [Rules(3, own).goal(0.90) for own in (None, 0.85, 0.95)] == [0.90, 0.85, 0.90]
+
+
+def test_what_an_earlier_configuration_left_says_nothing(tmp_path):
+    """A player or protocol that is not played any more keeps its folder."""
+    write_rules(tmp_path, "one", 3)
+    write_rules(tmp_path, "gone", 4)
+    write_rules(tmp_path, "one", 5, "also-gone")
+    assert played_rules(tmp_path, scores(played("one"))) == {OWN: Rules(3, None)}
+    assert set(played_cards(tmp_path, scores(played("one")))) == {OWN}
+
+
+def test_more_rounds_than_the_rules_allow_are_bad_input():
+    with pytest.raises(BadInput, match=r"round: 4 under own-scribbles, whose protocol\.json allows 3"):
+        waits(scores(PLAYED), 0.90, Rules(3, 0.90))
+
+
+def test_unknown_rules_are_bad_input():
+    with pytest.raises(BadInput, match="run `bifseg run` again"):
+        rules_of({}, OWN)

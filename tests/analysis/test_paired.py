@@ -1,0 +1,185 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fake_run import scores
+from scipy import stats
+
+from bifseg.analysis.paired import compare, main_network, rankings
+from bifseg.analysis.stages import stage_rows
+
+BASE = ("base-net", "pnet")
+
+
+def rows(**players):
+    """Initial rows: Dice of objects a, b, c, ... by method."""
+    lines = [
+        (name, method.replace("_", "-"), "initial", dice)
+        for method, values in players.items()
+        for name, dice in zip("abcdefghijkl", values, strict=False)
+    ]
+    return stage_rows(scores(lines), "initial")
+
+
+def test_main_network_is_that_of_most_methods():
+    lines = [("a", "base-net", "initial", 0.5, {"network": name}) for name in ("unet", "fcn", "pnet")]
+    lines += [("a", "bifseg", "initial", 0.5, {"network": name}) for name in ("unet", "pnet")]
+    lines += [("a", name, "initial", 0.5, {"network": ""}) for name in ("geos", "grabcut", "growcut")]
+    assert main_network(scores(lines)) == "pnet"  # of two with as many, the first by name
+    assert main_network(scores(lines[5:])) == ""
+    assert main_network(scores([])) == ""
+
+
+def test_difference_is_player_minus_reference_by_hand():
+    found = compare(rows(base_net=[0.5, 0.6, 0.7], bifseg=[0.6, 0.8, 1.0]), BASE)
+    assert found[["seen", "structure", "method", "network"]].to_numpy().tolist() == [
+        [False, "lung", "bifseg", "pnet"]
+    ]
+    one = found.iloc[0]
+    assert (one["n"], one["patients"], one["failed"]) == (3, 3, 0)
+    assert one["difference_mean"] == pytest.approx(0.2)
+    assert (one["difference_low"], one["difference_high"]) == pytest.approx((0.1, 0.3))
+    assert one["effect"] == pytest.approx(2.0)
+    assert one["t_p"] == pytest.approx(stats.ttest_rel([0.6, 0.8, 1.0], [0.5, 0.6, 0.7]).pvalue)
+    assert one["wilcoxon_p"] == pytest.approx(0.25)
+    assert one["holm_p"] == pytest.approx(0.25)
+
+
+def test_columns_are_these_and_no_others():
+    found = compare(rows(base_net=[0.5, 0.6], bifseg=[0.6, 0.8]), BASE)
+    assert found.columns.tolist() == [
+        *("seen", "structure", "method", "network", "n", "patients", "failed"),
+        *("difference_mean", "difference_low", "difference_high"),
+        *("effect", "t_p", "wilcoxon_p", "holm_p"),
+    ]
+
+
+def test_holm_is_over_the_players_of_a_structure():
+    base = np.linspace(0.3, 0.6, 8)
+    near = base + np.array([1, -1, 1, -1, 1, -1, 1, 2]) / 100
+    lung = rows(base_net=base, bifseg=base + np.arange(1, 9) / 100, geos=near)
+    found = compare(lung, BASE).set_index("method")
+    assert found.loc["bifseg", "wilcoxon_p"] == pytest.approx(2 / 256)
+    assert found.loc["bifseg", "holm_p"] == pytest.approx(4 / 256)
+    brain = lung[lung["method"] != "geos"].assign(structure="brain", seen=True)
+    both = compare(pd.concat([lung, brain]), BASE).set_index(["structure", "method"])
+    assert both.loc[("lung", "bifseg"), "holm_p"] == pytest.approx(4 / 256)
+    assert both.loc[("brain", "bifseg"), "holm_p"] == pytest.approx(2 / 256)
+    assert both.index[0] == ("brain", "bifseg")  # seen first
+
+
+def test_networks_are_players_of_their_own():
+    lines = [("a", "base-net", "initial", 0.5), ("b", "base-net", "initial", 0.6)]
+    lines += [(name, "base-net", "initial", 0.4, {"network": "unet"}) for name in "ab"]
+    lines += [(name, "grabcut", "initial", 0.7, {"network": ""}) for name in "ab"]
+    found = compare(stage_rows(scores(lines), "initial"), BASE)
+    assert list(zip(found["method"], found["network"], strict=True)) == [
+        ("base-net", "unet"),
+        ("grabcut", ""),
+    ]
+    assert found["difference_mean"].tolist() == pytest.approx([-0.15, 0.15])
+
+
+def test_pairs_are_of_one_object_and_replicate():
+    lines = [("a", "base-net", "initial", 0.1 * k, {"replicate": k}) for k in (1, 2)]
+    lines += [("a", "bifseg", "initial", 0.3 * k, {"replicate": k}) for k in (2, 1, 3)]
+    found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
+    assert (found["n"], found["patients"]) == (1, 1)
+    assert found["difference_mean"] == pytest.approx((0.2 + 0.4) / 2)
+
+
+def test_replicates_do_not_make_a_small_p():
+    lines = [
+        (name, method, "initial", dice + 0.001 * k, {"replicate": k})
+        for k in range(20)
+        for name, gain in (("a", 0.1), ("b", 0.2), ("c", 0.4))
+        for method, dice in (("base-net", 0.5), ("bifseg", 0.5 + gain))
+    ]
+    once = compare(stage_rows(scores([line for line in lines if line[4]["replicate"] == 0]), "initial"), BASE)
+    often = compare(stage_rows(scores(lines), "initial"), BASE)
+    assert often["n"].tolist() == [3]
+    assert often["t_p"].iloc[0] == pytest.approx(once["t_p"].iloc[0])
+
+
+def test_a_nan_of_one_replicate_is_not_left_out():
+    lines = [("a", "base-net", "initial", 0.5, {"replicate": k}) for k in (0, 1)]
+    lines += [("a", "bifseg", "initial", dice, {"replicate": k}) for k, dice in enumerate((0.7, np.nan))]
+    assert np.isnan(compare(stage_rows(scores(lines), "initial"), BASE)["difference_mean"].iloc[0])
+
+
+def test_a_failure_of_either_counts_in_the_pair():
+    lines = [("a", "base-net", "initial", 0.5), ("b", "base-net", "initial", 0.0, {"status": "timeout"})]
+    lines += [("a", "bifseg", "initial", 0.0, {"status": "failed"}), ("b", "bifseg", "initial", 0.4)]
+    lines += [("c", "base-net", "initial", 0.5), ("c", "bifseg", "initial", 0.5, {"status": "stuck"})]
+    found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
+    assert (found["n"], found["failed"]) == (3, 2)
+    assert found["difference_mean"] == pytest.approx((-0.5 + 0.4) / 3)
+
+
+def test_a_player_without_a_common_object_is_shown_without_numbers():
+    lines = [("a", "base-net", "initial", 0.5), ("b", "bifseg", "initial", 0.5)]
+    found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
+    assert (found["method"], found["n"], found["patients"]) == ("bifseg", 0, 0)
+    assert np.isnan([found["difference_mean"], found["t_p"], found["holm_p"]]).all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_measure_that_is_no_number_shows_and_leaves_no_test(bad):
+    frame = rows(base_net=[0.5, 0.6, 0.7], bifseg=[0.6, 0.8, 1.0])
+    frame["assd_mm"] = [1.0, 2.0, 3.0, 1.0, bad, 2.0]
+    found = compare(frame, BASE, "assd_mm").iloc[0]
+    assert found["n"] == 3
+    assert found["difference_mean"] == pytest.approx(bad, nan_ok=True)
+    assert np.isnan([found["t_p"], found["wilcoxon_p"], found["holm_p"]]).all()
+
+
+def test_nothing_to_compare():
+    assert compare(rows(bifseg=[0.5]), BASE).empty
+    assert compare(rows(base_net=[0.5]), BASE).empty
+    assert compare(rows(), BASE).empty
+
+
+def test_intervals_do_not_depend_on_who_else_plays():
+    values = {"base_net": [0.1, 0.5, 0.4], "bifseg": [0.4, 0.6, 0.2]}
+    alone = compare(rows(**values), BASE).iloc[0]
+    among = compare(rows(geos=[0.1, 0.2, 0.3], **values), BASE).set_index("method").loc["bifseg"]
+    assert (alone["difference_low"], alone["difference_high"]) == (
+        among["difference_low"],
+        among["difference_high"],
+    )
+
+
+UP = np.arange(8) / 100
+
+
+def ranking(frame, measure="dice"):
+    found = rankings(frame, measure).set_index("method")
+    return {method: (one["rank"], one["group"]) for method, one in found.iterrows()}
+
+
+def test_ranking_by_hand():
+    frame = rows(
+        base_net=UP, bifseg=UP + 0.5, geos=UP + 0.5 + np.tile([0.004, -0.003], 4), growcut=UP + 0.2 + UP
+    )
+    assert ranking(frame) == {"base-net": (4, "c"), "bifseg": (2, "a"), "geos": (1, "a"), "growcut": (3, "b")}
+
+
+def test_small_distances_and_times_rank_first():
+    frame = rows(base_net=[0.5, 0.5], bifseg=[0.5, 0.5])
+    frame["assd_mm"] = [1.0, 1.0, 2.0, 2.0]
+    assert ranking(frame, "assd_mm") == {"base-net": (1, "a"), "bifseg": (2, "a")}
+    assert ranking(frame) == {"base-net": (1, "a"), "bifseg": (1, "a")}
+
+
+def test_a_mean_that_is_none_has_no_rank():
+    found = ranking(rows(base_net=[0.5, np.nan], bifseg=[0.5, 0.6]))
+    assert found["bifseg"] == (1, "a")
+    assert np.isnan(found["base-net"][0])
+
+
+def test_objects_of_one_patient_tell_nobody_apart():
+    frame = rows(base_net=UP, bifseg=UP + 0.5).assign(patient="one")
+    assert {group for _, group in ranking(frame).values()} == {"a"}
+
+
+def test_ranking_of_nothing_is_empty():
+    assert rankings(rows()).empty

@@ -1,0 +1,279 @@
+import numpy as np
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.names import OWN, TOOLS, data_note, method_label
+from bifseg.analysis.stages import (
+    adapted_rows,
+    final_rows,
+    in_step_order,
+    initial_rows,
+    replicates,
+    results,
+    stage_rows,
+)
+
+ABLATION = [
+    ("a", "base-net", "initial", 0.80),
+    ("b", "base-net", "initial", 0.60),
+    ("a", "bifseg", "initial", 0.80),
+    ("a", "bifseg", "unsupervised", 0.84),
+    ("a", "bifseg", "round-1", 0.92),
+    ("b", "bifseg", "initial", 0.60),
+    ("b", "bifseg", "unsupervised", 0.70),
+    ("b", "bifseg", "round-1", 0.0, {"status": "failed", "assd_mm": 50.0, "error": "round-1: boom"}),
+]
+
+
+def row(frame, **keys):
+    """The one row with these values."""
+    for key, value in keys.items():
+        frame = frame[frame[key] == value]
+    assert len(frame) == 1
+    return frame.iloc[0]
+
+
+def test_steps_come_in_order():
+    steps = ["round-10", "unsupervised", "round-2", "initial", "round-1"]
+    found = in_step_order(scores([("a", "bifseg", step, 0.5) for step in steps]))
+    assert found["step"].tolist() == ["initial", "unsupervised", "round-1", "round-2", "round-10"]
+
+
+def test_unsupervised_is_the_last_result_before_scribbles():
+    found = stage_rows(scores(ABLATION), "unsupervised")
+    steps = dict(zip(zip(found["object"], found["method"], strict=True), found["step"], strict=True))
+    assert steps == {
+        ("a", "base-net"): "initial",
+        ("b", "base-net"): "initial",
+        ("a", "bifseg"): "unsupervised",
+        ("b", "bifseg"): "unsupervised",
+    }
+
+
+def test_results_by_hand():
+    found = row(results(stage_rows(scores(ABLATION), "unsupervised")), method="bifseg")
+    assert found["dice_mean"] == pytest.approx(0.77)
+    assert found["dice_std"] == pytest.approx(0.07 * np.sqrt(2))
+    assert (found["n"], found["failed"]) == (2, 0)
+
+
+@pytest.mark.parametrize("status", ["failed", "timeout"])
+def test_failed_session_counts_with_its_worst_score(status):
+    frame = scores(ABLATION)
+    frame.loc[frame["status"] == "failed", "status"] = status
+    found = row(results(stage_rows(frame, "supervised")), method="bifseg")
+    assert found["dice_mean"] == pytest.approx(0.46)
+    assert found["assd_mm_mean"] == pytest.approx(25.0)
+    assert (found["n"], found["failed"]) == (2, 1)
+
+
+def test_session_that_failed_at_once_is_in_every_stage():
+    frame = scores([("a", "bifseg", "initial", 0.0, {"status": "failed"})])
+    for stage in ("initial", "unsupervised", "supervised"):
+        assert row(results(stage_rows(frame, stage)), method="bifseg")["failed"] == 1
+
+
+def test_stuck_session_has_a_result_and_is_not_failed():
+    frame = scores([("a", "bifseg", "initial", 0.7, {"status": "stuck"})])
+    assert row(results(stage_rows(frame, "initial")), method="bifseg")["failed"] == 0
+
+
+def test_nan_is_not_left_out_of_a_mean():
+    frame = scores([("a", "m", "initial", np.nan), ("b", "m", "initial", 0.9)])
+    assert np.isnan(row(results(stage_rows(frame, "initial")), method="m")["dice_mean"])
+
+
+def test_one_session_has_no_spread():
+    found = row(results(stage_rows(scores([("a", "m", "initial", 0.9)]), "initial")), method="m")
+    assert found["dice_mean"] == pytest.approx(0.9)
+    assert np.isnan(found["dice_std"])
+
+
+def test_sessions_of_two_protocols_are_not_counted_twice():
+    lines = [("a", "bifseg", "initial", 0.8), ("a", "bifseg", "initial", 0.8, {"protocol": OWN})]
+    lines += [("a", "grabcut", "initial", 0.5, {"protocol": OWN, "network": ""})]
+    found = results(stage_rows(scores(lines), "initial"))
+    assert found["n"].tolist() == [1, 1]
+
+
+def test_results_before_scribbles_come_from_the_protocol_with_the_same_box_and_user():
+    """A loose box comes before the others by name, and is another prompt."""
+    lines = [("a", "bifseg", "initial", 0.8)]
+    loose = {"protocol": "aa-loose", "box": "loose/1", "network": ""}
+    own = {"protocol": "own-all", "network": ""}
+    lines += [("a", name, "initial", 0.4, loose) for name in ("grabcut", "geos")]
+    lines += [("a", "grabcut", "initial", 0.5, own)]
+    found = stage_rows(scores(lines), "initial").set_index("method")["dice"]
+    assert found.to_dict() == {"bifseg": 0.8, "grabcut": 0.5, "geos": 0.4}
+
+
+def test_replicates_are_sessions_of_their_own():
+    lines = [("a", "m", "initial", 0.2 * k, {"replicate": k}) for k in range(1, 4)]
+    found = row(results(stage_rows(scores(lines), "initial")), method="m")
+    assert (found["n"], found["dice_mean"]) == (3, pytest.approx(0.4))
+
+
+def test_seen_comes_first_and_apart():
+    lines = [("a", "m", "initial", 0.5, {"structure": "zebra", "seen": True})]
+    lines += [("b", "m", "initial", 0.9, {"structure": "ant", "seen": False})]
+    found = results(stage_rows(scores(lines), "initial"))
+    assert found[["structure", "dice_mean"]].to_numpy().tolist() == [["zebra", 0.5], ["ant", 0.9]]
+
+
+def test_methods_come_in_the_order_of_the_paper_then_by_name():
+    names = ["zz", "bifseg", "aa", "bifseg-w", "base-net", "base-crf"]
+    found = results(stage_rows(scores([("a", name, "initial", 0.5) for name in names]), "initial"))
+    assert found["method"].tolist() == ["base-net", "base-crf", "bifseg-w", "bifseg", "aa", "zz"]
+
+
+def test_tools_follow_the_ablation_in_the_order_of_the_paper():
+    names = ["aa", *TOOLS[::-1], "bifseg", "base-net"]
+    found = results(stage_rows(scores([("a", name, "initial", 0.5) for name in names]), "initial"))
+    assert found["method"].tolist() == ["base-net", "bifseg", *TOOLS, "aa"]
+
+
+def test_initial_rows_repeat_no_method_that_begins_with_the_base_net():
+    lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
+    lines += [("a", "plugin", "initial", 0.8), ("b", "plugin", "initial", 0.61)]
+    lines += [("a", name, "initial", 0.7, {"network": "unet"}) for name in ("base-net", "base-crf")]
+    found = initial_rows(scores(lines)).groupby(["method", "network"]).size().to_dict()
+    assert found == {
+        ("base-net", "pnet"): 2,
+        ("base-net", "unet"): 1,
+        ("grabcut", ""): 1,
+        ("plugin", "pnet"): 2,
+    }
+
+
+NOTHING = {"network": "", "protocol": OWN, "volume_ml": 0.0, "user_s": 0.0}
+
+
+@pytest.mark.parametrize("stage", ["initial", "unsupervised"])
+def test_a_tool_that_starts_from_scribbles_has_no_result_before_them(stage):
+    lines = [*ABLATION, ("a", "geos", "initial", 0.0, NOTHING), ("b", "geos", "initial", 0.0, NOTHING)]
+    assert set(stage_rows(scores(lines), stage)["method"]) == {"base-net", "bifseg"}
+
+
+@pytest.mark.parametrize(
+    "more", [{"volume_ml": 0.0, "status": "failed"}, {"volume_ml": 0.0}, {"user_s": 0.0}, {}]
+)
+def test_an_empty_or_failed_result_in_a_box_is_a_result(more):
+    line = ("a", "grabcut", "initial", 0.0, {"network": "", **more})
+    assert len(stage_rows(scores([line]), "initial")) == 1
+
+
+def test_one_session_with_a_result_keeps_the_player():
+    lines = [
+        ("a", "tool", "initial", 0.0, NOTHING),
+        ("b", "tool", "initial", 0.5, {**NOTHING, "volume_ml": 1}),
+    ]
+    assert len(stage_rows(scores(lines), "initial")) == 2
+
+
+def test_adapted_rows_leave_out_who_only_repeats_the_initial_result():
+    lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
+    lines += [("a", "base-net", "initial", 0.7, {"network": "fcn"})]
+    lines += [("a", "base-net", "initial", 0.7, {"network": "unet"})]
+    lines += [("a", "bifseg", "initial", 0.7, {"network": "unet", "protocol": OWN})]
+    lines += [("a", "plugin", "initial", 0.7, {"network": ""})]
+    lines += [("a", "plugin", "unsupervised", 0.8, {"network": ""})]
+
+    def players(stage):
+        rows = adapted_rows(scores(lines), stage)
+        return set(zip(rows["method"], rows["network"], strict=True))
+
+    here = {("base-net", "pnet"), ("bifseg", "pnet")}
+    assert players("unsupervised") == here | {("base-net", "unet"), ("bifseg", "unet"), ("plugin", "")}
+    assert players("supervised") == here | {("grabcut", ""), ("plugin", "")}
+
+
+def test_a_method_that_failed_at_once_is_not_left_out():
+    lines = [("a", "base-net", "initial", 0.5), ("a", "bifseg", "initial", 0.0, {"status": "failed"})]
+    assert set(adapted_rows(scores(lines), "unsupervised")["method"]) == {"base-net", "bifseg"}
+
+
+def test_final_rows_are_the_last_of_every_session_of_a_protocol():
+    lines = [effort(0, 0.5), effort(1, 0.7), effort(2, 0.6), effort(0, 0.9, "b"), *ABLATION]
+    found = final_rows(scores(lines))
+    assert found[["object", "round", "dice", "user_s"]].to_numpy().tolist() == [
+        ["a", 2, 0.6, 9.0],
+        ["b", 0, 0.9, 7.0],
+    ]
+    assert final_rows(scores(ABLATION)).empty
+
+
+def test_who_fails_early_has_the_most_effort():
+    lines = [effort(1, 0.7, status="failed"), effort(3, 0.6, "b"), effort(5, 0.6, "b", method="geos")]
+    found = final_rows(scores(lines)).set_index(["method", "object"])
+    assert found.loc[("bifseg", "a"), ["round", "n_strokes", "user_s"]].tolist() == [5, 10, 12.0]
+    assert found.loc[("bifseg", "b"), "round"] == 3
+
+
+def test_results_of_other_measures():
+    rows = final_rows(scores([effort(1, 0.7), effort(3, 0.6, "b")]))
+    found = row(results(rows, ["user_s"]), method="bifseg")
+    assert (found["user_s_mean"], found["user_s_std"]) == (9.0, pytest.approx(np.sqrt(2)))
+    assert "dice_mean" not in found
+
+
+def effort(number, dice, name="a", method="bifseg", **more):
+    step = f"round-{number}" if number else "initial"
+    spent = {
+        "protocol": OWN,
+        "n_strokes": 2 * number,
+        "n_scribble_voxels": 10 * number,
+        "user_s": 7.0 + number,
+    }
+    return (name, method, step, dice, spent | more)
+
+
+def test_replicates_by_hand():
+    values = {"a": (0.6, 0.8), "b": (0.4, 0.4)}
+    lines = [
+        (name, "m", step, dice, {"replicate": k, "assd_mm": 10 * dice})
+        for name, pair in values.items()
+        for k, last in enumerate(pair)
+        for step, dice in (("initial", 0.1), ("round-1", last))
+    ]
+    found = row(replicates(scores(lines)), measure="dice")
+    # Within: 0.02 and 0, mean 0.01. Means 0.7 and 0.4: variance 0.045, of which replicates bring 0.01 / 2.
+    assert (found["protocol"], found["n"], found["objects"], found["cases"]) == ("shared-scribbles", 4, 2, 2)
+    assert found["replicate_std"] == pytest.approx(0.1)
+    assert found["case_std"] == pytest.approx(0.2)
+    assert found["replicate_share"] == pytest.approx(0.2)
+    assert row(replicates(scores(lines)), measure="assd_mm")["case_std"] == pytest.approx(2.0)
+
+
+def test_replicates_of_a_failed_session_count_with_the_worst_score():
+    lines = [("a", "m", "initial", dice, {"replicate": k, "status": status})
+             for k, (dice, status) in enumerate([(0.8, "ok"), (0.0, "failed")])]  # fmt: skip
+    found = row(replicates(scores(lines)), measure="dice")
+    assert (found["failed"], found["replicate_std"]) == (1, pytest.approx(0.8 / np.sqrt(2)))
+    assert np.isnan(found["case_std"])
+
+
+def test_without_replicates_there_is_nothing_to_tell():
+    assert replicates(scores(ABLATION)).empty
+
+
+@pytest.mark.parametrize(
+    ("networks", "label"),
+    [(["pnet", "pnet"], "bifseg"), (["pnet", ""], "bifseg"), (["pnet", "unet"], "bifseg@pnet")],
+)
+def test_label_names_the_network_where_several_compete(networks, label):
+    assert method_label("bifseg", "pnet", networks) == label
+    assert method_label("grabcut", "", networks) == "grabcut"
+
+
+def test_data_note_counts_objects_cases_and_patients():
+    frame = scores([("a", "m", "initial", 0.5), ("b", "m", "initial", 0.5)])
+    frame["case"] = "one"
+    narrow = " Bootstrap intervals over 10 patients or fewer are too narrow."
+    assert (
+        data_note(frame, "c", True)
+        == f"Simulated cohort c, test split: 2 objects of 1 case of 2 patients.{narrow}"
+    )
+    frame["patient"] = "somebody"
+    assert data_note(frame, "c", False) == f"Cohort c, test split: 2 objects of 1 case.{narrow}"
+    many = scores([(f"{k}", "m", "initial", 0.5) for k in range(11)])
+    assert data_note(many, "c", False) == "Cohort c, test split: 11 objects of 11 cases."

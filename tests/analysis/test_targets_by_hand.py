@@ -1,0 +1,98 @@
+"""The table of interaction counts at four targets, from scores to CSV, Markdown and LaTeX, computed by hand.
+
+Four rounds, all played (`target: null`). a gets there step by step; b reaches 0.85 once and falls back; in c the robot
+is satisfied after one round; d fails in round 2.
+"""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.scores import write_scores
+from bifseg.core.files import write_json
+from bifseg.reports.tables import write_tables
+
+PROTOCOL = "own-scribbles-all-rounds"
+DICE = {
+    "a": (0.70, 0.82, 0.91, 0.96, 0.97),
+    "b": (0.50, 0.60, 0.86, 0.80, 0.84),
+    "c": (0.81, 0.83),
+    "d": (0.40, 0.88, 0.00),
+}
+NOC = {0.80: (1, 2, 0, 1), 0.85: (2, 2, 4, 1), 0.90: (2, 4, 4, 4), 0.95: (3, 4, 4, 4)}
+NOF = {0.80: 0, 0.85: 1, 0.90: 3, 0.95: 3}
+AREAS = (3.525 / 4, 2.93 / 4, 3.31 / 4, 1.08 / 4)
+
+
+def exact_interval(values):
+    """95% limits of the mean over all resamples of the four cases."""
+    means = [np.mean(chosen) for chosen in product(values, repeat=len(values))]
+    return np.quantile(means, (0.025, 0.975))
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    run = tmp_path_factory.mktemp("run")
+    lines = [
+        (
+            name,
+            "geos",
+            f"round-{k}" if k else "initial",
+            dice,
+            {"status": "failed"} if (name, k) == ("d", 2) else {},
+        )
+        for name, session in DICE.items()
+        for k, dice in enumerate(session)
+    ]
+    write_scores(scores(lines, protocol=PROTOCOL, network=""), run / "scores.parquet")
+    write_json(run / "sessions/c" / PROTOCOL / "geos/protocol.json", {"rounds": 4, "target": None})
+    write_tables(run)
+    return run / "tables"
+
+
+def test_rounds_to_every_target_and_who_never_got_there(tables):
+    frame = pd.read_csv(tables / "c-targets.csv").set_index("target")
+    assert frame["never"].to_dict() == NOF
+    assert frame["round_limit"].tolist() == [4] * 4
+    assert frame["failed"].tolist() == [1] * 4
+    for target, rounds in NOC.items():
+        assert frame.loc[target, "round_restricted"] == pytest.approx(np.mean(rounds))
+        limits = frame.loc[target, ["round_low", "round_high"]].tolist()
+        assert limits == pytest.approx(exact_interval(rounds), abs=1e-9)
+
+
+def test_the_way_to_one_target(tables):
+    row = pd.read_csv(tables / "c-interactions.csv").iloc[0]
+    assert (row["n"], row["failed"], row["reached"], row["never"]) == (4, 1, 1, 3)
+    assert row["reached_share"] == 0.25
+    assert row["initial_mean"] == pytest.approx((0.70 + 0.50 + 0.81 + 0.40) / 4)
+    assert row["initial_std"] == pytest.approx(np.std([0.70, 0.50, 0.81, 0.40], ddof=1))
+    assert row["final_mean"] == pytest.approx((0.97 + 0.84 + 0.83 + 0.00) / 4)
+    assert row["area_mean"] == pytest.approx(np.mean(AREAS))
+    assert [row["area_low"], row["area_high"]] == pytest.approx(exact_interval(AREAS), abs=0.01)
+    assert row["round_median"] == np.inf
+
+
+def test_as_people_read_it(tables):
+    text = (tables / "c-targets.md").read_text()
+    cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
+    low, high = exact_interval(NOC[0.85])
+    assert cells[2] == "geos"
+    assert cells[3].startswith("1.0 [")
+    assert cells[4] == f"2.2 [{low:.1f}, {high:.1f}] (1)"
+    assert cells[5].startswith("3.5 [")
+    assert cells[6].endswith("] (3)")
+    assert cells[7:] == ["4", "1"]
+    assert f"Under {PROTOCOL}" in text
+    assert "NoC@4" in text
+
+
+def test_as_latex(tables):
+    text = (tables / "c-targets.tex").read_text()
+    assert r"Method & 80\% & 85\% & 90\% & 95\% & n & failed \\" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("geos & ")]
+    assert row.count("&") == 6
+    assert row.endswith(r"(3) & 4 & 1 \\")

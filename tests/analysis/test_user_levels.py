@@ -1,0 +1,63 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.interactions import interactions
+from bifseg.analysis.names import OWN
+from bifseg.analysis.rules import Rules
+from bifseg.analysis.user_levels import by_user
+from bifseg.core.errors import BadInput
+
+RULES = {OWN: Rules(2, 0.9), "hasty": Rules(2, 0.9)}
+PROTOCOLS = {"expert": OWN, "careless": "hasty"}
+
+
+def session(name, protocol, *dice):
+    user = {OWN: "expert", "hasty": "careless"}[protocol]
+    return [
+        (name, "bifseg", f"round-{k}" if k else "initial", value, {"protocol": protocol, "user": user})
+        for k, value in enumerate(dice)
+    ]
+
+
+PLAYED = [
+    *session("a", OWN, 0.5, 0.95),
+    *session("b", OWN, 0.5, 0.7, 0.9),
+    *session("a", "hasty", 0.5, 0.7, 0.8),
+    *session("b", "hasty", 0.5, 0.6),
+]
+
+
+def test_by_hand():
+    found = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS).set_index("user")
+    assert found.index.tolist() == ["expert", "careless"]
+    assert found["round_restricted"].tolist() == [1.5, 2.0]
+    assert found["never"].tolist() == [0, 2]
+    assert found["final_mean"].tolist() == pytest.approx([0.925, 0.7])
+    assert found["final_low"].tolist() == pytest.approx([0.9, 0.6])  # of two cases, the worse one drawn twice
+    assert found["final_high"].tolist() == pytest.approx([0.95, 0.8])
+
+
+def test_each_user_has_the_interactions_of_their_protocol():
+    found = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS)
+    alone = interactions(scores(PLAYED), 0.9, RULES["hasty"], "hasty")
+    mine = found[found["user"] == "careless"][alone.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(mine, alone)
+
+
+def test_one_user_compares_nothing():
+    assert by_user(scores(PLAYED), 0.9, RULES, {"expert": OWN}).empty
+    only = scores([line for line in PLAYED if line[4]["protocol"] == OWN])
+    assert by_user(only, 0.9, RULES, PROTOCOLS).empty
+
+
+def test_a_target_that_was_not_played_for_is_not_known_but_dice_is():
+    found = by_user(scores(PLAYED), 0.95, RULES, PROTOCOLS)
+    assert np.isnan(found["round_restricted"]).all()
+    assert found["final_mean"].notna().all()
+
+
+def test_unknown_rules_are_bad_input():
+    with pytest.raises(BadInput, match="hasty"):
+        by_user(scores(PLAYED), 0.9, {OWN: RULES[OWN]}, PROTOCOLS)

@@ -1,0 +1,82 @@
+import importlib
+import subprocess
+import sys
+from inspect import signature
+
+import pytest
+
+from bifseg.cards.capabilities import BUILT_IN, Plays, check_stated, is_pattern, misfit, resolve
+from bifseg.core.errors import BadInput
+from bifseg.methods.registry import METHODS
+
+BOX, BOTH = ["box"], ["box", "scribbles"]
+ABLE = {
+    "net": Plays(dimensions=[2, 3], network=True),
+    "tool": Plays(dimensions=[2]),
+    "late": Plays(dimensions=[2, 3], prompts=["scribbles"]),
+}
+
+
+def found(*wanted, networks=("a", "b"), dimension=2, shared=False):
+    return resolve(wanted, ABLE, networks, dimension, shared)
+
+
+def test_is_pattern():
+    assert [is_pattern(player) for player in ("geos", "bifseg@pnet-demo")] == [False, False]
+    assert all(is_pattern(player) for player in ("*", "geos*", "bifseg@*", "geo?", "[a-g]*"))
+
+
+def test_patterns_by_hand():
+    assert found("*") == ["late", "tool"]
+    assert found("*@*") == ["net@a", "net@b"]
+    assert found("*@b") == ["net@b"]
+    assert found("t*") == ["tool"]
+    assert found("*", dimension=3) == ["late"]
+    assert found("*", shared=True) == ["tool"]
+
+
+def test_everybody_plays_once_and_in_order():
+    assert found("tool", "*", "net@b", "*@*") == ["tool", "late", "net@b", "net@a"]
+
+
+def test_pattern_is_matched_by_case():
+    with pytest.raises(BadInput, match="'T\\*' stands for nobody"):
+        found("T*")
+
+
+def test_misfit_is_empty_for_who_can_play():
+    assert misfit(ABLE["tool"], False, 2, True) == ""
+    assert misfit(ABLE["tool"], False, 3, True) == "plays in 2D, the cohort is 3D"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_built_in_methods_play_where_they_say(name):
+    """The static table against the classes themselves."""
+    module, _, attribute = METHODS[name].partition(":")
+    kind, plays = getattr(importlib.import_module(module), attribute), BUILT_IN[name]
+    assert plays.network == ("network" in signature(kind).parameters)
+    assert set(plays.prompts) == kind.prompts
+    # Of a method with a network the dimension is the network's.
+    assert set(plays.dimensions) == ({2, 3} if plays.network else kind.dimensions)
+
+
+def test_no_method_is_missing_from_the_table_or_only_there():
+    assert BUILT_IN.keys() == METHODS.keys()
+
+
+def test_what_a_card_states_is_checked():
+    two, three, both = (frozenset(d) for d in ({2}, {3}, {2, 3}))
+    prompts = frozenset(BOTH)
+    check_stated(None, three, prompts)
+    check_stated(Plays(dimensions=[2]), both, prompts)  # fewer than it could
+    with pytest.raises(BadInput, match=r"plays.dimensions: is \[2, 3\], the method works in \[2\]"):
+        check_stated(Plays(dimensions=[2, 3]), two, prompts)
+    with pytest.raises(BadInput, match=r"plays.prompts: is \['box'\], the method takes"):
+        check_stated(Plays(dimensions=[2], prompts=BOX), two, prompts)
+
+
+def test_parsing_a_configuration_imports_no_method_and_no_torch():
+    slow = "[m for m in sys.modules if m.startswith(('torch', 'bifseg.methods'))]"
+    code = f"import sys, bifseg.cards.run; print({slow})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,220 @@
+"""Every shipped card is valid; a bad one is one line with file, key and value."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
+from bifseg.cards.run import brought_weights, checked_run
+from bifseg.cli.schemas import CARDS, schema_of
+from bifseg.core.errors import BadInput
+
+ROOT = Path(__file__).parents[2]
+KINDS = {"cohorts": CohortCard, "networks": NetworkCard, "methods": MethodCard, "protocols": ProtocolCard}
+SHIPPED = [(kind, path) for kind in KINDS for path in sorted((ROOT / "config" / kind).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize(("kind", "path"), SHIPPED, ids=[p.stem for _, p in SHIPPED])
+def test_shipped_cards_are_valid(kind, path):
+    read_card(KINDS[kind], path)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "config").glob("*.yaml")), ids=lambda p: p.stem)
+def test_shipped_runs_name_shipped_cards(path):
+    checked_run(yaml.safe_load(path.read_text()) | {"cards": str(ROOT / "config")})
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_schemas_are_up_to_date(name):
+    stored = json.loads((ROOT / "workflow" / "schemas" / f"{name}.schema.json").read_text())
+    assert stored == schema_of(name), "run `bifseg schemas`"
+
+
+GOOD = {"dimension": 3, "manifest": "m.tsv", "seen": ["a"]}
+BAD = {
+    "unknown key": (CohortCard, GOOD | {"seeen": ["a"]}, "seeen: Extra inputs are not permitted"),
+    "wrong value": (CohortCard, GOOD | {"dimension": 4}, "dimension: Input should be 2 or 3 (is 4)"),
+    "missing key": (CohortCard, {"dimension": 3, "manifest": "m.tsv"}, "seen: Field required"),
+    "both sources": (CohortCard, GOOD | {"simulator": "tumour3d"}, "give either 'simulator' or 'manifest'"),
+    "seen and unseen": (CohortCard, GOOD | {"unseen": ["a"]}, "['a'] cannot be both seen and unseen"),
+    "slices of a volume": (CohortCard, GOOD | {"slices": "axial"}, "'slices: axial' is of a 2D cohort"),
+    "slices of no plane": (
+        CohortCard,
+        GOOD | {"dimension": 2, "slices": "oblique"},
+        "slices: Input should be 'auto'",
+    ),
+    "name with a path": (CohortCard, GOOD | {"seen": ["../a"]}, "seen.0: String should match"),
+    "nested": (
+        NetworkCard,
+        {"architecture": "pnet", "training": {"iterations": 0}},
+        "training.iterations: Input",
+    ),
+    "target": (ProtocolCard, {"target": 1.5}, "target: Input should be less than or equal to 1 (is 1.5)"),
+}
+
+
+@pytest.mark.parametrize(("kind", "content", "message"), BAD.values(), ids=BAD)
+def test_bad_card_is_one_line(tmp_path, kind, content, message):
+    path = tmp_path / "card.yaml"
+    path.write_text(yaml.safe_dump(content))
+    with pytest.raises(BadInput) as caught:
+        read_card(kind, path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n- 2", "", "!!python/object/apply:os.system ['true']", "\x00"])
+def test_what_is_no_card_is_one_line(tmp_path, text):
+    path = tmp_path / "card.yaml"
+    path.write_text(text)
+    with pytest.raises(BadInput) as caught:
+        read_card(CohortCard, path)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_card_is_named_with_those_there_are(tmp_path):
+    with pytest.raises(
+        BadInput, match=r"geo\.yaml: cannot be read: No such file .*; there are base-crf, .* geos, gr"
+    ):
+        read_card(MethodCard, ROOT / "config/methods/geo.yaml")
+    with pytest.raises(BadInput, match=r"none\.yaml: cannot be read"):
+        read_card(CohortCard, tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("root", [None, "models", "../elsewhere", "{absolute}"])
+def test_weights_lie_in_the_cards_folder_or_its_root(tmp_path, root):
+    """`root` may be any folder, relative to the card or absolute; the card is found from anywhere."""
+    card, root = tmp_path / "networks/mine.yaml", root and root.format(absolute=tmp_path / "far")
+    where = card.parent / (root or "") / "a/net.ts"
+    for folder in (card.parent, where.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+    where.touch()
+    found = brought_weights(NetworkCard(architecture="torchscript", weights="a/net.ts", root=root), card)
+    assert found.samefile(where)
+    assert brought_weights(NetworkCard(architecture="pnet"), card) is None
+
+
+@pytest.mark.parametrize("weights", ["../net.ts", "a/../../net.ts", "{absolute}/net.ts"])
+@pytest.mark.parametrize("root", [None, "models"])
+def test_weights_do_not_climb_out_of_the_root(tmp_path, weights, root):
+    (tmp_path / "networks/models").mkdir(parents=True)
+    for name in ("net.ts", "networks/net.ts"):
+        (tmp_path / name).touch()
+    weights = weights.format(absolute=tmp_path)
+    card = NetworkCard(architecture="torchscript", weights=weights, root=root)
+    with pytest.raises(BadInput, match=r"mine\.yaml: weights: .* is not a file inside the root") as caught:
+        brought_weights(card, tmp_path / "networks/mine.yaml")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [("net.ts", "no such weights file"), ("../cohorts/discs.yaml", "not a file inside")],
+)
+def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_path, weights, message):
+    cards = {
+        "cohorts/discs": {"dimension": 2, "simulator": "fetal2d", "seen": ["placenta"]},
+        "networks/mine": {"architecture": "torchscript", "weights": weights},
+        "methods/bifseg": {"method": "bifseg"},
+        "protocols/own": {},
+    }
+    for name, content in cards.items():
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
+    run = {"run": "r", "cards": str(tmp_path), "cohorts": {"discs": {"protocols": {"own": ["bifseg@mine"]}}}}
+    with pytest.raises(BadInput, match=rf"networks/mine\.yaml: weights: .*{message}"):
+        checked_run(run)
+
+
+@pytest.mark.parametrize("key", ["results", "cards"])
+def test_a_folder_with_a_blank_is_refused_before_any_job(key):
+    with pytest.raises(BadInput, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
+        checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, key: f"my {key}"})
+
+
+# Who plays
+
+
+@pytest.fixture
+def cards(tmp_path):
+    """The shipped cards, to be added to."""
+    for kind in KINDS:
+        shutil.copytree(ROOT / "config" / kind, tmp_path / kind)
+    return tmp_path
+
+
+def players(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="pnet-demo"):
+    """The players of a configuration that asks for `wanted` under one protocol."""
+    asked = {"networks": [network], "protocols": {protocol: wanted}}
+    found = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: asked}})
+    return found["cohorts"][cohort]["protocols"][protocol]
+
+
+def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
+    before = players(cards, ["*", "*@*"])
+    (cards / "methods/geos-sharp.yaml").write_text("method: geos\n")
+    (cards / "methods/.geos-draft.yaml").write_text("half")  # hidden: an editor's
+    after = players(cards, ["*", "*@*"])
+    assert set(after) - set(before) == {"geos-sharp"}
+    assert set(before) - set(after) == set()
+
+
+def test_pattern_takes_in_nobody_who_cannot_play_there(cards):
+    flat, deep = (
+        set(players(cards, ["*", "*@*"], cohort, network=network))
+        for cohort, network in (("fetal2d", "pnet-demo"), ("tumour3d", "pcnet-demo"))
+    )
+    assert {"slic-seg", "grabcut-opencv"} <= flat  # 2D
+    assert not {"slic-seg", "grabcut-opencv"} & deep
+    shared = set(players(cards, ["*", "*@*"], protocol="shared-scribbles"))
+    assert {"grabcut", "bifseg@pnet-demo"} <= shared
+    assert not {"geos", "growcut", "random-walks", "slic-seg"} & shared  # they start from scribbles
+
+
+@pytest.mark.parametrize("wanted", ["bifseg@pcnet-small", "*@*", "bifseg@mine"])
+def test_a_network_of_another_dimension_stops_before_any_job(cards, wanted):
+    (cards / "net.ts").touch()
+    card = {"architecture": "torchscript", "weights": "net.ts", "root": "..", "settings": {"dimension": 3}}
+    (cards / "networks/mine.yaml").write_text(yaml.safe_dump(card))
+    network = wanted.partition("@")[2].replace("*", "pcnet-small")
+    with pytest.raises(BadInput, match=f"configuration: cohorts.fetal2d: {network} is 3D, the cohort 2D"):
+        players(cards, [wanted], network=network)
+
+
+def test_configuration_without_patterns_stays_as_it_is(cards):
+    wanted = ["geos", "bifseg@pnet-demo", "base-net@pnet-demo"]
+    assert players(cards, wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    ("wanted", "protocol", "message"),
+    [
+        (["bifseg"], "own-scribbles", "bifseg needs a network; write it as METHOD@NETWORK"),
+        (["geos@pnet-demo"], "own-scribbles", "geos@pnet-demo takes no network"),
+        (["geos"], "shared-scribbles", "geos starts from scribbles and has no initial result"),
+        (["nobody*"], "own-scribbles", "'nobody*' stands for nobody"),
+        (["*@unet"], "own-scribbles", "'*@unet' stands for nobody"),
+    ],
+)
+def test_players_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):
+    with pytest.raises(BadInput) as caught:
+        players(cards, wanted, protocol=protocol)
+    assert str(caught.value).startswith(f"configuration: cohorts.fetal2d.protocols.{protocol}: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
+    card = cards / "methods/mine.yaml"
+    card.write_text("method: my_methods:Mine\n")
+    assert players(cards, ["mine"]) == ["mine"]
+    with pytest.raises(BadInput, match=r"'\*' stands for mine too, and its card does not say where"):
+        players(cards, ["*"])
+    card.write_text("method: my_methods:Mine\nplays: {dimensions: [3]}\n")
+    assert "mine" not in players(cards, ["*"])
+    assert "mine" in players(cards, ["*"], cohort="tumour3d", network="pcnet-demo")
+    card.write_text("method: my_methods:Mine\nplays: {dimensions: [2], network: true}\n")
+    assert "mine@pnet-demo" in players(cards, ["*@*"])

@@ -1,0 +1,119 @@
+"""Grids agree with SimpleITK, boxes with their definition."""
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Grid
+from bifseg.core.images import read_array, read_grid, read_image, write_array, write_mask
+
+TURN = np.linalg.qr(np.array([[1.0, 0.2, 0.1], [0.0, 1.0, 0.3], [0.2, 0.0, 1.0]]))[0]
+
+
+@pytest.fixture
+def oblique(tmp_path):
+    """An oblique anisotropic file as SimpleITK writes it."""
+    image = sitk.GetImageFromArray(np.arange(5 * 6 * 7, dtype=np.float32).reshape(5, 6, 7))
+    image.SetSpacing((0.7, 0.9, 6.5))
+    image.SetOrigin((-4.0, 12.0, 99.5))
+    image.SetDirection(TURN.ravel().tolist())
+    sitk.WriteImage(image, str(tmp_path / "image.mha"))
+    return image, tmp_path / "image.mha"
+
+
+def test_world_points_are_simpleitks(oblique):
+    image, path = oblique
+    grid = read_grid(path)
+    assert grid.spacing == pytest.approx((6.5, 0.9, 0.7))
+    for index in [(0, 0, 0), (4, 5, 6), (2, 0, 3)]:
+        world = image.TransformIndexToPhysicalPoint(index[::-1])
+        np.testing.assert_allclose(grid.to_world(np.array(index))[0], world, atol=1e-9)
+        np.testing.assert_allclose(grid.to_index(np.array([world]))[0], index, atol=1e-9)
+
+
+@pytest.mark.parametrize("suffix", [".mha", ".nii.gz", ".nrrd"])
+def test_written_image_lies_where_it_lay(oblique, tmp_path, suffix):
+    _, path = oblique
+    voxels, grid = read_array(path)
+    write_array(tmp_path / f"copy{suffix}", voxels, grid)
+    again, where = read_array(tmp_path / f"copy{suffix}")
+    np.testing.assert_array_equal(voxels, again)
+    np.testing.assert_allclose(where.origin, grid.origin, atol=1e-4)
+    np.testing.assert_allclose(where.direction, grid.direction, atol=1e-5)
+    np.testing.assert_allclose(where.spacing, grid.spacing, atol=1e-5)
+
+
+def test_slice_keeps_its_place_in_the_world(oblique):
+    _, path = oblique
+    grid = read_grid(path)
+    for axis in range(3):
+        plane = grid.plane(axis, 2)
+        index = np.array([1, 3])
+        whole = np.insert(index, axis, 2)
+        np.testing.assert_allclose(plane.to_world(index)[0], grid.to_world(whole)[0])
+        np.testing.assert_allclose(plane.to_index(grid.to_world(whole))[0], index, atol=1e-9)
+
+
+def test_crop_keeps_its_place_in_the_world(oblique):
+    _, path = oblique
+    grid, box = read_grid(path), Box((1, 2, 3), (4, 5, 6))
+    np.testing.assert_allclose(grid.crop(box).to_world([[0, 0, 0]]), grid.to_world([[1, 2, 3]]))
+    assert grid.crop(box).shape == (3, 3, 3)
+
+
+def test_a_channel_of_a_4d_nifti_is_the_3d_file(oblique, tmp_path):
+    _, path = oblique
+    voxels, grid = read_array(path)
+    write_array(tmp_path / "three.nii.gz", voxels, grid)
+    three = nibabel.load(tmp_path / "three.nii.gz")
+    four = np.stack([three.get_fdata() + 1000 * k for k in range(3)], -1).astype(np.float32)
+    nibabel.save(nibabel.Nifti1Image(four, three.affine), tmp_path / "four.nii.gz")
+    for channel in range(3):
+        found, where = read_array(tmp_path / "four.nii.gz", channel)
+        np.testing.assert_allclose(found, voxels + 1000 * channel, rtol=1e-6)
+        assert where == read_grid(tmp_path / "four.nii.gz", channel)
+        assert where.shape == grid.shape
+        np.testing.assert_allclose(where.to_world([[1, 2, 3]]), grid.to_world([[1, 2, 3]]), atol=1e-3)
+        assert read_image(tmp_path / "four.nii.gz", "t2", channel).voxels.shape == grid.shape
+
+
+def test_a_channel_that_is_not_there_is_one_line(tmp_path):
+    write_array(tmp_path / "three.nii.gz", np.zeros((2, 3, 4), np.float32), Grid.plain((2, 3, 4)))
+    with pytest.raises(BadInput, match="has no channel 0; it has no channel axis, leave the channel empty"):
+        read_array(tmp_path / "three.nii.gz", 0)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2, 2), np.float32), np.eye(4)), tmp_path / "four.nii.gz")
+    with pytest.raises(BadInput, match="has no channel 2; it has channels 0 to 1, name one of them"):
+        read_grid(tmp_path / "four.nii.gz", 2)
+
+
+def test_two_dimensional_image(tmp_path):
+    grid = Grid.plain((4, 6), (2.0, 0.5))
+    write_mask(tmp_path / "m.nii.gz", np.eye(4, 6, dtype=bool), grid)
+    mask, where = read_array(tmp_path / "m.nii.gz")
+    assert mask.shape == (4, 6)
+    assert where.spacing == (2.0, 0.5)
+
+
+masks = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 999)).map(
+    lambda t: np.random.default_rng(t[2]).random(t[:2]) < 0.3
+)
+
+
+@given(masks)
+def test_box_is_the_smallest_that_holds_the_mask(mask):
+    if not mask.any():
+        with pytest.raises(ValueError, match="no box"):
+            Box.around(mask)
+        return
+    box, at = Box.around(mask), np.argwhere(mask)
+    assert box.lower == tuple(at.min(0))
+    assert box.upper == tuple(at.max(0) + 1)
+    np.testing.assert_array_equal(box.paste(mask[box.slices], mask.shape), mask)
+
+
+def test_box_grows_and_is_clipped():
+    assert Box((2, 3), (4, 5)).grow((1, 9), (3, 1), (6, 7)) == Box((1, 0), (6, 6))

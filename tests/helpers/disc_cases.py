@@ -1,0 +1,28 @@
+"""Cases of a bright disc and a brighter ring, and the manifest that lists them."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bifseg.cohorts.manifest import COLUMNS
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
+
+HEADER = "\t".join(COLUMNS) + "\n"
+
+
+def make_case(folder: Path, case: str, split: str) -> list[str]:
+    """Write an image with a bright disc and a brighter ring; the rows of its manifest."""
+    rng = np.random.default_rng(int(case[-1]))
+    y, x = np.indices((64, 72))
+    far = np.hypot(y - rng.integers(18, 24), x - rng.integers(18, 24))
+    near = np.hypot(y - 42, x - rng.integers(45, 50))
+    labels = np.where(far < rng.integers(8, 12), 1, 0) + 2 * ((near < 15) & (near > 7))
+    image = (100 + 60 * (labels == 1) + 90 * (labels == 2) + rng.normal(0, 8, labels.shape)).astype(
+        np.float32
+    )
+    grid = Grid.plain(labels.shape, (1.2, 0.8))
+    write_array(folder / f"{case}.nii.gz", image, grid)
+    write_array(folder / f"{case}_label.nii.gz", labels.astype(np.uint8), grid)
+    start = f"{case}\t{case}.nii.gz\t{case}_label.nii.gz"
+    return [f"{start}\t{value}\t{name}\tt2\t{split}\t\n" for value, name in ((1, "disc"), (2, "ring"))]

@@ -1,0 +1,300 @@
+"""A method in its own process plays as it would in ours, and can neither harm nor see."""
+
+import os
+import sys
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.core.sandbox import supported
+from bifseg.methods.process.process import MethodProcess, Program
+from bifseg.methods.process.programs import program
+from bifseg.methods.registry import build
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
+
+HERE = Path(__file__).parents[2] / "helpers"
+SHAPE = (60, 70)
+TRUTH = np.zeros(SHAPE, bool)
+TRUTH[20:45, 20:50] = True
+IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
+GAME = Game(
+    IDENTITY,
+    Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE)),
+    TRUTH,
+    ProtocolCard(rounds=2, target=None),
+    10,
+    1,
+)
+
+
+@pytest.fixture(autouse=True)
+def _modules(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+
+
+@pytest.fixture
+def started():
+    """Starts methods, which end with the test."""
+    processes = []
+
+    def start(name, time_limit_s=None, hidden=(), **settings):
+        card = MethodCard(method=f"odd_methods:{name}", settings=settings)
+        processes.append(MethodProcess(program(card, HERE, hidden=hidden, time_limit_s=time_limit_s)))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.close()
+
+
+def test_plays_as_in_this_process(discs, discs_network):
+    """To the bit, with strokes, on images of their own spacing."""
+    card = MethodCard(method="bifseg", settings={"iterations": 5})
+    weights = discs_network / "weights.pt"
+    other = MethodProcess(program(card, HERE, weights, "cpu", discs.truth_folders()))
+    own = build(card, TrainedNetwork.load(weights))
+    most = 0
+    for row in discs.select(split="test"):
+        game = replace(GAME, image=discs.image(row), truth=discs.truth(row))
+        apart, here = play(game, other), play(game, own)
+        assert (apart.status, apart.ended, apart.box) == (here.status, here.ended, here.box)
+        assert len(apart.steps) == len(here.steps)
+        for one, two in zip(apart.steps, here.steps, strict=True):
+            np.testing.assert_array_equal(one.mask, two.mask)
+            assert one.seconds["machine"] >= one.seconds["network"] >= 0
+        assert apart.peak_mb["rss"] > 50
+        most = max(most, len(apart.steps))
+    assert most > 2
+    other.close()
+
+
+def test_slice_of_an_oblique_stack_keeps_its_grid(started):
+    turned = tuple(map(tuple, np.linalg.qr(np.arange(9).reshape(3, 3) + np.eye(3))[0].tolist()))
+    plane = Grid((6, *SHAPE), (5.0, 0.7, 0.9), (1.0, 2.0, 3.0), turned).plane(0, 2)
+    session = play(replace(GAME, image=Image(GAME.image.voxels, plane)), started("Half"))
+    assert (session.status, session.grid) == ("ok", plane)
+
+
+def test_process_says_what_it_is(started):
+    half, adapting = started("Half"), started("Adapting")
+    assert (half.dimensions, half.prompts, half.adapts) == ({2, 3}, {"box", "scribbles"}, False)
+    assert adapting.adapts
+    session = play(GAME, adapting)
+    assert [step.name for step in session.steps[:2]] == ["initial", "unsupervised"]
+    assert session.steps[1].seconds["network"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "do", "error"),
+    [
+        ("Half", "raise", "round-1: RuntimeError: two lines"),
+        ("Half", "leave", "round-1: the method's process ended by exit code 7: last words"),
+        ("Half", "die", "round-1: the method's process ended by signal SIGKILL"),
+        (
+            "Answers",
+            "shape",
+            "round-1: BrokenContract: the result must be a bool array of the image's shape (60, 70)",
+        ),
+        ("Answers", "nan", "is float64 (60, 70)"),
+        ("Answers", "bytes", "is uint8 (60, 70)"),
+        ("Answers", "none", "is NoneType"),
+        ("Answers", "outside", "round-1: BrokenContract: "),
+    ],
+)
+def test_what_goes_wrong_is_a_failed_session_with_its_reason(started, name, do, error):
+    session = play(GAME, started(name, do=do))
+    assert (session.status, session.ended) == ("failed", "failed")
+    assert error in session.error
+    assert [step.name for step in session.steps] == ["initial"]
+
+
+def test_empty_result_is_a_result(started):
+    session = play(GAME, started("Answers", do="empty"))
+    assert session.status == "ok"
+    assert not session.steps[-1].mask.any()
+
+
+def test_hanging_method_is_out_of_time_and_plays_again(started):
+    method = started("Half", time_limit_s=1.0, do="hang")
+    for _ in range(2):
+        session = play(GAME, method)
+        assert (session.status, session.ended) == ("timeout", "timeout")
+        assert session.error == "round-1: the session's 1 s are over"
+        assert [step.name for step in session.steps] == ["initial"]
+    assert not method.died
+
+
+def test_process_lives_on_from_session_to_session_and_begins_anew_after_its_death(started):
+    method = started("Half", do="count")
+    errors = [play(GAME, method).error for _ in range(2)]
+    method.close()
+    errors.append(play(GAME, method).error)
+    (first, one), (second, other), (third, new) = (error.split(" of process ") for error in errors)
+    assert [text.split()[-1] for text in (first, second, third)] == ["1", "2", "1"]
+    assert one == other != new
+
+
+def test_prints_do_not_disturb_the_talk(started, capfd):
+    assert play(GAME, started("Half", do="print")).status == "ok"
+    assert '{"not": "an answer"}' in capfd.readouterr().err
+
+
+def test_nothing_is_left_of_a_process(started, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    method = started("Half")
+    play(GAME, method)
+    assert [path.name.startswith("bifseg-") for path in tmp_path.iterdir()] == [True]
+    method.close()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not supported(), reason="this kernel has no Landlock")
+def test_a_method_that_looks_for_the_truth_finds_nothing(started, tmp_path, discs):
+    """It is even told where the label map lies; a folder that is not hidden it can read."""
+    hidden = discs.truth_folders()
+    label = discs.folder.parent / "data" / discs.objects[0].label
+    assert label.is_file()
+    session = play(GAME, started("Half", hidden=hidden, do="snoop", path=str(label)))
+    assert session.error == "round-1: RuntimeError: found nothing"
+    (tmp_path / "open").write_text("x")
+    session = play(GAME, started("Half", hidden=hidden, do="snoop", path=str(tmp_path / "open")))
+    assert session.error == "round-1: RuntimeError: found ['the file']"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error"),
+    [
+        ({"method": "odd_methods:Nobody"}, "odd_methods:Nobody cannot be imported"),
+        ({"method": "odd_methods:Half", "settings": {"colour": 1}}, "settings of odd_methods:Half"),
+        ({"method": "bifseg"}, "bifseg needs a network"),
+        ({"command": ["nowhere-to-be-found"], "confined": False}, "cannot be started: No such file"),
+    ],
+)
+def test_wrong_card_is_bad_input(settings, error):
+    with pytest.raises(BadInput, match=error):
+        MethodProcess(program(MethodCard(**settings), HERE))
+
+
+def test_modules_and_weights_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
+    card = MethodCard(method="odd_methods:Half")
+    with pytest.raises(BadInput, match=r"methods cannot read it, but .*weights\.pt lies in it"):
+        program(card, HERE, tmp_path / "out/weights.pt", hidden=[tmp_path])
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
+    with pytest.raises(BadInput, match=r"methods cannot read it, but .*code lies in it"):
+        program(card, HERE, hidden=[tmp_path])
+
+
+# Programs
+
+
+SERVER = """
+import json, sys
+import SimpleITK as sitk
+for line in sys.stdin:
+    message = json.loads(line)
+    if message["call"] == "open":
+        assert message["settings"] == {"level": 3}
+        answer = {"dimensions": [2], "prompts": ["box", "scribbles"], "adapts": False}
+    else:
+        print("working on", message["call"], flush=True)
+        if message["call"] == "start":
+            image = sitk.ReadImage(message["image"])
+            lower, upper = message["box"]["lower"], message["box"]["upper"]
+            result = sitk.Image(image.GetSize(), sitk.sitkUInt8)
+            result.CopyInformation(image)
+            result[lower[1]:upper[1], lower[0]:upper[0]] = 1
+        else:
+            result = sitk.Cast(result > 0, sitk.sitkUInt8) * sitk.Cast(
+                sitk.ReadImage(message["scribbles"]) != 2, sitk.sitkUInt8)
+        sitk.WriteImage(VALUE * result, "result.nii")
+        answer = {}
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.mark.parametrize(("value", "status"), [("1", "ok"), ("2", "failed")])
+def test_any_program_can_play(tmp_path, value, status):
+    (tmp_path / "serve.py").write_text(SERVER.replace("VALUE", value))
+    card = MethodCard(command=[sys.executable, "{card}/serve.py"], settings={"level": 3})
+    method = MethodProcess(program(card, tmp_path, hidden=[tmp_path / "hidden"]))
+    session = play(GAME, method)
+    method.close()
+    assert session.status == status, session.error
+    if status == "failed":
+        assert session.error == "initial: BrokenContract: result.nii must hold 0 and 1 only, holds 2"
+    else:
+        assert session.steps[0].mask.all()
+        assert not session.steps[1].mask.all()
+
+
+OUT_OF_STEP = {
+    "no new result": ("write = n != 2", "result.nii cannot be read"),
+    "a log line in JSON before the result": ("print('{}', flush=True); time.sleep(0.5)", "cannot be read"),
+    "a log line in JSON after it": ("extra = '{}'", "answered before it was asked: {}"),
+    "no JSON": ("answer = '{refining'", "is no JSON: {refining"),
+}
+FORGETFUL = """
+import json, sys, time
+import SimpleITK as sitk
+n = 0
+for line in sys.stdin:
+    if json.loads(line)["call"] == "open":
+        print('{"dimensions": [2], "prompts": ["box", "scribbles"], "adapts": false}', flush=True)
+        continue
+    n, write, extra, answer = n + 1, True, "", "{}"
+    if n == 2:
+        ODD
+    if write:
+        sitk.WriteImage(sitk.Image(70, 60, sitk.sitkUInt8) + n % 2, "result.nii")
+    print(answer + "\\n" + extra, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("odd", "error"), OUT_OF_STEP.values(), ids=OUT_OF_STEP)
+def test_program_that_is_out_of_step_fails_and_is_started_anew(tmp_path, odd, error):
+    """Its first answer is all object, its second none; no answer is taken for that to another question."""
+    (tmp_path / "serve.py").write_text(FORGETFUL.replace("ODD", odd))
+    method = MethodProcess(Program((sys.executable, str(tmp_path / "serve.py"))))
+    begin = partial(method.start, GAME.image, Box((0, 0), SHAPE))
+
+    def twice():
+        assert not begin().any()
+        time.sleep(0.5)  # for a stray line to arrive
+        begin()
+
+    assert begin().all()
+    with pytest.raises(RuntimeError) as raised:
+        twice()
+    assert error in str(raised.value)
+    assert not method.died
+    assert begin().all()
+    method.close()
+
+
+def test_program_whose_first_answer_says_nothing_is_refused(tmp_path):
+    words = (sys.executable, "-c", "print('{}', flush=True); input()")
+    with pytest.raises(RuntimeError, match="does not say its dimensions"):
+        MethodProcess(Program(words))
+
+
+def test_program_that_ends_is_told_with_its_last_words(tmp_path):
+    words = [sys.executable, "-c", "import sys; sys.exit('no model here')"]
+    with pytest.raises(RuntimeError, match="ended by exit code 1: no model here"):
+        MethodProcess(Program(tuple(words)))
+
+
+def test_environment_does_not_name_the_job(monkeypatch, started):
+    monkeypatch.setenv("SLURM_SUBMIT_DIR", "/data/secret")
+    words = "import os, sys; sys.exit(str([n for n, v in os.environ.items() if 'secret' in v]))"
+    with pytest.raises(RuntimeError, match=r"exit code 1: \[\]"):
+        MethodProcess(Program((sys.executable, "-c", words)))
+    assert os.environ["SLURM_SUBMIT_DIR"]

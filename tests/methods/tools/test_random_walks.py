@@ -1,0 +1,93 @@
+"""Random Walks against Grady's linear system, solved densely."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import strokes_by_hand
+from pydantic import ValidationError
+from strokes_by_hand import image_of, stroke, whole
+
+from bifseg.core.scribbles import Scribbles
+from bifseg.methods.tools.random_walks import RandomWalks
+from bifseg.methods.tools.window import Window
+
+answer = partial(strokes_by_hand.answer, RandomWalks)
+
+
+def dense_probability(values, beta, labels):
+    """L_free x = -B (foreground scribbles), with L built edge by edge."""
+    nodes = np.arange(values.size).reshape(values.shape)
+    laplacian = np.zeros((values.size, values.size))
+    for axis in range(values.ndim):
+        for a, b in zip(
+            nodes.take(range(values.shape[axis] - 1), axis).ravel(),
+            nodes.take(range(1, values.shape[axis]), axis).ravel(),
+            strict=True,
+        ):
+            weight = np.exp(-beta * (float(values.flat[a]) - float(values.flat[b])) ** 2)
+            laplacian[[a, b], [b, a]] -= weight
+            laplacian[[a, b], [a, b]] += weight
+    free = labels.ravel() == 0
+    x = (labels.ravel() == 1).astype(float)
+    x[free] = np.linalg.solve(laplacian[np.ix_(free, free)], -laplacian[np.ix_(free, ~free)] @ x[~free])
+    return x.reshape(values.shape)
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing"),
+    [((9, 8), (1.0, 1.0)), ((8, 9), (3.0, 0.7)), ((4, 6, 5), (1, 1, 1)), ((4, 5, 6), (4, 2, 2))],
+)
+def test_probability_is_gradys(shape, spacing):
+    rng = np.random.default_rng(7)
+    image = image_of(rng.random(shape), spacing)
+    voxels = rng.permutation(list(np.ndindex(shape)))
+    scribbles = Scribbles(shape, (stroke(True, *voxels[:3]), stroke(False, *voxels[3:7])))
+    expected = dense_probability(Window(image, whole(image)).intensity, 20.0, scribbles.label_map())
+    method = RandomWalks(beta=20.0, tolerance=1e-6)
+    method.start(image, whole(image))
+    np.testing.assert_allclose(method._probability(scribbles.label_map()), expected, atol=1e-4)
+    np.testing.assert_array_equal(method.refine(scribbles), expected >= 0.5)
+
+
+def test_a_border_across_thick_slices_holds():
+    """A step between slices of 6 mm is as much of a border as one between columns of 1 mm."""
+    voxels = np.zeros((8, 6, 6))
+    voxels[3:] = 1
+    voxels += np.random.default_rng(4).normal(0, 0.02, voxels.shape)
+    scribbles = Scribbles(voxels.shape, (stroke(True, (7, 3, 3)), stroke(False, (0, 3, 3))))
+    for spacing in [(1, 1, 1), (6, 1, 1)]:
+        np.testing.assert_array_equal(answer(image_of(voxels, spacing), scribbles, beta=10.0), voxels > 0.5)
+
+
+@pytest.mark.parametrize("shape", [(12, 16), (6, 8, 16)])
+def test_two_flat_regions_split_at_the_edge(shape):
+    voxels = np.zeros(shape)
+    voxels[..., 5:] = 1
+    middle = tuple(n // 2 for n in shape[:-1])
+    scribbles = Scribbles(shape, (stroke(True, (*middle, 15)), stroke(False, (*middle, 0))))
+    np.testing.assert_array_equal(answer(image_of(voxels), scribbles, beta=10.0), voxels == 1)
+
+
+def test_scribble_inside_a_scribble_keeps_its_label():
+    """A seed shut in by its own kind has no free neighbour."""
+    voxels = np.random.default_rng(8).random((9, 9))
+    ring = [(y, x) for y in range(2, 5) for x in range(2, 5)]
+    scribbles = Scribbles((9, 9), (stroke(True, *ring), stroke(False, (3, 3)), stroke(False, (8, 8))))
+    result = answer(image_of(voxels), scribbles)
+    assert result[2:5, 2:5].sum() == 8
+    assert not result[3, 3]
+
+
+@pytest.mark.parametrize("case", ["flat", "all drawn"])
+def test_nothing_to_solve_gives_what_was_drawn(case):
+    voxels = np.zeros((2, 3)) if case == "flat" else np.random.default_rng(1).random((2, 3))
+    background = [(0, 2)] if case == "flat" else [(0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    scribbles = Scribbles((2, 3), (stroke(True, (0, 0)), stroke(False, *background)))
+    assert np.argwhere(answer(image_of(voxels), scribbles)).tolist() == [[0, 0]]
+
+
+@pytest.mark.parametrize("bad", [{"beta": -1}, {"tolerance": 0}, {"mode": "cg"}])
+def test_wrong_settings_are_refused(bad):
+    with pytest.raises(ValidationError, match=next(iter(bad))):
+        RandomWalks(**bad)

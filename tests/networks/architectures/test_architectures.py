@@ -1,0 +1,127 @@
+"""Parameter counts and receptive fields are facts of the architectures."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+from receptive_field import receptive_field
+
+from bifseg.cards.cards import DIMENSIONS, NetworkCard, read_card
+from bifseg.cards.finetuning import FineTuning
+from bifseg.core.errors import BadInput
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
+from bifseg.networks.registry import ARCHITECTURES, build
+
+CARDS = sorted((Path(__file__).parents[3] / "config" / "networks").glob("*.yaml"))
+
+
+def count(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+def test_pnet_parameters():
+    network = PNet(64)
+    assert count(network.features) == 443_776
+    assert count(network.classifier) == 41_346
+    assert network.parameter_count() == 485_122
+
+
+@pytest.mark.parametrize(("channels", "parameters"), [(16, 43_654), (32, 171_530), (64, 679_954)])
+def test_pcnet_parameters(channels, parameters):
+    assert PCNet(channels).parameter_count() == parameters
+
+
+def test_every_architecture_has_the_dimension_that_its_card_tells_without_importing_it():
+    assert DIMENSIONS.keys() == ARCHITECTURES.keys()
+    small = [
+        card for card in map(partial(read_card, NetworkCard), CARDS) if card.settings.get("channels") != 64
+    ]
+    assert {card.architecture for card in small} == ARCHITECTURES.keys()
+    assert all(build(card).dimension == card.dimension() for card in small)
+
+
+def test_b5_classifies_block_5_alone():
+    """P-Net: 4 of 5 blocks less into the hidden layer. PC-Net: 4 compressions of C x C/4 + C/4 less, too."""
+    assert PNet(64, last_block_only=True).parameter_count() == 485_122 - 4 * 64 * 128
+    assert PCNet(32, last_block_only=True).parameter_count() == 171_530 - 4 * (32 * 8 + 8) - 4 * 8 * 32
+    for network, shape in (
+        (PNet(4, last_block_only=True), (9, 8)),
+        (PCNet(8, last_block_only=True), (4, 9, 8)),
+    ):
+        image, found = torch.rand(1, 1, *shape), []
+        network.features.blocks[-1].register_forward_hook(
+            lambda *hooked, found=found: found.append(hooked[-1])
+        )
+        features = network.features(image)
+        assert torch.equal(features, network.features.outputs[0](found[0]))
+
+
+def test_b5_sees_as_far():
+    assert receptive_field(PNet(1, last_block_only=True), (199, 199)) == (181, 181)
+    assert receptive_field(PCNet(4, last_block_only=True).features, (15, 95, 95)) == (9, 85, 85)
+
+
+def test_weights_files_of_pnet_keep_their_names():
+    """Convolution, norm and ReLU in turn: convolutions at 0 and 3, of three at 6 too; dropout before each layer."""
+    places = [
+        (block, layer)
+        for block, count in enumerate((2, 2, 3, 3, 3))
+        for layer in range(3 * count)
+        if layer % 3 < 2
+    ]
+    expected = [f"features.blocks.{block}.{layer}" for block, layer in places]
+    expected += ["classifier.layers.1", "classifier.layers.4"]
+    found = PNet(4, instance_norm=True).state_dict()
+    assert list(found) == [f"{place}.{kind}" for place in expected for kind in ("weight", "bias")]
+
+
+def test_pnet_sees_181_pixels():
+    assert receptive_field(PNet(1), (199, 199)) == (181, 181)
+
+
+def test_pcnet_sees_85_by_85_by_9():
+    """As its features do, to which a head of single voxels adds nothing."""
+    assert receptive_field(PCNet(4, head="1x1x1"), (15, 95, 95)) == (9, 85, 85)
+    assert receptive_field(PCNet(4, head="3x3x3"), (15, 95, 95)) == (11, 87, 87)
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"), [(PNet(4), (17, 23)), (PCNet(4), (3, 17, 23)), (PCNet(4), (1, 5, 5))]
+)
+def test_every_voxel_gets_two_logits(network, shape):
+    assert network(torch.rand(1, 1, *shape)).shape == (1, 2, *shape)
+
+
+@pytest.mark.parametrize("network", [PNet(4), PCNet(4, head="1x1x1")])
+def test_pointwise_classifier_runs_on_any_selection(network):
+    network = network.eval()
+    shape = (9, 8) if network.dimension == 2 else (4, 9, 8)
+    features = network.features(torch.rand(1, 1, *shape))
+    whole = network.classifier(features).flatten(2)
+    chosen = torch.tensor([3, 7, 50])
+    rows = features.flatten(2)[0].T[chosen]
+    torch.testing.assert_close(network.classifier.layers(rows).T[None], whole[:, :, chosen])
+
+
+def test_unknown_architecture_and_setting_are_one_line():
+    with pytest.raises(
+        BadInput,
+        match=r"architecture: unknown .vnet.; known are pnet, fcn, unet, pcnet, deepmedic, highres3dnet",
+    ):
+        build(NetworkCard(architecture="vnet"))
+    with pytest.raises(BadInput, match=r"settings of pnet: .*'width'"):
+        build(NetworkCard(architecture="pnet", settings={"width": 3}))
+    with pytest.raises(BadInput, match="head: unknown '5x5'"):
+        build(NetworkCard(architecture="pcnet", settings={"head": "5x5"}))
+
+
+@pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
+def test_cards_at_hand_are_networks(path):
+    """Without memory or numbers: VGG16's fc6 alone has 100 million of them."""
+    card = read_card(NetworkCard, path)
+    with torch.device("meta"):
+        network = build(card)
+    assert isinstance(network, ARCHITECTURES[path.stem.split("-")[0]])
+    assert FineTuning.checked(card.finetuning) == card.finetuning

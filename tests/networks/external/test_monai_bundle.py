@@ -1,0 +1,226 @@
+"""MONAI bundles: read as data, built from `monai.networks.nets` only, never evaluated."""
+
+import json
+import sys
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from foreign_networks import Payload, probability
+
+from bifseg.core.errors import BadInput
+from bifseg.networks.external import monai_bundle
+from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
+
+UNET = {
+    "_target_": "UNet",
+    "spatial_dims": 2,
+    "in_channels": 1,
+    "out_channels": 2,
+    "channels": [4, 8, 8],
+    "strides": [2, 2],
+}
+BASIC = {"_target_": "BasicUNet", "features": [4, 4, 8, 8, 8, 4], "in_channels": 1, "out_channels": 1}
+DYNAMIC = {
+    "_target_": "monai.networks.nets.DynUNet",
+    "in_channels": 1,
+    "out_channels": 3,
+    "kernel_size": [3, 3, 3],
+    "strides": [1, 2, 2],
+    "upsample_kernel_size": [2, 2],
+    "filters": [4, 8, 8],
+}
+NETWORKS = {
+    "UNet": (UNET, 4, {}),
+    "UNet with residual units": (UNET | {"num_res_units": 2, "norm": "instance"}, 4, {}),
+    "BasicUNet, one channel": (BASIC, 16, {}),
+    "DynUNet, two of three channels": (DYNAMIC, 4, {"foreground": [1, 2]}),
+}
+
+
+def write(folder, definition, state, kind="json", name="inference", **config):
+    config = {"network_def": definition} | config
+    (folder / "configs").mkdir(parents=True)
+    (folder / "models").mkdir()
+    text = json.dumps(config) if kind == "json" else yaml.safe_dump(config)
+    (folder / f"configs/{name}.{kind}").write_text(text)
+    torch.save(state, folder / "models/model.pt")
+    return folder
+
+
+def network_of(definition, seed=0):
+    """What MONAI makes of a definition, by hand."""
+    nets = pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
+    torch.manual_seed(seed)
+    arguments = {key: value for key, value in definition.items() if key != "_target_"}
+    return getattr(nets, definition["_target_"].split(".")[-1])(**arguments).eval()
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize(("definition", "multiple", "settings"), NETWORKS.values(), ids=NETWORKS)
+def test_bundles_probabilities_are_the_networks_own(tmp_path, definition, multiple, settings, dimension):
+    definition = definition | {"spatial_dims": dimension}
+    network = network_of(definition)
+    kept = monai_bundle.read(write(tmp_path / "bundle", definition, network.state_dict()))
+    rules = {"dimension": dimension, "normalisation": {"per_image": "min-max"}, "divisible_by": multiple}
+    found = ImportedNetwork(monai_bundle.make(kept), ImportedSettings.of(rules | settings))
+    side = 2 * multiple
+    shape = (side, side + multiple, side)[:dimension]
+    image = torch.from_numpy(np.random.default_rng(0).random(shape).astype(np.float32))[None, None]
+    with torch.no_grad():
+        raw, logits = network(image), found(image)
+    if raw.shape[1] == 1:
+        expected = torch.sigmoid(raw)[0, 0]
+    else:
+        expected = sum(probability(raw, channel) for channel in settings.get("foreground", [1]))
+    torch.testing.assert_close(torch.softmax(logits, 1)[0, 1], expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["json", "yaml", "yml"])
+@pytest.mark.parametrize("name", ["inference", "train"])
+@pytest.mark.parametrize("wrapped", [None, "model", "state_dict"])
+def test_where_config_and_weights_lie(tmp_path, kind, name, wrapped):
+    state = {"weight": torch.ones(2)}
+    write(tmp_path / "b", UNET, {wrapped: state} if wrapped else state, kind, name)
+    kept = monai_bundle.read(tmp_path / "b")
+    assert kept["network"] == "UNet"
+    assert kept["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
+    assert torch.equal(kept["state"]["weight"], torch.ones(2))
+
+
+def test_references_are_followed_without_evaluating_the_rest(tmp_path):
+    definition = UNET | {
+        "_desc_": "ours",
+        "channels": "@widths",
+        "out_channels": "@labels::count",
+        "strides": ["@two#1", 2],
+    }
+    rest = {"widths": "@all", "all": [4, 8, 8], "labels": {"count": 2}, "two": [0, 2]}
+    write(tmp_path / "b", definition, {}, device="$torch.device('cuda')", **rest)
+    kept = monai_bundle.read(tmp_path / "b")
+    assert kept["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
+
+
+ARGUMENTS_REFUSED = {
+    "expression": ({"channels": "$open('ran', 'w')"}, r"network_def\.channels: expressions .* not evaluated"),
+    "macro": ({"channels": "%other.json::x"}, r"network_def\.channels: expressions and macros"),
+    "expression behind a reference": ({"channels": "@device"}, r"network_def\.channels: expressions"),
+    "expression in a list": (
+        {"channels": [4, "$8"]},
+        r"network_def\.channels\.1: expressions .*\(is '\$8'\)",
+    ),
+    "nowhere": ({"channels": "@nowhere::x"}, r"network_def\.channels: names nothing .*'@nowhere::x'"),
+    "circle": ({"channels": "@circle"}, "network_def.channels: its references lead in a circle"),
+    "object": (
+        {"act": {"_target_": "torch.nn.ReLU"}},
+        r"network_def\.act\._target_: only a network with plain",
+    ),
+    "requires": (
+        {"_requires_": ["$open('ran', 'w')"]},
+        r"network_def\._requires_: only a network with plain",
+    ),
+    "mode": ({"_mode_": "callable"}, r"network_def\._mode_: only"),
+    "no class": ({"_target_": None}, r"network_def\._target_: is not there"),
+    "class by expression": ({"_target_": "$open('ran', 'w')"}, r"network_def\._target_: expressions"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "message"), ARGUMENTS_REFUSED.values(), ids=ARGUMENTS_REFUSED)
+def test_what_would_have_to_be_run_is_refused(tmp_path, monkeypatch, wrong, message):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "b", UNET | wrong, {}, device="$open('ran', 'w')", circle="@circle")
+    with pytest.raises(BadInput, match=f"^configs/inference.json: {message}") as caught:
+        monai_bundle.read(tmp_path / "b")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+TARGETS_REFUSED = """os.system eval subprocess.Popen torch.load torch.nn.Conv2d nn.UNet optional_import
+    monai.bundle.ConfigParser monai.networks.nets.basic_unet.torch monai.networks.netsandmore.UNet"""
+
+
+@pytest.mark.parametrize("target", TARGETS_REFUSED.split())
+def test_only_monais_networks_are_built(target):
+    network_of(UNET)
+    with pytest.raises(BadInput, match=r"_target_: only networks of monai\.networks\.nets are built \(is '"):
+        monai_bundle.make({"network": target, "arguments": {}, "state": {}})
+
+
+def test_pretrained_weights_are_never_fetched(monkeypatch):
+    nets = pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
+    asked = []
+
+    class Fetching(torch.nn.Module):
+        def __init__(self, pretrained=True):
+            super().__init__()
+            asked.append(pretrained)
+
+    monkeypatch.setattr(nets, "UNet", Fetching)
+    monai_bundle.make({"network": "UNet", "arguments": {"pretrained": True}, "state": {}})
+    assert asked == [False]
+
+
+def test_class_arguments_and_weights_must_fit():
+    state = network_of(UNET).state_dict()
+    plain = {key: value for key, value in UNET.items() if key != "_target_"}
+    with pytest.raises(
+        BadInput, match=r"network_def: UNet cannot be built: .*unexpected keyword argument 'chanels'"
+    ):
+        monai_bundle.make({"network": "UNet", "arguments": plain | {"chanels": 3}, "state": state})
+    with pytest.raises(BadInput, match=r"models/model\.pt: not the weights of this UNet: ") as caught:
+        monai_bundle.make({"network": "UNet", "arguments": plain | {"channels": [2, 4, 4]}, "state": state})
+    assert "\n" not in str(caught.value)
+
+
+CONFIGS_REFUSED = {
+    "no network": ("json", "{}", "network_def: is not there"),
+    "a list": ("json", "[1]", "network_def: is not there"),
+    "torn": ("json", '{"network_def": ', "not valid JSON"),
+    "torn YAML": ("yaml", "network_def: {", "not valid YAML"),
+    "Python in YAML": (
+        "yaml",
+        "network_def: !!python/object/apply:os.system ['touch ran']",
+        "not valid YAML",
+    ),
+    "bytes": ("json", b"\xff\xfe", "not valid JSON"),
+    "not a definition": ("json", '{"network_def": 3}', r"network_def\._target_: is not there"),
+}
+
+
+@pytest.mark.parametrize(("kind", "text", "message"), CONFIGS_REFUSED.values(), ids=CONFIGS_REFUSED)
+def test_broken_config_is_one_line(tmp_path, monkeypatch, kind, text, message):
+    monkeypatch.chdir(tmp_path)
+    folder = write(tmp_path / "b", UNET, {}, kind)
+    (folder / f"configs/inference.{kind}").write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(BadInput, match=f"configs/inference.{kind}: {message}") as caught:
+        monai_bundle.read(folder)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [(Payload(), "not a file of weights"), ([1, 2], "not a state dict"), ({"epoch": 3}, "not a state dict")],
+)
+def test_weights_are_tensors_and_nothing_else(tmp_path, capsys, state, message):
+    folder = write(tmp_path / "b", UNET, state)
+    with pytest.raises(BadInput, match=rf"models/model\.pt: {message}") as caught:
+        monai_bundle.read(folder)
+    assert "\n" not in str(caught.value)
+    assert "pickled code ran" not in capsys.readouterr().out
+
+
+def test_what_is_missing_is_named(tmp_path):
+    with pytest.raises(BadInput, match=r"not a MONAI bundle: none of configs/inference\.json, .* is there"):
+        monai_bundle.read(tmp_path)
+    folder = write(tmp_path / "b", UNET, {})
+    (folder / "models/model.pt").unlink()
+    with pytest.raises(BadInput, match=r"models/model\.pt: is not there; of a bundle with a model\.ts"):
+        monai_bundle.read(folder)
+
+
+def test_absent_monai_is_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
+    with pytest.raises(BadInput, match=r"a MONAI bundle needs MONAI: pip install 'bifseg\[monai\]'"):
+        monai_bundle.make({"network": "UNet", "arguments": {}, "state": {}})

@@ -1,0 +1,47 @@
+"""A method that tunes the network itself, and not a copy, is found out."""
+
+import json
+
+import torch
+
+from bifseg.core.files import write_json
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.networks.unchanged import SAMPLE, ForgettingCheck, join_checks
+
+
+def test_untouched_network_scores_the_same_to_the_bit(discs, discs_network, tmp_path):
+    trained = TrainedNetwork.load(discs_network / "weights.pt")
+    ForgettingCheck("pnet", trained.answer, discs, 1).write(tmp_path / "part.json")
+    assert join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
+    found = json.loads((tmp_path / "forgetting-1.json").read_text())
+    assert found["network"] == "pnet"
+    assert found["before"] == found["after"]
+    chosen = [discs.object(name) for name in found["objects"]]
+    assert {row.split for row in chosen} == {"validation"}
+    assert 0 < len(chosen) == len(found["after"]) <= SAMPLE
+    assert max(found["before"]) > 0.5
+
+
+def test_changed_network_is_found_out(discs, discs_network, tmp_path):
+    trained = TrainedNetwork.load(discs_network / "weights.pt")
+    check = ForgettingCheck("pnet", trained.answer, discs, 1)
+    with torch.no_grad():
+        for values in trained.network.classifier.parameters():
+            values.neg_()
+    check.write(tmp_path / "part.json")
+    assert not join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
+
+
+def test_one_process_that_forgot_is_one_too_many(tmp_path):
+    parts = [tmp_path / f"{name}.json" for name in "abc"]
+    for path, after in zip(parts, ([0.5], [0.4], [0.5]), strict=True):
+        write_json(path, {"before": [0.5], "after": after})
+    assert not join_checks(parts, tmp_path / "whole.json")
+    assert json.loads((tmp_path / "whole.json").read_text())["after"] == [0.4]
+    assert [path.name for path in tmp_path.iterdir()] == ["whole.json"]
+
+
+def test_job_that_played_nothing_keeps_the_check_that_is_there(tmp_path):
+    write_json(tmp_path / "whole.json", {"before": [1], "after": [1]})
+    assert join_checks([], tmp_path / "whole.json")
+    assert (tmp_path / "whole.json").exists()

@@ -1,0 +1,175 @@
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from fake_run import scores
+from fake_runs import rescore
+
+from bifseg.analysis.names import OWN
+from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.core.files import read_json, write_json
+from bifseg.reports.benchmark.history import append_run, run_records, sessions_file
+from bifseg.reports.benchmark.journal import read
+from bifseg.reports.benchmark.outcomes import COLUMNS
+
+
+@pytest.fixture
+def run(runs, tmp_path):
+    """A copy of the first run, to be changed."""
+    return shutil.copytree(runs[0], tmp_path / "results" / "one")
+
+
+@pytest.fixture
+def history(run):
+    return run.parent / "history.jsonl"
+
+
+def records(run):
+    return {(r["method"], r["network"]): (r, sessions) for r, sessions in run_records(run, 0.9)}
+
+
+def test_a_record_a_player_with_what_it_was_made_from(run):
+    found = records(run)
+    assert set(found) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
+        ("geos", "")
+    }
+    record, _ = found["geos", ""]
+    assert record["cohorts"] == {
+        "fake2d": {
+            "data": record["cohorts"]["fake2d"]["data"],
+            "simulated": True,
+            "dimension": 2,
+            "split": "test",
+        }
+    }
+    assert (record["run"], record["when"], record["commit"], record["seed"]) == (
+        "one",
+        "2026-01-01T03:04:05+00:00",
+        "abc123",
+        1,
+    )
+    assert {(r["protocol"], r["structure"]) for r in record["results"]} == {
+        (OWN, "fake_disc"),
+        (OWN, "fake_square"),
+    }
+
+
+@pytest.mark.parametrize("change", ["hashes", "objects_sha256", "box_margin", "seed"])
+def test_data_are_images_objects_and_boxes(run, change):
+    """A simulated cohort's manifest is the same list of names for every seed."""
+    place = run / "cohorts/fake2d/cohort.json"
+    about, before = read_json(place), data_of(run)
+    if change == "hashes":
+        about["hashes"]["case00.nii.gz"] = "other"
+    elif change == "box_margin":
+        about["card"]["box_margin"] += 30
+    else:
+        about[change] = 7
+    write_json(place, about)
+    assert (data_of(run) != before) == (change != "seed")
+
+
+def data_of(run):
+    (found,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
+    return found
+
+
+def test_sessions_are_kept_whole(run, history):
+    record, sessions = records(run)["bifseg", "pnet"]
+    assert sessions.columns.tolist() == COLUMNS
+    append_run(run, history, 0.9)
+    stored = pd.read_parquet(sessions_file(history, record))
+    pd.testing.assert_frame_equal(stored, sessions)
+
+
+def test_numbers_by_hand(run):
+    values = [0.5, 0.7, 0.6, 0.9]
+    patients = ["a", "a", "b", "c"]
+    lines = [
+        (f"{who}{k}", "bifseg", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
+        for k, (who, dice) in enumerate(zip(patients, values, strict=True))
+    ]
+    lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
+    write_scores(scores(lines, cohort="fake2d"), run / "scores.parquet")
+    ((record, _),) = run_records(run, 0.9)
+    (result,) = record["results"]
+    assert (result["n"], result["patients"], result["failed"], result["error"]) == (
+        4,
+        3,
+        1,
+        "initial: no luck",
+    )
+    mean, low, high = result["dice"]
+    assert mean == pytest.approx(0.45)  # the failed one is 0
+    assert (low, high) == (0, 0.6)  # three times c, three times a or b
+    assert result["session_s"][0] == pytest.approx(2)  # of 1, 2 and 3 s; the failed one has no time
+    assert "rounds_s" not in result
+    assert "unsupervised" not in result
+
+
+def test_unknown_numbers_are_null_in_the_file(run, history):
+    found = read_scores(run / "scores.parquet")
+    write_scores(found[found["patient"] == found["patient"].iloc[0]], run / "scores.parquet")
+    append_run(run, history, 0.9)
+    found = [json.loads(text, parse_constant=pytest.fail) for text in history.read_text().splitlines()]
+    assert found[0]["results"][0]["dice"][1:] == [None, None]
+
+
+def test_run_is_added_once(run, history):
+    assert len(append_run(run, history, 0.9)) == 5
+    before, own = history.read_bytes(), (run / "history.jsonl").read_text()
+    facts = read_json(run / "provenance.json")
+    write_json(run / "provenance.json", facts | {"written": "2027-01-01T00:00:00+00:00", "commit": "later"})
+    assert append_run(run, history, 0.9) == []
+    assert history.read_bytes() == before
+    assert own.count("\n") == 5
+
+
+def test_new_player_is_added_alone(run, history):
+    append_run(run, history, 0.9)
+    more = read_scores(run / "scores.parquet")
+    mine = more[more["method"] == "geos"].assign(method="geos-v2")
+    write_scores(pd.concat([more, mine], ignore_index=True), run / "scores.parquet")
+    assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos-v2"]
+
+
+@pytest.mark.parametrize("column", ["dice", "machine_s", "status"])
+def test_changed_sessions_are_added_again(run, history, column):
+    append_run(run, history, 0.9)
+
+    def change(frame):
+        mine = frame["method"] == "geos"
+        value = "failed" if column == "status" else frame[column] * 0.5
+        return frame.assign(**{column: frame[column].where(~mine, value)})
+
+    rescore(run, change)
+    assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos"]
+
+
+def test_other_run_of_equal_sessions_is_added(run, history):
+    append_run(run, history, 0.9)
+    assert len(append_run(shutil.copytree(run, run.with_name("other")), history, 0.9)) == 5
+
+
+def test_columns_that_come_later_do_not_make_a_run_new(run):
+    """The fingerprint is of the outcomes, so that a new column of the scores adds no run twice."""
+    before = [record["fingerprint"] for record, _ in run_records(run, 0.9)]
+    rescore(run, lambda frame: frame.assign(hd95_mm=np.pi))
+    assert [record["fingerprint"] for record, _ in run_records(run, 0.9)] == before
+
+
+def test_killed_between_sessions_and_line(run, history, monkeypatch):
+    """The sessions of a record are there before its line, never the other way round."""
+
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bifseg.reports.benchmark.journal.append", killed)
+        with pytest.raises(KeyboardInterrupt):
+            append_run(run, history, 0.9)
+    assert not history.exists()
+    assert len(append_run(run, history, 0.9)) == 5
+    assert all(sessions_file(history, record).is_file() for record in read(history))

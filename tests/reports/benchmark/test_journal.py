@@ -1,0 +1,103 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from bifseg.core.errors import BadInput
+from bifseg.reports.benchmark.journal import append, line, read
+
+WRITER = """
+import sys
+from pathlib import Path
+from bifseg.reports.benchmark.journal import append
+
+path, who, start = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+print(flush=True)
+while not start.exists():
+    pass
+for k in range(40):
+    append(path, [{"fingerprint": f"{who}-{k}-{n}", "text": "x" * 2000} for n in range(5)])
+    append(path, [{"fingerprint": f"both-{k}"}])
+"""
+
+
+def record(key, **more):
+    return {"fingerprint": key, **more}
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "results" / "history.jsonl"
+
+
+def test_records_come_back_in_order(path):
+    assert append(path, [record("a", n=1), record("b")]) == [record("a", n=1), record("b")]
+    append(path, [record("c", text="é\n")])
+    assert read(path) == [record("a", n=1), record("b"), record("c", text="é\n")]
+    assert path.read_text().count("\n") == 3
+
+
+def test_what_is_there_is_not_added_again(path):
+    append(path, [record("a", n=1)])
+    before = path.read_bytes()
+    assert append(path, [record("a", n=2)]) == []
+    assert path.read_bytes() == before
+    assert append(path, [record("b"), record("a"), record("b")]) == [record("b")]
+
+
+def test_two_writers_at_once_lose_and_repeat_nothing(path, tmp_path):
+    start = tmp_path / "start"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, path, who, start], stdout=subprocess.PIPE)
+        for who in ("one", "two")
+    ]
+    for writer in writers:
+        writer.stdout.readline()  # it stands at the line
+    start.touch()
+    assert [writer.wait() for writer in writers] == [0, 0]
+    found = [entry["fingerprint"] for entry in read(path)]
+    assert len(found) == len(set(found))
+    own = {f"{who}-{k}-{n}" for who in ("one", "two") for k in range(40) for n in range(5)}
+    assert set(found) == own | {f"both-{k}" for k in range(40)}
+
+
+@pytest.mark.parametrize("torn", ['{"fingerpr', '{"fingerprint": "c"}', "\udcff"])
+def test_half_a_line_of_a_killed_writer(path, torn, caplog):
+    """It is left out by readers and cut off by the next writer, even where the half happens to be JSON."""
+    append(path, [record("a"), record("b")])
+    with open(path, "ab") as stream:
+        stream.write(torn.encode(errors="surrogateescape"))
+    assert read(path) == [record("a"), record("b")]
+    assert "the last line is not whole" in caplog.text
+    assert append(path, [record("c")]) == [record("c")]
+    assert path.read_text() == "".join(f"{line(record(key))}\n" for key in "abc")
+
+
+def test_half_a_first_line(path):
+    path.parent.mkdir()
+    path.write_text('{"finger')
+    append(path, [record("a")])
+    assert read(path) == [record("a")]
+
+
+@pytest.mark.parametrize("wrong", ["half", "[]", '{"run": "x"}', ""])
+def test_damaged_line_is_bad_input_and_stays(path, wrong):
+    append(path, [record("a")])
+    with open(path, "a") as stream:
+        stream.write(f"{wrong}\n{line(record('b'))}\n")
+    before = path.read_bytes()
+    for touch in (read, lambda path: append(path, [record("c")])):
+        with pytest.raises(BadInput, match=r"history.jsonl: line 2: is no record of a run"):
+            touch(path)
+    assert path.read_bytes() == before
+
+
+def test_missing_journal_is_bad_input(path):
+    with pytest.raises(BadInput, match=r"history.jsonl: cannot be read: No such file"):
+        read(path)
+
+
+def test_line_is_one_line_of_json():
+    assert json.loads(line(record("a", text="é\n"))) == record("a", text="é\n")
+    assert "\n" not in line(record("a", text="é\n"))

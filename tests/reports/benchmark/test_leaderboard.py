@@ -1,0 +1,112 @@
+import shutil
+
+import pytest
+from html_reader import Reader
+
+from bifseg.core.errors import BadInput
+from bifseg.reports.benchmark.history import append_run
+from bifseg.reports.benchmark.journal import append, read
+from bifseg.reports.benchmark.leaderboard import write_leaderboard
+
+
+@pytest.fixture(scope="module")
+def history(runs, tmp_path_factory):
+    """Two runs; in the second `bifseg` is worse. One of its sessions fails in both."""
+    path = tmp_path_factory.mktemp("history") / "history.jsonl"
+    for run in runs:
+        append_run(run, path, 0.9)
+    return path
+
+
+@pytest.fixture(scope="module")
+def html(history):
+    write_leaderboard(history, history.with_name("leaderboard.html"))
+    return history.with_name("leaderboard.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Reader(html)
+
+
+def test_page_needs_no_other_file(html, page):
+    assert page.links
+    assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in page.links)
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+    assert "<script" not in html
+    assert "url(" not in html
+    assert "@import" not in html
+
+
+def test_players_stand_with_rank_and_letters(page):
+    heads = [row for row in page.rows if row[:2] == ["Rank", "Player"]]
+    assert len(heads) == 2  # two protocols
+    rows = [row for row in page.rows if len(row) == len(heads[0]) and row[1] == "bifseg@pnet"]
+    assert rows
+    assert all(row[0].split()[0].isdigit() and row[0].split()[1].isalpha() for row in rows)
+    assert heads[0][2] == "Rounds to 90%"  # own-scribbles: what the place is by
+    assert heads[1][2] == "Dice (%)"
+
+
+def test_newest_run_is_shown(page):
+    newest = {row[-1] for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0][:1].isdigit()}
+    assert newest == {"2026-01-02 abc123"}
+
+
+def test_failures_are_shown_as_failures(html, page):
+    assert '<a href="#failures">sessions have failed</a>' in html
+    assert '<td class="failure">1 of 4</td>' in html
+    reasons = [row for row in page.rows if "no memory <left>" in row[-1]]
+    assert len(reasons) == 4  # two runs, two protocols
+    assert "A red cross marks a run with failed sessions" in html
+
+
+def test_simulated_cohorts_are_labelled(html):
+    assert "<b>Simulated data.</b> The images of fake2d were made by a simulator." in html
+    assert html.count(">simulated</span>") >= 3  # the cohort and its protocols
+    assert html.count("Simulated images.") == html.count('<figure class="plate">')
+
+
+def test_curves_of_dice_rounds_and_speed(html, page):
+    assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 5  # shared has no rounds
+    for title in ("Dice through time", "Rounds through time", "Speed through time"):
+        assert title in html
+
+
+def test_curves_begin_with_a_second_run(runs, tmp_path):
+    append_run(runs[0], tmp_path / "history.jsonl", 0.9)
+    write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text()
+    assert "Curves through time begin with a second run." in text
+    assert "<figure" not in text
+
+
+def test_same_history_gives_the_same_page(history, html, tmp_path):
+    write_leaderboard(history, tmp_path / "again.html")
+    assert (tmp_path / "again.html").read_text() == html
+
+
+def test_missing_sessions_leave_a_dash(history, tmp_path):
+    shutil.copy(history, tmp_path / "history.jsonl")
+    write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
+    page = Reader((tmp_path / "page.html").read_text())
+    ranks = {row[0].strip() for row in page.rows if row[1:2] == ["geos"]}
+    assert ranks == {"–"}
+
+
+def test_names_are_escaped(runs, tmp_path):
+    path = tmp_path / "history.jsonl"
+    append_run(runs[0], path, 0.9)
+    append(path, [read(path)[0] | {"method": "<script>alert(1)</script>", "fingerprint": "x"}])
+    write_leaderboard(path, tmp_path / "page.html")
+    assert "<script>" not in (tmp_path / "page.html").read_text()
+
+
+def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
+    out = tmp_path / "page.html"
+    with pytest.raises(BadInput, match="cannot be read"):
+        write_leaderboard(tmp_path / "history.jsonl", out)
+    (tmp_path / "history.jsonl").touch()
+    with pytest.raises(BadInput, match=r"no run is in it yet; run `bifseg history append`"):
+        write_leaderboard(tmp_path / "history.jsonl", out)
+    assert not out.exists()

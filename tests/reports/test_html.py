@@ -1,0 +1,18 @@
+import base64
+
+import pytest
+from jinja2 import UndefinedError
+
+from bifseg.reports.html import embed, page
+
+
+def test_picture_is_its_own_address():
+    source = embed(b"<svg/>", "svg+xml")
+    kind, _, text = source.partition(";base64,")
+    assert kind == "data:image/svg+xml"
+    assert base64.b64decode(text) == b"<svg/>"
+
+
+def test_missing_content_is_an_error_not_a_gap():
+    with pytest.raises(UndefinedError):
+        page("leaderboard.html.j2", {})

@@ -1,0 +1,141 @@
+import pandas as pd
+import pytest
+from fake_run import scores
+from test_paper_claims import RULES, full_run, holding, tool
+
+from bifseg.analysis.paper_claims import claims
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_json, write_text
+from bifseg.reports.paper_claims_page import Check, forgetting_line, present_claim, read_checks, write_claims
+
+
+def check(job="c/shared/bifseg@pnet/forgetting-0", equal=True, objects=("a", "b")):
+    return Check(job, "pnet", objects, equal)
+
+
+def played(*protocols):
+    """Scores of one session under each."""
+    return scores([("a", "bifseg", "initial", 0.5, {"protocol": name}) for name in protocols])
+
+
+def put(run, place, before, after, objects=("a", "b")):
+    found = {"network": "pnet", "objects": objects, "before": before, "after": after}
+    write_json(run / "sessions" / place / "forgetting-0.json", found)
+
+
+def page_of(frame, simulated, checks, folder):
+    """The page as it is written."""
+    write_claims(claims(frame, RULES), frame, simulated, checks, folder)
+    return (folder / "claims.md").read_text()
+
+
+def test_page_tells_data_verdicts_and_rows(tmp_path):
+    page = page_of(full_run(), {"c"}, [], tmp_path)
+    assert "Cohorts: c (simulated)." in page
+    assert "Simulated cohort c, test split: 8 objects of 8 cases. " in page
+    assert " Main network: pnet." in page
+    assert page.count("| **holds** ") == 4
+    assert page.count("**Claim ") == 4
+    assert "A failed session counts with the worst score." in page
+    assert page.endswith("\n\nForgetting: no checks found.\n")
+
+
+def test_real_cohort_is_not_called_simulated(tmp_path):
+    assert "imulated" not in page_of(full_run(), [], [], tmp_path)
+
+
+def test_rows_are_told_in_points_and_seconds():
+    shown = present_claim(holding()[3])
+    assert shown["Measure"].tolist() == ["Rounds", "User time (s)", "Dice (%)"]
+    assert shown["Method's"].tolist() == ["1.0 ± 0.0", "13.5 ± 2.4", "92.5 ± 0.3"]
+    assert shown["Difference"][0].startswith("−4.5 [−")
+    assert shown["Difference"][2] == "+1.0 [+1.0, +1.0]"
+    assert shown["Comparison"].tolist() == ["holds"] * 3
+
+
+def test_networks_are_named_where_they_compete():
+    shown = present_claim(holding()[0])
+    assert shown[["Method", "Compared with"]].to_numpy().tolist() == [["base-net@pnet", "base-net@unet"]]
+
+
+def test_reason_stands_beside_the_verdict():
+    shown = present_claim(claims(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES)[3])
+    assert shown["Verdict"].tolist() == [
+        "does not hold (no difference shown)",
+        "does not hold (the opposite)",
+        "holds",
+    ]
+    shown = present_claim(claims(full_run(other=[]), RULES)[0])
+    assert shown["Verdict"].tolist() == ["not enough data (no sessions to pair)"]
+    assert shown[["Other's", "Difference", "p (Holm)"]].to_numpy().tolist() == [["–", "–", "–"]]
+
+
+def test_tables_keep_their_columns(tmp_path):
+    frame = full_run()
+    frame["structure"] = "a|b"
+    rows = [line for line in page_of(frame, [], [], tmp_path).splitlines() if "a\\|b" in line]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {15, 16}
+
+
+def test_page_is_the_same_for_the_same_scores(tmp_path):
+    frame = full_run()
+    shuffled = frame.sample(frac=1, random_state=1).reset_index(drop=True)
+    assert page_of(frame, {"c"}, [check()], tmp_path) == page_of(shuffled, {"c"}, [check()], tmp_path)
+
+
+def test_run_without_scores_has_a_page(tmp_path):
+    assert "Cohorts: none." in page_of(scores([]), [], [], tmp_path)
+
+
+def test_written_files(tmp_path):
+    page_of(full_run(), {"c"}, [], tmp_path)
+    frame = pd.read_csv(tmp_path / "claims.csv")
+    assert frame["claim"].tolist() == [1] + [2] * 2 + [3] * 6 + [4] * 3
+    assert list(frame)[:4] == ["cohort", "claim", "seen", "structure"]
+    assert frame["difference_mean"][0] == pytest.approx(0.02)
+
+
+def test_files_of_no_scores(tmp_path):
+    page_of(scores([]), [], [], tmp_path)
+    assert len(pd.read_csv(tmp_path / "claims.csv")) == 0
+
+
+def test_checks_are_equal_to_the_last_bit(tmp_path):
+    put(tmp_path, "c/shared/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
+    put(tmp_path, "c/own/bifseg@pnet", [0.1, 0.3], [0.1, 0.1 + 0.2])
+    put(tmp_path, "c/earlier/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
+    found = read_checks(tmp_path, played("shared", "own"))
+    assert [(c.job, c.equal) for c in found] == [
+        ("c/own/bifseg@pnet/forgetting-0", False),
+        ("c/shared/bifseg@pnet/forgetting-0", True),
+    ]
+    assert (found[0].network, found[0].objects) == ("pnet", ("a", "b"))
+
+
+def test_check_of_nothing_shows_nothing(tmp_path):
+    put(tmp_path, "c/shared/bifseg@pnet", [], [], objects=[])
+    assert not read_checks(tmp_path, played("shared"))[0].equal
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"objects": ["a"]}'])
+def test_file_that_is_no_check(tmp_path, text):
+    write_text(tmp_path / "sessions/c/shared/bifseg@pnet/forgetting-0.json", text)
+    with pytest.raises(BadInput, match=r"forgetting-0\.json: not a forgetting check"):
+        read_checks(tmp_path, played("shared"))
+
+
+def test_line_counts_networks_and_objects_by_cohort():
+    jobs = [check(), check("c/own/bifseg@pnet/forgetting-0"), check("d/own/bifseg@pnet/forgetting-0")]
+    assert forgetting_line(jobs) == (
+        "Forgetting: 3 session jobs with 2 networks on 4 validation objects; "
+        "Dice before and after is equal to the last bit in all."
+    )
+
+
+def test_line_names_the_job_that_differs():
+    line = forgetting_line([check(), check("c/own/x/forgetting-1", equal=False)])
+    assert line.endswith("not shown to be equal in c/own/x/forgetting-1.")
+
+
+def test_no_checks():
+    assert forgetting_line([]) == "Forgetting: no checks found."

@@ -1,0 +1,171 @@
+import base64
+import io
+import re
+
+import pandas as pd
+import pytest
+from fake_run import fake_cohort, fake_run
+from html_reader import Reader
+from PIL import Image as Picture
+
+from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.reports.figures import write_figures
+from bifseg.reports.report import write_report
+from bifseg.reports.tables import write_tables
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("results") / "demo"
+    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
+    write_tables(folder)
+    write_figures(folder)
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def html(run):
+    return (run / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(html):
+    return Reader(html)
+
+
+def test_report_needs_no_other_file(html, page):
+    assert page.links
+    assert all(link.startswith(("data:image/", "#")) for link in page.links)
+    assert not re.search(r"@import|url\(|<script|<link", html)
+
+
+def test_links_of_the_page_have_targets(page):
+    assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
+
+
+def test_pictures_are_best_median_and_worst_of_each_structure(html, page):
+    pngs = [link for link in page.links if link.startswith("data:image/png")]
+    assert len(pngs) == 2 * 3
+    for source in pngs:
+        Picture.open(io.BytesIO(base64.b64decode(source.split(",")[1]))).verify()
+    assert re.findall(r"<figcaption><b>(\w+)</b>", html) == ["best", "median", "worst"] * 2
+
+
+def test_report_says_that_the_cohort_is_simulated(html):
+    assert "Simulated data." in html
+    assert 'class="badge simulated"' in html
+
+
+def test_report_of_real_images_does_not(run, html):
+    about = (run / "cohorts/fake2d/cohort.json").read_text()
+    (run / "cohorts/fake2d/cohort.json").write_text(about.replace('"simulated": true', '"simulated": false'))
+    try:
+        write_report(run)
+        assert "Simulated data." not in (run / "report.html").read_text()
+    finally:
+        (run / "cohorts/fake2d/cohort.json").write_text(about)
+        write_report(run)
+    assert (run / "report.html").read_text() == html  # and a report written again is the same
+
+
+def test_failures_are_listed_with_their_reasons_escaped(html):
+    assert "round-1: OutOfMemoryError: no memory &lt;left&gt; &amp; none to come" in html
+    assert "2 without a normal end" in html  # one under either protocol
+
+
+def test_numbers_of_the_tables_are_in_the_report(run, html):
+    for kind in ("initial", "unsupervised", "supervised", "tools", "interactions"):
+        shown = (run / f"tables/fake2d-{kind}.md").read_text()
+        numbers = re.findall(r"\d+\.\d+ ± \d+\.\d+\*?", shown)
+        assert numbers
+        assert all(f"<td>{number}</td>" in html for number in numbers)
+
+
+def test_rounds_to_targets_are_in_the_report(run, html):
+    shown = (run / "tables/fake2d-targets.md").read_text()
+    cells = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\] \(\d+\)", shown)
+    assert len(cells) == 2 * 5 * 4  # structures, players, targets
+    assert all(f"<td>{cell}</td>" in html for cell in cells)
+
+
+def test_tests_are_folded_away_below_their_table(html):
+    folded = re.findall(r"<h3>([^<]*)</h3>|<summary>([^<]*)</summary>", html)[:8]
+    assert folded[2:6] == [
+        ("Without scribbles", ""),
+        ("", "Without scribbles: tests"),
+        ("With the same scribbles", ""),
+        ("", "With the same scribbles: tests"),
+    ]
+    details = re.findall(r"<details>(.*?)</details>", html, re.DOTALL)
+    assert len(details) == 4 - 1  # nothing is compared with the only base net's initial result
+    for part in details:
+        assert "<th>p (Holm)</th>" in part
+        assert '<td class="text">Dice (points)</td>' in part
+
+
+def test_claims_and_the_forgetting_line_are_in_the_report(run, html):
+    page = (run / "tables/claims.md").read_text()
+    verdicts = re.findall(r"\*\*(holds|does not hold|not enough data)\*\*", page)
+    assert len(verdicts) == 4
+    assert re.findall(r'<td class="text">(holds|does not hold|not enough data)</td>', html) == verdicts
+    assert "Forgetting: no checks found." in html
+
+
+def test_headline_is_the_mean_of_the_tests(run, html):
+    tests = pd.read_csv(run / "tables/fake2d-supervised-tests.csv")
+    mine = tests[(tests["method"] == "bifseg") & (tests["measure"] == "dice") & tests["seen"]]
+    gain = f"{100 * mine['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    assert f"with the same scribbles by {gain} points on seen structures" in html
+
+
+def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
+    where = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
+    assert where == {f"fake2d-{kind}" for kind in ("tools", "tools-tests", "interactions", "targets")}
+
+
+def test_the_front_is_on_the_network_of_most_methods(tmp_path):
+    cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d")  # names of cohorts may hold dashes
+    fake_run(tmp_path, [cohort], networks=("apart", "pnet"), rounds=1)
+    frame = read_scores(tmp_path / "scores.parquet")
+    frame = frame[(frame["network"] == "pnet") | frame["method"].isin(["base-net", "bifseg"])]
+    write_scores(frame, tmp_path / "scores.parquet")
+    write_tables(tmp_path)
+    write_figures(tmp_path)
+    write_report(tmp_path)
+    html = (tmp_path / "report.html").read_text()
+    tests = pd.read_csv(tmp_path / "tables/fake-2d-unsupervised-tests.csv")
+    assert set(tests["reference_network"]) == {"pnet"}
+    mine = tests[(tests["method"] == "bifseg") & (tests["network"] == "pnet") & (tests["measure"] == "dice")]
+    gain = f"{100 * mine[mine['seen']]['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    assert f"without scribbles by {gain} points on seen structures" in html
+    assert "bifseg@apart" in html
+
+
+def test_headline_sentences(html):
+    assert re.search(
+        r"bifseg changes mean Dice without scribbles by [+−]\d+\.\d points on seen structures", html
+    )
+    assert "1 failed session counts as zero" in html
+    assert re.search(r"it reached a Dice of 90% in \d of 4 sessions on seen structures \(median", html)
+
+
+def test_report_shows_networks_provenance_and_edge_cases(html):
+    assert "485,122 parameters" in html
+    assert "abc123" in html
+    assert "2026-01-02" in html
+    assert "empty result" in html
+
+
+def test_run_without_bifseg_shows_the_last_method_and_takes_a_date(run, tmp_path):
+    frame = read_scores(run / "scores.parquet")
+    write_scores(frame[frame["method"].isin(["base-net", "bifseg-w"])], tmp_path / "scores.parquet")
+    for name in ("cohorts", "sessions"):
+        (tmp_path / name).symlink_to(run / name)
+    write_tables(tmp_path)
+    write_figures(tmp_path)
+    write_report(tmp_path, date="1999-12-31")
+    html = (tmp_path / "report.html").read_text()
+    assert "Sessions of bifseg-w" in html
+    assert "no failures" in html
+    assert "1999-12-31" in html

@@ -1,0 +1,390 @@
+import numpy as np
+import pandas as pd
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.names import OWN
+from bifseg.analysis.paired import compare
+from bifseg.analysis.rules import Rules
+from bifseg.analysis.scores import write_scores
+from bifseg.analysis.stages import adapted_rows
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_json
+from bifseg.reports.formats import Table, p_value, present, to_latex, to_markdown
+from bifseg.reports.tables import read_tables, run_tables, write_tables
+
+LINES = [
+    ("a", "base-net", "initial", 0.8),
+    ("b", "base-net", "initial", 0.6),
+    ("a", "bifseg", "initial", 0.8),
+    ("a", "bifseg", "unsupervised", 0.846),
+    ("b", "bifseg", "initial", 0.6),
+    ("b", "bifseg", "unsupervised", 0.7),
+]
+ROUNDS = [(*line, {"protocol": OWN}) for line in LINES] + [
+    ("a", "bifseg", "round-1", 0.95, {"protocol": OWN, "n_strokes": 2}),
+    ("b", "bifseg", "round-1", 0.75, {"protocol": OWN, "n_strokes": 2}),
+]
+
+RULES = {OWN: Rules(10, 0.90)}
+
+
+def write_rules(run):
+    write_json(run / "sessions" / "c" / OWN / "bifseg@pnet" / "protocol.json", {"rounds": 10, "target": 0.90})
+
+
+# Six cases: bifseg gains about 5 points every time, base-crf nothing on the whole.
+MANY = [
+    (f"{k}", method, step, 0.5 + 0.05 * k + gain, {"assd_mm": 1.0 + k - gain})
+    for k in range(6)
+    for method, step, gain in (
+        ("base-net", "initial", 0.0),
+        ("base-crf", "initial", 0.0),
+        ("base-crf", "unsupervised", 0.01 * (-1) ** k),
+        ("bifseg", "initial", 0.0),
+        ("bifseg", "unsupervised", 0.05 + 0.01 * (-1) ** k),
+    )
+]
+
+
+def result_table(**columns):
+    """A one-row table."""
+    raw = {
+        "seen": False,
+        "structure": "fetal_lungs",
+        "method": "bifseg",
+        "network": "pnet",
+        "n": 3,
+        "failed": 1,
+    }
+    return Table("t", "Title", "Caption.", pd.DataFrame([raw | columns]))
+
+
+def by_name(tables):
+    return {table.name: table for table in tables}
+
+
+def test_run_has_its_tables_in_reading_order():
+    kinds = ("initial", "unsupervised", "supervised", "tools")
+    names = [table.name for table in run_tables(scores(LINES + ROUNDS), [], RULES)]
+    assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + [
+        "c-interactions",
+        "c-targets",
+    ]
+
+
+def test_a_star_is_where_the_paper_s_test_is_below_the_level():
+    tables = by_name(run_tables(scores(MANY), [], RULES))
+    for kind in ("unsupervised", "supervised"):
+        frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
+        shown = present(frame).set_index("Method")["Dice (%)"]
+        assert shown.str.endswith("*").to_dict() == {"base-net": False, "base-crf": False, "bifseg": True}
+        told = tests[tests["measure"] == "dice"].set_index("method")["t_p"]
+        assert (told < 0.05).to_dict() == {"base-crf": False, "bifseg": True}
+        assert "differs from base-net" in tables[f"c-{kind}"].caption
+
+
+def test_tests_are_those_of_compare():
+    frame = by_name(run_tables(scores(MANY), [], RULES))["c-supervised-tests"].frame
+    rows = adapted_rows(scores(MANY), "supervised")
+    for measure in ("dice", "assd_mm"):
+        mine = frame[frame["measure"] == measure].reset_index(drop=True)
+        expected = compare(rows, ("base-net", "pnet"), measure)
+        pd.testing.assert_frame_equal(mine[expected.columns], expected)
+    assert set(zip(frame["reference_method"], frame["reference_network"], strict=True)) == {
+        ("base-net", "pnet")
+    }
+
+
+def test_tools_are_shown_as_they_ended_and_against_bifseg():
+    own = {"protocol": OWN}
+    start = own | {"network": "", "volume_ml": 0.0, "user_s": 0.0}
+    lines = list(ROUNDS)
+    for name, dice in (("a", 0.95), ("b", 0.5)):
+        lines += [(name, "geos", "initial", 0.0, start)]
+        lines += [(name, "geos", "round-1", dice, own | {"network": "", "n_strokes": 4, "user_s": 20.0})]
+    tables = by_name(run_tables(scores(lines), [], RULES))
+    frame = tables["c-tools"].frame.set_index("method")
+    assert frame.index.tolist() == ["base-net", "bifseg", "geos"]
+    assert frame.loc["geos", ["dice_mean", "round_mean", "n_strokes_mean", "user_s_mean"]].tolist() == (
+        pytest.approx([0.725, 1.0, 4.0, 20.0])
+    )
+    assert frame["reached"].tolist() == [0, 1, 1]
+    assert "differs from bifseg" in tables["c-tools"].caption
+    tests = tables["c-tools-tests"].frame
+    assert set(tests["measure"]) == {"dice", "assd_mm", "user_s"}
+    time = tests[(tests["measure"] == "user_s") & (tests["method"] == "geos")].iloc[0]
+    assert time["difference_mean"] == pytest.approx(20 - 7)
+    for kind in ("initial", "unsupervised"):
+        assert "geos" not in set(tables[f"c-{kind}"].frame["method"])
+
+
+def test_the_reference_is_named_with_its_network_where_several_play():
+    lines = [*MANY, *((f"{k}", "base-net", "initial", 0.4, {"network": "fcn"}) for k in range(6))]
+    tables = by_name(run_tables(scores(lines), [], RULES))
+    assert present(tables["c-initial"].frame)["Method"].tolist() == ["base-net@fcn", "base-net@pnet"]
+    assert present(tables["c-initial-tests"].frame)["Method"].tolist() == ["base-net@fcn"] * 2
+    assert "differs from base-net@pnet" in tables["c-initial"].caption
+    assert "Difference to base-net@pnet" in tables["c-initial-tests"].caption
+    assert set(tables["c-unsupervised"].frame["network"]) == {"pnet"}
+
+
+def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
+    lines = [line for line in ROUNDS if line[1] == "base-net"]
+    tables = by_name(run_tables(scores(lines), [], RULES))
+    assert len(tables["c-tools"].frame) == 1
+    assert "differs from" not in tables["c-tools"].caption
+    assert tables["c-tools-tests"].frame.empty
+    assert "no sessions of bifseg beside another" in tables["c-tools-tests"].caption
+
+
+def test_a_failed_session_is_in_its_table_and_in_its_tests():
+    lines = [*LINES, ("c", "base-net", "initial", 0.5), ("c", "bifseg", "initial", 0.0, {"status": "failed"})]
+    tables = by_name(run_tables(scores(lines), [], RULES))
+    assert tables["c-unsupervised"].frame["failed"].tolist() == [0, 1]
+    assert tables["c-unsupervised-tests"].frame["failed"].tolist() == [1, 1]
+
+
+def test_captions_say_simulated_where_it_holds():
+    lines = [*LINES, *((*line, {"cohort": "real"}) for line in LINES)]
+    for table in run_tables(scores(lines), {"c"}, RULES):
+        if len(table.frame):
+            assert ("imulated" in table.caption) == table.name.startswith("c-")
+            assert "2 objects of 2 cases" in table.caption
+
+
+def test_tables_of_cohorts_are_apart():
+    lines = [*LINES, ("z", "base-net", "initial", 0.1, {"cohort": "other"})]
+    tables = by_name(run_tables(scores(lines), [], RULES))
+    assert tables["c-initial"].frame["n"].tolist() == [2]
+    assert tables["other-initial"].frame["dice_mean"].tolist() == [0.1]
+
+
+def test_replicates_have_a_table_where_there_are_any():
+    lines = [(*line, {"replicate": k}) for line in LINES for k in (0, 1)]
+    table = run_tables(scores(lines), [], RULES)[-1]
+    assert table.name == "c-replicates"
+    shown = present(table.frame)
+    assert shown.columns.tolist()[2:] == [
+        *("Method", "Protocol", "Measure", "Between replicates", "Between cases", "Replicates' share"),
+        *("n", "objects", "cases", "failed"),
+    ]
+    dice = shown[(shown["Method"] == "bifseg") & (shown["Measure"] == "Dice (points)")].iloc[0]
+    assert dice["Between replicates"] == "0.0"
+    assert dice["Between cases"] == "10.3"  # of 84.6 and 70.0
+    assert dice["n"] == "4"
+    assert "shared-scribbles" in to_markdown(table)
+
+
+def test_without_the_rules_of_the_sessions_there_is_no_count():
+    with pytest.raises(BadInput, match="own-scribbles"):
+        run_tables(scores(ROUNDS), [], {})
+    assert run_tables(scores(LINES), [], {})[-1].frame.empty
+
+
+def test_targets_are_shown_side_by_side():
+    shown = present(by_name(run_tables(scores(ROUNDS), [], RULES))["c-targets"].frame)
+    assert shown.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
+    assert shown["Method"].tolist() == ["base-net", "bifseg"]
+    # a: there in round 0, 1 and 1; b: never in ten rounds
+    assert shown.iloc[1].tolist()[3:] == [
+        *("5.0 [0.0, 10.0] (1)", *["5.5 [1.0, 10.0] (1)"] * 2),
+        "–",
+        "2",
+        "0",
+    ]
+
+
+def test_a_target_that_was_not_played_for_is_not_shown():
+    tables = by_name(run_tables(scores(ROUNDS), [], RULES, target=0.95))
+    shown = present(tables["c-interactions"].frame).iloc[1]
+    assert shown[["Reached", "Rounds", "Median rounds", "Median user time (s)"]].tolist() == ["–"] * 4
+    assert shown["Final Dice (%)"].startswith("85.0 ±")
+    assert present(tables["c-tools"].frame)["Reached"].tolist() == ["–", "–"]
+    assert r"80\%" in to_latex(tables["c-targets"])
+
+
+def test_table_without_rows_says_why():
+    tables = by_name(run_tables(scores(LINES), [], RULES))
+    assert tables["c-interactions"].frame.empty
+    assert "own-scribbles" in tables["c-interactions"].caption
+    assert "shared-scribbles" in by_name(run_tables(scores(ROUNDS), [], RULES))["c-supervised"].caption
+
+
+def test_caption_says_that_none_is_left_out_and_what_the_limit_is():
+    caption = by_name(run_tables(scores(ROUNDS), [], RULES))["c-interactions"].caption
+    assert "No session is left out" in caption
+    assert "NoC@10" in caption
+    assert "90%" in caption
+
+
+def test_present_shows_per_cent_and_spread():
+    shown = present(
+        result_table(dice_mean=0.8461, dice_std=0.0321, assd_mm_mean=1.234, assd_mm_std=np.nan).frame
+    )
+    assert shown.loc[0, ["Seen", "Structure", "Method"]].tolist() == ["unseen", "fetal lungs", "bifseg"]
+    assert shown.loc[0, "Dice (%)"] == "84.6 ± 3.2"
+    assert shown.loc[0, "ASSD (mm)"] == "1.23"
+    assert shown.loc[0, ["n", "failed"]].tolist() == ["3", "1"]
+
+
+def paired_table(**columns):
+    """A one-row table of tests."""
+    raw = {"measure": "dice", "effect": 0.5, "t_p": 0.03, "wilcoxon_p": 0.0004, "holm_p": 0.2, "cases": 2}
+    raw |= {"difference_mean": 0.01, "difference_low": 0.0, "difference_high": 0.02}
+    return result_table(**raw | columns)
+
+
+@pytest.mark.parametrize(
+    ("measure", "mean", "low", "high", "text"),
+    [
+        ("dice", 0.021, 0.01, 0.033, "+2.1 [+1.0, +3.3]"),
+        ("dice", -0.01, -0.02, 0, "−1.0 [−2.0, +0.0]"),
+        ("dice", 0.01, np.nan, np.nan, "+1.0"),
+        ("dice", np.nan, np.nan, np.nan, "–"),
+        ("assd_mm", -1.25, -2, -0.5, "−1.25 [−2.00, −0.50]"),
+        ("assd_mm", -np.inf, np.nan, np.nan, "−∞"),
+        ("user_s", 3, 1, 5, "+3.0 [+1.0, +5.0]"),
+    ],
+)
+def test_present_difference(measure, mean, low, high, text):
+    table = paired_table(measure=measure, difference_mean=mean, difference_low=low, difference_high=high)
+    assert present(table.frame).loc[0, "Difference"] == text
+
+
+def test_present_tests():
+    shown = present(paired_table().frame)
+    assert shown.columns.tolist()[2:] == [
+        *("Method", "Measure", "Difference", "Effect", "p (t-test)", "p (Wilcoxon)", "p (Holm)"),
+        *("n", "cases", "failed"),
+    ]
+    assert shown.loc[0, ["Measure", "Effect"]].tolist() == ["Dice (points)", "+0.50"]
+    assert shown.loc[0, ["p (t-test)", "p (Wilcoxon)", "p (Holm)"]].tolist() == ["0.03", "<0.001", "0.2"]
+
+
+@pytest.mark.parametrize(
+    ("p", "text"),
+    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.001, "0.001"), (0.0304, "0.03"), (0.049, "0.049"), (0.0499, "0.0499"),
+     (0.05, "0.05"), (0.0501, "0.0501"), (0.234, "0.23"), (1.0, "1"), (np.nan, "–")],
+)  # fmt: skip
+def test_p_values(p, text):
+    assert p_value(p) == text
+
+
+@pytest.mark.parametrize(
+    ("p", "text"), [(0.049, "80.0 ± 1.0*"), (0.05, "80.0 ± 1.0"), (np.nan, "80.0 ± 1.0")]
+)
+def test_present_star(p, text):
+    shown = present(result_table(dice_mean=0.8, dice_std=0.01, dice_t_p=p).frame)
+    assert shown.loc[0, "Dice (%)"] == text
+
+
+def test_present_rank():
+    frame = pd.concat([result_table(rank=r, group=g).frame for r, g in ((2.0, "ab"), (np.nan, "b"))])
+    assert present(frame)["Rank"].tolist() == ["2 ab", "– b"]
+
+
+@pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10"), (np.nan, "–")])
+def test_present_median_that_was_never_reached(median, text):
+    shown = present(result_table(reached=1.0, round_median=median, round_limit=10).frame)
+    assert shown.loc[0, "Median rounds"] == text
+    assert shown.loc[0, "Reached"] == "1 of 3 (33%)"
+
+
+@pytest.mark.parametrize(("median", "text"), [(12.34, "12.3"), (np.inf, "never")])
+def test_present_median_time(median, text):
+    assert present(result_table(user_s_median=median).frame).loc[0, "Median user time (s)"] == text
+
+
+@pytest.mark.parametrize(("low", "text"), [(1.0, "2.0 [1.0, 3.5]"), (np.nan, "2.0")])
+def test_present_interval(low, text):
+    shown = present(result_table(round_restricted=2.0, round_low=low, round_high=3.5).frame)
+    assert shown.loc[0, "Rounds"] == text
+
+
+@pytest.mark.parametrize(("mean", "text"), [(np.nan, "–"), (np.inf, "∞")])
+def test_present_numbers_that_are_none(mean, text):
+    assert present(result_table(assd_mm_mean=mean, assd_mm_std=np.nan).frame).loc[0, "ASSD (mm)"] == text
+
+
+def test_markdown_is_a_pipe_table_that_keeps_its_columns():
+    lines = to_markdown(result_table(method="a|b", dice_mean=0.5, dice_std=0.1)).splitlines()
+    assert lines[0] == "**Title.** Caption."
+    assert lines[-1].replace("\\|", "").count("|") == lines[2].count("|")
+    assert "50.0 ± 10.0" in lines[-1]
+
+
+def test_latex_escapes_and_keeps_booktabs():
+    table = Table(
+        "t", "A & B", "50% of #1_x.", result_table(method="m_1&2", dice_mean=0.5, dice_std=0.1).frame
+    )
+    text = to_latex(table)
+    assert r"\caption{A \& B. 50\% of \#1\_x.}" in text
+    assert r"m\_1\&2 & 50.0 $\pm$ 10.0 & 3 & 1 \\" in text
+    assert r"10.0$^{*}$" in to_latex(result_table(dice_mean=0.5, dice_std=0.1, dice_t_p=0.01))
+    assert r"\emph{fetal lungs (unseen)}" in text
+    assert r"Dice (\%)" in text
+    for rule in ("toprule", "midrule", "bottomrule"):
+        assert rf"\{rule}" in text
+    columns = text.split(r"\begin{tabular}{")[1].split("}")[0]
+    assert columns == "lrrr"
+
+
+def test_written_tables_are_read_back(tmp_path):
+    write_scores(scores(LINES + ROUNDS), tmp_path / "scores.parquet")
+    write_json(tmp_path / "cohorts" / "c" / "cohort.json", {"simulated": True})
+    write_rules(tmp_path)
+    write_tables(tmp_path, target=0.9)
+    made, read = run_tables(scores(LINES + ROUNDS), {"c"}, RULES), read_tables(tmp_path / "tables")
+    assert [table.name for table in read] == [table.name for table in made]
+    for one, other in zip(made, read, strict=True):
+        assert one.caption == other.caption
+        pd.testing.assert_frame_equal(one.frame, other.frame)
+        kept = {path.suffix for path in (tmp_path / "tables").glob(f"{one.name}.*")}
+        assert kept == ({".csv", ".md", ".tex"} if len(one.frame) else set())
+
+
+@pytest.mark.parametrize("name", ["nan", "none", "NA", "007"])
+def test_a_method_s_name_is_read_as_it_is(tmp_path, name):
+    """pandas would take some of them for a missing value, others for a number."""
+    write_scores(
+        scores([("a", name, "initial", 0.8), ("b", name, "initial", 0.6)]), tmp_path / "scores.parquet"
+    )
+    write_tables(tmp_path)
+    found = {table.name: table.frame for table in read_tables(tmp_path / "tables")}
+    assert found["c-initial"]["method"].tolist() == [name]
+
+
+@pytest.mark.parametrize("keep", [1, 2])
+def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
+    """Whole lines of it would pass for a table."""
+    write_scores(scores(LINES), tmp_path / "scores.parquet")
+    write_tables(tmp_path)
+    path = tmp_path / "tables/c-unsupervised.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    assert len(lines) > keep
+    path.write_text("".join(lines[:keep]))
+    with pytest.raises(BadInput, match=r"c-unsupervised.csv: cut off or changed"):
+        read_tables(tmp_path / "tables")
+    path.unlink()
+    with pytest.raises(BadInput, match=r"c-unsupervised.csv: is not there any more"):
+        read_tables(tmp_path / "tables")
+
+
+def test_csv_holds_numbers_not_text(tmp_path):
+    write_scores(scores(LINES), tmp_path / "scores.parquet")
+    write_tables(tmp_path)
+    frame = pd.read_csv(tmp_path / "tables" / "c-unsupervised.csv")
+    assert frame["dice_mean"].tolist() == pytest.approx([0.7, 0.773])
+    assert not (tmp_path / "tables" / "c-interactions.csv").exists()
+    assert read_tables(tmp_path / "tables")[-1].frame.empty
+
+
+def test_equal_scores_give_equal_files(tmp_path):
+    for place in ("one", "two"):
+        write_scores(scores(LINES + ROUNDS), tmp_path / place / "scores.parquet")
+        write_rules(tmp_path / place)
+        write_tables(tmp_path / place)
+    files = sorted(path.name for path in (tmp_path / "one" / "tables").iterdir())
+    for name in files:
+        assert (tmp_path / "one/tables" / name).read_bytes() == (tmp_path / "two/tables" / name).read_bytes()

@@ -1,0 +1,125 @@
+"""Every task is done once and reported once, whoever is killed meanwhile."""
+
+import os
+import signal
+import time
+from collections import Counter
+from concurrent.futures.process import BrokenProcessPool
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from bifseg.runs.pool import share_out
+
+
+class Writing:
+    """Leaves a line for each task, and one when it is closed."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+
+    def do(self, task):
+        with open(self.folder / "done", "a") as stream:
+            stream.write(f"{task}\n")
+        return os.getpid()
+
+    def close(self):
+        (self.folder / f"closed-{os.getpid()}").touch()
+
+
+class Killed(Writing):
+    """Its process is killed in the midst of the task 3, so often as there are files to be taken away."""
+
+    def do(self, task):
+        lives = sorted(self.folder.glob("kill-*"))
+        if task == 3 and lives:
+            lives[0].unlink()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().do(task)
+
+
+class Raising(Writing):
+    def do(self, task):
+        if task == 2:
+            raise ValueError("two")
+        return super().do(task)
+
+
+def done(folder):
+    return [int(line) for line in (folder / "done").read_text().split()]
+
+
+def test_one_worker_is_this_process_and_keeps_the_order(tmp_path):
+    found = list(share_out(partial(Writing, tmp_path), [3, 1, 2], 1))
+    assert found == [(3, os.getpid()), (1, os.getpid()), (2, os.getpid())]
+    assert done(tmp_path) == [3, 1, 2]
+    assert (tmp_path / f"closed-{os.getpid()}").exists()
+
+
+def test_several_workers_do_every_task_once_and_are_closed(tmp_path):
+    found = dict(share_out(partial(Writing, tmp_path), range(12), 2))
+    assert sorted(found) == sorted(done(tmp_path)) == list(range(12))
+    assert os.getpid() not in found.values()
+    closed = {int(path.name.removeprefix("closed-")) for path in tmp_path.glob("closed-*")}
+    assert set(found.values()) <= closed
+
+
+def test_no_tasks_are_done_by_nobody(tmp_path):
+    assert list(share_out(partial(Writing, tmp_path), [], 2)) == []
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+def test_killed_worker_costs_no_task(tmp_path, kills):
+    for number in range(kills):
+        (tmp_path / f"kill-{number}").touch()
+    found = list(share_out(partial(Killed, tmp_path), range(8), 2))
+    assert Counter(task for task, _ in found) == dict.fromkeys(range(8), 1)
+    assert set(done(tmp_path)) == set(range(8))
+
+
+def test_work_that_always_kills_is_given_up(tmp_path):
+    for number in range(9):
+        (tmp_path / f"kill-{number}").touch()
+    with pytest.raises(BrokenProcessPool):
+        list(share_out(partial(Killed, tmp_path), [3, 4], 2))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_what_a_worker_raises_is_raised(tmp_path, workers):
+    with pytest.raises(ValueError, match="two"):
+        list(share_out(partial(Raising, tmp_path), range(40), workers))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_work_can_be_broken_off(tmp_path, workers):
+    work = share_out(partial(Writing, tmp_path), range(1000), workers)
+    next(work)
+    work.close()
+    assert len(done(tmp_path)) < 1000
+    assert list(tmp_path.glob("closed-*"))
+
+
+def test_workers_end_with_their_parent(tmp_path):
+    """A parent that is killed leaves no process behind."""
+    child = os.fork()
+    if child == 0:
+        work = share_out(partial(Writing, tmp_path), range(1000), 2)
+        next(work)
+        pids = {os.getpid(), *(pid for _, pid in (next(work) for _ in range(20)))}
+        (tmp_path / "pids").write_text(" ".join(map(str, pids)))
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split() if int(pid) != child]
+    deadline = time.monotonic() + 10
+    while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert pids
+    assert not any(_alive(pid) for pid in pids)
+
+
+def _alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

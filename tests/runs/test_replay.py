@@ -1,0 +1,238 @@
+"""Recorded interactions, played again: to the same method the same masks, to another the same box and strokes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.analysis.protocol_roles import main_protocol
+from bifseg.analysis.run_files import played_cards
+from bifseg.analysis.scores import score_session, to_frame
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.errors import BadInput
+from bifseg.core.images import write_array
+from bifseg.core.scribbles import Scribbles
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.replay import Recording, recorded_scribbles, recorded_sessions, replay_of
+from bifseg.runs.shards import load_sessions, run_shard
+from bifseg.sessions.drawn_maps import Labels
+from bifseg.sessions.game import play
+
+# In a loose box there is much to click away: every session has its three rounds.
+PROTOCOL = ProtocolCard(rounds=3, target=None, policy="centre-click/1", box="loose/1", patience=None)
+CARD = MethodCard(method="bifseg", settings={"iterations": 4})
+TOOL = MethodCard(method="geos")
+
+
+@pytest.fixture(scope="module")
+def objects(discs):
+    return list(discs.select(split="test"))
+
+
+@pytest.fixture(scope="module")
+def lineup(discs, discs_network):
+    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), CARD, discs_network, replicates=2)
+
+
+@pytest.fixture(scope="module")
+def recorded(lineup, objects, tmp_path_factory):
+    """The folder of BIFSeg's own sessions, two replicates of each object."""
+    folder = tmp_path_factory.mktemp("sessions") / "bifseg@pnet-tiny"
+    run_shard(lineup, lineup.tasks(objects), folder)
+    return folder
+
+
+def load(folder, objects, replicates=2):
+    return [session for _, session in load_sessions(folder, objects, replicates)]
+
+
+def replay_to(lineup, recorded, discs, objects, **changes):
+    recordings, name = recorded_sessions(recorded, discs, objects, 2)
+    return replay_of(replace(lineup, protocol_name="", **changes), recordings, name)
+
+
+def replayed(lineup, recorded, discs, objects, folder, **changes):
+    replay = replay_to(lineup, recorded, discs, objects, **changes)
+    assert run_shard(replay, replay.tasks(objects), folder) == {"ok": 2 * len(objects)}
+    return load(folder, objects)
+
+
+def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, recorded, discs, objects, tmp_path):
+    again = replayed(lineup, recorded, discs, objects, tmp_path)
+    before = load(recorded, objects)
+    assert max(step.round for session in before for step in session.steps) == 3
+    for one, other in zip(before, again, strict=True):
+        assert one.box == other.box
+        assert [step.name for step in one.steps] == [step.name for step in other.steps]
+        for a, b in zip(one.steps, other.steps, strict=True):
+            np.testing.assert_array_equal(a.mask, b.mask)
+
+
+def test_a_replay_of_a_replay_is_the_same(lineup, recorded, discs, objects, tmp_path):
+    once = replayed(lineup, recorded, discs, objects, tmp_path / "once")
+    twice = replayed(lineup, tmp_path / "once", discs, objects, tmp_path / "twice")
+    for a, b in zip(once, twice, strict=True):
+        assert [s.mask.tobytes() for s in a.steps] == [s.mask.tobytes() for s in b.steps]
+        assert [s.strokes[0].voxels.tolist() for s in a.steps[2:]] == [
+            s.strokes[0].voxels.tolist() for s in b.steps[2:]
+        ]
+
+
+def test_another_method_gets_the_same_box_and_strokes_step_by_step(
+    lineup, recorded, discs, objects, tmp_path
+):
+    class Listener:
+        dimensions, prompts = frozenset({2}), frozenset({"scribbles"})
+
+        def __init__(self):
+            self.heard = []
+
+        def start(self, image, box):
+            self.heard.append([box])
+            return np.zeros(image.grid.shape, bool)
+
+        def refine(self, scribbles):
+            self.heard[-1].append(scribbles.label_map())
+            return np.zeros(scribbles.shape, bool)
+
+    listener, replay = Listener(), replay_to(lineup, recorded, discs, objects)
+    found = [play(replay.game(task), listener) for task in replay.tasks(objects)]
+    for heard, before in zip(listener.heard, load(recorded, objects), strict=True):
+        drawn, expected = Scribbles(before.grid.shape), [before.box]
+        for step in before.steps:
+            if step.round:
+                drawn = drawn.add(list(step.strokes))
+                expected.append(drawn.label_map())
+        assert heard[0] == expected[0]
+        assert [m.tobytes() for m in heard[1:]] == [m.tobytes() for m in expected[1:]]
+    assert {session.box_drawn for session in found} == {False}
+
+
+def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, discs, objects, tmp_path):
+    found = replayed(lineup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
+    rows = [discs.object(session.identity.object) for session in found]
+    frame = to_frame(
+        line
+        for s, row in zip(found, rows, strict=True)
+        for line in score_session(s, discs.truth(row), row.group)
+    )
+    told = frame[["run", "method", "network", "protocol", "policy", "box", "user"]].drop_duplicates()
+    assert told.to_numpy().tolist() == [
+        ["again", "other", "pnet-tiny", "own-of-bifseg@pnet-tiny", "centre-click/1", "loose/1", "expert"]
+    ]
+    assert set(frame["replicate"]) == {0, 1}
+    assert (frame["n_strokes"] == frame["round"] * 1).any()
+    assert {session.ended for session in found} == {"rounds"}
+
+
+def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, objects, tmp_path):
+    protocol = "own-of-bifseg@pnet-tiny"
+    folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
+    replayed(lineup, recorded, discs, objects, folder)
+    scores = to_frame(
+        line
+        for row, s in load_sessions(folder, objects)
+        for line in score_session(s, discs.truth(row), row.group)
+    )
+    cards = played_cards(tmp_path, scores)
+    assert cards[protocol]["scribbles_on"] == "recorded"
+    assert (cards[protocol]["rounds"], cards[protocol]["target"]) == (3, None)
+    assert main_protocol(cards) == "own-scribbles"
+
+
+def test_sessions_that_match_are_kept_and_others_played_again(lineup, recorded, discs, objects, tmp_path):
+    replay = replay_to(lineup, recorded, discs, objects)
+    tasks, key = replay.tasks(objects), (objects[0].object, 1)
+    run_shard(replay, tasks, tmp_path)
+    assert run_shard(replay, tasks, tmp_path) == {"kept": len(tasks)}
+    cut = replace(replay.recordings[key], rounds=replay.recordings[key].rounds[:1])
+    changed = replace(replay, recordings=replay.recordings | {key: cut})
+    assert run_shard(changed, tasks, tmp_path) == {"kept": len(tasks) - 1, "ok": 1}
+
+
+def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects):
+    class BoxOnly:
+        dimensions, prompts = frozenset({2}), frozenset({"box"})
+
+        def start(self, image, box):
+            return np.zeros(image.grid.shape, bool)
+
+        def refine(self, scribbles):
+            raise AssertionError("given scribbles")
+
+    replay = replay_to(lineup, recorded, discs, objects)
+    found = [play(replay.game(task), BoxOnly()) for task in replay.tasks(objects)]
+    assert {(session.ended, len(session.steps)) for session in found} == {("no prompts", 1)}
+
+
+def test_of_a_failed_session_what_was_drawn_before_is_replayed(recorded, objects):
+    session = load(recorded, objects)[0]
+    failed = replace(session, steps=session.steps[:3], status="failed", ended="failed", error="round-2: x: y")
+    assert len(Recording.of(failed).rounds) == 1
+    assert Recording.of(replace(session, steps=())).rounds == ()
+
+
+def test_another_grid_is_bad_input(lineup, recorded, discs, objects, monkeypatch):
+    def moved(row):
+        image = original(row)
+        return replace(image, grid=replace(image.grid, origin=(0.0, 5.0)))
+
+    original = discs.image
+    monkeypatch.setattr(discs, "image", moved)
+    with pytest.raises(BadInput, match="origin differs by 5 mm along y; it was recorded on another image"):
+        recorded_sessions(recorded, discs, objects, 1)
+
+
+# People's scribbles
+
+
+@pytest.fixture
+def maps(discs, objects, tmp_path):
+    """A map of each object: a line in its middle, in round 2 another at the border of the image."""
+    folder = tmp_path / "anna"
+    folder.mkdir()
+    for row in objects:
+        truth, grid = discs.truth(row), discs.whole_grid(row)
+        rows, columns = (np.flatnonzero(truth.any(axis=axis)) for axis in (1, 0))
+        drawn = np.zeros(grid.shape, np.uint8)
+        drawn[int(rows.mean()), columns[0] + 1 : columns[-1]] = 1
+        write_array(folder / f"{row.object}.round-1.nii.gz", drawn, grid)
+        drawn[2, 5:60] = 2
+        write_array(folder / f"{row.object}.round-2.nii.gz", drawn, grid)
+    return folder
+
+
+def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects, maps, tmp_path):
+    plain = replace(
+        lineup,
+        protocol_name="",
+        protocol=ProtocolCard(),
+        card_path=Path("geos.yaml"),
+        card=TOOL,
+        network=None,
+    )
+    recordings = recorded_scribbles(maps, plain, objects, Labels(), "anna")
+    replay = replay_of(plain, recordings, "anna")
+    assert run_shard(replay, replay.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    for row, session in load_sessions(tmp_path / "out", objects):
+        assert session.box == plain.game((row.object, 0)).box()
+        assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
+        assert [[s.foreground for s in step.strokes] for step in session.steps] == [[], [True], [False]]
+        who = session.identity
+        assert (who.protocol, who.policy, who.box, who.user) == ("anna", "recorded", "margin/1", "anna")
+    frame = to_frame(
+        line
+        for row, s in load_sessions(tmp_path / "out", objects)
+        for line in score_session(s, discs.truth(row), row.group)
+    )
+    assert set(frame["user"]) == {"anna"}
+    assert (frame[frame["step"] == "round-2"]["n_strokes"] == 2).all()
+    assert (frame["status"] == "ok").all()
+
+
+def test_every_object_needs_its_map(lineup, objects, maps):
+    for path in maps.glob(f"{objects[-1].object}.*"):
+        path.unlink()
+    with pytest.raises(BadInput, match=f"no scribbles of {objects[-1].object}"):
+        recorded_scribbles(maps, lineup, objects, Labels(), "anna")

@@ -1,0 +1,85 @@
+"""Sessions that are played again are the same; what was tampered with is found."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.cli.main import main
+from bifseg.core.files import write_json, write_text
+from bifseg.runs.reproduce import compare, verify
+from bifseg.runs.run_folder import Run
+from bifseg.runs.shards import run_shard, session_name
+from bifseg.sessions.archive import Archive
+
+CARDS = {"methods/geos.yaml": "method: geos\n", "protocols/own-scribbles.yaml": "rounds: 2\ntarget: 0.99\n"}
+
+
+@pytest.fixture
+def folder(discs, tmp_path):
+    """A finished run of GeoS."""
+    for name, text in CARDS.items():
+        write_text(tmp_path / "cards" / name, text)
+    cohorts = {"discs": {"protocols": {"own-scribbles": ["geos"]}}}
+    write_json(tmp_path / "r/config.json", {"run": "r", "cards": str(tmp_path / "cards"), "cohorts": cohorts})
+    (tmp_path / "r/cohorts").mkdir()
+    (tmp_path / "r/cohorts/discs").symlink_to(discs.folder)
+    run = Run(tmp_path / "r")
+    (seat,) = run.seats()
+    run_shard(run.lineup(seat, discs), run.tasks(discs), run.sessions(seat))
+    return run.folder
+
+
+def test_a_run_is_reproduced_to_the_bit(folder):
+    verdicts = list(verify(folder, 4))
+    assert len(verdicts) == 4
+    assert all(v.same and v.dice == 1 and not v.outdated for v in verdicts)
+    assert [v.name for v in verify(folder, 4)] == [v.name for v in verdicts]
+
+
+def test_what_was_tampered_with_is_found(discs, folder):
+    archive = Archive(folder / "sessions/discs/own-scribbles/geos")
+    for name, _ in Run(folder).tasks(discs):
+        session = archive.load(name)
+        steps = (*session.steps[:-1], replace(session.steps[-1], mask=~session.steps[-1].mask))
+        archive.save(name, replace(session, steps=steps), discs.whole_grid(discs.object(name)))
+    (verdict,) = verify(folder, 1)
+    assert not verdict.same
+    assert verdict.dice < 0.5
+
+
+def test_changed_cards_are_told(folder):
+    write_text(folder.parent / "cards/methods/geos.yaml", "method: geos\nsettings: {gamma: 1.0}\n")
+    assert all(verdict.outdated for verdict in verify(folder, 2))
+
+
+def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
+    def said(*words):
+        monkeypatch.setattr("sys.argv", ["bifseg", "verify", str(folder), "--sample", "1", *words])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return done.value.code or 0, capsys.readouterr().out
+
+    code, text = said()
+    assert code == 0
+    assert text.endswith(": the same\n1 of 1 sessions reproduced\n")
+    (verdict,) = verify(folder, 1)
+    archive = Archive(folder / "sessions/discs/own-scribbles/geos")
+    session = archive.load(verdict.name)
+    mask = session.steps[-1].mask.copy()
+    mask[tuple(np.argwhere(mask)[0])] = False
+    steps = (*session.steps[:-1], replace(session.steps[-1], mask=mask))
+    archive.save(verdict.name, replace(session, steps=steps), discs.whole_grid(discs.object(verdict.name)))
+    assert said()[0] == 1
+    code, text = said("--tolerance", "0.02")
+    assert code == 0
+    assert "close, Dice 0.99" in text
+
+
+def test_times_do_not_count(discs, folder):
+    name = session_name(*Run(folder).tasks(discs)[0])
+    session = Archive(Path(folder) / "sessions/discs/own-scribbles/geos").load(name)
+    steps = tuple(replace(step, seconds={"machine": 9.0, "robot": 9.0}) for step in session.steps)
+    assert compare(session, replace(session, steps=steps, peak_mb={})) == (True, 1.0)
+    assert compare(session, replace(session, steps=session.steps[:-1])) == (False, 0.0)

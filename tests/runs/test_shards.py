@@ -1,0 +1,267 @@
+"""A job's sessions: the same rows however they are shared out, and nothing played twice."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from disc_cases import HEADER, make_case
+from fake_run import scores
+
+from bifseg.analysis.interactions import interactions
+from bifseg.analysis.names import OWN
+from bifseg.analysis.rules import Rules
+from bifseg.analysis.run_files import played_rules
+from bifseg.analysis.scores import score_session, to_frame
+from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
+from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.core.errors import BadInput
+from bifseg.core.files import read_json
+from bifseg.core.images import read_array, write_array
+from bifseg.runs.lineup import Lineup
+from bifseg.runs.scheduling import share_out_shards
+from bifseg.runs.shards import load_sessions, missing, run_shard, session_name, write_index
+from bifseg.sessions.archive import Archive
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+PROTOCOL = ProtocolCard(rounds=2, target=0.99)
+TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb", "peak_gpu_mb"]
+
+
+@pytest.fixture
+def lineup(discs, discs_network):
+    card = MethodCard(method="bifseg")
+    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), card, discs_network)
+
+
+@pytest.fixture
+def tasks(discs, lineup):
+    return lineup.tasks(discs.select(split="test"))
+
+
+@pytest.fixture
+def odd(lineup, monkeypatch):
+    """A lineup with one of the odd methods."""
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+
+    def make(name="Half", **settings):
+        card = MethodCard(method=f"odd_methods:{name}", settings=settings)
+        return replace(lineup, card_path=Path("odd.yaml"), card=card, network=None)
+
+    return make
+
+
+def rows_of(discs, folder):
+    objects = discs.select(split="test")
+    rows = [
+        r for row, s in load_sessions(folder, objects) for r in score_session(s, discs.truth(row), "anna")
+    ]
+    return to_frame(rows).drop(columns=TIMES)
+
+
+@pytest.mark.parametrize(
+    ("dimension", "why"),
+    [
+        (2, "starts from scribbles and has no initial result; this protocol has `scribbles_on: initial`"),
+        (3, "plays in 3D, the cohort is 2D"),
+    ],
+)
+def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(lineup, dimension, why):
+    answer = f'{{"dimensions": [{dimension}], "prompts": ["scribbles"], "adapts": false}}'
+    card = MethodCard(command=["sh", "-c", f"echo '{answer}'; cat"])
+    shared = ProtocolCard(scribbles_on="initial")
+    wrong = replace(lineup, card_path=Path("tool.yaml"), card=card, network=None, protocol=shared)
+    with pytest.raises(BadInput) as caught:
+        wrong.method()
+    assert str(caught.value) == f"method: tool {why}; leave it out here"
+
+
+@pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
+def test_rows_do_not_depend_on_shards_order_or_processes(discs, lineup, tasks, tmp_path, shards, workers):
+    run_shard(lineup, tasks, tmp_path / "whole")
+    parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)
+    for number in range(shards, 0, -1):
+        run_shard(lineup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
+    whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
+    assert len(whole) > len(tasks)
+    assert whole.equals(parts)
+
+
+def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, tasks, tmp_path):
+    lineup = odd()
+    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert run_shard(lineup, tasks, tmp_path) == {"kept": len(tasks)}
+    pack = tmp_path / "shard-1.zip"
+    pack.write_bytes(pack.read_bytes()[:-100])
+    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert not missing(lineup, tasks, tmp_path)
+
+
+def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
+    """Sessions that were stored and not yet packed are kept."""
+    lineup = odd()
+
+    def two(played, total):
+        for count, item in enumerate(played, start=1):
+            yield item
+            if count == 2:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_shard(lineup, tasks, tmp_path, progress=two)
+    assert not list(tmp_path.glob("shard-*.zip"))
+    assert run_shard(lineup, tasks, tmp_path) == {"kept": 2, "ok": len(tasks) - 2}
+
+
+CHANGES = {
+    "seed": lambda lineup, folder: replace(lineup, seed=2),
+    "run": lambda lineup, folder: replace(lineup, run="other"),
+    "protocol": lambda lineup, folder: replace(lineup, protocol=PROTOCOL.model_copy(update={"rounds": 1})),
+    "settings": lambda lineup, folder: replace(
+        lineup, card=lineup.card.model_copy(update={"settings": {"do": "print"}})
+    ),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_whatever_changes_is_played_again(odd, tasks, tmp_path, change):
+    lineup = odd()
+    run_shard(lineup, tasks[:2], tmp_path)
+    changed = CHANGES[change](lineup, tmp_path)
+    assert missing(changed, tasks[:2], tmp_path) == tasks[:2]
+    assert run_shard(changed, tasks[:2], tmp_path) == {"ok": 2}
+
+
+def test_other_weights_are_played_again(lineup, tasks, tmp_path):
+    before = lineup.fingerprint(tasks[0])
+    content = torch.load(lineup.network / "weights.pt", weights_only=True)
+    content["weights"] = {name: values + 1 for name, values in content["weights"].items()}
+    torch.save(content, tmp_path / "weights.pt")
+    assert replace(lineup, network=tmp_path).fingerprint(tasks[0]) != before
+
+
+def test_other_source_of_a_plug_in_is_played_again(odd, tasks, tmp_path, monkeypatch):
+    source = (HELPERS / "odd_methods.py").read_text()
+    (tmp_path / "odd_copy.py").write_text(source)
+    monkeypatch.syspath_prepend(tmp_path)
+    marks = set()
+    for text in (source, source + "# changed\n"):
+        (tmp_path / "odd_copy.py").write_text(text)
+        marks.add(replace(odd(), card=MethodCard(method="odd_copy:Half")).fingerprint(tasks[0]))
+    assert len(marks) == 2
+
+
+def test_failure_is_stored_and_the_rest_is_played(discs, odd, tasks, tmp_path):
+    assert run_shard(odd(do="raise"), tasks, tmp_path) == {"failed": len(tasks)}
+    frame = rows_of(discs, tmp_path)
+    failed = frame[frame.status == "failed"]
+    assert len(failed) == len(tasks)
+    assert (failed.dice == 0).all()
+    assert (failed.error == "round-1: RuntimeError: two lines").all()
+    write_index(tmp_path, tasks, tmp_path / "index.tsv")
+    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(tasks)
+
+
+def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_path):
+    rules = ProtocolCard(rounds=9, target=None, policy="centre-click/1")
+    assert run_shard(replace(odd("Deaf"), protocol=rules), tasks, tmp_path) == {"stuck": len(tasks)}
+    frame = rows_of(discs, tmp_path)
+    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(tasks)
+    stuck = frame[frame["status"] == "stuck"]
+    assert (stuck["dice"] > 0).all()
+    assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
+    found = interactions(frame.assign(protocol=OWN), 0.9, Rules(9, None))
+    assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
+
+
+def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path):
+    lineup = odd(do="die_once", path=str(tmp_path / "mark"))
+    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"ok": 2}
+    assert (tmp_path / "mark").exists()
+    lineup = odd(do="die")
+    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"failed": 2}
+    session = Archive(tmp_path / "out").load(session_name(*tasks[0]))
+    assert session.error == "round-1: the method's process ended by signal SIGKILL"
+    assert run_shard(odd(do="die"), tasks[:2], tmp_path / "out") == {"failed": 2}  # is not kept
+    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"failed": 2}
+    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"kept": 2}
+
+
+def test_timeout_is_a_row(discs, odd, tasks, tmp_path):
+    lineup = odd(do="hang")
+    lineup = replace(lineup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
+    assert run_shard(lineup, tasks[:1], tmp_path) == {"timeout": 1}
+    ((row, session),) = load_sessions(tmp_path, discs.select(split="test")[:1])
+    rows = score_session(session, discs.truth(row), "anna")
+    assert [(r["step"], r["status"]) for r in rows] == [("initial", "ok"), ("round-1", "timeout")]
+    assert rows[-1]["dice"] == 0
+
+
+def test_unreadable_image_stops_the_job_after_all_others(odd, discs, tasks, tmp_path):
+    image = discs._root / discs.object(tasks[0][0]).image
+    content = image.read_bytes()
+    others = [task for task in tasks if discs.object(task[0]).image != discs.object(tasks[0][0]).image]
+    try:
+        image.write_bytes(b"half")
+        discs._images.cache_clear()
+        with pytest.raises(BadInput, match="2 objects cannot be read"):
+            run_shard(odd(), tasks, tmp_path)
+    finally:
+        image.write_bytes(content)
+    assert not missing(odd(), others, tmp_path)
+    assert run_shard(odd(), tasks, tmp_path) == {"ok": 2, "kept": len(others)}
+
+
+def test_base_network_is_checked_by_every_job_that_plays(lineup, tasks, tmp_path):
+    run_shard(lineup, tasks, tmp_path, 3, workers=2)
+    found = read_json(tmp_path / "forgetting-3.json")
+    assert found["before"] == found["after"]
+    assert not list(tmp_path.glob(".forgetting*"))
+
+
+def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):
+    lineup, objects = odd(), list(discs.select(split="test"))[:2]
+    often = replace(lineup, replicates=3)
+    assert run_shard(lineup, lineup.tasks(objects), tmp_path) == {"ok": 2}
+    assert run_shard(often, often.tasks(objects), tmp_path) == {"ok": 4, "kept": 2}
+    pairs = list(load_sessions(tmp_path, objects, replicates=3))
+    assert [(row.object, session.identity.replicate) for row, session in pairs] == [
+        (row.object, replicate) for row in objects for replicate in range(3)
+    ]
+    boxes = {(session.box.lower, session.box.upper) for _, session in pairs[:3]}
+    assert len(boxes) == 3
+    write_index(tmp_path, often.tasks(objects), tmp_path / "index.tsv")
+    lines = [line.split("\t") for line in (tmp_path / "index.tsv").read_text().splitlines()]
+    assert lines[0][:3] == ["object", "replicate", "status"]
+    assert [line[:2] for line in lines[1:4]] == [[objects[0].object, str(k)] for k in range(3)]
+
+
+def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
+    folder = tmp_path / "sessions" / "discs" / "own" / "odd"
+    run_shard(odd(), tasks[:1], folder)
+    assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
+    found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
+    assert played_rules(tmp_path, found) == {"own": Rules(2, 0.99)}
+
+
+def test_missing_session_is_named(discs, tmp_path):
+    with pytest.raises(BadInput, match="no such session"):
+        list(load_sessions(tmp_path, discs.select(split="test")))
+
+
+def test_other_raters_masks_reach_the_robot(tmp_path):
+    data = tmp_path / "data"
+    (row, *_) = make_case(data, "case1", "test")
+    labels, grid = read_array(data / "case1_label.nii.gz")
+    write_array(data / "other.nii.gz", np.roll(labels, 2, axis=0), grid)
+    manifest = HEADER.rstrip("\n") + "\traters\n" + row.rstrip("\n") + "\tother.nii.gz\n"
+    (data / "manifest.tsv").write_text(manifest)
+    card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"])
+    prepare(card, tmp_path / "c.yaml", 1, tmp_path / "cohort", {})
+    cohort = Cohort.load(tmp_path / "cohort")
+    lineup = Lineup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))
+    (task,) = lineup.tasks(cohort.objects)
+    game = lineup.game(task)
+    assert len(game.raters) == 1
+    np.testing.assert_array_equal(game.raters[0], np.roll(game.truth, 2, axis=0))

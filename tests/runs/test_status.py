@@ -1,0 +1,105 @@
+"""How far a run is, seen from its files while it is being made."""
+
+import os
+from dataclasses import replace
+
+import pytest
+from fake_run import fake_session
+
+from bifseg.core.errors import BadInput
+from bifseg.core.files import write_json, write_text
+from bifseg.runs.run_folder import Run, Seat
+from bifseg.runs.status import STILL_S, progress
+from bifseg.sessions.archive import Archive
+
+CONFIG = {
+    "run": "r",
+    "cohorts": {
+        "discs": {"networks": ["pnet"], "protocols": {"own-scribbles": ["bifseg@pnet", "geos"]}},
+        "later": {"protocols": {"own-scribbles": ["geos"]}},
+    },
+}
+NOW = 1e9
+
+
+@pytest.fixture
+def folder(discs, tmp_path):
+    """A run whose first cohort is prepared; nothing else is there yet."""
+    write_json(tmp_path / "config.json", CONFIG)
+    (tmp_path / "cohorts").mkdir()
+    (tmp_path / "cohorts/discs").symlink_to(discs.folder)
+    return tmp_path
+
+
+def store(discs, folder, player, count, status="ok", error=""):
+    """Sessions of the first objects, one every 10 s, the last of them now."""
+    archive = Archive(folder / "sessions/discs/own-scribbles" / player)
+    for k, row in enumerate(discs.select(split="test")[:count]):
+        session = fake_session(discs, row, "bifseg", "", "own-scribbles", 1)
+        archive.save(row.object, replace(session, status=status, error=error), discs.whole_grid(row))
+        when = NOW - 10 * (count - 1 - k)
+        os.utime(archive.folder / f"unpacked/{row.object}.zip", (when, when))
+    return archive
+
+
+def seen(folder, now=NOW):
+    return {item.what: item for item in progress(folder, now)}
+
+
+def test_everything_that_was_asked_for_is_listed_in_order(folder):
+    assert [(item.what, item.done, item.of, item.state) for item in progress(folder)] == [
+        ("cohort discs", 1, 1, "done"),
+        ("cohort later", 0, 1, "waiting"),
+        ("network pnet on discs", 0, 1, "waiting"),
+        ("bifseg@pnet on discs, own-scribbles", 0, 6, "waiting"),
+        ("geos on discs, own-scribbles", 0, 6, "waiting"),
+        ("geos on later, own-scribbles", 0, 0, "waiting"),
+        ("report", 0, 1, "waiting"),
+    ]
+
+
+def test_player_at_work_has_a_rate_and_one_that_stopped_has_none(discs, folder):
+    store(discs, folder, "geos", 3)
+    item = seen(folder)["geos on discs, own-scribbles"]
+    assert (item.done, item.of, item.state) == (3, 6, "running")
+    assert item.left_s == pytest.approx(30)
+    item = seen(folder, NOW + STILL_S + 1)["geos on discs, own-scribbles"]
+    assert (item.done, item.state, item.left_s) == (3, "stopped", None)
+
+
+def test_failures_are_counted_by_reason_packed_or_not(discs, folder):
+    store(discs, folder, "bifseg@pnet", 6)
+    archive = store(discs, folder, "bifseg@pnet", 2, "failed", "round-1: RuntimeError: no luck")
+    for _ in range(2):
+        item = seen(folder)["bifseg@pnet on discs, own-scribbles"]
+        assert (item.done, item.of, item.state) == (6, 6, "done")
+        assert item.failed == {("failed", "RuntimeError: no luck"): 2}
+        archive.pack([row.object for row in discs.select(split="test")], 1)
+
+
+def test_training_that_goes_on_is_seen(folder):
+    write_text(folder / "networks/discs/pnet/checkpoint.pt", "half")
+    os.utime(folder / "networks/discs/pnet/checkpoint.pt", (NOW, NOW))
+    assert seen(folder)["network pnet on discs"].state == "running"
+    assert seen(folder, NOW + STILL_S + 1)["network pnet on discs"].state == "stopped"
+    write_text(folder / "networks/discs/pnet/weights.pt", "whole")
+    assert seen(folder)["network pnet on discs"].state == "done"
+
+
+@pytest.mark.parametrize("text", [None, "{", "[]", '{"run": "r"}'])
+def test_what_is_no_run_is_bad_input(tmp_path, text):
+    if text is not None:
+        write_text(tmp_path / "config.json", text)
+    with pytest.raises(BadInput, match=r"config\.json: run: not there or damaged"):
+        list(progress(tmp_path))
+
+
+def test_a_run_knows_its_seats_and_networks(folder):
+    run = Run(folder)
+    assert next(iter(run.seats())) == Seat("discs", "own-scribbles", "bifseg@pnet")
+    assert (run.card.run, list(run.networks())) == ("r", [("discs", "pnet")])
+    assert [(seat.method, seat.network) for seat in run.seats()] == [
+        ("bifseg", "pnet"),
+        ("geos", ""),
+        ("geos", ""),
+    ]

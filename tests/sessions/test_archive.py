@@ -1,0 +1,207 @@
+"""Stored sessions are whole or absent, alone or packed, whoever writes beside us."""
+
+import os
+from dataclasses import replace
+from zipfile import ZipFile
+
+import numpy as np
+import pytest
+
+from bifseg.core.errors import BadInput
+from bifseg.core.geometry import Box, Grid
+from bifseg.sessions.archive import Archive
+from bifseg.sessions.record import Identity, Session, Step
+
+GRID = Grid.plain((6, 7))
+WHO = Identity("r", "c", "case", "a", "organ", True, 2, "test", "m", "", "own", "p/1")
+
+
+def session(name="a", mark="1"):
+    mask = np.random.default_rng(0).random((3, 4)) < 0.5
+    step = Step("initial", (), mask, {"machine": 0.5})
+    who = replace(WHO, object=name)
+    return Session(who, GRID, Box((1, 1), (4, 5)), (step,), "rounds", fingerprint=mark)
+
+
+def filled(folder, *names, mark="1"):
+    archive = Archive(folder)
+    for name in names:
+        archive.save(name, session(name, mark), GRID)
+    return archive
+
+
+def test_a_stored_session_is_the_session(tmp_path):
+    archive = filled(tmp_path, "a")
+    assert archive.fingerprint("a") == "1"
+    assert archive.load("a").identity == session().identity
+    np.testing.assert_array_equal(archive.load("a").steps[0].mask, session().steps[0].mask)
+
+
+def test_packing_leaves_one_file_and_the_same_sessions(tmp_path):
+    archive = filled(tmp_path, "a", "b.r1", "shard-1")
+    archive.pack(["a", "b.r1", "shard-1"], 1)
+    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    for name in ("a", "b.r1", "shard-1"):
+        for reader in (archive, Archive(tmp_path)):
+            assert reader.load(name).identity.object == name
+            assert reader.fingerprint(name) == "1"
+
+
+def test_packed_sessions_open_without_bifseg(tmp_path):
+    filled(tmp_path, "a").pack(["a"], 1)
+    with ZipFile(tmp_path / "shard-1.zip") as archive:
+        assert sorted(archive.namelist()) == ["a/final.nii.gz", "a/masks.npz", "a/session.json"]
+
+
+def test_missing_session_is_named(tmp_path):
+    archive = Archive(tmp_path)
+    assert archive.fingerprint("a") is None
+    with pytest.raises(BadInput, match="a: no such session"):
+        archive.load("a")
+    with pytest.raises(BadInput, match="a: missing"):
+        archive.pack(["a"], 1)
+    assert not list(tmp_path.glob("*.zip"))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.95, 0.999])
+def test_file_cut_off_holds_nothing(tmp_path, packed, share):
+    archive = filled(tmp_path, "a", "b")
+    if packed:
+        archive.pack(["a", "b"], 1)
+    path = tmp_path / ("shard-1.zip" if packed else "unpacked/a.zip")
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    archive = Archive(tmp_path)
+    assert archive.fingerprint("a") is None
+    with pytest.raises(BadInput):
+        archive.load("a")
+    archive.save("a", session(mark="new"), GRID)
+    assert archive.fingerprint("a") == "new"
+
+
+@pytest.mark.parametrize("entry", Session.ENTRIES)
+def test_a_flipped_bit_is_found(tmp_path, entry):
+    archive = filled(tmp_path, "a")
+    path = tmp_path / "unpacked/a.zip"
+    with ZipFile(path) as stored:
+        info = stored.getinfo(f"a/{entry}")
+        content = info.header_offset + 30 + len(info.filename) + info.compress_size // 2
+    data = bytearray(path.read_bytes())
+    data[content] ^= 1
+    path.write_bytes(data)
+    assert archive.fingerprint("a") is None
+
+
+def test_new_session_stands_before_the_packed_one(tmp_path):
+    archive = filled(tmp_path, "a", "b")
+    archive.pack(["a", "b"], 1)
+    archive.save("a", session(mark="2"), GRID)
+    assert (archive.fingerprint("a"), archive.fingerprint("b")) == ("2", "1")
+    archive.pack(["a", "b"], 1)
+    assert (Archive(tmp_path).fingerprint("a"), Archive(tmp_path).fingerprint("b")) == ("2", "1")
+    assert not list((tmp_path / "unpacked").iterdir())
+
+
+def test_packing_again_writes_nothing(tmp_path):
+    archive = filled(tmp_path, "a")
+    archive.pack(["a"], 1)
+    before = (tmp_path / "shard-1.zip").stat().st_mtime_ns
+    archive.pack(["a"], 1)
+    assert (tmp_path / "shard-1.zip").stat().st_mtime_ns == before
+
+
+def test_other_shards_lose_nothing_and_old_packs_go(tmp_path):
+    """Three shards become two: sessions move, those in a pack's way stay, superseded packs are pruned."""
+    archive = filled(tmp_path, *"abcdef")
+    for number, names in enumerate(("ab", "cd", "ef"), start=1):
+        archive.pack(names, number)
+        os.utime(tmp_path / f"shard-{number}.zip", ns=(number, number))
+    archive.pack("acf", 1)
+    assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
+    archive.pack("bde", 2)
+    assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
+    archive.prune()
+    assert sorted(path.name for path in tmp_path.glob("*.zip")) == ["shard-1.zip", "shard-2.zip"]
+    assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
+
+
+def test_half_written_files_of_killed_jobs_count_for_nothing_and_go(tmp_path):
+    archive = filled(tmp_path, "a", "b")
+    archive.pack(["a"], 1)
+    whole = tmp_path / "unpacked/b.zip"
+    whole.rename(whole.with_name(".part-x1y2-b.zip"))
+    (tmp_path / ".part-z3-shard-1.zip").write_bytes(b"half")
+    assert archive.stored() == {"a": "ok"}
+    archive.prune()
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    assert archive.fingerprint("a") == "1"
+
+
+def test_reader_finds_what_another_job_packed_meanwhile(tmp_path):
+    filled(tmp_path, "a")
+    reader = Archive(tmp_path)
+    Archive(tmp_path).pack(["a"], 1)
+    assert reader.load("a").fingerprint == "1"
+
+
+def test_two_jobs_with_the_same_shard_leave_what_one_leaves(tmp_path):
+    one, other = Archive(tmp_path), Archive(tmp_path)
+    for name in "ab":
+        one.save(name, session(name), GRID)
+    one.pack("ab", 1)
+    other.save("b", session("b"), GRID)
+    other.pack("ab", 1)
+    assert {name: Archive(tmp_path).fingerprint(name) for name in "ab"} == {"a": "1", "b": "1"}
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+
+
+def test_a_pack_is_opened_once(tmp_path, monkeypatch):
+    """To read its directory for every session, and again for each that is not there, took most of a long run's time."""
+    for number, names in enumerate(("ab", "cd"), start=1):
+        filled(tmp_path, *names).pack(names, number)
+    opened = []
+    monkeypatch.setattr(
+        "bifseg.sessions.archive.ZipFile",
+        lambda path, *words: opened.append(path.name) or ZipFile(path, *words),
+    )
+    reader = Archive(tmp_path)
+    assert {name: reader.fingerprint(name) for name in "abcdxyz"} == dict.fromkeys(
+        "abcd", "1"
+    ) | dict.fromkeys("xyz")
+    assert reader.load("a").identity.object == "a"
+    assert [name for name in opened if name.startswith("shard-")] == ["shard-1.zip", "shard-2.zip"]
+
+
+def test_moving_a_session_leaves_the_pack_it_came_from_readable(tmp_path):
+    archive = filled(tmp_path, *"abcd")
+    archive.pack("ab", 1)
+    archive.pack("cd", 2)
+    archive.pack("ad", 1)
+    (tmp_path / "shard-1.zip").unlink()
+    assert {name: archive.fingerprint(name) for name in "cd"} == {"c": "1", "d": "1"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_outdated_session_stays_until_it_is_played_again(tmp_path, packed):
+    archive = filled(tmp_path, "a", "b")
+    if packed:
+        archive.pack("ab", 3)
+    for name in ("shard-3.tsv", "shard-4.tsv"):
+        (tmp_path / name).write_text("")
+    archive.outdate("a")
+    assert {name: archive.fingerprint(name) for name in "ab"} == {"a": "", "b": "1"}
+    assert archive.stored() == {"a": "ok", "b": "ok"}
+    assert archive.load("a").identity.object == "a"
+    assert (tmp_path / "shard-3.tsv").exists() == (not packed)
+    assert (tmp_path / "shard-4.tsv").exists()
+
+
+def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
+    reader = filled(tmp_path, "a", "b")
+    reader.pack("ab", 1)
+    assert reader.fingerprint("a") == "1"
+    reader.save("a", session(mark="2"), GRID)
+    reader.pack("ab", 1)
+    assert {name: reader.fingerprint(name) for name in "ab"} == {"a": "2", "b": "1"}
+    filled(tmp_path, "c").pack("c", 2)
+    assert reader.fingerprint("c") == "1"

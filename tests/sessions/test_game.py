@@ -1,0 +1,298 @@
+"""The game: who is asked what, when it ends, and what a broken method leaves behind."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.sessions.game import Game, play
+from bifseg.sessions.record import Identity
+
+SHAPE = (60, 70)
+TRUTH = np.zeros(SHAPE, bool)
+TRUTH[20:45, 20:50] = True
+IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
+OWN = ProtocolCard(rounds=4, target=0.9, patience=None)
+SHARED = ProtocolCard(rounds=1, target=None, scribbles_on="initial", strokes_per_label=3)
+
+
+def game(protocol=OWN, seed=1, identity=IDENTITY):
+    image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
+    return Game(identity, image, TRUTH, protocol, 10, seed)
+
+
+class Shrunken:
+    """Starts with a part of the object and knows the rest after `needs` rounds."""
+
+    dimensions = frozenset({2})
+    prompts = frozenset({"box", "scribbles"})
+
+    def __init__(self, needs=99):
+        self.needs = needs
+        self.seen = []
+
+    def start(self, image, box):
+        self.seen.append(("start", box))
+        result = TRUTH.copy()
+        result[:, 30:] = False
+        return result
+
+    def refine(self, scribbles):
+        self.seen.append(("refine", scribbles))
+        rounds = sum(kind == "refine" for kind, _ in self.seen)
+        return TRUTH.copy() if rounds >= self.needs else self.start(None, None)
+
+
+class Adapting(Shrunken):
+    def adapt(self):
+        result = TRUTH.copy()
+        result[:30] = False
+        return result
+
+
+def test_session_ends_at_the_target():
+    session = play(game(), Shrunken(needs=2))
+    assert (session.status, session.ended) == ("ok", "target")
+    assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
+
+
+def test_session_ends_after_the_last_round():
+    session = play(game(), Shrunken())
+    assert session.ended == "rounds"
+    assert [step.round for step in session.steps] == [0, 1, 2, 3, 4]
+
+
+def test_target_reached_in_the_last_round_counts():
+    assert play(game(), Shrunken(needs=4)).ended == "target"
+
+
+def test_session_ends_when_the_robot_sees_no_error():
+    session = play(game(ProtocolCard(rounds=4, target=None)), Shrunken(needs=1))
+    assert session.ended == "satisfied"
+    assert len(session.steps) == 2
+
+
+def test_box_only_method_is_never_given_scribbles():
+    class BoxOnly(Shrunken):
+        prompts = frozenset({"box"})
+
+        def refine(self, scribbles):
+            raise AssertionError("given scribbles")
+
+    session = play(game(), BoxOnly())
+    assert (session.status, session.ended) == ("ok", "no prompts")
+
+
+def test_every_round_brings_all_scribbles_so_far():
+    method = Shrunken()
+    session = play(game(), method)
+    counts = [len(what.strokes) for kind, what in method.seen if kind == "refine"]
+    assert counts == list(np.cumsum([len(step.strokes) for step in session.steps[1:]]))
+
+
+def test_shared_scribbles_correct_the_initial_result_own_ones_the_current():
+    """The initial result lacks the right part, the adapted one the upper part."""
+    shared = play(game(SHARED), Adapting()).steps[-1].strokes
+    own = play(game(replace_rounds(OWN, 1)), Adapting()).steps[-1].strokes
+    assert all((stroke.voxels[:, 1] >= 30).all() for stroke in shared)
+    assert all((stroke.voxels[:, 0] < 30).all() for stroke in own)
+
+
+def replace_rounds(protocol, rounds):
+    return protocol.model_copy(update={"rounds": rounds})
+
+
+def test_box_and_scribbles_do_not_depend_on_the_method():
+    one = play(game(SHARED), Shrunken())
+    other = play(game(SHARED, identity=replace(IDENTITY, method="other", network="n")), Adapting())
+    assert one.box == other.box
+    for a, b in zip(one.steps[-1].strokes, other.steps[-1].strokes, strict=True):
+        np.testing.assert_array_equal(a.voxels, b.voxels)
+
+
+def test_box_and_scribbles_depend_on_seed_and_object():
+    boxes = {play(game(seed=s), Shrunken()).box for s in range(5)}
+    boxes |= {play(game(identity=replace(IDENTITY, object=f"o{k}")), Shrunken()).box for k in range(5)}
+    assert len(boxes) == 10
+
+
+BREAKS = {
+    "wrong shape": (lambda: np.zeros((3, 3), bool), "bool array of the image's shape"),
+    "probabilities": (lambda: np.full(SHAPE, np.nan), "bool array of the image's shape"),
+    "outside the box": (lambda: np.ones(SHAPE, bool), "voxels of the result lie outside the box"),
+    "nothing": (lambda: None, "is NoneType"),
+}
+
+
+@pytest.mark.parametrize(("result", "error"), BREAKS.values(), ids=BREAKS)
+def test_broken_result_is_a_failed_session_that_keeps_its_steps(result, error):
+    class Breaking(Shrunken):
+        def refine(self, scribbles):
+            return result()
+
+    session = play(game(), Breaking())
+    assert (session.status, session.ended) == ("failed", "failed")
+    assert error in session.error
+    assert session.error.startswith("round-1: BrokenContract: ")
+    assert [step.name for step in session.steps] == ["initial"]
+
+
+def test_raising_method_is_a_failed_session_with_one_line():
+    class Raising(Shrunken):
+        def start(self, image, box):
+            raise RuntimeError("two\nlines")
+
+    session = play(game(), Raising())
+    assert (session.status, session.error, session.steps) == (
+        "failed",
+        "initial: RuntimeError: two lines",
+        (),
+    )
+
+
+def test_seconds_are_of_each_step_alone():
+    class Timed(Shrunken):
+        def start(self, image, box):
+            self.seconds = {"network": 2.0, "label_update": 0.0}
+            return super().start(image, box)
+
+        def refine(self, scribbles):
+            self.seconds["network"] += 3.0
+            return TRUTH.copy()
+
+    method = Timed()
+    for _ in range(2):  # the second session starts from zero again
+        first, second = play(game(), method).steps
+        assert (first.seconds["network"], second.seconds["network"]) == (2.0, 3.0)
+        assert second.seconds["robot"] > 0
+        assert second.seconds["machine"] > 0
+
+
+class FromScribbles(Shrunken):
+    """Has no result before it is told where the object is."""
+
+    prompts = frozenset({"scribbles"})
+
+    def start(self, image, box):
+        return np.zeros(SHAPE, bool)
+
+    def refine(self, scribbles):
+        self.seen.append(("refine", scribbles))
+        return TRUTH if len(self.seen) > 1 else TRUTH & (np.indices(SHAPE)[1] < 30)
+
+
+def test_who_starts_from_scribbles_gets_them_on_the_object_and_around_it_first():
+    method = FromScribbles()
+    session = play(game(), method)
+    initial, first, second = session.steps
+    assert not initial.mask.any()
+    assert [stroke.foreground for stroke in first.strokes] == [True, False, False]
+    (_, scribbles), *_ = method.seen
+    assert (scribbles.foreground & TRUTH).any()
+    assert not (scribbles.foreground & ~TRUTH).any()
+    assert not (scribbles.background & TRUTH).any()
+    # From then on its own mistakes are corrected.
+    assert [stroke.foreground for stroke in second.strokes] == [True]
+    assert (second.strokes[0].voxels[:, 1] >= 30).all()
+    assert session.ended == "target"
+
+
+def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
+    """All planes but one of the opening are right: that is no result of the method."""
+    truth = np.zeros((40, 30, 30), bool)
+    truth[5:35, 8:22, 8:22] = True
+    image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape))
+
+    class Volume(FromScribbles):
+        dimensions = frozenset({3})
+
+        def start(self, image, box):
+            return np.zeros(truth.shape, bool)
+
+        def refine(self, scribbles):
+            return truth
+
+    session = play(Game(IDENTITY, image, truth, OWN, 3, 1), Volume())
+    assert [step.name for step in session.steps] == ["initial", "round-1"]
+
+
+def test_only_who_asks_for_a_box_has_one_drawn():
+    assert play(game(), Shrunken()).box_drawn
+    assert not play(game(), FromScribbles()).box_drawn
+
+
+class Rim(Shrunken):
+    """Misses a rim of the object of so many pixels, and heeds nothing."""
+
+    def __init__(self, width, leak=False):
+        super().__init__()
+        change = ndimage.binary_dilation if leak else ndimage.binary_erosion
+        self.result = change(TRUTH, np.ones((3, 3)), iterations=width)
+
+    def start(self, image, box):
+        return self.result.copy()
+
+    def refine(self, scribbles):
+        return self.result.copy()
+
+
+@pytest.mark.parametrize("leak", [False, True])
+@pytest.mark.parametrize(("tolerance", "ended"), [(0.0, "stuck"), (1.9, "stuck"), (2.0, "satisfied")])
+def test_a_rim_within_the_tolerance_is_not_seen(leak, tolerance, ended):
+    rules = ProtocolCard(rounds=9, target=None, tolerance_mm=tolerance, box="loose/1")
+    played = play(game(rules), Rim(2, leak))
+    assert played.ended == ended
+    assert (len(played.steps) == 1) == (ended == "satisfied")
+
+
+def test_strokes_keep_to_what_is_seen():
+    rules = ProtocolCard(rounds=1, target=None, tolerance_mm=3.0)
+    (stroke,) = play(game(rules), Rim(8)).steps[1].strokes
+    depth = ndimage.distance_transform_edt(np.pad(TRUTH, 1))[1:-1, 1:-1]
+    assert (depth[tuple(stroke.voxels.T)] > 3).all()
+
+
+def test_what_raters_dispute_is_not_asked_for():
+    narrow = TRUTH.copy()
+    narrow[:, 30:] = False  # what `Shrunken` finds
+    rules = ProtocolCard(rounds=3, target=None)
+    assert play(game(rules), Shrunken()).steps[1:]
+    assert play(replace(game(rules), raters=(narrow, TRUTH)), Shrunken()).ended == "satisfied"
+    assert play(replace(game(rules), raters=(TRUTH, TRUTH)), Shrunken()).steps[1:]
+
+
+def test_an_object_of_which_nothing_was_found_is_marked_however_large_the_tolerance():
+    class Nothing(Shrunken):
+        def start(self, image, box):
+            return np.zeros(SHAPE, bool)
+
+        def refine(self, scribbles):
+            return TRUTH.copy()
+
+    played = play(game(ProtocolCard(target=None, tolerance_mm=99.0)), Nothing())
+    assert [step.name for step in played.steps] == ["initial", "round-1"]
+    assert [stroke.foreground for stroke in played.steps[1].strokes] == [True]
+
+
+def test_a_small_object_is_marked_in_the_opening_and_after():
+    truth = np.zeros((9, 60, 70), bool)
+    truth[2:7, 20:32, 20:23] = True
+    image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape, (7.5, 0.5, 0.5)))
+
+    class Thin(FromScribbles):
+        dimensions = frozenset({3})
+
+        def start(self, image, box):
+            return np.zeros(truth.shape, bool)
+
+        def refine(self, scribbles):
+            return scribbles.foreground
+
+    played = play(Game(IDENTITY, image, truth, ProtocolCard(target=None), 3, 1), Thin())
+    assert played.steps[1].strokes[0].foreground
+    assert len(played.steps) > 3  # half of the object is asked for, slice after slice
+    assert played.steps[-1].mask.sum() > truth.sum() / 2
+    assert played.ended == "satisfied"
