@@ -20,7 +20,7 @@ from bifseg.methods.registry import build
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 ROUNDS = 4
@@ -37,7 +37,7 @@ def game_on(shape, radius):
     truth = radius > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.2, shape) + 0.3 * truth + 0.2 * (np.indices(shape)[0] > shape[0] / 2)
     who = Identity("b", "b", "b", "b", "b", False, len(shape), "test", "m", "n", "p", PROTOCOL.policy)
-    return Game(who, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
+    return SimulatedUser(who, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
 
 
 def row(name, game, method):

@@ -36,7 +36,7 @@ from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.robot.policies.registry import POLICIES, policy
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.sessions.game import play
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
@@ -107,7 +107,7 @@ def share(name: str, method, policy_name: str, whole) -> str:
 
 
 def of_run(run: Path) -> None:
-    """Play the `own-scribbles` sessions of a run again, and print medians over all rounds of each player."""
+    """Play the `own-scribbles` sessions of a run again, and print medians over all rounds of each entry."""
     print(f"\n### Rounds of {run.name}\n\n{machine()}\n")
     print("| cohort | method | robot ms | method ms | robot / method | rounds |\n|---|---|--:|--:|--:|--:|")
     for folder in sorted(run.glob("sessions/*/own-scribbles/*")):
@@ -118,10 +118,10 @@ def of_run(run: Path) -> None:
         path, weights = Path("config/methods") / f"{name}.yaml", run / "networks" / cohort.name / network
         card, rules = read_card(MethodCard, path), ProtocolCard(**read_json(folder / "protocol.json"))
         method = build(card, TrainedNetwork.load(weights / "weights.pt") if network else None)
-        lineup = Lineup(
+        setup = JobSetup(
             run.name, 2018, cohort, folder.parts[-2], rules, path, card, weights if network else None
         )
-        played = [play(lineup.game(task), method) for task in lineup.tasks(cohort.select(split="test"))]
+        played = [play(setup.user(task), method) for task in setup.tasks(cohort.select(split="test"))]
         rounds = [step.seconds for session in played for step in session.steps if step.round]
         if rounds:
             robot, machine_s = (1e3 * median(s[kind] for s in rounds) for kind in ("robot", "machine"))

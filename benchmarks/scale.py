@@ -75,9 +75,9 @@ def lay_out(folder: Path, objects: int) -> Path:
         (folder / f"cards/{name}.yaml").write_text(yaml.safe_dump(card))
     (folder / "code").mkdir()
     (folder / "code/stubs.py").write_text(STUB)
-    players = [f"stub-{k}" for k in range(1, 7)]
+    entries = [f"stub-{k}" for k in range(1, 7)]
     config = {"run": "scale", "cards": "cards", "shards": -(-objects // PER_SHARD)}
-    config["cohorts"] = {"discs": {"protocols": {"own-scribbles": players}}}
+    config["cohorts"] = {"discs": {"protocols": {"own-scribbles": entries}}}
     (folder / "config.yaml").write_text(yaml.safe_dump(config))
     return folder / "config.yaml"
 

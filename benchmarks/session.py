@@ -23,7 +23,7 @@ from bifseg.methods.graphs.geodesic import GeodesicBand
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 PROTOCOL = ProtocolCard(rounds=3, target=None)
@@ -69,7 +69,7 @@ def game_on(shape):
     identity = Identity(
         "b", "b", "b", "b", "b", False, len(shape), "test", "bifseg", "n", "p", PROTOCOL.policy
     )
-    return Game(identity, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
+    return SimulatedUser(identity, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
 
 
 def session(game, trained, kind):

@@ -26,7 +26,7 @@ from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cohorts.cohort import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shards import run_shard, session_name
 from bifseg.sessions.archive import Archive
 
@@ -55,7 +55,7 @@ def untrained(folder: Path, name: str, changes: dict) -> Path:
     return folder / name
 
 
-def play(lineup: Lineup, tasks: list, folder: Path, workers: int) -> tuple[float, float, float]:
+def play(setup: JobSetup, tasks: list, folder: Path, workers: int) -> tuple[float, float, float]:
     """Sessions a second once all workers are warm; processor seconds of the job, and of it in kernels."""
     done: list[float] = []
 
@@ -65,7 +65,7 @@ def play(lineup: Lineup, tasks: list, folder: Path, workers: int) -> tuple[float
             yield item
 
     before = spent()
-    count = run_shard(lineup, tasks, folder, workers=workers, progress=watch)
+    count = run_shard(setup, tasks, folder, workers=workers, progress=watch)
     assert count["ok"] == len(tasks), count
     archive, kernels = Archive(folder), 0.0
     for task in tasks:
@@ -89,14 +89,14 @@ def measure(cohort: str, name: str, changes: dict, count: int) -> list[str]:
         network = untrained(Path(place), name, changes)
         path = ROOT / "config/methods/bifseg.yaml"
         card = read_card(MethodCard, path)
-        lineup = Lineup("b", 1, members, "own-scribbles", PROTOCOL, path, card, network, count, "cpu")
+        setup = JobSetup("b", 1, members, "own-scribbles", PROTOCOL, path, card, network, count, "cpu")
         rows = sorted(members.select(split="test"), key=lambda row: row.voxels)
-        tasks = lineup.tasks(rows[len(rows) // 2 :][:1])
+        tasks = setup.tasks(rows[len(rows) // 2 :][:1])
         rates, costs = [], []
         for repeat in range(REPEATS):
             folder = Path(place) / str(repeat)
-            one, two = (play(lineup, tasks, folder / str(workers), workers) for workers in (1, 2))
-            short = play(lineup, tasks[:2], folder / "short", 1)
+            one, two = (play(setup, tasks, folder / str(workers), workers) for workers in (1, 2))
+            short = play(setup, tasks[:2], folder / "short", 1)
             rates.append([one[0], two[0], two[0] / one[0]])
             a_session = (one[1] - short[1]) / (count - 2)
             costs.append([(one[2] - short[2]) / (count - 2) / a_session, one[1] - count * a_session])

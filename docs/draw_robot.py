@@ -15,13 +15,13 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch as Swatch
 from matplotlib.patches import Rectangle
 
+from bifseg.core.files import writing
 from bifseg.core.geometry import Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind
 from bifseg.robot.policies.registry import POLICIES, Policy, policy
 from bifseg.robot.users import USERS
-from bifseg.core.scribbles import Stroke
-from bifseg.core.seeds import generator
-from bifseg.core.files import writing
 
 TRUTH, RESULT, MISSED, LEAK = "#1a1a1a", "#1f77b4", "#f6d5b0", "#cfe2f3"
 COLOURS = {True: "#d62728", False: "#2ca02c"}

@@ -16,7 +16,7 @@ from bifseg.cli.main import main
 from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.files import look_at_image, look_at_label
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -93,7 +93,7 @@ def test_spoilt_cards_are_read_or_told_in_one_line(tmp_path, kind, data):
     path.write_text(yaml.safe_dump(data.draw(spoilt(CARDS[kind]))))
     try:
         read_card(KINDS[kind], path)
-    except BadInput as error:
+    except InputError as error:
         one_line(error, "card.yaml")
 
 
@@ -110,7 +110,7 @@ def test_whatever_stands_in_a_card_is_told_in_one_line(tmp_path, kind, text):
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     if kind == "protocols":  # all of whose keys have defaults
         return
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(InputError) as raised:
         read_card(KINDS[kind], path)
     one_line(raised.value, "card.yaml")
     assert not list(tmp_path.glob("pwned"))
@@ -147,7 +147,7 @@ def test_commands_end_with_code_2_and_one_line_and_write_nothing(tmp_path, monke
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
 def test_spoilt_configurations_are_told_in_one_line(tmp_path, config):
     """There are no cards, so that nothing is right in the end."""
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(InputError) as raised:
         checked_run(config | {"cards": str(tmp_path)} if "cards" not in config else config)
     one_line(raised.value)
 
@@ -190,7 +190,7 @@ def test_whatever_stands_in_a_manifest_is_a_problem_of_one_line(images, columns,
     path.write_text("\n".join("\t".join(cells) for cells in [columns, *rows]) + "\n", encoding="utf-8")
     try:
         report = check_manifest(path, images, 3)
-    except BadInput as error:
+    except InputError as error:
         one_line(error, "manifest.tsv")
         return
     for problem in report.problems:
@@ -206,7 +206,7 @@ def test_whatever_stands_in_place_of_a_manifest_is_told_in_one_line(images, cont
     path.write_bytes(content)
     try:
         report = check_manifest(path, images, 2)
-    except BadInput as error:
+    except InputError as error:
         one_line(error, "manifest.tsv")
     else:
         assert report.problems

@@ -15,7 +15,7 @@ from bifseg.cards.run import brought_weights, checked_run
 from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.registry import SOURCES, restore
 from bifseg.networks.training import bring
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shards import run_shard
 
 ROOT = Path(__file__).parents[1]
@@ -31,9 +31,9 @@ def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     card, _ = (MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml"))
     protocol = ProtocolCard(rounds=2, target=0.99)
-    lineup = Lineup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
+    setup = JobSetup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
     objects = list(discs.select(split="test"))
-    assert run_shard(lineup, lineup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(setup, setup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
 def test_plug_in_of_the_docs_is_short():
@@ -61,9 +61,9 @@ def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
     card = own_network(0)
     bring(card, brought_weights(card, tmp_path / "my-unet.yaml"), discs, tmp_path / "net")
     method, protocol = MethodCard(method="bifseg"), ProtocolCard(rounds=2, target=0.99)
-    lineup = Lineup("docs", 1, discs, "own", protocol, Path("bifseg.yaml"), method, tmp_path / "net")
+    setup = JobSetup("docs", 1, discs, "own", protocol, Path("bifseg.yaml"), method, tmp_path / "net")
     objects = list(discs.select(split="test"))
-    assert run_shard(lineup, lineup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(setup, setup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
 def test_bundle_of_the_docs_is_taken(tmp_path, own_network):

@@ -17,33 +17,35 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.names import OWN, SESSION
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group
 from bifseg.analysis.statistics import Interval, bootstrap_mean
 from bifseg.analysis.survival import reached_by, restricted_mean
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
 
-WAYS = ("round", "n_strokes", "user_s")
+EFFORT_COLUMNS = ("round", "n_strokes", "user_s")
 """Columns of the scores in which the way to a target is measured."""
 KEYS = [*SESSION, "patient"]
 
 
-def waits(scores: pd.DataFrame, target: float, rules: Rules, own: str = OWN) -> pd.DataFrame:
+def time_to_target(
+    scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
+) -> pd.DataFrame:
     """One row per session under `own`: what it took until Dice first was at least `target`.
 
     Returns:
-        The session's last row of scores, in which `reached` says whether, and the columns of `WAYS` hold what
+        The session's last row of scores, in which `reached` says whether, and the columns of `EFFORT_COLUMNS` hold what
         was spent by then. Without reaching it they hold infinity, but the rounds of a session that the last
         round stopped: those that it was watched for (right-censored).
 
     Raises:
-        BadInput: a session has more rounds than the rules allow.
+        InputError: a session has more rounds than the rules allow.
     """
     rows = in_step_order(scores[scores["protocol"] == own])
     if len(rows) and rows["round"].max() > rules.rounds:
-        raise BadInput(
+        raise InputError(
             f"scores: round: {rows['round'].max()} under {own}, whose protocol.json allows {rules.rounds}; "
             "run its sessions again"
         )
@@ -51,23 +53,25 @@ def waits(scores: pd.DataFrame, target: float, rules: Rules, own: str = OWN) -> 
     there = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
     reached = pd.Series(last.index.isin(there.index), last.index)
     stopped = ~reached & (last["round"] == rules.rounds) & (last["status"] == "ok")
-    spent = {name: there[name].reindex(last.index).astype(float).fillna(np.inf) for name in WAYS}
+    spent = {name: there[name].reindex(last.index).astype(float).fillna(np.inf) for name in EFFORT_COLUMNS}
     spent["round"] = spent["round"].mask(stopped, rules.rounds)
     return last.assign(**spent, reached=reached).reset_index()
 
 
-def interactions(scores: pd.DataFrame, target: float, rules: Rules, own: str = OWN) -> pd.DataFrame:
-    """What the target takes and how good the results are on the way, per structure and player.
+def interactions(
+    scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
+) -> pd.DataFrame:
+    """What the target takes and how good the results are on the way, per structure and entry.
 
     Returns:
         `n` sessions, `failed`; those that `reached` the target (`reached_share`) and `never` did;
         `round_restricted`, the mean of rounds restricted to `round_limit`, with its 95% bootstrap interval over
-        patients `round_low` and `round_high`; medians over all sessions, `round_median` and so on for `WAYS`,
+        patients `round_low` and `round_high`; medians over all sessions, `round_median` and so on for `EFFORT_COLUMNS`,
         infinity where it is never; `initial` and `final`: mean and standard deviation of Dice in round 0 and
         after the last round played; `area_mean` under the curve of Dice against rounds over its length, with
-        `area_low` and `area_high`. NaN for all that `Rules.show` does not show. No rows without sessions.
+        `area_low` and `area_high`. NaN for all that `StoppingRule.show` does not show. No rows without sessions.
     """
-    sessions = waits(scores, target, rules, own)
+    sessions = time_to_target(scores, target, rules, own)
     curves, keys = dice_per_round(scores[scores["protocol"] == own], rules.rounds)
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
@@ -77,11 +81,13 @@ def interactions(scores: pd.DataFrame, target: float, rules: Rules, own: str = O
     return per_group(sessions, measure)
 
 
-def counts_at(scores: pd.DataFrame, targets: Iterable[float], rules: Rules, own: str = OWN) -> pd.DataFrame:
-    """What each target takes: as `interactions` without the way, a row per structure, player and `target`."""
+def counts_at(
+    scores: pd.DataFrame, targets: Iterable[float], rules: StoppingRule, own: str = OWN_SCRIBBLES
+) -> pd.DataFrame:
+    """What each target takes: as `interactions` without the way, a row per structure, entry and `target`."""
 
     def count(target: float) -> pd.DataFrame:
-        sessions = waits(scores, target, rules, own)
+        sessions = time_to_target(scores, target, rules, own)
         return per_group(sessions, lambda group: {"target": target, **_to_target(group, target, rules)})
 
     return pd.concat([count(target) for target in targets], ignore_index=True)
@@ -98,12 +104,12 @@ def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], 
 
 
 def reached_per_round(sessions: pd.DataFrame, most: int) -> Interval:
-    """Share of sessions, rows of `waits`, that reached the target by round 0..most: Kaplan and Meier's curve."""
+    """Share of sessions, rows of `time_to_target`, that reached the target by round 0..most (Kaplan-Meier)."""
     rng = _generator(sessions, "curve")
     return reached_by(sessions["round"], sessions["reached"], range(most + 1), sessions["patient"], rng)
 
 
-def _to_target(sessions: pd.DataFrame, target: float, rules: Rules) -> dict[str, float]:
+def _to_target(sessions: pd.DataFrame, target: float, rules: StoppingRule) -> dict[str, float]:
     reached = sessions["reached"]
     rng = _generator(sessions, "rounds", f"{target:g}")
     mean = restricted_mean(sessions["round"], reached, rules.rounds, sessions["patient"], rng)
@@ -114,7 +120,7 @@ def _to_target(sessions: pd.DataFrame, target: float, rules: Rules) -> dict[str,
         "round_restricted": float(mean.mean),
         "round_low": float(mean.low),
         "round_high": float(mean.high),
-        **{f"{way}_median": float(np.median(sessions[way].where(reached, np.inf))) for way in WAYS},
+        **{f"{way}_median": float(np.median(sessions[way].where(reached, np.inf))) for way in EFFORT_COLUMNS},
     }
     known = found if rules.show(target) else dict.fromkeys(found, np.nan)
     return count_sessions(sessions) | known | {"round_limit": rules.rounds}

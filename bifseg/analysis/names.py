@@ -6,16 +6,16 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-SHARED, OWN = "shared-scribbles", "own-scribbles"
+SHARED_SCRIBBLES, OWN_SCRIBBLES = "shared-scribbles", "own-scribbles"
 
 
 STAGES = ("initial", "unsupervised", "supervised")
 
 
-BASE, HERO = "base-net", "bifseg"
+BASE_NET, PROPOSED = "base-net", "bifseg"
 
 
-METHODS = (BASE, "base-crf", "bifseg-w", HERO)  # the paper's ablation, in its order
+METHODS = (BASE_NET, "base-crf", "bifseg-w", PROPOSED)  # the paper's ablation, in its order
 
 
 TOOLS = (
@@ -31,7 +31,7 @@ TOOLS = (
 SESSION = ["cohort", "protocol", "method", "network", "object", "replicate"]
 
 
-PLAYER = ["cohort", "method", "network"]
+ENTRY = ["cohort", "method", "network"]
 
 
 GROUP = ["seen", "structure", "method", "network"]
@@ -46,7 +46,7 @@ EFFORT = ("round", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
 PAIR = ["cohort", "network", "object", "replicate"]
 
 
-_FEW = 10
+FEW = 10
 
 
 FAILURES = "A failed session counts with the worst score."
@@ -86,7 +86,7 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
     told = [counted(objects, "object"), counted(cases, "case")]
     told += [counted(patients, "patient")] if patients != cases else []
-    narrow = f" Bootstrap intervals over {_FEW} patients or fewer are too narrow." if patients <= _FEW else ""
+    narrow = f" Bootstrap intervals over {FEW} patients or fewer are too narrow." if patients <= FEW else ""
     return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{narrow}"
 
 

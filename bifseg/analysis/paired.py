@@ -1,6 +1,6 @@
-"""Who is better, by how much, and whether that can be told: paired comparisons and rankings of players.
+"""Who is better, by how much, and whether that can be told: paired comparisons and rankings of entries.
 
-A player is a method with its network. A failed session counts with its worst-case score, in pairs too.
+An entry is a method with its network. A failed session counts with its worst-case score, in pairs too.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def main_network(scores: pd.DataFrame) -> str:
 
 
 def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice") -> pd.DataFrame:
-    """Every player against the reference on the same objects: paired differences, player minus reference.
+    """Every entry against the reference on the same objects: paired differences, entry minus reference.
 
     Args:
         rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
@@ -37,14 +37,14 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
         measure: column of the scores.
 
     Returns:
-        A row per structure and player: `seen`, `structure`, `method`, `network`; `n` objects of `patients` patients,
+        A row per structure and entry: `seen`, `structure`, `method`, `network`; `n` objects of `patients` patients,
         each with its mean difference over replicates; `failed` pairs of sessions in which either did;
         `difference_mean` with `difference_low` and `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
         `statistics.Paired`, the clusters being the patients; `holm_p`, Wilcoxon's p-values corrected over the
-        players of the structure.
+        entries of the structure.
 
         A value that is not finite is not left out: it shows in `difference_mean` and leaves no test.
-        A player without a common object has n = 0. Without the reference or another player: no rows.
+        An entry without a common object has n = 0. Without the reference or another entry: no rows.
     """
     is_reference = _is(rows, reference)
     base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
@@ -57,27 +57,27 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
 
 
 def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
-    """Players ranked by their mean, and which of them cannot be told apart.
+    """Entries ranked by their mean, and which of them cannot be told apart.
 
     Args:
         rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
         measure: column of the scores.
 
     Returns:
-        A row per structure and player: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
+        A row per structure and entry: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
         equal means sharing it, NaN for a mean that is none; `group`, the letters of `tie_groups` by Wilcoxon's
-        test over patients between all pairs of the structure's players, corrected by Holm.
+        test over patients between all pairs of the structure's entries, corrected by Holm.
     """
     parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
 
 
-def _is(rows: pd.DataFrame, player: tuple[str, str]) -> pd.Series:
-    return (rows["method"] == player[0]) & (rows["network"] == player[1])
+def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:
+    return (rows["method"] == entry[0]) & (rows["network"] == entry[1])
 
 
 def _difference(sessions: pd.DataFrame) -> dict[str, float]:
-    """What a player's sessions show, beside those of the reference where it has one."""
+    """What an entry's sessions show, beside those of the reference where it has one."""
     pairs = sessions[sessions["status_reference"].notna()]
     # The first name is no measure's: intervals that were published keep their draws.
     keys = (str(sessions[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
@@ -108,7 +108,7 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 
 def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:
-    """(k, k) p-values between k players, corrected by Holm over their pairs; the diagonal is NaN."""
+    """(k, k) p-values between k entries, corrected by Holm over their pairs; the diagonal is NaN."""
     p = np.full((len(values), len(values)), np.nan)
     pairs = list(combinations(range(len(values)), 2))
     for (i, j), adjusted in zip(pairs, holm([_p(values[i], values[j]) for i, j in pairs]), strict=True):
@@ -117,7 +117,7 @@ def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:
 
 
 def _p(one: pd.Series, other: pd.Series) -> float:
-    """Wilcoxon's p-value between two players on their common objects."""
+    """Wilcoxon's p-value between two entries on their common objects."""
     common = one.index.intersection(other.index)
     differences = one[common].to_numpy(float) - other[common].to_numpy(float)
     return signed_rank_p(cluster_means(differences, common.get_level_values("patient")))

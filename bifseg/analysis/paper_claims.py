@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.interactions import waits
-from bifseg.analysis.names import BASE, GROUP, METHODS, OWN, SHARED, TOOLS, counted
+from bifseg.analysis.interactions import time_to_target
+from bifseg.analysis.names import BASE_NET, GROUP, METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES, TOOLS, counted
 from bifseg.analysis.paired import STRUCTURE, compare, main_network
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import final_rows, stage_rows
 from bifseg.analysis.statistics import LEVEL
 
@@ -23,8 +23,8 @@ MARGIN = 0.05
 GAIN = 0.04
 """Least gain in Dice of `better by 4 points`."""
 
-Player = tuple[str, str]
-Plan = Mapping[tuple[Player, str], str]
+Entry = tuple[str, str]
+Plan = Mapping[tuple[Entry, str], str]
 """(opponent, measure): rule."""
 
 _POINTS = f"{100 * MARGIN:g} points"
@@ -49,8 +49,8 @@ class Claim:
         rule: what is compared, and when the claim holds.
         joined: whether the rows of an opponent on a structure are one comparison, else every row is one.
         rows: a row per structure, opponent and measure, seen structures first: `mean` and `std` of `measure`
-            for the player (`method`, `network`) and its opponent (`against_...`), the paired difference and
-            its tests as in `comparisons.compare` (player minus opponent), `rule`, `verdict` and `note`. NaN
+            for the entry (`method`, `network`) and its opponent (`against_...`), the paired difference and
+            its tests as in `comparisons.compare` (entry minus opponent), `rule`, `verdict` and `note`. NaN
             where there is nothing to compare.
     """
 
@@ -88,7 +88,7 @@ def together(verdicts: Iterable[str]) -> str:
 
 
 def claims(
-    scores: pd.DataFrame, rules: Mapping[str, Rules], target: float = 0.90, own: str = OWN
+    scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float = 0.90, own: str = OWN_SCRIBBLES
 ) -> list[Claim]:
     """The four claims for every cohort of the scores, in order. No scores give no claims.
 
@@ -102,16 +102,16 @@ def claims(
     found = []
     for cohort, mine in scores.groupby("cohort", sort=True):
         played = own in set(mine["protocol"])
-        ends = _to_goal(mine, goal, rules_of(rules, own), own) if played else mine[:0]
+        ends = _to_goal(mine, goal, stopping_rule(rules, own), own) if played else mine[:0]
         for number, rows in enumerate(_evidence(mine, main_network(mine), ends), start=1):
             statement, rule = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
             found.append(Claim(str(cohort), number, statement, rule, number == 4, rows))
     return found
 
 
-def _to_goal(scores: pd.DataFrame, goal: float, rules: Rules, own: str) -> pd.DataFrame:
+def _to_goal(scores: pd.DataFrame, goal: float, rules: StoppingRule, own: str) -> pd.DataFrame:
     """Sessions with the rounds and user time until the goal: the most there are, where it was never reached."""
-    found = waits(scores, goal, rules, own)
+    found = time_to_target(scores, goal, rules, own)
     most = final_rows(scores, own).groupby("structure")["user_s"].max()
     return found.assign(
         round=found["round"].where(found["reached"], rules.rounds),
@@ -122,19 +122,19 @@ def _to_goal(scores: pd.DataFrame, goal: float, rules: Rules, own: str) -> pd.Da
 def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.DataFrame]:
     """The rows of every claim about one cohort, in the order of the claims; `ends` are those of `_to_goal`."""
     base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
-    networks = sorted(set(scores.loc[scores["method"] == BASE, "network"]) - {main})
-    cnns = [(BASE, network) for network in networks] or [("other CNNs", "")]
+    networks = sorted(set(scores.loc[scores["method"] == BASE_NET, "network"]) - {main})
+    cnns = [(BASE_NET, network) for network in networks] or [("other CNNs", "")]
     tools = [(tool, "") for tool in TOOLS if tool in set(scores["method"])] or [("traditional tools", "")]
     gains = {(base, "dice"): BY_FOUR, (base, "spread"): BETTER}
-    others = {(player, name): BETTER for player in (crf, unweighted) for name in ("dice", "spread")}
+    others = {(entry, name): BETTER for entry in (crf, unweighted) for name in ("dice", "spread")}
     effort = {"round": BETTER, "user_s": BETTER, "dice": AS_GOOD}
     places = scores[STRUCTURE].drop_duplicates().sort_values(STRUCTURE, ascending=[False, True])
 
-    def rows(sessions: pd.DataFrame, hub: Player, plan: Plan, leads: bool = True) -> pd.DataFrame:
+    def rows(sessions: pd.DataFrame, hub: Entry, plan: Plan, leads: bool = True) -> pd.DataFrame:
         return _rows(sessions, places, hub, plan, leads)
 
     return [
-        rows(stage_rows(scores, "initial"), base, {(player, "dice"): AS_GOOD for player in cnns}),
+        rows(stage_rows(scores, "initial"), base, {(entry, "dice"): AS_GOOD for entry in cnns}),
         # Both against the base net, so that they are one family of tests.
         rows(
             stage_rows(scores, "unsupervised"),
@@ -152,18 +152,18 @@ def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.Da
 
 
 def _with_spread(sessions: pd.DataFrame) -> pd.DataFrame:
-    """With the column `spread`: how far a session's Dice is from its player's median on the structure."""
+    """With the column `spread`: how far a session's Dice is from its entry's median on the structure."""
     median = sessions.groupby([*STRUCTURE, "method", "network"])["dice"].transform("median")
     return sessions.assign(spread=(sessions["dice"] - median).abs())
 
 
-def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Player, plan: Plan, leads: bool) -> pd.DataFrame:
+def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: Plan, leads: bool) -> pd.DataFrame:
     """Rows of a claim: the hub minus every opponent of the plan, or (not `leads`) each of them minus the hub."""
-    players = {hub, *(player for player, _ in plan)}
+    entries = {hub, *(entry for entry, _ in plan)}
     who = zip(sessions["method"], sessions["network"], strict=True)
-    mine = sessions[np.fromiter((player in players for player in who), bool)]
+    mine = sessions[np.fromiter((entry in entries for entry in who), bool)]
     asked = pd.DataFrame(
-        [(*player, name, rule) for (player, name), rule in plan.items()],
+        [(*entry, name, rule) for (entry, name), rule in plan.items()],
         columns=["method", "network", "measure", "rule"],
     )
     tests = _tests(mine, hub, list(dict.fromkeys(asked["measure"])))
@@ -179,7 +179,7 @@ def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Player, plan: Plan,
     return rows[ROW]
 
 
-def _tests(sessions: pd.DataFrame, hub: Player, measures: Sequence[str]) -> pd.DataFrame:
+def _tests(sessions: pd.DataFrame, hub: Entry, measures: Sequence[str]) -> pd.DataFrame:
     """What `compare` finds by every measure; `family`: how many tests share a correction."""
     parts = [compare(sessions, hub, name).assign(measure=name) for name in measures]
     tests = pd.concat(parts).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
@@ -245,9 +245,9 @@ _WORDS = {
     3: (
         "With the same scribbles, bifseg is better than bifseg-w and base-crf, gains 4 to 8 Dice points over the "
         "initial result, and its results spread less.",
-        f"Last Dice under {SHARED}; for base-net its initial Dice, over which a gain of more than 8 points is "
-        "welcome. Spread is the distance of a session's Dice from its method's median on the structure; that it is "
-        "smaller is tested as Dice is (the Brown-Forsythe test for pairs), and is a comparison of its own.",
+        f"Last Dice under {SHARED_SCRIBBLES}; for base-net its initial Dice, over which a gain of more than 8 "
+        "points is welcome. Spread is the distance of a session's Dice from its method's median on the structure; "
+        "that it is smaller is tested as Dice is (the Brown-Forsythe test for pairs), and is a comparison of its own.",
     ),
     4: (
         "bifseg takes fewer rounds and less user time than the traditional tools, to an equal or better Dice.",

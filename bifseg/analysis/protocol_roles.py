@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bifseg.analysis.names import OWN
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.robot.users import USERS
 
 Cards = Mapping[str, Mapping[str, Any]]
@@ -15,7 +15,7 @@ Cards = Mapping[str, Mapping[str, Any]]
 def main_protocol(cards: Cards) -> str:
     """`own-scribbles` where it was played, or nothing like it; else, of the expert's, the first by name."""
     names = _own(cards)
-    return OWN if OWN in names or not names else names[0]
+    return OWN_SCRIBBLES if OWN_SCRIBBLES in names or not names else names[0]
 
 
 def widest_protocol(cards: Cards) -> str:

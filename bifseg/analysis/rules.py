@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 @dataclass(frozen=True)
-class Rules:
+class StoppingRule:
     """When the sessions of a protocol end: after so many rounds, or at this Dice; None plays all rounds."""
 
     rounds: int
@@ -24,11 +24,11 @@ class Rules:
         return target if self.target is None else min(target, self.target)
 
 
-def rules_of(rules: Mapping[str, Rules], protocol: str) -> Rules:
-    """The rules of a protocol with sessions; raises BadInput when nothing tells them."""
+def stopping_rule(rules: Mapping[str, StoppingRule], protocol: str) -> StoppingRule:
+    """The rules of a protocol with sessions; raises InputError when nothing tells them."""
     if protocol not in rules:
-        raise BadInput(
-            f"sessions/COHORT/{protocol}/PLAYER/protocol.json: is not there; run `bifseg run` again, which keeps "
+        raise InputError(
+            f"sessions/COHORT/{protocol}/ENTRY/protocol.json: is not there; run `bifseg run` again, which keeps "
             "the sessions that match and writes it"
         )
     return rules[protocol]

@@ -8,18 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 
 
 def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
     """Where the sessions of the scores lie; beside them there may be those of an earlier configuration."""
-    players = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
+    entries = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
     return sorted(
-        run / "sessions" / cohort / protocol / "@".join(filter(None, player))
-        for cohort, protocol, *player in players
+        run / "sessions" / cohort / protocol / "@".join(filter(None, entry))
+        for cohort, protocol, *entry in entries
     )
 
 
@@ -28,17 +28,19 @@ def simulated_cohorts(run: Path) -> set[str]:
     return {path.parent.name for path in run.glob("cohorts/*/cohort.json") if read_json(path)["simulated"]}
 
 
-def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, Rules]:
-    """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/PLAYER/protocol.json.
+def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, StoppingRule]:
+    """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/ENTRY/protocol.json.
 
     Raises:
-        BadInput: players of one protocol played by different rules.
+        InputError: entries of one protocol played by different rules.
     """
-    found: dict[str, Rules] = {}
+    found: dict[str, StoppingRule] = {}
     for path, name, card in _played(run, scores):
-        rules = Rules(card["rounds"], card["target"])
+        rules = StoppingRule(card["rounds"], card["target"])
         if found.setdefault(name, rules) != rules:
-            raise BadInput(f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again")
+            raise InputError(
+                f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again"
+            )
     return found
 
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import Worst, edge_scores, score
@@ -123,14 +123,14 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; BadInput for any other file."""
+    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; InputError for any other file."""
     file = _file(path, ".parquet")
     try:
         return pd.read_parquet(file, engine="pyarrow").astype(COLUMNS)
     except FileNotFoundError as error:
-        raise BadInput(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
+        raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
-        raise BadInput(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
+        raise InputError(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
 
 
 def unequal_scribbles(frame: pd.DataFrame) -> list[str]:

@@ -12,15 +12,15 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import (
-    BASE,
+    BASE_NET,
     EFFORT,
+    ENTRY,
     FAILED,
     GROUP,
-    OWN,
+    OWN_SCRIBBLES,
     PAIR,
-    PLAYER,
     SESSION,
-    SHARED,
+    SHARED_SCRIBBLES,
     in_reading_order,
 )
 from bifseg.analysis.statistics import variance_components
@@ -32,14 +32,14 @@ def in_step_order(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(turn=turn).sort_values([*SESSION, "turn"], ignore_index=True).drop(columns="turn")
 
 
-def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.DataFrame:
+def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
     """One row per session: its result at a stage.
 
     `initial`: the first result. `unsupervised`: the last result before any scribbles, which is the initial one
     for a method without an unsupervised step. `supervised`: the last result under the `shared` protocol.
     The first two come before any scribbles and are the same under every protocol with the same box and user: a
     method's sessions are taken from the first protocol by `_turns` that it plays.
-    A player whose sessions all begin with nothing, as nothing was drawn yet, has no such result and no row.
+    An entry whose sessions all begin with nothing, as nothing was drawn yet, has no such result and no row.
     A session that failed at or before the stage shows its failed row.
     """
     rows = in_step_order(scores)
@@ -47,7 +47,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
         rows = rows[rows["protocol"] == shared]
     else:
         turn = rows["protocol"].map(_turns(rows, shared))
-        best = turn.groupby([rows[key] for key in PLAYER]).transform("min")
+        best = turn.groupby([rows[key] for key in ENTRY]).transform("min")
         rows = _started(rows[(turn == best) & (rows["round"] == 0)])
     if stage == "initial":
         rows = rows[rows["step"] == "initial"]
@@ -55,22 +55,22 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.Dat
 
 
 def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
-    """The protocols' turns: `shared`, OWN, then by name; those with another box or user than the first one last."""
+    """The protocols' turns: `shared`, OWN_SCRIBBLES, then by name; last those with another box or user."""
     known = rows[["protocol", "box", "user"]].drop_duplicates("protocol").to_numpy()
     drawn = {protocol: tuple(how) for protocol, *how in known}
-    names = sorted(drawn, key=lambda name: (name != shared, name != OWN, name))
+    names = sorted(drawn, key=lambda name: (name != shared, name != OWN_SCRIBBLES, name))
     alike = sorted(names, key=lambda name: drawn[name] != drawn[names[0]])
     return {name: turn for turn, name in enumerate(alike)}
 
 
 def _started(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows before any scribbles without the players that start from scribbles: no volume, no user time."""
+    """The rows before any scribbles without the entries that start from scribbles: no volume, no user time."""
     nothing = (rows["volume_ml"] == 0) & (rows["user_s"] == 0)
     waits = nothing | (rows["step"] != "initial")
-    return rows[~waits.groupby([rows[key] for key in PLAYER]).transform("all")]
+    return rows[~waits.groupby([rows[key] for key in ENTRY]).transform("all")]
 
 
-def final_rows(scores: pd.DataFrame, protocol: str = OWN) -> pd.DataFrame:
+def final_rows(scores: pd.DataFrame, protocol: str = OWN_SCRIBBLES) -> pd.DataFrame:
     """One row per session: the last one under a protocol, with all effort that was spent.
 
     A failed session has the most effort of any on its structure: to stop early is no merit.
@@ -82,7 +82,7 @@ def final_rows(scores: pd.DataFrame, protocol: str = OWN) -> pd.DataFrame:
 
 
 def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
-    """Mean and standard deviation of columns of the scores, per structure and player over rows of sessions."""
+    """Mean and standard deviation of columns of the scores, per structure and entry over rows of sessions."""
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         parts = [count_sessions(group), *(mean_std(group[name], name) for name in measures)]
@@ -91,24 +91,24 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
     return per_group(rows, measure)
 
 
-def initial_rows(scores: pd.DataFrame, shared: str = SHARED) -> pd.DataFrame:
+def initial_rows(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
     """Initial results, one a session, without the methods whose every one scores as their base net's."""
     rows = stage_rows(scores, "initial", shared)
-    base = rows.loc[rows["method"] == BASE, [*PAIR, "dice", "assd_mm"]]
+    base = rows.loc[rows["method"] == BASE_NET, [*PAIR, "dice", "assd_mm"]]
     both = rows.merge(base, on=PAIR, how="left", suffixes=("", "_base"))
     differs = (both["dice"] != both["dice_base"]) | (both["assd_mm"] != both["assd_mm_base"])
-    own = differs.groupby([both["method"], both["network"]]).transform("any") | (both["method"] == BASE)
+    own = differs.groupby([both["method"], both["network"]]).transform("any") | (both["method"] == BASE_NET)
     return both[own]
 
 
-def adapted_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED) -> pd.DataFrame:
+def adapted_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
     """Results of a stage beside those of the base nets that were adapted, one a session.
 
     Left out is whoever only repeats an initial result: the base net of a network with which nothing else plays
     at this stage, and at `unsupervised` a method without a network that has no such step.
     """
     rows = stage_rows(scores, stage, shared)
-    adapted = set(rows.loc[rows["method"] != BASE, "network"])
+    adapted = set(rows.loc[rows["method"] != BASE_NET, "network"])
     keep = rows["network"].isin(adapted)
     if stage == "unsupervised":
         step = rows["step"].eq("unsupervised").groupby([rows["method"], rows["network"]]).transform("any")
@@ -120,7 +120,7 @@ def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm
     """Spread between replicates apart from spread between cases, of the last results under each protocol.
 
     Returns:
-        A row per protocol, structure, player and measure: `replicate_std` and `case_std` by
+        A row per protocol, structure, entry and measure: `replicate_std` and `case_std` by
         `statistics.variance_components`, and `replicate_share` of the sum of both variances. No rows in a run
         without replicates.
     """
@@ -151,7 +151,7 @@ def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
 
 
 def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
-    """One row of measures per structure and player, sorted for reading."""
+    """One row of measures per structure and entry, sorted for reading."""
     found = [
         dict(zip(GROUP, key, strict=True)) | measure(group) for key, group in rows.groupby(GROUP, sort=True)
     ]

@@ -13,7 +13,7 @@ from scipy.stats import rankdata, wilcoxon
 from scipy.stats import t as student
 
 LEVEL = 0.05
-"""Players are told apart by p-values below this one."""
+"""Entries are told apart by p-values below this one."""
 _MOST_DRAWN, _LEAST_DRAWS = 2_500_000, 500  # with thousands of clusters, fewer draws say as much
 _MOST_EXACT = 200
 _DIGITS = 12  # beyond these, equal differences differ by arithmetic alone, and would not be ties
@@ -259,20 +259,20 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def tie_groups(p: ArrayLike, level: float = LEVEL) -> list[str]:
-    """Letters for a ranking: players that share a letter are not told apart (Piepho 2004, compact letters).
+    """Letters for a ranking: entries that share a letter are not told apart (Piepho 2004, compact letters).
 
     Args:
-        p: (k, k) symmetric adjusted p-values of all pairs, the players in the order of the ranking, so that
+        p: (k, k) symmetric adjusted p-values of all pairs, the entries in the order of the ranking, so that
             the first ones get the first letters. NaN tells nobody apart; the diagonal is not looked at.
         level: pairs with a smaller p-value are told apart.
     """
     apart = np.less(np.asarray(p, float), level)
-    players = range(len(apart))
-    groups = [frozenset(players)]
-    for i, j in combinations(players, 2):
+    entries = range(len(apart))
+    groups = [frozenset(entries)]
+    for i, j in combinations(entries, 2):
         if apart[i, j]:
             split = {part for g in groups for part in ((g - {i}, g - {j}) if {i, j} <= g else (g,))}
             groups = [g for g in split if not any(g < other for other in split)]
     groups.sort(key=sorted)
     names = [ascii_lowercase[k % 26] + (str(k // 26) if k >= 26 else "") for k in range(len(groups))]
-    return ["".join(name for name, g in zip(names, groups, strict=True) if k in g) for k in players]
+    return ["".join(name for name, g in zip(names, groups, strict=True) if k in g) for k in entries]

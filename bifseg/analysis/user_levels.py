@@ -8,14 +8,14 @@ import pandas as pd
 
 from bifseg.analysis.interactions import dice_per_round, interactions
 from bifseg.analysis.names import in_reading_order
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import per_group
 from bifseg.analysis.statistics import bootstrap_mean
 from bifseg.core.seeds import generator
 
 
 def by_user(
-    scores: pd.DataFrame, target: float, rules: Mapping[str, Rules], protocols: Mapping[str, str]
+    scores: pd.DataFrame, target: float, rules: Mapping[str, StoppingRule], protocols: Mapping[str, str]
 ) -> pd.DataFrame:
     """The `interactions` of every user, with the bootstrap interval over patients of the final Dice.
 
@@ -26,19 +26,19 @@ def by_user(
         protocols: by user, in order; fewer than two compare nothing and give no rows.
 
     Returns:
-        Rows per structure, player and user: `user`, the columns of `interactions`, `final_low`, `final_high`.
+        Rows per structure, entry and user: `user`, the columns of `interactions`, `final_low`, `final_high`.
     """
     parts = [
-        _of_user(scores[scores["protocol"] == protocol], target, rules_of(rules, protocol), protocol).assign(
-            user=user
-        )
+        _of_user(
+            scores[scores["protocol"] == protocol], target, stopping_rule(rules, protocol), protocol
+        ).assign(user=user)
         for user, protocol in protocols.items()
         if protocol in set(scores["protocol"])
     ]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if len(parts) > 1 else pd.DataFrame()
 
 
-def _of_user(rows: pd.DataFrame, target: float, rules: Rules, protocol: str) -> pd.DataFrame:
+def _of_user(rows: pd.DataFrame, target: float, rules: StoppingRule, protocol: str) -> pd.DataFrame:
     found = interactions(rows, target, rules, protocol)
     limits = per_group(rows, lambda group: _final(group, rules.rounds, protocol))
     return found.merge(limits)

@@ -1,6 +1,6 @@
 """Who can play where, told without importing a method, and whom a pattern in a configuration stands for.
 
-A player is written METHOD, or METHOD@NETWORK where the method needs a network. A pattern is the same with `*`,
+An entry is written METHOD, or METHOD@NETWORK where the method needs a network. A pattern is the same with `*`,
 `?` or `[...]` on either side of the `@`: `*` is every method that plays without a network, `*@*` every method
 that needs one, on every network of the cohort.
 """
@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 class Plays(BaseModel):
@@ -46,9 +46,9 @@ BUILT_IN = {
 """Where the registered methods play. A Snakefile is read anew in every cluster job, and importing them is slow."""
 
 
-def is_pattern(player: str) -> bool:
-    """Whether a player in a configuration stands for others."""
-    return any(sign in player for sign in "*?[")
+def is_pattern(entry: str) -> bool:
+    """Whether an entry in a configuration stands for others."""
+    return any(sign in entry for sign in "*?[")
 
 
 def misfit(plays: Plays, with_network: bool, dimension: int, shared: bool) -> str:
@@ -87,56 +87,56 @@ def resolve(
     """Who plays, each once: those named, and those that patterns stand for and that can play here.
 
     Args:
-        wanted: players and patterns.
+        wanted: entries and patterns.
         methods: what each method can, by the name of its card; None if nothing tells.
         networks: of the cohort.
         dimension: of the cohort.
         shared: as in `misfit`.
 
     Raises:
-        BadInput: one that is named cannot play here, a pattern stands for nobody, or for a method of which
+        InputError: one that is named cannot play here, a pattern stands for nobody, or for a method of which
             nothing tells what it can.
     """
-    players: list[str] = []
-    for player in wanted:
-        name, at, _ = player.partition("@")
-        if is_pattern(player):
-            players += _expand(player, methods, networks, dimension, shared)
+    entries: list[str] = []
+    for entry in wanted:
+        name, at, _ = entry.partition("@")
+        if is_pattern(entry):
+            entries += _expand(entry, methods, networks, dimension, shared)
             continue
         can = methods[name]
         reason = misfit(can, bool(at), dimension, shared) if can else ""
         if reason:
-            raise BadInput(f"{player} {reason}")
-        players.append(player)
-    return list(dict.fromkeys(players))
+            raise InputError(f"{entry} {reason}")
+        entries.append(entry)
+    return list(dict.fromkeys(entries))
 
 
 def _expand(
     pattern: str, methods: Mapping[str, Plays | None], networks: Sequence[str], dimension: int, shared: bool
 ) -> list[str]:
-    """The players that a pattern stands for, sorted."""
+    """The entries that a pattern stands for, sorted."""
     method, at, network = pattern.partition("@")
     partners = [f"@{name}" for name in sorted(networks) if fnmatchcase(name, network)] if at else [""]
     found = []
     for name in sorted(name for name in methods if fnmatchcase(name, method)):
         plays = methods[name]
         if plays is None:
-            raise BadInput(
+            raise InputError(
                 f"'{pattern}' stands for {name} too, and its card does not say where that plays: add "
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
         if not misfit(plays, bool(at), dimension, shared):
             found += [name + partner for partner in partners]
     if not found:
-        raise BadInput(f"'{pattern}' stands for nobody: no method card can play here by that name")
+        raise InputError(f"'{pattern}' stands for nobody: no method card can play here by that name")
     return found
 
 
 def check_stated(plays: Plays | None, dimensions: frozenset[int], prompts: frozenset[str]) -> None:
-    """Raises BadInput where a card states what its method cannot; fewer dimensions may be stated."""
+    """Raises InputError where a card states what its method cannot; fewer dimensions may be stated."""
     if plays is None:
         return
     if not set(plays.dimensions) <= dimensions:
-        raise BadInput(f"plays.dimensions: is {plays.dimensions}, the method works in {sorted(dimensions)}")
+        raise InputError(f"plays.dimensions: is {plays.dimensions}, the method works in {sorted(dimensions)}")
     if set(plays.prompts) != prompts:
-        raise BadInput(f"plays.prompts: is {sorted(plays.prompts)}, the method takes {sorted(prompts)}")
+        raise InputError(f"plays.prompts: is {sorted(plays.prompts)}, the method takes {sorted(prompts)}")

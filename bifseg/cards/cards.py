@@ -13,7 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bifseg.cards.capabilities import BUILT_IN, Plays
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 Positive = Annotated[int, Field(gt=0)]
 DEVICE = r"auto|cpu|cuda(:\d+)?"
@@ -175,21 +175,21 @@ C = TypeVar("C", bound=Card)
 
 
 def read_card(kind: type[C], path: Path) -> C:
-    """The card in a YAML file; raises BadInput with the file, the key and the value that is wrong."""
+    """The card in a YAML file; raises InputError with the file, the key and the value that is wrong."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         known = ", ".join(sorted(other.stem for other in Path(path).parent.glob("[!.]*.yaml")))
         there = f"; there are {known}" if known else ""
-        raise BadInput(f"{path}: cannot be read: {error.strerror}{there}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}{there}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(content, dict):
-        raise BadInput(f"{path}: a card is a mapping of keys to values, this is {type(content).__name__}")
+        raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(content).__name__}")
     try:
         return kind(**{str(key): value for key, value in content.items()})
     except ValidationError as error:
-        raise BadInput(f"{path}: {first_problem(error)}") from error
+        raise InputError(f"{path}: {first_problem(error)}") from error
 
 
 def first_problem(error: ValidationError) -> str:

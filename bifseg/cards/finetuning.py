@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from bifseg.cards.cards import Card, first_problem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 class FineTuning(Card):
@@ -40,9 +40,9 @@ class FineTuning(Card):
 
     @classmethod
     def checked(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changes themselves; raises BadInput, naming the first one that is wrong."""
+        """The changes themselves; raises InputError, naming the first one that is wrong."""
         try:
             cls.defaults(2, **changes)
         except ValidationError as error:
-            raise BadInput(f"finetuning.{first_problem(error)}") from error
+            raise InputError(f"finetuning.{first_problem(error)}") from error
         return changes

@@ -12,7 +12,7 @@ import yaml
 from bifseg.cards.capabilities import misfit
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard, read_card
 from bifseg.cards.run import RunCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 
 NETWORKS = {2: "pnet", 3: "pcnet"}
@@ -21,7 +21,7 @@ KINDS = ("methods", "networks", "protocols")
 
 
 def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) -> None:
-    """Raises BadInput where a card is named that is neither among the run's own nor the shipped ones.
+    """Raises InputError where a card is named that is neither among the run's own nor the shipped ones.
 
     Args:
         named: names by --KIND, the option that names them, such as `--methods`.
@@ -32,7 +32,7 @@ def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) 
         known = sorted({path.stem for place in places for path in place.glob("*.yaml")})
         for name in names:
             if name not in known:
-                raise BadInput(f"{option} {name}: no such card; there are {', '.join(known)}")
+                raise InputError(f"{option} {name}: no such card; there are {', '.join(known)}")
 
 
 def copy_cards(shipped: Path, cards: Path) -> None:
@@ -57,34 +57,34 @@ def configuration(
         network: that methods play on which need one; empty: the paper's.
 
     Raises:
-        BadInput: a card is missing or wrong, or a method can play nowhere.
+        InputError: a card is missing or wrong, or a method can play nowhere.
     """
     dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
     network = network or NETWORKS[dimension]
-    players: dict[str, list[str]] = {name: [] for name in protocols}
+    entries: dict[str, list[str]] = {name: [] for name in protocols}
     notes = []
     for method in dict.fromkeys(methods):
         plays = read_card(MethodCard, cards / "methods" / f"{method}.yaml").can()
-        player = f"{method}@{network}" if plays and plays.network else method
+        entry = f"{method}@{network}" if plays and plays.network else method
         reasons = []
-        for name in players:
+        for name in entries:
             shared = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml").scribbles_on == "initial"
-            reason = misfit(plays, "@" in player, dimension, shared) if plays else ""
+            reason = misfit(plays, "@" in entry, dimension, shared) if plays else ""
             if reason:
                 reasons.append(f"{method} is left out of {name}: it {reason}")
             else:
-                players[name].append(player)
-        if len(reasons) == len(players):
-            raise BadInput(f"--methods {method}: {reasons[0].partition(': it ')[2]}")
+                entries[name].append(entry)
+        if len(reasons) == len(entries):
+            raise InputError(f"--methods {method}: {reasons[0].partition(': it ')[2]}")
         notes += reasons
-    needed = [network] if any("@" in player for named in players.values() for player in named) else []
-    played = {name: named for name, named in players.items() if named}
+    needed = [network] if any("@" in entry for named in entries.values() for entry in named) else []
+    played = {name: named for name, named in entries.items() if named}
     content = {"run": cohort, "results": "results", "cards": "cards"}
     return {**content, "cohorts": {cohort: {"networks": needed, "protocols": played}}}, notes
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """What a configuration says, without defaults; empty where there is none. Raises BadInput where it is wrong."""
+    """What a configuration says, without defaults; empty where there is none. Raises InputError where it is wrong."""
     return read_card(RunCard, path).model_dump(mode="json", exclude_unset=True) if path.exists() else {}
 
 

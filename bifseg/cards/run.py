@@ -20,7 +20,7 @@ from bifseg.cards.cards import (
     first_problem,
     read_card,
 )
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import inside
 
 
@@ -70,15 +70,15 @@ class RunCard(Card):
 
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration with its defaults, and with players for patterns.
+    """A run's configuration with its defaults, and with entries for patterns.
 
     Raises:
-        BadInput: it or a card that it names is wrong, or a player cannot play where it is named.
+        InputError: it or a card that it names is wrong, or an entry cannot play where it is named.
     """
     try:
         run = RunCard(**config)
     except ValidationError as error:
-        raise BadInput(f"configuration: {first_problem(error)}; see config/README.md") from error
+        raise InputError(f"configuration: {first_problem(error)}; see config/README.md") from error
     found, cards = run.model_dump(mode="json"), Path(run.cards)
     for cohort, asked in run.cohorts.items():
         dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
@@ -87,26 +87,26 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
             able = _able(wanted, cards / "methods")
             try:
-                players = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
-            except BadInput as error:
-                raise BadInput(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
-            found["cohorts"][cohort]["protocols"][protocol] = players
-            networks |= {network for _, at, network in (player.partition("@") for player in players) if at}
+                entries = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
+            except InputError as error:
+                raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
+            found["cohorts"][cohort]["protocols"][protocol] = entries
+            networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
         for network in sorted(networks):
             path = cards / "networks" / f"{network}.yaml"
             card = read_card(NetworkCard, path)
             brought_weights(card, path)
             have = card.dimension()
             if have in (2, 3) and have != dimension:
-                raise BadInput(
+                raise InputError(
                     f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
                 )
     return found
 
 
 def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
-    """What the methods of the players can; of all cards in the folder where a pattern may mean any."""
-    names = {player.partition("@")[0] for player in wanted if not is_pattern(player)}
+    """What the methods of the entries can; of all cards in the folder where a pattern may mean any."""
+    names = {entry.partition("@")[0] for entry in wanted if not is_pattern(entry)}
     if any(map(is_pattern, wanted)):
         names |= {path.stem for path in folder.glob("[!.]*.yaml")}
     return {name: read_card(MethodCard, folder / f"{name}.yaml").can() for name in sorted(names)}
@@ -115,7 +115,7 @@ def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
 def brought_weights(card: NetworkCard, path: Path) -> Path | None:
     """Where the weights lie that the card in a file names; None where it names none.
 
-    Raises BadInput when they lie outside the card's root, or are not there.
+    Raises InputError when they lie outside the card's root, or are not there.
     """
     if card.weights is None:
         return None
@@ -123,7 +123,7 @@ def brought_weights(card: NetworkCard, path: Path) -> Path | None:
     try:
         found = root / inside(root, str(card.weights))
     except ValueError as error:
-        raise BadInput(f"{path}: weights: {error}") from error
+        raise InputError(f"{path}: weights: {error}") from error
     if not found.exists():
-        raise BadInput(f"{path}: weights: {found}: no such weights file")
+        raise InputError(f"{path}: weights: {found}: no such weights file")
     return found

@@ -20,7 +20,7 @@ Target = Annotated[
 HistoryFile = Annotated[
     Path, typer.Option("--history", help="history.jsonl, shared by the runs of a folder", show_default=False)
 ]
-_SIDE = "results/RUN, or results/RUN:METHOD@NETWORK for one of its players"
+_SIDE = "results/RUN, or results/RUN:METHOD@NETWORK for one of its entries"
 
 
 def compare(
@@ -51,7 +51,7 @@ def compare(
     """Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
 
     \b
-    A regression, for a player on a structure, under a protocol of a cohort:
+    A regression, for an entry on a structure, under a protocol of a cohort:
       the mean paired difference is worse than its limit AND its 95% bootstrap
       interval over patients excludes zero; or a session failed that did not in BASE.
 
@@ -85,7 +85,7 @@ history = typer.Typer(help="What runs leave behind.", no_args_is_help=True)
 
 @history.callback()
 def group() -> None:
-    """A line a run and player, for curves through time (docs/benchmark.md)."""
+    """A line a run and entry, for curves through time (docs/benchmark.md)."""
 
 
 @history.command()
@@ -96,7 +96,7 @@ def append(
 ) -> None:
     """Add a finished run to the history, and write its own lines to RUN/history.jsonl.
 
-    Players whose sessions are in the history already are not added again.
+    Entries whose sessions are in the history already are not added again.
     """
     from bifseg.reports.benchmark.history import append_run
 
@@ -110,7 +110,7 @@ def append(
 def list_all(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
 ) -> None:
-    """List the records: when, run, code, player, cohorts, sessions and failures."""
+    """List the records: when, run, code, entry, cohorts, sessions and failures."""
     from tabulate import tabulate
 
     from bifseg.reports.benchmark.journal import read
@@ -127,14 +127,14 @@ def list_all(
         )
         for record in read(path)
     ]
-    typer.echo(tabulate(rows, ["when", "run", "commit", "player", "cohorts", "sessions", "failed"]))
+    typer.echo(tabulate(rows, ["when", "run", "commit", "entry", "cohorts", "sessions", "failed"]))
 
 
 def leaderboard(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
     out: Out,
 ) -> None:
-    """Write one HTML page: where every player stands now, and the way there."""
+    """Write one HTML page: where every entry stands now, and the way there."""
     from bifseg.reports.benchmark.leaderboard import write_leaderboard
 
     write_leaderboard(path, out)

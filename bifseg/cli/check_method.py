@@ -25,7 +25,7 @@ def check_method(
     On made-up images, in each dimension of the method: see docs/plugins.md.
     """
     from bifseg.core.sandbox import supported
-    from bifseg.sessions.conformance import Kit
+    from bifseg.sessions.conformance import ConformanceKit
 
     with naming(card), TemporaryDirectory() as hidden:
         start = partial(_start, card, network, device, Path(hidden))
@@ -39,7 +39,7 @@ def check_method(
         _say("no truth in sight", supported() or None, f"the cohort's folders: {truth}")
         good = True
         for dimension in dimensions:
-            kit = Kit(start, dimension)
+            kit = ConformanceKit(start, dimension)
             try:
                 for finding in kit.findings():
                     _say(f"{dimension}D {finding.check}", finding.passed, finding.about)

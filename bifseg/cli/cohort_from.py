@@ -13,7 +13,7 @@ import typer
 
 from bifseg.cli.progress import tracked
 from bifseg.cohorts.manifest import SPLITS, listed, read_label_values
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 Name = Annotated[str, typer.Option(help="name of the cohort; default: the layout's")]
 Seen = Annotated[str, typer.Option(help="structures that networks are trained on: A,B")]
@@ -65,21 +65,21 @@ def make_from(
     Files are looked at once; what cannot be used is left out, said, and listed in OUT/NAME.left-out.tsv. Patients
     are put into splits by the seed and their names; splits that a layout gives are kept.
     """
-    from bifseg.cohorts.readers.layout import Asked, safe_name
-    from bifseg.cohorts.readers.making import Wanted, make
+    from bifseg.cohorts.readers.layout import LayoutOptions, safe_name
+    from bifseg.cohorts.readers.making import CohortRequest, make
     from bifseg.cohorts.readers.writing import summary, write_cohort
 
     if columns and layout != "tsv":
-        raise BadInput(f"--columns {columns}: is for the layout tsv only; remove it")
-    asked = Asked(
+        raise InputError(f"--columns {columns}: is for the layout tsv only; remove it")
+    asked = LayoutOptions(
         {key: _values(key, text) for key, text in _pairs("--structure", structure).items()},
         _pairs("--modality", modality, alone=""),
         _pairs("--columns", listed(columns)),
     )
-    wanted = Wanted(_shares(split_shares), seed, listed(seen), listed(unseen), dimension)
+    wanted = CohortRequest(_shares(split_shares), seed, listed(seen), listed(unseen), dimension)
     name = name or layout
     if name != safe_name(name):
-        raise BadInput(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
+        raise InputError(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
     made = make(layout, path, asked, wanted, tracked(f"reading {layout}"))
     files = write_cohort(made, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(made, out / f"{name}.yaml"))
@@ -94,7 +94,7 @@ def _pairs(option: str, texts: Iterable[str], alone: str | None = None) -> dict[
         if not sign and alone is not None:
             key, value = alone, key
         if not value or (sign and not key) or key in pairs:
-            raise BadInput(f"{option} {text}: write it as {option} NAME=VALUE, each name once")
+            raise InputError(f"{option} {text}: write it as {option} NAME=VALUE, each name once")
         pairs[key] = value
     return pairs
 
@@ -103,7 +103,7 @@ def _values(structure: str, text: str) -> tuple[int, ...]:
     try:
         return read_label_values(text)
     except ValueError as error:
-        raise BadInput(f"--structure {structure}: {error}") from error
+        raise InputError(f"--structure {structure}: {error}") from error
 
 
 def _shares(text: str) -> dict[str, float]:
@@ -112,5 +112,5 @@ def _shares(text: str) -> dict[str, float]:
     except ValueError:
         shares = []
     if len(shares) != len(SPLITS) or min(shares) < 0 or not 0 < sum(shares) < math.inf:
-        raise BadInput(f"--split-shares {text}: write three shares, for {', '.join(SPLITS)}: 0.7,0.1,0.2")
+        raise InputError(f"--split-shares {text}: write three shares, for {', '.join(SPLITS)}: 0.7,0.1,0.2")
     return dict(zip(SPLITS, shares, strict=True))

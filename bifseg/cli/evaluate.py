@@ -13,7 +13,7 @@ import typer
 
 from bifseg.cli import cohort_from
 from bifseg.cohorts.manifest import listed
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.sandbox import module_folders
 
 CHECKOUT = Path(__file__).parents[2]
@@ -70,7 +70,7 @@ def evaluate(
     from bifseg.cards.run import checked_run
 
     if not (CHECKOUT / "Snakefile").is_file():
-        raise BadInput(
+        raise InputError(
             f"{CHECKOUT}: no Snakefile there; run bifseg from a checkout (pip install --editable .)"
         )
     profile, cohort, out = _profile(profile), name or reader, out.absolute()
@@ -88,8 +88,8 @@ def evaluate(
     there, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
     if any(named.values()) or cohort not in there.get("cohorts", ()):
         asked = listed(methods or METHODS), listed(protocols or PROTOCOLS)
-        players, notes = configuration(cards, cohort, *asked, network)
-        changes |= players
+        entries, notes = configuration(cards, cohort, *asked, network)
+        changes |= entries
         for note in notes:
             typer.echo(f"note: {note}")
     settings = there | changes
@@ -115,7 +115,7 @@ def _profile(path: Path) -> Path:
         if any(place.glob("config*.yaml")):
             return place
     known = ", ".join(sorted(place.name for place in shipped.iterdir()))
-    raise BadInput(f"--profile {path}: no folder with a config.yaml; those of the checkout are {known}")
+    raise InputError(f"--profile {path}: no folder with a config.yaml; those of the checkout are {known}")
 
 
 def _environment() -> dict[str, str]:

@@ -23,7 +23,7 @@ from bifseg.cli import (
     train,
     watch,
 )
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
 
@@ -97,7 +97,7 @@ def main() -> None:
     )
     try:
         app()
-    except BadInput as error:
+    except InputError as error:
         sys.exit(_say(f"error: {error}", 2))
     except Exception as error:  # the last line of defence: one line for people, a traceback on demand
         if os.environ.get("BIFSEG_DEBUG"):

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cards.cards import DEVICE
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 Seed = Annotated[int, typer.Option(help="run seed: the same seed draws the same boxes and scribbles")]
 MethodCardFile = Annotated[
@@ -28,7 +28,7 @@ Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as r
 
 def _trained(network: Path | None) -> Path | None:
     if network and not (network / "weights.pt").is_file():
-        raise BadInput(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
+        raise InputError(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
     return network
 
 
@@ -39,7 +39,7 @@ NetworkFolder = Annotated[
 
 def _known_device(name: str) -> str:
     if not re.fullmatch(DEVICE, name):
-        raise BadInput(f"--device {name}: unknown; use cpu, cuda or auto")
+        raise InputError(f"--device {name}: unknown; use cpu, cuda or auto")
     return name
 
 
@@ -61,11 +61,11 @@ def naming(path: Path) -> Iterator[None]:
     """Put the file that is at fault before a message of bad input."""
     try:
         yield
-    except BadInput as error:
-        raise BadInput(f"{path}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 def need(path: Path, stage: str) -> None:
-    """Raises BadInput where a file or folder is missing that an earlier stage writes."""
+    """Raises InputError where a file or folder is missing that an earlier stage writes."""
     if not path.exists():
-        raise BadInput(f"{path}: is not there; run `bifseg {stage}` first")
+        raise InputError(f"{path}: is not there; run `bifseg {stage}` first")

@@ -22,7 +22,7 @@ from bifseg.cli.options import (
     naming,
 )
 from bifseg.cli.progress import tracked, watched
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 def replay(
@@ -61,29 +61,29 @@ def replay(
     from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.cohort import Cohort
     from bifseg.robot.box import box_kind
-    from bifseg.runs.lineup import Lineup
+    from bifseg.runs.job_setup import JobSetup
     from bifseg.runs.replay import recorded_scribbles, recorded_sessions, replay_of
     from bifseg.runs.shards import run_shard
     from bifseg.sessions.drawn_maps import Labels
 
     if (sessions is None) == (scribbles is None):
-        raise BadInput("--sessions or --scribbles: name one of them, what is to be replayed")
+        raise InputError("--sessions or --scribbles: name one of them, what is to be replayed")
     if foreground == background:
-        raise BadInput(f"--foreground and --background: both are {foreground}; they must differ")
+        raise InputError(f"--foreground and --background: both are {foreground}; they must differ")
     box_kind(box)
     method, members, rules = read_card(MethodCard, card), Cohort.load(cohort), ProtocolCard(box=box)
-    lineup = Lineup(name, seed, members, protocol, rules, card, method, network, replicates, device, threads)
+    setup = JobSetup(name, seed, members, protocol, rules, card, method, network, replicates, device, threads)
     objects = list(members.select(split=split))
     if not objects:
-        raise BadInput(f"{cohort}: has no objects in the {split} split")
+        raise InputError(f"{cohort}: has no objects in the {split} split")
     reading = tracked("reading")(objects)
     if sessions:
         recordings, source = recorded_sessions(sessions, members, reading, replicates)
     else:
         assert scribbles is not None
         source = user or scribbles.resolve().name
-        recordings = recorded_scribbles(scribbles, lineup, reading, Labels(foreground, background), source)
-    replayed = replay_of(lineup, recordings, source)
+        recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
+    replayed = replay_of(setup, recordings, source)
     with naming(card):
         count = run_shard(replayed, replayed.tasks(objects), out, 1, workers, watched(card.stem))
     typer.echo(", ".join(f"{n} {status}" for status, n in sorted(count.items()) if n))

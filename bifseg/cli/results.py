@@ -10,7 +10,7 @@ import typer
 
 from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 def score(
@@ -74,7 +74,7 @@ def provenance(
     try:
         config = json.loads(settings)
     except ValueError as error:
-        raise BadInput(f"--settings {settings[:40]}: is not JSON: {error}") from error
+        raise InputError(f"--settings {settings[:40]}: is not JSON: {error}") from error
     write_provenance(run, config)
 
 

@@ -35,7 +35,7 @@ def compare(
 
     from bifseg.reports.people_page import write_comparison
     from bifseg.robot.people.medscribble import (
-        Asked,
+        PolicyParameters,
         fit_centre_line,
         people_drawings,
         read_pages,
@@ -47,7 +47,7 @@ def compare(
     from bifseg.robot.policies.registry import POLICIES, policy
 
     pages, copies = without_copies(read_pages(path))
-    asked = Asked(seed, draws, strokes_per_label, box_margin)
+    asked = PolicyParameters(seed, draws, strokes_per_label, box_margin)
     drawings = [people_drawings(pages)]
     drawings += [robot_drawings(pages, name, policy(name), asked) for name in tracked("drawing")(POLICIES)]
     comparison = compare_drawings(pd.concat(drawings, ignore_index=True))

@@ -23,19 +23,21 @@ from bifseg.cli.options import (
     naming,
 )
 from bifseg.cli.progress import watched
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 if TYPE_CHECKING:
-    from bifseg.runs.lineup import Lineup
+    from bifseg.runs.job_setup import JobSetup
     from bifseg.runs.shard_plan import Task
 
-Rules = Annotated[Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)]
+StoppingRule = Annotated[
+    Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)
+]
 
 
 def plan(
     card: MethodCardFile,
     cohort: CohortFolder,
-    protocol: Rules,
+    protocol: StoppingRule,
     out: Out,
     plan: Annotated[Path, typer.Option(help="where the plan goes", show_default=False)],
     job_minutes: Annotated[float, typer.Option(min=0, help="how long a job of sessions should last")] = 20,
@@ -55,9 +57,9 @@ def plan(
     from bifseg.runs.scheduling import plan_shards
     from bifseg.runs.shard_plan import write_plan
 
-    lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
+    setup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
     with naming(card):
-        shards = plan_shards(lineup, tasks, out, job_minutes, workers, watched(f"pilot of {_title(lineup)}"))
+        shards = plan_shards(setup, tasks, out, job_minutes, workers, watched(f"pilot of {_title(setup)}"))
     write_plan(plan, shards)
     typer.echo(f"{len(tasks)} sessions in {len(shards)} jobs")
 
@@ -65,7 +67,7 @@ def plan(
 def run(
     card: MethodCardFile,
     cohort: CohortFolder,
-    protocol: Rules,
+    protocol: StoppingRule,
     out: Out,
     network: NetworkFolder = None,
     split: Split = "test",
@@ -87,10 +89,10 @@ def run(
     """
     from bifseg.runs.shards import run_shard, write_index
 
-    lineup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
-    number, share = _share(lineup, tasks, shard, plan)
+    setup, tasks = _lineup(card, cohort, protocol, network, split, name, seed, replicates, device, threads)
+    number, share = _share(setup, tasks, shard, plan)
     with naming(card):
-        count = run_shard(lineup, share, out, number, workers, watched(_title(lineup)))
+        count = run_shard(setup, share, out, number, workers, watched(_title(setup)))
     told = [f"{n} {status}" for status, n in sorted(count.items()) if n]
     typer.echo(", ".join(told) or "no objects in this shard")
     if index:
@@ -108,45 +110,45 @@ def _lineup(
     replicates: int,
     device: str,
     threads: int,
-) -> tuple[Lineup, list[Task]]:
+) -> tuple[JobSetup, list[Task]]:
     """What the options say, with the tasks of all shards."""
     from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
     from bifseg.cohorts.cohort import Cohort
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies.registry import policy
-    from bifseg.runs.lineup import Lineup
+    from bifseg.runs.job_setup import JobSetup
 
     rules, members = read_card(ProtocolCard, protocol), Cohort.load(cohort)
     with naming(protocol):
         policy(rules.policy)
         box_kind(rules.box)
     method = read_card(MethodCard, card)
-    lineup = Lineup(
+    setup = JobSetup(
         run, seed, members, protocol.stem, rules, card, method, network, replicates, device, threads
     )
-    return lineup, lineup.tasks(members.select(split=split))
+    return setup, setup.tasks(members.select(split=split))
 
 
-def _share(lineup: Lineup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:
+def _share(setup: JobSetup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:
     """Number and tasks of a shard, NUMBER/OF, by a plan or the objects' sizes."""
     from bifseg.runs.scheduling import share_out_shards
     from bifseg.runs.shard_plan import read_plan
 
     found = re.fullmatch(r"(\d+)/(\d+)", shard)
     if not found or not 1 <= int(found[1]) <= int(found[2]):
-        raise BadInput(f"--shard {shard}: write it as NUMBER/OF, for example 1/4")
+        raise InputError(f"--shard {shard}: write it as NUMBER/OF, for example 1/4")
     number, of = int(found[1]), int(found[2])
     if plan is None:
-        return number, share_out_shards({task: lineup.rows[task[0]].voxels for task in tasks}, of)[number - 1]
+        return number, share_out_shards({task: setup.rows[task[0]].voxels for task in tasks}, of)[number - 1]
     shares = read_plan(plan)
     if sorted(task for share in shares.values() for task in share) != sorted(tasks):
-        raise BadInput(
+        raise InputError(
             f"{plan}: plan: cut off, or of other objects or replicates; delete it and run snakemake, or "
             "`bifseg plan`, again"
         )
     return number, shares.get(number, [])
 
 
-def _title(lineup: Lineup) -> str:
-    network = f"@{lineup.network.name}" if lineup.network else ""
-    return f"{lineup.card_path.stem}{network} on {lineup.cohort.name}, {lineup.protocol_name}"
+def _title(setup: JobSetup) -> str:
+    network = f"@{setup.network.name}" if setup.network else ""
+    return f"{setup.card_path.stem}{network} on {setup.cohort.name}, {setup.protocol_name}"

@@ -35,8 +35,8 @@ def retry(run: RunFolder) -> None:
     from bifseg.runs.retry import retry as retry_run
 
     found = retry_run(run)
-    for seat, count in found.items():
-        typer.echo(f"{count:5}  {seat.player} on {seat.cohort}, {seat.protocol}")
+    for condition, count in found.items():
+        typer.echo(f"{count:5}  {condition.entry} on {condition.cohort}, {condition.protocol}")
     typer.echo(
         f"{found.total()} sessions wait for the next snakemake"
         if found
@@ -46,7 +46,7 @@ def retry(run: RunFolder) -> None:
 
 def verify(
     run: RunFolder,
-    sample: Annotated[int, typer.Option(min=1, help="sessions of every player")] = 3,
+    sample: Annotated[int, typer.Option(min=1, help="sessions of every entry")] = 3,
     tolerance: Annotated[
         float,
         typer.Option(min=0, max=1, help="how far Dice between a result and its repetition may be from 1"),
@@ -63,7 +63,7 @@ def verify(
         count += 1
         good = verdict.same or (tolerance > 0 and verdict.dice >= 1 - tolerance)
         differing += not good
-        where = f"{verdict.seat.cohort} {verdict.seat.protocol} {verdict.seat.player} {verdict.name}"
+        where = f"{verdict.condition.cohort} {verdict.condition.protocol} {verdict.condition.entry} {verdict.name}"
         told = "the same" if verdict.same else f"{'close' if good else 'DIFFERS'}, Dice {verdict.dice:.4f}"
         old = "; its cards, weights or code have changed since" if verdict.outdated else ""
         typer.echo(f"{where}: {told}{old}")

@@ -91,7 +91,7 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
         progress: wraps the names of the images, then those of the label maps.
 
     Raises:
-        BadInput: the manifest itself cannot be read.
+        InputError: the manifest itself cannot be read.
     """
     manifest = parse_manifest(path, root)
     return judge(manifest, *look(manifest, progress), dimension)

@@ -29,7 +29,7 @@ from bifseg.cohorts.objects import (
     write_objects,
 )
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.images import read_array, read_grid, read_image
@@ -61,7 +61,7 @@ def prepare(
         progress: wraps what is worked through, in several passes.
 
     Raises:
-        BadInput: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
+        InputError: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
             methods need, such as the results, lies in the root, which is hidden from them.
     """
     for name in ("cohort.json", "objects.tsv", "problems.txt"):
@@ -77,7 +77,7 @@ def prepare(
     report = check_cohort(manifest, root, card, card_path, progress)
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
-        raise BadInput(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
+        raise InputError(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
     write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
     files = sorted({name for row in report.rows for name in (row.image, row.label, *row.raters)})
     about = {
@@ -99,14 +99,14 @@ def prepare(
 def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:
     if name not in simulators:
         known = ", ".join(sorted(simulators)) or "none"
-        raise BadInput(f"{card_path}: simulator: {name!r} is unknown; known are: {known}")
+        raise InputError(f"{card_path}: simulator: {name!r} is unknown; known are: {known}")
     return simulators[name]
 
 
 def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
-    """Manifest and root of the card in a file; raises BadInput where one is not there, or images are simulated."""
+    """Manifest and root of the card in a file; raises InputError where one is not there, or images are simulated."""
     if card.manifest is None:
-        raise BadInput(
+        raise InputError(
             f"{card_path}: manifest: none, the images are made by {card.simulator}; prepare the cohort"
         )
     beside = card_path.absolute().parent
@@ -115,10 +115,10 @@ def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
         make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
-        raise BadInput(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
+        raise InputError(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
     root = manifest.parent if card.root is None else beside / card.root
     if not root.is_dir():
-        raise BadInput(f"{card_path}: root: {root} is not a folder; correct the path")
+        raise InputError(f"{card_path}: root: {root} is not a folder; correct the path")
     return manifest, root
 
 
@@ -157,12 +157,12 @@ class Cohort:
 
     @classmethod
     def load(cls, folder: Path) -> Cohort:
-        """The cohort that `prepare` made in a folder; raises BadInput when there is none, or a list was cut off."""
+        """The cohort that `prepare` made in a folder; raises InputError when there is none, or a list was cut off."""
         try:
             about = read_json(Path(folder) / "cohort.json")
             listed = about["objects_sha256"]
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BadInput(
+            raise InputError(
                 f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
             ) from error
         objects = Path(folder) / "objects.tsv"
@@ -172,28 +172,30 @@ class Cohort:
     def select(self, split: str | None = None, seen: bool | None = None) -> tuple[ObjectRow, ...]:
         """The objects of a split, and of seen or unseen structures; None takes all.
 
-        Raises BadInput for a word that is not a split.
+        Raises InputError for a word that is not a split.
         """
         if split not in (None, *SPLITS):
-            raise BadInput(f"{self.folder}: split: {split!r} is not a split; known are: {', '.join(SPLITS)}")
+            raise InputError(
+                f"{self.folder}: split: {split!r} is not a split; known are: {', '.join(SPLITS)}"
+            )
         chosen = (row for row in self.objects if split in (None, row.split))
         return tuple(row for row in chosen if seen in (None, row.seen))
 
     def object(self, name: str) -> ObjectRow:
-        """The object of a name; raises BadInput, naming similar ones, when it is not in `objects`."""
+        """The object of a name; raises InputError, naming similar ones, when it is not in `objects`."""
         for row in self.objects:
             if row.object == name:
                 return row
         near = difflib.get_close_matches(name, [row.object for row in self.objects], 3)
         hint = f"did you mean {' or '.join(near)}" if near else "see objects.tsv, also for those left out"
-        raise BadInput(
+        raise InputError(
             f"{self.folder / 'objects.tsv'}: object: {name!r} is not an object of this cohort; {hint}"
         )
 
     def image(self, row: ObjectRow) -> Image:
         """The image of an object, float32: the file's, or its slice, at its place in the file's world.
 
-        Raises BadInput for a file that is not as it was prepared.
+        Raises InputError for a file that is not as it was prepared.
         """
         whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
         if row.plane is None:
@@ -204,7 +206,7 @@ class Cohort:
     def truth(self, row: ObjectRow) -> Mask:
         """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice.
 
-        Raises BadInput for a file that is not as it was prepared.
+        Raises InputError for a file that is not as it was prepared.
         """
         mask = self._structure(row.label, row)
         return mask if row.instance is None else instances(mask) == row.instance

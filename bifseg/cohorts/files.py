@@ -20,7 +20,7 @@ import numpy as np
 from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import MM_TOLERANCE, Grid
 from bifseg.core.images import read_array, read_grid
 
@@ -65,7 +65,7 @@ def look_at_image(path: Path) -> File:
     try:
         grid, voxels = read_grid(path), _stored(path)
         bad = int((~np.isfinite(voxels)).sum())
-    except (BadInput, OSError) as error:
+    except (InputError, OSError) as error:
         return File(None, (_remedy(error, path),))
     text = f"{bad} of {voxels.size} voxels are not finite; replace NaN and infinity"
     return File(grid, (text,) if bad else ())
@@ -76,7 +76,7 @@ def look_at_label(path: Path) -> File:
     try:
         voxels, grid = read_array(path)
         odd = not np.isfinite(_stored(path, voxels)).all()
-    except (BadInput, OSError) as error:
+    except (InputError, OSError) as error:
         return File(None, (_remedy(error, path),))
     values, counts = np.unique(voxels, return_counts=True)
     whole = np.isfinite(values) & (values == np.rint(values))
@@ -87,7 +87,7 @@ def look_at_label(path: Path) -> File:
 
 
 def _stored(path: Path, voxels: NDArray | None = None) -> NDArray:
-    """The voxels as the file stores them, in any order; raises BadInput for a file cut short.
+    """The voxels as the file stores them, in any order; raises InputError for a file cut short.
 
     SimpleITK turns NaN in a NIfTI file into 0 and fills the end of a cut one with 0, both without a word; of
     the other formats it gives all values, which may be handed over, and refuses what is cut.
@@ -97,7 +97,7 @@ def _stored(path: Path, voxels: NDArray | None = None) -> NDArray:
     try:
         return np.asarray(nibabel.load(path).dataobj.get_unscaled())  # type: ignore[attr-defined]
     except (OSError, EOFError, zlib.error, ImageFileError) as error:
-        raise BadInput(f"{path}: cut short or damaged; copy the file again") from error
+        raise InputError(f"{path}: cut short or damaged; copy the file again") from error
 
 
 def differences(image: Grid, label: Grid) -> Iterator[str]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
@@ -92,7 +92,7 @@ class Manifest:
 
 
 def parse_manifest(path: Path, root: Path) -> Manifest:
-    """The manifest with all problems of its header and cells; raises BadInput when it cannot be read."""
+    """The manifest with all problems of its header and cells; raises InputError when it cannot be read."""
     return parse_cells(path, root, *read_table(path, "manifest"))
 
 
@@ -119,16 +119,16 @@ def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
 
 
 def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], Lines]:
-    """Header and (line, cells) of a UTF-8 table; raises BadInput, which names the key, when there is none."""
+    """Header and (line, cells) of a UTF-8 table; raises InputError, which names the key, when there is none."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
             header = list(reader.fieldnames or ())
             lines = [(reader.line_num, cells) for cells in reader]
     except OSError as error:
-        raise BadInput(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
+        raise InputError(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {key}: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
+        raise InputError(f"{path}: {key}: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
     return header, lines
 
 

@@ -22,7 +22,7 @@ from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.checks import Report
 from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow, values_text
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 from bifseg.core.geometry import Grid, Mask
 from bifseg.core.images import read_array
@@ -73,7 +73,7 @@ def find_objects(report: Report, root: Path, card: CohortCard, progress: Progres
     """The objects of a manifest that was checked and has no problem, those left out included.
 
     They are sorted by case, structure, slice and instance, whatever the order of the manifest's rows.
-    Raises BadInput when two objects would have one name.
+    Raises InputError when two objects would have one name.
     """
     if card.dimension == 3:
         objects = [_volume(row, report, card) for row in report.rows]
@@ -132,14 +132,14 @@ def _cells(made: ObjectRow) -> Iterable[Any]:
 
 
 def read_objects(path: Path) -> list[ObjectRow]:
-    """The objects that `write_objects` wrote; raises BadInput when the file is missing or another table."""
+    """The objects that `write_objects` wrote; raises InputError when the file is missing or another table."""
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             return [_from_cells(cells) for cells in csv.DictReader(stream, delimiter="\t")]
     except OSError as error:
-        raise BadInput(f"{path}: objects: cannot be read ({error.strerror}); prepare the cohort") from error
+        raise InputError(f"{path}: objects: cannot be read ({error.strerror}); prepare the cohort") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise BadInput(
+        raise InputError(
             f"{path}: objects: not a table of objects ({error}); prepare the cohort again"
         ) from error
 
@@ -211,7 +211,7 @@ def _refuse_equal_names(objects: list[ObjectRow]) -> None:
     for made in objects:
         other = first.setdefault(made.object, made)
         if other is not made:
-            raise BadInput(
+            raise InputError(
                 f"manifest: structure: {other.structure!r} of case {other.case!r} and {made.structure!r} "
                 f"of case {made.case!r} both make the object {made.object!r}; rename one"
             )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 PART = ".part-"
 """What the names of files begin with that are being written, or whose writer was killed."""
@@ -83,11 +83,11 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file; raises BadInput where it is none, as one that was cut off."""
+    """The value of a JSON file; raises InputError where it is none, as one that was cut off."""
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise BadInput(f"{path}: not whole JSON ({error}); delete it and make it again") from error
+        raise InputError(f"{path}: not whole JSON ({error}); delete it and make it again") from error
 
 
 def inside(root: Path, text: str) -> str:
@@ -119,11 +119,11 @@ def file_hash(path: Path) -> str:
 
 
 def check_hash(path: Path, sha256: str, remedy: str) -> None:
-    """Raise BadInput, with what to do, unless a file's bytes are those that it was written with."""
+    """Raise InputError, with what to do, unless a file's bytes are those that it was written with."""
     if not path.is_file():
-        raise BadInput(f"{path}: is not there any more; {remedy}")
+        raise InputError(f"{path}: is not there any more; {remedy}")
     if file_hash(path) != sha256:
-        raise BadInput(f"{path}: cut off or changed since it was written; {remedy}")
+        raise InputError(f"{path}: cut off or changed since it was written; {remedy}")
 
 
 def _to_disk(path: Path) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Grid, Image, Mask
 
@@ -16,17 +16,17 @@ _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or
 
 
 def read_grid(path: Path, channel: int | None = None) -> Grid:
-    """The grid of an image file or of one of its channels, from the header alone; raises BadInput as `read_array`."""
+    """The grid of an image file or of one of its channels, from the header alone; raises InputError as `read_array`."""
     reader = _reader(path)
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
-        raise BadInput(_UNREADABLE.format(path)) from error
+        raise InputError(_UNREADABLE.format(path)) from error
     grid = _described(path, reader, reader.GetNumberOfComponents())
     if channel is None:
         return grid
     if grid.ndim != 4 or channel >= grid.shape[0]:
-        raise BadInput(f"{path}: has no channel {channel}; {channels_of(grid)}")
+        raise InputError(f"{path}: has no channel {channel}; {channels_of(grid)}")
     return grid.of_channel
 
 
@@ -39,7 +39,7 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
             takes the file as it is.
 
     Raises:
-        BadInput: the file is missing, broken or not grey, or has no such channel.
+        InputError: the file is missing, broken or not grey, or has no such channel.
     """
     reader = _reader(path)
     if channel is not None:
@@ -49,7 +49,7 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
     try:
         image = reader.Execute()
     except RuntimeError as error:
-        raise BadInput(_UNREADABLE.format(path)) from error
+        raise InputError(_UNREADABLE.format(path)) from error
     # Without a channel the header is not read on its own: of a small file that takes as long as its voxels.
     if channel is None:
         grid = _described(path, image, image.GetNumberOfComponentsPerPixel())
@@ -65,9 +65,9 @@ def _reader(path: Path) -> sitk.ImageFileReader:
 
 
 def _described(path: Path, what: sitk.Image | sitk.ImageFileReader, components: int) -> Grid:
-    """The grid of an image, or of what a reader has read the header of; raises BadInput where it is not grey."""
+    """The grid of an image, or of what a reader has read the header of; raises InputError where it is not grey."""
     if components != 1:
-        raise BadInput(f"{path}: has {components} channels a voxel; save one grey channel a file")
+        raise InputError(f"{path}: has {components} channels a voxel; save one grey channel a file")
     return _grid(
         what.GetDimension(), what.GetSize(), what.GetSpacing(), what.GetOrigin(), what.GetDirection()
     )
@@ -81,12 +81,12 @@ def channels_of(grid: Grid) -> str:
 
 
 def read_image(path: Path, modality: str = "", channel: int | None = None) -> Image:
-    """The image as float32; raises BadInput as `read_array`, and where a voxel is not finite."""
+    """The image as float32; raises InputError as `read_array`, and where a voxel is not finite."""
     voxels, grid = read_array(path, channel)
     voxels = voxels.astype(np.float32)
     bad = int((~np.isfinite(voxels)).sum())
     if bad:
-        raise BadInput(f"{path}: {bad} voxels are not finite; replace NaN and infinity before use")
+        raise InputError(f"{path}: {bad} voxels are not finite; replace NaN and infinity before use")
     return Image(voxels, grid, modality)
 
 
@@ -107,7 +107,7 @@ def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None
 
 def _existing(path: Path) -> Path:
     if not Path(path).is_file():
-        raise BadInput(f"{path}: no such file")
+        raise InputError(f"{path}: no such file")
     return Path(path)
 
 

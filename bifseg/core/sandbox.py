@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # system calls, the same on all machines
 _NO_NEW_PRIVILEGES, _GET_VERSION, _PATH_BENEATH = 38, 1, 1
@@ -33,13 +33,13 @@ def module_folders() -> list[Path]:
 
 
 def check_readable(hidden: Iterable[Path], *needed: Path) -> None:
-    """Raises BadInput where Python, bifseg, a module folder or what is needed besides lies in a hidden folder."""
+    """Raises InputError where Python, bifseg, a module folder or what is needed besides lies in a hidden folder."""
     places = [place.resolve() for place in hidden]
     own = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parents[1])
     for path in (*needed, *own, *module_folders()):
         for place in places:
             if path.resolve().is_relative_to(place):
-                raise BadInput(
+                raise InputError(
                     f"{place}: root of the cohort: methods cannot read it, but {path.absolute()} lies in it; keep "
                     "the images in a folder of their own, apart from results and code"
                 )

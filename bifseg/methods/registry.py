@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from bifseg.cards.cards import MethodCard, first_problem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.methods.contract import Method
 
 if TYPE_CHECKING:  # a method without a network does not wait for torch
@@ -32,22 +32,22 @@ METHODS = {
 
 
 def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
-    """The method of a card; raises BadInput for an unknown one, wrong settings, or a network too many or too few."""
+    """The method of a card; raises InputError for an unknown one, wrong settings, or a network too many or too few."""
     maker = _find(card.method or "")
     wants_network = "network" in signature(maker).parameters
     if wants_network and network is None:
-        raise BadInput(f"method: {card.method} needs a network; write it as METHOD@NETWORK")
+        raise InputError(f"method: {card.method} needs a network; write it as METHOD@NETWORK")
     if network is not None and not wants_network:
-        raise BadInput(f"method: {card.method} takes no network; leave '@...' away")
+        raise InputError(f"method: {card.method} takes no network; leave '@...' away")
     arguments: dict[str, Any] = {"network": network} if wants_network else {}
     try:
         method = maker(**arguments, **card.settings)
     except ValidationError as error:
-        raise BadInput(f"settings.{first_problem(error)}") from error
+        raise InputError(f"settings.{first_problem(error)}") from error
     except TypeError as error:
-        raise BadInput(f"settings of {card.method}: {error}") from error
+        raise InputError(f"settings of {card.method}: {error}") from error
     if not isinstance(method, Method):
-        raise BadInput(f"method: {card.method} has not all of dimensions, prompts, start and refine")
+        raise InputError(f"method: {card.method} has not all of dimensions, prompts, start and refine")
     return method
 
 
@@ -56,9 +56,9 @@ def _find(name: str) -> Callable[..., Method]:
     module, colon, attribute = (plugins | METHODS).get(name, name).partition(":")
     if not colon:
         known = ", ".join([*METHODS, *plugins])
-        raise BadInput(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
+        raise InputError(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
     try:
         found: Callable[..., Method] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
-        raise BadInput(f"method: {name} cannot be imported: {error}") from error
+        raise InputError(f"method: {name} cannot be imported: {error}") from error
     return found

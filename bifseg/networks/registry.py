@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from bifseg.cards.cards import NetworkCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.architectures.deepmedic import DeepMedic
 from bifseg.networks.architectures.fcn import FCN8s
@@ -50,16 +50,16 @@ SOURCES = {
 
 
 def build(card: NetworkCard) -> Network:
-    """The untrained network of a card; raises BadInput for an unknown architecture or setting."""
+    """The untrained network of a card; raises InputError for an unknown architecture or setting."""
     if card.architecture in SOURCES:
-        raise BadInput(f"weights: {card.architecture} is trained elsewhere; name its file or folder")
+        raise InputError(f"weights: {card.architecture} is trained elsewhere; name its file or folder")
     if card.architecture not in ARCHITECTURES:
         known = ", ".join([*ARCHITECTURES, *SOURCES])
-        raise BadInput(f"architecture: unknown '{card.architecture}'; known are {known}")
+        raise InputError(f"architecture: unknown '{card.architecture}'; known are {known}")
     try:
         return ARCHITECTURES[card.architecture](**card.settings)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise BadInput(f"settings of {card.architecture}: {error}") from error
+        raise InputError(f"settings of {card.architecture}: {error}") from error
 
 
 def resolved(card: NetworkCard) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def resolved(card: NetworkCard) -> dict[str, Any]:
 def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:
     """The trained network of a card, from its weights, or from what was kept of an imported one.
 
-    Raises BadInput for a wrong card, and what torch raises where the weights are not of this network.
+    Raises InputError for a wrong card, and what torch raises where the weights are not of this network.
     """
     if card.architecture in SOURCES:
         settings = ImportedSettings.of(card.settings)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bifseg.cards.cards import NetworkCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.networks.architectures.blocks import Network
@@ -90,7 +90,7 @@ class TrainedNetwork:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
-        """The network of a weights file; raises BadInput when it is missing, broken or of another making."""
+        """The network of a weights file; raises InputError when it is missing, broken or of another making."""
         try:
             content = torch.load(path, map_location=device, weights_only=True)
             card = NetworkCard(architecture=content["architecture"], settings=content["settings"])
@@ -98,12 +98,12 @@ class TrainedNetwork:
             normalisation = {key: (float(m), float(s)) for key, (m, s) in content["normalisation"].items()}
             size, finetuning = _size(content["input_size"]), dict(content["finetuning"])
         except FileNotFoundError as error:
-            raise BadInput(f"{path}: no such weights file") from error
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}") from error
+            raise InputError(f"{path}: no such weights file") from error
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from error
         except Exception as error:  # whatever a broken file makes torch raise
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise BadInput(f"{path}: not a weights file written by bifseg train: {reason}") from error
+            raise InputError(f"{path}: not a weights file written by bifseg train: {reason}") from error
         return cls(network, size, normalisation, torch.device(device), finetuning)
 
 
@@ -126,11 +126,11 @@ def write_torch(path: Path, content: Any) -> None:
 
 
 def checked_device(name: str) -> str:
-    """The torch device of a name; `auto` is the GPU where there is one. Raises BadInput for one that is not there."""
+    """The torch device of a name; `auto` is the GPU where there is one. Raises InputError for one that is not there."""
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():
-        raise BadInput(f"--device {name}: torch sees no GPU here; use cpu or auto")
+        raise InputError(f"--device {name}: torch sees no GPU here; use cpu or auto")
     return name
 
 

@@ -20,7 +20,7 @@ from torch.nn.functional import cross_entropy
 from bifseg.cards.cards import NetworkCard, TrainingCard
 from bifseg.cards.finetuning import FineTuning
 from bifseg.cohorts.cohort import Cohort, ObjectRow
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, write_json, write_text
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.seeds import generator
@@ -28,7 +28,7 @@ from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.registry import SOURCES, build, resolved, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card, write_torch
-from bifseg.networks.validation import initial_dice
+from bifseg.networks.validation import validation_dice
 from bifseg.robot.box import draw_box
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ def train(
     """Train a network on the seen objects of a cohort and write weights.pt, curve.csv and card.json.
 
     The best weights by mean Dice over the seen validation objects are kept. A run that was stopped goes on from
-    its last validation. Raises BadInput when there is no seen object to train on or to validate with.
+    its last validation. Raises InputError when there is no seen object to train on or to validate with.
     """
     trainer = Trainer(card, cohort, folder, seed, device)
     trainer.run(progress)
@@ -77,7 +77,7 @@ class Trainer:
         self._network = build(card).to(self._device)
         if self._network.dimension != cohort.dimension:
             have, want = self._network.dimension, cohort.dimension
-            raise BadInput(f"architecture: {card.architecture} is {have}D, cohort {cohort.name} is {want}D")
+            raise InputError(f"architecture: {card.architecture} is {have}D, cohort {cohort.name} is {want}D")
         self._optimizer = _optimizer(self._network, self._settings)
         self._trained = TrainedNetwork(
             self._network,
@@ -98,7 +98,7 @@ class Trainer:
             loss_sum, since = loss_sum + self._step(samples, iteration), since + 1
             done = iteration + 1
             if done % self._settings.validate_every == 0 or done == self._settings.iterations:
-                validated = initial_dice(self._trained.answer, self._cohort, validation, self._seed)
+                validated = validation_dice(self._trained.answer, self._cohort, validation, self._seed)
                 self._keep(done, loss_sum / since, float(np.mean(validated)))
                 loss_sum, since = 0.0, 0
             best = self._state.best_dice
@@ -109,7 +109,7 @@ class Trainer:
     def _objects(self, split: str) -> list[ObjectRow]:
         rows = self._cohort.select(split=split, seen=True)
         if not rows:
-            raise BadInput(
+            raise InputError(
                 f"cohort {self._cohort.name}: split: no seen object in '{split}'; training needs one"
             )
         return list(rows)
@@ -197,12 +197,12 @@ class Trainer:
 
 
 def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
-    """Take a network trained elsewhere instead of training; raises BadInput when card and weights do not fit."""
+    """Take a network trained elsewhere instead of training; raises InputError when card and weights do not fit."""
     take = _imported if card.architecture in SOURCES else _own
     trained, made_from = take(card, weights)
     if trained.network.dimension != cohort.dimension:
         have, want = trained.network.dimension, cohort.dimension
-        raise BadInput(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
+        raise InputError(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
     write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
     write_network(trained, card, cohort, folder, {"weights_from": str(weights)}, made_from)
 
@@ -213,7 +213,7 @@ def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
     trained, found = TrainedNetwork.load(weights), resolved(stored_card(weights))
     for key, value in resolved(card).items():
         if found.get(key) != value:
-            raise BadInput(f"{weights}: weights: {key} is {found.get(key)} there, {value} by the card")
+            raise InputError(f"{weights}: weights: {key} is {found.get(key)} there, {value} by the card")
     finetuning = FineTuning.checked({**trained.finetuning, **card.finetuning})
     size = card.input_size or trained.input_size
     return replace(trained, input_size=size, finetuning=finetuning), None
@@ -223,13 +223,13 @@ def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[st
     """A network of another making, and what is kept of it."""
     settings = ImportedSettings.of(card.settings)
     if settings.shape and card.input_size:
-        raise BadInput("input_size: leave it away, `shape` says to what size crops are scaled")
+        raise InputError("input_size: leave it away, `shape` says to what size crops are scaled")
     size = tuple(settings.shape or ()) or card.input_size or DEFAULT_INPUT_SIZE[settings.dimension]
     try:
         kept = SOURCES[card.architecture].read(weights)
         network = restore(card, kept)
-    except BadInput as error:
-        raise BadInput(f"{weights}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{weights}: {error}") from error
     finetuning = FineTuning.checked(card.finetuning)
     return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), finetuning), kept
 

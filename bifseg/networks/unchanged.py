@@ -10,7 +10,7 @@ from typing import Any
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json, write_json
 from bifseg.core.geometry import Box, Image, Mask
-from bifseg.networks.validation import initial_dice
+from bifseg.networks.validation import validation_dice
 
 SAMPLE = 8
 """Most validation objects in the sample."""
@@ -45,7 +45,7 @@ class ForgettingCheck:
         write_json(path, found)
 
     def _dice(self) -> list[float]:
-        return initial_dice(self._answer, self._cohort, self._sample, self._seed)
+        return validation_dice(self._answer, self._cohort, self._sample, self._seed)
 
 
 def join_checks(parts: list[Path], path: Path) -> bool:

@@ -11,7 +11,7 @@ from bifseg.core.seeds import generator
 from bifseg.robot.box import draw_box
 
 
-def initial_dice(
+def validation_dice(
     answer: Callable[[Image, Box], Mask], cohort: Cohort, objects: Iterable[ObjectRow], seed: int
 ) -> list[float]:
     """Dice of a network's own answer for each object, on the image's grid, each in its own fixed box."""

@@ -15,11 +15,11 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import dice_per_round, reached_per_round, waits
-from bifseg.analysis.names import FAILURES, OWN, SHARED, STAGES, data_note
+from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
+from bifseg.analysis.names import FAILURES, OWN_SCRIBBLES, SHARED_SCRIBBLES, STAGES, data_note
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.protocol_roles import main_protocol, user_protocols
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import stage_rows
@@ -31,12 +31,12 @@ from bifseg.reports.panels import (
     FIXED,
     OTHERS,
     STYLE,
-    Player,
+    Entry,
+    entries,
     in_protocol,
     legend,
     of,
     panels,
-    players,
     structures,
 )
 from bifseg.reports.user_figure import users_figure
@@ -69,7 +69,7 @@ def write_figures(run: Path, target: float = 0.90) -> None:
 def read_figures(folder: Path) -> list[dict[str, str]]:
     """`name`, `title` and `caption` of the figures that `write_figures` wrote, in reading order.
 
-    Raises BadInput for an SVG file that is not as it was written.
+    Raises InputError for an SVG file that is not as it was written.
     """
     index: list[dict[str, str]] = read_json(folder / "index.json")
     for figure in index:
@@ -89,10 +89,10 @@ def save(figure: Figure, stem: Path) -> None:
 def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: float) -> Iterator[Drawing]:
     rules, cards = played_rules(run, scores), played_cards(run, scores)
     own = main_protocol(cards)
-    colours = {player.method: player.colour for player in players(scores)}
+    colours = {entry.method: entry.colour for entry in entries(scores)}
     for cohort, rows in scores.groupby("cohort", sort=True):
         about = data_note(rows, str(cohort), cohort in simulated)
-        cast = [Player(p.method, p.network, p.label, colours[p.method], p.dash) for p in players(rows)]
+        cast = [Entry(p.method, p.network, p.label, colours[p.method], p.dash) for p in entries(rows)]
         main = main_network(rows)
         nets = [p for p in cast if p.method == "base-net"]
         if len(nets) > 1:
@@ -113,14 +113,14 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: floa
             dice_boxes(rows, [p for p in cast if p.network == main]),
         )
         if own in set(rows["protocol"]):
-            yield from _in_rounds(rows, str(cohort), cast, own, target, rules_of(rules, own), about)
+            yield from _in_rounds(rows, str(cohort), cast, own, target, stopping_rule(rules, own), about)
         levels = by_user(rows, target, rules, user_protocols(cards))
         if len(levels):
             yield Drawing(
                 f"{cohort}-users",
                 "Level of the user",
                 f"Mean Dice after the last round, and mean rounds to a Dice of {100 * target:g}% (at most "
-                f"{rules_of(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
+                f"{stopping_rule(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
                 "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
                 f"{FAILURES} {about}",
                 users_figure(levels, cast),
@@ -139,10 +139,10 @@ def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: floa
 def _in_rounds(
     rows: pd.DataFrame,
     cohort: str,
-    cast: Sequence[Player],
+    cast: Sequence[Entry],
     own: str,
     target: float,
-    rules: Rules,
+    rules: StoppingRule,
     about: str,
 ) -> Iterator[Drawing]:
     """The figures of a cohort over the rounds on a method's own mistakes."""
@@ -167,7 +167,7 @@ def _in_rounds(
         )
 
 
-def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARED) -> Figure:
+def dice_boxes(scores: pd.DataFrame, cast: Sequence[Entry], shared: str = SHARED_SCRIBBLES) -> Figure:
     """A panel per structure: boxes and points of Dice per stage and method."""
     stages = {stage: stage_rows(scores, stage, shared) for stage in STAGES}
     stages = {stage: rows for stage, rows in stages.items() if len(rows)}
@@ -175,11 +175,11 @@ def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARE
     step = 0.8 / len(cast)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for k, (stage, rows) in enumerate(stages.items()):
-            for m, player in enumerate(cast):
-                values = of(rows, player, structure)["dice"].to_numpy()
+            for m, entry in enumerate(cast):
+                values = of(rows, entry, structure)["dice"].to_numpy()
                 if len(values):
-                    rng = generator(0, "jitter", stage, structure, player.label)
-                    _box(axis, values, k + (m - (len(cast) - 1) / 2) * step, step, player.colour, rng)
+                    rng = generator(0, "jitter", stage, structure, entry.label)
+                    _box(axis, values, k + (m - (len(cast) - 1) / 2) * step, step, entry.colour, rng)
         axis.set_xticks(range(len(stages)), stages)
         axis.tick_params(axis="x", length=0)
         axis.grid(axis="x", visible=False)
@@ -187,58 +187,60 @@ def dice_boxes(scores: pd.DataFrame, cast: Sequence[Player], shared: str = SHARE
     return figure
 
 
-def network_boxes(scores: pd.DataFrame, nets: Sequence[Player]) -> Figure:
+def network_boxes(scores: pd.DataFrame, nets: Sequence[Entry]) -> Figure:
     """A panel per structure: boxes and points of the initial Dice of each base network."""
     rows = stage_rows(scores[scores["method"] == "base-net"], "initial")
     figure, axes = panels(scores, width=5.2, height=3.2)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
-        for k, player in enumerate(nets):
-            values = of(rows, player, structure)["dice"].to_numpy()
+        for k, entry in enumerate(nets):
+            values = of(rows, entry, structure)["dice"].to_numpy()
             if len(values):
-                rng = generator(0, "jitter", "networks", structure, player.label)
+                rng = generator(0, "jitter", "networks", structure, entry.label)
                 _box(axis, values, k, 0.7, _NETWORKS[k % len(_NETWORKS)], rng)
-        axis.set_xticks(range(len(nets)), [player.network for player in nets], fontsize=8)
+        axis.set_xticks(range(len(nets)), [entry.network for entry in nets], fontsize=8)
         axis.grid(axis="x", visible=False)
     return figure
 
 
-def dice_against_rounds(scores: pd.DataFrame, cast: Sequence[Player], most: int, own: str = OWN) -> Figure:
-    """A panel per structure: mean Dice after rounds 0..most of each player, with a bootstrap band."""
+def dice_against_rounds(
+    scores: pd.DataFrame, cast: Sequence[Entry], most: int, own: str = OWN_SCRIBBLES
+) -> Figure:
+    """A panel per structure: mean Dice after rounds 0..most of each entry, with a bootstrap band."""
     rows = scores[scores["protocol"] == own]
     figure, axes = panels(scores, width=5.2, height=3.6)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
-        for player in cast:
-            mine = of(rows, player, structure)
+        for entry in cast:
+            mine = of(rows, entry, structure)
             if len(mine):
                 values, keys = dice_per_round(mine, most)
-                rng = generator(0, "rounds", structure, player.label)
-                _band(axis, bootstrap_mean(values, keys.get_level_values("patient"), rng, draws=2000), player)
+                rng = generator(0, "rounds", structure, entry.label)
+                _band(axis, bootstrap_mean(values, keys.get_level_values("patient"), rng, draws=2000), entry)
     legend(figure, cast, lines=True)
     return figure
 
 
 def reached_against_rounds(
-    scores: pd.DataFrame, cast: Sequence[Player], target: float, rules: Rules, own: str = OWN
+    scores: pd.DataFrame, cast: Sequence[Entry], target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
 ) -> Figure:
     """A panel per structure: the share of sessions that reached the target by each round, with its band."""
-    sessions = waits(scores, target, rules, own)
+    sessions = time_to_target(scores, target, rules, own)
     figure, axes = panels(scores, width=5.2, height=3.6, scale="share of sessions")
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
-        for player in cast:
-            mine = of(sessions, player, structure)
+        for entry in cast:
+            mine = of(sessions, entry, structure)
             if len(mine):
-                _band(axis, reached_per_round(mine, rules.rounds), player, steps=True)
+                _band(axis, reached_per_round(mine, rules.rounds), entry, steps=True)
         axis.set_ylim(-0.03, 1.03)
     legend(figure, cast, lines=True)
     return figure
 
 
-def _band(axis: Axes, band: Interval, player: Player, steps: bool = False) -> None:
-    """A player's curve over the rounds from 0, with its interval."""
+def _band(axis: Axes, band: Interval, entry: Entry, steps: bool = False) -> None:
+    """An entry's curve over the rounds from 0, with its interval."""
     rounds = np.arange(len(band.mean))
     step: Literal["post"] | None = "post" if steps else None
-    axis.fill_between(rounds, band.low, band.high, color=player.colour, alpha=0.15, lw=0, step=step)
-    (line,) = axis.plot(rounds, band.mean, player.dash, color=player.colour, lw=1.8, marker="o", ms=3.5)
+    axis.fill_between(rounds, band.low, band.high, color=entry.colour, alpha=0.15, lw=0, step=step)
+    (line,) = axis.plot(rounds, band.mean, entry.dash, color=entry.colour, lw=1.8, marker="o", ms=3.5)
     line.set_drawstyle("steps-post" if steps else "default")
     axis.set_xlabel("round of scribbles")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -22,7 +22,7 @@ class Table:
 
     Attributes:
         name: stem of its files.
-        frame: raw numbers, one row per structure and player, and per measure in a table of tests; empty when
+        frame: raw numbers, one row per structure and entry, and per measure in a table of tests; empty when
             the run has nothing to show here.
         caption: what, over what, and how failures count; for an empty frame, why it is empty.
     """
@@ -64,7 +64,7 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
 
     Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
-    `t_p` is below 0.05. Rows of several targets become one row a player, a column each: `3.4 [2.8, 4.1] (6)`,
+    `t_p` is below 0.05. Rows of several targets become one row an entry, a column each: `3.4 [2.8, 4.1] (6)`,
     the number of those that never reached it in brackets. A dash is for what is not known.
     """
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
@@ -75,12 +75,12 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _spread_targets(rows: list[Row]) -> list[Row]:
-    """One row a player, which holds its row of each target under the target."""
-    players: dict[tuple, Row] = {}
+    """One row an entry, which holds its row of each target under the target."""
+    entries: dict[tuple, Row] = {}
     for row in rows:
-        player = players.setdefault(tuple(row[key] for key in GROUP), dict(row))
-        player[row["target"]] = row
-    return list(players.values())
+        entry = entries.setdefault(tuple(row[key] for key in GROUP), dict(row))
+        entry[row["target"]] = row
+    return list(entries.values())
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:

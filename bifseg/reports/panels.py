@@ -1,4 +1,4 @@
-"""What the figures of a run share: players and their colours, a panel a structure, the legend."""
+"""What the figures of a run share: entries and their colours, a panel a structure, the legend."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ STYLE: Any = {  # matplotlib types the keys one by one
 
 
 @dataclass(frozen=True)
-class Player:
+class Entry:
     """A method with its network, as figures show it: colour by method, dashes by network."""
 
     method: str
@@ -65,7 +65,7 @@ class Player:
     dash: str
 
 
-def players(scores: pd.DataFrame) -> list[Player]:
+def entries(scores: pd.DataFrame) -> list[Entry]:
     """Methods with their networks in reading order; colours depend on the methods of the whole frame."""
     methods = sorted(set(scores["method"]), key=method_rank)
     others = [method for method in methods if method not in FIXED]
@@ -74,7 +74,7 @@ def players(scores: pd.DataFrame) -> list[Player]:
     networks = sorted(set(scores["network"]) - {""}, key=lambda name: (name != main, name))
     pairs = sorted(set(zip(scores["method"], scores["network"], strict=True)))
     return [
-        Player(
+        Entry(
             method,
             network,
             method_label(method, network, networks),
@@ -112,21 +112,21 @@ def panels(
     return figure, axes[: len(shown)]
 
 
-def in_protocol(rows: pd.DataFrame, cast: Sequence[Player], protocol: str) -> list[Player]:
-    """The players who play under a protocol."""
+def in_protocol(rows: pd.DataFrame, cast: Sequence[Entry], protocol: str) -> list[Entry]:
+    """The entries who play under a protocol."""
     mine = rows[rows["protocol"] == protocol]
     there = set(zip(mine["method"], mine["network"], strict=True))
-    return [player for player in cast if (player.method, player.network) in there]
+    return [entry for entry in cast if (entry.method, entry.network) in there]
 
 
-def of(rows: pd.DataFrame, player: Player, structure: str) -> pd.DataFrame:
-    """A player's rows on a structure."""
-    mine = (rows["method"] == player.method) & (rows["network"] == player.network)
+def of(rows: pd.DataFrame, entry: Entry, structure: str) -> pd.DataFrame:
+    """An entry's rows on a structure."""
+    mine = (rows["method"] == entry.method) & (rows["network"] == entry.network)
     return rows[mine & (rows["structure"] == structure)]
 
 
-def legend(figure: Figure, cast: Sequence[Player], lines: bool) -> None:
-    """Name the players above the panels, by their lines or by their colours."""
+def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
+    """Name the entries above the panels, by their lines or by their colours."""
     if lines:
         handles = [Line2D([], [], color=p.colour, ls=p.dash, marker="o", ms=4, lw=1.8) for p in cast]
     else:

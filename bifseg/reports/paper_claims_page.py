@@ -27,7 +27,7 @@ from bifseg.analysis.paper_claims import (
 )
 from bifseg.analysis.run_files import session_folders
 from bifseg.analysis.statistics import LEVEL
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, write_text
 from bifseg.reports.formats import p_value
 
@@ -61,7 +61,7 @@ class Check:
     """What a session job found of its base network's Dice on a validation sample, before and after.
 
     Attributes:
-        job: COHORT/PROTOCOL/PLAYER/FILE, below the run's sessions.
+        job: COHORT/PROTOCOL/ENTRY/FILE, below the run's sessions.
         network: name.
         objects: names of the validation objects.
         equal: whether there were objects and their Dice stayed equal to the last bit.
@@ -79,7 +79,7 @@ class Check:
 
 
 def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
-    """The forgetting checks of the sessions of the scores, by job; BadInput for a file that is none."""
+    """The forgetting checks of the sessions of the scores, by job; InputError for a file that is none."""
     folders = session_folders(run, scores)
     return [_read_check(run, path) for folder in folders for path in sorted(folder.glob("forgetting-*.json"))]
 
@@ -91,7 +91,7 @@ def _read_check(run: Path, path: Path) -> Check:
         job = path.relative_to(run / "sessions").with_suffix("").as_posix()
         return Check(job, found["network"], tuple(found["objects"]), equal)
     except (ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path}: not a forgetting check; delete it and play its sessions again") from error
+        raise InputError(f"{path}: not a forgetting check; delete it and play its sessions again") from error
 
 
 def forgetting_line(checks: Sequence[Check]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import BASE, HERO, SESSION, SHARED, method_rank
+from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES, method_rank
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.protocol_roles import main_protocol
@@ -54,7 +54,7 @@ def write_report(run: Path, date: str | None = None) -> None:
             is written again is the same.
 
     Raises:
-        BadInput: a cohort of the scores is not in the folder.
+        InputError: a cohort of the scores is not in the folder.
     """
     html = page("report.html.j2", _content(run, date), rows=structure_rows)
     write_text(run / "report.html", html)
@@ -132,16 +132,16 @@ def structure_rows(table: Table) -> dict[str, Any]:
 
 
 def _hero(scores: pd.DataFrame) -> tuple[str, str]:
-    """(method, network) that is in front: in a run without `HERO`, the last method."""
+    """(method, network) that is in front: in a run without `PROPOSED`, the last method."""
     methods = sorted(set(scores["method"]), key=method_rank)
-    method = HERO if HERO in methods else methods[-1]
+    method = PROPOSED if PROPOSED in methods else methods[-1]
     networks, main = set(scores.loc[scores["method"] == method, "network"]), main_network(scores)
     return method, main if main in networks else min(networks)
 
 
 def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, Any]]:
     """Mean Dice (%) of the one in front per structure: initial, without and with scribbles."""
-    first = _of(kinds["initial"], (BASE, hero[1]))
+    first = _of(kinds["initial"], (BASE_NET, hero[1]))
     first = first if len(first) else _of(kinds["initial"], hero)
     stages = {"initial": first}
     stages |= {name: _of(kinds[name], hero) for name in ("unsupervised", "supervised")}
@@ -165,7 +165,7 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
             for kind, group in _seen_and_unseen(rows[rows["measure"] == "dice"])
         ]
         network = rows["reference_network"].iloc[0]
-        base = f"{BASE}@{network}" if network != hero[1] else "the base net"
+        base = f"{BASE_NET}@{network}" if network != hero[1] else "the base net"
         texts.append(f"{how} by {_join(each)}")
         failed = max(failed, int(_of(kinds[stage], hero)["failed"].sum()))
     if not texts:
@@ -212,14 +212,14 @@ def _pictures(
 ) -> dict[tuple[str, bool], list[Picture]]:
     """Best, median and worst session per (structure, seen) by the last Dice, under one protocol."""
     rows = in_step_order(scores[(scores["method"] == hero[0]) & (scores["network"] == hero[1])])
-    protocol = SHARED if SHARED in set(rows["protocol"]) else min(rows["protocol"])
+    protocol = SHARED_SCRIBBLES if SHARED_SCRIBBLES in set(rows["protocol"]) else min(rows["protocol"])
     last = rows[rows["protocol"] == protocol].groupby(SESSION).tail(1)
-    player = run / "sessions" / cohort.name / protocol / "@".join(filter(None, hero))
+    entry = run / "sessions" / cohort.name / protocol / "@".join(filter(None, hero))
     found = {}
     for (unseen, structure), group in last.groupby([~last["seen"], "structure"], sort=True):
         ranked = group.sort_values(["dice", "object"], ascending=[False, True])
         found[str(structure), not unseen] = [
-            _picture(place, row, cohort, player) for place, row in _best_median_worst(ranked)
+            _picture(place, row, cohort, entry) for place, row in _best_median_worst(ranked)
         ]
     return found
 
@@ -232,12 +232,12 @@ def _best_median_worst(ranked: pd.DataFrame) -> Iterator[tuple[str, dict[str, An
         yield place, {str(key): value for key, value in rows[k].items()}
 
 
-def _picture(place: str, row: dict[str, Any], cohort: Cohort, player: Path) -> Picture:
+def _picture(place: str, row: dict[str, Any], cohort: Cohort, entry: Path) -> Picture:
     thing = cohort.object(row["object"])
     png = session_picture(
         cohort.image(thing),
         cohort.truth(thing),
-        Archive(player).load(session_name(row["object"], row["replicate"])),
+        Archive(entry).load(session_name(row["object"], row["replicate"])),
     )
     return Picture(place, row["object"], row["dice"], row["step"], row["status"], embed(png, "png"))
 
@@ -260,12 +260,12 @@ def _count_sessions(scores: pd.DataFrame) -> int:
     return len(scores.drop_duplicates(SESSION))
 
 
-def _of(table: Table, player: tuple[str, str]) -> pd.DataFrame:
+def _of(table: Table, entry: tuple[str, str]) -> pd.DataFrame:
     """The table's rows of a method with a network."""
     frame = table.frame
     if frame.empty:
         return frame
-    mine = (frame["method"] == player[0]) & (frame["network"] == player[1])
+    mine = (frame["method"] == entry[0]) & (frame["network"] == entry[1])
     return frame[mine].reset_index(drop=True)
 
 

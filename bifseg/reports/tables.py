@@ -10,11 +10,20 @@ from types import MappingProxyType
 import pandas as pd
 
 from bifseg.analysis.interactions import counts_at, interactions
-from bifseg.analysis.names import BASE, FAILURES, GROUP, HERO, OWN, SHARED, data_note, method_label
+from bifseg.analysis.names import (
+    BASE_NET,
+    FAILURES,
+    GROUP,
+    OWN_SCRIBBLES,
+    PROPOSED,
+    SHARED_SCRIBBLES,
+    data_note,
+    method_label,
+)
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.protocol_roles import main_protocol, user_protocols, widest_protocol
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
 from bifseg.analysis.scores import read_scores, unequal_scribbles
 from bifseg.analysis.stages import adapted_rows, final_rows, initial_rows, replicates, results
@@ -52,7 +61,7 @@ QUESTIONS = {
         "Initial results",
         f"{_MEANS} The result inside the box, before any adaptation; methods that begin with their base net's "
         "result are not repeated, and methods that begin with scribbles have none.",
-        BASE,
+        BASE_NET,
         _RESULTS,
         _RESULTS,
         "methods that begin with a box",
@@ -60,7 +69,7 @@ QUESTIONS = {
     "unsupervised": Question(
         "Without scribbles",
         f"{_MEANS} The last result before any scribbles; for a base net, its initial result.",
-        BASE,
+        BASE_NET,
         _RESULTS,
         _RESULTS,
         "methods that adapt",
@@ -69,7 +78,7 @@ QUESTIONS = {
         "With the same scribbles",
         f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
         "drawn on its base net's initial result. A base net takes no scribbles and shows its initial result.",
-        BASE,
+        BASE_NET,
         _RESULTS,
         _RESULTS,
         "methods that adapt under {shared}",
@@ -79,7 +88,7 @@ QUESTIONS = {
         "Under {own}, when the session ended: Dice (%), ASSD (mm), rounds, strokes, user time (predicted) and "
         "machine time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
         "A base net takes no scribbles. A failed session counts with the most effort of any on its structure.",
-        HERO,
+        PROPOSED,
         (*_RESULTS, "round", "n_strokes", "user_s", "machine_s"),
         (*_RESULTS, "user_s"),
         "{own}",
@@ -120,20 +129,20 @@ _UNLIKE = (
 )
 _STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
 _RANK = (
-    "Rank by mean Dice; players that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
-    "pairs of players, Holm, 0.05; with many players and few patients this test tells nobody apart)."
+    "Rank by mean Dice; entries that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
+    "pairs of entries, Holm, 0.05; with many entries and few patients this test tells nobody apart)."
 )
 _TESTS = (
     "Difference to {reference} on the same objects with its 95% bootstrap interval over patients; effect: "
     "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
     "paper's; Wilcoxon signed-rank test over the patients' mean differences, because objects of one patient are "
-    "alike, as it is and corrected by Holm over the players of the structure. n objects of patients, replicates "
+    "alike, as it is and corrected by Holm over the entries of the structure. n objects of patients, replicates "
     "averaged; failed: pairs of sessions in which either failed."
 )
 
 
 @dataclass(frozen=True)
-class Occasion:
+class CohortTables:
     """What a cohort's tables have in common: its name, the sentence on its data, and the words of the texts."""
 
     cohort: str
@@ -152,10 +161,10 @@ class Occasion:
 def run_tables(
     scores: pd.DataFrame,
     simulated: Iterable[str],
-    rules: dict[str, Rules],
+    rules: dict[str, StoppingRule],
     target: float = 0.90,
-    shared: str = SHARED,
-    own: str = OWN,
+    shared: str = SHARED_SCRIBBLES,
+    own: str = OWN_SCRIBBLES,
     widest: str = "",
     users: Mapping[str, str] = MappingProxyType({}),
 ) -> list[Table]:
@@ -172,29 +181,29 @@ def run_tables(
         users: the protocols that differ from `own` in nothing but the user, by user.
 
     Raises:
-        BadInput: there are sessions under `own` and nothing tells its rules.
+        InputError: there are sessions under `own` and nothing tells its rules.
     """
     made = set(simulated)
     tables: list[Table] = []
     for cohort, rows in scores.groupby("cohort", sort=True):
         words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
         words["rounds"] = str(rules[own].rounds) if own in rules else ""
-        occasion = Occasion(str(cohort), data_note(rows, str(cohort), cohort in made), words)
-        tables += _cohort_tables(rows, occasion, target, rules, widest or own, users)
+        about = CohortTables(str(cohort), data_note(rows, str(cohort), cohort in made), words)
+        tables += _cohort_tables(rows, about, target, rules, widest or own, users)
     return tables
 
 
 def _cohort_tables(
     scores: pd.DataFrame,
-    occasion: Occasion,
+    about: CohortTables,
     target: float,
-    rules: dict[str, Rules],
+    rules: dict[str, StoppingRule],
     widest: str,
     users: Mapping[str, str],
 ) -> Iterator[Table]:
-    shared, own = occasion.words["shared"], occasion.words["own"]
+    shared, own = about.words["shared"], about.words["own"]
     played = own in set(scores["protocol"])
-    effort = interactions(scores, target, rules_of(rules, own), own) if played else pd.DataFrame()
+    effort = interactions(scores, target, stopping_rule(rules, own), own) if played else pd.DataFrame()
     chosen = {
         "initial": initial_rows(scores, shared),
         "unsupervised": adapted_rows(scores, "unsupervised", shared),
@@ -213,27 +222,27 @@ def _cohort_tables(
         if others:
             notes.insert(1, _UNEQUAL.format(n=len(others), first=others[0]))
         notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
-        yield occasion.table(kind, question.title, " ".join(notes), frame, question.needs)
+        yield about.table(kind, question.title, " ".join(notes), frame, question.needs)
         caption = _TESTS.format(reference=label)
-        yield occasion.table(
+        yield about.table(
             f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
         )
-    yield occasion.table(
+    yield about.table(
         "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
     )
     known = widest in set(scores["protocol"])
-    counts = counts_at(scores, TARGETS, rules_of(rules, widest), widest) if known else pd.DataFrame()
+    counts = counts_at(scores, TARGETS, stopping_rule(rules, widest), widest) if known else pd.DataFrame()
     rounds = str(rules[widest].rounds) if known else ""
-    yield replace(occasion, words=occasion.words | {"own": widest, "rounds": rounds}).table(
+    yield replace(about, words=about.words | {"own": widest, "rounds": rounds}).table(
         "targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}"
     )
     levels = by_user(scores, target, rules, users)
     if len(levels):
         caption = _USERS.format(users=", ".join(users.values())) + _INTERACTIONS + _NEVER
-        yield occasion.table("users", "Level of the user", caption, levels, "several users")
+        yield about.table("users", "Level of the user", caption, levels, "several users")
     spread = replicates(scores)
     if len(spread):
-        yield occasion.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+        yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
 
 
 def _unlike(rows: pd.DataFrame) -> list[str]:
@@ -245,7 +254,7 @@ def _unlike(rows: pd.DataFrame) -> list[str]:
 
 
 def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
-    """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row a player."""
+    """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row an entry."""
     frame = results(rows, question.measures)
     if frame.empty:
         return frame
@@ -289,7 +298,7 @@ def write_tables(run: Path, target: float = 0.90) -> None:
 def read_tables(folder: Path) -> list[Table]:
     """The tables that `write_tables` wrote, in reading order; those left out have an empty frame.
 
-    Raises BadInput for a file that is not as it was written.
+    Raises InputError for a file that is not as it was written.
     """
     return [
         Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bifseg.reports.panels import Player, legend, of, structures
+from bifseg.reports.panels import Entry, legend, of, structures
 
 MEASURES = {
     "final": ("final_mean", "Dice, last round"),
@@ -19,27 +19,27 @@ MEASURES = {
 """What is shown, by the stem of its limits: column and label."""
 
 
-def users_figure(levels: pd.DataFrame, cast: Sequence[Player]) -> Figure:
-    """A row a structure: final Dice and rounds to the target of each player at every level of the user.
+def users_figure(levels: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
+    """A row a structure: final Dice and rounds to the target of each entry at every level of the user.
 
     Args:
         levels: rows of `by_user`; what is NaN (a target that the protocol does not show) is left out.
-        cast: the players, those without rows too.
+        cast: the entries, those without rows too.
     """
     users = list(dict.fromkeys(levels["user"]))
     shown = structures(levels)
     figure, grid = plt.subplots(len(shown), 2, figsize=(10.4, 3.0 * len(shown)), squeeze=False, sharey="col")
-    there = [player for player in cast if len(levels[_mine(levels, player)])]
+    there = [entry for entry in cast if len(levels[_mine(levels, entry)])]
     for axes, (structure, seen) in zip(grid, shown, strict=True):
         for axis, (stem, (column, label)) in zip(axes, MEASURES.items(), strict=True):
-            for k, player in enumerate(there):
+            for k, entry in enumerate(there):
                 aside = (k - (len(there) - 1) / 2) * 0.5 / len(there)
                 _line(
                     axis,
-                    of(levels, player, structure).set_index("user").reindex(users),
+                    of(levels, entry, structure).set_index("user").reindex(users),
                     stem,
                     column,
-                    player,
+                    entry,
                     aside,
                 )
             axis.set_xticks(range(len(users)), users)
@@ -51,20 +51,20 @@ def users_figure(levels: pd.DataFrame, cast: Sequence[Player]) -> Figure:
     return figure
 
 
-def _mine(levels: pd.DataFrame, player: Player) -> pd.Series:
-    return (levels["method"] == player.method) & (levels["network"] == player.network)
+def _mine(levels: pd.DataFrame, entry: Entry) -> pd.Series:
+    return (levels["method"] == entry.method) & (levels["network"] == entry.network)
 
 
-def _line(axis: Axes, rows: pd.DataFrame, stem: str, column: str, player: Player, aside: float) -> None:
-    """A player's means over the users, with their limits where there are any."""
+def _line(axis: Axes, rows: pd.DataFrame, stem: str, column: str, entry: Entry, aside: float) -> None:
+    """An entry's means over the users, with their limits where there are any."""
     means, low, high = (rows[name].to_numpy(float) for name in (column, f"{stem}_low", f"{stem}_high"))
     at = np.arange(len(rows)) + aside
     axis.errorbar(
         at,
         means,
         np.nan_to_num(np.abs([means - low, high - means])),
-        fmt=player.dash,
-        color=player.colour,
+        fmt=entry.dash,
+        color=entry.colour,
         marker="o",
         ms=4,
         lw=1.6,

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Mask
 
 
@@ -142,9 +142,9 @@ BOXES: dict[str, type[BoxKind]] = {f"{kind.name}/{kind.version}": kind for kind 
 
 
 def box_kind(name: str) -> BoxKind:
-    """The box of a name and version, such as `margin/1`; raises BadInput when there is none."""
+    """The box of a name and version, such as `margin/1`; raises InputError when there is none."""
     if name not in BOXES:
-        raise BadInput(f"unknown box {name!r}; known are {', '.join(sorted(BOXES))}")
+        raise InputError(f"unknown box {name!r}; known are {', '.join(sorted(BOXES))}")
     return BOXES[name]()
 
 

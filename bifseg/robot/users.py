@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import ndimage
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.lines import Flat
@@ -38,7 +38,7 @@ class UserParams:
 
 
 @dataclass(frozen=True)
-class User:
+class UserProfile:
     """A level of care."""
 
     name: str
@@ -67,17 +67,17 @@ class User:
 USERS = {
     user.name: user
     for user in (
-        User("expert", 1, "the policy as it is: the default", UserParams()),
-        User("novice", 1, "a hand and an eye that miss a little", UserParams(1.0, 2.0, 0.02, 5.0)),
-        User("careless", 1, "quick, and content with less", UserParams(3.0, 4.0, 0.10, 15.0)),
+        UserProfile("expert", 1, "the policy as it is: the default", UserParams()),
+        UserProfile("novice", 1, "a hand and an eye that miss a little", UserParams(1.0, 2.0, 0.02, 5.0)),
+        UserProfile("careless", 1, "quick, and content with less", UserParams(3.0, 4.0, 0.10, 15.0)),
     )
 }
 
 
-def user(name: str) -> User:
-    """The user of a level; raises BadInput when there is none."""
+def user_profile(name: str) -> UserProfile:
+    """The user of a level; raises InputError when there is none."""
     if name not in USERS:
-        raise BadInput(f"unknown user {name!r}; known are {', '.join(USERS)}")
+        raise InputError(f"unknown user {name!r}; known are {', '.join(USERS)}")
     return USERS[name]
 
 

@@ -9,16 +9,16 @@ from typing import Any
 
 from bifseg.cohorts.cohort import Cohort, ObjectRow
 from bifseg.cohorts.files import differences
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.runs.code_version import code_version
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Task
 from bifseg.runs.shards import load_sessions
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
-from bifseg.sessions.game import Guide, Look
+from bifseg.sessions.game import User, View
 from bifseg.sessions.record import Identity, Session
 
 
@@ -57,7 +57,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Plays a recording; see `sessions.Guide`."""
+    """Plays a recording; see `sessions.User`."""
 
     identity: Identity
     image: Image
@@ -72,15 +72,15 @@ class Recorded:
         """The recorded box."""
         return self.recording.box
 
-    def reached(self, result: Mask) -> bool:
+    def is_satisfied_with(self, result: Mask) -> bool:
         """No result ends a replay."""
         return False
 
-    def asks(self, look: Look) -> list[Stroke]:
+    def next_strokes(self, view: View) -> list[Stroke]:
         """The strokes of the recorded round."""
-        return list(self.recording.rounds[look.number - 1])
+        return list(self.recording.rounds[view.number - 1])
 
-    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+    def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
         """Never."""
         return ""
 
@@ -90,7 +90,7 @@ Recordings = Mapping[Task, Recording]
 
 
 @dataclass(frozen=True)
-class Replay(Lineup):
+class Replay(JobSetup):
     """One method on the recordings of many objects."""
 
     recordings: Recordings = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Replay(Lineup):
         told = self.recordings[task]
         return replace(super().identity(task), policy=told.policy, box=told.box_kind, user=told.user)
 
-    def game(self, task: Task) -> Guide:
+    def user(self, task: Task) -> User:
         """The recorded user of an object."""
         return Recorded(self.identity(task), self.cohort.image(self.rows[task[0]]), self.recordings[task])
 
@@ -114,17 +114,15 @@ class Replay(Lineup):
         return super().rules() | {"scribbles_on": "recorded"}
 
 
-def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
-    """The replay of recordings, at least one, to a lineup's method; `name` is its protocol where it has none."""
+def replay_of(setup: JobSetup, recordings: Recordings, name: str) -> Replay:
+    """The replay of recordings, at least one, to a setup's method; `name` is its protocol where it has none."""
     first = next(iter(recordings.values()))
     told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
     changed = replace(
-        lineup,
-        protocol=lineup.protocol.model_copy(
-            update={"rounds": most, "target": None, "patience": None, **told}
-        ),
-        protocol_name=lineup.protocol_name or name,
+        setup,
+        protocol=setup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told}),
+        protocol_name=setup.protocol_name or name,
         replicates=1 + max(replicate for _, replicate in recordings),
     )
     return Replay(**vars(changed), recordings=recordings)
@@ -133,16 +131,16 @@ def replay_of(lineup: Lineup, recordings: Recordings, name: str) -> Replay:
 def recorded_sessions(
     folder: Path, cohort: Cohort, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> tuple[dict[Task, Recording], str]:
-    """What was drawn in stored sessions, and a name for it: PROTOCOL-of-PLAYER.
+    """What was drawn in stored sessions, and a name for it: PROTOCOL-of-ENTRY.
 
     Raises:
-        BadInput: a session is missing, or was played on another grid than the cohort's image now has.
+        InputError: a session is missing, or was played on another grid than the cohort's image now has.
     """
     found, name = {}, ""
     for row, session in load_sessions(folder, objects, replicates):
         wrong = list(differences(cohort.image(row).grid, session.grid))
         if wrong:
-            raise BadInput(f"{folder}: {row.object}: {'; '.join(wrong)}; it was recorded on another image")
+            raise InputError(f"{folder}: {row.object}: {'; '.join(wrong)}; it was recorded on another image")
         who = session.identity
         found[row.object, who.replicate] = Recording.of(session)
         name = f"{who.protocol}-of-{'@'.join(filter(None, (who.method, who.network)))}"
@@ -150,24 +148,24 @@ def recorded_sessions(
 
 
 def recorded_scribbles(
-    folder: Path, lineup: Lineup, objects: Iterable[ObjectRow], labels: Labels, user: str
+    folder: Path, setup: JobSetup, objects: Iterable[ObjectRow], labels: Labels, user: str
 ) -> dict[Task, Recording]:
     """What a person drew in label maps, in the boxes that the robot draws in sessions of the same seed.
 
     Args:
         folder: label maps, named as `find_maps` says.
-        lineup: gives the cohort, the seed and the kind of box.
+        setup: gives the cohort, the seed and the kind of box.
         objects: each needs its maps.
         labels: values of the maps.
         user: the person.
 
     Raises:
-        BadInput: see `find_maps` and `read_rounds`.
+        InputError: see `find_maps` and `read_rounds`.
     """
     found = {}
     for row in objects:
-        cohort, maps = lineup.cohort, find_maps(folder, row.object)
+        cohort, maps = setup.cohort, find_maps(folder, row.object)
         rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
-        box = lineup.game((row.object, 0)).box()
-        found[row.object, 0] = Recording(box, rounds, "recorded", lineup.protocol.box, user)
+        box = setup.user((row.object, 0)).box()
+        found[row.object, 0] = Recording(box, rounds, "recorded", setup.protocol.box, user)
     return found

@@ -11,7 +11,7 @@ import numpy as np
 
 from bifseg.core.metrics import dice
 from bifseg.core.seeds import generator
-from bifseg.runs.run_folder import Run, Seat
+from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.shards import session_name
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
@@ -28,7 +28,7 @@ class Verdict:
         outdated: whether it was played with other cards, weights or code than there are now.
     """
 
-    seat: Seat
+    condition: Condition
     name: str
     same: bool
     dice: float
@@ -36,24 +36,28 @@ class Verdict:
 
 
 def verify(folder: Path, sample: int) -> Iterator[Verdict]:
-    """Play `sample` sessions of every player of a finished run again; which ones depends on the run's seed alone.
+    """Play `sample` sessions of every entry of a finished run again; which ones depends on the run's seed alone.
 
     Raises:
-        BadInput: no such run, or a session, a card or a weights file of it is missing.
+        InputError: no such run, or a session, a card or a weights file of it is missing.
     """
     run = Run(folder)
-    for seat in run.seats():
-        cohort = run.cohort(seat.cohort)
-        lineup, archive, tasks = run.lineup(seat, cohort), Archive(run.sessions(seat)), run.tasks(cohort)
-        rng = generator(run.card.seed, "verify", seat.cohort, seat.protocol, seat.player)
+    for condition in run.conditions():
+        cohort = run.cohort(condition.cohort)
+        setup, archive, tasks = (
+            run.setup(condition, cohort),
+            Archive(run.sessions(condition)),
+            run.tasks(cohort),
+        )
+        rng = generator(run.card.seed, "verify", condition.cohort, condition.protocol, condition.entry)
         chosen = rng.permutation(len(tasks))[:sample]
-        method = lineup.method()
+        method = setup.method()
         try:
             for k in sorted(chosen):
                 stored = archive.load(session_name(*tasks[k]))
-                again = play(lineup.game(tasks[k]), method)
-                outdated = stored.fingerprint != lineup.fingerprint(tasks[k])
-                yield Verdict(seat, session_name(*tasks[k]), *compare(stored, again), outdated)
+                again = play(setup.user(tasks[k]), method)
+                outdated = stored.fingerprint != setup.fingerprint(tasks[k])
+                yield Verdict(condition, session_name(*tasks[k]), *compare(stored, again), outdated)
         finally:
             method.close()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from bifseg.runs.run_folder import Run, Seat
+from bifseg.runs.run_folder import Condition, Run
 from bifseg.sessions.archive import Archive
 
 _ENDED_BADLY = ("failed", "timeout")
 
 
-def retry(folder: Path) -> Counter[Seat]:
-    """Have the next `snakemake` play a run's failed sessions again; how many of each player.
+def retry(folder: Path) -> Counter[Condition]:
+    """Have the next `snakemake` play a run's failed sessions again; how many of each entry.
 
     Their rows stay until then. A job is begun again where its list, `shard-N.tsv`, is missing; what it has that is
     whole is kept.
@@ -21,14 +21,14 @@ def retry(folder: Path) -> Counter[Seat]:
         folder: RESULTS/RUN.
 
     Raises:
-        BadInput: there is no such run.
+        InputError: there is no such run.
     """
     run = Run(folder)
-    found: Counter[Seat] = Counter()
-    for seat in run.seats():
-        archive = Archive(run.sessions(seat))
+    found: Counter[Condition] = Counter()
+    for condition in run.conditions():
+        archive = Archive(run.sessions(condition))
         for name, status in archive.stored().items():
             if status in _ENDED_BADLY:
                 archive.outdate(name)
-                found[seat] += 1
+                found[condition] += 1
     return found

@@ -9,29 +9,29 @@ from pathlib import Path
 from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Task
 
 
 @dataclass(frozen=True)
-class Seat:
-    """A player under a protocol on a cohort."""
+class Condition:
+    """An entry under a protocol on a cohort."""
 
     cohort: str
     protocol: str
-    player: str
+    entry: str
 
     @property
     def method(self) -> str:
         """METHOD of METHOD@NETWORK."""
-        return self.player.partition("@")[0]
+        return self.entry.partition("@")[0]
 
     @property
     def network(self) -> str:
         """NETWORK of METHOD@NETWORK; empty where there is none."""
-        return self.player.partition("@")[2]
+        return self.entry.partition("@")[2]
 
 
 class Run:
@@ -42,7 +42,7 @@ class Run:
         card: the configuration, as the workflow wrote it to config.json when it began.
 
     Raises:
-        BadInput: there is no such run.
+        InputError: there is no such run.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,54 +50,56 @@ class Run:
         try:
             self.card = RunCard.model_validate(read_json(self.folder / "config.json"))
         except (OSError, ValueError) as error:
-            raise BadInput(
+            raise InputError(
                 f"{self.folder / 'config.json'}: run: not there or damaged; name the folder RESULTS/RUN of a run that "
                 "snakemake began"
             ) from error
 
-    def seats(self) -> Iterator[Seat]:
+    def conditions(self) -> Iterator[Condition]:
         """All that the configuration asks for, in its order."""
         for cohort, asked in self.card.cohorts.items():
-            for protocol, players in asked.protocols.items():
-                yield from (Seat(cohort, protocol, player) for player in players)
+            for protocol, entries in asked.protocols.items():
+                yield from (Condition(cohort, protocol, entry) for entry in entries)
 
     def networks(self) -> Iterator[tuple[str, str]]:
         """(cohort, network) of every network that is trained, in order."""
-        named = [(seat.cohort, seat.network) for seat in self.seats() if seat.network]
+        named = [
+            (condition.cohort, condition.network) for condition in self.conditions() if condition.network
+        ]
         asked = [(cohort, name) for cohort, play in self.card.cohorts.items() for name in play.networks]
         yield from dict.fromkeys([*asked, *named])
 
     def cohort(self, name: str) -> Cohort:
-        """A prepared cohort; raises BadInput when it is not."""
+        """A prepared cohort; raises InputError when it is not."""
         return Cohort.load(self.folder / "cohorts" / name)
 
-    def sessions(self, seat: Seat) -> Path:
-        """The folder of a player's sessions."""
-        return self.folder / "sessions" / seat.cohort / seat.protocol / seat.player
+    def sessions(self, condition: Condition) -> Path:
+        """The folder of an entry's sessions."""
+        return self.folder / "sessions" / condition.cohort / condition.protocol / condition.entry
 
     def network(self, cohort: str, name: str) -> Path:
         """The folder of a trained network."""
         return self.folder / "networks" / cohort / name
 
-    def lineup(self, seat: Seat, cohort: Cohort) -> Lineup:
-        """Who plays what; the cards are read anew. Raises BadInput where a card is missing or wrong."""
+    def setup(self, condition: Condition, cohort: Cohort) -> JobSetup:
+        """Who plays what; the cards are read anew. Raises InputError where a card is missing or wrong."""
         cards = Path(self.card.cards)
-        method = cards / "methods" / f"{seat.method}.yaml"
-        rules = read_card(ProtocolCard, cards / "protocols" / f"{seat.protocol}.yaml")
-        return Lineup(
+        method = cards / "methods" / f"{condition.method}.yaml"
+        rules = read_card(ProtocolCard, cards / "protocols" / f"{condition.protocol}.yaml")
+        return JobSetup(
             run=self.card.run,
             seed=self.card.seed,
             cohort=cohort,
-            protocol_name=seat.protocol,
+            protocol_name=condition.protocol,
             protocol=rules,
             card_path=method,
             card=read_card(MethodCard, method),
-            network=self.network(seat.cohort, seat.network) if seat.network else None,
+            network=self.network(condition.cohort, condition.network) if condition.network else None,
             replicates=self.card.replicates,
             device=self.card.device,
         )
 
     def tasks(self, cohort: Cohort) -> list[Task]:
-        """What every player plays on a cohort."""
+        """What every entry plays on a cohort."""
         objects = cohort.select(split=self.card.split)
         return [(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]

@@ -17,7 +17,7 @@ from time import monotonic
 import numpy as np
 from scipy.optimize import nnls
 
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Task
 from bifseg.runs.shards import Progress, missing, play_missing, session_name, unwatched
 from bifseg.sessions.archive import Archive
@@ -27,7 +27,7 @@ PILOT_SHARE = 0.1
 
 
 def plan_shards(
-    lineup: Lineup,
+    setup: JobSetup,
     tasks: Sequence[Task],
     folder: Path,
     job_minutes: float,
@@ -38,14 +38,14 @@ def plan_shards(
 
     Arguments as for `run_shard`; `job_minutes` is how long a job with so many workers should last.
     """
-    sizes = {task: float(lineup.rows[task[0]].voxels) for task in tasks}
-    order = spread(missing(lineup, tasks, folder), sizes)
+    sizes = {task: float(setup.rows[task[0]].voxels) for task in tasks}
+    order = spread(missing(setup, tasks, folder), sizes)
     end = monotonic() + PILOT_SHARE * 60 * job_minutes
-    with closing(play_missing(lineup, order, folder, 0, workers)) as played:
+    with closing(play_missing(setup, order, folder, 0, workers)) as played:
         for _ in progress(played, len(order)):
             if monotonic() > end:
                 break
-    left = set(missing(lineup, tasks, folder))
+    left = set(missing(setup, tasks, folder))
     seconds = expected_seconds(sizes, measured_seconds(folder, [task for task in tasks if task not in left]))
     shards = ceil(sum(seconds[task] for task in left) / (60 * job_minutes * workers))
     return share_out_shards(seconds, max(shards, 1))

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Sequence
 from pathlib import Path
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 
 Task = tuple[str, int]
@@ -20,7 +20,7 @@ def write_plan(path: Path, shards: Sequence[Sequence[Task]]) -> None:
 
 
 def read_plan(path: Path) -> dict[int, list[Task]]:
-    """The tasks of each shard by its number, in order; raises BadInput for a file that is no plan."""
+    """The tasks of each shard by its number, in order; raises InputError for a file that is no plan."""
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             found: dict[int, list[Task]] = {}
@@ -30,7 +30,7 @@ def read_plan(path: Path) -> dict[int, list[Task]]:
             for row in reader:
                 found.setdefault(int(row["shard"]), []).append((row["object"], int(row["replicate"])))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(
+        raise InputError(
             f"{path}: plan: not a plan of shards ({error}); delete it and run snakemake, or `bifseg plan`, again"
         ) from error
     return found

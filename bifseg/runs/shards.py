@@ -11,11 +11,11 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from bifseg.cohorts.cohort import ObjectRow
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_json, write_text
 from bifseg.methods.process.process import MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
 from bifseg.runs.shard_plan import Task
 from bifseg.sessions.archive import Archive
@@ -36,26 +36,26 @@ def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
 
 
 class SessionWorker:
-    """Plays sessions of a lineup and stores them; the method's process is started for the first of them."""
+    """Plays sessions of a setup and stores them; the method's process is started for the first of them."""
 
-    def __init__(self, lineup: Lineup, folder: Path, number: int) -> None:
-        self._lineup, self._archive, self._number = lineup, Archive(folder), number
+    def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
+        self._lineup, self._archive, self._number = setup, Archive(folder), number
 
     def do(self, task: Task) -> str:
         """Play and store a session; its status, or `unreadable` where the object's files are."""
-        lineup, row = self._lineup, self._lineup.rows[task[0]]
+        setup, row = self._lineup, self._lineup.rows[task[0]]
         try:
-            game = lineup.game(task)
-        except BadInput as error:
+            game = setup.user(task)
+        except InputError as error:
             log.error("%s: %s", session_name(*task), error)
             return "unreadable"
-        session = play(game, self._method, lineup.fingerprint(task))
+        session = play(game, self._method, setup.fingerprint(task))
         # If it was killed from outside, it has another chance; a crash of its own comes again.
         if self._method.died:
             session = play(game, self._method, session.fingerprint)
         if self._method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")
-        self._archive.save(session_name(*task), session, lineup.cohort.whole_grid(row), row.plane)
+        self._archive.save(session_name(*task), session, setup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", session_name(*task), session.error)
         return session.status
@@ -69,17 +69,17 @@ class SessionWorker:
 
     @cached_property
     def _method(self) -> MethodProcess:
-        method, lineup = self._lineup.method(), self._lineup
+        method, setup = self._lineup.method(), self._lineup
         self._check = (
-            ForgettingCheck(lineup.network.name, method.base, lineup.cohort, lineup.seed)
-            if lineup.network
+            ForgettingCheck(setup.network.name, method.base, setup.cohort, setup.seed)
+            if setup.network
             else None
         )
         return method
 
 
 def run_shard(
-    lineup: Lineup,
+    setup: JobSetup,
     tasks: Sequence[Task],
     folder: Path,
     number: int = 1,
@@ -93,50 +93,50 @@ def run_shard(
     The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
 
     Args:
-        lineup: who plays what.
+        setup: who plays what.
         tasks: the job's share, begun in this order.
-        folder: the player's folder.
+        folder: the entry's folder.
         number: of the shard, from 1.
         workers: processes that play, each with a process of the method.
         progress: wraps the sessions that are played.
 
     Raises:
-        BadInput: objects whose files cannot be read, after all others were played; or a method that changed its
+        InputError: objects whose files cannot be read, after all others were played; or a method that changed its
             network.
     """
-    left = missing(lineup, tasks, folder)
-    played = progress(play_missing(lineup, left, folder, number, workers), len(left))
+    left = missing(setup, tasks, folder)
+    played = progress(play_missing(setup, left, folder, number, workers), len(left))
     count = Counter(kept=len(tasks) - len(left)) + Counter(status for _, status in played)
     if count["unreadable"]:
-        raise BadInput(
-            f"{lineup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
+        raise InputError(
+            f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
         )
-    write_json(folder / "protocol.json", lineup.rules())
+    write_json(folder / "protocol.json", setup.rules())
     Archive(folder).pack([session_name(*task) for task in tasks], number)
     return count
 
 
 def play_missing(
-    lineup: Lineup, tasks: Sequence[Task], folder: Path, number: int, workers: int
+    setup: JobSetup, tasks: Sequence[Task], folder: Path, number: int, workers: int
 ) -> Generator[Played]:
     """Play tasks and store their sessions, unpacked, with the forgetting check of the processes that play.
 
     Arguments and errors as for `run_shard`.
     """
     try:
-        yield from share_out(partial(SessionWorker, lineup, folder, number), tasks, workers)
+        yield from share_out(partial(SessionWorker, setup, folder, number), tasks, workers)
     finally:
         checks = list(folder.glob(_check_part(folder, number, "*").name))
         if not join_checks(checks, folder / f"forgetting-{number}.json"):
-            raise BadInput(
-                f"{lineup.card_path}: method: it changed the base network; delete {folder} and tune a copy instead"
+            raise InputError(
+                f"{setup.card_path}: method: it changed the base network; delete {folder} and tune a copy instead"
             )
 
 
-def missing(lineup: Lineup, tasks: Iterable[Task], folder: Path) -> list[Task]:
+def missing(setup: JobSetup, tasks: Iterable[Task], folder: Path) -> list[Task]:
     """The sessions that are to be played: not there, damaged, or of other inputs, settings, weights or code."""
     archive = Archive(folder)
-    return [task for task in tasks if archive.fingerprint(session_name(*task)) != lineup.fingerprint(task)]
+    return [task for task in tasks if archive.fingerprint(session_name(*task)) != setup.fingerprint(task)]
 
 
 def session_name(name: str, replicate: int = 0) -> str:
@@ -156,7 +156,7 @@ def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
 def load_sessions(
     folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> Iterator[tuple[ObjectRow, Session]]:
-    """The stored sessions of every object; raises BadInput when one is missing or damaged."""
+    """The stored sessions of every object; raises InputError when one is missing or damaged."""
     archive = Archive(folder)
     for row in objects:
         for replicate in range(replicates):

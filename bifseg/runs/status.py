@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import time
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.runs.run_folder import Run
 from bifseg.runs.shards import session_name
 from bifseg.sessions.archive import Archive
@@ -39,28 +39,28 @@ class Progress:
 
 
 def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
-    """Cohorts, networks, players and the report of a run's folder, in the order in which they are made.
+    """Cohorts, networks, entries and the report of a run's folder, in the order in which they are made.
 
     Args:
         folder: RESULTS/RUN.
         now: seconds since 1970; by default the time that it is.
 
     Raises:
-        BadInput: there is no such run.
+        InputError: there is no such run.
     """
     run, now = Run(folder), time() if now is None else now
     names: dict[str, list[str]] = {}
     for name in run.card.cohorts:
         try:
             names[name] = [session_name(*task) for task in run.tasks(run.cohort(name))]
-        except BadInput:
+        except InputError:
             names[name] = []
         yield _made(f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
     for cohort, network in run.networks():
         yield _made(f"network {network} on {cohort}", run.network(cohort, network) / "weights.pt", now)
-    for seat in run.seats():
-        what = f"{seat.player} on {seat.cohort}, {seat.protocol}"
-        yield _played(what, run.sessions(seat), names[seat.cohort], now)
+    for condition in run.conditions():
+        what = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
+        yield _played(what, run.sessions(condition), names[condition.cohort], now)
     made = (run.folder / "report.html").exists()
     yield Progress("report", int(made), 1, "done" if made else "waiting")
 

@@ -1,4 +1,4 @@
-"""The stored sessions of one player: a file each while they are played, one file a shard when it is done.
+"""The stored sessions of one entry: a file each while they are played, one file a shard when it is done.
 
 `FOLDER/unpacked/NAME.zip` holds one session, `FOLDER/shard-1.zip` many; inside, `NAME/` holds its entries (see
 `record`). Files appear whole or not at all, so a reader never sees half a session, and two jobs that play the same
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import PART, writing
 from bifseg.core.geometry import Grid
 from bifseg.sessions.record import Session
@@ -50,7 +50,7 @@ class Pack(NamedTuple):
 
 
 class Archive:
-    """The sessions in a player's folder, which need not exist yet."""
+    """The sessions in an entry's folder, which need not exist yet."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
@@ -82,16 +82,16 @@ class Archive:
         return found
 
     def load(self, name: str) -> Session:
-        """A stored session; raises BadInput where there is none, or it is damaged."""
+        """A stored session; raises InputError where there is none, or it is damaged."""
         try:
             with self._open(name) as archive:
                 return Session.from_entries({k: archive.read(f"{name}/{k}") for k in Session.ENTRIES})
         except FileNotFoundError as error:
-            raise BadInput(
+            raise InputError(
                 f"{self.folder}: {name}: no such session; run `bifseg run` for it first{_OR}"
             ) from error
         except BROKEN as error:
-            raise BadInput(
+            raise InputError(
                 f"{self.folder}: {name}: damaged ({error}); run `bifseg run` again{_OR}"
             ) from error
 
@@ -120,7 +120,7 @@ class Archive:
         What an older pack of that number held beside them stays in it, unless a newer one holds it.
 
         Raises:
-            BadInput: a session is missing or damaged; nothing has changed then.
+            InputError: a session is missing or damaged; nothing has changed then.
         """
         names, path = sorted(names), self.folder / f"shard-{number}.zip"
         self._look()
@@ -155,7 +155,7 @@ class Archive:
                     entry = archive.getinfo(f"{name}/{kind}")
                     yield copy(entry), archive.read(entry)  # writing it elsewhere changes it
         except BROKEN as error:
-            raise BadInput(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
+            raise InputError(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
 
     def _single(self, name: str) -> Path:
         return self.folder / "unpacked" / f"{name}.zip"

@@ -16,7 +16,7 @@ from scipy.ndimage import gaussian_filter
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.methods.process.process import MethodProcess
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity, Session
 
 SESSIONS = 20
@@ -28,7 +28,7 @@ _SPACINGS = {2: (1.3, 0.8), 3: (3.5, 1.0, 0.9)}
 
 
 @dataclass(frozen=True)
-class Finding:
+class CheckResult:
     """One check; `passed` is None where it does not apply."""
 
     check: str
@@ -36,7 +36,7 @@ class Finding:
     about: str
 
 
-class Kit:
+class ConformanceKit:
     """The checks of one method in one dimension.
 
     Args:
@@ -47,7 +47,7 @@ class Kit:
     def __init__(self, start: Callable[[], MethodProcess], dimension: int) -> None:
         self._start, self._dimension = start, dimension
 
-    def findings(self) -> Iterator[Finding]:
+    def findings(self) -> Iterator[CheckResult]:
         """Every check's finding, as it is made. A check whose session fails has not passed."""
         checks = (self._box, self._grid, self._scribbles, self._repeats, self._fresh, self._interleaved)
         for check in checks:
@@ -62,11 +62,11 @@ class Kit:
             if method in vars(self):
                 vars(self)[method].close()
 
-    def _box(self) -> Finding:
+    def _box(self) -> CheckResult:
         session = self._play(self._game())
         return _finding("box respected", session, f"{len(session.steps)} results lie inside their box")
 
-    def _grid(self) -> Finding:
+    def _grid(self) -> CheckResult:
         """On an oblique grid; a method whose result has another shape or type fails its session."""
         n = self._dimension
         turned = np.linalg.qr(np.eye(n) + 0.3 * np.arange(n * n).reshape(n, n))[0]
@@ -74,10 +74,10 @@ class Kit:
         session = self._play(self._game(grid=grid))
         return _finding("grid kept", session, "oblique, anisotropic image: masks of its shape")
 
-    def _scribbles(self) -> Finding:
+    def _scribbles(self) -> CheckResult:
         """Scribbles that the image speaks against: they mean a blob beside the one that is to be seen."""
         if "scribbles" not in self._method.prompts:
-            return Finding("scribbles obeyed", None, "takes none, as it says")
+            return CheckResult("scribbles obeyed", None, "takes none, as it says")
         game = self._game()
         session = self._play(replace(game, truth=np.roll(game.truth, game.truth.shape[-1] // 8, axis=-1)))
         if session.status != "ok":
@@ -86,36 +86,36 @@ class Kit:
         last = session.steps[-1].mask
         wrong = int((~last[drawn == 1]).sum() + last[drawn == 2].sum())
         about = f"{wrong} of {np.count_nonzero(drawn)} voxels drawn on are not as drawn"
-        return Finding("scribbles obeyed", wrong == 0, about)
+        return CheckResult("scribbles obeyed", wrong == 0, about)
 
-    def _repeats(self) -> Finding:
+    def _repeats(self) -> CheckResult:
         """The same session twice in one process, another in between."""
         first = self._play(self._game())
         self._play(self._game(seed=2))
         return _same("second session like the first", first, self._play(self._game()))
 
-    def _fresh(self) -> Finding:
+    def _fresh(self) -> CheckResult:
         return _same(
             "same in another process", self._play(self._game()), self._play(self._game(), self._other)
         )
 
-    def _interleaved(self) -> Finding:
+    def _interleaved(self) -> CheckResult:
         """Two processes take turns, call by call, on two objects."""
         check, games = "two sessions interleaved", [self._game(), self._game(seed=2)]
         alone = [self._play(game) for game in games]
         failed = [session.error for session in alone if session.status != "ok"]
         if failed:
-            return Finding(check, False, failed[0])
+            return CheckResult(check, False, failed[0])
         turns = list(zip([self._method, self._other], games, alone, strict=True))
         for k in range(max(len(session.steps) for session in alone)):
             for method, game, session in turns:
                 if k < len(session.steps) and not np.array_equal(
                     _take(method, game, session, k)[session.box.slices], session.steps[k].mask
                 ):
-                    return Finding(check, False, f"{session.steps[k].name} is not as it is alone")
-        return Finding(check, True, "each as when it is alone")
+                    return CheckResult(check, False, f"{session.steps[k].name} is not as it is alone")
+        return CheckResult(check, True, "each as when it is alone")
 
-    def _odd_object(self, name: str) -> Finding:
+    def _odd_object(self, name: str) -> CheckResult:
         truth = np.zeros(_SHAPES[self._dimension], bool)
         place: dict[str, Any] = {
             "one voxel": tuple(n // 2 for n in truth.shape),
@@ -126,14 +126,14 @@ class Kit:
         session = self._play(self._game(truth=truth))
         return _finding(f"object: {name}", session, f"ended: {session.ended}")
 
-    def _flat_image(self) -> Finding:
+    def _flat_image(self) -> CheckResult:
         game = self._game()
         flat = replace(game.image, voxels=np.full(game.image.voxels.shape, 100, np.float32))
         return _finding(
             "image without contrast", self._play(replace(game, image=flat)), "no contrast, no failure"
         )
 
-    def _memory(self) -> Finding:
+    def _memory(self) -> CheckResult:
         used: list[float] = []
         for seed in range(SESSIONS):
             session = self._play(self._game(seed=seed))
@@ -141,14 +141,14 @@ class Kit:
                 return _finding("memory returned", session, "")
             used.append(self._method.memory_mb())
         if not used[0]:
-            return Finding("memory returned", None, "cannot be seen on this system")
+            return CheckResult("memory returned", None, "cannot be seen on this system")
         early, late = (
             float(np.median(part)) for part in (used[SESSIONS // 4 : SESSIONS // 2], used[-SESSIONS // 4 :])
         )
         about = f"{early:.0f} MiB, {late:.0f} MiB after {SESSIONS} sessions"
-        return Finding("memory returned", late <= (1 + GROWTH) * early, about)
+        return CheckResult("memory returned", late <= (1 + GROWTH) * early, about)
 
-    def _game(self, seed: int = 1, truth: Mask | None = None, grid: Grid | None = None) -> Game:
+    def _game(self, seed: int = 1, truth: Mask | None = None, grid: Grid | None = None) -> SimulatedUser:
         shape = _SHAPES[self._dimension]
         truth = _blob(shape) if truth is None else truth
         rng = np.random.default_rng(seed)
@@ -156,9 +156,9 @@ class Kit:
         image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2")
         who = Identity("", "", "", str(seed), "", False, self._dimension, "", "", "", "", "")
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None)
-        return Game(who, image, truth, protocol, 5, seed)
+        return SimulatedUser(who, image, truth, protocol, 5, seed)
 
-    def _play(self, game: Game, method: MethodProcess | None = None) -> Session:
+    def _play(self, game: SimulatedUser, method: MethodProcess | None = None) -> Session:
         return play(game, method or self._method)
 
     @cached_property
@@ -178,7 +178,7 @@ def _blob(shape: tuple[int, ...]) -> Mask:
     return inside
 
 
-def _take(method: MethodProcess, game: Game, session: Session, k: int) -> Mask:
+def _take(method: MethodProcess, game: SimulatedUser, session: Session, k: int) -> Mask:
     """The result of a step of a session that was played before, taken again."""
     name = session.steps[k].name
     if name == "initial":
@@ -188,18 +188,18 @@ def _take(method: MethodProcess, game: Game, session: Session, k: int) -> Mask:
     return method.refine(session.scribbles(k + 1))
 
 
-def _finding(check: str, session: Session, about: str) -> Finding:
+def _finding(check: str, session: Session, about: str) -> CheckResult:
     """Passed where the session did not fail."""
     passed = session.status == "ok"
-    return Finding(check, passed, about if passed else session.error)
+    return CheckResult(check, passed, about if passed else session.error)
 
 
-def _same(check: str, one: Session, other: Session) -> Finding:
+def _same(check: str, one: Session, other: Session) -> CheckResult:
     """Passed where two sessions have the same results to the bit."""
     for session in (one, other):
         if session.status != "ok":
-            return Finding(check, False, session.error)
+            return CheckResult(check, False, session.error)
     for a, b in zip(one.steps, other.steps, strict=False):
         if not np.array_equal(a.mask, b.mask):
-            return Finding(check, False, f"{a.name}: {int((a.mask ^ b.mask).sum())} voxels differ")
-    return Finding(check, len(one.steps) == len(other.steps), f"{len(one.steps)} equal results")
+            return CheckResult(check, False, f"{a.name}: {int((a.mask ^ b.mask).sum())} voxels differ")
+    return CheckResult(check, len(one.steps) == len(other.steps), f"{len(one.steps)} equal results")

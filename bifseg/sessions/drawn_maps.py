@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.cohorts.files import differences
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_array
 from bifseg.core.scribbles import Stroke
@@ -32,7 +32,7 @@ def find_maps(folder: Path, name: str) -> list[Path]:
     """The label maps of an object's rounds: NAME.nii.gz, or NAME.round-1.nii.gz, NAME.round-2.nii.gz, ...
 
     Raises:
-        BadInput: there is none, or one too many for a round, or a round is missing.
+        InputError: there is none, or one too many for a round, or a round is missing.
     """
     found: dict[int, Path] = {}
     for path in sorted(folder.glob(f"{escape(name)}.*")):
@@ -40,16 +40,18 @@ def find_maps(folder: Path, name: str) -> list[Path]:
         if told:
             number = int(told[2] or 1)
             if number in found:
-                raise BadInput(f"{path}: round {number} of {name} is also in {found[number].name}; keep one")
+                raise InputError(
+                    f"{path}: round {number} of {name} is also in {found[number].name}; keep one"
+                )
             found[number] = path
     if not found:
-        raise BadInput(
+        raise InputError(
             f"{folder}: no scribbles of {name}; save them as {name}.nii.gz, or {name}.round-1.nii.gz, ... "
             "(also nrrd, mha, png), or leave the object out of the cohort"
         )
     missing = sorted(set(range(1, max(found) + 1)) - set(found))
     if missing:
-        raise BadInput(
+        raise InputError(
             f"{folder}: {name} has round {max(found)} but not round {missing[0]}; number them from 1"
         )
     return [found[number] for number in sorted(found)]
@@ -70,7 +72,7 @@ def read_rounds(
         labels: the maps' values.
 
     Raises:
-        BadInput: a map is unreadable, on another grid, has another value, or adds nothing to the round before.
+        InputError: a map is unreadable, on another grid, has another value, or adds nothing to the round before.
     """
     grid = whole if plane is None else whole.plane(*plane)
     drawn = np.zeros(grid.shape, np.uint8)
@@ -80,7 +82,7 @@ def read_rounds(
         new = np.where((shown != 0) & (shown != drawn), shown, 0)
         if not new.any():
             where = "" if plane is None else f" in slice {plane[1]} along axis {plane[0]} (from 0)"
-            raise BadInput(
+            raise InputError(
                 f"{path}: holds no scribbles{where} that were not drawn before; leave this round out"
             )
         drawn[new > 0] = new[new > 0]
@@ -94,10 +96,10 @@ def _read(path: Path, whole: Grid, plane: tuple[int, int] | None, labels: Labels
     voxels, grid = read_array(path)
     wrong = list(differences(whole, grid))
     if wrong:
-        raise BadInput(f"{path}: {'; '.join(wrong)}; save the scribbles on the grid of the image")
+        raise InputError(f"{path}: {'; '.join(wrong)}; save the scribbles on the grid of the image")
     strange = np.setdiff1d(voxels, (0, labels.foreground, labels.background))
     if strange.size:
-        raise BadInput(
+        raise InputError(
             f"{path}: has the value {strange[0]:g}; use {labels.foreground} for the object and {labels.background} for "
             "the background, or say which with --foreground and --background"
         )

@@ -21,14 +21,14 @@ from bifseg.robot.box import box_kind
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies.registry import policy
 from bifseg.robot.thorough import thorough
-from bifseg.robot.users import user
+from bifseg.robot.users import user_profile
 from bifseg.robot.visible import tolerated
 from bifseg.sessions.record import Ending, Identity, Session, Status, Step
 from bifseg.sessions.stuck import why_stuck
 
 
 @dataclass(frozen=True)
-class Look:
+class View:
     """What the user has before them when a round begins.
 
     Attributes:
@@ -51,8 +51,8 @@ class Look:
         return f"round-{self.number}"
 
 
-class Guide(Protocol):
-    """The user's part of a session: the robot of a `Game`, or people's recorded strokes."""
+class User(Protocol):
+    """The user's part of a session: the robot of a `SimulatedUser`, or people's recorded strokes."""
 
     @property
     def identity(self) -> Identity:
@@ -73,21 +73,21 @@ class Guide(Protocol):
         """The user's box."""
         ...
 
-    def reached(self, result: Mask) -> bool:
+    def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result on the object's grid is as good as was wanted."""
         ...
 
-    def asks(self, look: Look) -> list[Stroke]:
+    def next_strokes(self, view: View) -> list[Stroke]:
         """The strokes of a round; none: the user is satisfied."""
         ...
 
-    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+    def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
         """Why the user stops instead of drawing these strokes; empty: they draw them."""
         ...
 
 
 @dataclass(frozen=True)
-class Game:
+class SimulatedUser:
     """One object to be played: the method gets the image and the prompts, the robot alone the truth.
 
     Attributes:
@@ -109,25 +109,25 @@ class Game:
 
     def box(self) -> Box:
         """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
-        kind, who = box_kind(self.protocol.box), user(self.protocol.user)
+        kind, who = box_kind(self.protocol.box), user_profile(self.protocol.user)
         spacing = self.image.grid.spacing
         box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
         slack = self._generator("box slack", f"{who.name}/{who.version}")
         return who.loosened(box, self.truth.shape, spacing, slack)
 
-    def asks(self, look: Look) -> list[Stroke]:
+    def next_strokes(self, view: View) -> list[Stroke]:
         """What the robot draws in a round."""
-        if look.opening:
-            return self.opening(look.box, look.step)
-        corrected = look.steps[0 if self.protocol.scribbles_on == "initial" else -1]
-        return self.strokes(corrected.mask, look.box, look.step, look.scribbles)
+        if view.opening:
+            return self.opening(view.box, view.step)
+        corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
+        return self.strokes(corrected.mask, view.box, view.step, view.scribbles)
 
     def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
         """What the robot draws on a result inside the box.
 
         The draw depends on the object and the step, not on the method.
         """
-        robot = user(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
+        robot = user_profile(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
         truth = self.truth[box.slices]
         shown = self._visible(result, truth, box)
         if robot.skips_drawn:
@@ -139,7 +139,9 @@ class Game:
     def opening(self, box: Box, step: str) -> list[Stroke]:
         """What the robot draws first where there is no initial result: both labels, however small the object."""
         drawn = opening_strokes(
-            user(self.protocol.user).plays(thorough(policy(self.protocol.policy), 0.0), overlooks=False),
+            user_profile(self.protocol.user).plays(
+                thorough(policy(self.protocol.policy), 0.0), overlooks=False
+            ),
             self.truth[box.slices],
             self.image.grid.spacing,
             lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
@@ -147,18 +149,18 @@ class Game:
         )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
-    def reached(self, result: Mask) -> bool:
+    def is_satisfied_with(self, result: Mask) -> bool:
         """Whether the result is as good as the protocol asks for."""
         target = self.protocol.target
         return target is not None and dice(result, self.truth) >= target
 
-    def gives_up(self, look: Look, strokes: list[Stroke]) -> str:
+    def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
         """Why the robot is stuck, as `why_stuck`; never where it does not correct the method's own results."""
         rules = self.protocol
         if rules.patience is None or rules.scribbles_on == "initial":
             return ""
-        truth = self.truth[look.box.slices]
-        return why_stuck(look.steps, strokes, truth, self.image.grid, look.box, rules.patience)
+        truth = self.truth[view.box.slices]
+        return why_stuck(view.steps, strokes, truth, self.image.grid, view.box, rules.patience)
 
     def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
         """The result with mistakes that are not visible made right; an object of which nothing was found is."""
@@ -178,27 +180,27 @@ class Game:
         )
 
 
-def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
+def play(user: User, method: Method, fingerprint: str = "") -> Session:
     """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept.
 
     A method that was not done in time (it raises TimeoutError) ends it as `timeout`.
     """
-    box = guide.box()
-    turn = Turn(guide.image.grid.shape, method, box)
+    box = user.box()
+    recorder = StepRecorder(user.image.grid.shape, method, box)
     status: Status = "ok"
     try:
-        ended, error = _play(guide, method, turn)
+        ended, error = _play(user, method, recorder)
     except TimeoutError as raised:
-        status, ended, error = "timeout", "timeout", f"{turn.now}: {raised}"
+        status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
     except Exception as raised:  # a method may raise anything; the failure belongs into the table
         status, ended = "failed", "failed"
         told = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
-        error = f"{turn.now}: {told}{' '.join(str(raised).split())}"
+        error = f"{recorder.now}: {told}{' '.join(str(raised).split())}"
     return Session(
-        guide.identity,
-        guide.image.grid,
+        user.identity,
+        user.image.grid,
         box,
-        tuple(turn.steps),
+        tuple(recorder.steps),
         ended,
         "stuck" if ended == "stuck" else status,
         error,
@@ -208,34 +210,34 @@ def play(guide: Guide, method: Method, fingerprint: str = "") -> Session:
     )
 
 
-def _play(guide: Guide, method: Method, turn: Turn) -> tuple[Ending, str]:
+def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, str]:
     """Take the turns and return how the session ended, and why where it did not end normally."""
-    result = turn.take("initial", partial(method.start, guide.image, turn.box))
+    result = recorder.take("initial", partial(method.start, user.image, recorder.box))
     if adapts(method):
-        result = turn.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
-    scribbles = Scribbles(guide.image.grid.shape)
-    for number in range(1, guide.rounds + 1):
-        if guide.reached(result):
+        result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
+    scribbles = Scribbles(user.image.grid.shape)
+    for number in range(1, user.rounds + 1):
+        if user.is_satisfied_with(result):
             return "target", ""
         if "scribbles" not in method.prompts:
             return "no prompts", ""
         begun = perf_counter()
         opening = number == 1 and "box" not in method.prompts
-        look = Look(number, turn.box, turn.steps, scribbles, opening)
-        strokes = guide.asks(look)
+        view = View(number, recorder.box, recorder.steps, scribbles, opening)
+        strokes = user.next_strokes(view)
         if not strokes:
             return "satisfied", ""
-        why = guide.gives_up(look, strokes)
+        why = user.stuck_reason(view, strokes)
         if why:
             return "stuck", why
         robot_s = perf_counter() - begun
         scribbles = scribbles.add(strokes)
-        result = turn.take(look.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
-    return ("target" if guide.reached(result) else "rounds"), ""
+        result = recorder.take(view.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
+    return ("target" if user.is_satisfied_with(result) else "rounds"), ""
 
 
 @dataclass
-class Turn:
+class StepRecorder:
     """Runs the method's calls: checks what comes back, takes the time, and notes the step.
 
     Attributes:

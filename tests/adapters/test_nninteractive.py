@@ -17,12 +17,12 @@ import pytest
 
 from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cli.main import main
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 HERE = Path(__file__).parent
@@ -43,7 +43,7 @@ def picture():
 
 
 TRUTH, IMAGE = picture()
-GAME = Game(
+GAME = SimulatedUser(
     Identity("run", "cohort", "case", "case_ball", "ball", False, 3, "test", "nninteractive", "", "own", "p"),
     IMAGE,
     TRUTH,
@@ -203,7 +203,7 @@ def test_error_of_the_package_is_a_failed_session_and_the_next_one_plays(started
     [({"model": Path("/nowhere/fold_0/x.pth")}, "no such checkpoint"), ({"smooth": 1}, "argument 'smooth'")],
 )
 def test_wrong_card_is_bad_input(started, settings, reason):
-    with pytest.raises(BadInput, match=reason):
+    with pytest.raises(InputError, match=reason):
         started(**settings)
 
 

@@ -2,15 +2,21 @@ import numpy as np
 import pytest
 from fake_run import scores
 
-from bifseg.analysis.interactions import counts_at, dice_per_round, interactions, reached_per_round, waits
-from bifseg.analysis.names import OWN
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.interactions import (
+    counts_at,
+    dice_per_round,
+    interactions,
+    reached_per_round,
+    time_to_target,
+)
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import played_cards, played_rules
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 
-FOUR = Rules(rounds=4, target=0.90)
+FOUR = StoppingRule(rounds=4, target=0.90)
 
 
 def session(name, *dice, method="bifseg", status="ok", **more):
@@ -23,7 +29,7 @@ def session(name, *dice, method="bifseg", status="ok", **more):
             f"round-{k}" if k else "initial",
             value,
             {
-                "protocol": OWN,
+                "protocol": OWN_SCRIBBLES,
                 "n_strokes": 2 * k,
                 "user_s": 7.0 + 2 * k,
                 "status": status if k == last else "ok",
@@ -49,7 +55,7 @@ def only(frame):
 
 
 def test_waits_by_hand():
-    found = waits(scores(PLAYED), 0.90, FOUR).set_index("object")
+    found = time_to_target(scores(PLAYED), 0.90, FOUR).set_index("object")
     assert found["reached"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
     assert found["round"].to_dict() == {"a": 2, "b": 0, "c": 4, "d": np.inf}  # c: watched for four rounds
     assert found["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
@@ -93,23 +99,27 @@ def test_the_first_time_counts():
     ],
 )
 def test_who_ended_without_reaching_it_never_will(dice, status):
-    sessions = waits(scores(session("a", *dice, status=status)), 0.90, FOUR)
+    sessions = time_to_target(scores(session("a", *dice, status=status)), 0.90, FOUR)
     assert sessions["round"].tolist() == [np.inf]
     assert only(interactions(scores(session("a", *dice, status=status)), 0.90, FOUR))["round_restricted"] == 4
 
 
 def test_the_limit_is_the_protocol_s_and_not_the_most_rounds_played():
-    found = only(interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, Rules(10, 0.90)))
+    found = only(
+        interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, StoppingRule(10, 0.90))
+    )
     assert (found["round_restricted"], found["round_limit"]) == (5, 10)
 
 
 def test_a_failure_after_the_target_was_reached():
-    found = only(interactions(scores(session("a", 0.5, 0.92, 0.0, status="failed")), 0.90, Rules(4, None)))
+    found = only(
+        interactions(scores(session("a", 0.5, 0.92, 0.0, status="failed")), 0.90, StoppingRule(4, None))
+    )
     assert (found["reached"], found["failed"], found["round_restricted"]) == (1, 1, 1)
 
 
 def test_no_scribbles_at_all():
-    found = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, Rules(0, 0.90)))
+    found = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, StoppingRule(0, 0.90)))
     assert (found["round_restricted"], found["area_mean"], found["reached"]) == (0, pytest.approx(0.7), 1)
 
 
@@ -123,13 +133,13 @@ def test_sessions_that_were_stopped_at_a_target_tell_nothing_of_a_higher_one():
     higher = only(counts_at(scores(PLAYED), [0.95], FOUR))
     assert (higher["n"], higher["round_limit"]) == (4, 4)
     assert higher[["reached", "never", "round_restricted", "round_low", "round_median"]].isna().all()
-    assert only(counts_at(scores(PLAYED), [0.95], Rules(4, None)))["reached"] == 1
+    assert only(counts_at(scores(PLAYED), [0.95], StoppingRule(4, None)))["reached"] == 1
     whole = only(interactions(scores(PLAYED), 0.95, FOUR))
     assert np.isnan(whole["reached"])
     assert whole["final_mean"] == pytest.approx(0.775)
 
 
-def test_players_and_structures_are_apart():
+def test_entries_and_structures_are_apart():
     lines = session("a", 0.9) + session("a", 0.5, method="other") + session("b", 0.2, structure="liver")
     found = interactions(scores(lines), 0.90, FOUR)
     assert found[["structure", "method", "reached"]].to_numpy().tolist() == [
@@ -147,7 +157,7 @@ def test_only_the_own_protocol_counts():
 
 
 def test_curve_by_hand():
-    found = reached_per_round(waits(scores(PLAYED), 0.90, FOUR), 4)
+    found = reached_per_round(time_to_target(scores(PLAYED), 0.90, FOUR), 4)
     assert found.mean == pytest.approx([0.25, 0.25, 0.5, 0.5, 0.5])
     area = 4 - np.sum(found.mean[:4])
     assert area == pytest.approx(only(interactions(scores(PLAYED), 0.90, FOUR))["round_restricted"])
@@ -161,14 +171,14 @@ def test_last_value_is_carried_forward_and_failures_stay():
     assert values.tolist() == [[0.3, 0.9, 0.9, 0.9], [0.4, 0.5, 0.0, 0.0]]
 
 
-def write_rules(run, player, rounds, protocol=OWN):
+def write_rules(run, entry, rounds, protocol=OWN_SCRIBBLES):
     card = {"rounds": rounds, "target": None, "policy": "centre-line/1"}
-    write_json(run / "sessions" / "c" / protocol / player / "protocol.json", card)
+    write_json(run / "sessions" / "c" / protocol / entry / "protocol.json", card)
 
 
-def played(*players, protocol=OWN):
+def played(*entries, protocol=OWN_SCRIBBLES):
     """Scores of one session of each."""
-    return [("a", player, "initial", 0.5, {"network": "", "protocol": protocol}) for player in players]
+    return [("a", entry, "initial", 0.5, {"network": "", "protocol": protocol}) for entry in entries]
 
 
 def test_rules_are_read_from_the_sessions(tmp_path):
@@ -176,40 +186,43 @@ def test_rules_are_read_from_the_sessions(tmp_path):
     write_rules(tmp_path, "two", 3)
     write_rules(tmp_path, "one", 1, "shared")
     found = scores(played("one", "two") + played("one", protocol="shared"))
-    assert played_rules(tmp_path, found) == {OWN: Rules(3, None), "shared": Rules(1, None)}
+    assert played_rules(tmp_path, found) == {
+        OWN_SCRIBBLES: StoppingRule(3, None),
+        "shared": StoppingRule(1, None),
+    }
 
 
 def test_played_cards_have_defaults_for_keys_that_came_later(tmp_path):
     write_rules(tmp_path, "one", 3)
-    card = played_cards(tmp_path, scores(played("one")))[OWN]
+    card = played_cards(tmp_path, scores(played("one")))[OWN_SCRIBBLES]
     assert card == ProtocolCard(rounds=3, target=None).model_dump(mode="json")
 
 
 def test_different_rules_under_one_name_are_refused(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "two", 4)
-    with pytest.raises(BadInput, match=r"two/protocol.json: .*rounds=4.* run them again"):
+    with pytest.raises(InputError, match=r"two/protocol.json: .*rounds=4.* run them again"):
         played_rules(tmp_path, scores(played("one", "two")))
 
 
 def test_sessions_are_counted_to_where_they_end():
-    assert [Rules(3, own).goal(0.90) for own in (None, 0.85, 0.95)] == [0.90, 0.85, 0.90]
+    assert [StoppingRule(3, own).goal(0.90) for own in (None, 0.85, 0.95)] == [0.90, 0.85, 0.90]
 
 
 def test_what_an_earlier_configuration_left_says_nothing(tmp_path):
-    """A player or protocol that is not played any more keeps its folder."""
+    """An entry or protocol that is not played any more keeps its folder."""
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "gone", 4)
     write_rules(tmp_path, "one", 5, "also-gone")
-    assert played_rules(tmp_path, scores(played("one"))) == {OWN: Rules(3, None)}
-    assert set(played_cards(tmp_path, scores(played("one")))) == {OWN}
+    assert played_rules(tmp_path, scores(played("one"))) == {OWN_SCRIBBLES: StoppingRule(3, None)}
+    assert set(played_cards(tmp_path, scores(played("one")))) == {OWN_SCRIBBLES}
 
 
 def test_more_rounds_than_the_rules_allow_are_bad_input():
-    with pytest.raises(BadInput, match=r"round: 4 under own-scribbles, whose protocol\.json allows 3"):
-        waits(scores(PLAYED), 0.90, Rules(3, 0.90))
+    with pytest.raises(InputError, match=r"round: 4 under own-scribbles, whose protocol\.json allows 3"):
+        time_to_target(scores(PLAYED), 0.90, StoppingRule(3, 0.90))
 
 
 def test_unknown_rules_are_bad_input():
-    with pytest.raises(BadInput, match="run `bifseg run` again"):
-        rules_of({}, OWN)
+    with pytest.raises(InputError, match="run `bifseg run` again"):
+        stopping_rule({}, OWN_SCRIBBLES)

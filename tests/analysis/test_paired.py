@@ -10,11 +10,11 @@ from bifseg.analysis.stages import stage_rows
 BASE = ("base-net", "pnet")
 
 
-def rows(**players):
+def rows(**entries):
     """Initial rows: Dice of objects a, b, c, ... by method."""
     lines = [
         (name, method.replace("_", "-"), "initial", dice)
-        for method, values in players.items()
+        for method, values in entries.items()
         for name, dice in zip("abcdefghijkl", values, strict=False)
     ]
     return stage_rows(scores(lines), "initial")
@@ -29,7 +29,7 @@ def test_main_network_is_that_of_most_methods():
     assert main_network(scores([])) == ""
 
 
-def test_difference_is_player_minus_reference_by_hand():
+def test_difference_is_entry_minus_reference_by_hand():
     found = compare(rows(base_net=[0.5, 0.6, 0.7], bifseg=[0.6, 0.8, 1.0]), BASE)
     assert found[["seen", "structure", "method", "network"]].to_numpy().tolist() == [
         [False, "lung", "bifseg", "pnet"]
@@ -53,7 +53,7 @@ def test_columns_are_these_and_no_others():
     ]
 
 
-def test_holm_is_over_the_players_of_a_structure():
+def test_holm_is_over_the_entries_of_a_structure():
     base = np.linspace(0.3, 0.6, 8)
     near = base + np.array([1, -1, 1, -1, 1, -1, 1, 2]) / 100
     lung = rows(base_net=base, bifseg=base + np.arange(1, 9) / 100, geos=near)
@@ -67,7 +67,7 @@ def test_holm_is_over_the_players_of_a_structure():
     assert both.index[0] == ("brain", "bifseg")  # seen first
 
 
-def test_networks_are_players_of_their_own():
+def test_networks_are_entries_of_their_own():
     lines = [("a", "base-net", "initial", 0.5), ("b", "base-net", "initial", 0.6)]
     lines += [(name, "base-net", "initial", 0.4, {"network": "unet"}) for name in "ab"]
     lines += [(name, "grabcut", "initial", 0.7, {"network": ""}) for name in "ab"]
@@ -115,7 +115,7 @@ def test_a_failure_of_either_counts_in_the_pair():
     assert found["difference_mean"] == pytest.approx((-0.5 + 0.4) / 3)
 
 
-def test_a_player_without_a_common_object_is_shown_without_numbers():
+def test_a_entry_without_a_common_object_is_shown_without_numbers():
     lines = [("a", "base-net", "initial", 0.5), ("b", "bifseg", "initial", 0.5)]
     found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
     assert (found["method"], found["n"], found["patients"]) == ("bifseg", 0, 0)

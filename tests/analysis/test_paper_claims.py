@@ -8,10 +8,10 @@ from fake_run import scores
 from bifseg.analysis.names import OWN
 from bifseg.analysis.paired import compare
 from bifseg.analysis.paper_claims import FAILS, HOLDS, SHOWN, UNKNOWN, claims, together
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
 
-RULES = {OWN: Rules(10, 0.90)}
+RULES = {OWN: StoppingRule(10, 0.90)}
 BASE = np.linspace(0.60, 0.80, 8)
 WAVE = np.array([1, -1, 2, -2, 3, -3, 4, -4]) / 100  # a difference that no test sees
 
@@ -226,7 +226,7 @@ def test_giving_up_below_the_target_is_no_merit():
 def test_the_goal_is_what_the_protocol_shows():
     """Its sessions end at 0.85, so that nothing is known of 0.90; they are counted under the name it has."""
     frame = full_run().replace({"protocol": {OWN: "mine"}})
-    found = claims(frame, {"mine": Rules(10, 0.85)}, target=0.90, own="mine")[3]
+    found = claims(frame, {"mine": StoppingRule(10, 0.85)}, target=0.90, own="mine")[3]
     assert "Under mine: " in found.rule
     assert "at least 85%" in found.rule
     assert found.verdict == HOLDS

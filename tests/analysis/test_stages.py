@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from fake_run import scores
 
-from bifseg.analysis.names import OWN, TOOLS, data_note, method_label
+from bifseg.analysis.names import OWN_SCRIBBLES, TOOLS, data_note, method_label
 from bifseg.analysis.stages import (
     adapted_rows,
     final_rows,
@@ -90,8 +90,8 @@ def test_one_session_has_no_spread():
 
 
 def test_sessions_of_two_protocols_are_not_counted_twice():
-    lines = [("a", "bifseg", "initial", 0.8), ("a", "bifseg", "initial", 0.8, {"protocol": OWN})]
-    lines += [("a", "grabcut", "initial", 0.5, {"protocol": OWN, "network": ""})]
+    lines = [("a", "bifseg", "initial", 0.8), ("a", "bifseg", "initial", 0.8, {"protocol": OWN_SCRIBBLES})]
+    lines += [("a", "grabcut", "initial", 0.5, {"protocol": OWN_SCRIBBLES, "network": ""})]
     found = results(stage_rows(scores(lines), "initial"))
     assert found["n"].tolist() == [1, 1]
 
@@ -145,7 +145,7 @@ def test_initial_rows_repeat_no_method_that_begins_with_the_base_net():
     }
 
 
-NOTHING = {"network": "", "protocol": OWN, "volume_ml": 0.0, "user_s": 0.0}
+NOTHING = {"network": "", "protocol": OWN_SCRIBBLES, "volume_ml": 0.0, "user_s": 0.0}
 
 
 @pytest.mark.parametrize("stage", ["initial", "unsupervised"])
@@ -162,7 +162,7 @@ def test_an_empty_or_failed_result_in_a_box_is_a_result(more):
     assert len(stage_rows(scores([line]), "initial")) == 1
 
 
-def test_one_session_with_a_result_keeps_the_player():
+def test_one_session_with_a_result_keeps_the_entry():
     lines = [
         ("a", "tool", "initial", 0.0, NOTHING),
         ("b", "tool", "initial", 0.5, {**NOTHING, "volume_ml": 1}),
@@ -174,17 +174,17 @@ def test_adapted_rows_leave_out_who_only_repeats_the_initial_result():
     lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
     lines += [("a", "base-net", "initial", 0.7, {"network": "fcn"})]
     lines += [("a", "base-net", "initial", 0.7, {"network": "unet"})]
-    lines += [("a", "bifseg", "initial", 0.7, {"network": "unet", "protocol": OWN})]
+    lines += [("a", "bifseg", "initial", 0.7, {"network": "unet", "protocol": OWN_SCRIBBLES})]
     lines += [("a", "plugin", "initial", 0.7, {"network": ""})]
     lines += [("a", "plugin", "unsupervised", 0.8, {"network": ""})]
 
-    def players(stage):
+    def entries(stage):
         rows = adapted_rows(scores(lines), stage)
         return set(zip(rows["method"], rows["network"], strict=True))
 
     here = {("base-net", "pnet"), ("bifseg", "pnet")}
-    assert players("unsupervised") == here | {("base-net", "unet"), ("bifseg", "unet"), ("plugin", "")}
-    assert players("supervised") == here | {("grabcut", ""), ("plugin", "")}
+    assert entries("unsupervised") == here | {("base-net", "unet"), ("bifseg", "unet"), ("plugin", "")}
+    assert entries("supervised") == here | {("grabcut", ""), ("plugin", "")}
 
 
 def test_a_method_that_failed_at_once_is_not_left_out():
@@ -219,7 +219,7 @@ def test_results_of_other_measures():
 def effort(number, dice, name="a", method="bifseg", **more):
     step = f"round-{number}" if number else "initial"
     spent = {
-        "protocol": OWN,
+        "protocol": OWN_SCRIBBLES,
         "n_strokes": 2 * number,
         "n_scribble_voxels": 10 * number,
         "user_s": 7.0 + number,

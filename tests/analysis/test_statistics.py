@@ -273,7 +273,7 @@ def test_letters_by_hand(p, letters):
 
 
 @given(st.integers(1, 7).flatmap(lambda k: arrays(bool, (k, k))))
-def test_players_share_a_letter_exactly_when_not_told_apart(told):
+def test_entries_share_a_letter_exactly_when_not_told_apart(told):
     told = np.triu(told, 1) | np.triu(told, 1).T
     letters = tie_groups(np.where(told, 0.01, 0.2))
     for i, j in itertools.combinations(range(len(told)), 2):

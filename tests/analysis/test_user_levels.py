@@ -4,17 +4,17 @@ import pytest
 from fake_run import scores
 
 from bifseg.analysis.interactions import interactions
-from bifseg.analysis.names import OWN
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.user_levels import by_user
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
-RULES = {OWN: Rules(2, 0.9), "hasty": Rules(2, 0.9)}
-PROTOCOLS = {"expert": OWN, "careless": "hasty"}
+RULES = {OWN_SCRIBBLES: StoppingRule(2, 0.9), "hasty": StoppingRule(2, 0.9)}
+PROTOCOLS = {"expert": OWN_SCRIBBLES, "careless": "hasty"}
 
 
 def session(name, protocol, *dice):
-    user = {OWN: "expert", "hasty": "careless"}[protocol]
+    user = {OWN_SCRIBBLES: "expert", "hasty": "careless"}[protocol]
     return [
         (name, "bifseg", f"round-{k}" if k else "initial", value, {"protocol": protocol, "user": user})
         for k, value in enumerate(dice)
@@ -22,8 +22,8 @@ def session(name, protocol, *dice):
 
 
 PLAYED = [
-    *session("a", OWN, 0.5, 0.95),
-    *session("b", OWN, 0.5, 0.7, 0.9),
+    *session("a", OWN_SCRIBBLES, 0.5, 0.95),
+    *session("b", OWN_SCRIBBLES, 0.5, 0.7, 0.9),
     *session("a", "hasty", 0.5, 0.7, 0.8),
     *session("b", "hasty", 0.5, 0.6),
 ]
@@ -47,8 +47,8 @@ def test_each_user_has_the_interactions_of_their_protocol():
 
 
 def test_one_user_compares_nothing():
-    assert by_user(scores(PLAYED), 0.9, RULES, {"expert": OWN}).empty
-    only = scores([line for line in PLAYED if line[4]["protocol"] == OWN])
+    assert by_user(scores(PLAYED), 0.9, RULES, {"expert": OWN_SCRIBBLES}).empty
+    only = scores([line for line in PLAYED if line[4]["protocol"] == OWN_SCRIBBLES])
     assert by_user(only, 0.9, RULES, PROTOCOLS).empty
 
 
@@ -59,5 +59,5 @@ def test_a_target_that_was_not_played_for_is_not_known_but_dice_is():
 
 
 def test_unknown_rules_are_bad_input():
-    with pytest.raises(BadInput, match="hasty"):
-        by_user(scores(PLAYED), 0.9, {OWN: RULES[OWN]}, PROTOCOLS)
+    with pytest.raises(InputError, match="hasty"):
+        by_user(scores(PLAYED), 0.9, {OWN_SCRIBBLES: RULES[OWN_SCRIBBLES]}, PROTOCOLS)

@@ -6,7 +6,7 @@ from inspect import signature
 import pytest
 
 from bifseg.cards.capabilities import BUILT_IN, Plays, check_stated, is_pattern, misfit, resolve
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.methods.registry import METHODS
 
 BOX, BOTH = ["box"], ["box", "scribbles"]
@@ -22,8 +22,8 @@ def found(*wanted, networks=("a", "b"), dimension=2, shared=False):
 
 
 def test_is_pattern():
-    assert [is_pattern(player) for player in ("geos", "bifseg@pnet-demo")] == [False, False]
-    assert all(is_pattern(player) for player in ("*", "geos*", "bifseg@*", "geo?", "[a-g]*"))
+    assert [is_pattern(entry) for entry in ("geos", "bifseg@pnet-demo")] == [False, False]
+    assert all(is_pattern(entry) for entry in ("*", "geos*", "bifseg@*", "geo?", "[a-g]*"))
 
 
 def test_patterns_by_hand():
@@ -40,7 +40,7 @@ def test_everybody_plays_once_and_in_order():
 
 
 def test_pattern_is_matched_by_case():
-    with pytest.raises(BadInput, match="'T\\*' stands for nobody"):
+    with pytest.raises(InputError, match="'T\\*' stands for nobody"):
         found("T*")
 
 
@@ -69,9 +69,9 @@ def test_what_a_card_states_is_checked():
     prompts = frozenset(BOTH)
     check_stated(None, three, prompts)
     check_stated(Plays(dimensions=[2]), both, prompts)  # fewer than it could
-    with pytest.raises(BadInput, match=r"plays.dimensions: is \[2, 3\], the method works in \[2\]"):
+    with pytest.raises(InputError, match=r"plays.dimensions: is \[2, 3\], the method works in \[2\]"):
         check_stated(Plays(dimensions=[2, 3]), two, prompts)
-    with pytest.raises(BadInput, match=r"plays.prompts: is \['box'\], the method takes"):
+    with pytest.raises(InputError, match=r"plays.prompts: is \['box'\], the method takes"):
         check_stated(Plays(dimensions=[2], prompts=BOX), two, prompts)
 
 

@@ -10,7 +10,7 @@ import yaml
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cards.run import brought_weights, checked_run
 from bifseg.cli.schemas import CARDS, schema_of
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 KINDS = {"cohorts": CohortCard, "networks": NetworkCard, "methods": MethodCard, "protocols": ProtocolCard}
@@ -60,7 +60,7 @@ BAD = {
 def test_bad_card_is_one_line(tmp_path, kind, content, message):
     path = tmp_path / "card.yaml"
     path.write_text(yaml.safe_dump(content))
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         read_card(kind, path)
     assert str(caught.value).startswith(f"{path}: ")
     assert message in str(caught.value)
@@ -71,17 +71,17 @@ def test_bad_card_is_one_line(tmp_path, kind, content, message):
 def test_what_is_no_card_is_one_line(tmp_path, text):
     path = tmp_path / "card.yaml"
     path.write_text(text)
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         read_card(CohortCard, path)
     assert "\n" not in str(caught.value)
 
 
 def test_missing_card_is_named_with_those_there_are(tmp_path):
     with pytest.raises(
-        BadInput, match=r"geo\.yaml: cannot be read: No such file .*; there are base-crf, .* geos, gr"
+        InputError, match=r"geo\.yaml: cannot be read: No such file .*; there are base-crf, .* geos, gr"
     ):
         read_card(MethodCard, ROOT / "config/methods/geo.yaml")
-    with pytest.raises(BadInput, match=r"none\.yaml: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.yaml: cannot be read"):
         read_card(CohortCard, tmp_path / "none.yaml")
 
 
@@ -106,7 +106,7 @@ def test_weights_do_not_climb_out_of_the_root(tmp_path, weights, root):
         (tmp_path / name).touch()
     weights = weights.format(absolute=tmp_path)
     card = NetworkCard(architecture="torchscript", weights=weights, root=root)
-    with pytest.raises(BadInput, match=r"mine\.yaml: weights: .* is not a file inside the root") as caught:
+    with pytest.raises(InputError, match=r"mine\.yaml: weights: .* is not a file inside the root") as caught:
         brought_weights(card, tmp_path / "networks/mine.yaml")
     assert "\n" not in str(caught.value)
 
@@ -126,13 +126,13 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
         (tmp_path / name).parent.mkdir()
         (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(content))
     run = {"run": "r", "cards": str(tmp_path), "cohorts": {"discs": {"protocols": {"own": ["bifseg@mine"]}}}}
-    with pytest.raises(BadInput, match=rf"networks/mine\.yaml: weights: .*{message}"):
+    with pytest.raises(InputError, match=rf"networks/mine\.yaml: weights: .*{message}"):
         checked_run(run)
 
 
 @pytest.mark.parametrize("key", ["results", "cards"])
 def test_a_folder_with_a_blank_is_refused_before_any_job(key):
-    with pytest.raises(BadInput, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
+    with pytest.raises(InputError, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
         checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, key: f"my {key}"})
 
 
@@ -147,30 +147,30 @@ def cards(tmp_path):
     return tmp_path
 
 
-def players(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="pnet-demo"):
-    """The players of a configuration that asks for `wanted` under one protocol."""
+def entries(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="pnet-demo"):
+    """The entries of a configuration that asks for `wanted` under one protocol."""
     asked = {"networks": [network], "protocols": {protocol: wanted}}
     found = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: asked}})
     return found["cohorts"][cohort]["protocols"][protocol]
 
 
 def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
-    before = players(cards, ["*", "*@*"])
+    before = entries(cards, ["*", "*@*"])
     (cards / "methods/geos-sharp.yaml").write_text("method: geos\n")
     (cards / "methods/.geos-draft.yaml").write_text("half")  # hidden: an editor's
-    after = players(cards, ["*", "*@*"])
+    after = entries(cards, ["*", "*@*"])
     assert set(after) - set(before) == {"geos-sharp"}
     assert set(before) - set(after) == set()
 
 
 def test_pattern_takes_in_nobody_who_cannot_play_there(cards):
     flat, deep = (
-        set(players(cards, ["*", "*@*"], cohort, network=network))
+        set(entries(cards, ["*", "*@*"], cohort, network=network))
         for cohort, network in (("fetal2d", "pnet-demo"), ("tumour3d", "pcnet-demo"))
     )
     assert {"slic-seg", "grabcut-opencv"} <= flat  # 2D
     assert not {"slic-seg", "grabcut-opencv"} & deep
-    shared = set(players(cards, ["*", "*@*"], protocol="shared-scribbles"))
+    shared = set(entries(cards, ["*", "*@*"], protocol="shared-scribbles"))
     assert {"grabcut", "bifseg@pnet-demo"} <= shared
     assert not {"geos", "growcut", "random-walks", "slic-seg"} & shared  # they start from scribbles
 
@@ -181,13 +181,13 @@ def test_a_network_of_another_dimension_stops_before_any_job(cards, wanted):
     card = {"architecture": "torchscript", "weights": "net.ts", "root": "..", "settings": {"dimension": 3}}
     (cards / "networks/mine.yaml").write_text(yaml.safe_dump(card))
     network = wanted.partition("@")[2].replace("*", "pcnet-small")
-    with pytest.raises(BadInput, match=f"configuration: cohorts.fetal2d: {network} is 3D, the cohort 2D"):
-        players(cards, [wanted], network=network)
+    with pytest.raises(InputError, match=f"configuration: cohorts.fetal2d: {network} is 3D, the cohort 2D"):
+        entries(cards, [wanted], network=network)
 
 
 def test_configuration_without_patterns_stays_as_it_is(cards):
     wanted = ["geos", "bifseg@pnet-demo", "base-net@pnet-demo"]
-    assert players(cards, wanted) == wanted
+    assert entries(cards, wanted) == wanted
 
 
 @pytest.mark.parametrize(
@@ -200,9 +200,9 @@ def test_configuration_without_patterns_stays_as_it_is(cards):
         (["*@unet"], "own-scribbles", "'*@unet' stands for nobody"),
     ],
 )
-def test_players_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):
-    with pytest.raises(BadInput) as caught:
-        players(cards, wanted, protocol=protocol)
+def test_entries_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):
+    with pytest.raises(InputError) as caught:
+        entries(cards, wanted, protocol=protocol)
     assert str(caught.value).startswith(f"configuration: cohorts.fetal2d.protocols.{protocol}: {message}")
     assert "\n" not in str(caught.value)
 
@@ -210,11 +210,11 @@ def test_players_that_cannot_play_stop_before_any_job(cards, wanted, protocol, m
 def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
     card = cards / "methods/mine.yaml"
     card.write_text("method: my_methods:Mine\n")
-    assert players(cards, ["mine"]) == ["mine"]
-    with pytest.raises(BadInput, match=r"'\*' stands for mine too, and its card does not say where"):
-        players(cards, ["*"])
+    assert entries(cards, ["mine"]) == ["mine"]
+    with pytest.raises(InputError, match=r"'\*' stands for mine too, and its card does not say where"):
+        entries(cards, ["*"])
     card.write_text("method: my_methods:Mine\nplays: {dimensions: [3]}\n")
-    assert "mine" not in players(cards, ["*"])
-    assert "mine" in players(cards, ["*"], cohort="tumour3d", network="pcnet-demo")
+    assert "mine" not in entries(cards, ["*"])
+    assert "mine" in entries(cards, ["*"], cohort="tumour3d", network="pcnet-demo")
     card.write_text("method: my_methods:Mine\nplays: {dimensions: [2], network: true}\n")
-    assert "mine@pnet-demo" in players(cards, ["*@*"])
+    assert "mine@pnet-demo" in entries(cards, ["*@*"])

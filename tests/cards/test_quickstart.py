@@ -12,7 +12,7 @@ from bifseg.cards.quickstart import (
     write_configuration,
 )
 from bifseg.cards.run import RunCard, checked_run
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 
 SHIPPED = Path(__file__).parents[2] / "config"
@@ -56,7 +56,7 @@ def test_who_starts_from_scribbles_is_left_out_of_shared_ones_and_it_is_said(car
 
 
 def test_who_can_play_nowhere_is_bad_input(cards):
-    with pytest.raises(BadInput, match=r"--methods slic-seg: plays in 2D, the cohort is 3D"):
+    with pytest.raises(InputError, match=r"--methods slic-seg: plays in 2D, the cohort is 3D"):
         configuration(cards, "volumes", ["grabcut", "slic-seg"], BOTH)
 
 
@@ -92,5 +92,5 @@ def test_own_cards_are_not_replaced(cards):
 
 def test_unknown_cards_are_named_before_anything_is_written(tmp_path):
     check_cards({"--methods": ["geos"], "--networks": []}, tmp_path / "none", SHIPPED)
-    with pytest.raises(BadInput, match="--methods geo: no such card; there are base-crf, base-net, bifseg"):
+    with pytest.raises(InputError, match="--methods geo: no such card; there are base-crf, base-net, bifseg"):
         check_cards({"--methods": ["geo"]}, tmp_path / "none", SHIPPED)

@@ -55,7 +55,7 @@ def test_history_and_page(runs, tmp_path, capsys):
     [
         ("compare {one} nowhere", "nowhere: no such run; name the folder"),
         ("compare {one} {one}/cohorts", "scores.parquet: no such scores"),
-        ("compare {one}:geos {two}", "name a player on both sides or on neither"),
+        ("compare {one}:geos {two}", "name an entry on both sides or on neither"),
         ("compare {one}:geo {two}:geo", "geo does not play in"),
         ("compare {one}:geos {other}:geos", "Only BASE has cohort fake2d (8 sessions)"),
         ("compare {one} {two} --out {out}/c.txt", "c.txt: write to a file that ends in .md, .csv, .json"),

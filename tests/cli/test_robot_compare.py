@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from bifseg.cli.robot_compare import compare
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 from bifseg.robot.policies.centre_line import CentreLine
@@ -50,4 +50,4 @@ def test_the_fit_is_asked_for(tree, monkeypatch):
 
 def test_bad_input_is_the_users_to_mend(tmp_path):
     result = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "out")])
-    assert isinstance(result.exception, BadInput)
+    assert isinstance(result.exception, InputError)

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.checks import check_cohort, check_manifest
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -354,5 +354,5 @@ def test_progress_passes_over_every_file_once(tree):
 
 
 def test_a_manifest_that_is_not_there(tree):
-    with pytest.raises(BadInput, match="manifest: cannot be read"):
+    with pytest.raises(InputError, match="manifest: cannot be read"):
         check_manifest(tree.path, tree.root, 3)

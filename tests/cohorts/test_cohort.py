@@ -9,7 +9,7 @@ from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.manifest import COLUMNS
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, read_json
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_grid, read_image, write_array
@@ -208,7 +208,7 @@ def test_objects_are_selected_by_split_and_by_being_seen(tree, tmp_path):
         "unseen": ["a_lungs", "b_lungs"],
         "both": ["b_core"],
     }
-    with pytest.raises(BadInput, match="split: 'tset' is not a split; known are: train, validation, test"):
+    with pytest.raises(InputError, match="split: 'tset' is not a split; known are: train, validation, test"):
         cohort.select("tset")
 
 
@@ -216,9 +216,9 @@ def test_an_unknown_object_is_told_with_similar_names(tree, tmp_path):
     tree.add("case01")
     cohort = prepared(tree, tmp_path)
     assert cohort.object("case01_core") == cohort.objects[0]
-    with pytest.raises(BadInput, match=r"object: 'case01_cor' is not an object .*did you mean case01_core"):
+    with pytest.raises(InputError, match=r"object: 'case01_cor' is not an object .*did you mean case01_core"):
         cohort.object("case01_cor")
-    with pytest.raises(BadInput, match=r"'xyz' is not an object of this cohort; see objects\.tsv"):
+    with pytest.raises(InputError, match=r"'xyz' is not an object of this cohort; see objects\.tsv"):
         cohort.object("xyz")
 
 
@@ -258,10 +258,10 @@ def test_a_list_that_was_cut_off_is_no_cohort(tree, tmp_path, share):
     path = tmp_path / "out" / "objects.tsv"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join(lines[: int(share * len(lines))]))
-    with pytest.raises(BadInput, match=r"objects.tsv: cut off or changed .* prepare the cohort again"):
+    with pytest.raises(InputError, match=r"objects.tsv: cut off or changed .* prepare the cohort again"):
         Cohort.load(tmp_path / "out")
     path.unlink()
-    with pytest.raises(BadInput, match=r"objects.tsv: is not there any more"):
+    with pytest.raises(InputError, match=r"objects.tsv: is not there any more"):
         Cohort.load(tmp_path / "out")
 
 
@@ -275,7 +275,7 @@ def test_a_file_that_changed_since_it_was_prepared_is_not_read(tree, tmp_path, k
     read = {"image": cohort.image, "label": cohort.truth}[kind]
     path.write_bytes(whole[:-1])
     with pytest.raises(
-        BadInput, match=f"{path.name}: cut off or changed since it was written; bring it back"
+        InputError, match=f"{path.name}: cut off or changed since it was written; bring it back"
     ):
         read(cohort.objects[0])
     path.write_bytes(whole)
@@ -305,7 +305,7 @@ def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
 def test_cards_that_lead_nowhere(tree, tmp_path, changes, told):
     tree.add("c1")
     tree.write()
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(InputError, match=told):
         prepare(
             card_for(tree, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {"tumour3d": simulate}
         )
@@ -319,7 +319,7 @@ def test_results_and_code_in_the_root_are_refused_before_any_work(tree, tmp_path
     places = {"out": tmp_path / "out", "code": tmp_path / "code"} | {what: tree.root / what}
     monkeypatch.setenv("PYTHONPATH", str(places["code"]))
     with pytest.raises(
-        BadInput, match=rf"data: root of the cohort: methods cannot .*{what} lies in it; keep"
+        InputError, match=rf"data: root of the cohort: methods cannot .*{what} lies in it; keep"
     ):
         prepare(
             card_for(tree), tmp_path / "brain.yaml", 7, places["out"], {}, lambda names: pytest.fail("began")
@@ -331,7 +331,7 @@ def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
     prepared(tree, tmp_path)
     for k in range(7):
         tree.add(f"d{k}", split="tset")
-    with pytest.raises(BadInput) as raised:
+    with pytest.raises(InputError) as raised:
         prepared(tree, tmp_path)
     told = str(raised.value).splitlines()
     assert told[0] == f"{tree.path}: 7 problem(s)"
@@ -339,7 +339,7 @@ def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
     assert told[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
     assert len((tmp_path / "out" / "problems.txt").read_text().splitlines()) == 7
-    with pytest.raises(BadInput, match="no prepared cohort; prepare it"):
+    with pytest.raises(InputError, match="no prepared cohort; prepare it"):
         Cohort.load(tmp_path / "out")
     tree.rows = tree.rows[:1]
     prepared(tree, tmp_path)

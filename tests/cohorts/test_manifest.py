@@ -13,7 +13,7 @@ from bifseg.cohorts.manifest import (
     manifest_text,
     parse_manifest,
 )
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 ROW = {
     "case": "c1",
@@ -212,5 +212,5 @@ def test_many_problems_are_told_by_their_count_and_the_first_lines(tree):
 def test_a_manifest_that_is_no_table_cannot_be_read(tree, content, told):
     if content is not None:
         tree.path.write_bytes(content)
-    with pytest.raises(BadInput, match=told):
+    with pytest.raises(InputError, match=told):
         parse_manifest(tree.path, tree.root)

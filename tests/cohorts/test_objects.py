@@ -20,7 +20,7 @@ from bifseg.cohorts.objects import (
     through_plane,
     write_objects,
 )
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 
 CARD = CohortCard(dimension=2, manifest=Path("m.tsv"), seen=["core"], minimum_voxels=3)
@@ -216,7 +216,7 @@ def test_objects_are_sorted_by_case_not_by_file(tree):
 def test_two_objects_of_one_name_are_refused(tree):
     tree.add("c1", structure="core")
     tree.add("c1_core", structure="z001", grid=Grid.plain((8, 8)), suffix=".nrrd")
-    with pytest.raises(BadInput, match="both make the object 'c1_core_z001_1'; rename one"):
+    with pytest.raises(InputError, match="both make the object 'c1_core_z001_1'; rename one"):
         objects_of(tree)
 
 
@@ -241,8 +241,8 @@ def test_a_table_without_the_optional_columns_is_read(tree, tmp_path):
 
 
 def test_a_table_that_is_none_is_refused(tmp_path):
-    with pytest.raises(BadInput, match=r"objects\.tsv: objects: cannot be read"):
+    with pytest.raises(InputError, match=r"objects\.tsv: objects: cannot be read"):
         read_objects(tmp_path / "objects.tsv")
     (tmp_path / "objects.tsv").write_text("object\tvoxels\na\tmany\n")
-    with pytest.raises(BadInput, match="not a table of objects"):
+    with pytest.raises(InputError, match="not a table of objects"):
         read_objects(tmp_path / "objects.tsv")

@@ -7,7 +7,7 @@ import SimpleITK as sitk
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid
 from bifseg.core.images import read_array, read_grid, read_image, write_array, write_mask
 
@@ -83,10 +83,10 @@ def test_a_channel_of_a_4d_nifti_is_the_3d_file(oblique, tmp_path):
 
 def test_a_channel_that_is_not_there_is_one_line(tmp_path):
     write_array(tmp_path / "three.nii.gz", np.zeros((2, 3, 4), np.float32), Grid.plain((2, 3, 4)))
-    with pytest.raises(BadInput, match="has no channel 0; it has no channel axis, leave the channel empty"):
+    with pytest.raises(InputError, match="has no channel 0; it has no channel axis, leave the channel empty"):
         read_array(tmp_path / "three.nii.gz", 0)
     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2, 2), np.float32), np.eye(4)), tmp_path / "four.nii.gz")
-    with pytest.raises(BadInput, match="has no channel 2; it has channels 0 to 1, name one of them"):
+    with pytest.raises(InputError, match="has no channel 2; it has channels 0 to 1, name one of them"):
         read_grid(tmp_path / "four.nii.gz", 2)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from bifseg.analysis.names import METHODS, OWN, SHARED
+from bifseg.analysis.names import METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.analysis.scores import COLUMNS, score_session, to_frame, write_scores
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.cohort import Cohort, prepare
@@ -25,7 +25,7 @@ def scores(lines, **common):
     who = {"run": "r", "cohort": "c", "structure": "lung", "seen": False, "dimension": 2, "split": "test"}
     who |= {
         "network": "pnet",
-        "protocol": SHARED,
+        "protocol": SHARED_SCRIBBLES,
         "policy": "p/1",
         "box": "margin/1",
         "user": "expert",
@@ -129,7 +129,7 @@ def fake_session(cohort, row, method, network, protocol, rounds, run="fake", box
         if box_drawn:
             take("unsupervised", start + 0.5 * SKILL[method] * (1 - start))
         for number in range(1, rounds + 1):
-            stroke = fake_stroke(truth, steps[-1 if protocol == OWN else 0].mask, box)
+            stroke = fake_stroke(truth, steps[-1 if protocol == OWN_SCRIBBLES else 0].mask, box)
             share = 1 - (1 - SKILL.get(method, 0.2)) ** (number + 1)
             take(f"round-{number}", start + share * (1 - start), (stroke,) if stroke else ())
     return Session(who, image.grid, box, tuple(steps), "rounds", box_drawn=box_drawn)
@@ -145,7 +145,7 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
         for network in networks:
             _fake_network(run / "networks" / cohort.name / network)
         rows = cohort.select(split="test")
-        for protocol, most in ((SHARED, 1), (OWN, rounds)):
+        for protocol, most in ((SHARED_SCRIBBLES, 1), (OWN_SCRIBBLES, rounds)):
             for method in METHODS:
                 for network in networks:
                     folder = run / "sessions" / cohort.name / protocol / f"{method}@{network}"
@@ -159,9 +159,11 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                         archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                         frame += score_session(session, cohort.truth(row), row.group)
         for tool in tools:
-            archive = Archive(run / "sessions" / cohort.name / OWN / tool)
+            archive = Archive(run / "sessions" / cohort.name / OWN_SCRIBBLES / tool)
             for row in rows:
-                session = fake_session(cohort, row, tool, "", OWN, rounds, run.name, box_drawn=False)
+                session = fake_session(
+                    cohort, row, tool, "", OWN_SCRIBBLES, rounds, run.name, box_drawn=False
+                )
                 archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                 frame += score_session(session, cohort.truth(row), row.group)
     write_scores(to_frame(frame), run / "scores.parquet")

@@ -86,7 +86,7 @@ class Half:
     def found_in_memory(self):
         known = {id(thing) for thing in vars(self).values()}
         for thing in gc.get_objects():
-            if type(thing).__name__ in ("Game", "Cohort", "ObjectRow"):
+            if type(thing).__name__ in ("SimulatedUser", "Cohort", "ObjectRow"):
                 yield type(thing).__name__
             shape = thing.shape if isinstance(thing, np.ndarray) and thing.dtype == bool else None
             if shape == self.image.grid.shape and id(thing) not in known:

@@ -8,8 +8,8 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.cohorts.readers.making import Made, Wanted, make
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.cohorts.readers.making import CohortDraft, CohortRequest, make
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -57,18 +57,18 @@ def brats_case(
         mark(folder / case / f"{case}{sign}seg.nii.gz", *values)
 
 
-def made_of(layout: str, path: Path, asked: Asked | None = None, **wanted: object) -> Made:
+def made_of(layout: str, path: Path, asked: LayoutOptions | None = None, **wanted: object) -> CohortDraft:
     """What is made of a tree, with splits of seed 1."""
     settings = {"shares": SHARES, "seed": 1, **wanted}
-    return make(layout, path, asked or Asked(), Wanted(**settings))  # type: ignore[arg-type]
+    return make(layout, path, asked or LayoutOptions(), CohortRequest(**settings))  # type: ignore[arg-type]
 
 
-def rows_of(made: Made) -> dict[tuple[str, str], tuple[str, str]]:
+def rows_of(made: CohortDraft) -> dict[tuple[str, str], tuple[str, str]]:
     """(image, label) by (case, structure)."""
     return {(row.case, row.structure): (row.image, row.label) for row in made.report.rows}
 
 
-def reasons_of(made: Made) -> list[tuple[str, str, str]]:
+def reasons_of(made: CohortDraft) -> list[tuple[str, str, str]]:
     """(case, structure, reason) of all that was left out."""
     return [(one.case, one.structure, one.reason) for one in made.left_out]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bifseg.cards.cards import MethodCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import Adaptive
@@ -118,7 +118,7 @@ BAD = {
 
 @pytest.mark.parametrize(("card", "with_network", "message"), BAD.values(), ids=BAD)
 def test_bad_card_is_one_line(network, card, with_network, message):
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         build(card, network if with_network else None)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)

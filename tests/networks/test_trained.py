@@ -6,7 +6,7 @@ import torch
 from foreign_networks import Payload
 
 from bifseg.cards.cards import NetworkCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
@@ -51,18 +51,20 @@ def test_known_modality_uses_the_training_statistics_and_an_unknown_its_own():
 def test_broken_weights_are_one_line(tmp_path, content):
     path = tmp_path / "weights.pt"
     path.write_bytes(content)
-    with pytest.raises(BadInput, match=r"weights\.pt: not a weights file written by bifseg train") as caught:
+    with pytest.raises(
+        InputError, match=r"weights\.pt: not a weights file written by bifseg train"
+    ) as caught:
         TrainedNetwork.load(path)
     assert "\n" not in str(caught.value)
 
 
 def test_pickled_code_does_not_run(tmp_path, capsys):
     torch.save({"architecture": Payload()}, tmp_path / "evil.pt")
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         TrainedNetwork.load(tmp_path / "evil.pt")
     assert "pickled code ran" not in capsys.readouterr().out
 
 
 def test_missing_weights_are_named(tmp_path):
-    with pytest.raises(BadInput, match="no such weights file"):
+    with pytest.raises(InputError, match="no such weights file"):
         TrainedNetwork.load(tmp_path / "none.pt")

@@ -10,7 +10,7 @@ from foreign_networks import SETTINGS, SmallUNet
 
 import bifseg.networks.training as training
 from bifseg.cards.cards import NetworkCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.geometry import Grid, Image
 from bifseg.networks.architectures.pcnet import PCNet
@@ -125,7 +125,7 @@ def test_truth_is_turned_with_its_image():
 
 
 def test_wrong_dimension_is_refused(discs, tmp_path):
-    with pytest.raises(BadInput, match="architecture: pcnet is 3D, cohort discs is 2D"):
+    with pytest.raises(InputError, match="architecture: pcnet is 3D, cohort discs is 2D"):
         train(NetworkCard(architecture="pcnet"), discs, tmp_path, 1, "cpu", lambda *_: None)
 
 
@@ -177,7 +177,7 @@ def test_weights_that_do_not_fit_the_card_are_refused(
 ):
     if "architecture" not in changes and "settings" in changes:
         changes = {"settings": tiny_card.settings | changes["settings"]}
-    with pytest.raises(BadInput, match=re.escape(message)):
+    with pytest.raises(InputError, match=re.escape(message)):
         bring(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())
 
@@ -237,11 +237,13 @@ FOREIGN_REFUSED = {
 @pytest.mark.parametrize(("network", "changes", "message"), FOREIGN_REFUSED.values(), ids=FOREIGN_REFUSED)
 def test_foreign_network_that_does_not_fit_writes_nothing(discs, tmp_path, network, changes, message):
     path = program(tmp_path, **network)
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InputError, match=message):
         bring(card_of(**changes), path, discs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_foreign_network_is_not_trained_here(discs, tmp_path):
-    with pytest.raises(BadInput, match="weights: torchscript is trained elsewhere; name its file or folder"):
+    with pytest.raises(
+        InputError, match="weights: torchscript is trained elsewhere; name its file or folder"
+    ):
         train(card_of(), discs, tmp_path, 1, "cpu", lambda *_: None)

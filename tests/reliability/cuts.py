@@ -47,7 +47,7 @@ CUTS = {
     "a training curve": Cut(f"{NETWORK}/curve.csv", "draw_figures", "train_network"),
     "a network's card": Cut(f"{NETWORK}/card.json", "write_report", "train_network"),
     "protocol.json": Cut(f"{FIRST}/protocol.json", "write_tables", "run_sessions"),
-    "the scores of a player": Cut(
+    "the scores of an entry": Cut(
         "results/r/scores/discs/own/half.parquet", "collect_scores", "score_sessions"
     ),
     "scores.parquet": Cut("results/r/scores.parquet", "write_tables", "collect_scores"),
@@ -73,8 +73,8 @@ def cut(path: Path, share: float = 0.6) -> None:
 
 def cut_files(folder: Path, names: tuple[str, ...] = tuple(CUTS)) -> list[Row]:
     """Cut one file of a finished run after the other, and finish the run each time."""
-    players = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
-    place = Place(folder, players, config={"shards": None, "job_minutes": 1})
+    entries = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
+    place = Place(folder, entries, config={"shards": None, "job_minutes": 1})
     place.snakemake().check()
     calm = pd.read_parquet(place.run / "scores.parquet")
     table = [_row(place, name, CUTS[name], calm) for name in names]

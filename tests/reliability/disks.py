@@ -14,7 +14,7 @@ from verdict import Row, compare
 from bifseg.sessions.archive import Archive
 
 SCORES = "results/r/scores.parquet"
-PLAYERS = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
+ENTRIES = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
 
 
 @contextmanager
@@ -59,7 +59,7 @@ def full_disk_of_a_job(folder: Path, sizes: tuple[str, ...] = ("12k", "24k", "48
 
 def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "160k")) -> Row:
     """The whole workflow on a disk that is too small, made larger step by step."""
-    place = Place(folder, PLAYERS)
+    place = Place(folder, ENTRIES)
     place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
     calm, failures = pd.read_parquet(folder / "calm/r/scores.parquet"), []
     with small_disk(folder / "results", sizes[0]) as disk:
@@ -79,7 +79,7 @@ def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "160k")) -> Row:
 
 def read_only(folder: Path) -> Row:
     """A results folder that cannot be written any more after half of the run."""
-    place = Place(folder, PLAYERS)
+    place = Place(folder, ENTRIES)
     place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
     calm = pd.read_parquet(folder / "calm/r/scores.parquet")
     half = "results/r/scores/discs/own/half.parquet"
@@ -95,5 +95,5 @@ def read_only(folder: Path) -> Row:
     assert refused.code, seen
     assert refused.line, refused.text
     assert verdict.good, seen
-    how = "the results on a disk mounted read-only after the first player"
+    how = "the results on a disk mounted read-only after the first entry"
     return "results folder read-only", how, seen, "makes it writable and runs `snakemake` again"

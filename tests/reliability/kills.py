@@ -29,7 +29,7 @@ def kill_the_job(process: subprocess.Popen[str]) -> bool:
     return True
 
 
-def kill_a_player(process: subprocess.Popen[str]) -> bool:
+def kill_a_entry(process: subprocess.Popen[str]) -> bool:
     """Kill one of the processes that play, at random."""
     return _kill_one(process, lambda words: "spawn_main" in words)
 
@@ -69,7 +69,7 @@ class Kill:
 
 KILLS = {
     "a job": Kill(kill_the_job, "1", 0.0, "nothing but `snakemake` again"),
-    "a process that plays": Kill(kill_a_player, "2", 0.0, "nothing: the job goes on with new ones"),
+    "a process that plays": Kill(kill_a_entry, "2", 0.0, "nothing: the job goes on with new ones"),
     # Killed twice, a session has failed: the second kill comes later than a session takes.
     "a method's process": Kill(kill_the_method, "1", 4.0, "nothing: the session is played once more"),
 }

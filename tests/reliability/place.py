@@ -72,9 +72,9 @@ class Place:
         """The folder of the run's results."""
         return self.folder / "results" / "r"
 
-    def sessions(self, player: str) -> Path:
-        """The folder of a player's sessions, as the workflow names it."""
-        return self.run / "sessions" / "discs" / "own" / player
+    def sessions(self, entry: str) -> Path:
+        """The folder of an entry's sessions, as the workflow names it."""
+        return self.run / "sessions" / "discs" / "own" / entry
 
     def snakemake(self, *words: str, profile: str = "default", results: str = "results") -> Done:
         """Run the workflow; what it says comes together."""
@@ -89,9 +89,9 @@ class Place:
         self.bifseg("cohort", "prepare", "cards/cohorts/discs.yaml", "--out", "cohort").check()
 
     def job(self, out: str, *words: str) -> list[str]:
-        """The words of a command that plays all sessions of the first player into a folder."""
-        (player, *_) = self.methods
-        method, _, network = player.partition("@")
+        """The words of a command that plays all sessions of the first entry into a folder."""
+        (entry, *_) = self.methods
+        method, _, network = entry.partition("@")
         options = {
             "cohort": "cohort",
             "protocol": "cards/protocols/own.yaml",
@@ -154,7 +154,7 @@ class Done:
     @property
     def line(self) -> str:
         """The line of an error that a person is meant to read: the last such; empty where there is none."""
-        starts = ("error: ", "failed: ", "BadInput", "OSError", "Error: ")
+        starts = ("error: ", "failed: ", "InputError", "OSError", "Error: ")
         found = [line.strip() for line in self.text.splitlines() if line.strip().startswith(starts)]
         return found[-1] if found else ""
 

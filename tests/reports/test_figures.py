@@ -7,16 +7,16 @@ from fake_run import scores
 from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
-from bifseg.analysis.names import OWN
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.scores import write_scores
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, write_json, write_text
 from bifseg.reports.figures import (
     dice_against_rounds,
     dice_boxes,
+    entries,
     network_boxes,
-    players,
     reached_against_rounds,
     read_figures,
     training_curves,
@@ -33,7 +33,7 @@ LINES = [
     )
     for structure in ("lung", "brain")
     for name, more in ((f"{structure}-a", 0.0), (f"{structure}-b", 0.1))
-    for protocol in ("shared-scribbles", OWN)
+    for protocol in ("shared-scribbles", OWN_SCRIBBLES)
     for method in ("base-net", "bifseg")
     for step, dice in (("initial", 0.5), ("unsupervised", 0.6), ("round-1", 0.8))
     if method == "bifseg" or step == "initial"
@@ -42,7 +42,8 @@ LINES = [
 
 def write_rules(run, target=0.9):
     write_json(
-        run / "sessions" / "c" / OWN / "bifseg@pnet" / "protocol.json", {"rounds": 2, "target": target}
+        run / "sessions" / "c" / OWN_SCRIBBLES / "bifseg@pnet" / "protocol.json",
+        {"rounds": 2, "target": target},
     )
 
 
@@ -60,15 +61,15 @@ def run(tmp_path):
 
 
 def test_a_method_has_one_colour_whatever_else_was_run():
-    alone = players(scores([("a", "bifseg", "initial", 0.5)]))
-    among = players(scores([("a", name, "initial", 0.5) for name in ("bifseg", "aa", "zz", "base-net")]))
+    alone = entries(scores([("a", "bifseg", "initial", 0.5)]))
+    among = entries(scores([("a", name, "initial", 0.5) for name in ("bifseg", "aa", "zz", "base-net")]))
     assert alone[0].colour == next(p.colour for p in among if p.method == "bifseg")
     assert len({p.colour for p in among}) == len(among)
     assert [p.method for p in among] == ["base-net", "bifseg", "aa", "zz"]
 
 
 def test_networks_share_the_method_s_colour_and_differ_in_dashes():
-    pair = players(scores([("a", "m", "initial", 0.5, {"network": n}) for n in ("pnet", "unet")]))
+    pair = entries(scores([("a", "m", "initial", 0.5, {"network": n}) for n in ("pnet", "unet")]))
     assert [p.label for p in pair] == ["m@pnet", "m@unet"]
     assert pair[0].colour == pair[1].colour
     assert pair[0].dash != pair[1].dash
@@ -76,13 +77,13 @@ def test_networks_share_the_method_s_colour_and_differ_in_dashes():
 
 def test_rounds_figure_shows_the_means_per_structure():
     frame = scores(LINES)
-    figure = dice_against_rounds(frame, players(frame), 2)
+    figure = dice_against_rounds(frame, entries(frame), 2)
     assert [axis.get_title(loc="left") or axis.get_title() for axis in figure.axes] == [
         "brain (seen)",
         "lung (unseen)",
     ]
     curves = {to_hex(line.get_color()): list(line.get_ydata()) for line in figure.axes[0].lines}
-    base, tuned = players(frame)
+    base, tuned = entries(frame)
     assert curves[base.colour] == pytest.approx([0.55] * 3)
     assert curves[tuned.colour.lower()] == pytest.approx([0.65, 0.85, 0.85])
     plt.close(figure)
@@ -90,8 +91,8 @@ def test_rounds_figure_shows_the_means_per_structure():
 
 def test_reached_figure_steps_up_to_the_share():
     frame = scores(LINES)
-    figure = reached_against_rounds(frame, players(frame), 0.85, Rules(2, None))
-    base, tuned = players(frame)
+    figure = reached_against_rounds(frame, entries(frame), 0.85, StoppingRule(2, None))
+    base, tuned = entries(frame)
     for axis in figure.axes:
         curves = {to_hex(line.get_color()): list(line.get_ydata()) for line in axis.lines}
         assert curves == {base.colour: [0, 0, 0], tuned.colour.lower(): [0, 0.5, 0.5]}
@@ -106,7 +107,7 @@ def test_reached_figure_is_left_out_for_a_target_that_was_not_played_for(run):
 
 def test_boxes_figure_has_a_point_for_every_session():
     frame = scores(LINES)
-    figure = dice_boxes(frame, players(frame))
+    figure = dice_boxes(frame, entries(frame))
     for axis in figure.axes:
         points = [y for line in axis.lines if line.get_markersize() == 2.4 for y in line.get_ydata()]
         assert sorted(points) == pytest.approx(sorted([0.5, 0.6] * 4 + [0.6, 0.7] + [0.8, 0.9]))
@@ -120,7 +121,7 @@ def test_networks_figure_compares_the_initial_results_of_several_networks(tmp_pa
         if method == "base-net"
     ]
     frame = scores(LINES + more)
-    nets = [player for player in players(frame) if player.method == "base-net"]
+    nets = [entry for entry in entries(frame) if entry.method == "base-net"]
     figure = network_boxes(frame, nets)
     for axis in figure.axes:
         assert [label.get_text() for label in axis.get_xticklabels()] == ["pnet", "unet"]
@@ -165,7 +166,9 @@ def test_equal_scores_give_equal_bytes(run):
 
 
 def test_without_own_scribbles_there_is_no_rounds_figure(tmp_path):
-    write_scores(scores([line for line in LINES if line[4]["protocol"] != OWN]), tmp_path / "scores.parquet")
+    write_scores(
+        scores([line for line in LINES if line[4]["protocol"] != OWN_SCRIBBLES]), tmp_path / "scores.parquet"
+    )
     write_figures(tmp_path)
     assert [entry["name"] for entry in read_figures(tmp_path / "figures")] == ["c-dice"]
 
@@ -175,5 +178,5 @@ def test_what_was_cut_off_is_not_shown(run, cut):
     write_figures(run)
     path = run / cut
     path.write_text(path.read_text()[:-20])
-    with pytest.raises(BadInput, match=f"{path.name}: cut off or changed"):
+    with pytest.raises(InputError, match=f"{path.name}: cut off or changed"):
         (read_figures(run / "figures"), write_figures(run))

@@ -4,7 +4,7 @@ from fake_run import scores
 from test_paper_claims import RULES, full_run, holding, tool
 
 from bifseg.analysis.paper_claims import claims
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
 from bifseg.reports.paper_claims_page import Check, forgetting_line, present_claim, read_checks, write_claims
 
@@ -120,7 +120,7 @@ def test_check_of_nothing_shows_nothing(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[]", '{"objects": ["a"]}'])
 def test_file_that_is_no_check(tmp_path, text):
     write_text(tmp_path / "sessions/c/shared/bifseg@pnet/forgetting-0.json", text)
-    with pytest.raises(BadInput, match=r"forgetting-0\.json: not a forgetting check"):
+    with pytest.raises(InputError, match=r"forgetting-0\.json: not a forgetting check"):
         read_checks(tmp_path, played("shared"))
 
 

@@ -85,7 +85,7 @@ def test_numbers_of_the_tables_are_in_the_report(run, html):
 def test_rounds_to_targets_are_in_the_report(run, html):
     shown = (run / "tables/fake2d-targets.md").read_text()
     cells = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\] \(\d+\)", shown)
-    assert len(cells) == 2 * 5 * 4  # structures, players, targets
+    assert len(cells) == 2 * 5 * 4  # structures, entries, targets
     assert all(f"<td>{cell}</td>" in html for cell in cells)
 
 

@@ -3,12 +3,12 @@ import pandas as pd
 import pytest
 from fake_run import scores
 
-from bifseg.analysis.names import OWN
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.paired import compare
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.scores import write_scores
 from bifseg.analysis.stages import adapted_rows
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.reports.formats import Table, p_value, present, to_latex, to_markdown
 from bifseg.reports.tables import read_tables, run_tables, write_tables
@@ -21,16 +21,19 @@ LINES = [
     ("b", "bifseg", "initial", 0.6),
     ("b", "bifseg", "unsupervised", 0.7),
 ]
-ROUNDS = [(*line, {"protocol": OWN}) for line in LINES] + [
-    ("a", "bifseg", "round-1", 0.95, {"protocol": OWN, "n_strokes": 2}),
-    ("b", "bifseg", "round-1", 0.75, {"protocol": OWN, "n_strokes": 2}),
+ROUNDS = [(*line, {"protocol": OWN_SCRIBBLES}) for line in LINES] + [
+    ("a", "bifseg", "round-1", 0.95, {"protocol": OWN_SCRIBBLES, "n_strokes": 2}),
+    ("b", "bifseg", "round-1", 0.75, {"protocol": OWN_SCRIBBLES, "n_strokes": 2}),
 ]
 
-RULES = {OWN: Rules(10, 0.90)}
+RULES = {OWN_SCRIBBLES: StoppingRule(10, 0.90)}
 
 
 def write_rules(run):
-    write_json(run / "sessions" / "c" / OWN / "bifseg@pnet" / "protocol.json", {"rounds": 10, "target": 0.90})
+    write_json(
+        run / "sessions" / "c" / OWN_SCRIBBLES / "bifseg@pnet" / "protocol.json",
+        {"rounds": 10, "target": 0.90},
+    )
 
 
 # Six cases: bifseg gains about 5 points every time, base-crf nothing on the whole.
@@ -97,7 +100,7 @@ def test_tests_are_those_of_compare():
 
 
 def test_tools_are_shown_as_they_ended_and_against_bifseg():
-    own = {"protocol": OWN}
+    own = {"protocol": OWN_SCRIBBLES}
     start = own | {"network": "", "volume_ml": 0.0, "user_s": 0.0}
     lines = list(ROUNDS)
     for name, dice in (("a", 0.95), ("b", 0.5)):
@@ -177,7 +180,7 @@ def test_replicates_have_a_table_where_there_are_any():
 
 
 def test_without_the_rules_of_the_sessions_there_is_no_count():
-    with pytest.raises(BadInput, match="own-scribbles"):
+    with pytest.raises(InputError, match="own-scribbles"):
         run_tables(scores(ROUNDS), [], {})
     assert run_tables(scores(LINES), [], {})[-1].frame.empty
 
@@ -364,10 +367,10 @@ def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
     lines = path.read_text().splitlines(keepends=True)
     assert len(lines) > keep
     path.write_text("".join(lines[:keep]))
-    with pytest.raises(BadInput, match=r"c-unsupervised.csv: cut off or changed"):
+    with pytest.raises(InputError, match=r"c-unsupervised.csv: cut off or changed"):
         read_tables(tmp_path / "tables")
     path.unlink()
-    with pytest.raises(BadInput, match=r"c-unsupervised.csv: is not there any more"):
+    with pytest.raises(InputError, match=r"c-unsupervised.csv: is not there any more"):
         read_tables(tmp_path / "tables")
 
 

@@ -3,19 +3,19 @@ import pytest
 from fake_run import scores
 from test_user_levels import PLAYED, PROTOCOLS, RULES
 
-from bifseg.analysis.names import OWN
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import write_scores
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import write_json
 from bifseg.reports.figures import read_figures, write_figures
-from bifseg.reports.panels import players
+from bifseg.reports.panels import entries
 from bifseg.reports.tables import read_tables, write_tables
 from bifseg.reports.user_figure import users_figure
 
 
-def test_every_player_s_means_and_limits_are_drawn():
+def test_every_entry_s_means_and_limits_are_drawn():
     frame = scores(PLAYED)
-    figure = users_figure(by_user(frame, 0.9, RULES, PROTOCOLS), players(frame))
+    figure = users_figure(by_user(frame, 0.9, RULES, PROTOCOLS), entries(frame))
     dice, rounds = figure.axes
     assert [text.get_text() for text in dice.get_xticklabels()] == ["expert", "careless"]
     assert dice.lines[0].get_ydata().tolist() == pytest.approx([0.925, 0.7])
@@ -30,7 +30,7 @@ def test_every_player_s_means_and_limits_are_drawn():
 
 def test_a_target_that_is_not_known_leaves_its_panel_empty():
     frame = scores(PLAYED)
-    figure = users_figure(by_user(frame, 0.95, RULES, PROTOCOLS), players(frame))
+    figure = users_figure(by_user(frame, 0.95, RULES, PROTOCOLS), entries(frame))
     assert [len(bars.get_segments()) for axis in figure.axes for bars in axis.collections][:1] == [2]
     assert not any(v == v for v in figure.axes[1].lines[0].get_ydata())
     plt.close(figure)
@@ -69,4 +69,4 @@ def test_a_run_with_one_user_has_neither(run):
     write_tables(run)
     assert "c-users" not in [entry["name"] for entry in read_figures(run / "figures")]
     assert not (run / "tables/c-users.csv").exists()
-    assert OWN in (run / "tables/index.json").read_text()
+    assert OWN_SCRIBBLES in (run / "tables/index.json").read_text()

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box
 from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind, draw_box
@@ -118,7 +118,7 @@ def test_every_kind_is_a_box_within_the_image(shape, corner, seed):
 
 def test_an_unknown_box_lists_the_known():
     with pytest.raises(
-        BadInput, match="unknown box 'wide/1'; known are jittered/1, loose/1, margin/1, tight/1"
+        InputError, match="unknown box 'wide/1'; known are jittered/1, loose/1, margin/1, tight/1"
     ):
         box_kind("wide/1")
 

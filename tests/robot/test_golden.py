@@ -16,7 +16,7 @@ from bifseg.robot.box import BOXES, box_kind
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.thorough import thorough
-from bifseg.robot.users import USERS, user
+from bifseg.robot.users import USERS, user_profile
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -70,7 +70,9 @@ DRAWN = [(name, case) for name in [*POLICIES, *FLAWED, "opening"] for case in CA
 
 def _robot(name):
     """A policy, or `centre-line/1` as a user of this level follows it."""
-    return policy(name) if name in POLICIES else user(name.split("/")[0]).plays(policy("centre-line/1"))
+    return (
+        policy(name) if name in POLICIES else user_profile(name.split("/")[0]).plays(policy("centre-line/1"))
+    )
 
 
 def _strokes(name, case):
@@ -140,7 +142,7 @@ def test_golden_boxes(name, tmp_path):
 def test_golden_boxes_of_users(name, tmp_path):
     def draw(truth, spacing, rng):
         box = box_kind("tight/1").draw(truth, spacing, 10, rng)
-        return user(name.split("/")[0]).loosened(box, truth.shape, spacing, rng)
+        return user_profile(name.split("/")[0]).loosened(box, truth.shape, spacing, rng)
 
     drawn, expected, hint = _compared(_boxes(draw), _file("box", name.replace("/", "-")), name, tmp_path)
     assert drawn == expected, hint

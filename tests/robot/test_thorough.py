@@ -9,7 +9,7 @@ from scipy import ndimage
 from bifseg.core.seeds import generator
 from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.thorough import LARGE, thorough
-from bifseg.robot.users import user
+from bifseg.robot.users import user_profile
 
 WITH_THRESHOLD = [name for name in POLICIES if name != "centre-click/1"]
 THICK = (7.5, 0.5, 0.5)  # spinal cord: thin grey matter in thick slices
@@ -104,7 +104,7 @@ def test_nothing_wrong_nothing_drawn():
 
 def test_a_careless_user_overlooks_only_what_was_found_in_part():
     truth, nothing = cord(), np.zeros_like(cord())
-    robot = user("careless").plays(thorough(policy("centre-line/1")))
+    robot = user_profile("careless").plays(thorough(policy("centre-line/1")))
     assert robot.strokes(truth, nothing, THICK, generator(0))
     part = truth & (np.indices(truth.shape)[2] < 20)
     assert robot.strokes(truth, part, THICK, generator(0)) == []

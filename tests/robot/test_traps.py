@@ -12,8 +12,8 @@ from bifseg.core.scribbles import Scribbles
 from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind
 from bifseg.robot.policies.registry import POLICIES, policy
-from bifseg.robot.users import USERS, user
-from bifseg.sessions.game import Game, play
+from bifseg.robot.users import USERS, user_profile
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 RANDOM = [name for name in POLICIES if name != "centre-click/1"]
@@ -29,7 +29,9 @@ def _strokes(name, seed=0, truth=TRUTH):
 
 def _game(seed=1, identity=IDENTITY, **card):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    return Game(identity, image, TRUTH, ProtocolCard(**{"target": None, "patience": None} | card), 10, seed)
+    return SimulatedUser(
+        identity, image, TRUTH, ProtocolCard(**{"target": None, "patience": None} | card), 10, seed
+    )
 
 
 class Deaf:
@@ -159,5 +161,5 @@ def test_masks_given_are_not_changed_by_an_imperfect_user():
     result = TRUTH.copy()
     result[30:33] = False
     before = result.copy()
-    user("careless").plays(policy("line/1")).strokes(TRUTH, result, (1.0, 1.0), generator(0))
+    user_profile("careless").plays(policy("line/1")).strokes(TRUTH, result, (1.0, 1.0), generator(0))
     np.testing.assert_array_equal(result, before)

@@ -8,12 +8,12 @@ from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box
 from bifseg.core.seeds import generator
 from bifseg.robot.drawing.regions import drawing_planes
 from bifseg.robot.policies.registry import POLICIES, policy
-from bifseg.robot.users import USERS, Imperfect, User, UserParams, as_seen, user
+from bifseg.robot.users import USERS, Imperfect, UserParams, UserProfile, as_seen, user_profile
 
 TRUTH = np.zeros((60, 80), bool)
 TRUTH[20:40, 20:60] = True
@@ -34,7 +34,7 @@ def _perfect(seed=0, name="centre-line/1"):
 
 def test_the_expert_is_the_policy_itself():
     robot = policy("line/1")
-    assert user("expert").plays(robot) is robot
+    assert user_profile("expert").plays(robot) is robot
 
 
 def test_the_card_names_the_levels():
@@ -43,8 +43,8 @@ def test_the_card_names_the_levels():
     assert ProtocolCard().user == "expert"
     with pytest.raises(ValueError, match="user"):
         ProtocolCard(user="drunk")
-    with pytest.raises(BadInput, match="unknown user 'drunk'; known are expert, novice, careless"):
-        user("drunk")
+    with pytest.raises(InputError, match="unknown user 'drunk'; known are expert, novice, careless"):
+        user_profile("drunk")
 
 
 def test_levels_are_frozen_and_worse_one_after_the_other():
@@ -141,17 +141,17 @@ def test_who_opens_a_session_overlooks_nothing():
     result = TRUTH.copy()
     result[40:45, 20:60] = True
     for overlooks, n_strokes in ((True, 0), (False, 1)):
-        robot = user("careless").plays(policy("centre-line/1"), overlooks)
+        robot = user_profile("careless").plays(policy("centre-line/1"), overlooks)
         assert len(robot.strokes(TRUTH, result, ONE, generator(0))) == n_strokes
 
 
 def test_what_is_skipped_is_the_policys():
     for name in POLICIES:
-        assert user("novice").plays(policy(name)).skips_drawn == policy(name).skips_drawn
+        assert user_profile("novice").plays(policy(name)).skips_drawn == policy(name).skips_drawn
 
 
 def test_slack_of_a_box_in_mm_outwards_and_clipped():
-    someone = User("someone", 1, "", UserParams(box_slack_mm=10.0))
+    someone = UserProfile("someone", 1, "", UserParams(box_slack_mm=10.0))
     box, shape = Box((5, 50), (15, 70)), (30, 200)
     drawn = [someone.loosened(box, shape, (5.0, 1.0), generator(k)) for k in range(400)]
     assert {b.lower[0] for b in drawn} == {3, 4, 5}

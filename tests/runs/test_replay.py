@@ -10,10 +10,10 @@ from bifseg.analysis.protocol_roles import main_protocol
 from bifseg.analysis.run_files import played_cards
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.images import write_array
 from bifseg.core.scribbles import Scribbles
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.replay import Recording, recorded_scribbles, recorded_sessions, replay_of
 from bifseg.runs.shards import load_sessions, run_shard
 from bifseg.sessions.drawn_maps import Labels
@@ -31,15 +31,15 @@ def objects(discs):
 
 
 @pytest.fixture(scope="module")
-def lineup(discs, discs_network):
-    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), CARD, discs_network, replicates=2)
+def setup(discs, discs_network):
+    return JobSetup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), CARD, discs_network, replicates=2)
 
 
 @pytest.fixture(scope="module")
-def recorded(lineup, objects, tmp_path_factory):
+def recorded(setup, objects, tmp_path_factory):
     """The folder of BIFSeg's own sessions, two replicates of each object."""
     folder = tmp_path_factory.mktemp("sessions") / "bifseg@pnet-tiny"
-    run_shard(lineup, lineup.tasks(objects), folder)
+    run_shard(setup, setup.tasks(objects), folder)
     return folder
 
 
@@ -47,19 +47,19 @@ def load(folder, objects, replicates=2):
     return [session for _, session in load_sessions(folder, objects, replicates)]
 
 
-def replay_to(lineup, recorded, discs, objects, **changes):
+def replay_to(setup, recorded, discs, objects, **changes):
     recordings, name = recorded_sessions(recorded, discs, objects, 2)
-    return replay_of(replace(lineup, protocol_name="", **changes), recordings, name)
+    return replay_of(replace(setup, protocol_name="", **changes), recordings, name)
 
 
-def replayed(lineup, recorded, discs, objects, folder, **changes):
-    replay = replay_to(lineup, recorded, discs, objects, **changes)
+def replayed(setup, recorded, discs, objects, folder, **changes):
+    replay = replay_to(setup, recorded, discs, objects, **changes)
     assert run_shard(replay, replay.tasks(objects), folder) == {"ok": 2 * len(objects)}
     return load(folder, objects)
 
 
-def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, recorded, discs, objects, tmp_path):
-    again = replayed(lineup, recorded, discs, objects, tmp_path)
+def test_the_same_method_gives_the_same_masks_to_the_bit(setup, recorded, discs, objects, tmp_path):
+    again = replayed(setup, recorded, discs, objects, tmp_path)
     before = load(recorded, objects)
     assert max(step.round for session in before for step in session.steps) == 3
     for one, other in zip(before, again, strict=True):
@@ -69,9 +69,9 @@ def test_the_same_method_gives_the_same_masks_to_the_bit(lineup, recorded, discs
             np.testing.assert_array_equal(a.mask, b.mask)
 
 
-def test_a_replay_of_a_replay_is_the_same(lineup, recorded, discs, objects, tmp_path):
-    once = replayed(lineup, recorded, discs, objects, tmp_path / "once")
-    twice = replayed(lineup, tmp_path / "once", discs, objects, tmp_path / "twice")
+def test_a_replay_of_a_replay_is_the_same(setup, recorded, discs, objects, tmp_path):
+    once = replayed(setup, recorded, discs, objects, tmp_path / "once")
+    twice = replayed(setup, tmp_path / "once", discs, objects, tmp_path / "twice")
     for a, b in zip(once, twice, strict=True):
         assert [s.mask.tobytes() for s in a.steps] == [s.mask.tobytes() for s in b.steps]
         assert [s.strokes[0].voxels.tolist() for s in a.steps[2:]] == [
@@ -79,9 +79,7 @@ def test_a_replay_of_a_replay_is_the_same(lineup, recorded, discs, objects, tmp_
         ]
 
 
-def test_another_method_gets_the_same_box_and_strokes_step_by_step(
-    lineup, recorded, discs, objects, tmp_path
-):
+def test_another_method_gets_the_same_box_and_strokes_step_by_step(setup, recorded, discs, objects, tmp_path):
     class Listener:
         dimensions, prompts = frozenset({2}), frozenset({"scribbles"})
 
@@ -96,8 +94,8 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
             self.heard[-1].append(scribbles.label_map())
             return np.zeros(scribbles.shape, bool)
 
-    listener, replay = Listener(), replay_to(lineup, recorded, discs, objects)
-    found = [play(replay.game(task), listener) for task in replay.tasks(objects)]
+    listener, replay = Listener(), replay_to(setup, recorded, discs, objects)
+    found = [play(replay.user(task), listener) for task in replay.tasks(objects)]
     for heard, before in zip(listener.heard, load(recorded, objects), strict=True):
         drawn, expected = Scribbles(before.grid.shape), [before.box]
         for step in before.steps:
@@ -109,8 +107,8 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(
     assert {session.box_drawn for session in found} == {False}
 
 
-def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, discs, objects, tmp_path):
-    found = replayed(lineup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
+def test_who_drew_stays_told_and_the_rest_is_of_the_replay(setup, recorded, discs, objects, tmp_path):
+    found = replayed(setup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
     rows = [discs.object(session.identity.object) for session in found]
     frame = to_frame(
         line
@@ -126,10 +124,10 @@ def test_who_drew_stays_told_and_the_rest_is_of_the_replay(lineup, recorded, dis
     assert {session.ended for session in found} == {"rounds"}
 
 
-def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, objects, tmp_path):
+def test_a_replay_is_no_protocol_on_own_mistakes(setup, recorded, discs, objects, tmp_path):
     protocol = "own-of-bifseg@pnet-tiny"
     folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
-    replayed(lineup, recorded, discs, objects, folder)
+    replayed(setup, recorded, discs, objects, folder)
     scores = to_frame(
         line
         for row, s in load_sessions(folder, objects)
@@ -141,8 +139,8 @@ def test_a_replay_is_no_protocol_on_own_mistakes(lineup, recorded, discs, object
     assert main_protocol(cards) == "own-scribbles"
 
 
-def test_sessions_that_match_are_kept_and_others_played_again(lineup, recorded, discs, objects, tmp_path):
-    replay = replay_to(lineup, recorded, discs, objects)
+def test_sessions_that_match_are_kept_and_others_played_again(setup, recorded, discs, objects, tmp_path):
+    replay = replay_to(setup, recorded, discs, objects)
     tasks, key = replay.tasks(objects), (objects[0].object, 1)
     run_shard(replay, tasks, tmp_path)
     assert run_shard(replay, tasks, tmp_path) == {"kept": len(tasks)}
@@ -151,7 +149,7 @@ def test_sessions_that_match_are_kept_and_others_played_again(lineup, recorded, 
     assert run_shard(changed, tasks, tmp_path) == {"kept": len(tasks) - 1, "ok": 1}
 
 
-def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects):
+def test_who_takes_no_scribbles_is_given_none(setup, recorded, discs, objects):
     class BoxOnly:
         dimensions, prompts = frozenset({2}), frozenset({"box"})
 
@@ -161,8 +159,8 @@ def test_who_takes_no_scribbles_is_given_none(lineup, recorded, discs, objects):
         def refine(self, scribbles):
             raise AssertionError("given scribbles")
 
-    replay = replay_to(lineup, recorded, discs, objects)
-    found = [play(replay.game(task), BoxOnly()) for task in replay.tasks(objects)]
+    replay = replay_to(setup, recorded, discs, objects)
+    found = [play(replay.user(task), BoxOnly()) for task in replay.tasks(objects)]
     assert {(session.ended, len(session.steps)) for session in found} == {("no prompts", 1)}
 
 
@@ -173,14 +171,14 @@ def test_of_a_failed_session_what_was_drawn_before_is_replayed(recorded, objects
     assert Recording.of(replace(session, steps=())).rounds == ()
 
 
-def test_another_grid_is_bad_input(lineup, recorded, discs, objects, monkeypatch):
+def test_another_grid_is_bad_input(setup, recorded, discs, objects, monkeypatch):
     def moved(row):
         image = original(row)
         return replace(image, grid=replace(image.grid, origin=(0.0, 5.0)))
 
     original = discs.image
     monkeypatch.setattr(discs, "image", moved)
-    with pytest.raises(BadInput, match="origin differs by 5 mm along y; it was recorded on another image"):
+    with pytest.raises(InputError, match="origin differs by 5 mm along y; it was recorded on another image"):
         recorded_sessions(recorded, discs, objects, 1)
 
 
@@ -203,9 +201,9 @@ def maps(discs, objects, tmp_path):
     return folder
 
 
-def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects, maps, tmp_path):
+def test_people_s_scribbles_are_played_in_the_robot_s_box(setup, discs, objects, maps, tmp_path):
     plain = replace(
-        lineup,
+        setup,
         protocol_name="",
         protocol=ProtocolCard(),
         card_path=Path("geos.yaml"),
@@ -216,7 +214,7 @@ def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects
     replay = replay_of(plain, recordings, "anna")
     assert run_shard(replay, replay.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
     for row, session in load_sessions(tmp_path / "out", objects):
-        assert session.box == plain.game((row.object, 0)).box()
+        assert session.box == plain.user((row.object, 0)).box()
         assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
         assert [[s.foreground for s in step.strokes] for step in session.steps] == [[], [True], [False]]
         who = session.identity
@@ -231,8 +229,8 @@ def test_people_s_scribbles_are_played_in_the_robot_s_box(lineup, discs, objects
     assert (frame["status"] == "ok").all()
 
 
-def test_every_object_needs_its_map(lineup, objects, maps):
+def test_every_object_needs_its_map(setup, objects, maps):
     for path in maps.glob(f"{objects[-1].object}.*"):
         path.unlink()
-    with pytest.raises(BadInput, match=f"no scribbles of {objects[-1].object}"):
-        recorded_scribbles(maps, lineup, objects, Labels(), "anna")
+    with pytest.raises(InputError, match=f"no scribbles of {objects[-1].object}"):
+        recorded_scribbles(maps, setup, objects, Labels(), "anna")

@@ -26,8 +26,8 @@ def folder(discs, tmp_path):
     (tmp_path / "r/cohorts").mkdir()
     (tmp_path / "r/cohorts/discs").symlink_to(discs.folder)
     run = Run(tmp_path / "r")
-    (seat,) = run.seats()
-    run_shard(run.lineup(seat, discs), run.tasks(discs), run.sessions(seat))
+    (condition,) = run.conditions()
+    run_shard(run.setup(condition, discs), run.tasks(discs), run.sessions(condition))
     return run.folder
 
 

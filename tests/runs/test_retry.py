@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 from fake_run import fake_session
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.runs.retry import retry
-from bifseg.runs.run_folder import Seat
+from bifseg.runs.run_folder import Condition
 from bifseg.sessions.archive import Archive
 
 CONFIG = {"run": "r", "cohorts": {"discs": {"protocols": {"own": ["geos", "growcut", "grabcut"]}}}}
@@ -16,11 +16,11 @@ CONFIG = {"run": "r", "cohorts": {"discs": {"protocols": {"own": ["geos", "growc
 
 @pytest.fixture
 def run(discs, tmp_path):
-    """Two players, each with a session of every status; the third has not begun."""
+    """Two entries, each with a session of every status; the third has not begun."""
     write_json(tmp_path / "config.json", CONFIG)
     statuses = ("ok", "failed", "timeout", "stuck")
-    for player in ("geos", "growcut"):
-        archive = Archive(tmp_path / "sessions/discs/own" / player)
+    for entry in ("geos", "growcut"):
+        archive = Archive(tmp_path / "sessions/discs/own" / entry)
         rows = discs.select(split="test")[:4]
         for row, status in zip(rows, statuses, strict=True):
             session = fake_session(discs, row, "bifseg", "", "own", 1)
@@ -34,7 +34,7 @@ def run(discs, tmp_path):
 
 def test_failed_and_timed_out_sessions_are_outdated_and_their_jobs_begin_again(run, discs):
     found = retry(run)
-    assert found == {Seat("discs", "own", name): 2 for name in ("geos", "growcut")}
+    assert found == {Condition("discs", "own", name): 2 for name in ("geos", "growcut")}
     archive = Archive(run / "sessions/discs/own/geos")
     names = [row.object for row in discs.select(split="test")[:4]]
     assert [archive.fingerprint(name) for name in names] == ["ok", "", "", "stuck"]
@@ -42,8 +42,8 @@ def test_failed_and_timed_out_sessions_are_outdated_and_their_jobs_begin_again(r
 
 
 def test_where_nothing_failed_nothing_is_begun_again(run, discs):
-    for player in ("geos", "growcut"):
-        archive = Archive(run / "sessions/discs/own" / player)
+    for entry in ("geos", "growcut"):
+        archive = Archive(run / "sessions/discs/own" / entry)
         for name in archive.stored():
             session = replace(archive.load(name), status="ok")
             archive.save(name, session, discs.whole_grid(discs.object(name)))
@@ -52,5 +52,5 @@ def test_where_nothing_failed_nothing_is_begun_again(run, discs):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(BadInput, match=r"config.json: run: not there"):
+    with pytest.raises(InputError, match=r"config.json: run: not there"):
         retry(tmp_path)

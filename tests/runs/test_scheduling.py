@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.core.errors import BadInput
-from bifseg.runs.lineup import Lineup
+from bifseg.core.errors import InputError
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.scheduling import expected_seconds, measured_seconds, plan_shards, share_out_shards, spread
 from bifseg.runs.shard_plan import read_plan, write_plan
 from bifseg.runs.shards import run_shard
@@ -75,31 +75,31 @@ def test_plan_is_read_as_it_was_written(tmp_path):
 @pytest.mark.parametrize("text", ["", "shard\tobject\n1\ta\n", "shard\tobject\treplicate\nx\ta\t0\n"])
 def test_what_is_no_plan_is_refused(tmp_path, text):
     (tmp_path / "plan.tsv").write_text(text)
-    with pytest.raises(BadInput, match="not a plan of shards"):
+    with pytest.raises(InputError, match="not a plan of shards"):
         read_plan(tmp_path / "plan.tsv")
 
 
 @pytest.fixture
-def lineup(discs, monkeypatch):
+def setup(discs, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "helpers"))
     card = MethodCard(method="odd_methods:Half")
-    return Lineup("run", 1, discs, "own", ProtocolCard(rounds=1), Path("half.yaml"), card)
+    return JobSetup("run", 1, discs, "own", ProtocolCard(rounds=1), Path("half.yaml"), card)
 
 
-def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, lineup, tmp_path):
-    tasks = lineup.tasks(discs.select(split="test"))
-    (shard,) = plan_shards(lineup, tasks, tmp_path, job_minutes=10)
+def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, setup, tmp_path):
+    tasks = setup.tasks(discs.select(split="test"))
+    (shard,) = plan_shards(setup, tasks, tmp_path, job_minutes=10)
     assert sorted(shard) == sorted(tasks)
-    assert run_shard(lineup, shard, tmp_path) == {"kept": len(tasks)}
+    assert run_shard(setup, shard, tmp_path) == {"kept": len(tasks)}
 
 
-def test_short_jobs_are_many_and_keep_the_pilots_sessions(discs, lineup, tmp_path):
-    lineup = replace(lineup, replicates=1)
-    tasks = lineup.tasks(discs.select(split="test"))
-    shards = plan_shards(lineup, tasks, tmp_path, job_minutes=1e-6)
+def test_short_jobs_are_many_and_keep_the_pilots_sessions(discs, setup, tmp_path):
+    setup = replace(setup, replicates=1)
+    tasks = setup.tasks(discs.select(split="test"))
+    shards = plan_shards(setup, tasks, tmp_path, job_minutes=1e-6)
     assert len(shards) > 3
     assert sorted(task for shard in shards for task in shard) == sorted(tasks)
-    counts = [run_shard(lineup, shard, tmp_path, number) for number, shard in enumerate(shards, start=1)]
+    counts = [run_shard(setup, shard, tmp_path, number) for number, shard in enumerate(shards, start=1)]
     assert sum(count["kept"] for count in counts) >= 1
     assert sum(count["ok"] + count["kept"] for count in counts) == len(tasks)
     assert all(seconds > 0 for seconds in measured_seconds(tmp_path, tasks).values())

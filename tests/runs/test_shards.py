@@ -10,16 +10,16 @@ from disc_cases import HEADER, make_case
 from fake_run import scores
 
 from bifseg.analysis.interactions import interactions
-from bifseg.analysis.names import OWN
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import played_rules
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort, prepare
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.images import read_array, write_array
-from bifseg.runs.lineup import Lineup
+from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.scheduling import share_out_shards
 from bifseg.runs.shards import load_sessions, missing, run_shard, session_name, write_index
 from bifseg.sessions.archive import Archive
@@ -30,24 +30,24 @@ TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb", "
 
 
 @pytest.fixture
-def lineup(discs, discs_network):
+def setup(discs, discs_network):
     card = MethodCard(method="bifseg")
-    return Lineup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), card, discs_network)
+    return JobSetup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), card, discs_network)
 
 
 @pytest.fixture
-def tasks(discs, lineup):
-    return lineup.tasks(discs.select(split="test"))
+def tasks(discs, setup):
+    return setup.tasks(discs.select(split="test"))
 
 
 @pytest.fixture
-def odd(lineup, monkeypatch):
-    """A lineup with one of the odd methods."""
+def odd(setup, monkeypatch):
+    """A setup with one of the odd methods."""
     monkeypatch.setenv("PYTHONPATH", str(HELPERS))
 
     def make(name="Half", **settings):
         card = MethodCard(method=f"odd_methods:{name}", settings=settings)
-        return replace(lineup, card_path=Path("odd.yaml"), card=card, network=None)
+        return replace(setup, card_path=Path("odd.yaml"), card=card, network=None)
 
     return make
 
@@ -67,40 +67,40 @@ def rows_of(discs, folder):
         (3, "plays in 3D, the cohort is 2D"),
     ],
 )
-def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(lineup, dimension, why):
+def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(setup, dimension, why):
     answer = f'{{"dimensions": [{dimension}], "prompts": ["scribbles"], "adapts": false}}'
     card = MethodCard(command=["sh", "-c", f"echo '{answer}'; cat"])
     shared = ProtocolCard(scribbles_on="initial")
-    wrong = replace(lineup, card_path=Path("tool.yaml"), card=card, network=None, protocol=shared)
-    with pytest.raises(BadInput) as caught:
+    wrong = replace(setup, card_path=Path("tool.yaml"), card=card, network=None, protocol=shared)
+    with pytest.raises(InputError) as caught:
         wrong.method()
     assert str(caught.value) == f"method: tool {why}; leave it out here"
 
 
 @pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
-def test_rows_do_not_depend_on_shards_order_or_processes(discs, lineup, tasks, tmp_path, shards, workers):
-    run_shard(lineup, tasks, tmp_path / "whole")
+def test_rows_do_not_depend_on_shards_order_or_processes(discs, setup, tasks, tmp_path, shards, workers):
+    run_shard(setup, tasks, tmp_path / "whole")
     parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)
     for number in range(shards, 0, -1):
-        run_shard(lineup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
+        run_shard(setup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
     whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
     assert len(whole) > len(tasks)
     assert whole.equals(parts)
 
 
 def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, tasks, tmp_path):
-    lineup = odd()
-    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
-    assert run_shard(lineup, tasks, tmp_path) == {"kept": len(tasks)}
+    setup = odd()
+    assert run_shard(setup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert run_shard(setup, tasks, tmp_path) == {"kept": len(tasks)}
     pack = tmp_path / "shard-1.zip"
     pack.write_bytes(pack.read_bytes()[:-100])
-    assert run_shard(lineup, tasks, tmp_path) == {"ok": len(tasks)}
-    assert not missing(lineup, tasks, tmp_path)
+    assert run_shard(setup, tasks, tmp_path) == {"ok": len(tasks)}
+    assert not missing(setup, tasks, tmp_path)
 
 
 def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
     """Sessions that were stored and not yet packed are kept."""
-    lineup = odd()
+    setup = odd()
 
     def two(played, total):
         for count, item in enumerate(played, start=1):
@@ -109,36 +109,36 @@ def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_shard(lineup, tasks, tmp_path, progress=two)
+        run_shard(setup, tasks, tmp_path, progress=two)
     assert not list(tmp_path.glob("shard-*.zip"))
-    assert run_shard(lineup, tasks, tmp_path) == {"kept": 2, "ok": len(tasks) - 2}
+    assert run_shard(setup, tasks, tmp_path) == {"kept": 2, "ok": len(tasks) - 2}
 
 
 CHANGES = {
-    "seed": lambda lineup, folder: replace(lineup, seed=2),
-    "run": lambda lineup, folder: replace(lineup, run="other"),
-    "protocol": lambda lineup, folder: replace(lineup, protocol=PROTOCOL.model_copy(update={"rounds": 1})),
-    "settings": lambda lineup, folder: replace(
-        lineup, card=lineup.card.model_copy(update={"settings": {"do": "print"}})
+    "seed": lambda setup, folder: replace(setup, seed=2),
+    "run": lambda setup, folder: replace(setup, run="other"),
+    "protocol": lambda setup, folder: replace(setup, protocol=PROTOCOL.model_copy(update={"rounds": 1})),
+    "settings": lambda setup, folder: replace(
+        setup, card=setup.card.model_copy(update={"settings": {"do": "print"}})
     ),
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_whatever_changes_is_played_again(odd, tasks, tmp_path, change):
-    lineup = odd()
-    run_shard(lineup, tasks[:2], tmp_path)
-    changed = CHANGES[change](lineup, tmp_path)
+    setup = odd()
+    run_shard(setup, tasks[:2], tmp_path)
+    changed = CHANGES[change](setup, tmp_path)
     assert missing(changed, tasks[:2], tmp_path) == tasks[:2]
     assert run_shard(changed, tasks[:2], tmp_path) == {"ok": 2}
 
 
-def test_other_weights_are_played_again(lineup, tasks, tmp_path):
-    before = lineup.fingerprint(tasks[0])
-    content = torch.load(lineup.network / "weights.pt", weights_only=True)
+def test_other_weights_are_played_again(setup, tasks, tmp_path):
+    before = setup.fingerprint(tasks[0])
+    content = torch.load(setup.network / "weights.pt", weights_only=True)
     content["weights"] = {name: values + 1 for name, values in content["weights"].items()}
     torch.save(content, tmp_path / "weights.pt")
-    assert replace(lineup, network=tmp_path).fingerprint(tasks[0]) != before
+    assert replace(setup, network=tmp_path).fingerprint(tasks[0]) != before
 
 
 def test_other_source_of_a_plug_in_is_played_again(odd, tasks, tmp_path, monkeypatch):
@@ -171,16 +171,16 @@ def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_p
     stuck = frame[frame["status"] == "stuck"]
     assert (stuck["dice"] > 0).all()
     assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
-    found = interactions(frame.assign(protocol=OWN), 0.9, Rules(9, None))
+    found = interactions(frame.assign(protocol=OWN_SCRIBBLES), 0.9, StoppingRule(9, None))
     assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
 
 
 def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path):
-    lineup = odd(do="die_once", path=str(tmp_path / "mark"))
-    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"ok": 2}
+    setup = odd(do="die_once", path=str(tmp_path / "mark"))
+    assert run_shard(setup, tasks[:2], tmp_path / "out") == {"ok": 2}
     assert (tmp_path / "mark").exists()
-    lineup = odd(do="die")
-    assert run_shard(lineup, tasks[:2], tmp_path / "out") == {"failed": 2}
+    setup = odd(do="die")
+    assert run_shard(setup, tasks[:2], tmp_path / "out") == {"failed": 2}
     session = Archive(tmp_path / "out").load(session_name(*tasks[0]))
     assert session.error == "round-1: the method's process ended by signal SIGKILL"
     assert run_shard(odd(do="die"), tasks[:2], tmp_path / "out") == {"failed": 2}  # is not kept
@@ -189,9 +189,9 @@ def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_p
 
 
 def test_timeout_is_a_row(discs, odd, tasks, tmp_path):
-    lineup = odd(do="hang")
-    lineup = replace(lineup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
-    assert run_shard(lineup, tasks[:1], tmp_path) == {"timeout": 1}
+    setup = odd(do="hang")
+    setup = replace(setup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
+    assert run_shard(setup, tasks[:1], tmp_path) == {"timeout": 1}
     ((row, session),) = load_sessions(tmp_path, discs.select(split="test")[:1])
     rows = score_session(session, discs.truth(row), "anna")
     assert [(r["step"], r["status"]) for r in rows] == [("initial", "ok"), ("round-1", "timeout")]
@@ -205,7 +205,7 @@ def test_unreadable_image_stops_the_job_after_all_others(odd, discs, tasks, tmp_
     try:
         image.write_bytes(b"half")
         discs._images.cache_clear()
-        with pytest.raises(BadInput, match="2 objects cannot be read"):
+        with pytest.raises(InputError, match="2 objects cannot be read"):
             run_shard(odd(), tasks, tmp_path)
     finally:
         image.write_bytes(content)
@@ -213,17 +213,17 @@ def test_unreadable_image_stops_the_job_after_all_others(odd, discs, tasks, tmp_
     assert run_shard(odd(), tasks, tmp_path) == {"ok": 2, "kept": len(others)}
 
 
-def test_base_network_is_checked_by_every_job_that_plays(lineup, tasks, tmp_path):
-    run_shard(lineup, tasks, tmp_path, 3, workers=2)
+def test_base_network_is_checked_by_every_job_that_plays(setup, tasks, tmp_path):
+    run_shard(setup, tasks, tmp_path, 3, workers=2)
     found = read_json(tmp_path / "forgetting-3.json")
     assert found["before"] == found["after"]
     assert not list(tmp_path.glob(".forgetting*"))
 
 
 def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):
-    lineup, objects = odd(), list(discs.select(split="test"))[:2]
-    often = replace(lineup, replicates=3)
-    assert run_shard(lineup, lineup.tasks(objects), tmp_path) == {"ok": 2}
+    setup, objects = odd(), list(discs.select(split="test"))[:2]
+    often = replace(setup, replicates=3)
+    assert run_shard(setup, setup.tasks(objects), tmp_path) == {"ok": 2}
     assert run_shard(often, often.tasks(objects), tmp_path) == {"ok": 4, "kept": 2}
     pairs = list(load_sessions(tmp_path, objects, replicates=3))
     assert [(row.object, session.identity.replicate) for row, session in pairs] == [
@@ -242,11 +242,11 @@ def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
     run_shard(odd(), tasks[:1], folder)
     assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
     found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
-    assert played_rules(tmp_path, found) == {"own": Rules(2, 0.99)}
+    assert played_rules(tmp_path, found) == {"own": StoppingRule(2, 0.99)}
 
 
 def test_missing_session_is_named(discs, tmp_path):
-    with pytest.raises(BadInput, match="no such session"):
+    with pytest.raises(InputError, match="no such session"):
         list(load_sessions(tmp_path, discs.select(split="test")))
 
 
@@ -260,8 +260,8 @@ def test_other_raters_masks_reach_the_robot(tmp_path):
     card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"])
     prepare(card, tmp_path / "c.yaml", 1, tmp_path / "cohort", {})
     cohort = Cohort.load(tmp_path / "cohort")
-    lineup = Lineup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))
-    (task,) = lineup.tasks(cohort.objects)
-    game = lineup.game(task)
+    setup = JobSetup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))
+    (task,) = setup.tasks(cohort.objects)
+    game = setup.user(task)
     assert len(game.raters) == 1
     np.testing.assert_array_equal(game.raters[0], np.roll(game.truth, 2, axis=0))

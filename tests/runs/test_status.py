@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from fake_run import fake_session
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
-from bifseg.runs.run_folder import Run, Seat
+from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.status import STILL_S, progress
 from bifseg.sessions.archive import Archive
 
@@ -31,9 +31,9 @@ def folder(discs, tmp_path):
     return tmp_path
 
 
-def store(discs, folder, player, count, status="ok", error=""):
+def store(discs, folder, entry, count, status="ok", error=""):
     """Sessions of the first objects, one every 10 s, the last of them now."""
-    archive = Archive(folder / "sessions/discs/own-scribbles" / player)
+    archive = Archive(folder / "sessions/discs/own-scribbles" / entry)
     for k, row in enumerate(discs.select(split="test")[:count]):
         session = fake_session(discs, row, "bifseg", "", "own-scribbles", 1)
         archive.save(row.object, replace(session, status=status, error=error), discs.whole_grid(row))
@@ -58,7 +58,7 @@ def test_everything_that_was_asked_for_is_listed_in_order(folder):
     ]
 
 
-def test_player_at_work_has_a_rate_and_one_that_stopped_has_none(discs, folder):
+def test_entry_at_work_has_a_rate_and_one_that_stopped_has_none(discs, folder):
     store(discs, folder, "geos", 3)
     item = seen(folder)["geos on discs, own-scribbles"]
     assert (item.done, item.of, item.state) == (3, 6, "running")
@@ -90,15 +90,15 @@ def test_training_that_goes_on_is_seen(folder):
 def test_what_is_no_run_is_bad_input(tmp_path, text):
     if text is not None:
         write_text(tmp_path / "config.json", text)
-    with pytest.raises(BadInput, match=r"config\.json: run: not there or damaged"):
+    with pytest.raises(InputError, match=r"config\.json: run: not there or damaged"):
         list(progress(tmp_path))
 
 
 def test_a_run_knows_its_seats_and_networks(folder):
     run = Run(folder)
-    assert next(iter(run.seats())) == Seat("discs", "own-scribbles", "bifseg@pnet")
+    assert next(iter(run.conditions())) == Condition("discs", "own-scribbles", "bifseg@pnet")
     assert (run.card.run, list(run.networks())) == ("r", [("discs", "pnet")])
-    assert [(seat.method, seat.network) for seat in run.seats()] == [
+    assert [(condition.method, condition.network) for condition in run.conditions()] == [
         ("bifseg", "pnet"),
         ("geos", ""),
         ("geos", ""),

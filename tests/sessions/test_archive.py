@@ -7,7 +7,7 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity, Session, Step
@@ -56,9 +56,9 @@ def test_packed_sessions_open_without_bifseg(tmp_path):
 def test_missing_session_is_named(tmp_path):
     archive = Archive(tmp_path)
     assert archive.fingerprint("a") is None
-    with pytest.raises(BadInput, match="a: no such session"):
+    with pytest.raises(InputError, match="a: no such session"):
         archive.load("a")
-    with pytest.raises(BadInput, match="a: missing"):
+    with pytest.raises(InputError, match="a: missing"):
         archive.pack(["a"], 1)
     assert not list(tmp_path.glob("*.zip"))
 
@@ -73,7 +73,7 @@ def test_file_cut_off_holds_nothing(tmp_path, packed, share):
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
     archive = Archive(tmp_path)
     assert archive.fingerprint("a") is None
-    with pytest.raises(BadInput):
+    with pytest.raises(InputError):
         archive.load("a")
     archive.save("a", session(mark="new"), GRID)
     assert archive.fingerprint("a") == "new"

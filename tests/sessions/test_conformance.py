@@ -8,7 +8,7 @@ from bifseg.cards.cards import MethodCard
 from bifseg.cli.main import main
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
-from bifseg.sessions.conformance import Kit
+from bifseg.sessions.conformance import ConformanceKit
 
 HERE = Path(__file__).parents[1] / "helpers"
 
@@ -22,7 +22,7 @@ def findings(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
     def check(name):
-        kit = Kit(lambda: start(name), 2)
+        kit = ConformanceKit(lambda: start(name), 2)
         found = {finding.check: finding for finding in kit.findings()}
         kit.close()
         return found
@@ -40,7 +40,7 @@ def test_good_method_passes_everything(findings):
 def test_a_finding_is_told_before_the_next_check_begins(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     started = []
-    kit = Kit(lambda: started.append(start("Good")) or started[-1], 2)
+    kit = ConformanceKit(lambda: started.append(start("Good")) or started[-1], 2)
     assert next(kit.findings()).check == "box respected"
     assert len(started) == 1  # a later check starts another process
     kit.close()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
@@ -55,7 +55,7 @@ def test_rounds_come_in_their_order_and_other_objects_do_not(tmp_path):
 def test_bad_names_are_one_line(tmp_path, files, message):
     for name in files:
         (tmp_path / name).touch()
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InputError, match=message):
         find_maps(tmp_path, "a")
 
 
@@ -73,7 +73,9 @@ def test_other_values_for_the_labels(tmp_path):
     path = write(tmp_path, "a.nii.gz", drawn.astype(np.int16))
     ((first, second),) = read_rounds([path], GRID, None, Labels(7, 3))
     assert (first.foreground, second.foreground) == (True, False)
-    with pytest.raises(BadInput, match=r"a\.nii\.gz: has the value 3; use 1 for the object .* --background"):
+    with pytest.raises(
+        InputError, match=r"a\.nii\.gz: has the value 3; use 1 for the object .* --background"
+    ):
         read_rounds([path], GRID, None, Labels())
 
 
@@ -100,7 +102,9 @@ def test_a_round_without_anything_new_is_bad_input(tmp_path, second):
         write(tmp_path, f"a.round-{k}.nii.gz", scribbles(*lines))
         for k, lines in enumerate([(OBJECT,), second], 1)
     ]
-    with pytest.raises(BadInput, match=r"a\.round-2\.nii\.gz: holds no scribbles that were not drawn before"):
+    with pytest.raises(
+        InputError, match=r"a\.round-2\.nii\.gz: holds no scribbles that were not drawn before"
+    ):
         read_rounds(paths, GRID, None, Labels())
 
 
@@ -114,7 +118,9 @@ def test_a_round_without_anything_new_is_bad_input(tmp_path, second):
 )
 def test_another_grid_is_bad_input(tmp_path, grid, message):
     path = write(tmp_path, "a.nrrd", np.ones(grid.shape, np.uint8), grid)
-    with pytest.raises(BadInput, match=rf"a\.nrrd: {message}.*; save the scribbles on the grid of the image"):
+    with pytest.raises(
+        InputError, match=rf"a\.nrrd: {message}.*; save the scribbles on the grid of the image"
+    ):
         read_rounds([path], GRID, None, Labels())
 
 
@@ -125,7 +131,7 @@ def test_rounding_of_headers_is_not_another_grid(tmp_path):
 
 def test_what_is_no_image_is_bad_input(tmp_path):
     (tmp_path / "a.nii.gz").write_text("no image")
-    with pytest.raises(BadInput, match=r"a\.nii\.gz: not a readable image"):
+    with pytest.raises(InputError, match=r"a\.nii\.gz: not a readable image"):
         read_rounds([tmp_path / "a.nii.gz"], GRID, None, Labels())
 
 
@@ -133,5 +139,5 @@ def test_of_a_stack_the_object_s_slice_counts(tmp_path):
     path = write(tmp_path, "a.nii.gz", scribbles(OBJECT, (1, 5, 10, slice(0, 9))))
     ((stroke,),) = read_rounds([path], GRID, (0, 3), Labels())
     assert stroke.voxels.tolist() == [[10, x] for x in range(5, 20)]
-    with pytest.raises(BadInput, match="holds no scribbles in slice 4 along axis 0"):
+    with pytest.raises(InputError, match="holds no scribbles in slice 4 along axis 0"):
         read_rounds([path], GRID, (0, 4), Labels())

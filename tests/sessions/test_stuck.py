@@ -7,7 +7,7 @@ import pytest
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
@@ -43,7 +43,7 @@ def session(method, grid=PLANE, truth=None, **rules):
     truth = truth_on(grid) if truth is None else truth
     card = ProtocolCard(**{"rounds": 10, "target": None, "patience": 3} | rules)
     image = Image(np.zeros(grid.shape, np.float32), grid)
-    return play(Game(replace(IDENTITY, dimension=truth.ndim), image, truth, card, 5, 1), method)
+    return play(SimulatedUser(replace(IDENTITY, dimension=truth.ndim), image, truth, card, 5, 1), method)
 
 
 def without(mask, axis, start, stop):

@@ -25,8 +25,8 @@ def test_whole_workflow_runs_as_jobs_and_gives_the_rows_of_one_machine(tmp_path)
     """Planned shards of two processes, with a GPU each where the cluster has some."""
     folder = lay_out(tmp_path)
     gpus = "gpu" in answer("sinfo", "-h", "-o", "%G")
-    players = ["bifseg@pnet-tiny", "random-walks"]
-    cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": players}}}
+    entries = ["bifseg@pnet-tiny", "random-walks"]
+    cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": entries}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts}
     planned = {"shards": None, "job_minutes": 0.01, "workers": 2, "gpus_per_job": int(gpus)}
     (folder / "slurm.yaml").write_text(yaml.safe_dump(config | planned))

@@ -77,8 +77,8 @@ def add_method(folder, name, card):
     """Write a method card and have it played on the 2D cohort."""
     (folder / CARDS / f"methods/{name}.yaml").write_text(card)
     config = yaml.safe_load((folder / CONFIG).read_text())
-    for players in config["cohorts"]["tiny2d"]["protocols"].values():
-        players.append(name)
+    for entries in config["cohorts"]["tiny2d"]["protocols"].values():
+        entries.append(name)
     (folder / CONFIG).write_text(yaml.safe_dump(config))
 
 
@@ -112,7 +112,7 @@ def test_tools_without_use_for_a_gpu_ask_for_none(tmp_path):
     jobs = [
         text for text in re.split(r"^rule ", done.stdout, flags=re.MULTILINE) if text[:12] == "run_sessions"
     ]
-    found = {re.search(r"player=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
+    found = {re.search(r"entry=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
     assert {name for name, gpu in found.items() if gpu == "1"} == {name for name in found if "@" in name}
     assert {"random-walks", "bifseg@pnet-tiny"} <= set(found)
 
@@ -155,11 +155,11 @@ def test_scores_hold_every_object_method_and_protocol(project):
     run = project / "results/ci"
     scores = read_scores(run / "scores.parquet")
     asked = {
-        (cohort, row.object, protocol, *player.partition("@")[::2])
+        (cohort, row.object, protocol, *entry.partition("@")[::2])
         for cohort, experiment in yaml.safe_load((ROOT / CONFIG).read_text())["cohorts"].items()
         for row in Cohort.load(run / "cohorts" / cohort).select(split="test")
-        for protocol, players in experiment["protocols"].items()
-        for player in players
+        for protocol, entries in experiment["protocols"].items()
+        for entry in entries
     }
     key = ["cohort", "object", "protocol", "method", "network"]
     assert {tuple(row) for row in scores[scores["step"] == "initial"][key].to_numpy()} == asked
@@ -179,7 +179,7 @@ def test_base_networks_stayed_as_they_were(project):
     found = [
         json.loads(path.read_text()) for path in project.glob("results/ci/sessions/*/*/*/forgetting-*.json")
     ]
-    assert len(found) == 13  # players with a network
+    assert len(found) == 13  # entries with a network
     for check in found:
         assert check["objects"]
         assert check["before"] == check["after"]
@@ -201,8 +201,8 @@ def test_second_run_has_nothing_to_do(project):
 
 def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     """Shards by a pilot, so short that there are several, two processes each, in another folder."""
-    players = ["bifseg@pnet-tiny", "random-walks"]
-    cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": players}}}
+    entries = ["bifseg@pnet-tiny", "random-walks"]
+    cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": entries}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
     config |= {"shards": None, "job_minutes": 0.008, "workers": 2}
     (project / "planned.yaml").write_text(yaml.safe_dump(config))
@@ -224,21 +224,21 @@ RESULTS = {
 }
 
 
-def of_player(player):
-    """Files of one player on the 2D cohort, and of the results that hang on them."""
+def of_entry(entry):
+    """Files of one entry on the 2D cohort, and of the results that hang on them."""
     protocols = ("shared-scribbles", "own-scribbles")
-    shards = {f"sessions/tiny2d/{p}/{player}/shard-1.tsv" for p in protocols}
-    return RESULTS | shards | {f"scores/tiny2d/{p}/{player}.parquet" for p in protocols}
+    shards = {f"sessions/tiny2d/{p}/{entry}/shard-1.tsv" for p in protocols}
+    return RESULTS | shards | {f"scores/tiny2d/{p}/{entry}.parquet" for p in protocols}
 
 
 def test_changed_method_card_runs_that_method_alone(project):
     (project / CARDS / "methods/base-crf.yaml").write_text("method: base-crf\nsettings: {omega: 2.0}\n")
-    assert planned(project) == of_player("base-crf@pnet-tiny")
+    assert planned(project) == of_entry("base-crf@pnet-tiny")
 
 
 def test_new_method_runs_alone(project):
     add_method(project, "failing", "method: failing:Failing\n")
-    assert planned(project) == of_player("failing")
+    assert planned(project) == of_entry("failing")
 
 
 def test_card_that_is_dropped_into_the_folder_runs_alone(project):
@@ -264,7 +264,7 @@ def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
     assert planned(project) == RESULTS | scores
 
 
-def test_player_that_cannot_play_stops_before_any_job(tmp_path):
+def test_entry_that_cannot_play_stops_before_any_job(tmp_path):
     project = lay_out(tmp_path)
     (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
     config = yaml.safe_load((project / CONFIG).read_text())
@@ -285,8 +285,8 @@ def test_player_that_cannot_play_stops_before_any_job(tmp_path):
 def test_finished_run_is_in_the_history_once(project):
     history = project / "results/history.jsonl"
     before = history.read_text()
-    players = {tuple(json.loads(line)[key] for key in ("method", "network")) for line in before.splitlines()}
-    assert len(players) == before.count("\n") == 9
+    entries = {tuple(json.loads(line)[key] for key in ("method", "network")) for line in before.splitlines()}
+    assert len(entries) == before.count("\n") == 9
     assert (project / "results/ci/history.jsonl").read_text() == before
     (project / "results/ci/provenance.json").unlink()  # as when a result is written again
     done = snakemake(project)

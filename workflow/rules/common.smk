@@ -23,7 +23,7 @@ wildcard_constraints:
     cohort="[^/]+",
     protocol="[^/]+",
     network="[^/@]+",
-    player="[^/]+",
+    entry="[^/]+",
     shard=r"\d+",
 
 
@@ -52,26 +52,26 @@ def manifest_of(wildcards):
     )
 
 
-def method_of(player):
+def method_of(entry):
     """METHOD of METHOD@NETWORK."""
-    return player.partition("@")[0]
+    return entry.partition("@")[0]
 
 
-def network_of(player):
+def network_of(entry):
     """NETWORK of METHOD@NETWORK, empty where the method needs none."""
-    return player.partition("@")[2]
+    return entry.partition("@")[2]
 
 
 def network_folder(wildcards):
-    """The --network option of a player, or nothing."""
-    name = network_of(wildcards.player)
+    """The --network option of an entry, or nothing."""
+    name = network_of(wildcards.entry)
     return f"--network {RUN}/networks/{wildcards.cohort}/{name}" if name else ""
 
 
-def lineup(wildcards):
-    """The files that a player's sessions depend on, beside the images."""
-    method = card("methods", method_of(wildcards.player))
-    network = network_of(wildcards.player)
+def setup(wildcards):
+    """The files that an entry's sessions depend on, beside the images."""
+    method = card("methods", method_of(wildcards.entry))
+    network = network_of(wildcards.entry)
     return {
         "method": method,
         "protocol": card("protocols", wildcards.protocol),
@@ -108,7 +108,7 @@ def session_memory(wildcards, threads, attempt):
 
 def session_gpus(wildcards):
     """GPUs of a job that plays: none for bifseg's own tools, which have no use for one."""
-    name = method_of(wildcards.player)
+    name = method_of(wildcards.entry)
     method = read_card(MethodCard, Path(card("methods", name))).method
     idle = method in BUILT_IN and not BUILT_IN[method].network
     return 0 if idle else config["gpus_per_job"]
@@ -120,21 +120,21 @@ def session_minutes():
 
 
 def plan_of(wildcards):
-    """The plan of a player's shards; nothing where their number is given."""
+    """The plan of an entry's shards; nothing where their number is given."""
     return (
         []
         if config["shards"]
-        else checkpoints.plan_sessions.get(**player_of(wildcards)).output[0]
+        else checkpoints.plan_sessions.get(**entry_of(wildcards)).output[0]
     )
 
 
-def player_of(wildcards):
-    """The wildcards that name a player."""
-    return {name: wildcards[name] for name in ("cohort", "protocol", "player")}
+def entry_of(wildcards):
+    """The wildcards that name an entry."""
+    return {name: wildcards[name] for name in ("cohort", "protocol", "entry")}
 
 
 def shards_of(wildcards):
-    """The numbers of a player's shards."""
+    """The numbers of an entry's shards."""
     plan = plan_of(wildcards)
     return (
         range(1, config["shards"] + 1)
@@ -144,9 +144,9 @@ def shards_of(wildcards):
 
 
 def shard_lists(wildcards):
-    """The lists of a player's sessions, a file a shard."""
-    player = player_of(wildcards)
-    return expand(rules.run_sessions.output[0], shard=shards_of(wildcards), **player)
+    """The lists of an entry's sessions, a file a shard."""
+    entry = entry_of(wildcards)
+    return expand(rules.run_sessions.output[0], shard=shards_of(wildcards), **entry)
 
 
 def networks_used():
@@ -162,10 +162,10 @@ def networks_used():
 
 
 def all_scores():
-    """The scores of every cohort, protocol and player."""
+    """The scores of every cohort, protocol and entry."""
     return [
-        f"{RUN}/scores/{cohort}/{protocol}/{player}.parquet"
+        f"{RUN}/scores/{cohort}/{protocol}/{entry}.parquet"
         for cohort, asked in config["cohorts"].items()
-        for protocol, players in asked["protocols"].items()
-        for player in players
+        for protocol, entries in asked["protocols"].items()
+        for entry in entries
     ]

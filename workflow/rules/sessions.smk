@@ -1,4 +1,4 @@
-PLAYER = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{player}}"
+ENTRY = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{entry}}"
 LINEUP = (
     " --cohort {params.cohort} --protocol {input.protocol} {params.network} --out {params.folder}"
     f" --run {config['run']} --seed {config['seed']} --split {config['split']}"
@@ -9,11 +9,11 @@ LINEUP = (
 # Only where `shards` is not given: plays a few sessions to see how long they take, and keeps them.
 checkpoint plan_sessions:
     input:
-        unpack(lineup),
+        unpack(setup),
     output:
-        f"{PLAYER}/plan.tsv",
+        f"{ENTRY}/plan.tsv",
     log:
-        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-plan.log",
+        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{entry}}-plan.log",
     threads: config["workers"]
     resources:
         mem_mb=session_memory,
@@ -33,12 +33,12 @@ checkpoint plan_sessions:
 
 rule run_sessions:
     input:
-        unpack(lineup),
+        unpack(setup),
         plan=plan_of,
     output:
-        f"{PLAYER}/shard-{{shard}}.tsv",
+        f"{ENTRY}/shard-{{shard}}.tsv",
     log:
-        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{player}}-{{shard}}.log",
+        f"{RUN}/logs/sessions/{{cohort}}/{{protocol}}/{{entry}}-{{shard}}.log",
     threads: config["workers"]
     resources:
         mem_mb=session_memory,
@@ -62,9 +62,9 @@ rule score_sessions:
         objects=rules.prepare_cohort.output.objects,
         shards=shard_lists,
     output:
-        f"{RUN}/scores/{{cohort}}/{{protocol}}/{{player}}.parquet",
+        f"{RUN}/scores/{{cohort}}/{{protocol}}/{{entry}}.parquet",
     log:
-        f"{RUN}/logs/scores/{{cohort}}/{{protocol}}/{{player}}.log",
+        f"{RUN}/logs/scores/{{cohort}}/{{protocol}}/{{entry}}.log",
     resources:
         mem_mb=lambda wildcards, attempt: 2000 * attempt,
         runtime=lambda wildcards, attempt: 120 * attempt,

@@ -13,10 +13,10 @@ from pathlib import Path
 
 from bifseg.cohorts.manifest import read_table
 from bifseg.cohorts.readers.layout import (
-    Asked,
     Case,
-    Found,
     Layout,
+    LayoutOptions,
+    LayoutScan,
     LeftOut,
     Source,
     Structure,
@@ -24,13 +24,13 @@ from bifseg.cohorts.readers.layout import (
     safe_name,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9+]+)*)_([A-Za-z0-9]+)")
 _OF_LABELS = re.compile(r"_(?:desc|label|seg|atlas)-[A-Za-z0-9+]+")
 
 
-def _find(path: Path, asked: Asked) -> Found:
+def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
     values = asked.structures or _named_values(path)
     structures = {name: Structure(own, asked.modality(name, "T2w")) for name, own in values.items()}
     used = sorted({structure.modality for structure in structures.values()})
@@ -54,11 +54,11 @@ def _find(path: Path, asked: Asked) -> Found:
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
         cases.append(Case(name, patient(name), sources, words["dseg"][0] if "dseg" in words else ""))
-    return Found(path, cases, structures, left_out=left_out, notes=notes)
+    return LayoutScan(path, cases, structures, left_out=left_out, notes=notes)
 
 
 def _named_values(path: Path) -> dict[str, tuple[int, ...]]:
-    """Values by name in all `dseg.tsv` below a path, which must agree; raises BadInput where there is none."""
+    """Values by name in all `dseg.tsv` below a path, which must agree; raises InputError where there is none."""
     found: dict[str, tuple[int, ...]] = {}
     for name in all_files(path):
         if not name.name.endswith("dseg.tsv") or name.name.startswith("."):
@@ -67,13 +67,13 @@ def _named_values(path: Path) -> dict[str, tuple[int, ...]]:
             index, words = cells.get("index") or "", safe_name(cells.get("name") or "").lower()
             if not index.isdecimal() or not words or found.get(words, (int(index),)) != (int(index),):
                 row = f"index {index!r}, name {words!r}"
-                raise BadInput(
+                raise InputError(
                     f"{path / name}:{line}: {row} is no value of its own; give --structure NAME=VALUES"
                 )
             if int(index):
                 found[words] = (int(index),)
     if not found:
-        raise BadInput(
+        raise InputError(
             f"{path}: no dseg.tsv says what the label values mean; give --structure NAME=VALUES, for FeTA "
             "for example --structure cerebellum=5"
         )

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 from bifseg.cohorts.readers.brats_years import MODALITIES, SEEN, UNSEEN, YEARS, refuse_another_year
 from bifseg.cohorts.readers.layout import (
-    Asked,
     Case,
-    Found,
     Layout,
+    LayoutOptions,
+    LayoutScan,
     LeftOut,
     Source,
     Structure,
@@ -58,15 +58,20 @@ def layout(year: str) -> Layout:
     return Layout(f"CASE/CASE{sign}{words}.nii.gz", partial(_find, year), judge)
 
 
-def _find(year: str, path: Path, asked: Asked) -> Found:
+def _find(year: str, path: Path, asked: LayoutOptions) -> LayoutScan:
     files, notes = image_files(path)
     pieces = [piece for file in files if (piece := _piece(file, path))]
     return found(year, path, asked, pieces, files, notes)
 
 
 def found(
-    year: str, path: Path, asked: Asked, pieces: list[Piece], files: list[PurePosixPath], notes: list[str]
-) -> Found:
+    year: str,
+    path: Path,
+    asked: LayoutOptions,
+    pieces: list[Piece],
+    files: list[PurePosixPath],
+    notes: list[str],
+) -> LayoutScan:
     """The cases that the pieces make up, with the structures of a year."""
     notes = [*notes, *_passed_over(files, {piece.path for piece in pieces})]
     whole, left_out = gather(pieces)
@@ -84,7 +89,7 @@ def found(
     values = asked.structures or YEARS[year].structures
     structures = {name: Structure(own, _modality(name, asked)) for name, own in values.items()}
     seen, unseen = (None, ()) if asked.structures else (SEEN, UNSEEN)
-    return Found(path, cases, structures, seen, unseen, left_out, notes)
+    return LayoutScan(path, cases, structures, seen, unseen, left_out, notes)
 
 
 def gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
@@ -126,6 +131,6 @@ def _passed_over(files: list[PurePosixPath], used: set[str]) -> list[str]:
     return [f"{len(others)} images of other names passed over: {others[0]}, ..."] if others else []
 
 
-def _modality(structure: str, asked: Asked) -> str:
+def _modality(structure: str, asked: LayoutOptions) -> str:
     name = asked.modality(structure, MODALITIES.get(structure, "t1c"))
     return WORDS.get(name.lower(), name)

@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 
 from bifseg.cohorts.readers.brats import Piece, found
 from bifseg.cohorts.readers.brats_years import refuse_another_year
-from bifseg.cohorts.readers.layout import Asked, Found, Layout, safe_name
+from bifseg.cohorts.readers.layout import Layout, LayoutOptions, LayoutScan, safe_name
 from bifseg.cohorts.readers.walk import image_files, stem
 
 _WORDS = {"mr_flair": "flair", "mr_t1": "t1", "mr_t1c": "t1c", "mr_t2": "t2", "ot": "seg"}
 _GRADES = ("HGG", "LGG", "HG", "LG")
 
 
-def _find(path: Path, asked: Asked) -> Found:
+def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
     files, notes = image_files(path)
     pieces = [piece for file in files if (piece := _piece(file, path))]
     return found("brats2015", path, asked, pieces, files, notes)

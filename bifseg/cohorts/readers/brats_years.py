@@ -16,7 +16,7 @@ from pathlib import Path
 from bifseg.cohorts.checks import Files
 from bifseg.cohorts.manifest import values_text
 from bifseg.cohorts.readers.layout import Values
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 MODALITIES = {"tumour_core": "t1c", "whole_tumour": "flair", "enhancing": "t1c"}
 """What each structure is segmented in, as in the paper's 3D experiment."""
@@ -65,7 +65,7 @@ def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
     year and none of this one. A few cases may lack a value, so fewer values are no sign of another year.
 
     Raises:
-        BadInput: the values are not this year's; the line says whose they look like.
+        InputError: the values are not this year's; the line says whose they look like.
     """
     sets = YEARS[asked].sets
     own = frozenset().union(*sets)
@@ -86,6 +86,6 @@ def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
         if likely
         else "no BraTS year known here has them: give them with --structure NAME=VALUES"
     )
-    raise BadInput(
+    raise InputError(
         f"{path}: label values: {where}, {YEARS[asked].title} has {values_text(sets[0])}; {remedy}"
     )

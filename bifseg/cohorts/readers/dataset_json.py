@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bifseg.cohorts.readers.layout import Asked, Structure, Values, safe_name
+from bifseg.cohorts.readers.layout import LayoutOptions, Structure, Values, safe_name
 from bifseg.cohorts.readers.walk import all_files
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 
 _NO_STRUCTURES = ("background", "ignore")
@@ -17,20 +17,20 @@ _NO_STRUCTURES = ("background", "ignore")
 def read_dataset(path: Path) -> tuple[Path, dict[str, Any]]:
     """The `dataset.json` in a folder, or the only one below it, and what it says.
 
-    Raises BadInput where there is none, where there are several, or where it cannot be read.
+    Raises InputError where there is none, where there are several, or where it cannot be read.
     """
     files = [path / "dataset.json"]
     if not files[0].is_file():
         files = [path / name for name in all_files(path) if name.name == "dataset.json"]
     if len(files) != 1:
         there = f"there are {len(files)}, as in {files[0].parent}" if files else "there is none"
-        raise BadInput(f"{path}: dataset.json: {there}; name the folder of one data set")
+        raise InputError(f"{path}: dataset.json: {there}; name the folder of one data set")
     try:
         content = read_json(files[0])
     except (OSError, ValueError) as error:
-        raise BadInput(f"{files[0]}: dataset.json: cannot be read ({error}); mend it") from error
+        raise InputError(f"{files[0]}: dataset.json: cannot be read ({error}); mend it") from error
     if not isinstance(content, dict):
-        raise BadInput(f"{files[0]}: dataset.json: is no mapping of keys to values; mend it")
+        raise InputError(f"{files[0]}: dataset.json: is no mapping of keys to values; mend it")
     return files[0], content
 
 
@@ -41,18 +41,18 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
     try:
         names = {int(number): str(name).strip() for number, name in dict(given).items()}
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadInput(f"{file}: channel_names: {given!r} does not name channels by number") from error
+        raise InputError(f"{file}: channel_names: {given!r} does not name channels by number") from error
     if not names or len(set(names.values())) < len(names):
-        raise BadInput(f"{file}: channel_names: {given!r} gives no name, or one name twice; correct it")
+        raise InputError(f"{file}: channel_names: {given!r} gives no name, or one name twice; correct it")
     return dict(sorted(names.items()))
 
 
 def structures(
-    file: Path, content: Mapping[str, Any], channels: Mapping[int, str], asked: Asked
+    file: Path, content: Mapping[str, Any], channels: Mapping[int, str], asked: LayoutOptions
 ) -> dict[str, Structure]:
     """The structures of the labels, or those asked for, each in its channel: the first unless another is asked for.
 
-    Raises BadInput for labels that cannot be read and for a channel that is not there.
+    Raises InputError for labels that cannot be read and for a channel that is not there.
     """
     found = asked.structures or _labels(file, content)
     first = next(iter(channels.values()))
@@ -72,13 +72,13 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
             values = tuple(int(v) for v in (values if isinstance(values, list) else [values]))
             name = safe_name(name).lower()
             if name in found:
-                raise BadInput(f"{file}: labels: {name!r} is there twice; rename one")
+                raise InputError(f"{file}: labels: {name!r} is there twice; rename one")
             if name not in _NO_STRUCTURES and values != (0,):
                 found[name] = values
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
-        if isinstance(error, BadInput):
+        if isinstance(error, InputError):
             raise
-        raise BadInput(f"{file}: labels: {labels!r} does not give label values by name") from error
+        raise InputError(f"{file}: labels: {labels!r} does not give label values by name") from error
     return found
 
 
@@ -88,4 +88,4 @@ def _channel(file: Path, channels: Mapping[int, str], asked: str) -> str:
         if asked.lower() in (name.lower(), str(number)):
             return name
     known = ", ".join(f"{number} {name}" for number, name in channels.items())
-    raise BadInput(f"{file}: channel_names: {asked!r} is not there; known are: {known}")
+    raise InputError(f"{file}: channel_names: {asked!r} is not there; known are: {known}")

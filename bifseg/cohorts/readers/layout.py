@@ -24,7 +24,7 @@ _PATIENTS = [
 
 
 @dataclass(frozen=True)
-class Asked:
+class LayoutOptions:
     """What the user says about the data.
 
     Attributes:
@@ -98,7 +98,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Found:
+class LayoutScan:
     """What a reader finds below a path.
 
     Attributes:
@@ -126,13 +126,13 @@ class Layout:
 
     Attributes:
         about: how its files are called, for people.
-        find: reads the names below a path; raises BadInput where nothing can be read.
-        judge: given the path and what the label maps hold, raises BadInput where the label values are those of
+        find: reads the names below a path; raises InputError where nothing can be read.
+        judge: given the path and what the label maps hold, raises InputError where the label values are those of
             another layout.
     """
 
     about: str
-    find: Callable[[Path, Asked], Found]
+    find: Callable[[Path, LayoutOptions], LayoutScan]
     judge: Callable[[Path, Files], None] | None = None
 
 

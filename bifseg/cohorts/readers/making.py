@@ -20,13 +20,13 @@ from bifseg.cohorts.manifest import (
     values_text,
 )
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.cohorts.readers.layout import Asked, Found, LeftOut
+from bifseg.cohorts.readers.layout import LayoutOptions, LayoutScan, LeftOut
 from bifseg.cohorts.readers.splits import draw_splits
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CohortRequest:
     """What the cohort shall be.
 
     Attributes:
@@ -44,7 +44,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Made:
+class CohortDraft:
     """A cohort that can be written.
 
     Attributes:
@@ -64,7 +64,9 @@ class Made:
     notes: tuple[str, ...]
 
 
-def make(layout: str, path: Path, asked: Asked, wanted: Wanted, progress: Progress = iter) -> Made:
+def make(
+    layout: str, path: Path, asked: LayoutOptions, wanted: CohortRequest, progress: Progress = iter
+) -> CohortDraft:
     """Read a layout, look once at every file that it needs, and keep the rows that are right.
 
     Args:
@@ -75,7 +77,7 @@ def make(layout: str, path: Path, asked: Asked, wanted: Wanted, progress: Progre
         progress: wraps the names of the images, then those of the label maps.
 
     Raises:
-        BadInput: the layout is unknown, nothing usable is there, the label values are those of another layout, or
+        InputError: the layout is unknown, nothing usable is there, the label values are those of another layout, or
             a structure that is asked for is in no usable case.
     """
     found = _find(layout, path, asked)
@@ -95,7 +97,7 @@ def make(layout: str, path: Path, asked: Asked, wanted: Wanted, progress: Progre
     left_out += _absent(path, [s for s in (*seen, *unseen) if s not in kept], left_out, sound, wanted)
     given = {row.line: row.split for row in drafts}
     rows = _with_splits([replace(row, split=given[row.line]) for row in sound], wanted)
-    return Made(
+    return CohortDraft(
         found.root,
         dimension,
         tuple(structure for structure in seen if structure in kept),
@@ -106,36 +108,36 @@ def make(layout: str, path: Path, asked: Asked, wanted: Wanted, progress: Progre
     )
 
 
-def _find(layout: str, path: Path, asked: Asked) -> Found:
+def _find(layout: str, path: Path, asked: LayoutOptions) -> LayoutScan:
     if layout not in LAYOUTS:
-        raise BadInput(f"layout: {layout!r} is unknown; known are: {', '.join(LAYOUTS)}")
+        raise InputError(f"layout: {layout!r} is unknown; known are: {', '.join(LAYOUTS)}")
     found = LAYOUTS[layout].find(Path(path).absolute(), asked)
     if not found.cases:
         why = "".join(f"; {one.case} {one.reason}" for one in found.left_out[:1])
         why += "".join(f"; {note}" for note in found.notes[:1])
-        raise BadInput(f"{path}: holds no case laid out as {layout}: {LAYOUTS[layout].about}{why}")
+        raise InputError(f"{path}: holds no case laid out as {layout}: {LAYOUTS[layout].about}{why}")
     if not found.structures:
-        raise BadInput(f"{path}: names no structure; give --structure NAME=VALUES")
+        raise InputError(f"{path}: names no structure; give --structure NAME=VALUES")
     return found
 
 
 def _chosen(
-    path: Path, found: Found, asked: Asked, wanted: Wanted
+    path: Path, found: LayoutScan, asked: LayoutOptions, wanted: CohortRequest
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Seen and unseen structures, as wanted or as the layout has them."""
     unknown = {*wanted.seen, *wanted.unseen, *asked.modalities} - {*found.structures, ""}
     if unknown:
         known = ", ".join(found.structures)
-        raise BadInput(f"{path}: structure: {min(unknown)!r} is unknown; known are: {known}")
+        raise InputError(f"{path}: structure: {min(unknown)!r} is unknown; known are: {known}")
     both = sorted({*wanted.seen} & {*wanted.unseen})
     if both:
-        raise BadInput(f"{path}: structure: {both[0]!r} cannot be both seen and unseen; name it once")
+        raise InputError(f"{path}: structure: {both[0]!r} cannot be both seen and unseen; name it once")
     if wanted.seen or wanted.unseen:
         return tuple(dict.fromkeys(wanted.seen)), tuple(dict.fromkeys(wanted.unseen))
     return tuple(found.structures) if found.seen is None else found.seen, found.unseen
 
 
-def _drafts(found: Found, structures: Iterable[str]) -> tuple[list[ManifestRow], list[LeftOut]]:
+def _drafts(found: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestRow], list[LeftOut]]:
     """A row for each structure of each case, with an empty split where it is to be drawn; and what has no row."""
     rows: dict[tuple[str, str], ManifestRow] = {}
     left_out = []
@@ -168,7 +170,7 @@ def _drafts(found: Found, structures: Iterable[str]) -> tuple[list[ManifestRow],
     return list(rows.values()), left_out
 
 
-def _with_splits(rows: list[ManifestRow], wanted: Wanted) -> list[ManifestRow]:
+def _with_splits(rows: list[ManifestRow], wanted: CohortRequest) -> list[ManifestRow]:
     """The rows with the split of their patient; one that is given to any of a patient's rows is all theirs."""
     given: dict[str, str] = {}
     for row in rows:
@@ -202,7 +204,7 @@ def _sound_rows(
         own = {p.line: p for p in reversed(report.problems) if p not in shared}
         if not own and shared:
             first = min(shared)
-            raise BadInput(f"{manifest.path}: {by_line[first.line].structure}: {first.key}: {first.text}")
+            raise InputError(f"{manifest.path}: {by_line[first.line].structure}: {first.key}: {first.text}")
         if not own:
             return list(manifest.rows), left_out
         rows = [row for row in manifest.rows if row.line not in own]
@@ -222,12 +224,16 @@ def _left_out(row: ManifestRow, problem: Problem) -> LeftOut:
 
 
 def _absent(
-    path: Path, structures: list[str], left_out: list[LeftOut], sound: list[ManifestRow], wanted: Wanted
+    path: Path,
+    structures: list[str],
+    left_out: list[LeftOut],
+    sound: list[ManifestRow],
+    wanted: CohortRequest,
 ) -> list[LeftOut]:
-    """Structures without a row, as left out; raises BadInput where nothing else is left or they were wanted."""
+    """Structures without a row, as left out; raises InputError where nothing else is left or they were wanted."""
     if structures and (not sound or wanted.seen or wanted.unseen):
         why = _most_frequent(structures[0], left_out)
-        raise BadInput(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
+        raise InputError(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
     return [LeftOut("", structure, "in no usable case") for structure in structures]
 
 

@@ -10,18 +10,18 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
-from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, patient, safe_name
+from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, patient, safe_name
 from bifseg.cohorts.readers.walk import as_it_is_there, stem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 _SPLITS = {"training": "", "validation": "validation", "test": "test"}
 
 
-def _find(path: Path, asked: Asked) -> Found:
+def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
     file, content = read_dataset(path)
     channels = channel_names(file, content)
     cases = list(_cases(file, content, channels))
-    return Found(file.parent, cases, structures(file, content, channels, asked))
+    return LayoutScan(file.parent, cases, structures(file, content, channels, asked))
 
 
 def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) -> Iterator[Case]:
@@ -30,7 +30,7 @@ def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) 
         for entry in entries if isinstance(entries, list) else [entries]:
             files, label = _files(entry)
             if not files:
-                raise BadInput(f"{file}: {key}: {entry!r} names no image; mend it")
+                raise InputError(f"{file}: {key}: {entry!r} names no image; mend it")
             images = dict(_images(file.parent, files, channels))
             name = safe_name(stem(PurePosixPath(label or files[0]).name))
             label = as_it_is_there(file.parent, label) if label else ""

@@ -10,11 +10,11 @@ from collections import defaultdict
 from pathlib import Path
 
 from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
-from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, patient, safe_name
+from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, patient, safe_name
 from bifseg.cohorts.readers.walk import image_files, stem
 
 
-def _find(path: Path, asked: Asked) -> Found:
+def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
     file, content = read_dataset(path)
     channels = channel_names(file, content)
     cases, notes = [], []
@@ -26,7 +26,7 @@ def _find(path: Path, asked: Asked) -> Found:
             label = labels.get(name, "")
             case = safe_name(name)
             cases.append(Case(case, patient(case), images[name], label, split if label else ""))
-    return Found(file.parent, cases, structures(file, content, channels, asked), notes=notes)
+    return LayoutScan(file.parent, cases, structures(file, content, channels, asked), notes=notes)
 
 
 def _images(

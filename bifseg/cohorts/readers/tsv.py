@@ -13,9 +13,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values, read_table
-from bifseg.cohorts.readers.layout import Asked, Case, Found, Layout, Source, Structure, patient, safe_name
+from bifseg.cohorts.readers.layout import (
+    Case,
+    Layout,
+    LayoutOptions,
+    LayoutScan,
+    Source,
+    Structure,
+    patient,
+    safe_name,
+)
 from bifseg.cohorts.readers.walk import as_it_is_there, ending
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 T = TypeVar("T")
 
@@ -27,7 +36,7 @@ _SPLITS = {
 }
 
 
-def _find(path: Path, asked: Asked) -> Found:
+def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
     header, lines = read_table(path, "table", "," if path.suffix.lower() == ".csv" else "\t")
     names = _columns(path, header, asked)
     rows = [
@@ -36,10 +45,10 @@ def _find(path: Path, asked: Asked) -> Found:
     root = _common_folder(path, [cells for _, cells in rows])
     cases = [_case(path, line, cells, root, asked) for line, cells in rows]
     structures = {name: structure for case in cases for name, structure in (case.structures or {}).items()}
-    return Found(root, cases, structures)
+    return LayoutScan(root, cases, structures)
 
 
-def _columns(path: Path, header: list[str], asked: Asked) -> dict[str, str]:
+def _columns(path: Path, header: list[str], asked: LayoutOptions) -> dict[str, str]:
     """The table's column for each of a manifest's that it has."""
     names = {key: asked.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
     strange = [key for key in asked.columns if key not in names]
@@ -49,12 +58,12 @@ def _columns(path: Path, header: list[str], asked: Asked) -> dict[str, str]:
         what = (
             f"{strange[0]!r} is no column of a manifest" if strange else f"there is no column {missing[0]!r}"
         )
-        raise BadInput(
+        raise InputError(
             f"{path}:1: {what}; the table has {', '.join(header)}; give --columns image=NAME,label=NAME"
         )
     own = {key: name for key, name in names.items() if name in header}
     if not asked.structures and not {"structure", "label_values"} <= own.keys():
-        raise BadInput(
+        raise InputError(
             f"{path}:1: no columns 'structure' and 'label_values' say what the label maps hold; "
             "give --structure NAME=VALUES, for example --structure liver=1"
         )
@@ -74,7 +83,7 @@ def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
     return Path(os.path.commonpath(folders)) if folders else beside
 
 
-def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: Asked) -> Case:
+def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: LayoutOptions) -> Case:
     beside = path.absolute().parent
     image, label, *raters = (
         os.path.relpath(os.path.normpath(beside / name), root) if name else ""
@@ -82,7 +91,7 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
     )
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
-        raise BadInput(f"{path}:{line}: split: {split!r} is none; write train, validation, test or nothing")
+        raise InputError(f"{path}:{line}: split: {split!r} is none; write train, validation, test or nothing")
     name = safe_name(cells.get("case") or image[: len(image) - len(ending(image))])
     modality = cells.get("modality") or asked.modality("", "image")
     channel = _read(path, line, "channel", read_channel, cells) if cells.get("channel") else None
@@ -99,7 +108,7 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: As
 
 
 def _structures(
-    path: Path, line: int, cells: Mapping[str, str], modality: str, asked: Asked
+    path: Path, line: int, cells: Mapping[str, str], modality: str, asked: LayoutOptions
 ) -> dict[str, Structure]:
     """The structures of a row: those asked for in its modality, or its own."""
     if asked.structures:
@@ -116,7 +125,7 @@ def _read(path: Path, line: int, key: str, read: Callable[[str], T], cells: Mapp
     try:
         return read(cells[key])
     except ValueError as error:
-        raise BadInput(f"{path}:{line}: {key}: {error}") from error
+        raise InputError(f"{path}:{line}: {key}: {error}") from error
 
 
 LAYOUT = Layout("a TSV or CSV file with columns image and label, see --columns", _find)

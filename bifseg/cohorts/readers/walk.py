@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png")
 
@@ -20,7 +20,7 @@ ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png")
 def image_files(root: Path) -> tuple[list[PurePosixPath], list[str]]:
     """The images below a folder, sorted, relative to it; and notes on what was passed over.
 
-    Raises BadInput for a folder that cannot be read.
+    Raises InputError for a folder that cannot be read.
     """
     hidden, alike = 0, defaultdict(list)
     for path in all_files(root):
@@ -39,9 +39,9 @@ def image_files(root: Path) -> tuple[list[PurePosixPath], list[str]]:
 
 
 def all_files(root: Path) -> Iterator[PurePosixPath]:
-    """All files below a folder, hidden ones too, relative to it and sorted; raises BadInput as `image_files`."""
+    """All files below a folder, hidden ones too, relative to it and sorted; raises InputError as `image_files`."""
     if not Path(root).is_dir():
-        raise BadInput(f"{root}: is not a folder; name the folder that holds the data")
+        raise InputError(f"{root}: is not a folder; name the folder that holds the data")
     seen: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(folder)
@@ -75,4 +75,6 @@ def _is_hidden(path: PurePosixPath) -> bool:
 
 
 def _refuse(error: OSError) -> None:
-    raise BadInput(f"{error.filename}: cannot be read ({error.strerror}); correct its permissions") from error
+    raise InputError(
+        f"{error.filename}: cannot be read ({error.strerror}); correct its permissions"
+    ) from error

@@ -10,15 +10,15 @@ import yaml
 from bifseg.cards.cards import CohortCard, read_card
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LeftOut
-from bifseg.cohorts.readers.making import Made
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.making import CohortDraft
+from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 
 _MOST = 15  # reasons that a summary shows
 _NAMES = 5  # cases that it names for each
 
 
-def write_cohort(made: Made, folder: Path, name: str, command: str, force: bool = False) -> list[Path]:
+def write_cohort(made: CohortDraft, folder: Path, name: str, command: str, force: bool = False) -> list[Path]:
     """Write NAME.yaml, NAME.tsv and, if anything was left out, NAME.left-out.tsv.
 
     A card that is there and says the same stays as it is, with its comments and other keys; one without `root`, as
@@ -35,12 +35,14 @@ def write_cohort(made: Made, folder: Path, name: str, command: str, force: bool 
         The files.
 
     Raises:
-        BadInput: a card or a manifest is there and differs; nothing is written then.
+        InputError: a card or a manifest is there and differs; nothing is written then.
     """
     card, manifest, rest = (folder / f"{name}{ending}" for ending in (".yaml", ".tsv", ".left-out.tsv"))
     rows = manifest_text(made.report.rows)
     if not force and manifest.exists() and manifest.read_text(encoding="utf-8") != rows:
-        raise BadInput(f"{manifest}: is there and differs; choose another --name, or replace it with --force")
+        raise InputError(
+            f"{manifest}: is there and differs; choose another --name, or replace it with --force"
+        )
     text = _card_text(made, card, manifest.name, command, force)
     write_text(manifest, rows)
     write_text(card, text)
@@ -50,7 +52,7 @@ def write_cohort(made: Made, folder: Path, name: str, command: str, force: bool 
     return [path for path in (card, manifest, rest) if path.exists()]
 
 
-def summary(made: Made, card: Path) -> str:
+def summary(made: CohortDraft, card: Path) -> str:
     """What a person should look at: cases, the table of the structures, what was left out and why, and notes."""
     rest = card.with_name(f"{card.stem}.left-out.tsv")
     cases, groups = ({getattr(row, key) for row in made.report.rows} for key in ("case", "group"))
@@ -86,8 +88,8 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
     return lines
 
 
-def _card_text(made: Made, path: Path, manifest: str, command: str, force: bool) -> str:
-    """What the card is to hold; raises BadInput where one is there that says something else."""
+def _card_text(made: CohortDraft, path: Path, manifest: str, command: str, force: bool) -> str:
+    """What the card is to hold; raises InputError where one is there that says something else."""
     root = {"root": str(made.root)}
     own = {"dimension": made.dimension, "manifest": manifest, **root}
     own |= {"seen": list(made.seen), "unseen": list(made.unseen)}
@@ -98,7 +100,7 @@ def _card_text(made: Made, path: Path, manifest: str, command: str, force: bool)
     for key in own:
         there = getattr(card, key)
         if there != getattr(wanted, key) and not (key == "root" and there is None):
-            raise BadInput(
+            raise InputError(
                 f"{path}: {key}: is {_shown(there)} there and {_shown(getattr(wanted, key))} here; "
                 "choose another --name, or replace the card with --force"
             )

@@ -33,7 +33,7 @@ def main() -> None:
             else:
                 answer = host.answer(json.loads(line))
         except Exception as error:  # a method may raise anything
-            kind = "bad_input" if type(error).__name__ == "BadInput" and host is None else "error"
+            kind = "bad_input" if type(error).__name__ == "InputError" and host is None else "error"
             text = str(error) if kind == "bad_input" else f"{type(error).__name__}: {error}"
             answer = {kind: " ".join(text.split())}
         answers.write(json.dumps(answer) + "\n")

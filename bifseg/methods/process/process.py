@@ -21,7 +21,7 @@ from time import monotonic
 from typing import Any
 
 from bifseg.core.child_processes import OwnFolder
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.sandbox import module_folders
 from bifseg.core.scribbles import Scribbles
@@ -68,7 +68,7 @@ class MethodProcess:
         killed: whether it was killed then (SIGKILL), as the kernel does where memory is short.
 
     Raises:
-        BadInput: the process says that its card is wrong.
+        InputError: the process says that its card is wrong.
         MethodError: it cannot be started.
     """
 
@@ -117,13 +117,13 @@ class MethodProcess:
         try:
             about = self._talk.ask({"call": "open", **self._program.opening}, monotonic() + _OPENING_S)
             if "bad_input" in about:
-                raise BadInput(about["bad_input"])
+                raise InputError(about["bad_input"])
             if "error" in about:
                 raise MethodError(about["error"])
             missing = [key for key in ("dimensions", "prompts", "adapts") if key not in about]
             if missing:
                 raise MethodError(f"the method's process does not say its {missing[0]}")
-        except (BadInput, MethodError, TimeoutError):
+        except (InputError, MethodError, TimeoutError):
             self.close()
             raise
         self.dimensions, self.prompts = frozenset(about["dimensions"]), frozenset(about["prompts"])
@@ -180,7 +180,7 @@ class _Talk:
             )
         except OSError as error:
             self._own.remove()
-            raise BadInput(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
+            raise InputError(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
         self._listeners = [Thread(target=self._listen, daemon=True), Thread(target=self._echo, daemon=True)]
         for listener in self._listeners:
             listener.start()

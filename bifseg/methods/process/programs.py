@@ -34,7 +34,7 @@ def program(
         threads: of numeric libraries.
 
     Raises:
-        BadInput: Python itself, bifseg, a module folder or the weights lie in a hidden folder.
+        InputError: Python itself, bifseg, a module folder or the weights lie in a hidden folder.
     """
     places = [Path(place).resolve() for place in hidden]
     check_readable(places, *([weights] if weights else []))

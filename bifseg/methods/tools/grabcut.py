@@ -56,7 +56,8 @@ class GrabCut:
     """Cuts the object out by two intensity mixtures, learnt from the box and what lies around it.
 
     The pairwise term is BIFSeg's (`bifseg.methods.graphs.crf`): contrast-sensitive, in the image's spacing,
-    4 or 6 neighbours. Scribbles are hard constraints; each round goes on from the labels of the one before. When nothing is left of
+    4 or 6 neighbours. Scribbles are hard constraints; each round goes on from the labels of the one before. When
+    nothing is left of
     object or of background there is nothing to learn: the labels stay as they are.
 
     Voxels at the image's lowest value (stripped away, or out of view) start as background, and around the box teach

@@ -11,10 +11,10 @@ from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
 from bifseg.cards.cards import Card, Positive, first_problem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
 from bifseg.networks.architectures.blocks import Network, pad_behind, padded
-from bifseg.networks.external.last_layer import Found, Output, Watched, last_layer_of
+from bifseg.networks.external.last_layer import LastLayerScan, Output, Watched, last_layer_of
 from bifseg.networks.normalisation import Normalisation
 
 TRIAL_SIDE = 16
@@ -39,11 +39,11 @@ class ImportedSettings(Card):
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Self:
-        """The settings of a card; raises BadInput, naming the first one that is wrong."""
+        """The settings of a card; raises InputError, naming the first one that is wrong."""
         try:
             return cls(**settings)
         except ValidationError as error:
-            raise BadInput(f"settings.{first_problem(error)}") from error
+            raise InputError(f"settings.{first_problem(error)}") from error
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -68,7 +68,7 @@ class ImportedSettings(Card):
 class ImportedNetwork(Network):
     """A trained network, of which fine-tuning touches a copy of the last convolution.
 
-    Raises BadInput when the network cannot be used as the settings say.
+    Raises InputError when the network cannot be used as the settings say.
     """
 
     def __init__(self, model: nn.Module, settings: ImportedSettings) -> None:
@@ -86,23 +86,27 @@ class ImportedNetwork(Network):
         return sum(p.numel() for p in self.features.parameters())
 
 
-def _reading(found: Found, settings: ImportedSettings) -> tuple[Output, Sequence[int]]:
+def _reading(found: LastLayerScan, settings: ImportedSettings) -> tuple[Output, Sequence[int]]:
     """Activation and foreground channels: as the card says, or as they can only be."""
     channels = found.channels
     output = settings.output or found.applied or ("sigmoid" if channels == 1 else "softmax")
     if found.applied not in (None, output):
-        raise BadInput(f"settings.output: the network ends with {found.applied} itself (is {output!r})")
+        raise InputError(f"settings.output: the network ends with {found.applied} itself (is {output!r})")
     if output == "softmax" and channels == 1:
-        raise BadInput("settings.output: the network has one channel, which softmax makes 1 everywhere")
+        raise InputError("settings.output: the network has one channel, which softmax makes 1 everywhere")
     default = [channels - 1] if channels == 1 or (channels == 2 and output == "softmax") else None
     foreground = default if settings.foreground is None else sorted(set(settings.foreground))
     if foreground is None:
-        raise BadInput(f"settings.foreground: the network has {channels} channels; say which are foreground")
+        raise InputError(
+            f"settings.foreground: the network has {channels} channels; say which are foreground"
+        )
     if foreground[-1] >= channels or len(foreground) == channels > 1:
         known = (
             f"the network has {channels} channels, 0 to {channels - 1}; some of them, not all, are foreground"
         )
-        raise BadInput(f"settings.foreground: {known} (is {settings.foreground})")
+        raise InputError(f"settings.foreground: {known} (is {settings.foreground})")
     if output == "sigmoid" and len(foreground) > 1:
-        raise BadInput(f"settings.foreground: one channel where output is sigmoid (is {settings.foreground})")
+        raise InputError(
+            f"settings.foreground: one channel where output is sigmoid (is {settings.foreground})"
+        )
     return output, foreground

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 Output = Literal["softmax", "sigmoid"]
 _CONVOLUTIONS = (torch.ops.aten.convolution, torch.ops.aten._convolution)
@@ -129,7 +129,7 @@ class LastLayer(nn.Module):
         return torch.cat([torch.logsumexp(raw[:, side], 1, keepdim=True) for side in sides], 1)
 
 
-class Found(NamedTuple):
+class LastLayerScan(NamedTuple):
     """A last layer, how many channels it gives, and what the network itself makes of them (None: nothing)."""
 
     layer: LastLayer
@@ -137,8 +137,8 @@ class Found(NamedTuple):
     applied: Output | None
 
 
-def last_layer_of(network: Watched, trial: Tensor) -> Found:
-    """The last layer of a network; raises BadInput when it cannot be told from a run on a trial image (1, 1, *shape).
+def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
+    """The last layer of a network; raises InputError when it cannot be told from a run on a trial image (1, 1, *shape).
 
     Behind the last convolution may stand nothing, its own input added, or a fixed upsampling (nearest or linear);
     then nothing, sigmoid or softmax: whichever gives the network's own answer.
@@ -149,27 +149,27 @@ def last_layer_of(network: Watched, trial: Tensor) -> Found:
         answer = network.run(trial, watch)
     except Exception as error:  # whatever a network raises
         _check_first(watch, trial)
-        raise BadInput(
+        raise InputError(
             f"it does not run on an image of {shape}: {_reason(error)}; if it takes certain sizes only, say so by "
             "`divisible_by` or `shape`"
         ) from error
     _check_first(watch, trial)
     if watch.last is None:
-        raise BadInput("no convolution runs in it; fine-tuning needs a last one")
+        raise InputError("no convolution runs in it; fine-tuning needs a last one")
     _check_answer(answer, trial, shape)
     if not torch.allclose(answer, network.run(trial, Watch()), atol=1e-5):
-        raise BadInput("it gives two answers for one image; export it after model.eval()")
+        raise InputError("it gives two answers for one image; export it after model.eval()")
     return _tail(watch.last, answer)
 
 
-def _tail(call: Convolution, answer: Tensor) -> Found:
+def _tail(call: Convolution, answer: Tensor) -> LastLayerScan:
     for layer in _candidates(call, answer):
         with torch.no_grad():
             raw = layer.raw(call.input)
         for applied, activation in _ACTIVATIONS.items():
             if raw.shape == answer.shape and torch.allclose(activation(raw), answer, rtol=1e-4, atol=1e-5):
-                return Found(layer, answer.shape[1], applied)
-    raise BadInput(
+                return LastLayerScan(layer, answer.shape[1], applied)
+    raise InputError(
         "what follows its last convolution is not known: it may be nothing, the convolution's own input added, or a "
         "fixed upsampling, and then nothing, sigmoid or softmax; leave the rest out when you export it"
     )
@@ -196,18 +196,18 @@ def _check_first(watch: Watch, trial: Tensor) -> None:
         return
     weight, dimension = watch.first.weight, trial.ndim - 2
     if weight.ndim - 2 != dimension:
-        raise BadInput(f"it is a {weight.ndim - 2}D network; settings.dimension is {dimension}")
+        raise InputError(f"it is a {weight.ndim - 2}D network; settings.dimension is {dimension}")
     channels = weight.shape[1] * watch.first.groups
     if watch.first.input.shape[1] == 1 and channels != 1 and not watch.first.transposed:
-        raise BadInput(f"it takes {channels} input channels; bifseg shows it one image, 1 channel")
+        raise InputError(f"it takes {channels} input channels; bifseg shows it one image, 1 channel")
 
 
 def _check_answer(answer: Any, trial: Tensor, shape: str) -> None:
     if not isinstance(answer, Tensor):
-        raise BadInput(f"it answers with a {type(answer).__name__}; export it so that it gives one tensor")
+        raise InputError(f"it answers with a {type(answer).__name__}; export it so that it gives one tensor")
     if answer.ndim != trial.ndim or answer.shape[2:] != trial.shape[2:]:
         given = " x ".join(map(str, answer.shape))
-        raise BadInput(
+        raise InputError(
             f"to an image of {shape} it answers with {given}; a map of the image's size (1 x channels x {shape}) "
             "is needed"
         )

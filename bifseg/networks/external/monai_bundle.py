@@ -18,7 +18,7 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 CONFIGS = tuple(
     f"configs/{name}.{kind}" for name in ("inference", "train") for kind in ("json", "yaml", "yml")
@@ -30,19 +30,19 @@ _FOLLOWED = 20
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What is kept of the user's bundle: class, arguments and weights. Raises BadInput where it is not clear."""
+    """What is kept of the user's bundle: class, arguments and weights. Raises InputError where it is not clear."""
     path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
     if path is None:
-        raise BadInput(f"not a MONAI bundle: none of {', '.join(CONFIGS)} is there")
+        raise InputError(f"not a MONAI bundle: none of {', '.join(CONFIGS)} is there")
     try:
         target, arguments = _definition(_content(path))
-    except BadInput as error:
-        raise BadInput(f"{path.relative_to(folder)}: {error}") from error
+    except InputError as error:
+        raise InputError(f"{path.relative_to(folder)}: {error}") from error
     return {"network": target, "arguments": arguments, "state": _state(folder / WEIGHTS)}
 
 
 def make(kept: dict[str, Any]) -> nn.Module:
-    """The network with its weights; raises BadInput when MONAI is absent, or class, arguments and weights do not fit.
+    """The network with its weights; raises InputError when MONAI is absent, or class, arguments and weights do not fit.
 
     Weights that a class would fetch (`pretrained`) are never asked for.
     """
@@ -53,11 +53,11 @@ def make(kept: dict[str, Any]) -> nn.Module:
     try:
         network = kind(**arguments)
     except Exception as error:  # whatever a class of MONAI raises
-        raise BadInput(f"{NETWORK}: {kept['network']} cannot be built: {_line(error)}") from error
+        raise InputError(f"{NETWORK}: {kept['network']} cannot be built: {_line(error)}") from error
     try:
         network.load_state_dict(kept["state"])
     except RuntimeError as error:
-        raise BadInput(f"{WEIGHTS}: not the weights of this {kept['network']}: {_line(error)}") from error
+        raise InputError(f"{WEIGHTS}: not the weights of this {kept['network']}: {_line(error)}") from error
     return network.eval()
 
 
@@ -65,12 +65,12 @@ def _class(target: str) -> type[nn.Module]:
     try:
         nets = importlib.import_module(_NETS)
     except ImportError as error:
-        raise BadInput(f"a MONAI bundle needs MONAI: pip install 'bifseg[monai]' ({error})") from error
+        raise InputError(f"a MONAI bundle needs MONAI: pip install 'bifseg[monai]' ({error})") from error
     module, _, name = target.rpartition(".")
     found = getattr(nets, name, None)
     within = not module or module == _NETS or module.startswith(f"{_NETS}.")
     if not (within and isinstance(found, type) and issubclass(found, nn.Module)):
-        raise BadInput(f"{NETWORK}._target_: only networks of {_NETS} are built (is {target!r})")
+        raise InputError(f"{NETWORK}._target_: only networks of {_NETS} are built (is {target!r})")
     return found
 
 
@@ -79,11 +79,11 @@ def _content(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
-        raise BadInput(f"cannot be read: {error.strerror}") from error
+        raise InputError(f"cannot be read: {error.strerror}") from error
     except (ValueError, yaml.YAMLError) as error:
-        raise BadInput(f"not valid {path.suffix[1:].upper()}: {_line(error)}") from error
+        raise InputError(f"not valid {path.suffix[1:].upper()}: {_line(error)}") from error
     if not isinstance(content, dict) or NETWORK not in content:
-        raise BadInput(f"{NETWORK}: is not there; it names the class and the arguments of the network")
+        raise InputError(f"{NETWORK}: is not there; it names the class and the arguments of the network")
     return content
 
 
@@ -91,27 +91,27 @@ def _definition(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Class and arguments of the network."""
     defined = _plain(config[NETWORK], NETWORK, config)
     if not isinstance(defined, dict) or not isinstance(defined.get("_target_"), str):
-        raise BadInput(f"{NETWORK}._target_: is not there; it is the class, for example UNet")
+        raise InputError(f"{NETWORK}._target_: is not there; it is the class, for example UNet")
     arguments = {key: value for key, value in defined.items() if key not in ("_target_", "_desc_")}
     return defined["_target_"], arguments
 
 
 def _plain(value: Any, key: str, config: dict[str, Any], followed: int = 0) -> Any:
-    """A value with every reference in it replaced by what it names; raises BadInput for what would be run."""
+    """A value with every reference in it replaced by what it names; raises InputError for what would be run."""
     if followed > _FOLLOWED:
-        raise BadInput(f"{key}: its references lead in a circle")
+        raise InputError(f"{key}: its references lead in a circle")
     if isinstance(value, dict):
         for name in value:
             special = str(name).startswith("_") and str(name) != "_desc_"
             if special and (key, name) != (NETWORK, "_target_"):
-                raise BadInput(
+                raise InputError(
                     f"{key}.{name}: only a network with plain arguments is built; write their values"
                 )
         return {name: _plain(inner, f"{key}.{name}", config, followed) for name, inner in value.items()}
     if isinstance(value, list):
         return [_plain(inner, f"{key}.{k}", config, followed) for k, inner in enumerate(value)]
     if isinstance(value, str) and value[:1] in ("$", "%"):
-        raise BadInput(
+        raise InputError(
             f"{key}: expressions and macros are not evaluated; write the value itself (is {value!r})"
         )
     if isinstance(value, str) and value.startswith("@"):
@@ -126,7 +126,7 @@ def _named(reference: str, key: str, config: dict[str, Any]) -> Any:
         try:
             found = found[int(part)] if isinstance(found, list) else found[part]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise BadInput(f"{key}: names nothing in this file (is {reference!r})") from error
+            raise InputError(f"{key}: names nothing in this file (is {reference!r})") from error
     return found
 
 
@@ -135,16 +135,16 @@ def _state(path: Path) -> dict[str, Tensor]:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
-        raise BadInput(
+        raise InputError(
             f"{WEIGHTS}: is not there; of a bundle with a model.ts, import that as torchscript"
         ) from error
     except Exception as error:  # whatever a broken file makes torch raise
-        raise BadInput(f"{WEIGHTS}: not a file of weights: {_line(error)}") from error
+        raise InputError(f"{WEIGHTS}: not a file of weights: {_line(error)}") from error
     for key in ("model", "state_dict", "network"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise BadInput(f"{WEIGHTS}: not a state dict; save it by torch.save(network.state_dict(), ...)")
+        raise InputError(f"{WEIGHTS}: not a state dict; save it by torch.save(network.state_dict(), ...)")
     return dict(content)
 
 

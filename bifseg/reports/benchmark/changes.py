@@ -1,4 +1,4 @@
-"""What changed from BASE to NEW: paired differences and ratios of time, each with its interval over patients."""
+"""What changed from BASE_NET to NEW: paired differences and ratios of time, each with its interval over patients."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bifseg.core.seeds import generator
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure
 from bifseg.reports.benchmark.pairing import KEY, Pairing
 
-PLAYER = [*WHERE, "method", "network"]
+ENTRY = [*WHERE, "method", "network"]
 _SIDES = ("base", "new")
 
 
 def changes(found: Pairing, target: float) -> pd.DataFrame:
-    """Every measure of every player on every structure of every cohort and protocol that both sides have.
+    """Every measure of every entry on every structure of every cohort and protocol that both sides have.
 
     A failed session counts with its worst score. In times it does not count, nor does its partner: who crashes
     early would look fast.
@@ -29,14 +29,14 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
         interval over patients, `low` to `high`. The change is NEW minus BASE, replicates of an object averaged.
         Of times, `base` and `new` are seconds a session or round, and the change is NEW over BASE. Of failures,
         they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
-        NaN for an interval of a single patient. A measure that a player has on one side only has n = 0.
+        NaN for an interval of a single patient. A measure that an entry has on one side only has n = 0.
     """
     sides = [side.outcomes(target) for side in (found.base, found.new)]
     keep = ["case", "patient", "seen", "structure", "goal"]
     pairs = sides[0].merge(sides[1].drop(columns=keep), on=KEY, suffixes=("_base", "_new"))
     rows = [
-        {**dict(zip(PLAYER, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
-        for key, group in pairs.groupby(PLAYER, sort=True)
+        {**dict(zip(ENTRY, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
+        for key, group in pairs.groupby(ENTRY, sort=True)
         for measure in MEASURES
         if (one := _change(group, measure))
     ]
@@ -46,9 +46,9 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
 
 
 def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
-    """One measure of one player on one structure; empty where neither side has it."""
+    """One measure of one entry on one structure; empty where neither side has it."""
     first = group.iloc[0]
-    rng = generator(0, "change", measure.name, *(str(first[key]) for key in PLAYER))
+    rng = generator(0, "change", measure.name, *(str(first[key]) for key in ENTRY))
     columns = [f"{measure.name}_{side}" for side in _SIDES]
     if measure.name == "failed":
         return _failures(group)

@@ -1,4 +1,4 @@
-"""A comparison of two runs or players, as people and machines read it: Markdown, CSV and JSON."""
+"""A comparison of two runs or entries, as people and machines read it: Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import pandas as pd
 from tabulate import tabulate
 
 from bifseg.analysis.names import counted, method_label
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
 from bifseg.reports.benchmark.changes import changes
 from bifseg.reports.benchmark.gate import REGRESSION, UNCLEAR, Limits, judge
 from bifseg.reports.benchmark.outcomes import MEASURES
-from bifseg.reports.benchmark.pairing import Pairing, Side, pair, read_side
+from bifseg.reports.benchmark.pairing import Pairing, RunView, pair, read_view
 from bifseg.reports.formats import plain, with_limits
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
@@ -41,26 +41,26 @@ class Comparison:
 
 
 def compare(base: str, new: str, limits: Limits, target: float) -> Comparison:
-    """Compare two runs, RUN, or two players, RUN:METHOD@NETWORK.
+    """Compare two runs, RUN, or two entries, RUN:METHOD@NETWORK.
 
     Raises:
-        BadInput: a side is not there, or they have nothing in common.
+        InputError: a side is not there, or they have nothing in common.
     """
-    sides = pair(read_side(base), read_side(new))
+    sides = pair(read_view(base), read_view(new))
     return Comparison(sides, judge(changes(sides, target), limits), limits, target)
 
 
 def check_format(path: Path) -> None:
-    """Raises BadInput for a file that `write` cannot write."""
+    """Raises InputError for a file that `write` cannot write."""
     if path.suffix not in FORMATS:
-        raise BadInput(f"--out {path}: write to a file that ends in {', '.join(FORMATS)}")
+        raise InputError(f"--out {path}: write to a file that ends in {', '.join(FORMATS)}")
 
 
 def write(comparison: Comparison, path: Path) -> None:
     """Write a comparison: `.md` for readers; `.csv` and `.json` with every comparison and raw numbers.
 
     Raises:
-        BadInput: another ending.
+        InputError: another ending.
     """
     check_format(path)
     if path.suffix == ".md":
@@ -111,7 +111,7 @@ def _headline(comparison: Comparison) -> str:
     return f"{found} in {len(frame)} comparisons ({unclear} unclear)"
 
 
-def _origin(side: Side) -> str:
+def _origin(side: RunView) -> str:
     facts = side.facts
     known = [
         f"bifseg {facts['bifseg']}" if facts.get("bifseg") else "",
@@ -138,8 +138,8 @@ def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
     values = [measure.factor * row[name] for name in ("base", "new")]
     base, new = (plain(value, f".{measure.digits}f") for value in values)
     who = method_label(row["method"], row["network"], comparison.frame["network"])
-    if sides.new.player and sides.new.player != sides.base.player:
-        who = " → ".join("@".join(filter(None, side.player or ())) for side in (sides.base, sides.new))
+    if sides.new.entry and sides.new.entry != sides.base.entry:
+        who = " → ".join("@".join(filter(None, side.entry or ())) for side in (sides.base, sides.new))
     return {
         "Cohort": row["cohort"],
         "Protocol": row["protocol"],
@@ -170,7 +170,7 @@ def _times(frame: pd.DataFrame) -> str:
     low, middle, high = ratios.quantile([0.05, 0.5, 0.95])
     return (
         f"All times together: ×{middle:.2f} in the median, nine in ten between ×{low:.2f} and ×{high:.2f}. Where "
-        "players that were not changed are far from ×1, it is the machine that differs."
+        "entries that were not changed are far from ×1, it is the machine that differs."
     )
 
 

@@ -1,4 +1,4 @@
-"""Curves through time: a measure of every player over the runs of a history."""
+"""Curves through time: a measure of every entry over the runs of a history."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bifseg.reports.panels import STYLE, Player, legend, panels, players, structures, svg
+from bifseg.reports.panels import STYLE, Entry, entries, legend, panels, structures, svg
 
 FAILURE = "#c00000"
 _MOST_TICKS = 6
 
 
 def curves(past: pd.DataFrame, measure: str, scale: str, factor: float = 1, log: bool = False) -> bytes:
-    """The SVG of a panel per structure, with a line a player over the runs and the interval of each point.
+    """The SVG of a panel per structure, with a line an entry over the runs and the interval of each point.
 
     Args:
         past: rows of one cohort and protocol, as `standings.entries` gives.
@@ -36,12 +36,12 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
     turns = {when: turn for turn, when in enumerate(sorted(set(past["when"])))}
     rows = past.assign(turn=past["when"].map(turns))
     figure, axes = panels(rows, width=5.2, height=3.2, scale=scale)
-    cast = players(rows)
+    cast = entries(rows)
     for axis, (structure, _) in zip(axes, structures(rows), strict=True):
-        for k, player in enumerate(cast):
-            mine = (rows["method"] == player.method) & (rows["network"] == player.network)
+        for k, entry in enumerate(cast):
+            mine = (rows["method"] == entry.method) & (rows["network"] == entry.network)
             aside = 0.3 * ((k + 0.5) / len(cast) - 0.5)  # so that intervals do not hide each other
-            _line(axis, rows[mine & (rows["structure"] == structure)], measure, factor, player, aside)
+            _line(axis, rows[mine & (rows["structure"] == structure)], measure, factor, entry, aside)
         _ticks(axis, rows, len(turns))
         if log:
             axis.set_yscale("log")
@@ -52,11 +52,11 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
     return figure
 
 
-def _line(axis: Axes, rows: pd.DataFrame, measure: str, factor: float, player: Player, aside: float) -> None:
+def _line(axis: Axes, rows: pd.DataFrame, measure: str, factor: float, entry: Entry, aside: float) -> None:
     mean, low, high = (factor * rows[f"{measure}_{kind}"].to_numpy(float) for kind in ("mean", "low", "high"))
     turns = rows["turn"].to_numpy(float) + aside
-    axis.plot(turns, mean, player.dash, color=player.colour, lw=1.4, marker="o", ms=3.5)
-    axis.vlines(turns, low, high, color=player.colour, alpha=0.45, lw=1.2)
+    axis.plot(turns, mean, entry.dash, color=entry.colour, lw=1.4, marker="o", ms=3.5)
+    axis.vlines(turns, low, high, color=entry.colour, alpha=0.45, lw=1.2)
     failed = rows["failed"].to_numpy() > 0
     axis.plot(turns[failed], mean[failed], "X", color=FAILURE, ms=9, mec="white", mew=0.8, zorder=4)
 

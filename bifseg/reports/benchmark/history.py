@@ -1,7 +1,7 @@
-"""What runs leave behind: a record a run and player in history.jsonl, and beside it what came of each session.
+"""What runs leave behind: a record a run and entry in history.jsonl, and beside it what came of each session.
 
 `history.jsonl` is for people and for curves through time. `history/FINGERPRINT.parquet` holds the record's
-`outcomes`, a few kilobytes: tests between players need the patients, not their means.
+`outcomes`, a few kilobytes: tests between entries need the patients, not their means.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
 def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
-    """Add a finished run to the history, a record a player; returns those that were not there yet.
+    """Add a finished run to the history, a record an entry; returns those that were not there yet.
 
-    A player whose sessions are as they were when the run was added before is not added again. At last, and
+    An entry whose sessions are as they were when the run was added before is not added again. At last, and
     for the workflow the sign that it is done, RUN/history.jsonl gets the records of this run alone.
 
     Raises:
-        BadInput: the run is not finished, or the history is damaged.
+        InputError: the run is not finished, or the history is damaged.
     """
     found = run_records(run, target)
     for record, sessions in found:
@@ -51,7 +51,7 @@ def sessions_file(path: Path, record: Mapping[str, Any]) -> Path:
 
 
 def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataFrame]]:
-    """The records of a run and their outcomes, by player.
+    """The records of a run and their outcomes, by entry.
 
     Each record: `fingerprint` of all that follows but times and versions; `when` the run was finished; `run`,
     `method`, `network`; what it was made with and from; and `results`, one per cohort, protocol and structure.
@@ -59,7 +59,7 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     Times are seconds a session or round of those that did not fail.
 
     Raises:
-        BadInput: the run has no scores, rules or provenance.
+        InputError: the run has no scores, rules or provenance.
     """
     facts = read_json(run / "provenance.json")
     scores = read_scores(run / "scores.parquet")
@@ -111,7 +111,7 @@ def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
-    """Counts and measures of one player on one structure."""
+    """Counts and measures of one entry on one structure."""
     failed = rows[rows["failed"] == 1]
     counts: dict[str, Any] = {"n": len(rows), "patients": rows["patient"].nunique(), "failed": len(failed)}
     counts["goal"] = _short(rows["goal"].iloc[0])

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -24,7 +24,7 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
     What a killed writer left of a line is cut off first: whoever was killed has not said that it was done.
 
     Raises:
-        BadInput: a line of the file is no record.
+        InputError: a line of the file is no record.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as stream:
@@ -50,13 +50,13 @@ def read(path: Path) -> list[Record]:
     """All records, oldest first. Half a line at the end, of a writer at work or killed, is told and left out.
 
     Raises:
-        BadInput: there is no such file, or another line is no record.
+        InputError: there is no such file, or another line is no record.
     """
     try:
         with open(path, "rb") as stream:
             lines, torn = _lines(stream)
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     if torn:
         log.warning("%s: the last line is not whole and is left out", path)
     return _records(path, lines)
@@ -77,6 +77,6 @@ def _records(path: Path, lines: list[bytes]) -> list[Record]:
         except ValueError:
             record = None
         if not isinstance(record, dict) or KEY not in record:
-            raise BadInput(f"{path}: line {number}: is no record of a run; mend it or take it out")
+            raise InputError(f"{path}: line {number}: is no record of a run; mend it or take it out")
         found.append(record)
     return found

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import in_reading_order
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.curves import curves
@@ -60,11 +60,11 @@ def write_leaderboard(history: Path, out: Path) -> None:
     """Write the page of the history in a file; the same history gives the same page.
 
     Raises:
-        BadInput: there is no history, or it is empty or damaged.
+        InputError: there is no history, or it is empty or damaged.
     """
     records = journal.read(history)
     if not records:
-        raise BadInput(f"{history}: no run is in it yet; run `bifseg history append` after a run")
+        raise InputError(f"{history}: no run is in it yet; run `bifseg history append` after a run")
     write_text(out, page("leaderboard.html.j2", _content(records, standings(records, history))))
 
 
@@ -75,7 +75,7 @@ def _content(records: list[journal.Record], found: list[Standing]) -> dict[str, 
         "runs": runs,
         "first": runs[-1]["when"][:10],
         "last": runs[0]["when"][:10],
-        "players": sorted({_player(record) for record in records}),
+        "entries": sorted({_entry(record) for record in records}),
         "cohorts": cohorts,
         "failures": _failures(records),
         "most_failures": _MOST_FAILURES,
@@ -138,7 +138,7 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[A
 
 
 def _front(letters: list[str]) -> list[bool]:
-    """Which players, the best first, cannot be told from the first; nobody where that is true of all."""
+    """Which entries, the best first, cannot be told from the first; nobody where that is true of all."""
     tied = [bool(set(mine) & set(letters[0])) for mine in letters]
     return [one and not all(tied) for one in tied]
 
@@ -146,7 +146,7 @@ def _front(letters: list[str]) -> list[bool]:
 def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
     return {
         "rank": f"{plain(row['rank'], 'g')} {row['group']}",
-        "player": _player(row),
+        "entry": _entry(row),
         "cells": [column.text(row) for column in columns],
         "failed": row["failed"],
         "n": row["n"],
@@ -155,7 +155,7 @@ def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
     }
 
 
-def _player(row: dict[Any, Any]) -> str:
+def _entry(row: dict[Any, Any]) -> str:
     return "@".join(filter(None, (row["method"], row["network"])))
 
 
@@ -165,18 +165,18 @@ def _runs(records: list[journal.Record]) -> list[dict[str, Any]]:
     found: dict[tuple, dict[str, Any]] = {}
     for record in records:
         key = tuple(record[name] for name in keys)
-        run = found.setdefault(key, dict(zip(keys, key, strict=True)) | {"players": 0, "n": 0, "failed": 0})
-        run["players"] += 1
+        run = found.setdefault(key, dict(zip(keys, key, strict=True)) | {"entries": 0, "n": 0, "failed": 0})
+        run["entries"] += 1
         for name in ("n", "failed"):
             run[name] += sum(result[name] for result in record["results"])
     return sorted(found.values(), key=lambda run: run["when"], reverse=True)
 
 
 def _failures(records: list[journal.Record]) -> list[dict[str, Any]]:
-    """Every player, run and structure with failed sessions, newest first."""
+    """Every entry, run and structure with failed sessions, newest first."""
     frame = entries(records)
     rows = frame[frame["failed"] > 0].iloc[::-1].to_dict("records")
     keep = ("run", "n", "failed", "error", *WHERE)
     return [
-        {key: row[key] for key in keep} | {"player": _player(row), "when": row["when"][:10]} for row in rows
+        {key: row[key] for key in keep} | {"entry": _entry(row), "when": row["when"][:10]} for row in rows
     ]

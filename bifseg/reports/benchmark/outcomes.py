@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.interactions import waits
+from bifseg.analysis.interactions import time_to_target
 from bifseg.analysis.names import FAILED, SESSION
-from bifseg.analysis.rules import Rules, rules_of
+from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import in_step_order, stage_rows
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
@@ -54,7 +54,7 @@ MEASURES = (
 COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds", "goal"]
 
 
-def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
+def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float) -> pd.DataFrame:
     """One row per session.
 
     Args:
@@ -64,13 +64,13 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) ->
 
     Returns:
         `COLUMNS`. `initial` and `unsupervised` are NaN but under the one protocol that `stage_rows` takes them
-        from, and where a player has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
+        from, and where an entry has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
         until the `goal`, those of the limit where it was never reached (their mean is NoC@k); both are NaN under
         a protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are
         machine seconds in all and in the `n_rounds` rounds; `sessions` is 1.
 
     Raises:
-        BadInput: nothing tells the rules of a protocol.
+        InputError: nothing tells the rules of a protocol.
     """
     rows = in_step_order(scores)
     found = rows.groupby(SESSION).tail(1).set_index(SESSION)
@@ -88,19 +88,19 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) ->
 
 
 def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
-    """Dice at a stage by session, of the players that have such a step."""
+    """Dice at a stage by session, of the entries that have such a step."""
     rows = stage_rows(scores, stage)
     steps = scores.loc[scores["step"] == stage, ["cohort", "method", "network"]].drop_duplicates()
     return rows.merge(steps).set_index(SESSION)["dice"]
 
 
-def _rounds(scores: pd.DataFrame, rules: Mapping[str, Rules], target: float) -> pd.DataFrame:
+def _rounds(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float) -> pd.DataFrame:
     """`rounds` and their `goal` by session: what is above a protocol's own target, it does not show."""
     parts = []
     for protocol, rows in scores.groupby("protocol", sort=True):
-        rule = rules_of(rules, str(protocol))
+        rule = stopping_rule(rules, str(protocol))
         goal = rule.goal(target)
-        sessions = waits(rows, goal, rule, str(protocol)).set_index(SESSION)
+        sessions = time_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
         found = pd.DataFrame(
             {"rounds": sessions["round"].where(sessions["reached"], rule.rounds), "goal": goal}
         )

@@ -12,26 +12,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.analysis.names import counted
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import played_cards, simulated_cohorts
 from bifseg.analysis.scores import read_scores
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.reports.benchmark.outcomes import outcomes
 
 KEY = ["cohort", "protocol", "method", "network", "object", "replicate"]
-_PLAYER = KEY[:4]
+_ENTRY = KEY[:4]
 _SOME = 3  # names that a note gives before it counts
 
 
 @dataclass(frozen=True)
-class Side:
-    """One side: a run, or one of its players.
+class RunView:
+    """One side: a run, or one of its entries.
 
     Attributes:
         name: as it was given: RUN, or RUN:METHOD@NETWORK.
-        scores: of the run; of the player alone where one is named.
+        scores: of the run; of the entry alone where one is named.
         rules: the card of each protocol.
         files: hashes of the image and label of each object by (cohort, object), as far as they are known.
         facts: where the run comes from; empty without provenance.json.
@@ -44,36 +44,36 @@ class Side:
     files: dict[tuple[str, str], dict[str, str]]
     facts: dict[str, Any]
     simulated: set[str]
-    player: tuple[str, str] | None = None
+    entry: tuple[str, str] | None = None
 
-    def only(self, keep: pd.Series | NDArray[np.bool_]) -> Side:
+    def only(self, keep: pd.Series | NDArray[np.bool_]) -> RunView:
         """The side with these rows of its scores."""
         return replace(self, scores=self.scores[keep])
 
     def outcomes(self, target: float) -> pd.DataFrame:
-        """Its sessions, a row each; raises BadInput where the rules of a protocol are missing."""
-        rules = {name: Rules(card["rounds"], card["target"]) for name, card in self.rules.items()}
+        """Its sessions, a row each; raises InputError where the rules of a protocol are missing."""
+        rules = {name: StoppingRule(card["rounds"], card["target"]) for name, card in self.rules.items()}
         try:
             return outcomes(self.scores, rules, target)
-        except BadInput as error:
-            raise BadInput(f"{self.name}: {error}") from error
+        except InputError as error:
+            raise InputError(f"{self.name}: {error}") from error
 
 
-def read_side(name: str) -> Side:
+def read_view(name: str) -> RunView:
     """The side that RUN or RUN:METHOD@NETWORK names, RUN being a run's folder.
 
     Raises:
-        BadInput: there is no such run, it has no scores, or nobody of that name plays in it.
+        InputError: there is no such run, it has no scores, or nobody of that name plays in it.
     """
-    folder, colon, player = name.rpartition(":")
+    folder, colon, entry = name.rpartition(":")
     if Path(name).is_dir() or not colon:
-        folder, player = name, ""
+        folder, entry = name, ""
     run = Path(folder)
     if not run.is_dir():
-        raise BadInput(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
+        raise InputError(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
     scores = read_scores(run / "scores.parquet")
     provenance = run / "provenance.json"
-    side = Side(
+    side = RunView(
         name,
         scores,
         played_cards(run, scores),
@@ -81,14 +81,14 @@ def read_side(name: str) -> Side:
         read_json(provenance) if provenance.is_file() else {},
         simulated_cohorts(run),
     )
-    if not player:
+    if not entry:
         return side
-    method, _, network = player.partition("@")
+    method, _, network = entry.partition("@")
     mine = (scores["method"] == method) & (scores["network"] == network)
     if not mine.any():
         known = sorted({"@".join(filter(None, pair)) for pair in scores[["method", "network"]].to_numpy()})
-        raise BadInput(f"{name}: {player} does not play in {run}; its players are {', '.join(known)}")
-    return replace(side.only(mine), player=(method, network))
+        raise InputError(f"{name}: {entry} does not play in {run}; its entries are {', '.join(known)}")
+    return replace(side.only(mine), entry=(method, network))
 
 
 def _files(run: Path, cohorts: list[str]) -> dict[tuple[str, str], dict[str, str]]:
@@ -105,39 +105,39 @@ class Pairing:
     """Two sides cut down to the sessions that both have, and in a sentence each what else there is to know.
 
     Attributes:
-        base, new: the same sessions in both; of two players, `new` goes by the base's name.
+        base, new: the same sessions in both; of two entries, `new` goes by the base's name.
         notes: what was left out and why, and what differs beside the code.
     """
 
-    base: Side
-    new: Side
+    base: RunView
+    new: RunView
     notes: tuple[str, ...]
 
 
-def pair(base: Side, new: Side) -> Pairing:
+def pair(base: RunView, new: RunView) -> Pairing:
     """What two sides have in common.
 
-    Left out, and told: players, protocols, cohorts and objects of one side only; protocols with other rules; objects
+    Left out, and told: entries, protocols, cohorts and objects of one side only; protocols with other rules; objects
     whose image or label is another file. Kept, and told: other seeds, weights, cohort cards, versions, machines.
 
     Raises:
-        BadInput: a player is named on one side only, or nothing is in common.
+        InputError: an entry is named on one side only, or nothing is in common.
     """
-    if (base.player is None) != (new.player is None):
-        raise BadInput(f"{base.name} and {new.name}: name a player on both sides or on neither")
-    if base.player and new.player:
-        who = {"method": base.player[0], "network": base.player[1]}
+    if (base.entry is None) != (new.entry is None):
+        raise InputError(f"{base.name} and {new.name}: name an entry on both sides or on neither")
+    if base.entry and new.entry:
+        who = {"method": base.entry[0], "network": base.entry[1]}
         new = replace(new, scores=new.scores.assign(**who))
     notes = [*_circumstances(base, new)]
     for cut in (_same_rules, _same_files, _same_sessions):
         base, new, told = cut(base, new)
         notes += told
     if base.scores.empty:
-        raise BadInput(" ".join([f"{base.name} and {new.name}: no session in common.", *notes]))
+        raise InputError(" ".join([f"{base.name} and {new.name}: no session in common.", *notes]))
     return Pairing(base, new, tuple(notes))
 
 
-def _circumstances(base: Side, new: Side) -> Iterator[str]:
+def _circumstances(base: RunView, new: RunView) -> Iterator[str]:
     """What differs beside the sessions."""
     for side, which in ((base, "BASE"), (new, "NEW")):
         if not side.facts:
@@ -159,7 +159,7 @@ def _circumstances(base: Side, new: Side) -> Iterator[str]:
             yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
 
 
-def _others(base: Side, new: Side, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
+def _others(base: RunView, new: RunView, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
     """The cohorts or networks of both sides that differ in a fact, by name, with both values."""
     one, other = (side.facts.get(kind, {}) for side in (base, new))
     for name in sorted(one.keys() & other.keys()):
@@ -176,7 +176,7 @@ def _unlike(one: Any, other: Any) -> str:
     return f"{one} and {other}"
 
 
-def _same_rules(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+def _same_rules(base: RunView, new: RunView) -> tuple[RunView, RunView, list[str]]:
     notes, other = [], set()
     for name in sorted(base.rules.keys() & new.rules.keys()):
         if base.rules[name] != new.rules[name]:
@@ -189,7 +189,7 @@ def _same_rules(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
     return base, new, notes
 
 
-def _same_files(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+def _same_files(base: RunView, new: RunView) -> tuple[RunView, RunView, list[str]]:
     """Leaves out objects that only share a name."""
     notes = []
     for cohort in sorted(set(base.scores["cohort"]) & set(new.scores["cohort"])):
@@ -216,7 +216,7 @@ def _same_files(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
     return base, new, notes
 
 
-def _same_sessions(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
+def _same_sessions(base: RunView, new: RunView) -> tuple[RunView, RunView, list[str]]:
     keys = [pd.MultiIndex.from_frame(side.scores[KEY]) for side in (base, new)]
     notes = [
         note
@@ -228,7 +228,7 @@ def _same_sessions(base: Side, new: Side) -> tuple[Side, Side, list[str]]:
 
 
 def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
-    """What only one side has: whole cohorts, whole players of a protocol, or some of their objects."""
+    """What only one side has: whole cohorts, whole entries of a protocol, or some of their objects."""
     lone = mine[~mine.isin(others)].unique().to_frame(index=False)
     theirs = others.to_frame(index=False)
     absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
@@ -236,11 +236,11 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
         sessions = counted(len(lone[lone["cohort"] == cohort]), "session")
         yield f"Only {which} has cohort {cohort!s} ({sessions}): not compared."
     lone = lone[~lone["cohort"].isin(absent)]
-    known = pd.MultiIndex.from_frame(theirs[_PLAYER])
-    whole = ~pd.MultiIndex.from_frame(lone[_PLAYER]).isin(known)
+    known = pd.MultiIndex.from_frame(theirs[_ENTRY])
+    whole = ~pd.MultiIndex.from_frame(lone[_ENTRY]).isin(known)
     for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
-        players = sorted({"@".join(filter(None, pair)) for pair in rows[["method", "network"]].to_numpy()})
-        yield f"Only {which} has {', '.join(players)} under {protocol} on {cohort}: not compared."
+        entries = sorted({"@".join(filter(None, pair)) for pair in rows[["method", "network"]].to_numpy()})
+        yield f"Only {which} has {', '.join(entries)} under {protocol} on {cohort}: not compared."
     for cohort, rows in lone[~whole].groupby("cohort", sort=True):
         objects, sessions = _some(sorted(set(rows["object"])), "object"), counted(len(rows), "session")
         yield f"Only {which} has {objects} of {cohort!s} ({sessions}): not compared."

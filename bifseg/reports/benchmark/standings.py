@@ -1,4 +1,4 @@
-"""Where players stand now, by the newest of what the history knows of each, and how they came there."""
+"""Where entries stand now, by the newest of what the history knows of each, and how they came there."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
 
 _ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
 _SAME = ["data", "split", "rules", "goal"]
-_PLAYER = ["method", "network"]
+_ENTRY = ["method", "network"]
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,10 @@ class Standing:
     Attributes:
         by: the measure that places are given by: `rounds` where the protocol counts them, since it stops sessions
             at a Dice; else `dice`.
-        now: a row per structure and player, the newest of each: as `entries`, with `rank` and `group` by
+        now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
             `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
-        apart: players whose newest result is on other data, by other rules or to another goal: they have no place.
+        apart: entries whose newest result is on other data, by other rules or to another goal: they have no place.
         older: how many rows of other data, rules or goals there are.
     """
 
@@ -91,8 +91,8 @@ def standings(records: Iterable[Record], path: Path) -> list[Standing]:
 def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Standing:
     newest = rows.iloc[-1]
     same = (rows[_SAME] == newest[_SAME]).all(axis=1)
-    last = rows[KEY] == rows.groupby(_PLAYER)[KEY].transform("last")
-    apart = sorted({"@".join(filter(None, pair)) for pair in rows[last & ~same][_PLAYER].to_numpy()})
+    last = rows[KEY] == rows.groupby(_ENTRY)[KEY].transform("last")
+    apart = sorted({"@".join(filter(None, pair)) for pair in rows[last & ~same][_ENTRY].to_numpy()})
     now = rows[last & same]
     by = "rounds" if now["rounds_mean"].notna().any() else "dice"
     places = _places(now, cohort, protocol, by, path)

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Mask
 from bifseg.core.images import read_array
 from bifseg.core.scribbles import Scribbles
@@ -58,18 +58,18 @@ class Page:
 
 
 def read_pages(folder: Path) -> list[Page]:
-    """All images below `folder`, by name; raises BadInput for none, or for a file that does not fit its label."""
+    """All images below `folder`, by name; raises InputError for none, or for a file that does not fit its label."""
     labels = sorted(folder.rglob("label.png"))
     pages = [_read_page(path) for path in labels if any(path.parent.glob("human_scribble_*.png"))]
     if not pages:
-        raise BadInput(f"{folder}: no folder with label.png and human_scribble_0.png, _1.png, ... below it")
+        raise InputError(f"{folder}: no folder with label.png and human_scribble_0.png, _1.png, ... below it")
     return pages
 
 
 def _read_page(label: Path) -> Page:
     truth, grid = read_array(label)
     if truth.ndim != 2 or not truth.any() or truth.all():
-        raise BadInput(f"{label}: must be a 2D image with an object and background")
+        raise InputError(f"{label}: must be a 2D image with an object and background")
     paths = sorted(label.parent.glob("human_scribble_*.png"))
     image = label.with_name("image.png")
     return Page(
@@ -85,17 +85,17 @@ def _read_page(label: Path) -> Page:
 def _number(path: Path) -> int:
     number = path.stem.removeprefix("human_scribble_")
     if not number.isdigit():
-        raise BadInput(f"{path}: name it human_scribble_NUMBER.png, a number a person, from 0")
+        raise InputError(f"{path}: name it human_scribble_NUMBER.png, a number a person, from 0")
     return int(number)
 
 
 def _read_scribbles(path: Path, shape: tuple[int, ...]) -> ScribbleMap:
     drawn, _ = read_array(path)
     if drawn.shape != shape:
-        raise BadInput(f"{path}: has shape {drawn.shape}, its label {shape}; save them on one grid")
+        raise InputError(f"{path}: has shape {drawn.shape}, its label {shape}; save them on one grid")
     strange = np.setdiff1d(drawn, (0, 1, 2))
     if strange.size:
-        raise BadInput(f"{path}: has the value {strange[0]}; use 0 nothing, 1 foreground, 2 background")
+        raise InputError(f"{path}: has the value {strange[0]}; use 0 nothing, 1 foreground, 2 background")
     return drawn.astype(np.uint8)
 
 
@@ -120,7 +120,7 @@ def _key(drawn: ScribbleMap) -> bytes:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PolicyParameters:
     """How the robot is asked to draw.
 
     Attributes:
@@ -136,7 +136,7 @@ class Asked:
     box_margin: int = 10
 
 
-def robot_map(page: Page, robot: Policy, asked: Asked, draw: int) -> ScribbleMap:
+def robot_map(page: Page, robot: Policy, asked: PolicyParameters, draw: int) -> ScribbleMap:
     """What a policy draws in the opening of a session: on the object, then on either side of it, in its box.
 
     Other numbers `draw` give other boxes and strokes.
@@ -159,7 +159,7 @@ def people_drawings(pages: Iterable[Page]) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True).sort_values("who", kind="stable")
 
 
-def robot_drawings(pages: Iterable[Page], who: str, robot: Policy, asked: Asked) -> pd.DataFrame:
+def robot_drawings(pages: Iterable[Page], who: str, robot: Policy, asked: PolicyParameters) -> pd.DataFrame:
     """`measure` of the drawings of a policy in every image, with the columns of `people_drawings`."""
     found = [
         _measured(page, who, False, robot_map(page, robot, asked, draw))
@@ -185,7 +185,7 @@ def _text(params: CentreLineParams) -> str:
 
 def fit_centre_line(
     pages: list[Page],
-    asked: Asked,
+    asked: PolicyParameters,
     progress: Callable[
         [Iterable[tuple[str, CentreLineParams]]], Iterable[tuple[str, CentreLineParams]]
     ] = iter,

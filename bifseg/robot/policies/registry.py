@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.policies.centre_click import CentreClick
@@ -66,7 +66,7 @@ POLICIES: dict[str, type[Policy]] = {f"{kind.name}/{kind.version}": kind for kin
 
 
 def policy(name: str) -> Policy:
-    """The policy of a name and version, such as `centre-line/1`; raises BadInput when there is none."""
+    """The policy of a name and version, such as `centre-line/1`; raises InputError when there is none."""
     if name not in POLICIES:
-        raise BadInput(f"unknown policy {name!r}; known are {', '.join(sorted(POLICIES))}")
+        raise InputError(f"unknown policy {name!r}; known are {', '.join(sorted(POLICIES))}")
     return POLICIES[name]()

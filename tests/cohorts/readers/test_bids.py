@@ -1,10 +1,10 @@
 import pytest
 from trees import draw, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.core.errors import InputError
 
-BRAIN = Asked(structures={"brain": (1, 2)})
+BRAIN = LayoutOptions(structures={"brain": (1, 2)})
 
 
 def write_scan(folder, name, *values, suffix="T2w", labels="dseg"):
@@ -71,7 +71,7 @@ def test_other_images_are_counted(tmp_path):
 
 def test_another_modality_is_asked_for(tmp_path):
     write_scan(tmp_path / "sub-01/anat", "sub-01", 1, 2, suffix="T1w")
-    asked = Asked(BRAIN.structures, {"": "T1w"})
+    asked = LayoutOptions(BRAIN.structures, {"": "T1w"})
     assert rows_of(made_of("bids", tmp_path, asked))["sub-01", "brain"][0].endswith("_T1w.nii.gz")
 
 
@@ -86,14 +86,14 @@ def test_the_table_of_values_that_bids_knows(tmp_path):
         ("gray_matter", (1,)),
     ]
     (tmp_path / "desc-x_dseg.tsv").write_text("index\tname\n5\tCSF\n")
-    with pytest.raises(BadInput, match=r"dseg\.tsv:\d: index '\d', name 'csf' is no value of its own"):
+    with pytest.raises(InputError, match=r"dseg\.tsv:\d: index '\d', name 'csf' is no value of its own"):
         made_of("bids", tmp_path)
 
 
 def test_values_without_a_meaning_are_refused(tmp_path):
     write_scan(tmp_path / "sub-01/anat", "sub-01", 1, 2)
-    with pytest.raises(BadInput, match=r"no dseg\.tsv says what the label values mean; give --structure"):
+    with pytest.raises(InputError, match=r"no dseg\.tsv says what the label values mean; give --structure"):
         made_of("bids", tmp_path)
     (tmp_path / "dseg.tsv").write_text("value\tname\n1\tCSF\n")
-    with pytest.raises(BadInput, match=r"dseg\.tsv:2: index '', name 'csf' is no value of its own"):
+    with pytest.raises(InputError, match=r"dseg\.tsv:2: index '', name 'csf' is no value of its own"):
         made_of("bids", tmp_path)

@@ -1,8 +1,8 @@
 import pytest
 from trees import GRID, brats_case, draw, draw_channels, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.core.errors import InputError
 
 CORE, WHOLE = "tumour_core", "whole_tumour"
 
@@ -64,7 +64,7 @@ def test_another_tumour_has_values_of_its_own(tmp_path):
     ((case, structure, reason),) = reasons_of(made)
     assert (case, structure) == ("BraTS-PED-00002-000", "")
     assert reason == "another tumour than BraTS-GLI, with label values of its own: give --structure"
-    asked = Asked(structures={"core": (1, 2)})
+    asked = LayoutOptions(structures={"core": (1, 2)})
     assert len(made_of("brats2023", tmp_path, asked).report.rows) == 2
 
 
@@ -85,7 +85,7 @@ def test_validation_data_have_no_label_map(tmp_path):
 def test_nothing_but_validation_data_is_refused(tmp_path):
     brats_case(tmp_path, "BraTS2021_00003")
     with pytest.raises(
-        BadInput, match=r"tumour_core: in no usable case \(no label map: 1 case, as BraTS2021_00003\)"
+        InputError, match=r"tumour_core: in no usable case \(no label map: 1 case, as BraTS2021_00003\)"
     ):
         made_of("brats2021", tmp_path)
 
@@ -206,7 +206,7 @@ def test_a_4d_image_is_left_out(tmp_path):
 
 def test_a_third_structure_and_other_modalities_can_be_asked_for(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
-    asked = Asked(modalities={"whole_tumour": "T2", "tumour_core": "t1gd"})
+    asked = LayoutOptions(modalities={"whole_tumour": "T2", "tumour_core": "t1gd"})
     made = made_of("brats2021", tmp_path, asked, seen=(CORE,), unseen=(WHOLE, "enhancing"))
     found = {row.structure: (row.label_values, row.modality, row.image[-11:]) for row in made.report.rows}
     assert found == {
@@ -228,7 +228,7 @@ def test_a_case_without_a_structure_lacks_that_row_only(tmp_path):
 
 def test_the_label_set_of_another_year_is_refused(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2, 3)
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(InputError) as refused:
         made_of("brats2021", tmp_path)
     assert str(refused.value) == (
         f"{tmp_path}: label values: BraTS2021_00001/BraTS2021_00001_seg.nii.gz holds 1,2,3, BraTS 2021 has 1,2,4; "
@@ -239,15 +239,15 @@ def test_the_label_set_of_another_year_is_refused(tmp_path):
 
 def test_values_that_are_given_are_not_judged(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2, 3)
-    made = made_of("brats2021", tmp_path, Asked(structures={CORE: (1, 3)}))
+    made = made_of("brats2021", tmp_path, LayoutOptions(structures={CORE: (1, 3)}))
     assert (made.seen, made.unseen) == ((CORE,), ())
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
     draw(tmp_path / "imagesTr/case_0000.nii.gz")
     with pytest.raises(
-        BadInput, match=r"holds no case laid out as brats2021: CASE/CASE_\{t1,t1ce,t2,flair,seg\}"
+        InputError, match=r"holds no case laid out as brats2021: CASE/CASE_\{t1,t1ce,t2,flair,seg\}"
     ):
         made_of("brats2021", tmp_path)
-    with pytest.raises(BadInput, match="is not a folder; name the folder that holds the data"):
+    with pytest.raises(InputError, match="is not a folder; name the folder that holds the data"):
         made_of("brats2021", tmp_path / "none")

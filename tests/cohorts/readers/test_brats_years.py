@@ -6,7 +6,7 @@ import pytest
 from bifseg.cohorts.files import File
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.cohorts.readers.brats_years import MODALITIES, YEARS, refuse_another_year
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 
 GRID = Grid.plain((2, 2, 2))
@@ -17,7 +17,7 @@ def told(year, *maps):
     files = {f"c{k}.nii.gz": File(GRID, counts=dict.fromkeys((0, *held), 9)) for k, held in enumerate(maps)}
     try:
         refuse_another_year(year, Path("data"), {"": File(None), **files})
-    except BadInput as error:
+    except InputError as error:
         return str(error)
     return ""
 

@@ -7,9 +7,9 @@ from trees import GRID, SHARES, brats_case, draw, labels, made_of, mark, reasons
 
 from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.manifest import manifest_text
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.cohorts.readers.making import Wanted, make
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.cohorts.readers.making import CohortRequest, make
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -112,7 +112,7 @@ def test_every_file_is_looked_at_once(tmp_path):
         shown.extend(names)
         return names
 
-    make("brats2021", tmp_path, Asked(), Wanted(SHARES, 1), progress)
+    make("brats2021", tmp_path, LayoutOptions(), CohortRequest(SHARES, 1), progress)
     assert len(shown) == len(set(shown)) == 6
 
 
@@ -138,15 +138,15 @@ def test_the_seed_changes_the_splits(tmp_path):
 def test_a_value_that_no_case_has_is_refused(tmp_path):
     for case in ("BraTS2021_00001", "BraTS2021_00002"):
         brats_case(tmp_path, case, 1, 2)
-    with pytest.raises(BadInput, match=r"tumour_core: label_values: 4: in no label map of 'tumour_core'"):
+    with pytest.raises(InputError, match=r"tumour_core: label_values: 4: in no label map of 'tumour_core'"):
         made_of("brats2021", tmp_path)
 
 
 def test_a_structure_that_is_wanted_and_in_no_case_is_refused(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2)
-    asked = Asked(structures={"oedema": (2,), "cyst": (7,)})
+    asked = LayoutOptions(structures={"oedema": (2,), "cyst": (7,)})
     with pytest.raises(
-        BadInput, match=r"cyst: in no usable case \(.*no voxel in the label map has a value of 7"
+        InputError, match=r"cyst: in no usable case \(.*no voxel in the label map has a value of 7"
     ):
         made_of("brats2021", tmp_path, asked, seen=("oedema", "cyst"))
     made = made_of("brats2021", tmp_path, asked)
@@ -160,19 +160,19 @@ def test_the_reason_told_is_that_of_most_cases_with_a_label_map(tmp_path):
         brats_case(tmp_path, f"BraTS2021_0000{k}")
     for k in range(3, 6):
         brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4, words="t1 t2" if k > 3 else "t1ce")
-    with pytest.raises(BadInput) as told:
+    with pytest.raises(InputError) as told:
         made_of("brats2021", tmp_path, seen=("whole_tumour",))
     assert "whole_tumour: in no usable case (no file for flair: 3 cases, as BraTS2021_00003); " in str(
         told.value
     )
     mark(tmp_path / "BraTS2021_00003/BraTS2021_00003_seg.nii.gz", 2)
     with pytest.raises(
-        BadInput, match=r"tumour_core: in no usable case \(no file for t1c: 2 cases, as .*00004\)"
+        InputError, match=r"tumour_core: in no usable case \(no file for t1c: 2 cases, as .*00004\)"
     ):
         made_of("brats2021", tmp_path, seen=("tumour_core",))
     for k in range(3, 6):
         (tmp_path / f"BraTS2021_0000{k}/BraTS2021_0000{k}_seg.nii.gz").unlink()
-    with pytest.raises(BadInput, match=r"in no usable case \(no label map: 6 cases, as BraTS2021_00000\)"):
+    with pytest.raises(InputError, match=r"in no usable case \(no label map: 6 cases, as BraTS2021_00000\)"):
         made_of("brats2021", tmp_path)
 
 
@@ -183,7 +183,7 @@ def test_raters_are_checked_with_their_row(tmp_path):
         write_array(tmp_path / f"{name}-2.nii.gz", labels(1), GRID if name == "a" else OBLIQUE)
     table = "image\tlabel\traters\n" + "".join(f"{n}.nii.gz\t{n}-1.nii.gz\t{n}-2.nii.gz\n" for n in "ab")
     (tmp_path / "t.tsv").write_text(table)
-    made = made_of("tsv", tmp_path / "t.tsv", Asked(structures={"x": (1,)}))
+    made = made_of("tsv", tmp_path / "t.tsv", LayoutOptions(structures={"x": (1,)}))
     assert set(rows_of(made)) == {("a", "x")}
     (one,) = made.left_out
     assert (one.case, one.file) == ("b", "b-2.nii.gz")
@@ -196,7 +196,7 @@ def test_stacks_can_make_a_2d_cohort(tmp_path):
 
 
 def test_an_unknown_layout_is_refused(tmp_path):
-    with pytest.raises(BadInput, match="layout: 'brats2022' is unknown; known are: brats2015, brats2018"):
+    with pytest.raises(InputError, match="layout: 'brats2022' is unknown; known are: brats2015, brats2018"):
         made_of("brats2022", tmp_path)
 
 

@@ -6,8 +6,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from trees import draw, draw_channels, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.core.errors import InputError
 from bifseg.core.images import read_array
 
 CHANNELS = {"0": "FLAIR", "1": "T1w", "2": "t1gd"}
@@ -48,7 +48,7 @@ def test_channels_of_4d_images(tmp_path):
 @pytest.mark.parametrize("asked", ["T1GD", "2"])
 def test_a_channel_is_asked_for_by_name_or_number(tmp_path, asked):
     write_set(tmp_path)
-    made = made_of("msd", tmp_path, Asked(modalities={"edema": asked}))
+    made = made_of("msd", tmp_path, LayoutOptions(modalities={"edema": asked}))
     rows = {row.structure: row for row in made.report.rows if row.case == "BRATS_001"}
     assert (rows["edema"].channel, rows["edema"].modality) == (2, "t1gd")
     assert rows["enhancing_tumour"].channel == 0
@@ -58,7 +58,7 @@ def test_a_channel_is_asked_for_by_name_or_number(tmp_path, asked):
 
 def test_regions_are_asked_for_by_values(tmp_path):
     write_set(tmp_path)
-    asked = Asked({"core": (2, 3), "whole": (1, 2, 3)}, {"core": "t1gd", "": "FLAIR"})
+    asked = LayoutOptions({"core": (2, 3), "whole": (1, 2, 3)}, {"core": "t1gd", "": "FLAIR"})
     made = made_of("msd", tmp_path, asked, seen=("core",), unseen=("whole",))
     found = [(row.structure, row.label_values, row.channel) for row in made.report.rows[:2]]
     assert found == [("core", (2, 3), 2), ("whole", (1, 2, 3), 0)]
@@ -114,7 +114,7 @@ def test_one_file_a_channel(tmp_path):
     content["modality"] = {"0": "CT", "1": "PET"}
     content["training"][0]["image"] = ["imagesTr/a.nii.gz", "pet.nii.gz"]
     (tmp_path / "dataset.json").write_text(json.dumps(content))
-    made = made_of("msd", tmp_path, Asked(modalities={"": "PET"}))
+    made = made_of("msd", tmp_path, LayoutOptions(modalities={"": "PET"}))
     assert {(row.image, row.channel) for row in made.report.rows} == {("pet.nii.gz", None)}
 
 
@@ -122,7 +122,7 @@ def test_the_data_set_may_lie_deeper(tmp_path):
     write_set(tmp_path / "Task01_BrainTumour")
     assert made_of("msd", tmp_path).root == tmp_path / "Task01_BrainTumour"
     write_set(tmp_path / "Task02_Heart")
-    with pytest.raises(BadInput, match=r"dataset\.json: there are 2, .*; name the folder of one data set"):
+    with pytest.raises(InputError, match=r"dataset\.json: there are 2, .*; name the folder of one data set"):
         made_of("msd", tmp_path)
 
 
@@ -156,7 +156,7 @@ def test_each_wrong_key_of_the_file_is_a_line(tmp_path, changes, told):
     write_set(tmp_path, modality={"0": "CT"})
     content = json.loads((tmp_path / "dataset.json").read_text())
     (tmp_path / "dataset.json").write_text(json.dumps(content | changes))
-    with pytest.raises(BadInput, match=told) as refused:
+    with pytest.raises(InputError, match=told) as refused:
         made_of("msd", tmp_path)
     assert "\n" not in str(refused.value)
 
@@ -177,7 +177,7 @@ scraps = st.recursive(
 @given(st.fixed_dictionaries(dict.fromkeys(("training", "labels", "modality"), scraps)))
 def test_whatever_the_file_says_is_read_or_is_a_line(layout, tmp_path, content):
     (tmp_path / "dataset.json").write_text(json.dumps(content))
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(InputError) as refused:
         made_of(layout, tmp_path)  # there are no images, so nothing can be right
     assert "\n" not in str(refused.value)
 
@@ -186,16 +186,16 @@ def test_whatever_the_file_says_is_read_or_is_a_line(layout, tmp_path, content):
 def test_a_file_that_is_none_is_a_line(tmp_path, text):
     if text is not None:
         (tmp_path / "dataset.json").write_text(text)
-    with pytest.raises(BadInput, match=r"dataset\.json: ") as refused:
+    with pytest.raises(InputError, match=r"dataset\.json: ") as refused:
         made_of("msd", tmp_path)
     assert "\n" not in str(refused.value)
 
 
 def test_a_channel_or_structure_that_is_not_there(tmp_path):
     write_set(tmp_path)
-    with pytest.raises(BadInput, match="'T9' is not there; known are: 0 FLAIR, 1 T1w, 2 t1gd"):
-        made_of("msd", tmp_path, Asked(modalities={"": "T9"}))
+    with pytest.raises(InputError, match="'T9' is not there; known are: 0 FLAIR, 1 T1w, 2 t1gd"):
+        made_of("msd", tmp_path, LayoutOptions(modalities={"": "T9"}))
     with pytest.raises(
-        BadInput, match="structure: 'tumour' is unknown; known are: edema, non-enhancing_tumor"
+        InputError, match="structure: 'tumour' is unknown; known are: edema, non-enhancing_tumor"
     ):
         made_of("msd", tmp_path, seen=("tumour",))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.cohorts.readers.layout import Asked, patient, safe_name
+from bifseg.cohorts.readers.layout import LayoutOptions, patient, safe_name
 
 
 @pytest.mark.parametrize(
@@ -39,9 +39,9 @@ def test_safe_names_keep_what_is_safe():
 
 
 def test_the_modality_that_is_asked_for():
-    asked = Asked(modalities={"": "t2", "core": "t1c"})
+    asked = LayoutOptions(modalities={"": "t2", "core": "t1c"})
     assert [asked.modality(name, "flair") for name in ("core", "whole")] == ["t1c", "t2"]
-    assert Asked().modality("core", "flair") == "flair"
+    assert LayoutOptions().modality("core", "flair") == "flair"
 
 
 def test_layouts_that_users_have():

@@ -3,8 +3,8 @@ import json
 import pytest
 from trees import GRID, draw, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 
 REGIONS = {"background": 0, "whole tumor": [1, 2, 3], "tumor core": [2, 3], "enhancing tumor": 3, "ignore": 4}
@@ -21,7 +21,7 @@ def write_set(folder, cases=("BraTS_001", "BraTS_002"), ending=".nii.gz", end="T
 
 def test_regions_and_channels(tmp_path):
     write_set(tmp_path)
-    made = made_of("nnunet", tmp_path, Asked(modalities={"tumor_core": "adc"}))
+    made = made_of("nnunet", tmp_path, LayoutOptions(modalities={"tumor_core": "adc"}))
     found = {
         row.structure: (row.label_values, row.image) for row in made.report.rows if row.case == "BraTS_001"
     }
@@ -85,7 +85,7 @@ def test_what_is_missing_is_told(tmp_path):
     draw(tmp_path / "imagesTs/d_0000.nii.gz")
     draw(tmp_path / "imagesTr/c.nii.gz")
     (tmp_path / "labelsTr/._c.nii.gz").write_bytes(b"x")
-    made = made_of("nnunet", tmp_path, Asked(modalities={"": "ADC"}), seen=("tumor_core",))
+    made = made_of("nnunet", tmp_path, LayoutOptions(modalities={"": "ADC"}), seen=("tumor_core",))
     assert reasons_of(made) == [
         ("a", "tumor_core", "no file for ADC"),
         ("b", "", "no label map"),
@@ -99,5 +99,5 @@ def test_what_is_missing_is_told(tmp_path):
 
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
-    with pytest.raises(BadInput, match="holds no case laid out as nnunet"):
+    with pytest.raises(InputError, match="holds no case laid out as nnunet"):
         made_of("nnunet", tmp_path)

@@ -1,10 +1,10 @@
 import pytest
 from trees import GRID, draw, draw_channels, made_of, mark, reasons_of, rows_of
 
-from bifseg.cohorts.readers.layout import Asked
-from bifseg.core.errors import BadInput
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.core.errors import InputError
 
-LIVER = Asked(structures={"liver": (1,)})
+LIVER = LayoutOptions(structures={"liver": (1,)})
 
 
 def write_table(path, *rows, sign="\t"):
@@ -34,7 +34,7 @@ def test_columns_by_other_names_in_a_csv(tmp_path):
         for n, split in zip("abc", ("", "", "Val"), strict=True)
     ]
     table = write_table(tmp_path / "t.csv", ("id", "t2", "mask", "who", "fold"), *rows, sign=",")
-    asked = Asked(
+    asked = LayoutOptions(
         {"liver": (1, 2)},
         {"": "t2"},
         {"case": "id", "image": "t2", "label": "mask", "group": "who", "split": "fold"},
@@ -67,7 +67,7 @@ def test_each_structure_in_its_modality(tmp_path):
     mark(tmp_path / "seg.nii.gz", 1, 2)
     rows = [("c1", f"{name}.nii.gz", "seg.nii.gz", name) for name in ("t1c", "flair")]
     table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "modality"), *rows)
-    asked = Asked({"core": (1,), "whole": (1, 2)}, {"core": "t1c", "whole": "flair"})
+    asked = LayoutOptions({"core": (1,), "whole": (1, 2)}, {"core": "t1c", "whole": "flair"})
     made = made_of("tsv", table, asked)
     assert {name: image for (_, name), (image, _) in rows_of(made).items()} == {
         "core": "t1c.nii.gz",
@@ -147,9 +147,19 @@ def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
             LIVER,
             ":1: there is no column 'label'; the table has image, mask; give --columns",
         ),
-        ("image label", "a b", Asked({"x": (1,)}, columns={"image": "t2"}), "there is no column 't2'"),
-        ("image label", "a b", Asked({"x": (1,)}, columns={"img": "t2"}), "'img' is no column of a manifest"),
-        ("image label", "a b", Asked(), "no columns 'structure' and 'label_values' say what"),
+        (
+            "image label",
+            "a b",
+            LayoutOptions({"x": (1,)}, columns={"image": "t2"}),
+            "there is no column 't2'",
+        ),
+        (
+            "image label",
+            "a b",
+            LayoutOptions({"x": (1,)}, columns={"img": "t2"}),
+            "'img' is no column of a manifest",
+        ),
+        ("image label", "a b", LayoutOptions(), "no columns 'structure' and 'label_values' say what"),
         (
             "image label split",
             "a b fold1",
@@ -160,14 +170,14 @@ def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
         (
             "image label structure label_values",
             "a b liver 1;2",
-            Asked(),
+            LayoutOptions(),
             ":2: label_values: '1;2' is not a list of",
         ),
     ],
 )
 def test_each_wrong_table_is_a_line(tmp_path, head, row, asked, told):
     table = write_table(tmp_path / "t.tsv", head.split(), row.split())
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(InputError) as refused:
         made_of("tsv", table, asked)
     assert str(refused.value).startswith(str(table))
     assert told in str(refused.value)
@@ -175,5 +185,5 @@ def test_each_wrong_table_is_a_line(tmp_path, head, row, asked, told):
 
 
 def test_a_table_that_is_not_there(tmp_path):
-    with pytest.raises(BadInput, match="table: cannot be read"):
+    with pytest.raises(InputError, match="table: cannot be read"):
         made_of("tsv", tmp_path / "none.tsv", LIVER)

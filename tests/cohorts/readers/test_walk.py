@@ -3,7 +3,7 @@ from pathlib import PurePosixPath
 import pytest
 
 from bifseg.cohorts.readers.walk import as_it_is_there, ending, image_files, stem
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 
 def touch(root, *names):
@@ -44,7 +44,7 @@ def test_links_are_followed_once(tmp_path):
 
 def test_a_path_that_is_no_folder_is_refused(tmp_path):
     touch(tmp_path, "x.nii")
-    with pytest.raises(BadInput, match=r"x\.nii: is not a folder"):
+    with pytest.raises(InputError, match=r"x\.nii: is not a folder"):
         image_files(tmp_path / "x.nii")
 
 

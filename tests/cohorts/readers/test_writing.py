@@ -8,7 +8,7 @@ from bifseg.cards.cards import CohortCard, read_card
 from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.cohorts.manifest import parse_manifest
 from bifseg.cohorts.readers.writing import summary, write_cohort
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 
 COMMAND = "bifseg cohort from brats2021 data --out cards"
 SHIPPED = "# A card that ships.\ndimension: 3\nmanifest: b.tsv\nseen: [tumour_core] # core\nunseen: [whole_tumour]\n"
@@ -68,7 +68,7 @@ def test_a_card_that_differs_is_kept_unless_forced(data, tmp_path, changes, told
     text = yaml.safe_dump(yaml.safe_load(SHIPPED) | changes)
     (tmp_path / "b.yaml").write_text(text)
     made = made_of("brats2021", data)
-    with pytest.raises(BadInput) as refused:
+    with pytest.raises(InputError) as refused:
         write_cohort(made, tmp_path, "b", COMMAND)
     assert told in str(refused.value)
     assert str(refused.value).endswith("; choose another --name, or replace the card with --force")
@@ -83,7 +83,7 @@ def test_a_manifest_that_differs_is_kept_unless_forced(data, tmp_path):
     before = (tmp_path / "b.tsv").read_text()
     other = made_of("brats2021", data, seed=5)
     with pytest.raises(
-        BadInput, match=r"b\.tsv: is there and differs; choose another --name, or replace it with"
+        InputError, match=r"b\.tsv: is there and differs; choose another --name, or replace it with"
     ):
         write_cohort(other, tmp_path, "b", COMMAND)
     assert (tmp_path / "b.tsv").read_text() == before

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.sandbox import supported
 from bifseg.methods.process.process import MethodProcess, Program
 from bifseg.methods.process.programs import program
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import Game, play
+from bifseg.sessions.game import SimulatedUser, play
 from bifseg.sessions.record import Identity
 
 HERE = Path(__file__).parents[2] / "helpers"
@@ -26,7 +26,7 @@ SHAPE = (60, 70)
 TRUTH = np.zeros(SHAPE, bool)
 TRUTH[20:45, 20:50] = True
 IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
-GAME = Game(
+GAME = SimulatedUser(
     IDENTITY,
     Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE)),
     TRUTH,
@@ -180,16 +180,16 @@ def test_a_method_that_looks_for_the_truth_finds_nothing(started, tmp_path, disc
     ],
 )
 def test_wrong_card_is_bad_input(settings, error):
-    with pytest.raises(BadInput, match=error):
+    with pytest.raises(InputError, match=error):
         MethodProcess(program(MethodCard(**settings), HERE))
 
 
 def test_modules_and_weights_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
     card = MethodCard(method="odd_methods:Half")
-    with pytest.raises(BadInput, match=r"methods cannot read it, but .*weights\.pt lies in it"):
+    with pytest.raises(InputError, match=r"methods cannot read it, but .*weights\.pt lies in it"):
         program(card, HERE, tmp_path / "out/weights.pt", hidden=[tmp_path])
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
-    with pytest.raises(BadInput, match=r"methods cannot read it, but .*code lies in it"):
+    with pytest.raises(InputError, match=r"methods cannot read it, but .*code lies in it"):
         program(card, HERE, hidden=[tmp_path])
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bifseg.cards.cards import MethodCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.metrics import dice
 from bifseg.core.scribbles import Scribbles, Stroke
@@ -163,5 +163,5 @@ def test_share_of_scribbles():
     ],
 )
 def test_bad_settings(settings, message):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InputError, match=message):
         build(MethodCard(method="bifseg.methods.tools.grabcut:GrabCut", settings=settings), None)

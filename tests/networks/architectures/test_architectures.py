@@ -9,7 +9,7 @@ from receptive_field import receptive_field
 
 from bifseg.cards.cards import DIMENSIONS, NetworkCard, read_card
 from bifseg.cards.finetuning import FineTuning
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.registry import ARCHITECTURES, build
@@ -107,13 +107,13 @@ def test_pointwise_classifier_runs_on_any_selection(network):
 
 def test_unknown_architecture_and_setting_are_one_line():
     with pytest.raises(
-        BadInput,
+        InputError,
         match=r"architecture: unknown .vnet.; known are pnet, fcn, unet, pcnet, deepmedic, highres3dnet",
     ):
         build(NetworkCard(architecture="vnet"))
-    with pytest.raises(BadInput, match=r"settings of pnet: .*'width'"):
+    with pytest.raises(InputError, match=r"settings of pnet: .*'width'"):
         build(NetworkCard(architecture="pnet", settings={"width": 3}))
-    with pytest.raises(BadInput, match="head: unknown '5x5'"):
+    with pytest.raises(InputError, match="head: unknown '5x5'"):
         build(NetworkCard(architecture="pcnet", settings={"head": "5x5"}))
 
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from bifseg.cards.finetuning import FineTuning
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.bifseg.bifseg import BIFSeg
@@ -143,5 +143,5 @@ def test_crops_are_fitted_into_the_one_shape(dimension):
     ],
 )
 def test_wrong_settings_are_named(settings, message):
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InputError, match=message):
         ImportedSettings.of(settings)

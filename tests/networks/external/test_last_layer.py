@@ -8,7 +8,7 @@ import torch
 from foreign_networks import SETTINGS, Ends, SmallUNet, probability
 from torch import nn
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
 
 SHAPE = {2: (13, 18), 3: (5, 14, 10)}  # sides that must be padded to even ones
@@ -180,7 +180,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("network", "settings", "message"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_cut_is_refused_in_one_line(network, settings, message):
-    with pytest.raises(BadInput, match=message) as caught:
+    with pytest.raises(InputError, match=message) as caught:
         imported(network.eval(), **settings)
     assert "\n" not in str(caught.value)
 
@@ -190,7 +190,7 @@ def test_what_cannot_be_cut_is_refused_in_one_line(network, settings, message):
 def test_programs_are_refused_as_plainly(kind, case):
     network, settings, message = REFUSED[case]
     image = torch.zeros(1, 3, 16, 16) if case == "three input channels" else torch.zeros(1, 1, 16, 16, 16)
-    with pytest.raises(BadInput, match=message):
+    with pytest.raises(InputError, match=message):
         imported(KINDS[kind](network.eval(), image), **settings)
 
 

@@ -9,7 +9,7 @@ import torch
 import yaml
 from foreign_networks import Payload, probability
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.networks.external import monai_bundle
 from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
 
@@ -130,7 +130,7 @@ ARGUMENTS_REFUSED = {
 def test_what_would_have_to_be_run_is_refused(tmp_path, monkeypatch, wrong, message):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "b", UNET | wrong, {}, device="$open('ran', 'w')", circle="@circle")
-    with pytest.raises(BadInput, match=f"^configs/inference.json: {message}") as caught:
+    with pytest.raises(InputError, match=f"^configs/inference.json: {message}") as caught:
         monai_bundle.read(tmp_path / "b")
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
@@ -143,7 +143,9 @@ TARGETS_REFUSED = """os.system eval subprocess.Popen torch.load torch.nn.Conv2d 
 @pytest.mark.parametrize("target", TARGETS_REFUSED.split())
 def test_only_monais_networks_are_built(target):
     network_of(UNET)
-    with pytest.raises(BadInput, match=r"_target_: only networks of monai\.networks\.nets are built \(is '"):
+    with pytest.raises(
+        InputError, match=r"_target_: only networks of monai\.networks\.nets are built \(is '"
+    ):
         monai_bundle.make({"network": target, "arguments": {}, "state": {}})
 
 
@@ -165,10 +167,10 @@ def test_class_arguments_and_weights_must_fit():
     state = network_of(UNET).state_dict()
     plain = {key: value for key, value in UNET.items() if key != "_target_"}
     with pytest.raises(
-        BadInput, match=r"network_def: UNet cannot be built: .*unexpected keyword argument 'chanels'"
+        InputError, match=r"network_def: UNet cannot be built: .*unexpected keyword argument 'chanels'"
     ):
         monai_bundle.make({"network": "UNet", "arguments": plain | {"chanels": 3}, "state": state})
-    with pytest.raises(BadInput, match=r"models/model\.pt: not the weights of this UNet: ") as caught:
+    with pytest.raises(InputError, match=r"models/model\.pt: not the weights of this UNet: ") as caught:
         monai_bundle.make({"network": "UNet", "arguments": plain | {"channels": [2, 4, 4]}, "state": state})
     assert "\n" not in str(caught.value)
 
@@ -193,7 +195,7 @@ def test_broken_config_is_one_line(tmp_path, monkeypatch, kind, text, message):
     monkeypatch.chdir(tmp_path)
     folder = write(tmp_path / "b", UNET, {}, kind)
     (folder / f"configs/inference.{kind}").write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(BadInput, match=f"configs/inference.{kind}: {message}") as caught:
+    with pytest.raises(InputError, match=f"configs/inference.{kind}: {message}") as caught:
         monai_bundle.read(folder)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "ran").exists()
@@ -205,22 +207,22 @@ def test_broken_config_is_one_line(tmp_path, monkeypatch, kind, text, message):
 )
 def test_weights_are_tensors_and_nothing_else(tmp_path, capsys, state, message):
     folder = write(tmp_path / "b", UNET, state)
-    with pytest.raises(BadInput, match=rf"models/model\.pt: {message}") as caught:
+    with pytest.raises(InputError, match=rf"models/model\.pt: {message}") as caught:
         monai_bundle.read(folder)
     assert "\n" not in str(caught.value)
     assert "pickled code ran" not in capsys.readouterr().out
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(BadInput, match=r"not a MONAI bundle: none of configs/inference\.json, .* is there"):
+    with pytest.raises(InputError, match=r"not a MONAI bundle: none of configs/inference\.json, .* is there"):
         monai_bundle.read(tmp_path)
     folder = write(tmp_path / "b", UNET, {})
     (folder / "models/model.pt").unlink()
-    with pytest.raises(BadInput, match=r"models/model\.pt: is not there; of a bundle with a model\.ts"):
+    with pytest.raises(InputError, match=r"models/model\.pt: is not there; of a bundle with a model\.ts"):
         monai_bundle.read(folder)
 
 
 def test_absent_monai_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
-    with pytest.raises(BadInput, match=r"a MONAI bundle needs MONAI: pip install 'bifseg\[monai\]'"):
+    with pytest.raises(InputError, match=r"a MONAI bundle needs MONAI: pip install 'bifseg\[monai\]'"):
         monai_bundle.make({"network": "UNet", "arguments": {}, "state": {}})

@@ -6,7 +6,7 @@ import pytest
 import torch
 from foreign_networks import Payload, SmallUNet
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.networks.external import torchscript
 
 
@@ -32,18 +32,18 @@ def test_program_is_kept_whole(tmp_path):
 @pytest.mark.parametrize("content", [b"no program", b"PK\x03\x04broken", b""])
 def test_broken_program_is_one_line(tmp_path, content):
     (tmp_path / "network.ts").write_bytes(content)
-    with pytest.raises(BadInput, match=r"not a TorchScript archive|cannot be read: it is empty") as caught:
+    with pytest.raises(InputError, match=r"not a TorchScript archive|cannot be read: it is empty") as caught:
         torchscript.make(torchscript.read(tmp_path / "network.ts"))
     assert "\n" not in str(caught.value)
 
 
 def test_pickled_module_is_no_program(tmp_path, capsys):
     torch.save(Payload(), tmp_path / "evil.ts")
-    with pytest.raises(BadInput, match="not a TorchScript archive"):
+    with pytest.raises(InputError, match="not a TorchScript archive"):
         torchscript.make(torchscript.read(tmp_path / "evil.ts"))
     assert "pickled code ran" not in capsys.readouterr().out
 
 
 def test_folder_is_no_program(tmp_path):
-    with pytest.raises(BadInput, match="cannot be read: Is a directory"):
+    with pytest.raises(InputError, match="cannot be read: Is a directory"):
         torchscript.read(tmp_path)

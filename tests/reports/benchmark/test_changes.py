@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sides import RULES, session, side
 
-from bifseg.analysis.names import OWN, SHARED
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.reports.benchmark.changes import changes
 from bifseg.reports.benchmark.pairing import pair
 
@@ -83,7 +83,7 @@ def test_rounds_count_the_limit_where_the_target_was_not_reached():
 
 
 def test_rounds_are_compared_where_the_protocol_stops_below_the_target():
-    rules = {OWN: RULES[OWN] | {"target": 0.85}}
+    rules = {OWN_SCRIBBLES: RULES[OWN_SCRIBBLES] | {"target": 0.85}}
     sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.86))]
     frame = changes(pair(*sides), 0.9).set_index("measure")
     assert frame.loc["rounds", ["goal", "base", "new", "change"]].tolist() == [0.85, 1, 2, 1]
@@ -123,7 +123,7 @@ def test_new_failures_are_those_that_base_had_not():
 
 
 def test_stage_of_one_side_only_is_told_with_no_pairs():
-    lines = session("a", 0.5, 0.7, method="bifseg", protocol=SHARED)
+    lines = session("a", 0.5, 0.7, method="bifseg", protocol=SHARED_SCRIBBLES)
     row = found(lines, [*lines, ("a", "bifseg", "unsupervised", 0.6)], "unsupervised")
     assert row["n"] == 0
     assert np.isnan(row["change"])
@@ -138,7 +138,7 @@ def test_each_structure_cohort_and_protocol_stands_alone():
     lines = [
         *session("a", 0.1, 0.5),
         *session("b", 0.1, 0.5, structure="brain", seen=True),
-        *session("a", 0.1, 0.5, protocol=SHARED),
+        *session("a", 0.1, 0.5, protocol=SHARED_SCRIBBLES),
         *session("a", 0.1, 0.5, cohort="other"),
     ]
     frame = changes(pair(side(lines), side(lines)), 0.9)

@@ -8,8 +8,8 @@ import pytest
 from fake_runs import rescore
 from sides import RULES, session, side
 
-from bifseg.analysis.names import OWN, SHARED
-from bifseg.core.errors import BadInput
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
+from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.changes import changes
 from bifseg.reports.benchmark.comparison import Comparison, compare, to_markdown, write
 from bifseg.reports.benchmark.gate import REGRESSION, Limits, judge
@@ -104,7 +104,10 @@ def copy(run, place):
 
 
 def test_rounds_are_named_by_where_each_protocol_stops():
-    rules = {OWN: RULES[OWN] | {"target": 0.85}, SHARED: RULES[SHARED]}
+    rules = {
+        OWN_SCRIBBLES: RULES[OWN_SCRIBBLES] | {"target": 0.85},
+        SHARED_SCRIBBLES: RULES[SHARED_SCRIBBLES],
+    }
     sides = [side(session("a", *dice), rules=rules) for dice in ((0.1, 0.86), (0.1, 0.2, 0.3, 0.86))]
     found = pair(*sides)
     text = to_markdown(Comparison(found, judge(changes(found, 0.9), Limits()), Limits(), 0.9))
@@ -113,7 +116,7 @@ def test_rounds_are_named_by_where_each_protocol_stops():
 
 
 def test_gate_of_rounds_is_not_named_where_none_are_counted():
-    found = pair(*[side(session("a", 0.1, 0.86, protocol=SHARED)) for _ in "ab"])
+    found = pair(*[side(session("a", 0.1, 0.86, protocol=SHARED_SCRIBBLES)) for _ in "ab"])
     text = to_markdown(Comparison(found, judge(changes(found, 0.9), Limits()), Limits(), 0.9))
     assert "rounds to" not in text
 
@@ -121,7 +124,7 @@ def test_gate_of_rounds_is_not_named_where_none_are_counted():
 def test_markdown_says_what_a_reader_must_know(worse, runs):
     text = to_markdown(worse)
     assert f"# {worse.regressions} regressions in {len(worse.frame)} comparisons" in text
-    assert f"- BASE: `{runs[0]}`, bifseg 0.1.0, commit abc123, 2026-01-01 03:04" in text
+    assert f"- BASE_NET: `{runs[0]}`, bifseg 0.1.0, commit abc123, 2026-01-01 03:04" in text
     assert "The images of fake2d are **simulated**." in text
     assert "lower by more than 1 points" in text
     table = text[text.index("## Regressions") :].split("\n\n")[1].splitlines()
@@ -160,6 +163,6 @@ def test_csv_and_json_hold_every_comparison(worse, tmp_path):
 
 
 def test_other_endings_are_bad_input(worse, tmp_path):
-    with pytest.raises(BadInput, match=r"a.txt: write to a file that ends in .md, .csv, .json"):
+    with pytest.raises(InputError, match=r"a.txt: write to a file that ends in .md, .csv, .json"):
         write(worse, tmp_path / "a.txt")
     assert not list(tmp_path.iterdir())

@@ -9,7 +9,7 @@ from bifseg.reports.benchmark.curves import FAILURE, curves
 
 
 def past(failed=0, runs=3, low=0.4):
-    """Rows of two players on two structures; the last run of `geos` has failed sessions."""
+    """Rows of two entries on two structures; the last run of `geos` has failed sessions."""
     rows = [
         {
             "when": f"2026-01-{day:02}T00:00:00+00:00",

@@ -7,7 +7,7 @@ import pytest
 from fake_run import scores
 from fake_runs import rescore
 
-from bifseg.analysis.names import OWN
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import read_scores, write_scores
 from bifseg.core.files import read_json, write_json
 from bifseg.reports.benchmark.history import append_run, run_records, sessions_file
@@ -30,7 +30,7 @@ def records(run):
     return {(r["method"], r["network"]): (r, sessions) for r, sessions in run_records(run, 0.9)}
 
 
-def test_a_record_a_player_with_what_it_was_made_from(run):
+def test_a_record_a_entry_with_what_it_was_made_from(run):
     found = records(run)
     assert set(found) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
         ("geos", "")
@@ -51,8 +51,8 @@ def test_a_record_a_player_with_what_it_was_made_from(run):
         1,
     )
     assert {(r["protocol"], r["structure"]) for r in record["results"]} == {
-        (OWN, "fake_disc"),
-        (OWN, "fake_square"),
+        (OWN_SCRIBBLES, "fake_disc"),
+        (OWN_SCRIBBLES, "fake_square"),
     }
 
 
@@ -88,7 +88,13 @@ def test_numbers_by_hand(run):
     values = [0.5, 0.7, 0.6, 0.9]
     patients = ["a", "a", "b", "c"]
     lines = [
-        (f"{who}{k}", "bifseg", "initial", dice, {"patient": who, "protocol": OWN, "machine_s": 1.0 + k})
+        (
+            f"{who}{k}",
+            "bifseg",
+            "initial",
+            dice,
+            {"patient": who, "protocol": OWN_SCRIBBLES, "machine_s": 1.0 + k},
+        )
         for k, (who, dice) in enumerate(zip(patients, values, strict=True))
     ]
     lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
@@ -127,7 +133,7 @@ def test_run_is_added_once(run, history):
     assert own.count("\n") == 5
 
 
-def test_new_player_is_added_alone(run, history):
+def test_new_entry_is_added_alone(run, history):
     append_run(run, history, 0.9)
     more = read_scores(run / "scores.parquet")
     mine = more[more["method"] == "geos"].assign(method="geos-v2")

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.journal import append, line, read
 
 WRITER = """
@@ -88,13 +88,13 @@ def test_damaged_line_is_bad_input_and_stays(path, wrong):
         stream.write(f"{wrong}\n{line(record('b'))}\n")
     before = path.read_bytes()
     for touch in (read, lambda path: append(path, [record("c")])):
-        with pytest.raises(BadInput, match=r"history.jsonl: line 2: is no record of a run"):
+        with pytest.raises(InputError, match=r"history.jsonl: line 2: is no record of a run"):
             touch(path)
     assert path.read_bytes() == before
 
 
 def test_missing_journal_is_bad_input(path):
-    with pytest.raises(BadInput, match=r"history.jsonl: cannot be read: No such file"):
+    with pytest.raises(InputError, match=r"history.jsonl: cannot be read: No such file"):
         read(path)
 
 

@@ -3,7 +3,7 @@ import shutil
 import pytest
 from html_reader import Reader
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.history import append_run
 from bifseg.reports.benchmark.journal import append, read
 from bifseg.reports.benchmark.leaderboard import write_leaderboard
@@ -38,8 +38,8 @@ def test_page_needs_no_other_file(html, page):
     assert "@import" not in html
 
 
-def test_players_stand_with_rank_and_letters(page):
-    heads = [row for row in page.rows if row[:2] == ["Rank", "Player"]]
+def test_entries_stand_with_rank_and_letters(page):
+    heads = [row for row in page.rows if row[:2] == ["Rank", "Entry"]]
     assert len(heads) == 2  # two protocols
     rows = [row for row in page.rows if len(row) == len(heads[0]) and row[1] == "bifseg@pnet"]
     assert rows
@@ -104,9 +104,9 @@ def test_names_are_escaped(runs, tmp_path):
 
 def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
     out = tmp_path / "page.html"
-    with pytest.raises(BadInput, match="cannot be read"):
+    with pytest.raises(InputError, match="cannot be read"):
         write_leaderboard(tmp_path / "history.jsonl", out)
     (tmp_path / "history.jsonl").touch()
-    with pytest.raises(BadInput, match=r"no run is in it yet; run `bifseg history append`"):
+    with pytest.raises(InputError, match=r"no run is in it yet; run `bifseg history append`"):
         write_leaderboard(tmp_path / "history.jsonl", out)
     assert not out.exists()

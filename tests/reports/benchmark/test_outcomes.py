@@ -3,12 +3,12 @@ import pytest
 from fake_run import scores
 from sides import session
 
-from bifseg.analysis.names import OWN, SHARED
-from bifseg.analysis.rules import Rules
-from bifseg.core.errors import BadInput
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule
+from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.outcomes import COLUMNS, outcomes
 
-RULES = {OWN: Rules(4, 0.9), SHARED: Rules(1, None)}
+RULES = {OWN_SCRIBBLES: StoppingRule(4, 0.9), SHARED_SCRIBBLES: StoppingRule(1, None)}
 
 
 def found(lines, target=0.9, rules=RULES):
@@ -40,26 +40,30 @@ def test_rounds_of_who_never_reached_the_target_are_the_limit():
     ],
 )
 def test_rounds_are_counted_to_the_target_or_to_where_the_protocol_stops(target, stops, goal, rounds):
-    row = found(session("a", 0.5, 0.8, 0.92), target, {OWN: Rules(4, stops)}).iloc[0]
+    row = found(session("a", 0.5, 0.8, 0.92), target, {OWN_SCRIBBLES: StoppingRule(4, stops)}).iloc[0]
     assert row[["goal", "rounds"]].tolist() == [goal, rounds]
 
 
 def test_a_single_round_is_not_counted():
-    row = found(session("a", 0.5, 0.95, protocol=SHARED)).iloc[0]
+    row = found(session("a", 0.5, 0.95, protocol=SHARED_SCRIBBLES)).iloc[0]
     assert row[["goal", "rounds"]].isna().all()
 
 
 def test_stages_come_from_one_protocol():
     step = ("a", "bifseg", "unsupervised", 0.6)
     lines = [
-        *session("a", 0.5, 0.7, method="bifseg", protocol=SHARED),
+        *session("a", 0.5, 0.7, method="bifseg", protocol=SHARED_SCRIBBLES),
         step,
         *session("a", 0.5, 0.8, method="bifseg"),
-        (*step, {"protocol": OWN}),
+        (*step, {"protocol": OWN_SCRIBBLES}),
     ]
     frame = found(lines)
-    assert frame.loc[(SHARED, "bifseg", "a"), ["initial", "unsupervised", "dice"]].tolist() == [0.5, 0.6, 0.7]
-    own = frame.loc[(OWN, "bifseg", "a")]
+    assert frame.loc[(SHARED_SCRIBBLES, "bifseg", "a"), ["initial", "unsupervised", "dice"]].tolist() == [
+        0.5,
+        0.6,
+        0.7,
+    ]
+    own = frame.loc[(OWN_SCRIBBLES, "bifseg", "a")]
     assert own[["initial", "unsupervised"]].isna().all()
     assert own["dice"] == 0.8
 
@@ -70,5 +74,5 @@ def test_failed_session_scores_its_last_row():
 
 
 def test_unknown_rules_are_bad_input():
-    with pytest.raises(BadInput, match="own-scribbles"):
+    with pytest.raises(InputError, match="own-scribbles"):
         found(session("a", 0.5), rules={})

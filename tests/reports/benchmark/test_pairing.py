@@ -1,9 +1,9 @@
 import pytest
 from sides import RULES, session, side
 
-from bifseg.analysis.names import OWN, SHARED
-from bifseg.core.errors import BadInput
-from bifseg.reports.benchmark.pairing import pair, read_side
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
+from bifseg.core.errors import InputError
+from bifseg.reports.benchmark.pairing import pair, read_view
 
 ONE = session("a", 0.1, 0.5)
 FACTS = {
@@ -35,11 +35,11 @@ def test_objects_of_one_side_are_left_out_and_told():
     )
 
 
-def test_players_protocols_and_cohorts_of_one_side_are_told():
+def test_entries_protocols_and_cohorts_of_one_side_are_told():
     more = [
         *session("a", 0.1, 0.5, method="growcut"),
         *session("a", 0.1, 0.5, method="bifseg", network="unet"),
-        *session("a", 0.1, 0.5, protocol=SHARED),
+        *session("a", 0.1, 0.5, protocol=SHARED_SCRIBBLES),
         *session("a", 0.1, 0.5, cohort="other"),
     ]
     found = pair(side(ONE, network=""), side([*ONE, *more], network=""))
@@ -70,9 +70,11 @@ def test_unknown_images_are_compared_and_told():
 
 
 def test_protocol_with_other_rules_is_left_out_and_told():
-    lines = [*ONE, *session("a", 0.1, 0.5, protocol=SHARED)]
-    found = pair(side(lines), side(lines, rules=RULES | {OWN: RULES[OWN] | {"rounds": 5}}))
-    assert set(found.base.scores["protocol"]) == {SHARED}
+    lines = [*ONE, *session("a", 0.1, 0.5, protocol=SHARED_SCRIBBLES)]
+    found = pair(
+        side(lines), side(lines, rules=RULES | {OWN_SCRIBBLES: RULES[OWN_SCRIBBLES] | {"rounds": 5}})
+    )
+    assert set(found.base.scores["protocol"]) == {SHARED_SCRIBBLES}
     assert found.notes == (
         "Protocol own-scribbles was played by other rules (rounds 4 and 5): not compared.",
     )
@@ -101,24 +103,24 @@ def test_other_circumstances_are_compared_and_told(change, note):
 
 def test_missing_provenance_is_told():
     (note,) = pair(side(ONE, facts={}), side(ONE, facts=FACTS)).notes
-    assert note.startswith("BASE (results/a) has no provenance.json")
+    assert note.startswith("BASE_NET (results/a) has no provenance.json")
 
 
-def test_two_players_are_paired_under_the_name_of_the_base():
-    base = side(ONE, player=("geos", ""), network="")
-    new = side(session("a", 0.1, 0.4, method="geos-v2"), player=("geos-v2", ""), network="")
+def test_two_entries_are_paired_under_the_name_of_the_base():
+    base = side(ONE, entry=("geos", ""), network="")
+    new = side(session("a", 0.1, 0.4, method="geos-v2"), entry=("geos-v2", ""), network="")
     found = pair(base, new)
     assert set(found.new.scores["method"]) == {"geos"}
     assert found.notes == ()
 
 
-def test_player_on_one_side_only_is_bad_input():
-    with pytest.raises(BadInput, match="name a player on both sides or on neither"):
-        pair(side(ONE, player=("geos", "")), side(ONE))
+def test_entry_on_one_side_only_is_bad_input():
+    with pytest.raises(InputError, match="name an entry on both sides or on neither"):
+        pair(side(ONE, entry=("geos", "")), side(ONE))
 
 
 def test_nothing_in_common_is_bad_input_and_says_why():
-    with pytest.raises(BadInput) as caught:
+    with pytest.raises(InputError) as caught:
         pair(side(ONE), side(session("b", 0.1, 0.5)))
     assert "no session in common. Only BASE has 1 object (a) of c" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -129,37 +131,37 @@ def test_nothing_in_common_is_bad_input_and_says_why():
 
 def test_side_of_a_folder(runs):
     one, _ = runs
-    found = read_side(str(one))
-    assert found.player is None
+    found = read_view(str(one))
+    assert found.entry is None
     assert found.simulated == {"fake2d"}
     assert found.facts["commit"] == "abc123"
-    assert found.rules[OWN]["rounds"] == 2
+    assert found.rules[OWN_SCRIBBLES]["rounds"] == 2
     assert set(zip(found.scores["cohort"], found.scores["object"], strict=True)) <= set(found.files)
 
 
-def test_side_of_a_player(runs):
-    found = read_side(f"{runs[0]}:bifseg@pnet")
-    assert found.player == ("bifseg", "pnet")
+def test_side_of_a_entry(runs):
+    found = read_view(f"{runs[0]}:bifseg@pnet")
+    assert found.entry == ("bifseg", "pnet")
     assert set(found.scores["method"]) == {"bifseg"}
-    assert read_side(f"{runs[0]}:geos").player == ("geos", "")
+    assert read_view(f"{runs[0]}:geos").entry == ("geos", "")
 
 
 def test_folder_with_a_colon_in_its_name_is_a_run(runs, tmp_path):
     place = tmp_path / "a:b"
     place.symlink_to(runs[0])
-    assert read_side(str(place)).player is None
-    assert read_side(f"{place}:geos").player == ("geos", "")
+    assert read_view(str(place)).entry is None
+    assert read_view(f"{place}:geos").entry == ("geos", "")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("{run}x", r"x: no such run; name the folder, results/RUN"),
-        ("{run}:geo", r"geo does not play in .*its players are base-crf@pnet, .*, geos$"),
+        ("{run}:geo", r"geo does not play in .*its entries are base-crf@pnet, .*, geos$"),
         ("{run}:bifseg", r"bifseg does not play in "),
         ("{run}/cohorts", r"scores.parquet: no such scores"),
     ],
 )
 def test_side_that_is_not_there_is_bad_input(runs, name, message):
-    with pytest.raises(BadInput, match=message):
-        read_side(name.format(run=runs[0]))
+    with pytest.raises(InputError, match=message):
+        read_view(name.format(run=runs[0]))

@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from fake_run import scores
 
-from bifseg.analysis.names import OWN, SHARED
-from bifseg.analysis.rules import Rules
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
+from bifseg.analysis.rules import StoppingRule
 from bifseg.reports.benchmark.history import sessions_file
 from bifseg.reports.benchmark.outcomes import MEASURES, outcomes
 from bifseg.reports.benchmark.standings import entries, standings
 
-RULES = {OWN: Rules(4, 0.9), SHARED: Rules(1, None)}
+RULES = {OWN_SCRIBBLES: StoppingRule(4, 0.9), SHARED_SCRIBBLES: StoppingRule(1, None)}
 
 
 @pytest.fixture
@@ -17,7 +17,9 @@ def path(tmp_path):
     return tmp_path / "history.jsonl"
 
 
-def record(path, key, method, dice, day=1, protocol=SHARED, data="m", rules="r", goal=0.9, failed=0):
+def record(
+    path, key, method, dice, day=1, protocol=SHARED_SCRIBBLES, data="m", rules="r", goal=0.9, failed=0
+):
     """A record of sessions with these final Dice, one a patient, and the file of their outcomes."""
     lines = [
         (f"case{k}", method, "initial", value, {"protocol": protocol, "network": ""})
@@ -28,7 +30,7 @@ def record(path, key, method, dice, day=1, protocol=SHARED, data="m", rules="r",
     outcomes(scores(lines), RULES, 0.9).to_parquet(place)
     result = {"cohort": "c", "protocol": protocol, "seen": False, "structure": "lung", "n": len(dice)}
     result |= {"patients": len(dice), "failed": failed, "dice": [float(np.mean(dice)), 0.1, 0.9]}
-    if protocol == OWN:
+    if protocol == OWN_SCRIBBLES:
         result |= {"goal": goal, "rounds": [float(np.mean([0 if d >= 0.9 else 4 for d in dice])), 0, 4]}
     return {
         "fingerprint": key,
@@ -49,7 +51,7 @@ def places(standing):
     return {row["method"]: (row["rank"], row["group"]) for row in standing.now.to_dict("records")}
 
 
-def test_newest_of_each_player_counts(path):
+def test_newest_of_each_entry_counts(path):
     better = np.linspace(0.5, 0.8, 8)
     found = only(
         [
@@ -70,7 +72,7 @@ def test_order_in_the_file_does_not_matter(path):
     assert only(records, path).now["dice_mean"].tolist() == [0.5]
 
 
-def test_players_that_cannot_be_told_apart_share_a_letter(path):
+def test_entries_that_cannot_be_told_apart_share_a_letter(path):
     found = only(
         [record(path, "1", "geos", [0.5, 0.6, 0.7]), record(path, "2", "growcut", [0.6, 0.7, 0.8])], path
     )
@@ -80,9 +82,9 @@ def test_players_that_cannot_be_told_apart_share_a_letter(path):
 @pytest.mark.parametrize("other", [{"data": "old"}, {"rules": "old"}, {"goal": 0.8}])
 def test_other_data_rules_and_goals_are_apart_and_told(path, other):
     records = [
-        record(path, "1", "geos", [0.9] * 3, day=1, protocol=OWN, **other),
-        record(path, "2", "growcut", [0.1] * 3, day=2, protocol=OWN, **other),
-        record(path, "3", "growcut", [0.5] * 3, day=3, protocol=OWN),
+        record(path, "1", "geos", [0.9] * 3, day=1, protocol=OWN_SCRIBBLES, **other),
+        record(path, "2", "growcut", [0.1] * 3, day=2, protocol=OWN_SCRIBBLES, **other),
+        record(path, "3", "growcut", [0.5] * 3, day=3, protocol=OWN_SCRIBBLES),
     ]
     found = only(records, path)
     assert places(found).keys() == {"growcut"}
@@ -91,7 +93,7 @@ def test_other_data_rules_and_goals_are_apart_and_told(path, other):
     assert len(found.past) == 1
 
 
-def test_target_does_not_part_players_whose_rounds_are_not_counted(path):
+def test_target_does_not_part_entries_whose_rounds_are_not_counted(path):
     records = [record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)]
     records[0]["target"] = 0.8
     assert only(records, path).apart == ()
@@ -99,7 +101,8 @@ def test_target_does_not_part_players_whose_rounds_are_not_counted(path):
 
 def test_records_from_before_data_and_goal_are_on_other_data(path):
     records = [
-        record(path, key, key, [0.5] * 3, day=day, protocol=OWN) for key, day in (("geos", 1), ("new", 2))
+        record(path, key, key, [0.5] * 3, day=day, protocol=OWN_SCRIBBLES)
+        for key, day in (("geos", 1), ("new", 2))
     ]
     cohort, (result,) = records[0]["cohorts"]["c"], records[0]["results"]
     cohort["manifest_sha256"] = cohort.pop("data") + "anifest"
@@ -110,8 +113,8 @@ def test_records_from_before_data_and_goal_are_on_other_data(path):
 
 def test_rounds_give_the_place_where_the_protocol_counts_them(path):
     records = [
-        record(path, "1", "geos", [0.95, 0.92, 0.5], protocol=OWN),
-        record(path, "2", "growcut", [0.89] * 3, protocol=OWN),
+        record(path, "1", "geos", [0.95, 0.92, 0.5], protocol=OWN_SCRIBBLES),
+        record(path, "2", "growcut", [0.89] * 3, protocol=OWN_SCRIBBLES),
     ]
     found = only(records, path)
     assert found.by == "rounds"
@@ -137,8 +140,11 @@ def test_sessions_from_before_there_were_patients_are_ranked_by_case(path):
 
 
 def test_every_protocol_stands_alone(path):
-    records = [record(path, "1", "geos", [0.5] * 3), record(path, "2", "geos", [0.6] * 3, protocol=OWN)]
-    assert [found.protocol for found in standings(records, path)] == [OWN, SHARED]
+    records = [
+        record(path, "1", "geos", [0.5] * 3),
+        record(path, "2", "geos", [0.6] * 3, protocol=OWN_SCRIBBLES),
+    ]
+    assert [found.protocol for found in standings(records, path)] == [OWN_SCRIBBLES, SHARED_SCRIBBLES]
 
 
 def test_empty_history_has_no_standing(path):

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 from bifseg.robot.people.medscribble import (
-    Asked,
+    PolicyParameters,
     candidates,
     fit_centre_line,
     people_drawings,
@@ -70,13 +70,13 @@ def test_reads_every_image_with_scribbles(tree):
 def test_says_which_file_is_wrong(tree, name, voxels, message):
     path = tree / "CT" / "b" / name
     save(path, voxels)
-    with pytest.raises(BadInput, match=message) as error:
+    with pytest.raises(InputError, match=message) as error:
         read_pages(tree)
     assert str(path) in str(error.value)
 
 
 def test_a_folder_without_scribbles(tmp_path):
-    with pytest.raises(BadInput, match="no folder with"):
+    with pytest.raises(InputError, match="no folder with"):
         read_pages(tmp_path)
 
 
@@ -99,7 +99,7 @@ def test_a_row_for_every_drawing_and_label(tree):
 
 def test_the_robot_opens_on_the_object_and_on_both_sides_of_it(tree):
     page = read_pages(tree)[0]
-    drawn = robot_map(page, CentreLine(), Asked(box_margin=10), 0)
+    drawn = robot_map(page, CentreLine(), PolicyParameters(box_margin=10), 0)
     assert TRUTH[drawn == 1].all()
     assert not TRUTH[drawn == 2].any()
     rows = np.nonzero(drawn == 2)[0]
@@ -112,15 +112,15 @@ def test_the_robot_opens_on_the_object_and_on_both_sides_of_it(tree):
 
 def test_draws_differ_and_repeat(tree):
     page = read_pages(tree)[0]
-    first, again, other = (robot_map(page, CentreLine(), Asked(), draw) for draw in (0, 0, 1))
+    first, again, other = (robot_map(page, CentreLine(), PolicyParameters(), draw) for draw in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
-    assert (first != robot_map(page, CentreLine(), Asked(seed=1), 0)).any()
+    assert (first != robot_map(page, CentreLine(), PolicyParameters(seed=1), 0)).any()
 
 
 def test_robot_rows_stand_beside_those_of_people(tree):
     pages = read_pages(tree)
-    rows = robot_drawings(pages, "mine", CentreLine(), Asked(draws=2))
+    rows = robot_drawings(pages, "mine", CentreLine(), PolicyParameters(draws=2))
     assert len(rows) == 3 * 2 * 2
     assert not rows.person.any()
     assert list(rows) == list(people_drawings(pages))
@@ -134,8 +134,8 @@ def test_the_fit_finds_the_parameters_that_drew(tree, monkeypatch):
     drawer = CentreLine(CentreLineParams(max_length_mm=8.0, brush_radius_mm=1.0))
     for path in tree.rglob("human_scribble_*.png"):
         page = next(p for p in read_pages(tree) if (p.group, p.name) == path.parent.parts[-2:])
-        save(path, robot_map(page, drawer, Asked(seed=int(path.stem[-1]) + 5), 0))
-    fit = fit_centre_line(read_pages(tree), Asked(draws=2))
+        save(path, robot_map(page, drawer, PolicyParameters(seed=int(path.stem[-1]) + 5), 0))
+    fit = fit_centre_line(read_pages(tree), PolicyParameters(draws=2))
     assert len(candidates()) == 4
     assert set(fit.chosen) == {"length 8, share 0.6-0.9, brush 1"}
     assert (fit.fitted_chosen < fit.fitted_default).all()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
 from bifseg.robot.drawing.regions import drawing_planes
 from bifseg.robot.policies.registry import POLICIES, policy
@@ -168,5 +168,7 @@ def test_the_default_protocol_names_a_known_policy():
 
 @pytest.mark.parametrize("name", ["centre-line", "centre-line/2", "Centre-line/1", ""])
 def test_an_unknown_policy_lists_the_known(name):
-    with pytest.raises(BadInput, match=f"unknown policy '{name}'; known are centre-click/1, centre-line/1, "):
+    with pytest.raises(
+        InputError, match=f"unknown policy '{name}'; known are centre-click/1, centre-line/1, "
+    ):
         policy(name)

@@ -11,19 +11,19 @@ from typing import Any
 from bifseg.cards.capabilities import check_stated, misplaced
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort, ObjectRow
-from bifseg.core.errors import BadInput
+from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.methods.process.sources import method_fingerprint
 from bifseg.runs.code_version import code_version
 from bifseg.runs.shard_plan import Task
-from bifseg.sessions.game import Game, Guide
+from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
 
 
 @dataclass(frozen=True)
-class Lineup:
+class JobSetup:
     """Who plays what: all that the sessions of one job have in common.
 
     Attributes:
@@ -79,10 +79,10 @@ class Lineup:
         """What the sessions are played by, as it is written beside them."""
         return self.protocol.model_dump(mode="json")
 
-    def game(self, task: Task) -> Guide:
+    def user(self, task: Task) -> User:
         """The robot's part of a session, with the object's image and truth read from their files."""
         row, cohort = self.rows[task[0]], self.cohort
-        return Game(
+        return SimulatedUser(
             self.identity(task),
             cohort.image(row),
             cohort.truth(row),
@@ -93,7 +93,7 @@ class Lineup:
         )
 
     def method(self) -> MethodProcess:
-        """The method, in a process that cannot read the cohort; raises BadInput when it does not fit."""
+        """The method, in a process that cannot read the cohort; raises InputError when it does not fit."""
         method = MethodProcess(
             program(
                 self.card,
@@ -108,7 +108,7 @@ class Lineup:
         shared = self.protocol.scribbles_on == "initial"
         reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
         if reason:
-            raise BadInput(f"method: {self.card_path.stem} {reason}; leave it out here")
+            raise InputError(f"method: {self.card_path.stem} {reason}; leave it out here")
         check_stated(self.card.plays, method.dimensions, method.prompts)
         return method
 
@@ -119,7 +119,7 @@ class Lineup:
 
     @cached_property
     def _common(self) -> str:
-        """Hash of what all sessions of the lineup depend on."""
+        """Hash of what all sessions of the setup depend on."""
         return fingerprint(
             self.seed,
             self.cohort.box_margin,
