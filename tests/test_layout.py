@@ -25,18 +25,23 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.parent != PACKAGE)
 NAMES = [str(path.relative_to(PACKAGE)) for path in FILES]
 
 
+def module(path):
+    """A file's full name as a module."""
+    return ".".join(["bifseg", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
+
+
+MODULES = {module(path) for path in FILES}
+
+
 def imports(path):
     """Full names of bifseg's own modules that a file imports, anywhere in it."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "bifseg":
-            yield node.module
+            for name in node.names:
+                submodule = f"{node.module}.{name.name}"
+                yield submodule if submodule in MODULES else node.module
         elif isinstance(node, ast.Import):
             yield from (name.name for name in node.names if name.name.startswith("bifseg."))
-
-
-def module(path):
-    """A file's full name as a module."""
-    return ".".join(["bifseg", *path.relative_to(PACKAGE).with_suffix("").parts]).removesuffix(".__init__")
 
 
 def test_the_package_holds_rooms_alone():

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 from fake_run import scores
 
-from bifseg.analysis.names import OWN
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.paired import compare
 from bifseg.analysis.paper_claims import FAILS, HOLDS, SHOWN, UNKNOWN, claims, together
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
 
-RULES = {OWN: StoppingRule(10, 0.90)}
+RULES = {OWN_SCRIBBLES: StoppingRule(10, 0.90)}
 BASE = np.linspace(0.60, 0.80, 8)
 WAVE = np.array([1, -1, 2, -2, 3, -3, 4, -4]) / 100  # a difference that no test sees
 
@@ -28,7 +28,7 @@ def adapt(method, values):
 
 def tool(method, dice, rounds, seconds, **more):
     """The end of sessions of a tool, or with a network of a method, on own mistakes."""
-    common = {"protocol": OWN, "network": "", **more}
+    common = {"protocol": OWN_SCRIBBLES, "network": "", **more}
     return [
         (f"case{k}", method, f"round-{number}", value, {**common, "user_s": time})
         for k, (value, number, time) in enumerate(zip(dice, rounds, seconds, strict=True))
@@ -204,7 +204,7 @@ def test_spread_by_hand():
 
 def test_failed_session_counts_with_no_dice_and_the_most_effort():
     frame = full_run()
-    mine = (frame["method"] == "bifseg") & (frame["protocol"] == OWN) & (frame["object"] == "case7")
+    mine = (frame["method"] == "bifseg") & (frame["protocol"] == OWN_SCRIBBLES) & (frame["object"] == "case7")
     frame.loc[mine, ["status", "dice", "user_s"]] = ["failed", 0.0, 7.0]
     rows = claim(frame, 4).rows
     assert rows["failed"].tolist() == [1, 1, 1]
@@ -225,12 +225,12 @@ def test_giving_up_below_the_target_is_no_merit():
 
 def test_the_goal_is_what_the_protocol_shows():
     """Its sessions end at 0.85, so that nothing is known of 0.90; they are counted under the name it has."""
-    frame = full_run().replace({"protocol": {OWN: "mine"}})
+    frame = full_run().replace({"protocol": {OWN_SCRIBBLES: "mine"}})
     found = claims(frame, {"mine": StoppingRule(10, 0.85)}, target=0.90, own="mine")[3]
     assert "Under mine: " in found.rule
     assert "at least 85%" in found.rule
     assert found.verdict == HOLDS
-    assert claims(frame, {}, own=OWN)[3].verdict == UNKNOWN
+    assert claims(frame, {}, own=OWN_SCRIBBLES)[3].verdict == UNKNOWN
 
 
 def test_a_tool_counts_once_and_needs_all_three():

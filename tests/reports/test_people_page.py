@@ -8,7 +8,7 @@ import pytest
 from matplotlib.image import imread
 
 from bifseg.reports.people_page import comparison_page, write_comparison
-from bifseg.robot.people.medscribble import Asked, Page, people_drawings, robot_drawings, robot_map
+from bifseg.robot.people.medscribble import Page, PolicyParameters, people_drawings, robot_drawings, robot_map
 from bifseg.robot.people.stroke_statistics import compare, leave_one_out
 from bifseg.robot.policies.centre_line import CentreLine
 
@@ -27,7 +27,7 @@ def page(name, rows, image=None):
 
 
 PAGES = [page("one", [9]), page("two", [10, 14], np.linspace(0, 1, TRUTH.size).reshape(SHAPE))]
-ASKED = Asked(draws=1)
+ASKED = PolicyParameters(draws=1)
 
 
 @pytest.fixture(scope="module")
