@@ -89,6 +89,14 @@ class ProtocolCard(Card):
     time_limit_s: Annotated[float, Field(gt=0)] | None = Field(
         600, description="a session that takes longer ends with status timeout; null: no limit"
     )
+    memory_mb: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="MiB that each process of a method may allocate; null: what the job has"
+    )
+    fresh_process: Literal["object", "job"] | None = Field(
+        None,
+        description="a method's process plays one session (object) or all sessions of its job (job); null: object "
+        "where objects are played several times, so that no method remembers the strokes of another replicate",
+    )
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
     )
@@ -106,6 +114,9 @@ class MethodCard(Card):
     confined: bool = Field(
         True,
         description="the program cannot read the cohort's files; false for a container, which sees its folder only",
+    )
+    online: bool = Field(
+        False, description="the method may use the network, as one with a server of its own must; the scores say so"
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,

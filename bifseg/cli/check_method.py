@@ -24,19 +24,18 @@ def check_method(
 
     On made-up images, in each dimension of the method: see docs/plugins.md.
     """
-    from bifseg.core.sandbox import supported
     from bifseg.sessions.conformance import ConformanceKit
 
     with naming(card), TemporaryDirectory() as hidden:
         start = partial(_start, card, network, device, Path(hidden))
         first = start()
         dimensions, prompts = sorted(first.dimensions), sorted(first.prompts)
+        means = first.confinement
         first.close()
         typer.echo(f"{card.stem}: {' and '.join(f'{d}D' for d in dimensions)}, takes {', '.join(prompts)}")
-        truth = (
-            "cannot be read" if supported() else "this Linux has no Landlock: the method could read the files"
-        )
-        _say("no truth in sight", supported() or None, f"the cohort's folders: {truth}")
+        hides = means.startswith("landlock")
+        truth = "cannot be read" if hides else "the method could read them"
+        _say("no truth in sight", hides or None, f"the cohort's folders: {truth} (confined by: {means})")
         good = True
         for dimension in dimensions:
             kit = ConformanceKit(start, dimension)

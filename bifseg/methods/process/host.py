@@ -1,12 +1,14 @@
-"""The process in which a method lives: it is given images and prompts, and nothing else.
+"""The process in which a method written in Python lives: it gets images and prompts, and nothing else.
 
-Started by `methods.process` in an empty folder, it answers each line of its standard input with one on its standard
-output. What the method prints goes to standard error. The folders that hold the truth are hidden before the
-method's own code is even imported (`bifseg.core.sandbox`), so nothing heavy is imported at the top.
+Started by `process.MethodProcess`, it answers each line of its standard input with one on its standard output. What
+the method prints goes to standard error. The process is confined before this file is even read (`core.supervisor`), so
+the modules of plug-ins are imported under the same rules as they run.
 """
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
 import resource
@@ -15,38 +17,55 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+from bifseg.core.sandbox import import_from_module_folders
+
 
 def main() -> None:
     """Answer until the input ends."""
-    from bifseg.core.child_processes import end_with
-
-    end_with(os.getppid(), Path.cwd())
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whoever prints does not disturb the talk
+    os.dup2(2, 1)  # a print is no answer
     sys.stdout = sys.stderr
+    import_from_module_folders()
+    say_why_libraries_exit()
     host: Host | None = None
     for line in sys.stdin:
         try:
             if host is None:
                 host = Host(json.loads(line))
-                answer = host.about()
+                answer = host.opening()
             else:
                 answer = host.answer(json.loads(line))
-        except Exception as error:  # a method may raise anything
+        except (Exception, SystemExit) as error:  # a method may raise anything
             kind = "bad_input" if type(error).__name__ == "InputError" and host is None else "error"
             text = str(error) if kind == "bad_input" else f"{type(error).__name__}: {error}"
             answer = {kind: " ".join(text.split())}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    os._exit(0)  # not by way of `say_why_libraries_exit`
+
+
+def say_why_libraries_exit() -> None:
+    """Have a library that ends the process after an allocation failed, as maxflow does, say so on standard error."""
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None)
+        libc.__errno_location.restype = ctypes.POINTER(ctypes.c_int)
+
+        def at_exit(status: int, _: Any) -> None:
+            if status and libc.__errno_location()[0] == errno.ENOMEM:
+                os.write(2, b"out of memory: a library ended the process\n")
+
+        _callbacks.append(ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_void_p)(at_exit))
+        libc.on_exit(_callbacks[-1], None)
+
+
+_callbacks: list[Any] = []
+"""What the C library calls; it must not be collected."""
 
 
 class Host:
     """A method and the session that it plays."""
 
     def __init__(self, opening: dict[str, Any]) -> None:
-        from bifseg.core.sandbox import hide
-
-        self._confined = hide(map(Path, opening.pop("hide")))
         from bifseg.cards.cards import MethodCard
         from bifseg.methods.registry import build
 
@@ -55,7 +74,7 @@ class Host:
         self._here = Path.cwd()
         self._machine_s = 0.0
 
-    def about(self) -> dict[str, Any]:
+    def opening(self) -> dict[str, Any]:
         """What the method is."""
         from bifseg.methods.contract import Adaptive
 
@@ -63,11 +82,11 @@ class Host:
             "dimensions": sorted(self._method.dimensions),
             "prompts": sorted(self._method.prompts),
             "adapts": isinstance(self._method, Adaptive),
-            "confined": self._confined,
+            "bytes_per_voxel": float(getattr(self._method, "bytes_per_voxel", 0)),
         }
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a message asks for; the result lies in a file, the answer says what it took since `start`."""
+        """Do what a message asks for; the result goes to a file, the answer says what it took since `start`."""
         from bifseg.methods.contract import checked_mask
         from bifseg.methods.process import messages
 

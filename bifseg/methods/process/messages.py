@@ -1,28 +1,111 @@
 """What goes between a session and the process of its method: lines of JSON, and NIfTI files for arrays.
 
 docs/plugins.md describes them for programs that are not written with bifseg. Arrays are (z, y, x) or (y, x). The
-grid stands in the message too, since a NIfTI file keeps single precision and no slice of an oblique stack.
+grid is in the message too, since a NIfTI file keeps single precision and no slice of an oblique stack.
+
+The process may be anybody's, so its answers are read with care: a model checks each line, and a result is a plain file
+of the shared folder, of a size that the image allows.
 """
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bifseg.core.geometry import Box, Grid, Image, Mask
+from bifseg.cards.cards import first_problem
+from bifseg.core.child_processes import OwnFolder
+from bifseg.core.geometry import Box, Grid, Image, Index, Mask
 from bifseg.core.images import read_array, write_array
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import BrokenContract
 
 IMAGE, SCRIBBLES, RESULT = "image.nii", "scribbles.nii", "result.nii"
+Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+"""Seconds or MiB."""
+_HEADER_BYTES, _HEADER_ROOM, _VOXEL_BYTES = 348, 2**16, 8
+_TYPES = {
+    2: "u1",
+    4: "i2",
+    8: "i4",
+    16: "f4",
+    64: "f8",
+    256: "i1",
+    512: "u2",
+    768: "u4",
+    1024: "i8",
+    1280: "u8",
+}
+"""NumPy's name for each NIfTI type of numbers."""
 
 
-def image_message(image: Image, box: Box, folder: Path) -> dict[str, Any]:
-    """The message of an image and a box; the voxels go to FOLDER/image.nii."""
-    write_array(folder / IMAGE, image.voxels, _flat(image.grid), durable=False)
+class Answer(BaseModel):
+    """What a process answers; a key that is not here is ignored.
+
+    Attributes:
+        error: why it failed.
+        bad_input: why its card is wrong; in the first answer.
+        seconds: spent since `start`.
+        peak_mb: highest memory so far of the process (`rss`) and of the GPU (`gpu`).
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    error: str = ""
+    bad_input: str = ""
+    seconds: dict[str, Amount] = Field(default_factory=dict)
+    peak_mb: dict[str, Amount] = Field(default_factory=dict)
+
+
+class Opening(Answer):
+    """The first answer.
+
+    Attributes:
+        dimensions: of the images that the method takes.
+        prompts: that it takes beside the image.
+        adapts: whether it has an unsupervised step.
+        bytes_per_voxel: memory that it needs for each voxel of the box; 0 where it does not say.
+    """
+
+    dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)]
+    prompts: list[str]
+    adapts: bool
+    bytes_per_voxel: Amount = 0.0
+
+
+A = TypeVar("A", bound=Answer)
+
+
+def read_answer(kind: type[A], line: str) -> A:
+    """The answer in a line of JSON.
+
+    Raises:
+        BrokenContract: it is no JSON, or a value is wrong; the message has the key and the value.
+    """
+    try:
+        content = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BrokenContract(f"an answer of the method's process is no JSON: {line[:100]}") from error
+    if kind is Opening and isinstance(content, dict) and (content.get("error") or content.get("bad_input")):
+        content = {"dimensions": [2], "prompts": [], "adapts": False, **content}
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        if problem["type"] == "missing":
+            raise BrokenContract(f"the method's process does not say its {problem['loc'][0]}") from error
+        raise BrokenContract(f"an answer of the method's process: {first_problem(error)[:200]}") from error
+
+
+def image_message(image: Image, box: Box, folder: OwnFolder) -> dict[str, Any]:
+    """The message of an image and a box; the voxels go to image.nii in the shared folder."""
+    _share(IMAGE, image.voxels, image.grid, folder)
     return {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
 
 
@@ -33,9 +116,9 @@ def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Bo
     return Image(voxels, grid, message["modality"]), Box(**{k: tuple(v) for k, v in message["box"].items()})
 
 
-def scribbles_message(scribbles: Scribbles, grid: Grid, folder: Path) -> dict[str, Any]:
-    """The message of all scribbles so far: a label map in FOLDER/scribbles.nii, and the strokes in voxels."""
-    write_array(folder / SCRIBBLES, scribbles.label_map(), _flat(grid), durable=False)
+def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder) -> dict[str, Any]:
+    """The message of all scribbles so far: a label map in scribbles.nii, and the strokes in voxels."""
+    _share(SCRIBBLES, scribbles.label_map(), grid, folder)
     strokes = [
         {"foreground": s.foreground, "path": s.path.tolist(), "voxels": s.voxels.tolist()}
         for s in scribbles.strokes
@@ -43,7 +126,7 @@ def scribbles_message(scribbles: Scribbles, grid: Grid, folder: Path) -> dict[st
     return {"scribbles": SCRIBBLES, "strokes": strokes}
 
 
-def read_scribbles_message(message: dict[str, Any], shape: tuple[int, ...]) -> Scribbles:
+def read_scribbles_message(message: dict[str, Any], shape: Index) -> Scribbles:
     """The scribbles of a message."""
     strokes = (
         Stroke(s["foreground"], np.array(s["path"], float), np.array(s["voxels"], np.intp))
@@ -57,17 +140,53 @@ def write_result(mask: Mask, grid: Grid, folder: Path) -> None:
     write_array(folder / RESULT, mask, _flat(grid), durable=False)
 
 
-def read_result(shape: tuple[int, ...], folder: Path) -> Mask:
-    """The mask of an answer; raises BrokenContract where it has another shape, or holds more than 0 and 1."""
+def read_result(shape: Index, folder: OwnFolder) -> Mask:
+    """The mask of an answer.
+
+    Args:
+        shape: of the image, (z, y, x) or (y, x).
+        folder: in whose shared folder result.nii lies.
+
+    Raises:
+        BrokenContract: the file is no plain NIfTI file of that folder, larger than the image allows, of another
+            shape, or holds more than 0 and 1.
+    """
     try:
-        found = read_array(folder / RESULT)[0]
-    except ValueError as error:
+        content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(shape)))
+        voxels = _voxels(content, shape)
+    except (ValueError, OverflowError, struct.error) as error:
         raise BrokenContract(f"{RESULT} cannot be read: {error}") from error
-    if found.shape != shape:
-        raise BrokenContract(f"{RESULT} must have the image's shape {shape} (z, y, x), has {found.shape}")
-    if not np.isin(found, (0, 1)).all():
-        raise BrokenContract(f"{RESULT} must hold 0 and 1 only, holds {found[~np.isin(found, (0, 1))][0]}")
-    return found.astype(bool)
+    mask: Mask = voxels == 1
+    other = ~mask & (voxels != 0)
+    if other.any():
+        raise BrokenContract(f"{RESULT} must hold 0 and 1 only, holds {voxels[other][0]:g}")
+    return mask
+
+
+def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
+    """The voxels of a NIfTI-1 file; its header is checked before anything is taken from it."""
+    order = "<" if content[:4] == struct.pack("<i", _HEADER_BYTES) else ">"
+    if content[:4] != struct.pack(f"{order}i", _HEADER_BYTES) or content[344:348] != b"n+1\0":
+        raise ValueError("it is no uncompressed NIfTI-1 file")
+    axes, *sizes = struct.unpack(f"{order}8h", content[40:56])
+    kind = struct.unpack(f"{order}h", content[70:72])[0]
+    offset, slope, intercept = struct.unpack(f"{order}3f", content[108:120])
+    stored = tuple(reversed(sizes[: max(axes, 0)]))
+    if stored != tuple(shape):
+        raise BrokenContract(f"{RESULT} must have the image's shape {tuple(shape)}, has {stored}")
+    if kind not in _TYPES:
+        raise ValueError(f"its voxels have NIfTI type {kind}; write 8-bit integers")
+    if offset < _HEADER_BYTES:
+        raise ValueError(f"its voxels begin at byte {offset:g}")
+    count = int(np.prod(shape))
+    voxels = np.frombuffer(content, order + _TYPES[kind], count, int(offset)).reshape(shape)
+    return voxels * slope + intercept if slope and np.isfinite(slope) else voxels
+
+
+def _share(name: str, voxels: NDArray[Any], grid: Grid, folder: OwnFolder) -> None:
+    """Write voxels beside the shared folder, then move the file into it: nobody can put a link in its way."""
+    write_array(folder.path / name, voxels, _flat(grid), durable=False)
+    folder.share(name)
 
 
 def _flat(grid: Grid) -> Grid:

@@ -1,6 +1,6 @@
-"""A method in a process of its own, as a session sees it: like any other (`contract.Method`).
+"""A method in a process of its own, which a session uses like any other method (`contract.Method`).
 
-A method that hangs, crashes or fills the memory takes its own process with it; the session is told by an exception.
+A method that hangs, crashes or fills the memory takes its own process with it; the session gets an exception.
 Any program can be such a method: `bifseg.methods.process.host` is the one for methods written in Python with bifseg.
 """
 
@@ -8,28 +8,31 @@ from __future__ import annotations
 
 import json
 import os
-import queue
-import signal
-import subprocess
-import sys
-from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Thread
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image, Mask
-from bifseg.core.sandbox import module_folders
+from bifseg.core.sandbox import MODULE_VARIABLES, module_folders
 from bifseg.core.scribbles import Scribbles
+from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
+from bifseg.methods.process.memory import available_mb, kills_for_memory, memory_prefix
+from bifseg.methods.process.messages import Answer, Opening, read_answer
 
-_OPENING_S = 600.0  # a large network on a slow disk
-_PRIVATE = ("SLURM_", "SNAKEMAKE", "OLDPWD")  # environment variables that name a job's files
+OPENING_S = 600.0
+"""Time to open: enough for a large network on a slow disk."""
+_REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
+"""Beginnings of environment variables that name a job's files or the sockets of services."""
+_IN_OWN_FOLDER = ("PWD", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+A = TypeVar("A", bound=Answer)
 
 
 class MethodError(RuntimeError):
@@ -46,15 +49,21 @@ class Program:
 
     Attributes:
         command: words of the command; `{folder}` stands for the folder that the process shares with the session.
-        opening: what the first message says beside `"call": "open"`.
-        time_limit_s: of a session, from `start` on; None waits for ever.
+        opening: what the first message holds beside `"call": "open"`.
+        time_limit_s: of a session, from `start` on; None: no limit.
         threads: that numeric libraries of the process may use.
+        confinement: what the process cannot reach; None leaves it free.
+        memory_mb: that each of its processes may allocate, in MiB; None: no limit.
+        opening_s: time until its first answer.
     """
 
     command: tuple[str, ...]
     opening: dict[str, Any] = field(default_factory=dict)
     time_limit_s: float | None = None
     threads: int = 1
+    confinement: Confinement | None = None
+    memory_mb: float | None = None
+    opening_s: float = OPENING_S
 
 
 class MethodProcess:
@@ -62,14 +71,16 @@ class MethodProcess:
 
     Attributes:
         dimensions, prompts, adapts: as the process says.
-        seconds: what the method has spent since `start`; `machine` is all of it.
-        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) so far.
+        seconds: what the method says it has spent since `start`.
+        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) so far, as it says.
+        confinement: what confines the process, as `sandbox.confine` says.
         died: whether the process has ended by itself since `start`.
         killed: whether it was killed then (SIGKILL), as the kernel does where memory is short.
 
     Raises:
-        InputError: the process says that its card is wrong.
-        MethodError: it cannot be started.
+        InputError: the process says that its card is wrong, or its command cannot be started.
+        MethodError: it ended before its first answer, or its answer is wrong.
+        TimeoutError: its first answer did not come in time.
     """
 
     def __init__(self, program: Program) -> None:
@@ -77,8 +88,9 @@ class MethodProcess:
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
         self.peak_mb: dict[str, float] = {}
+        self.confinement = ""
         self.died = self.killed = False
-        self._talk: _Talk | None = None
+        self._process: SupervisedProcess | None = None
         self._running()
 
     def start(self, image: Image, box: Box) -> Mask:
@@ -86,17 +98,18 @@ class MethodProcess:
         return self._begin("start", image, box)
 
     def base(self, image: Image, box: Box) -> Mask:
-        """What the base network that the method was given answers; ends a session that is being played."""
+        """The answer of the base network that the method was given; ends a session that is being played."""
         return self._begin("base", image, box)
 
     def adapt(self) -> Mask:
         """See `Adaptive`; only where `adapts`."""
+        self._running()
         return self._ask("adapt", {})
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """See `Method`."""
-        folder = self._running().folder
-        return self._ask("refine", messages.scribbles_message(scribbles, self._image.grid, folder))
+        self._running()
+        return self._ask("refine", messages.scribbles_message(scribbles, self._image.grid, self._folder))
 
     def memory_mb(self) -> float:
         """What the running process holds now, in MiB; 0 where the system does not tell."""
@@ -106,162 +119,106 @@ class MethodProcess:
 
     def close(self) -> None:
         """End the process; the next `start` begins another."""
-        if self._talk:
-            self._talk.end()
-        self._talk = None
+        if self._process:
+            self._process.end()
+        self._process = None
 
-    def _running(self) -> _Talk:
-        if self._talk:
-            return self._talk
-        self._talk = _Talk(self._program)
+    def _running(self) -> SupervisedProcess:
+        return self._process or self._open()
+
+    def _open(self) -> SupervisedProcess:
+        """Start the process and take its first answer."""
+        program, self._folder = self._program, OwnFolder()
+        shared = self._folder.shared
         try:
-            about = self._talk.ask({"call": "open", **self._program.opening}, monotonic() + _OPENING_S)
-            if "bad_input" in about:
-                raise InputError(about["bad_input"])
-            if "error" in about:
-                raise MethodError(about["error"])
-            missing = [key for key in ("dimensions", "prompts", "adapts") if key not in about]
-            if missing:
-                raise MethodError(f"the method's process does not say its {missing[0]}")
-        except (InputError, MethodError, TimeoutError):
-            self.close()
-            raise
-        self.dimensions, self.prompts = frozenset(about["dimensions"]), frozenset(about["prompts"])
-        self.adapts = bool(about["adapts"])
-        return self._talk
-
-    def _begin(self, call: str, image: Image, box: Box) -> Mask:
-        self.seconds, self._image = {}, image
-        self.died = self.killed = False
-        folder, limit = self._running().folder, self._program.time_limit_s
-        self._deadline = None if limit is None else monotonic() + limit
-        return self._ask(call, messages.image_message(image, box, folder))
-
-    def _ask(self, call: str, message: dict[str, Any]) -> Mask:
-        talk = self._running()
-        (talk.folder / messages.RESULT).unlink(missing_ok=True)  # of the question before
-        try:
-            answer = talk.ask({"call": call, **message}, self._deadline)
-            if "error" not in answer:
-                mask = messages.read_result(self._image.grid.shape, talk.folder)
-                self.seconds, self.peak_mb = answer.get("seconds", {}), answer.get("peak_mb", {})
-                return mask
-        except TimeoutError:
-            self.close()
-            raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over") from None
-        except (MethodError, BrokenContract) as error:
-            if isinstance(error, MethodDied):
-                self.died, self.killed = True, talk.killed
-            self.close()  # who knows what it would answer to the next question
-            raise
-        if "CUDA error" in answer["error"]:  # nothing works any more in a process that had one
-            self.close()
-        raise MethodError(answer["error"])
-
-
-class _Talk:
-    """A running process, its folder, and the lines that go to and fro."""
-
-    def __init__(self, program: Program) -> None:
-        self._own = OwnFolder()
-        self.folder = self._own.path
-        self._answers: queue.Queue[str | None] = queue.Queue()
-        self._last_words: deque[str] = deque(maxlen=1)
-        try:
-            self._process = subprocess.Popen(
-                [word.replace("{folder}", str(self.folder)) for word in program.command],
-                cwd=self.folder,
-                env=_environment(self.folder, program.threads),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                start_new_session=True,  # so that what it starts ends with it
+            self._process = SupervisedProcess(
+                [word.replace("{folder}", str(shared)) for word in program.command],
+                self._folder,
+                _environment(shared, program.threads),
+                program.confinement,
+                program.memory_mb,
             )
         except OSError as error:
-            self._own.remove()
             raise InputError(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
-        self._listeners = [Thread(target=self._listen, daemon=True), Thread(target=self._echo, daemon=True)]
-        for listener in self._listeners:
-            listener.start()
-
-    @property
-    def number(self) -> int:
-        """The process's number."""
-        return self._process.pid
-
-    @property
-    def killed(self) -> bool:
-        """Whether the process has ended by SIGKILL."""
-        return self._process.returncode == -signal.SIGKILL
-
-    def ask(self, message: dict[str, Any], deadline: float | None) -> dict[str, Any]:
-        """The answer to a message.
-
-        Raises MethodDied, TimeoutError after the deadline (monotonic seconds), and MethodError where the process has
-        answered before it was asked, or its answer is no JSON: from then on answers might be to another question.
-        """
-        with suppress(queue.Empty):
-            if early := self._answers.get_nowait():
-                raise MethodError(f"the method's process answered before it was asked: {early.strip()}")
-            raise MethodDied(self._how_it_ended())
+        self.confinement = self._process.means
         try:
-            self._process.stdin.write(json.dumps(message) + "\n")  # type: ignore[union-attr]
-            self._process.stdin.flush()  # type: ignore[union-attr]
-            line = self._answers.get(timeout=None if deadline is None else max(deadline - monotonic(), 0))
-        except queue.Empty:
-            raise TimeoutError(f"no answer to {message['call']!r}") from None
-        except OSError:  # a broken pipe
-            line = None
-        if line is None:
-            raise MethodDied(self._how_it_ended())
+            deadline = monotonic() + program.opening_s
+            opening = self._answer(Opening, {"call": "open", **program.opening}, deadline)
+        except TimeoutError as error:
+            raise TimeoutError(f"the method did not open within {program.opening_s:g} s: {error}") from None
+        except BrokenContract as error:
+            raise MethodError(str(error)) from error
+        if opening.bad_input or opening.error:
+            self.close()
+            raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
+        self.dimensions, self.prompts = frozenset(opening.dimensions), frozenset(opening.prompts)
+        self.adapts, self._bytes_per_voxel = opening.adapts, opening.bytes_per_voxel
+        return self._process
+
+    def _begin(self, call: str, image: Image, box: Box) -> Mask:
+        self.seconds, self.peak_mb, self._image = {}, {}, image
+        self.died = self.killed = False
+        self._running()
+        self._check_memory(box)
+        limit = self._program.time_limit_s
+        self._deadline = None if limit is None else monotonic() + limit
+        return self._ask(call, messages.image_message(image, box, self._folder))
+
+    def _check_memory(self, box: Box) -> None:
+        """Raise MethodError where a box needs more memory than there is, before it is tried."""
+        need, voxels = self._bytes_per_voxel, int(np.prod(box.shape))
+        have = min(self._program.memory_mb or np.inf, available_mb())
+        if voxels * need > have * 2**20:
+            raise MethodError(
+                f"out of memory before it began: a box of {voxels} voxels takes about {voxels * need / 2**20:.0f} MiB "
+                f"({need:g} bytes a voxel), {have:.0f} MiB are available"
+            )
+
+    def _ask(self, call: str, message: dict[str, Any]) -> Mask:
+        """The mask that answers a message; the process goes on only where it keeps to the contract."""
         try:
-            answer: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise MethodError(f"an answer of the method's process is no JSON: {line.strip()}") from error
-        return answer
+            self._folder.discard(messages.RESULT)  # of the question before
+        except OSError as error:
+            self.close()
+            raise BrokenContract(f"{messages.RESULT} cannot be removed: {error.strerror}") from error
+        try:
+            answer = self._answer(Answer, {"call": call, **message}, self._deadline)
+        except TimeoutError as error:
+            raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over: {error}") from None
+        if answer.error:
+            if "CUDA error" in answer.error:  # nothing works any more in a process that had one
+                self.close()
+            raise MethodError(f"{memory_prefix(answer.error)}{answer.error[:300]}")
+        try:
+            mask = messages.read_result(self._image.grid.shape, self._folder)
+        except BrokenContract:
+            self.close()
+            raise
+        self.seconds, self.peak_mb = answer.seconds, answer.peak_mb
+        return mask
 
-    def end(self) -> None:
-        """End the process with all that it started, and remove its folder."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        for listener in self._listeners:
-            listener.join(timeout=1)
-        with suppress(OSError):
-            self._process.stdin.close()  # type: ignore[union-attr]
-        self._own.remove()
-
-    def _listen(self) -> None:
-        """Collect answers; a line that begins otherwise is somebody's print."""
-        for line in self._process.stdout:  # type: ignore[union-attr]
-            if line.startswith("{"):
-                self._answers.put(line)
-            else:
-                sys.stderr.write(line)
-        self._answers.put(None)
-
-    def _echo(self) -> None:
-        """Pass on what the process says to people, and remember the last line."""
-        for line in self._process.stderr:  # type: ignore[union-attr]
-            sys.stderr.write(line)
-            if line.strip():
-                self._last_words.append(line.strip())
-
-    def _how_it_ended(self) -> str:
-        code = self._process.wait()
-        self._listeners[1].join(timeout=1)
-        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        return ": ".join([f"the method's process ended by {how}", *self._last_words])
+    def _answer(self, kind: type[A], message: dict[str, Any], deadline: float | None) -> A:
+        """The process's answer; after an error the process is closed, for its next answer may be to this message."""
+        process = self._running()
+        kills = kills_for_memory()
+        try:
+            return read_answer(kind, process.ask(json.dumps(message), deadline))
+        except ProcessEndedError as error:
+            self.died, self.killed = True, process.killed
+            short = process.killed and kills_for_memory() > kills
+            self.close()
+            raise MethodDied(f"{'out of memory: ' if short else memory_prefix(str(error))}{error}") from error
+        except AnswerError as error:
+            self.close()
+            raise MethodError(str(error)) from error
+        except (TimeoutError, BrokenContract):
+            self.close()
+            raise
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:
-    """This process's environment without what names the job's files; relative module paths made absolute."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
+    """This process's environment without what names the job's files; module folders are absolute."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED)}
     modules = os.pathsep.join(map(str, module_folders()))
-    own = {"PWD": str(folder), "TMPDIR": str(folder), "PYTHONPATH": modules}
-    return (
-        kept
-        | own
-        | dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
-    )
+    own = dict.fromkeys(_IN_OWN_FOLDER, str(folder)) | dict.fromkeys(MODULE_VARIABLES, modules)
+    return inherited | own | dict.fromkeys(_THREADS, str(threads))

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from bifseg.cards.cards import MethodCard
 from bifseg.core.sandbox import check_readable
+from bifseg.core.supervised import Confinement
 from bifseg.methods.process.process import Program
 
-_PYTHON = (sys.executable, "-P", "-m")
+_HOST = (sys.executable, "-E", "-P", "-m", "bifseg.methods.process.host")
+"""Python without its environment variables and without the current folder: only installed code can be imported."""
 
 
 def program(
@@ -21,32 +23,36 @@ def program(
     hidden: Iterable[Path] = (),
     time_limit_s: float | None = None,
     threads: int = 1,
+    memory_mb: float | None = None,
 ) -> Program:
     """The program of a method card.
 
     Args:
         card: the card.
         folder: the folder of the card's file, `{card}` in its command.
-        weights: of the trained network, for a method that takes one.
+        weights: of the trained network, for a method that takes one; it can be read, with its card.json, wherever
+            it lies.
         device: for torch: cpu, cuda or auto.
         hidden: folders that the method cannot read.
-        time_limit_s: of a session.
+        time_limit_s: of a session; None: no limit.
         threads: of numeric libraries.
+        memory_mb: that each process of the method may allocate, in MiB; None: no limit.
 
     Raises:
-        InputError: Python itself, bifseg, a module folder or the weights lie in a hidden folder.
+        InputError: a hidden folder holds Python, bifseg or a module folder.
     """
-    places = [Path(place).resolve() for place in hidden]
-    check_readable(places, *([weights] if weights else []))
+    hidden = tuple(Path(place).resolve() for place in hidden)
+    check_readable(hidden)
+    network = (weights.resolve(), weights.resolve().with_name("card.json")) if weights else ()
+    free = bool(card.command) and not card.confined
+    confinement = None if free else Confinement(hidden, network, card.online)
     if card.command:
-        words = [word.replace("{card}", str(folder.resolve())) for word in card.command]
-        confined = [*_PYTHON, "bifseg.core.sandbox", *map(str, places), "--"] if card.confined else []
+        words = tuple(word.replace("{card}", str(folder.resolve())) for word in card.command)
         opening = {"settings": card.settings, "device": device, "threads": threads}
-        return Program((*confined, *words), opening, time_limit_s, threads)
+        return Program(words, opening, time_limit_s, threads, confinement, memory_mb)
     opening = {
         "card": card.model_dump(mode="json"),
         "weights": str(weights.resolve()) if weights else "",
         "device": device,
-        "hide": list(map(str, places)),
     }
-    return Program((*_PYTHON, "bifseg.methods.process.host"), opening, time_limit_s, threads)
+    return Program(_HOST, opening, time_limit_s, threads, confinement, memory_mb)

@@ -128,7 +128,7 @@ def test_hanging_method_is_out_of_time_and_plays_again(started):
     for _ in range(2):
         session = play(GAME, method)
         assert (session.status, session.ended) == ("timeout", "timeout")
-        assert session.error == "round-1: the session's 1 s are over"
+        assert session.error == "round-1: the session's 1 s are over: it did not answer"
         assert [step.name for step in session.steps] == ["initial"]
     assert not method.died
 
@@ -184,13 +184,21 @@ def test_wrong_card_is_bad_input(settings, error):
         MethodProcess(program(MethodCard(**settings), HERE))
 
 
-def test_modules_and_weights_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
-    card = MethodCard(method="odd_methods:Half")
-    with pytest.raises(InputError, match=r"methods cannot read it, but .*weights\.pt lies in it"):
-        program(card, HERE, tmp_path / "out/weights.pt", hidden=[tmp_path])
+def test_modules_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
     with pytest.raises(InputError, match=r"methods cannot read it, but .*code lies in it"):
-        program(card, HERE, hidden=[tmp_path])
+        program(MethodCard(method="odd_methods:Half"), HERE, hidden=[tmp_path])
+
+
+def test_weights_can_be_read_in_a_hidden_folder(discs, discs_network):
+    """The network of a run lies among what is hidden: scores, sessions, objects."""
+    hidden, weights = [discs_network.parent], discs_network / "weights.pt"
+    card = MethodCard(method="base-net")
+    method = MethodProcess(program(card, HERE, weights, "cpu", hidden))
+    (row, *_) = discs.select(split="test")
+    session = play(replace(GAME, image=discs.image(row), truth=discs.truth(row)), method)
+    method.close()
+    assert session.status == "ok", session.error
 
 
 # Programs

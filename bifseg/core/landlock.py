@@ -1,0 +1,156 @@
+"""Linux's Landlock: which files a process may reach, and where its signals and TCP connections may go.
+
+It binds the calling process and everything that it starts; no privilege is needed and nothing undoes it. Landlock only
+knows what is allowed. So reading is allowed beside the path to each hidden folder, one level after the other; on the
+path itself names can be listed and nothing else. Writing is allowed in the process's own folder alone.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446  # system calls, the same on all machines
+NO_NEW_PRIVILEGES = 38  # option of prctl
+PATH_BENEATH, GET_VERSION = 1, 1
+
+EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit for bit in range(6))
+MAKE_CHAR, MAKE_REG, MAKE_BLOCK, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (6, 8, 11, 13, 14, 15))
+READ = EXECUTE | READ_FILE | READ_DIR
+FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
+"""Rights that a rule on a file, not a folder, may hold."""
+DEVICES = {"/dev": WRITE_FILE | IOCTL_DEV, "/dev/shm": WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE}
+"""Rights beside reading: devices are used, and multiprocessing keeps its locks in shared memory."""
+TCP_BIND_AND_CONNECT, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 3, 1, 2
+
+
+def landlock_version() -> int:
+    """The version of Landlock that this kernel offers; 0 for none (before Linux 5.13, or not Linux)."""
+    return max(_syscall(CREATE_RULESET, None, 0, GET_VERSION), 0) if sys.platform == "linux" else 0
+
+
+def restrict(
+    version: int, hidden: Iterable[str], writable: str, readable: Iterable[str] = (), network: bool = False
+) -> None:
+    """Restrict the calling thread and everything that it starts from now on.
+
+    Args:
+        version: of Landlock, at most `landlock_version()`.
+        hidden: folders of which nothing can be read, by any path that leads there when this is called.
+        writable: the one folder in which files can be written.
+        readable: files inside hidden folders that can be read all the same.
+        network: whether TCP connections are allowed, which version 4 and later can deny.
+
+    Raises:
+        OSError: the kernel refused.
+    """
+    hidden = set(map(os.path.realpath, hidden))
+    handled = (1 << (13, 14, 15, 15, 16)[min(version, 5) - 1]) - 1
+    fields = [handled]
+    if version >= 4:
+        fields.append(0 if network else TCP_BIND_AND_CONNECT)
+    if version >= 6:
+        fields.append(SCOPE_ABSTRACT_SOCKETS | SCOPE_SIGNALS)
+    attributes = struct.pack(f"={len(fields)}Q", *fields)
+    ruleset = _checked(_syscall(CREATE_RULESET, attributes, len(attributes), 0))
+    for path, rights in rules(hidden, writable, readable):
+        _allow(ruleset, path, rights & handled)
+    _checked(libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0))
+    _checked(_syscall(RESTRICT_SELF, ruleset, 0))
+    os.close(ruleset)
+
+
+def rules(hidden: Iterable[str], writable: str, readable: Iterable[str]) -> Iterator[tuple[str, int]]:
+    """Paths and the rights beneath them. Rights add up; what no rule allows is denied."""
+    hidden = {path for folder in hidden for path in (folder, *bind_mounts(folder))}
+    path_to = {"/", "/dev", *(parent for folder in hidden for parent in _parents(folder))} - hidden
+    for folder in path_to:
+        yield folder, READ_DIR
+        for path in _inside(folder) - path_to - hidden:
+            yield path, READ
+    yield from ((path, READ) for path in readable)
+    hidden_in_shm = "/dev/shm" in path_to | hidden
+    yield from ((path, rights) for path, rights in DEVICES.items() if path == "/dev" or not hidden_in_shm)
+    yield os.path.realpath(writable), ~(MAKE_CHAR | MAKE_BLOCK)
+
+
+def bind_mounts(folder: str) -> set[str]:
+    """Other paths to a folder, or into it, through mounts of the same file system."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
+            mounts = [line.split()[2:5] for line in stream]
+    except FileNotFoundError:  # not Linux
+        return set()
+    known = [(device, *(_unescaped(word) for word in words)) for device, *words in mounts]
+    around = [mount for mount in known if _is_within(folder, mount[2])]
+    if not around:
+        return set()
+    device, root, point = max(around, key=lambda mount: len(mount[2]))
+    place = os.path.normpath(os.path.join(root, os.path.relpath(folder, point)))
+    aliases = set()
+    for other, other_root, other_point in known:
+        if other == device and _is_within(place, other_root):
+            aliases.add(os.path.normpath(os.path.join(other_point, os.path.relpath(place, other_root))))
+        elif other == device and _is_within(other_root, place):
+            aliases.add(other_point)
+    return aliases - {folder}
+
+
+def _unescaped(word: str) -> str:
+    """A path of mountinfo, in which blanks are written as octal numbers."""
+    for code in (r"\040", r"\011", r"\012", r"\134"):
+        word = word.replace(code, chr(int(code[1:], 8)))
+    return word
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _parents(folder: str) -> Iterator[str]:
+    while folder != "/":
+        folder = os.path.dirname(folder)
+        yield folder
+
+
+def _inside(folder: str) -> set[str]:
+    """The paths in a folder but for links, which may lead to what is hidden, and disks, which hold it."""
+    try:
+        with os.scandir(folder) as entries:
+            paths = {entry.path for entry in entries if not entry.is_symlink()}
+        return {path for path in paths if folder != "/dev" or not stat.S_ISBLK(os.stat(path).st_mode)}
+    except OSError:
+        return set()
+
+
+def _allow(ruleset: int, path: str, rights: int) -> None:
+    try:
+        handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except OSError:  # gone meanwhile, or not ours: then it is not allowed
+        return
+    try:
+        allowed = rights if os.path.isdir(f"/proc/self/fd/{handle}") else rights & FILE_RIGHTS
+        if allowed:
+            _checked(_syscall(ADD_RULE, ruleset, PATH_BENEATH, struct.pack("=Qi", allowed, handle), 0))
+    finally:
+        os.close(handle)
+
+
+def _syscall(number: int, *arguments: object) -> int:
+    return int(libc().syscall(number, *arguments))
+
+
+def _checked(result: int) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"Landlock: {os.strerror(code)}")
+    return result
+
+
+def libc() -> ctypes.CDLL:
+    """The C library, with its error numbers."""
+    return ctypes.CDLL(None, use_errno=True)

@@ -1,0 +1,246 @@
+"""A process that answers line by line under a supervisor: confined, and ended with all that it starts."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import IO, Any, NamedTuple
+
+from bifseg.core.child_processes import OwnFolder
+
+LINE_BYTES = 2**20
+"""A longer line is no answer."""
+LOG_BYTES = 2**20
+"""What is passed on of a process's prints between two questions; the rest is left out."""
+_WAITING_LINES = 16
+"""More answers that nobody asked for are not read."""
+_ENDLESS = f"has no end within {LINE_BYTES} bytes"
+_START_S, _END_S, _LAST_WORDS_S = 60.0, 10.0, 1.0
+_SUPERVISOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")))
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+
+
+class ProcessEndedError(RuntimeError):
+    """The process ended, or closed its end of the talk."""
+
+
+class AnswerError(RuntimeError):
+    """What the process wrote is no answer to what it was asked."""
+
+
+class Confinement(NamedTuple):
+    """What a process cannot reach; see `sandbox.confine`.
+
+    Attributes:
+        hidden: folders that it cannot read.
+        readable: files in them that it can read all the same.
+        network: whether it may use the network.
+        landlock: highest version of Landlock to use; None: the kernel's. Lower in tests of older kernels.
+        seccomp: whether system calls are filtered.
+    """
+
+    hidden: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    network: bool = False
+    landlock: int | None = None
+    seccomp: bool = True
+
+    def order(self, folder: Path) -> dict[str, Any]:
+        """The arguments of `sandbox.confine`, as JSON holds them, for a process that works in a folder."""
+        hidden, readable = list(map(str, self.hidden)), list(map(str, self.readable))
+        return {**self._asdict(), "hidden": hidden, "readable": readable, "writable": str(folder)}
+
+
+class SupervisedProcess:
+    """A running process, its folder, and the lines that go to and fro.
+
+    Args:
+        command: its words.
+        folder: it works in `folder.shared`; the whole folder is removed at the end.
+        environment: its environment variables.
+        confinement: None leaves it free.
+        memory_mb: that each of its processes may allocate, in MiB; None: no limit.
+
+    Attributes:
+        means: what confines it, as `sandbox.confine` says; `none` where nothing does.
+        number: its process number.
+        last_words: the last line on its standard error; empty if there was none.
+
+    Raises:
+        OSError: it cannot be started; `strerror` says why.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        folder: OwnFolder,
+        environment: Mapping[str, str],
+        confinement: Confinement | None = None,
+        memory_mb: float | None = None,
+    ) -> None:
+        self._folder = folder
+        self._lines: queue.Queue[str | RuntimeError] = queue.Queue(_WAITING_LINES)
+        self._log_left = LOG_BYTES
+        self.last_words = ""
+        self._channel, other_end = socket.socketpair()
+        with other_end:
+            self._process = subprocess.Popen(
+                [*_SUPERVISOR, str(other_end.fileno())],
+                cwd=folder.shared,
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=[other_end.fileno()],
+                start_new_session=True,
+            )
+        os.set_blocking(self._stream("stdin").fileno(), False)
+        readers = (self._read_answers, self._read_log)
+        self._readers = [Thread(target=reader, daemon=True) for reader in readers]
+        for reader in self._readers:
+            reader.start()
+        self._order(
+            {
+                "command": list(command),
+                "folder": str(folder.path),
+                "confine": confinement and confinement.order(folder.shared),
+                "memory_mb": memory_mb,
+            }
+        )
+
+    @property
+    def killed(self) -> bool:
+        """Whether it ended by SIGKILL, as the kernel ends processes where memory is short."""
+        return self._process.poll() == -signal.SIGKILL
+
+    def ask(self, line: str, deadline: float | None) -> str:
+        """The line that answers a line.
+
+        Args:
+            line: without its end.
+            deadline: for writing, waiting and reading together (monotonic seconds); None: no limit.
+
+        Raises:
+            ProcessEndedError: it ended, or closed its input or its output.
+            AnswerError: it answered before it was asked, or its answer is too long; what it answers from now on may
+                be meant for another question.
+            TimeoutError: the deadline came first; the message says what the process did not do.
+        """
+        self._log_left = LOG_BYTES
+        with suppress(queue.Empty):
+            early = self._lines.get_nowait()
+            if isinstance(early, str):
+                early = AnswerError(f"the method's process answered before it was asked: {early[:100]}")
+            raise self._complete(early)
+        self._write(f"{line}\n".encode(), deadline)
+        try:
+            answer = self._lines.get(timeout=_left(deadline))
+        except queue.Empty:
+            raise TimeoutError("it did not answer") from None
+        if isinstance(answer, RuntimeError):
+            raise self._complete(answer)
+        return answer
+
+    def end(self) -> None:
+        """End the process with all that it started, and remove its folder."""
+        self._channel.close()
+        try:
+            self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        for reader in self._readers:
+            reader.join(timeout=_LAST_WORDS_S)
+        with suppress(OSError):
+            self._stream("stdin").close()
+        self._folder.remove()
+
+    def _stream(self, name: str) -> IO[bytes]:
+        stream: IO[bytes] = getattr(self._process, name)
+        return stream
+
+    def _order(self, order: dict[str, Any]) -> None:
+        """Send the supervisor its order, and read what became of it."""
+        self._channel.settimeout(_START_S)
+        try:
+            self._channel.sendall(json.dumps(order).encode() + b"\n")
+            with self._channel.makefile("rb") as stream:
+                report = json.loads(stream.readline() or '{"error": "its supervisor ended"}')
+        except OSError as error:
+            report = {"error": f"its supervisor does not answer: {error}"}
+        if "error" in report:
+            self.end()
+            raise OSError(0, report["error"])
+        self.means, self.number = str(report["means"]), int(report["process"])
+
+    def _write(self, data: bytes, deadline: float | None) -> None:
+        stdin, rest = self._stream("stdin").fileno(), memoryview(data)
+        poll = select.poll()
+        poll.register(stdin, select.POLLOUT)
+        while rest:
+            left = _left(deadline)
+            if not poll.poll(None if left is None else 1000 * left):
+                raise TimeoutError("it did not read what it was asked")
+            with suppress(BlockingIOError):
+                try:
+                    rest = rest[os.write(stdin, rest) :]
+                except BrokenPipeError:
+                    raise self._complete(ProcessEndedError("closed its input")) from None
+
+    def _read_answers(self) -> None:
+        """Collect answers. A line that does not begin with a brace is somebody's print."""
+        stream, whole = self._stream("stdout"), True
+        with suppress(queue.Full):  # of lines that nobody asked for: the process is not read any further
+            while line := stream.readline(LINE_BYTES):
+                begins, whole = whole, line.endswith(b"\n")
+                if not (begins and line.startswith(b"{")):
+                    self._pass_on(line)
+                elif whole:
+                    self._lines.put_nowait(line.decode(errors="replace").strip())
+                else:
+                    self._lines.put_nowait(AnswerError(f"an answer of the method's process {_ENDLESS}"))
+                    return
+            self._lines.put_nowait(ProcessEndedError("closed its output"))
+
+    def _read_log(self) -> None:
+        """Pass on what the process says to people, and remember the last line."""
+        while line := self._stream("stderr").readline(2**16):
+            self.last_words = self._pass_on(line).strip() or self.last_words
+
+    def _pass_on(self, line: bytes) -> str:
+        """Show a print of the process, as far as there is room for it; its text without control characters."""
+        text = _CONTROL.sub("", line.decode(errors="replace"))
+        if self._log_left > 0:
+            self._log_left -= len(line)
+            sys.stderr.write(text if self._log_left > 0 else "(more prints of the method are left out)\n")
+        return text
+
+    def _complete(self, error: RuntimeError) -> RuntimeError:
+        """An error of this process; where it ended, with how, and with its last words."""
+        if not isinstance(error, ProcessEndedError):
+            return error
+        try:
+            code = self._process.wait(_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            return ProcessEndedError(f"the method's process {error} and lives on")
+        self._readers[1].join(timeout=_LAST_WORDS_S)
+        how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        last_words = [self.last_words[:200]] if self.last_words else []
+        return ProcessEndedError(": ".join([f"the method's process ended by {how}", *last_words]))
+
+
+def _left(deadline: float | None) -> float | None:
+    return None if deadline is None else max(deadline - monotonic(), 0.0)

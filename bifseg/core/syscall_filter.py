@@ -1,0 +1,137 @@
+"""System calls that a confined process cannot make, by a seccomp filter.
+
+It covers what Landlock leaves open: the network beside TCP, changing the mode, owner or times of files elsewhere, the
+resource limits of other processes, and, where Landlock has no scopes (before Linux 6.12), signals to the processes
+that the confined one was started by. Changing a mode, owner or time seems to succeed and does nothing, so that
+copying a file still works.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+LOAD, JUMP_IF_EQUAL, JUMP_IF_BIT, RETURN = 0x20, 0x15, 0x45, 0x06  # instructions of classic BPF
+ALLOW, FAIL = 0x7FFF0000, 0x00050000
+PRETEND, EPERM, ENOSYS, EACCES = FAIL, FAIL | 1, FAIL | 38, FAIL | 13
+NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+X32 = 0x40000000
+NO_NEW_PRIVILEGES, SET_FILTER, SPECULATION_ALLOWED = 38, 1, 4
+AF_UNIX = 1
+
+
+class Machine(NamedTuple):
+    """Numbers of system calls on one kind of machine.
+
+    Attributes:
+        audit: how a filter knows the machine.
+        seccomp: installs a filter.
+        pretended: change a file's mode, owner, times or attributes.
+        signals: send a signal to, or open, the process that their first argument names.
+    """
+
+    audit: int
+    seccomp: int
+    socket: int
+    prlimit: int
+    pretended: tuple[int, ...]
+    signals: tuple[int, ...]
+
+
+NEW = (452, 463, 466, 469)  # fchmodat2, setxattrat, removexattrat, file_setattr: the same everywhere
+IO_URING_SETUP, PIDFD_SEND_SIGNAL, PIDFD_OPEN = 425, 424, 434
+MACHINES = {
+    "x86_64": Machine(
+        0xC000003E,
+        317,
+        41,
+        302,
+        (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, 280, *NEW),
+        (62, 129, 200, 234, 297, PIDFD_OPEN),
+    ),
+    "aarch64": Machine(
+        0xC00000B7,
+        277,
+        198,
+        261,
+        (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, 88, *NEW),
+        (129, 130, 131, 138, 240, PIDFD_OPEN),
+    ),
+}
+
+
+def install_filter(network: bool = False, signals: bool = False, protected: Iterable[int] = ()) -> bool:
+    """Filter this thread's system calls; False where the machine or the kernel is not supported.
+
+    Args:
+        network: whether sockets of every kind are allowed, else only those within the machine (AF_UNIX).
+        signals: whether every signal is allowed.
+        protected: processes that cannot be sent one otherwise, beside those above this one.
+    """
+    machine = MACHINES.get(os.uname().machine)
+    if sys.platform != "linux" or machine is None or sys.maxsize < 2**32:
+        return False
+    guarded = () if signals else (*protected, *processes_above())
+    code = b"".join(struct.pack("=HBBI", *line) for line in _program(machine, network, guarded))
+    program = ctypes.create_string_buffer(code, len(code))
+    filter_ = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    return int(libc.syscall(machine.seccomp, SET_FILTER, SPECULATION_ALLOWED, filter_)) == 0
+
+
+def processes_above() -> tuple[int, ...]:
+    """The numbers of this process's parent, its parent, ..."""
+    above, process = [], os.getppid()
+    while process > 0:
+        above.append(process)
+        try:
+            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:
+                process = int(stream.read().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            break
+    return tuple(above)
+
+
+Line = tuple[int, int, int, int]
+
+
+def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Iterator[Line]:
+    """Instructions: (operation, lines to skip if true, lines to skip if not, number)."""
+    yield (LOAD, 0, 0, MACHINE_AT)
+    yield (JUMP_IF_EQUAL, 1, 0, machine.audit)
+    yield (RETURN, 0, 0, EPERM)
+    yield (LOAD, 0, 0, NUMBER_AT)
+    if machine.audit == MACHINES["x86_64"].audit:
+        yield from ((JUMP_IF_BIT, 0, 1, X32), (RETURN, 0, 0, EPERM))
+    for number in machine.pretended:
+        yield from _if(number, [(RETURN, 0, 0, PRETEND)])
+    yield from _if(IO_URING_SETUP, [(RETURN, 0, 0, ENOSYS)])  # its operations pass no filter
+    yield from _if(machine.prlimit, _unless_argument([0], EPERM))
+    if not network:
+        yield from _if(machine.socket, _unless_argument([AF_UNIX], EACCES))
+    if guarded:
+        targets = [0xFFFFFFFF, *guarded, *(2**32 - process for process in guarded if process > 1)]
+        for number in machine.signals:
+            yield from _if(number, _for_argument(targets, EPERM))
+        yield from _if(PIDFD_SEND_SIGNAL, [(RETURN, 0, 0, EPERM)])
+    yield (RETURN, 0, 0, ALLOW)
+
+
+def _if(number: int, lines: list[Line]) -> list[Line]:
+    """Lines for one system call, which end in a return."""
+    return [(JUMP_IF_EQUAL, 0, len(lines), number), *lines]
+
+
+def _unless_argument(values: list[int], action: int) -> list[Line]:
+    tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
+    return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, action), (RETURN, 0, 0, ALLOW)]
+
+
+def _for_argument(values: list[int], action: int) -> list[Line]:
+    tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
+    return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, action)]

@@ -1,0 +1,176 @@
+"""A supervised process answers in time or not at all, and nothing that it starts outlives it."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bifseg.core.child_processes import OwnFolder
+from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+
+ECHO = "import sys\nfor line in sys.stdin: print('{' + line.strip() + '}', flush=True)"
+
+
+@contextmanager
+def running(code, **arguments):
+    words = [sys.executable, "-c", code]
+    process = SupervisedProcess(words, OwnFolder(), dict(os.environ), **arguments)
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+def soon(seconds=3.0):
+    return time.monotonic() + seconds
+
+
+def alive(number):
+    """Whether a process runs; one that ended and that nobody has waited for does not."""
+    status = Path(f"/proc/{number}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_answers_line_by_line():
+    with running(ECHO) as process:
+        assert process.means == "none"
+        assert [process.ask(word, soon(30)) for word in ("one", "two")] == ["{one}", "{two}"]
+
+
+def test_command_that_is_not_there():
+    with pytest.raises(OSError, match="No such file"):
+        SupervisedProcess(["no-such-command"], OwnFolder(), dict(os.environ), Confinement())
+
+
+HANGS = {
+    "does not answer": ("import time; time.sleep(60)", "x", TimeoutError, "it did not answer"),
+    "stops reading": ("import time; time.sleep(60)", "x" * 2**20, TimeoutError, "it did not read"),
+    "closes its output": (
+        "import os, time; input(); os.close(1); time.sleep(60)",
+        "x",
+        ProcessEndedError,
+        "closed its output and lives on",
+    ),
+    "closes its input": (
+        "import os, time; os.close(0); time.sleep(60)",
+        "x" * 2**20,
+        ProcessEndedError,
+        "closed its input and lives on",
+    ),
+    "leaves a child with its output": (
+        "import subprocess; input(); subprocess.Popen(['sleep', '60'], start_new_session=True)",
+        "x",
+        ProcessEndedError,
+        "ended by exit code 0",
+    ),
+    "an endless line": (
+        "input()\nwhile True: print('{' * 2**16, end='')",
+        "x",
+        AnswerError,
+        "has no end within 1048576 bytes",
+    ),
+    "answers that nobody asked for": (
+        "import time\nprint('{}\\n' * 10**5, flush=True)",
+        "x",
+        AnswerError,
+        "answered before it was asked",
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "line", "kind", "reason"), HANGS.values(), ids=HANGS)
+def test_whoever_hangs_is_given_up_in_time(code, line, kind, reason):
+    with running(code) as process:
+        if kind is AnswerError:
+            time.sleep(1.0)
+        begun = time.monotonic()
+        with pytest.raises(kind, match=reason):
+            process.ask(line, soon(2 if kind is TimeoutError else 20))
+        assert time.monotonic() - begun < 15
+
+
+def test_bytes_that_are_no_text_are_replaced(capfd):
+    code = r"import sys, os; input(); os.write(2, b'\xff bad\x1b[2J\n'); os.write(1, b'\xfe\n{\"\xff\"}\n'); input()"
+    with running(code) as process:
+        assert process.ask("x", soon(30)) == '{"\ufffd"}'
+    assert "\ufffd bad[2J\n" in capfd.readouterr().err
+
+
+def test_prints_are_passed_on_within_a_limit(capfd):
+    with running(
+        "input()\nfor _ in range(10**5): print('y' * 99)\nprint('{}', flush=True); input()"
+    ) as process:
+        process.ask("x", soon(60))
+    said = capfd.readouterr().err
+    assert len(said) < 2**20 + 200
+    assert said.endswith("(more prints of the method are left out)\n")
+
+
+LEAVES = """
+import os, subprocess, sys
+input()
+child = subprocess.Popen(["sleep", "300"], start_new_session=True)
+if os.fork() == 0:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.execvp("sleep", ["sleep", "301"])
+print("{%d}" % child.pid, flush=True)
+input()
+"""
+
+
+def left_behind():
+    said = subprocess.run(["pgrep", "-f", "^sleep 30[01]$"], capture_output=True, text=True).stdout
+    return {int(word) for word in said.split()}
+
+
+@pytest.mark.parametrize("confinement", [None, Confinement(), Confinement(landlock=0, seccomp=False)])
+def test_nothing_that_it_started_outlives_it(confinement):
+    before = left_behind()
+    with running(LEAVES, confinement=confinement) as process:
+        process.ask("x", soon(30))
+        assert len(left_behind() - before) >= 1
+    assert left_behind() == before
+    assert not alive(process.number)
+
+
+KILLED_JOB = """
+import os, signal, sys
+from bifseg.core.child_processes import OwnFolder
+from bifseg.core.supervised import SupervisedProcess
+folder = OwnFolder()
+process = SupervisedProcess([sys.executable, "-c", sys.argv[1]], folder, dict(os.environ))
+process.ask("x", None)
+print(folder.path, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_nothing_outlives_a_job_that_is_killed():
+    before = left_behind()
+    done = subprocess.run([sys.executable, "-c", KILLED_JOB, LEAVES], capture_output=True, text=True)
+    assert done.returncode == -9, done.stderr
+    end = soon(10)
+    while (left_behind() != before or os.path.exists(done.stdout.strip())) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert left_behind() == before
+    assert not os.path.exists(done.stdout.strip())
+
+
+def test_a_method_that_kills_its_parent_ends_itself_alone():
+    """Even where nothing confines it: its parent is the supervisor, with which it ends."""
+    code = "import os, signal; input(); os.kill(os.getppid(), signal.SIGKILL); input()"
+    with running(code) as process, pytest.raises(ProcessEndedError, match="signal SIGKILL"):
+        process.ask("x", soon(30))
+    assert not alive(process.number)
+
+
+def test_memory_has_a_limit():
+    code, error = "input(); print(len(bytes(2**30)))", "exit code 1: MemoryError"
+    with running(code, memory_mb=500) as process, pytest.raises(ProcessEndedError, match=error):
+        process.ask("x", soon(30))
