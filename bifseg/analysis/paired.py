@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from bifseg.analysis.names import FAILED, GROUP, in_reading_order
 from bifseg.analysis.stages import per_group
 from bifseg.analysis.statistics import cluster_means, holm, paired, signed_rank_p, tie_groups
+from bifseg.core.metrics import higher_is_better
 from bifseg.core.seeds import generator
 
 STRUCTURE = ["seen", "structure"]
 _PAIR = ["structure", "object", "replicate"]
-_HIGHER_IS_BETTER = ("dice", "nsd_2mm")
 
 
 def main_network(scores: pd.DataFrame) -> str:
@@ -97,7 +97,7 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The ranking of one structure, best first."""
     # numpy's mean: pandas would leave a NaN out of it without a word.
     means = rows.groupby(GROUP)[measure].agg(lambda values: values.to_numpy(float).mean())
-    ascending = measure not in _HIGHER_IS_BETTER
+    ascending = not higher_is_better(measure)
     means = means.sort_values(ascending=ascending, kind="stable")
     values = [
         rows[_is(rows, (method, network))].set_index(["patient", "object", "replicate"])[measure]

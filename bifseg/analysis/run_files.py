@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pandas as pd
 from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json
+from bifseg.core.files import read_json, write_json
+from bifseg.core.metrics import MetricInfo, built_in, describe
 
 
 def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
@@ -21,6 +22,22 @@ def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
         run / "sessions" / cohort / protocol / "@".join(filter(None, entry))
         for cohort, protocol, *entry in entries
     )
+
+
+def write_metrics(metrics: Iterable[MetricInfo], path: Path) -> None:
+    """Write metrics.json of a run: the description of every metric that its scores hold."""
+    write_json(path, [metric.to_record() for metric in metrics])
+
+
+def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
+    """The metrics of a run's scores, from RUN/metrics.json; those of bifseg where there is no such file.
+
+    Tables and rankings of this process know them from then on.
+    """
+    path = run / "metrics.json"
+    metrics = tuple(map(MetricInfo.from_record, read_json(path))) if path.is_file() else built_in()
+    describe(metrics)
+    return metrics
 
 
 def simulated_cohorts(run: Path) -> set[str]:

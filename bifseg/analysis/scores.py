@@ -2,7 +2,7 @@
 
 One row per step, in the columns of `COLUMNS`. Effort and seconds are cumulative: all that was spent up to and
 including the step. The row of a completed step has status `ok`. A session that failed or ran out of time gets
-one row more, for the step that has no result: it scores as an empty result (`metrics.EDGE_CASES`) and carries
+one row more, for the step that has no result: it scores as an empty result (the metrics' edge cases) and carries
 the session's status and error. A stuck session has a result, the last one: that row carries the status.
 """
 
@@ -20,7 +20,7 @@ import pandas as pd
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
-from bifseg.core.metrics import Worst, edge_scores, score
+from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
 from bifseg.robot.effort import ASSUMED, n_slices, round_seconds
 from bifseg.sessions.record import Session, Step
 
@@ -33,12 +33,14 @@ COLUMNS: dict[str, str] = {
     "replicate": _COUNT,
     "step": _TEXT,
     **dict.fromkeys(("round", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
-    **dict.fromkeys(("stroke_mm", "dice", "assd_mm", "assd_px", "hd95_mm", "nsd_2mm", "volume_ml"), _NUMBER),
+    "stroke_mm": _NUMBER,
+    **{metric.column: _NUMBER for metric in built_in()},
+    "volume_ml": _NUMBER,
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
     **dict.fromkeys(("status", "error"), _TEXT),
 }
-"""Name and dtype of every column of the scores, in order."""
+"""Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
 _SECONDS = ("robot", "network", "label_update", "machine")
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
@@ -46,7 +48,13 @@ _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "networ
 _KEY = [*_SESSION_KEY, "round", "step"]
 
 
-def score_session(session: Session, truth: Mask, patient: str) -> list[dict[str, Any]]:
+def score_session(
+    session: Session,
+    truth: Mask,
+    patient: str,
+    tolerance_mm: float = DEFAULT_TOLERANCE_MM,
+    metrics: Sequence[Metric] | None = None,
+) -> list[dict[str, Any]]:
     """One row per step of a session, in order, and one for the failure if it failed or ran out of time.
 
     The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (the
@@ -56,6 +64,8 @@ def score_session(session: Session, truth: Mask, patient: str) -> list[dict[str,
         session: with masks inside its box.
         truth: mask of the object on the object's grid; voxels outside the box count too.
         patient: whose case it is.
+        tolerance_mm: distance that counts as no error for this structure, for `nsd`.
+        metrics: a column each; by default those of bifseg.
 
     Raises:
         ValueError: the truth is not on the object's grid.
@@ -68,13 +78,13 @@ def score_session(session: Session, truth: Mask, patient: str) -> list[dict[str,
     rows = []
     for k, step in enumerate(session.steps):
         result = inner.paste(step.mask, window.shape)
-        measured = score(result, truth[window.slices], session.grid.spacing, worst)
+        measured = score(result, truth[window.slices], session.grid.spacing, worst, tolerance_mm, metrics)
         volume = np.count_nonzero(result) * session.grid.voxel_ml
         rows.append(_row(session, step.name, session.steps[: k + 1], {**measured, "volume_ml": volume}))
     if session.status == "stuck" and rows:
         rows[-1] |= {"status": session.status, "error": session.error}
     elif session.status != "ok":
-        nothing = {**edge_scores("empty result", worst), "volume_ml": 0.0}
+        nothing = {**edge_scores("empty result", worst, metrics), "volume_ml": 0.0}
         row = _row(session, failed_step(session), session.steps, nothing)
         rows.append(row | {"status": session.status, "error": session.error})
     return [row | {"patient": patient} for row in rows]
@@ -95,17 +105,34 @@ def failed_step(session: Session) -> str:
     return "unsupervised" if done[-1] == "initial" else f"round-{session.steps[-1].round + 1}"
 
 
-def to_frame(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows as a table with the columns, dtypes and order of `COLUMNS`, sorted by session and step.
+def to_frame(rows: Iterable[dict[str, Any]], metrics: Sequence[Metric] | None = None) -> pd.DataFrame:
+    """Rows as a table with the columns, dtypes and order of `columns_with`, sorted by session and step.
 
-    No rows give an empty table of the same columns and dtypes. Raises ValueError where a row lacks a column,
-    has one too many, or two rows are the same step of the same session.
+    Args:
+        rows: of `score_session`; none give an empty table of the same columns and dtypes.
+        metrics: those that the rows were scored with; by default those of bifseg.
+
+    Raises:
+        ValueError: a row lacks a column or has one too many, or two rows are the same step of the same session.
+        InputError: a metric has the name of another column.
     """
-    rows = list(rows)
+    rows, columns = list(rows), columns_with(metrics or ())
     for row in rows:
-        if set(row) != set(COLUMNS):
-            raise ValueError(f"a row of scores has wrong columns: {sorted(set(row) ^ set(COLUMNS))}")
-    return _in_order(pd.DataFrame(rows, columns=list(COLUMNS)).astype(COLUMNS))
+        if set(row) != set(columns):
+            raise ValueError(f"a row of scores has wrong columns: {sorted(set(row) ^ set(columns))}")
+    return _in_order(pd.DataFrame(rows, columns=list(columns)).astype(columns))
+
+
+def columns_with(metrics: Iterable[Metric]) -> dict[str, str]:
+    """`COLUMNS`, then a column for each metric that is not one of bifseg's.
+
+    Raises InputError for a metric that has the name of another column.
+    """
+    own = [metric for metric in metrics if metric not in built_in()]
+    for metric in own:
+        if metric.column in COLUMNS:
+            raise InputError(f"metric {metric.column}: scores have a column of this name; give it another")
+    return {**COLUMNS, **{metric.column: _NUMBER for metric in own}}
 
 
 def concatenate(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
@@ -123,10 +150,16 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; InputError for any other file."""
+    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; InputError for any other file.
+
+    A metric that is younger than the file is NaN in it.
+    """
     file = _file(path, ".parquet")
     try:
-        return pd.read_parquet(file, engine="pyarrow").astype(COLUMNS)
+        frame = pd.read_parquet(file, engine="pyarrow")
+        younger = [metric.column for metric in built_in() if metric.column not in frame]
+        ordered = [*COLUMNS, *(column for column in frame if column not in COLUMNS)]
+        return frame.assign(**dict.fromkeys(younger, np.nan))[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError

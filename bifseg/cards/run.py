@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +23,8 @@ from bifseg.cards.cards import (
 )
 from bifseg.core.errors import InputError
 from bifseg.core.files import inside
+
+MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
 
 
 class Experiment(Card):
@@ -57,6 +60,10 @@ class RunCard(Card):
         0, description="GPUs that a job asks for which trains or plays; the traditional tools ask for none"
     )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
+    metrics: list[MetricName] = Field(
+        default_factory=list,
+        description="metrics of your own beside those of bifseg: module:attribute, the module on PYTHONPATH",
+    )
     cohorts: dict[Name, Experiment] = Field(
         min_length=1, description="cohort cards and what is played on them"
     )
@@ -67,6 +74,15 @@ class RunCard(Card):
         if any(map(str.isspace, folder)):
             raise ValueError("a blank would cut the jobs' commands in two; name a folder without one")
         return folder
+
+    @field_validator("metrics")
+    @classmethod
+    def _modules_exist(cls, metrics: list[str]) -> list[str]:
+        for name in metrics:
+            module = name.partition(":")[0].partition(".")[0]
+            if find_spec(module) is None:  # finds without importing: every job reads the configuration
+                raise ValueError(f"there is no module '{module}'; put its folder on PYTHONPATH")
+        return metrics
 
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:

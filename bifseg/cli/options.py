@@ -23,6 +23,9 @@ CohortFolder = Annotated[
 RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN", show_default=False)]
 Out = Annotated[Path, typer.Option("--out", help="where the result goes", show_default=False)]
 RunName = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
+OwnMetrics = Annotated[
+    list[str], typer.Option("--metric", help="a metric of your own, module:attribute; may be repeated")
+]
 Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as reached")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Out, Replicates, RunFolder, Split, Target, need
+from bifseg.cli.options import CohortFolder, Out, OwnMetrics, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
 
@@ -21,30 +21,39 @@ def score(
     out: Out,
     split: Split = "test",
     replicates: Replicates = 1,
+    metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
     """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
-    from bifseg.analysis.scores import score_session, to_frame, write_scores
+    from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
+    from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, with_own
     from bifseg.runs.shards import load_sessions
     from bifseg.sessions.archive import Archive
 
-    members = Cohort.load(cohort)
-    pairs = load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates)
-    rows = [line for row, session in pairs for line in score_session(session, members.truth(row), row.group)]
-    write_scores(to_frame(rows), out)
+    members, metrics = Cohort.load(cohort), with_own(metric)
+    columns_with(metrics)  # a bad name is said before the work, not after
+    rows = []
+    for row, session in load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates):
+        tolerance = members.nsd_tolerance_mm.get(row.structure, DEFAULT_TOLERANCE_MM)
+        rows += score_session(session, members.truth(row), row.group, tolerance, metrics)
+    write_scores(to_frame(rows, metrics), out)
     Archive(sessions).prune()
 
 
 def collect(
     parts: Annotated[list[Path], typer.Argument(help="files of `bifseg score`", show_default=False)],
     out: Out,
+    metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
-    """Join scores into OUT.parquet and OUT.csv, sorted, whatever the order of the parts."""
+    """Join scores into OUT.parquet and OUT.csv, sorted, and describe their metrics in metrics.json beside them."""
+    from bifseg.analysis.run_files import write_metrics
     from bifseg.analysis.scores import concatenate, read_scores, write_scores
+    from bifseg.core.metrics import with_own
 
     for part in parts:
         need(part, "score")
     write_scores(concatenate([read_scores(part) for part in parts]), out)
+    write_metrics(with_own(metric), out.with_name("metrics.json"))
 
 
 def tables(run: RunFolder, target: Target = 0.90) -> None:

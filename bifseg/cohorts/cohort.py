@@ -134,6 +134,7 @@ class Cohort:
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
         box_margin: most voxels between an object and a side of its box.
+        nsd_tolerance_mm: distance that counts as no error, of the structures whose card gives one.
         objects: those to work on, sorted by case, structure, slice and instance.
     """
 
@@ -145,6 +146,7 @@ class Cohort:
         self.seen: tuple[str, ...] = tuple(about["seen"])
         self.unseen: tuple[str, ...] = tuple(about["unseen"])
         self.box_margin: int = about["card"]["box_margin"]
+        self.nsd_tolerance_mm: dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
         self.objects = tuple(row for row in objects if not row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from bifseg.cohorts.cohort import Cohort, ObjectRow
 from bifseg.core.geometry import Box, Image, Mask
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator
 from bifseg.robot.box import draw_box
 

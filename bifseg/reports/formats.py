@@ -14,6 +14,7 @@ from tabulate import tabulate
 from bifseg.analysis.names import GROUP, method_label
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
+from bifseg.core.metrics import MetricInfo, known
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,7 @@ class Quantity:
     digits: int
 
 
-_QUANTITIES = {
-    "dice": Quantity("Dice (%)", "Dice (points)", 100, 1),
-    "assd_mm": Quantity("ASSD (mm)", "ASSD (mm)", 1, 2),
+_EFFORT = {
     "round": Quantity("Rounds", "rounds", 1, 1),
     "n_strokes": Quantity("Strokes", "strokes", 1, 1),
     "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
@@ -54,6 +53,20 @@ _QUANTITIES = {
     "final": Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
     "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
 }
+
+
+def quantities() -> dict[str, Quantity]:
+    """How each measure is shown, by column: the known metrics, then effort."""
+    return {column: _of_metric(metric) for column, metric in known().items()} | _EFFORT
+
+
+def _of_metric(metric: MetricInfo) -> Quantity:
+    """A share in per cent, its differences in points; any other unit as it is."""
+    if metric.unit == "share":
+        return Quantity(metric.header, f"{metric.name} (points)", 100, 1)
+    return Quantity(metric.header, metric.header, 1, 2)
+
+
 TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
 """Headers of the columns of words."""
 
@@ -92,9 +105,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
         ("Protocol", "protocol", lambda row: row["protocol"]),
         ("User", "user", lambda row: row["user"]),
-        ("Measure", "measure", lambda row: _QUANTITIES[row["measure"]].difference),
+        ("Measure", "measure", lambda row: quantities()[row["measure"]].difference),
         *_ways(frame),
-        *((q.header, f"{name}_mean", _mean(name)) for name, q in _QUANTITIES.items()),
+        *((q.header, f"{name}_mean", _mean(name)) for name, q in quantities().items()),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
         ("Rank", "rank", lambda row: f"{plain(row['rank'], 'g')} {row['group']}"),
         ("Difference", "difference_mean", _difference),
@@ -186,7 +199,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
     """Text of a column in the units of the row's measure."""
 
     def text(row: Row) -> str:
-        how = _QUANTITIES[row["measure"]]
+        how = quantities()[row["measure"]]
         return plain(how.factor * row[name], f".{how.digits}f")
 
     return text
@@ -194,7 +207,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
 
 def _mean(name: str) -> Callable[[Row], str]:
     """Text of a measure: mean, spread where there is one, star where its test says so."""
-    how = _QUANTITIES[name]
+    how = quantities()[name]
 
     def text(row: Row) -> str:
         mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
@@ -206,7 +219,7 @@ def _mean(name: str) -> Callable[[Row], str]:
 
 
 def _difference(row: Row) -> str:
-    how = _QUANTITIES[row["measure"]]
+    how = quantities()[row["measure"]]
     mean, low, high = (how.factor * row[f"difference_{kind}"] for kind in ("mean", "low", "high"))
     return with_limits(mean, low, high, f"+.{how.digits}f")
 

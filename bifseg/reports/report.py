@@ -14,12 +14,12 @@ from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES,
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.protocol_roles import main_protocol
-from bifseg.analysis.run_files import played_cards, played_rules
+from bifseg.analysis.run_files import played_cards, played_rules, read_metrics
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import in_step_order
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json, write_text
-from bifseg.core.metrics import edge_case_rows
+from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.figures import read_figures
 from bifseg.reports.formats import TEXT, Table, present
 from bifseg.reports.html import embed, page
@@ -78,7 +78,8 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
-        "edge_cases": edge_case_rows(),
+        "metrics": read_metrics(run),
+        "tolerances": [line for name in sorted(set(scores["cohort"])) for line in _tolerances(run, name)],
         "user": ASSUMED,
         "provenance": provenance,
         "colours": {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND},
@@ -254,6 +255,15 @@ def _failures(scores: pd.DataFrame) -> list[dict[str, Any]]:
         {str(key): value for key, value in row.items()}
         for row in scores.loc[scores["status"] != "ok", keep].to_dict("records")
     ]
+
+
+def _tolerances(run: Path, name: str) -> Iterator[str]:
+    """The tolerance of NSD for each structure of a cohort, with where it comes from."""
+    cohort = Cohort.load(run / "cohorts" / name)
+    for structure in (*cohort.seen, *cohort.unseen):
+        given = cohort.nsd_tolerance_mm.get(structure)
+        reason = "from the cohort card" if given else "default: the cohort card gives none"
+        yield f"{name}, {structure.replace('_', ' ')}: {given or DEFAULT_TOLERANCE_MM:g} mm ({reason})"
 
 
 def _count_sessions(scores: pd.DataFrame) -> int:

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image, Mask
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.sessions.record import Session
 
 TRUTH, RESULT, FOREGROUND, BACKGROUND = "#F05BC8", "#F0E442", "#E8590C", "#56B4E9"
-"""Colours of contours and scribbles: told apart by the colour-blind, and on grey."""
+"""Colours of contours and scribbles: told apart by the colour-blind, and visible on grey."""
 _MARGIN = 0.15  # of the box, shown around it
 _WINDOW = (1, 99)  # percentiles of the intensities inside the box that become black and white
+_WIDTH = 2.7  # inches of a panel
+
+
+class SessionFigure(Figure):
+    """A figure that a notebook shows by itself, whatever matplotlib's backend is."""
+
+    def _repr_png_(self) -> bytes:
+        return _png(self)
 
 
 @dataclass(frozen=True)
@@ -34,18 +42,28 @@ class Plane:
     axis: int | None = None
     index: int = 0
 
-    def of(self, array: NDArray) -> NDArray:
+    def of(self, array: NDArray[Any]) -> NDArray[Any]:
         """The slice of an array."""
         return array if self.axis is None else array.take(self.index, self.axis)
 
-    def pick(self, values: tuple) -> tuple:
+    def pick(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         """Of one value per array axis, those of the slice."""
         return tuple(value for axis, value in enumerate(values) if axis != self.axis)
 
     @property
     def origin(self) -> Literal["upper", "lower"]:
-        """Where the first row is shown: z goes up, as people expect, and y down."""
+        """Where the first row is shown: z points up, as readers expect, and y down."""
         return "lower" if self.axis in (1, 2) else "upper"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a figure: the image, and on it what is not None."""
+
+    title: str
+    truth: Mask | None = None
+    result: Mask | None = None
+    scribbles: Scribbles | None = None
 
 
 def session_picture(image: Image, truth: Mask, session: Session) -> bytes:
@@ -54,7 +72,28 @@ def session_picture(image: Image, truth: Mask, session: Session) -> bytes:
     Args:
         image: of the object, on the session's grid.
         truth: of the object, same shape.
-        session: a panel is drawn for each of the steps that it has; without any, the truth alone.
+        session: a panel is drawn for each of these steps that it has; without any, the truth alone.
+
+    Raises:
+        ValueError: image or truth are not on the session's grid.
+    """
+    steps = session.steps
+    chosen = [k for k, step in enumerate(steps) if step.round == 0 or k == len(steps) - 1]
+    panels = [step_panel(truth, session, k) for k in chosen] or [Panel("initial: no result", truth)]
+    return _png(session_figure(image, truth, session, panels, shown_plane(truth, session)))
+
+
+def session_figure(
+    image: Image, truth: Mask, session: Session, panels: Sequence[Panel], plane: Plane
+) -> SessionFigure:
+    """Panels side by side, each around the session's box in one plane.
+
+    Args:
+        image: of the object, on the session's grid.
+        truth: of the object, same shape.
+        session: for the grid and the box.
+        panels: what is drawn, from the left.
+        plane: the slice that is shown.
 
     Raises:
         ValueError: image or truth are not on the session's grid.
@@ -63,25 +102,35 @@ def session_picture(image: Image, truth: Mask, session: Session) -> bytes:
         raise ValueError(
             f"image {image.voxels.shape}, truth {truth.shape}, session {session.grid.shape} differ"
         )
-    plane = shown_plane(truth, session)
-    panels = _panels(session)
     view = _view(plane, session.box, session.grid.shape)
     size = np.array(view.shape) * plane.pick(session.grid.spacing)
-    width = 2.7
-    height = width * float(np.clip(size[0] / size[1], 0.4, 2.0))
-    figure, axes = plt.subplots(
-        1, len(panels), figsize=(width * len(panels), height + 0.4), squeeze=False, layout="constrained"
+    height = _WIDTH * float(np.clip(size[0] / size[1], 0.4, 2.0))
+    figure = SessionFigure(figsize=(_WIDTH * len(panels), height + 0.4), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)
+    for axis, panel in zip(axes[0], panels, strict=True):
+        axis.set_title(panel.title, fontsize=9.5, loc="left")
+        _draw(axis, image, panel, session.box, plane, view)
+    return figure
+
+
+def step_panel(truth: Mask, session: Session, k: int) -> Panel:
+    """The result of a session's step with the truth and all scribbles drawn so far; its title tells the Dice."""
+    step = session.steps[k]
+    result = session.box.paste(step.mask, session.grid.shape)
+    title = f"{step.name}: Dice {100 * dice(result, truth):.1f}%"
+    return Panel(title, truth, result, session.scribbles(k + 1))
+
+
+def add_legend(figure: Figure) -> None:
+    """Name the colours below the panels."""
+    named = (
+        ("truth", TRUTH),
+        ("result", RESULT),
+        ("foreground scribble", FOREGROUND),
+        ("background scribble", BACKGROUND),
     )
-    for axis, (title, mask, scribbles) in zip(axes[0], panels, strict=True):
-        score = f"Dice {100 * dice(mask, truth):.1f}%" if mask is not None else "no result"
-        axis.set_title(f"{title}: {score}", fontsize=9.5, loc="left")
-        _draw(axis, image, truth, mask, scribbles, session.box, plane, view)
-    stream = io.BytesIO()
-    figure.savefig(
-        stream, format="png", dpi=120, bbox_inches="tight", pad_inches=0.03, metadata={"Software": None}
-    )
-    plt.close(figure)
-    return stream.getvalue()
+    handles = [Line2D([], [], color=colour, lw=2, label=name) for name, colour in named]
+    figure.legend(handles=handles, loc="outside lower left", ncols=2, fontsize=8, frameon=False)
 
 
 def shown_plane(truth: Mask, session: Session) -> Plane:
@@ -103,16 +152,27 @@ def shown_plane(truth: Mask, session: Session) -> Plane:
     return Plane(-minus_axis, index)
 
 
-def _panels(session: Session) -> list[tuple[str, Mask | None, Scribbles]]:
-    """Title, result on the object's grid, and scribbles drawn so far of each panel."""
-    steps = session.steps
-    if not steps:
-        return [("initial", None, Scribbles(session.grid.shape))]
-    chosen = [k for k, step in enumerate(steps) if step.round == 0 or k == len(steps) - 1]
-    return [
-        (steps[k].name, session.box.paste(steps[k].mask, session.grid.shape), session.scribbles(k + 1))
-        for k in chosen
-    ]
+def slice_plane(truth: Mask, session: Session, axis: int | None = None, index: int | None = None) -> Plane:
+    """The plane of a slice that a user names.
+
+    Args:
+        truth: of the object, on the session's grid.
+        session: for its scribbles.
+        axis: of the slice; None chooses axis and slice as `shown_plane`.
+        index: of the slice along `axis`; None is the slice with most truth.
+
+    Raises:
+        InputError: a 2D object has no slices, or there is no such slice.
+    """
+    if axis is None and index is None:
+        return shown_plane(truth, session)
+    if truth.ndim == 2:
+        raise InputError("axis and index: the image is 2D and has no slices; leave them out")
+    axis = axis or 0
+    if not 0 <= axis < 3 or (index is not None and not 0 <= index < truth.shape[axis]):
+        raise InputError(f"axis {axis}, index {index}: no slice of an image of shape {truth.shape}")
+    areas = truth.sum(axis=tuple(k for k in range(3) if k != axis))
+    return Plane(axis, int(areas.argmax()) if index is None else index)
 
 
 def _view(plane: Plane, box: Box, shape: tuple[int, ...]) -> Box:
@@ -122,41 +182,44 @@ def _view(plane: Plane, box: Box, shape: tuple[int, ...]) -> Box:
     return inside.grow(margin, margin, plane.pick(shape))
 
 
-def _draw(
-    axis: Axes,
-    image: Image,
-    truth: Mask,
-    mask: Mask | None,
-    scribbles: Scribbles,
-    box: Box,
-    plane: Plane,
-    view: Box,
-) -> None:
+def _draw(axis: Axes, image: Image, panel: Panel, box: Box, plane: Plane, view: Box) -> None:
     low, high = np.percentile(image.voxels[box.slices], _WINDOW)
     spacing = plane.pick(image.grid.spacing)
     axis.imshow(
         plane.of(image.voxels), cmap="gray", vmin=low, vmax=high, origin=plane.origin, interpolation="nearest"
     )
-    drawn = plane.of(scribbles.label_map())
-    axis.imshow(
-        np.ma.masked_equal(drawn, 0),
-        cmap=ListedColormap([FOREGROUND, BACKGROUND]),
-        vmin=1,
-        vmax=2,
-        origin=plane.origin,
-        interpolation="nearest",
-    )
-    for contour, colour, width in ((truth, TRUTH, 1.3), (mask, RESULT, 1.6)):
-        if contour is not None and plane.of(contour).any():
-            # A border of background closes contours at the edge of the image.
-            padded = np.pad(plane.of(contour).astype(float), 1)
-            rows, columns = (np.arange(-1, n + 1) for n in plane.of(contour).shape)
-            axis.contour(columns, rows, padded, [0.5], colors=colour, linewidths=width)
+    if panel.scribbles is not None:
+        axis.imshow(
+            np.ma.masked_equal(plane.of(panel.scribbles.label_map()), 0),
+            cmap=ListedColormap([FOREGROUND, BACKGROUND]),
+            vmin=1,
+            vmax=2,
+            origin=plane.origin,
+            interpolation="nearest",
+        )
+    for mask, colour, width in ((panel.truth, TRUTH, 1.3), (panel.result, RESULT, 1.6)):
+        if mask is not None and plane.of(mask).any():
+            _contour(axis, plane.of(mask), colour, width)
     (top, left), (height, width_) = plane.pick(box.lower), plane.pick(box.shape)
     frame = Rectangle((left - 0.5, top - 0.5), width_, height, fill=False, ec="#BBBBBB", ls=(0, (4, 3)), lw=1)
     axis.add_patch(frame)
     axis.set_xlim(view.lower[1] - 0.5, view.upper[1] - 0.5)
-    rows_ = (view.lower[0] - 0.5, view.upper[0] - 0.5)
-    axis.set_ylim(rows_ if plane.origin == "lower" else rows_[::-1])
+    rows = (view.lower[0] - 0.5, view.upper[0] - 0.5)
+    axis.set_ylim(rows if plane.origin == "lower" else rows[::-1])
     axis.set_aspect(spacing[0] / spacing[1])
     axis.set_axis_off()
+
+
+def _contour(axis: Axes, mask: Mask, colour: str, width: float) -> None:
+    # A border of background closes contours at the edge of the image.
+    padded = np.pad(mask.astype(float), 1)
+    rows, columns = (np.arange(-1, n + 1) for n in mask.shape)
+    axis.contour(columns, rows, padded, [0.5], colors=colour, linewidths=width)
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(
+        stream, format="png", dpi=120, bbox_inches="tight", pad_inches=0.03, metadata={"Software": None}
+    )
+    return stream.getvalue()

@@ -24,11 +24,12 @@ from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.protocol_roles import main_protocol, user_protocols, widest_protocol
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
+from bifseg.analysis.run_files import played_cards, played_rules, read_metrics, simulated_cohorts
 from bifseg.analysis.scores import read_scores, unequal_scribbles
 from bifseg.analysis.stages import adapted_rows, final_rows, initial_rows, replicates, results
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
+from bifseg.core.metrics import known
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
 
@@ -41,37 +42,32 @@ class Question:
         title: of the table.
         caption: what the numbers are and which sessions they are of.
         reference: the method, on the main network, that the others are compared with.
-        measures: columns of the scores that are shown.
-        tested: those of them that are compared.
+        effort: columns of effort and time that are shown after the metrics.
+        tested_effort: those of them that are compared; metrics always are.
         needs: what was not played when the table is empty.
     """
 
     title: str
     caption: str
     reference: str
-    measures: tuple[str, ...]
-    tested: tuple[str, ...]
     needs: str
+    effort: tuple[str, ...] = ()
+    tested_effort: tuple[str, ...] = ()
 
 
-_RESULTS = ("dice", "assd_mm")
-_MEANS = "Dice (%) and ASSD (mm), mean ± standard deviation over n sessions."
+_MEANS = "Mean ± standard deviation over n sessions."
 QUESTIONS = {
     "initial": Question(
         "Initial results",
         f"{_MEANS} The result inside the box, before any adaptation; methods that begin with their base net's "
         "result are not repeated, and methods that begin with scribbles have none.",
         BASE_NET,
-        _RESULTS,
-        _RESULTS,
         "methods that begin with a box",
     ),
     "unsupervised": Question(
         "Without scribbles",
         f"{_MEANS} The last result before any scribbles; for a base net, its initial result.",
         BASE_NET,
-        _RESULTS,
-        _RESULTS,
         "methods that adapt",
     ),
     "supervised": Question(
@@ -79,19 +75,17 @@ QUESTIONS = {
         f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
         "drawn on its base net's initial result. A base net takes no scribbles and shows its initial result.",
         BASE_NET,
-        _RESULTS,
-        _RESULTS,
         "methods that adapt under {shared}",
     ),
     "tools": Question(
         "All tools on their own mistakes",
-        "Under {own}, when the session ended: Dice (%), ASSD (mm), rounds, strokes, user time (predicted) and "
-        "machine time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
+        "Under {own}, when the session ended: metrics, rounds, strokes, user time (predicted) and machine time, "
+        "mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
         "A base net takes no scribbles. A failed session counts with the most effort of any on its structure.",
         PROPOSED,
-        (*_RESULTS, "round", "n_strokes", "user_s", "machine_s"),
-        (*_RESULTS, "user_s"),
         "{own}",
+        ("round", "n_strokes", "user_s", "machine_s"),
+        ("user_s",),
     ),
 }
 TARGETS = (0.80, 0.85, 0.90, 0.95)
@@ -255,7 +249,7 @@ def _unlike(rows: pd.DataFrame) -> list[str]:
 
 def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
     """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row an entry."""
-    frame = results(rows, question.measures)
+    frame = results(rows, (*table_metrics(rows), *question.effort))
     if frame.empty:
         return frame
     for measure, part in tests.groupby("measure", sort=False) if len(tests) else ():
@@ -264,12 +258,16 @@ def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) ->
     return frame.merge(rankings(rows), on=GROUP)
 
 
+def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
+    """The columns of the metrics that tables of results show, in order."""
+    return tuple(column for column, metric in known().items() if metric.in_tables and column in scores)
+
+
 def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:
-    """What `compare` finds of every tested measure, one after the other, told apart by `measure`."""
-    parts = [compare(rows, reference, measure) for measure in question.tested]
-    named = [
-        part.assign(measure=name) for part, name in zip(parts, question.tested, strict=True) if len(part)
-    ]
+    """What `compare` finds of every metric and tested effort, one after the other, told apart by `measure`."""
+    measures = (*table_metrics(rows), *question.tested_effort)
+    parts = [compare(rows, reference, measure) for measure in measures]
+    named = [part.assign(measure=name) for part, name in zip(parts, measures, strict=True) if len(part)]
     if not named:
         return pd.DataFrame()
     frame = pd.concat(named, ignore_index=True)
@@ -278,6 +276,7 @@ def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, s
 
 def write_tables(run: Path, target: float = 0.90) -> None:
     """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
+    read_metrics(run)
     scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
     rules, cards = played_rules(run, scores), played_cards(run, scores)
     own, widest, users = main_protocol(cards), widest_protocol(cards), user_protocols(cards)

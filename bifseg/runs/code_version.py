@@ -6,13 +6,13 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-# Of `metrics` a session uses Dice alone, whose definition stands: adding a metric runs no session.
 SESSIONS = (
     "cards",
     "cohorts/objects.py",
     "cohorts/cohort.py",
     "core/geometry.py",
     "core/images.py",
+    "core/overlap.py",
     "core/scribbles.py",
     "core/seeds.py",
     "methods",
@@ -23,7 +23,7 @@ SESSIONS = (
 )
 """Files and folders of the package that a session's result depends on."""
 
-SCORES = ("robot/effort.py", "core/metrics.py", "sessions/record.py", "analysis/scores.py")
+SCORES = ("robot/effort.py", "core/metrics", "sessions/record.py", "analysis/scores.py")
 """What the scores of stored sessions depend on besides."""
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.shards import session_name

@@ -12,7 +12,7 @@ import numpy as np
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Box, Image, Index, Mask
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
 from bifseg.methods.contract import BrokenContract, Method, adapts, checked_mask

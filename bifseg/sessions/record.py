@@ -28,18 +28,18 @@ Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed
 class Identity:
     """Which session it is: the key columns of the scores."""
 
-    run: str
-    cohort: str
-    case: str
-    object: str
-    structure: str
-    seen: bool
-    dimension: int
-    split: str
-    method: str
-    network: str
-    protocol: str
-    policy: str
+    run: str = ""
+    cohort: str = ""
+    case: str = ""
+    object: str = ""
+    structure: str = ""
+    seen: bool = False
+    dimension: int = 2
+    split: str = ""
+    method: str = ""
+    network: str = ""
+    protocol: str = ""
+    policy: str = ""
     box: str = "margin/1"
     user: str = "expert"
     replicate: int = 0

@@ -15,13 +15,13 @@ from bifseg.analysis.scores import (
     write_scores,
 )
 from bifseg.core.geometry import Box, Grid
-from bifseg.core.metrics import METRICS, Worst, score
+from bifseg.core.metrics import Worst, built_in, score
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.effort import ASSUMED
 from bifseg.sessions.record import Identity, Session, Step
 
 DESIGN = """run cohort case patient object structure seen dimension split method network protocol policy box user
-replicate step round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm
+replicate step round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm nsd
 volume_ml robot_s network_s label_update_s machine_s user_s peak_rss_mb peak_gpu_mb status error"""
 WHO = Identity(
     "demo", "fetal", "007", "007_lung_s3", "lung", False, 2, "test", "bifseg", "pnet", "own", "centre-line/1"
@@ -112,7 +112,7 @@ def test_equals_the_metrics_on_the_whole_grid(outside):
     rows = score_session(session(), wanted, "anna")
     for row, step in zip(rows, STEPS, strict=True):
         whole = score(BOX.paste(step.mask, GRID.shape), wanted, GRID.spacing, Worst(1.0, 1.0))
-        assert {metric: row[metric] for metric in METRICS} == whole
+        assert {metric.column: row[metric.column] for metric in built_in()} == whole
     assert (rows[3]["dice"] == 1.0) is not outside
 
 

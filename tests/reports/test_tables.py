@@ -115,7 +115,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
     assert frame["reached"].tolist() == [0, 1, 1]
     assert "differs from bifseg" in tables["c-tools"].caption
     tests = tables["c-tools-tests"].frame
-    assert set(tests["measure"]) == {"dice", "assd_mm", "user_s"}
+    assert set(tests["measure"]) == {"dice", "assd_mm", "hd95_mm", "nsd", "user_s"}
     time = tests[(tests["measure"] == "user_s") & (tests["method"] == "geos")].iloc[0]
     assert time["difference_mean"] == pytest.approx(20 - 7)
     for kind in ("initial", "unsupervised"):

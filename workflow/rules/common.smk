@@ -8,10 +8,10 @@ from pathlib import Path
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, read_card
 from bifseg.cards.run import brought_weights, checked_run
 from bifseg.runs.code_version import SCORES, code_version
-from bifseg.methods.process.sources import method_files
+from bifseg.methods.process.sources import method_files, module_files
 from bifseg.runs.shard_plan import read_plan
 from bifseg.cards.capabilities import BUILT_IN
-from bifseg.core.files import write_json
+from bifseg.core.files import file_hash, fingerprint, write_json
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)
@@ -98,7 +98,14 @@ def session_code(wildcards):
 
 def scoring_code(wildcards):
     """Changes with the metrics: what was played is scored anew, and not played."""
-    return code_version(SCORES)
+    modules = [name.partition(":")[0] for name in config["metrics"]]
+    files = [path for module in modules for path in module_files(module)]
+    return fingerprint(code_version(SCORES), [file_hash(path) for path in files])
+
+
+def own_metrics():
+    """The --metric options of the metrics that the configuration names."""
+    return " ".join(f"--metric {name}" for name in config["metrics"])
 
 
 def session_memory(wildcards, threads, attempt):

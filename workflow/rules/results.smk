@@ -4,13 +4,16 @@ rule collect_scores:
     output:
         table=f"{RUN}/scores.parquet",
         text=f"{RUN}/scores.csv",
+        metrics=f"{RUN}/metrics.json",
     log:
         f"{RUN}/logs/collect.log",
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
+    params:
+        metrics=own_metrics(),
     shell:
-        "bifseg collect {input} --out {output.table} 2> >(tee {log} >&2)"
+        "bifseg collect {input} {params.metrics} --out {output.table} 2> >(tee {log} >&2)"
 
 
 rule write_tables:

@@ -73,7 +73,8 @@ rule score_sessions:
         sessions=lambda wildcards, input: os.path.dirname(input.shards[0]),
         split=config["split"],
         replicates=config["replicates"],
+        metrics=own_metrics(),
         code=scoring_code,
     shell:
         "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split}"
-        " --replicates {params.replicates} --out {output} 2> >(tee {log} >&2)"
+        " --replicates {params.replicates} {params.metrics} --out {output} 2> >(tee {log} >&2)"

@@ -30,7 +30,7 @@ def method_files(card: MethodCard, folder: Path) -> list[Path]:
     named = [file for word in (*words, *_texts(card.settings)) for file in _files_at(Path(word))]
     names = {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}
     module, colon, _ = names.get(card.method or "", card.method or "").partition(":")
-    return sorted({*named, *(_module_files(module) if colon else ())})
+    return sorted({*named, *(module_files(module) if colon else ())})
 
 
 def method_fingerprint(card: MethodCard, folder: Path) -> str:
@@ -39,7 +39,8 @@ def method_fingerprint(card: MethodCard, folder: Path) -> str:
     return fingerprint(card.model_dump(mode="json"), files)
 
 
-def _module_files(module: str) -> list[Path]:
+def module_files(module: str) -> list[Path]:
+    """The files of a module's package, or the module and what it imports of its neighbours; none if it is not found."""
     spec = PathFinder.find_spec(module.partition(".")[0])
     if spec is None:
         return []

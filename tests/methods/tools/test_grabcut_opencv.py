@@ -7,7 +7,7 @@ import pytest
 from bifseg.cards.cards import MethodCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import Adaptive, Method
 from bifseg.methods.registry import build

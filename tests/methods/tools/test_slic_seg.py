@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from bifseg.core.geometry import Box, Grid, Image
-from bifseg.core.metrics import dice
+from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import Method
 from bifseg.methods.tools.slic_seg import SlicSeg, connected, directions, features, haar, moments

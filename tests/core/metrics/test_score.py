@@ -8,8 +8,8 @@ from hypothesis.extra.numpy import arrays
 from medpy.metric import binary as medpy
 from scipy.ndimage import gaussian_filter
 
-from bifseg.core import metrics
-from bifseg.core.metrics import EDGE_CASES, METRICS, Worst, edge_case_rows, score
+from bifseg.core.metrics import Worst, built_in, mask_pair, score
+from bifseg.core.metrics.nsd import share_within
 
 WORST = Worst(mm=77.0, px=55.0)
 
@@ -57,11 +57,11 @@ def test_equals_medpy_where_the_masks_touch_the_border(spacing):
 
 def test_border_has_a_face_neighbour_outside():
     cross = square((5, 5), slice(1, 4), slice(1, 4))
-    assert metrics.border(cross).sum() == 8
-    assert not metrics.border(cross)[2, 2]
+    assert mask_pair.border(cross).sum() == 8
+    assert not mask_pair.border(cross)[2, 2]
     cross[1, 1] = cross[1, 3] = cross[3, 1] = cross[3, 3] = False
-    assert not metrics.border(cross)[2, 2], "a diagonal neighbour outside does not make a border"
-    assert metrics.border(np.ones((3, 3), bool)).sum() == 8, "outside the array is outside the mask"
+    assert not mask_pair.border(cross)[2, 2], "a diagonal neighbour outside does not make a border"
+    assert mask_pair.border(np.ones((3, 3), bool)).sum() == 8, "outside the array is outside the mask"
 
 
 def test_two_voxels_by_hand():
@@ -69,7 +69,7 @@ def test_two_voxels_by_hand():
     result, truth = square((9, 9), slice(2, 3), slice(1, 2)), square((9, 9), slice(5, 6), slice(5, 6))
     found = score(result, truth, (2.0, 1.0), WORST)
     mm = math.sqrt(6**2 + 4**2)
-    assert found == {"dice": 0.0, "assd_mm": mm, "assd_px": 5.0, "hd95_mm": mm, "nsd_2mm": 0.0}
+    assert found == {"dice": 0.0, "assd_mm": mm, "assd_px": 5.0, "hd95_mm": mm, "nsd_2mm": 0.0, "nsd": 0.0}
 
 
 def test_unequal_borders_by_hand():
@@ -89,31 +89,20 @@ def test_nsd_counts_the_limit_as_within_also_for_float32_spacing():
     assert spacing[1] * 5 > 2.0
     assert score(result, truth, spacing, WORST)["nsd_2mm"] == 7 / 8, "the seventh lies 2.4 mm away"
     pooled = np.array([0.0, 1.0, 2.0, 2.1])
-    assert [metrics.nsd(pooled, t) for t in (0.5, 1.0, 2.0, 3.0)] == [0.25, 0.5, 0.75, 1.0]
+    assert [share_within(pooled, t) for t in (0.5, 1.0, 2.0, 3.0)] == [0.25, 0.5, 0.75, 1.0]
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", [one.column for one in built_in()])
 @pytest.mark.parametrize(
     ("case", "result", "truth"), [("empty truth", 1, 0), ("empty result", 0, 1), ("both empty", 0, 0)]
 )
 def test_every_cell_of_the_edge_cases(metric, case, result, truth):
     masks = [np.full((3, 4, 5), bool(n)) for n in (result, truth)]
-    if metric in ("dice", "nsd_2mm"):
+    if metric in ("dice", "nsd_2mm", "nsd"):
         expected = 1.0 if case == "both empty" else 0.0
     else:
         expected = 0.0 if case == "both empty" else (55.0 if metric == "assd_px" else 77.0)
     assert score(*masks, (1.0, 1.0, 1.0), WORST)[metric] == expected
-
-
-def test_edge_cases_cover_every_metric_and_print_as_rows():
-    rows = edge_case_rows()
-    assert [row["metric"] for row in rows] == list(METRICS) == list(EDGE_CASES)
-    assert rows[1] == {
-        "metric": "assd_mm",
-        "empty truth": "worst",
-        "empty result": "worst",
-        "both empty": 0.0,
-    }
 
 
 def test_worst_is_the_diagonal_and_no_distance_in_the_box_reaches_it():
@@ -129,8 +118,8 @@ def test_worst_is_the_diagonal_and_no_distance_in_the_box_reaches_it():
 def test_no_distance_transform_of_an_empty_mask(empty):
     masks = [np.ones((3, 3), bool), np.ones((3, 3), bool)]
     masks[empty][:] = False
-    with pytest.raises(ValueError, match="EDGE_CASES"):
-        metrics.pooled_distances(*masks, (1.0, 1.0))
+    with pytest.raises(ValueError, match="edge cases"):
+        mask_pair.pooled_distances(*masks, (1.0, 1.0))
 
 
 def test_refuses_masks_that_do_not_fit():
@@ -165,7 +154,7 @@ def test_moving_both_masks_changes_nothing(a, b, spacing, down, right):
 @settings(max_examples=60, deadline=None)
 @given(masks_2d(), spacings)
 def test_equal_masks_are_perfect(a, spacing):
-    perfect = {"dice": 1.0, "assd_mm": 0.0, "assd_px": 0.0, "hd95_mm": 0.0, "nsd_2mm": 1.0}
+    perfect = {"dice": 1.0, "assd_mm": 0.0, "assd_px": 0.0, "hd95_mm": 0.0, "nsd_2mm": 1.0, "nsd": 1.0}
     assert score(a, a, spacing, WORST) == perfect
 
 
@@ -173,8 +162,8 @@ def test_equal_masks_are_perfect(a, spacing):
 @given(masks_2d(), masks_2d(), spacings)
 def test_distances_equal_the_nearest_of_all_pairs(a, b, spacing):
     """Slow and exact: every border voxel against every other."""
-    points = [np.argwhere(metrics.border(m)) * spacing for m in (a, b)]
+    points = [np.argwhere(mask_pair.border(m)) * spacing for m in (a, b)]
     pairs = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
     exact = np.concatenate((pairs.min(axis=1), pairs.min(axis=0)))
-    found = metrics.pooled_distances(metrics.border(a), metrics.border(b), spacing)
+    found = mask_pair.pooled_distances(mask_pair.border(a), mask_pair.border(b), spacing)
     np.testing.assert_allclose(found, exact, rtol=1e-12, atol=1e-12)

@@ -1,0 +1,71 @@
+"""Images and masks from files, checked as those of a cohort are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from bifseg.cohorts.files import File, differences, look_at_image, look_at_label
+from bifseg.core import images
+from bifseg.core.errors import InputError
+from bifseg.core.geometry import Image, Mask
+
+
+def read_image(path: Path | str, modality: str = "", channel: int | None = None) -> Image:
+    """The image in a file, with its grid.
+
+    Args:
+        path: NIfTI, MetaImage, NRRD, PNG or any other format that SimpleITK reads.
+        modality: name of the contrast, such as `flair`; it chooses a network's intensity statistics.
+        channel: of a 4D file, from 0; None for a file without a channel axis.
+
+    Returns:
+        float32 voxels, (z, y, x) or (y, x), with spacing in mm in the same order.
+
+    Raises:
+        InputError: the file is missing, damaged or not grey, has no such channel, or a voxel is not finite.
+
+    Examples:
+        >>> image = read_image("case/flair.nii.gz", modality="flair")
+        >>> image.voxels.shape, image.grid.spacing
+        ((12, 40, 48), (3.0, 1.0, 1.0))
+    """
+    _refuse(path, look_at_image(Path(path)))
+    return images.read_image(Path(path), modality, channel)
+
+
+def read_mask(path: Path | str, values: Iterable[int] = (), image: Image | None = None) -> Mask:
+    """The mask in a label map: True where a voxel has one of the values.
+
+    Args:
+        path: the file.
+        values: of the structure; by default every value but 0.
+        image: the image that the mask belongs to; the mask's grid must be the image's.
+
+    Returns:
+        Bool array, (z, y, x) or (y, x); all False if no voxel has one of the values.
+
+    Raises:
+        InputError: the file is missing, damaged or no label map, or is not on the image's grid.
+
+    Examples:
+        >>> image = read_image("case/flair.nii.gz", modality="flair")
+        >>> truth = read_mask("case/seg.nii.gz", values=[1, 4], image=image)
+        >>> int(truth.sum())
+        96
+    """
+    _refuse(path, look_at_label(Path(path)))
+    labels, grid = images.read_array(Path(path))
+    for difference in differences(image.grid, grid) if image else ():
+        raise InputError(f"{path}: not on the image's grid: {difference}; resample the mask")
+    wanted = list(values)
+    mask: Mask = np.isin(labels, wanted) if wanted else labels != 0
+    return mask
+
+
+def _refuse(path: Path | str, file: File) -> None:
+    """Raises InputError where the look at a file found a problem."""
+    if file.problems:
+        raise InputError(f"{path}: {file.problems[0]}")

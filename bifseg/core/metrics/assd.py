@@ -1,0 +1,49 @@
+"""ASSD: average symmetric surface distance, in mm and in voxels.
+
+The mean of the pooled distances of both borders, as medpy's `assd`; not the mean of the two directions' means, which
+Metrics Reloaded calls MASD.
+"""
+
+from bifseg.core.metrics.mask_pair import MaskPair
+from bifseg.core.metrics.metric import metric
+
+_DEFINITION = (
+    "Average symmetric surface distance: the mean of all distances from either border to the other, pooled"
+)
+
+
+@metric(
+    name="ASSD",
+    column="assd_mm",
+    unit="mm",
+    better="lower",
+    range=(0, float("inf")),
+    empty_truth="worst",
+    empty_result="worst",
+    both_empty=0,
+    definition=f"{_DEFINITION}, in mm.",
+    source="medpy.metric.binary.assd; Maier-Hein et al., Nature Methods 2024",
+    order=20,
+)
+def assd_mm(pair: MaskPair) -> float:
+    """Mean of the pooled distances in mm."""
+    return float(pair.distances_mm.mean())
+
+
+@metric(
+    name="ASSD",
+    column="assd_px",
+    unit="voxels",
+    better="lower",
+    range=(0, float("inf")),
+    empty_truth="worst",
+    empty_result="worst",
+    both_empty=0,
+    definition=f"{_DEFINITION}, with a spacing of 1 voxel on every axis.",
+    source="medpy.metric.binary.assd",
+    in_tables=False,
+    order=30,
+)
+def assd_px(pair: MaskPair) -> float:
+    """Mean of the pooled distances in voxels."""
+    return float(pair.distances_voxels.mean())

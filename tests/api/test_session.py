@@ -1,0 +1,170 @@
+"""`bs.simulate` plays one session in this process; the `Session` shows and scores it."""
+
+import io
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from PIL import Image as Picture
+
+import bifseg as bs
+from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.record import Identity
+
+
+class Threshold:
+    dimensions = frozenset({2, 3})
+    prompts = frozenset({"box", "scribbles"})
+
+    def start(self, image, box):
+        self.image = image
+        self.bright = box.paste(image.voxels[box.slices] > 60, image.voxels.shape)
+        return self.bright
+
+    def refine(self, scribbles):
+        return self.bright & ~scribbles.background | scribbles.foreground
+
+
+class Breaks(Threshold):
+    def refine(self, scribbles):
+        raise RuntimeError("no memory left")
+
+
+class Flat(Threshold):
+    dimensions = frozenset({2})
+
+
+class FromScribbles(Threshold):
+    prompts = frozenset({"scribbles"})
+
+
+def case(shape=(40, 44), spacing=None):
+    truth = np.zeros(shape, bool)
+    truth[tuple(slice(n // 4, 3 * n // 4) for n in shape)] = True
+    seen = truth.copy()
+    seen[tuple(slice(n // 4, n // 2) for n in shape)] = False  # a corner that the threshold misses
+    voxels = np.where(seen, 100, 0) + np.random.default_rng(0).normal(0, 5, shape)
+    return bs.Image(voxels.astype(np.float32), bs.Grid.plain(shape, spacing)), truth
+
+
+RULES = bs.Protocol(rounds=3, target=None, patience=None)
+
+
+def test_rows_are_the_steps_and_count_the_effort():
+    session = bs.simulate(Threshold(), *case(), protocol=RULES, seed=3, name="mine")
+    scores = session.scores()
+    assert scores["step"].tolist() == ["initial", "round-1", "round-2", "round-3"]
+    assert set(scores["method"]) == {"mine"}
+    assert scores["n_strokes"].is_monotonic_increasing
+    image, truth = case()
+    for row, step in zip(scores.to_dict("records"), range(4), strict=True):
+        measured = bs.score(session.result(step), truth, image.grid.spacing)
+        assert row["dice"] == measured["dice"]
+        assert row["assd_mm"] == measured["assd_mm"]
+
+
+def test_the_seed_decides():
+    def strokes(seed):
+        session = bs.simulate(Threshold(), *case(), protocol=RULES, seed=seed)
+        return [stroke.voxels.tolist() for stroke in session.record.scribbles().strokes]
+
+    assert strokes(1) == strokes(1) != strokes(2)
+
+
+def test_it_is_the_session_of_the_simulated_user():
+    """The same box and strokes as `bifseg run` draws, given the same names."""
+    image, truth = case()
+    user = SimulatedUser(Identity(structure="lung"), image, truth, RULES, 10, 5)
+    alone = play(user, Threshold())
+    ours = bs.simulate(Threshold(), image, truth, protocol=RULES, seed=5, structure="lung").record
+    assert ours.box == alone.box
+    for one, other in zip(ours.steps, alone.steps, strict=True):
+        np.testing.assert_array_equal(one.mask, other.mask)
+    assert replace(ours.identity, method="") == Identity(
+        structure="lung", dimension=2, policy=RULES.policy, box=RULES.box, user=RULES.user
+    )
+
+
+def test_a_method_that_raises_fails_and_says_why():
+    session = bs.simulate(Breaks(), *case(), protocol=RULES)
+    assert session.ended == "failed"
+    assert session.error == "round-1: RuntimeError: no memory left"
+    assert session.scores()["status"].tolist() == ["ok", "failed"]
+
+
+@pytest.mark.parametrize(
+    ("method", "truth", "words"),
+    [
+        (Threshold(), np.ones((40, 43), bool), "bool array of the image's shape"),
+        (Threshold(), np.ones((40, 44), int), "bool array of the image's shape"),
+        (Threshold(), np.zeros((40, 44), bool), "has no voxel"),
+        (object(), None, "lacks dimensions"),
+    ],
+)
+def test_what_cannot_be_played_is_refused(method, truth, words):
+    image, right = case()
+    with pytest.raises(bs.InputError, match=words):
+        bs.simulate(method, image, right if truth is None else truth)
+
+
+def test_a_method_that_cannot_play_here_is_refused():
+    with pytest.raises(bs.InputError, match="Flat plays in 2D"):
+        bs.simulate(Flat(), *case((8, 20, 20)))
+    with pytest.raises(bs.InputError, match="starts from scribbles"):
+        bs.simulate(FromScribbles(), *case(), protocol=bs.Protocol(scribbles_on="initial"))
+
+
+def pixels(figure):
+    with Picture.open(io.BytesIO(figure._repr_png_())) as picture:
+        return np.asarray(picture.convert("RGB")).reshape(-1, 3)
+
+
+@pytest.mark.parametrize(("shape", "spacing"), [((40, 44), None), ((9, 30, 34), (3.0, 1.0, 1.0))])
+def test_show_draws_any_round(shape, spacing):
+    session = bs.simulate(Threshold(), *case(shape, spacing), protocol=RULES)
+    figures = [session.show(number) for number in (0, 1, None)]
+    for figure, title in zip(figures, ("initial", "round-1", session.record.steps[-1].name), strict=True):
+        assert isinstance(figure, Figure)
+        image, drawn = figure.axes
+        assert image.get_title(loc="left") == "image"
+        assert drawn.get_title(loc="left").startswith(f"{title}: Dice ")
+        assert figure._repr_png_().startswith(b"\x89PNG"), "a notebook shows it as it is"
+        assert [text.get_text() for text in figure.legends[0].texts][:2] == ["truth", "result"]
+        assert len(drawn.patches) == 1, "the box"
+        assert len(drawn.collections) == 2, "the contours of truth and result"
+    colours = {tuple(colour) for colour in pixels(figures[1]).tolist()}
+    assert (0xE8, 0x59, 0x0C) in colours or (0x56, 0xB4, 0xE9) in colours, "strokes"
+    assert not figures[0].axes[1].images[-1].get_array().count(), "no strokes before the first round"
+
+
+def test_show_takes_a_slice_of_a_volume():
+    session = bs.simulate(Threshold(), *case((9, 30, 34), (3.0, 1.0, 1.0)), protocol=RULES)
+    for axis, shape in ((0, (30, 34)), (1, (9, 34)), (2, (9, 30))):
+        shown = session.show(0, axis=axis).axes[0].images[0].get_array()
+        assert shown.shape == shape
+    np.testing.assert_array_equal(
+        session.show(0, axis=0, index=5).axes[0].images[0].get_array(), session.image.voxels[5]
+    )
+
+
+def test_show_says_what_it_cannot_show():
+    flat = bs.simulate(Threshold(), *case(), protocol=RULES)
+    with pytest.raises(bs.InputError, match=r"round 9: .* it has rounds 0 to 3"):
+        flat.show(9)
+    with pytest.raises(bs.InputError, match="the image is 2D"):
+        flat.show(0, axis=1)
+    deep = bs.simulate(Threshold(), *case((9, 30, 34)), protocol=RULES)
+    with pytest.raises(bs.InputError, match="no slice of an image of shape"):
+        deep.show(0, axis=0, index=9)
+
+
+def test_showing_leaves_matplotlibs_backend_alone():
+    code = (
+        "import matplotlib; matplotlib.use('svg')\n"
+        "import bifseg.reports.session_pictures, sys\n"
+        "sys.exit(matplotlib.get_backend() != 'svg' or 'matplotlib.pyplot' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
