@@ -31,21 +31,6 @@ class Plays(BaseModel):
     network: bool = Field(False, description="whether it needs a network: METHOD@NETWORK")
 
 
-_TOOL = ["scribbles"]
-BUILT_IN = {
-    "base-net": Plays(dimensions=[2, 3], prompts=["box"], network=True),
-    "base-crf": Plays(dimensions=[2, 3], network=True),
-    "bifseg": Plays(dimensions=[2, 3], network=True),
-    "grabcut": Plays(dimensions=[2, 3]),
-    "grabcut-opencv": Plays(dimensions=[2]),
-    "slic-seg": Plays(dimensions=[2], prompts=_TOOL),
-    "random-walks": Plays(dimensions=[2, 3], prompts=_TOOL),
-    "geos": Plays(dimensions=[2, 3], prompts=_TOOL),
-    "growcut": Plays(dimensions=[2, 3], prompts=_TOOL),
-}
-"""Where the registered methods play. A Snakefile is read anew in every cluster job, and importing them is slow."""
-
-
 def is_pattern(entry: str) -> bool:
     """Whether an entry in a configuration stands for others."""
     return any(sign in entry for sign in "*?[")
@@ -136,7 +121,7 @@ def check_stated(plays: Plays | None, dimensions: frozenset[int], prompts: froze
     """Raises InputError where a card states what its method cannot; fewer dimensions may be stated."""
     if plays is None:
         return
-    if not set(plays.dimensions) <= dimensions:
+    if not plays.network and not set(plays.dimensions) <= dimensions:  # with one, they are the network's
         raise InputError(f"plays.dimensions: is {plays.dimensions}, the method works in {sorted(dimensions)}")
     if set(plays.prompts) != prompts:
         raise InputError(f"plays.prompts: is {sorted(plays.prompts)}, the method takes {sorted(prompts)}")

@@ -9,15 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bifseg.cards.capabilities import BUILT_IN, Plays
-from bifseg.core.errors import InputError
+from bifseg.cards.capabilities import Plays
+from bifseg.cards.yaml_file import read_mapping
+from bifseg.core.errors import InputError, short
 
 Positive = Annotated[int, Field(gt=0)]
 DEVICE = r"auto|cpu|cuda(:\d+)?"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+"""Of a card: its file's name, which becomes part of paths and commands."""
+StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$", max_length=100)]
+"""Of a structure: letters and digits of any script."""
+Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+DEFAULT_NSD_MM = 2.0
 
 
 class Card(BaseModel):
@@ -42,8 +47,10 @@ class CohortCard(Card):
     cases: CaseCounts = Field(CaseCounts(), description="sizes of a simulated cohort")
     manifest: Path | None = Field(None, description="read the images: TSV, a row a case and structure")
     root: Path | None = Field(None, description="folder of the manifest's paths; default: the manifest's own")
-    seen: list[Name] = Field(description="structures that networks are trained on")
-    unseen: list[Name] = Field(default_factory=list, description="structures that networks never see")
+    seen: list[StructureName] = Field(description="structures that networks are trained on")
+    unseen: list[StructureName] = Field(
+        default_factory=list, description="structures that networks never see"
+    )
     minimum_voxels: Positive = Field(30, description="smaller objects are left out")
     slices: Literal["auto", "axial", "coronal", "sagittal"] = Field(
         "auto", description="2D from 3D stacks: slices across the thickest spacing, or a plane of the body"
@@ -52,6 +59,17 @@ class CohortCard(Card):
         10,
         description="voxels: each side of a box lies U{0..box_margin} outside the object, in training as in use",
     )
+
+    nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] = Field(
+        DEFAULT_NSD_MM,
+        description="tolerance of the normalised surface distance: of all structures, or by structure (others: 2)",
+    )
+
+    def nsd_tolerance(self, structure: str) -> float:
+        """Tolerance in mm of the normalised surface distance of a structure."""
+        if isinstance(self.nsd_tolerance_mm, dict):
+            return self.nsd_tolerance_mm.get(structure, DEFAULT_NSD_MM)
+        return self.nsd_tolerance_mm
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -62,6 +80,12 @@ class CohortCard(Card):
         both = set(self.seen) & set(self.unseen)
         if both:
             raise ValueError(f"{sorted(both)} cannot be both seen and unseen")
+        if isinstance(self.nsd_tolerance_mm, dict):
+            unknown = set(self.nsd_tolerance_mm) - {*self.seen, *self.unseen}
+            if unknown:
+                raise ValueError(
+                    f"'nsd_tolerance_mm' names {sorted(unknown)}, which is neither seen nor unseen"
+                )
         return self
 
 
@@ -122,17 +146,13 @@ class MethodCard(Card):
         default_factory=dict,
         description="keyword arguments of the class, or what the program is told at first",
     )
-    plays: Plays | None = Field(None, description="where it can play; known of registered methods")
+    plays: Plays | None = Field(None, description="where it can play: needed under a pattern such as *")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if (self.method is None) == (not self.command):
             raise ValueError("give either 'method' or 'command'")
         return self
-
-    def can(self) -> Plays | None:
-        """Where the method can play; None if nothing tells without importing it."""
-        return self.plays or BUILT_IN.get(self.method or "")
 
 
 class TrainingCard(Card):
@@ -149,17 +169,15 @@ class TrainingCard(Card):
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
 
 
-DIMENSIONS = dict.fromkeys(("pnet", "fcn", "unet"), 2) | dict.fromkeys(
-    ("pcnet", "deepmedic", "highres3dnet"), 3
-)
-"""Of the architectures that are trained here; importing them is slow."""
-
-
 class NetworkCard(Card):
     """A base CNN and its training."""
 
     architecture: Name = Field(
         description="pnet, fcn or unet (2D); pcnet, deepmedic or highres3dnet (3D); torchscript or monai-bundle"
+    )
+    dimension: Literal[2, 3] | None = Field(
+        None,
+        description="of the images that the network takes; a cohort of another one is refused before any job",
     )
     settings: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture")
     input_size: Positive | None = Field(
@@ -177,36 +195,31 @@ class NetworkCard(Card):
     )
     training: TrainingCard = TrainingCard()
 
-    def dimension(self) -> int | None:
-        """2 or 3: of the images that the network takes; None where the card's settings should say it and do not."""
-        return DIMENSIONS.get(self.architecture, self.settings.get("dimension"))
-
 
 C = TypeVar("C", bound=Card)
 
 
 def read_card(kind: type[C], path: Path) -> C:
-    """The card in a YAML file; raises InputError with the file, the key and the value that is wrong."""
+    """The card in a YAML file.
+
+    Args:
+        kind: class of the card.
+        path: the file; the name of the card is its name.
+
+    Raises:
+        InputError: the file cannot be read, or a key or value is wrong; the line names both.
+    """
+    content = read_mapping(path)
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        known = ", ".join(sorted(other.stem for other in Path(path).parent.glob("[!.]*.yaml")))
-        there = f"; there are {known}" if known else ""
-        raise InputError(f"{path}: cannot be read: {error.strerror}{there}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(content).__name__}")
-    try:
-        return kind(**{str(key): value for key, value in content.items()})
+        return kind(**content)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from error
 
 
 def first_problem(error: ValidationError) -> str:
-    """Key, what is wrong, and value of the first problem that a card's class found."""
+    """Key, what is wrong, and value of the first problem that a card's class saw."""
     problem = error.errors()[0]
-    key = ".".join(str(part) for part in problem["loc"]) or "card"
+    key = short(".".join(str(part) for part in problem["loc"]) or "card", 60)
     value = problem.get("input")
-    shown = "" if isinstance(value, dict) else f" (is {value!r})"
-    return f"{key}: {problem['msg']}{shown}"
+    shown = "" if isinstance(value, dict) else f" (is {short(repr(value), 60)})"
+    return f"{key}: {short(problem['msg'], 120)}{shown}"

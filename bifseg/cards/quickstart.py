@@ -64,12 +64,16 @@ def configuration(
     entries: dict[str, list[str]] = {name: [] for name in protocols}
     notes = []
     for method in dict.fromkeys(methods):
-        plays = read_card(MethodCard, cards / "methods" / f"{method}.yaml").can()
-        entry = f"{method}@{network}" if plays and plays.network else method
+        plays = read_card(MethodCard, cards / "methods" / f"{method}.yaml").plays
+        if plays is None:
+            raise InputError(
+                f"--methods {method}: its card does not say where it plays; add `plays`, see config/README.md"
+            )
+        entry = f"{method}@{network}" if plays.network else method
         reasons = []
         for name in entries:
             shared = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml").scribbles_on == "initial"
-            reason = misfit(plays, "@" in entry, dimension, shared) if plays else ""
+            reason = misfit(plays, "@" in entry, dimension, shared)
             if reason:
                 reasons.append(f"{method} is left out of {name}: it {reason}")
             else:

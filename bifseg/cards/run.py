@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,17 +22,22 @@ from bifseg.cards.cards import (
     first_problem,
     read_card,
 )
-from bifseg.core.errors import InputError
+from bifseg.cards.yaml_file import check_size
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside
 
 MetricName = Annotated[str, Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$")]
+_PART = r"[A-Za-z0-9_.*?\[\]!-]{1,100}"
+Entry = Annotated[str, Field(pattern=f"^{_PART}(@{_PART})?$")]
+"""METHOD or METHOD@NETWORK, or a pattern of them."""
+_CARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class Experiment(Card):
     """What is played on one cohort."""
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
-    protocols: dict[Name, Annotated[list[str], Field(min_length=1)]] = Field(
+    protocols: dict[Name, Annotated[list[Entry], Field(min_length=1)]] = Field(
         description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed; "
         "a pattern such as * or *@* stands for every card that can play there"
     )
@@ -68,11 +74,13 @@ class RunCard(Card):
         min_length=1, description="cohort cards and what is played on them"
     )
 
-    @field_validator("results", "cards")
+    @field_validator("results")
     @classmethod
-    def _one_word(cls, folder: str) -> str:
-        if any(map(str.isspace, folder)):
-            raise ValueError("a blank would cut the jobs' commands in two; name a folder without one")
+    def _without_braces(cls, folder: str) -> str:
+        if set(folder) & set("{}"):
+            raise ValueError(
+                "Snakemake takes braces in the paths of results for wildcards; name a folder without"
+            )
         return folder
 
     @field_validator("metrics")
@@ -92,7 +100,10 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         InputError: it or a card that it names is wrong, or an entry cannot play where it is named.
     """
     try:
+        check_size(config)
         run = RunCard(**config)
+    except InputError as error:
+        raise InputError(f"configuration: {error}") from error
     except ValidationError as error:
         raise InputError(f"configuration: {first_problem(error)}; see config/README.md") from error
     found, cards = run.model_dump(mode="json"), Path(run.cards)
@@ -112,7 +123,7 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
             path = cards / "networks" / f"{network}.yaml"
             card = read_card(NetworkCard, path)
             brought_weights(card, path)
-            have = card.dimension()
+            have = card.dimension or card.settings.get("dimension")
             if have in (2, 3) and have != dimension:
                 raise InputError(
                     f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
@@ -125,7 +136,12 @@ def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
     names = {entry.partition("@")[0] for entry in wanted if not is_pattern(entry)}
     if any(map(is_pattern, wanted)):
         names |= {path.stem for path in folder.glob("[!.]*.yaml")}
-    return {name: read_card(MethodCard, folder / f"{name}.yaml").can() for name in sorted(names)}
+    for name in sorted(names):
+        if not _CARD_NAME.fullmatch(name):
+            raise InputError(
+                f"{folder}: {short(name)!r} cannot name a card; rename it: letters, digits, '_', '.' and '-'"
+            )
+    return {name: read_card(MethodCard, folder / f"{name}.yaml").plays for name in sorted(names)}
 
 
 def brought_weights(card: NetworkCard, path: Path) -> Path | None:

@@ -101,7 +101,7 @@ def evaluate(
     command += ["--cores", str(cores)] if profile.name == "default" else []
     command += ["--dry-run"] if dry_run else []
     typer.echo(shlex.join(command))
-    done = subprocess.run([sys.executable, "-m", *command], check=False, env=_environment())
+    done = subprocess.run([sys.executable, "-P", "-m", *command], check=False, env=_environment())
     if done.returncode:
         raise typer.Exit(1)
     if not dry_run:

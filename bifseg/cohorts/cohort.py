@@ -32,6 +32,7 @@ from bifseg.cohorts.readers import LAYOUTS
 from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
 from bifseg.core.geometry import Grid, Image, Mask
+from bifseg.core.image_files import check_image_hash, files_of, image_hash
 from bifseg.core.images import read_array, read_grid, read_image
 from bifseg.core.sandbox import check_readable
 
@@ -91,7 +92,7 @@ def prepare(
         "card": card.model_dump(mode="json"),
         "manifest_sha256": file_hash(manifest),
         "objects_sha256": file_hash(folder / "objects.tsv"),
-        "hashes": each_file(lambda name: file_hash(root / name), files, progress),
+        "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
     write_json(folder / "cohort.json", about)
 
@@ -238,8 +239,9 @@ class Cohort:
 
     def truth_folders(self) -> set[Path]:
         """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
-        labels = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
-        return {self.folder, self._root, *(path.resolve().parent for path in labels if path.is_symlink())}
+        maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
+        files = {file for path in maps if path.is_file() for file in files_of(path)} | maps
+        return {self.folder, self._root, *(file.resolve().parent for file in files if file.is_symlink())}
 
     def hashes(self, row: ObjectRow) -> dict[str, str]:
         """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.
@@ -263,14 +265,14 @@ _REMEDY = "bring it back, or prepare the cohort again"
 
 
 def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> Image:
-    check_hash(path, sha256, _REMEDY)
+    check_image_hash(path, sha256, _REMEDY)
     image = read_image(path, modality, channel)
     image.voxels.flags.writeable = False
     return image
 
 
 def _read_labels(path: Path, sha256: str) -> NDArray:
-    check_hash(path, sha256, _REMEDY)
+    check_image_hash(path, sha256, _REMEDY)
     labels = read_array(path)[0]
     labels.flags.writeable = False
     return labels

@@ -8,23 +8,22 @@ over 300 voxels is a thirtieth of a voxel.
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-import nibabel
 import numpy as np
-from nibabel.filebasedimages import ImageFileError
 from numpy.typing import NDArray
 
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import MM_TOLERANCE, Grid
-from bifseg.core.images import read_array, read_grid
+from bifseg.core.images import as_float32, read_array, read_off_degrees
 
 DIRECTION_TOLERANCE = 1e-4
+FINEST_MM, COARSEST_MM = 0.02, 20.0
+"""Spacings beyond these are questioned: few scanners make them, and a header in metres or micrometres does."""
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
 """A display of progress: wraps what is worked through; `iter` shows nothing."""
@@ -40,11 +39,13 @@ class File:
         grid: None when the file cannot be read.
         problems: what is wrong with the file and what to do, without its name.
         counts: voxels per integer label value; empty for images.
+        notes: what is doubtful and stops nothing, without the file's name.
     """
 
     grid: Grid | None
     problems: tuple[str, ...] = ()
     counts: dict[int, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def image_grid(self, channel: int | None) -> Grid | None:
         """The grid of the image that a channel, or None, picks from the file; None when it picks none."""
@@ -61,43 +62,55 @@ def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress)
 
 
 def look_at_image(path: Path) -> File:
-    """The grid of an image and whether all its voxels are finite; raises nothing for a bad file."""
+    """The grid of an image and whether all its voxels are finite as float32.
+
+    Args:
+        path: the file; what is wrong with it becomes a problem and raises nothing.
+    """
     try:
-        grid, voxels = read_grid(path), _stored(path)
-        bad = int((~np.isfinite(voxels)).sum())
-    except (InputError, OSError) as error:
-        return File(None, (_remedy(error, path),))
-    text = f"{bad} of {voxels.size} voxels are not finite; replace NaN and infinity"
-    return File(grid, (text,) if bad else ())
+        voxels, grid = read_array(path)
+        notes = _doubts(grid, read_off_degrees(path))
+    except (InputError, OSError, MemoryError) as error:
+        return File(None, (_reason(error, path),))
+    text = as_float32(voxels)[1]
+    return File(grid, (text,) if text else (), notes=notes)
 
 
 def look_at_label(path: Path) -> File:
-    """The grid of a label map and its values, which may be floats but must be whole; raises nothing."""
+    """The grid of a label map and how many voxels have each of its values.
+
+    Values may be stored as floats, but must be whole.
+
+    Args:
+        path: the file; what is wrong with it becomes a problem and raises nothing.
+    """
     try:
         voxels, grid = read_array(path)
-        odd = not np.isfinite(_stored(path, voxels)).all()
-    except (InputError, OSError) as error:
-        return File(None, (_remedy(error, path),))
+    except (InputError, OSError, MemoryError) as error:
+        return File(None, (_reason(error, path),))
     values, counts = np.unique(voxels, return_counts=True)
     whole = np.isfinite(values) & (values == np.rint(values))
-    wrong = "nan" if odd else f"{values[~whole][0]:.6g}" if not whole.all() else ""
-    text = f"holds {wrong}; a label map holds integers only, save it as one"
+    text = (
+        f"holds {values[~whole][0]:.6g}; a label map holds integers only, save it as one"
+        if not whole.all()
+        else ""
+    )
     present = zip(values[whole], counts[whole], strict=True)
-    return File(grid, (text,) if wrong else (), {int(value): int(count) for value, count in present})
+    return File(grid, (text,) if text else (), {int(value): int(count) for value, count in present})
 
 
-def _stored(path: Path, voxels: NDArray | None = None) -> NDArray:
-    """The voxels as the file stores them, in any order; raises InputError for a file cut short.
-
-    SimpleITK turns NaN in a NIfTI file into 0 and fills the end of a cut one with 0, both without a word; of
-    the other formats it gives all values, which may be handed over, and refuses what is cut.
-    """
-    if not path.name.lower().endswith((".nii", ".nii.gz")):
-        return read_array(path)[0] if voxels is None else voxels
-    try:
-        return np.asarray(nibabel.load(path).dataobj.get_unscaled())  # type: ignore[attr-defined]
-    except (OSError, EOFError, zlib.error, ImageFileError) as error:
-        raise InputError(f"{path}: cut short or damaged; copy the file again") from error
+def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
+    """What is doubtful about an image's grid, without being wrong."""
+    finest, coarsest = min(grid.spacing), max(grid.spacing)
+    doubts = []
+    if finest < FINEST_MM or coarsest > COARSEST_MM:
+        doubts.append(
+            f"its spacing is {finest:.4g} to {coarsest:.4g} mm, is that right? All distances are computed from it; "
+            "correct the header if it is in other units"
+        )
+    if off_degrees:
+        doubts.append(f"its axes are {off_degrees:.2g} degrees off right angles; we straighten them")
+    return tuple(doubts)
 
 
 def differences(image: Grid, label: Grid) -> Iterator[str]:
@@ -123,11 +136,14 @@ def differences(image: Grid, label: Grid) -> Iterator[str]:
         yield f"direction differs by {shown}"
 
 
-def _along(steps: NDArray) -> str:
+def _along(steps: NDArray[Any]) -> str:
     beyond = np.flatnonzero(np.abs(steps) > MM_TOLERANCE)
     return ", ".join(f"{abs(steps[k]):.4g} mm along {'xyz'[k]}" for k in beyond)
 
 
-def _remedy(error: Exception, path: Path) -> str:
+def _reason(error: Exception, path: Path) -> str:
+    """Why a file cannot be read, without its name."""
+    if isinstance(error, MemoryError):
+        return "does not fit into memory; crop or resample it, or take a larger machine"
     text = str(error).removeprefix(f"{path}: ")
-    return f"no such file in {path.parent}; correct the path" if text == "no such file" else text
+    return f"no such file in {path.parent}; correct the path" if text == "no such file" else short(text, 200)

@@ -6,3 +6,17 @@ class InputError(ValueError):
 
     The command line prints the message without a traceback and exits with code 2.
     """
+
+
+def short(value: object, most: int = 80) -> str:
+    """The text of a value for a message: on one line, without control characters, its middle cut out where it is long.
+
+    Args:
+        value: a text, or what `repr` makes one of.
+        most: characters that the text may have.
+    """
+    text = value if isinstance(value, str) else repr(value)
+    if len(text) > most:
+        head = most * 2 // 3
+        text = f"{text[:head]}...{text[head + 3 - most :]}"
+    return "".join(letter if letter.isprintable() else " " for letter in text)

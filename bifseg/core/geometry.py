@@ -6,6 +6,7 @@ file's own order (x, y, z). The two orders meet in `Grid` and nowhere else.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ from numpy.typing import NDArray
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 MM_TOLERANCE = 1e-3
+SHEAR_TOLERANCE = 0.02
+"""Largest cosine between two axes of a file that we straighten (1.15 degrees); lengths change by at most 1 %."""
+_NO_SHEAR = 1e-6
 
 
 @dataclass(frozen=True)
@@ -70,15 +74,17 @@ class Grid:
         axes = tuple(axis[:-1] for axis in self.direction[1:])
         return Grid(self.shape[1:], self.spacing[1:], self.origin[:-1], axes)
 
-    def to_world(self, index: NDArray) -> NDArray[np.float64]:
+    def to_world(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """World points (n, world axes) in mm of the voxel positions (n, array axes)."""
         steps = np.asarray(index, float).reshape(-1, self.ndim) * self.spacing
-        return np.asarray(self.origin) + steps @ np.asarray(self.direction)
+        world: NDArray[np.float64] = np.asarray(self.origin) + steps @ np.asarray(self.direction)
+        return world
 
-    def to_index(self, world: NDArray) -> NDArray[np.float64]:
+    def to_index(self, world: NDArray[Any]) -> NDArray[np.float64]:
         """Voxel positions (n, array axes), not rounded, of the world points (n, world axes) in mm."""
         offset = np.asarray(world, float).reshape(-1, len(self.origin)) - self.origin
-        return offset @ np.linalg.pinv(np.asarray(self.direction)) / self.spacing
+        index: NDArray[np.float64] = offset @ np.linalg.pinv(np.asarray(self.direction)) / self.spacing
+        return index
 
     def crop(self, box: Box) -> Grid:
         """The grid of `array[box.slices]`."""
@@ -147,8 +153,57 @@ class Box:
         upper = tuple(min(n, b + m) for b, m, n in zip(self.upper, after, shape, strict=True))
         return Box(lower, upper)
 
-    def paste(self, inside: NDArray, shape: Index) -> NDArray:
+    def paste(self, inside: NDArray[Any], shape: Index) -> NDArray[Any]:
         """An array of `shape` that is `inside` within the box and zero elsewhere."""
         whole = np.zeros(shape, inside.dtype)
         whole[self.slices] = inside
         return whole
+
+
+def shear(axes: NDArray[Any]) -> float:
+    """The largest absolute cosine between two of the unit vectors, a row each; 0 for right angles."""
+    return float(np.abs(axes @ axes.T - np.diag(np.diag(axes @ axes.T))).max())
+
+
+def checked_grid(
+    shape: Sequence[int], spacing: Sequence[float], origin: Sequence[float], axes: NDArray[Any]
+) -> tuple[Grid, float]:
+    """The grid that a file's header describes, and by how many degrees its axes were off right angles.
+
+    A negative spacing turns its axis round. Axes that are off right angles by at most `SHEAR_TOLERANCE` become the
+    nearest ones at right angles.
+
+    Args:
+        shape: voxels per array axis.
+        spacing: mm per array axis, of either sign.
+        origin: world position (x, y, z) in mm of voxel 0.
+        axes: one unit vector in world order per array axis, in array order.
+
+    Raises:
+        ValueError: a number is not finite, a spacing is 0, or the axes are further off; the text says what to do.
+    """
+    steps, vectors = np.array(spacing, float), np.array(axes, float)
+    names = "xyztuvw"[: len(steps)][::-1]
+    zero = [name for name, step in zip(names, steps, strict=True) if step == 0]
+    if zero:
+        raise ValueError(f"its spacing along {zero[0]} is 0; write the true spacing in mm into its header")
+    if not all(np.isfinite(part).all() for part in (steps, vectors, origin)):
+        raise ValueError("its header's spacing, origin or axes are not finite; write the true ones into it")
+    vectors *= np.sign(steps)[:, None]
+    off = shear(vectors)
+    angle = float(np.degrees(np.arcsin(min(off, 1.0))))
+    if off > SHEAR_TOLERANCE:
+        raise ValueError(
+            f"its axes are {angle:.3g} degrees off right angles, and we straighten up to 1.15; resample it, for "
+            "example with nibabel.processing.resample_to_output"
+        )
+    if off > _NO_SHEAR:
+        left, _, right = np.linalg.svd(vectors, full_matrices=False)
+        vectors = left @ right
+    grid = Grid(
+        tuple(int(n) for n in shape),
+        tuple(float(abs(step)) for step in steps),
+        tuple(float(v) for v in origin),
+        tuple(tuple(float(v) for v in axis) for axis in vectors),
+    )
+    return grid, angle if off > _NO_SHEAR else 0.0

@@ -1,8 +1,14 @@
-"""Reading and writing images with their grid."""
+"""Reading and writing images with their grid.
+
+A file has one grid, whoever reads it and whether its voxels are read or not (`core.geometry.checked_grid`). We read
+NIfTI ourselves (`core.nifti`) and all other formats with SimpleITK.
+"""
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -10,19 +16,27 @@ from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
-from bifseg.core.geometry import Grid, Image, Mask
+from bifseg.core.geometry import Grid, Image, Mask, checked_grid
+from bifseg.core.image_files import check_is_image, files_of, png_bits
+from bifseg.core.image_headers import is_raw
+from bifseg.core.nifti import NiftiFile, is_nifti
 
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
+_MOST_PACKED = 1032  # deflate cannot shorten more
+_BYTES = dict(enumerate([1, 1, 2, 2, 4, 4, 8, 8, 4, 8]))  # of a voxel, by SimpleITK's number of its type
 
 
 def read_grid(path: Path, channel: int | None = None) -> Grid:
-    """The grid of an image file or of one of its channels, from the header alone; raises InputError as `read_array`."""
-    reader = _reader(path)
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError as error:
-        raise InputError(_UNREADABLE.format(path)) from error
-    grid = _described(path, reader, reader.GetNumberOfComponents())
+    """The grid of an image file or of one of its channels, from the header alone.
+
+    Args:
+        path: the file.
+        channel: of a 4D file, from 0; None takes the file as it is.
+
+    Raises:
+        InputError: as `read_array`.
+    """
+    grid = _header(path)[1]
     if channel is None:
         return grid
     if grid.ndim != 4 or channel >= grid.shape[0]:
@@ -30,8 +44,8 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
     return grid.of_channel
 
 
-def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
-    """Voxels in array order and their grid.
+def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Grid]:
+    """Voxels in array order, as stored or scaled by the header's slope, and their grid.
 
     Args:
         path: the file.
@@ -39,38 +53,77 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray, Grid]:
             takes the file as it is.
 
     Raises:
-        InputError: the file is missing, broken or not grey, or has no such channel.
+        InputError: the file is missing, broken or not grey, its header makes no sense, or it has no such channel.
     """
-    reader = _reader(path)
+    source, whole, _ = _header(path)
+    grid = whole if channel is None else read_grid(path, channel)
+    if isinstance(source, NiftiFile):
+        return source.voxels(channel), grid
     if channel is not None:
-        grid = read_grid(path, channel)
-        reader.SetExtractSize([*reversed(grid.shape), 0])
-        reader.SetExtractIndex([0] * grid.ndim + [channel])
+        source.SetExtractSize([*reversed(grid.shape), 0])
+        source.SetExtractIndex([0] * grid.ndim + [channel])
     try:
-        image = reader.Execute()
+        voxels = sitk.GetArrayFromImage(source.Execute())
     except RuntimeError as error:
         raise InputError(_UNREADABLE.format(path)) from error
-    # Without a channel the header is not read on its own: of a small file that takes as long as its voxels.
-    if channel is None:
-        grid = _described(path, image, image.GetNumberOfComponentsPerPixel())
-    return sitk.GetArrayFromImage(image), grid
+    return _as_stored(path, voxels), grid
 
 
-def _reader(path: Path) -> sitk.ImageFileReader:
+def read_off_degrees(path: Path) -> float:
+    """By how many degrees the axes in a file's header are off right angles; we straighten them.
+
+    Raises:
+        InputError: as `read_array`.
+    """
+    return _header(path)[2]
+
+
+def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
+    """A file whose header was read, its grid, and by how many degrees its axes were off right angles."""
+    path = Path(path)
+    check_is_image(path)
+    files = files_of(path)
+    if is_nifti(path):
+        nifti = NiftiFile.open(path)
+        return nifti, nifti.grid, nifti.off_degrees
     reader = sitk.ImageFileReader()
-    reader.SetFileName(str(_existing(path)))
-    if Path(path).suffix.lower() in (".mha", ".mhd"):
+    reader.SetFileName(str(path))
+    if path.suffix.lower() in (".mha", ".mhd"):
         reader.SetImageIO("MetaImageIO")  # which knows its files by lower-case endings only
-    return reader
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError as error:
+        raise InputError(_UNREADABLE.format(path)) from error
+    if reader.GetNumberOfComponents() != 1:
+        n = reader.GetNumberOfComponents()
+        raise InputError(f"{path}: has {n} channels a voxel; save one grey channel a file")
+    _check_length(path, files, prod(reader.GetSize()) * _BYTES.get(reader.GetPixelID(), 1))
+    n = reader.GetDimension()
+    axes = np.array(reader.GetDirection(), np.float64).reshape(n, n).T[::-1]
+    try:
+        grid, off_degrees = checked_grid(
+            reader.GetSize()[::-1], reader.GetSpacing()[::-1], reader.GetOrigin(), axes
+        )
+    except ValueError as error:
+        raise InputError(f"{path}: {error}") from error
+    return reader, grid, off_degrees
 
 
-def _described(path: Path, what: sitk.Image | sitk.ImageFileReader, components: int) -> Grid:
-    """The grid of an image, or of what a reader has read the header of; raises InputError where it is not grey."""
-    if components != 1:
-        raise InputError(f"{path}: has {components} channels a voxel; save one grey channel a file")
-    return _grid(
-        what.GetDimension(), what.GetSize(), what.GetSpacing(), what.GetOrigin(), what.GetDirection()
-    )
+def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
+    """Raise InputError where the files cannot hold so many bytes of voxels."""
+    have = sum(file.stat().st_size for file in files[len(files) > 1 :])
+    raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
+    if n_bytes > (have if raw else have * _MOST_PACKED):
+        data = f"its data file {files[-1].name}" if len(files) > 1 else "it"
+        raise InputError(
+            f"{path}: {data} has {have} of the {n_bytes} bytes that the header announces; copy it again"
+        )
+
+
+def _as_stored(path: Path, voxels: NDArray[Any]) -> NDArray[Any]:
+    """The voxels, as the file has them where ITK stretches those of fewer than 8 bits to 0 to 255."""
+    bits = png_bits(path)
+    return voxels // (255 // (2**bits - 1)) if bits in (1, 2, 4) else voxels
 
 
 def channels_of(grid: Grid) -> str:
@@ -81,17 +134,50 @@ def channels_of(grid: Grid) -> str:
 
 
 def read_image(path: Path, modality: str = "", channel: int | None = None) -> Image:
-    """The image as float32; raises InputError as `read_array`, and where a voxel is not finite."""
+    """The image of a file as float32.
+
+    Args:
+        path: the file.
+        modality: name of the contrast.
+        channel: as in `read_array`.
+
+    Raises:
+        InputError: as `read_array`, or a voxel is not finite as float32.
+    """
     voxels, grid = read_array(path, channel)
-    voxels = voxels.astype(np.float32)
-    bad = int((~np.isfinite(voxels)).sum())
-    if bad:
-        raise InputError(f"{path}: {bad} voxels are not finite; replace NaN and infinity before use")
-    return Image(voxels, grid, modality)
+    cast, text = as_float32(voxels)
+    if text:
+        raise InputError(f"{path}: {text}")
+    return Image(cast, grid, modality)
 
 
-def write_array(path: Path, voxels: NDArray, grid: Grid, durable: bool = True) -> None:
-    """Write voxels on their grid; the file appears whole or not at all, `durable` as for `store.writing`."""
+def as_float32(voxels: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
+    """The voxels as float32, and what is wrong with them and what to do where one of them is not finite."""
+    with np.errstate(over="ignore"):
+        cast = voxels.astype(np.float32)
+    bad = ~np.isfinite(cast)
+    if not bad.any():
+        return cast, ""
+    many = f"{int(bad.sum())} of {voxels.size} voxels are"
+    if np.isfinite(voxels[bad]).all():
+        return cast, f"{many} too large for float32; scale them down"
+    return cast, f"{many} not finite; replace NaN and infinity"
+
+
+def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = True) -> None:
+    """Write voxels on their grid; the file appears whole or not at all.
+
+    Args:
+        path: the file; its ending says the format.
+        voxels: in array order; bool is written as 0 and 1.
+        grid: where they lie.
+        durable: as for `core.files.writing`.
+
+    Raises:
+        ValueError: the format keeps its voxels in a file of their own.
+    """
+    if path.suffix.lower() in (".mhd", ".nhdr", ".hdr", ".img"):
+        raise ValueError(f"{path}: we write formats of one file only; use .nii.gz, .mha or .nrrd")
     image = sitk.GetImageFromArray(voxels.astype(np.uint8) if voxels.dtype == bool else voxels)
     image.SetSpacing([float(v) for v in reversed(grid.spacing)])
     image.SetOrigin(grid.origin)
@@ -101,28 +187,12 @@ def write_array(path: Path, voxels: NDArray, grid: Grid, durable: bool = True) -
 
 
 def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None:
-    """Write a mask as 0 and 1 on the grid of its image."""
+    """Write a mask as 0 and 1 on the grid of its image, as `write_array`."""
     write_array(path, mask.astype(np.uint8), grid, durable)
 
 
-def _existing(path: Path) -> Path:
-    if not Path(path).is_file():
-        raise InputError(f"{path}: no such file")
-    return Path(path)
-
-
-def _grid(n: int, size: tuple, spacing: tuple, origin: tuple, direction: tuple) -> Grid:
-    columns = np.array(direction, float).reshape(n, n).T[::-1]
-    return Grid(
-        tuple(int(v) for v in reversed(size)),
-        tuple(float(v) for v in reversed(spacing)),
-        tuple(float(v) for v in origin),
-        tuple(tuple(float(v) for v in axis) for axis in columns),
-    )
-
-
-def unit_range(voxels: NDArray) -> NDArray:
-    """The voxels' 0.5 and 99.5 percentiles become 0 and 1, and what lies beyond them too."""
+def unit_range(voxels: NDArray[Any]) -> NDArray[Any]:
+    """The voxels scaled so that their 0.5 and 99.5 percentiles are 0 and 1, and clipped to that range."""
     low, high = np.percentile(voxels, (0.5, 99.5))
-    scaled: NDArray = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1)
+    scaled: NDArray[Any] = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1)
     return scaled

@@ -57,9 +57,14 @@ def build(card: NetworkCard) -> Network:
         known = ", ".join([*ARCHITECTURES, *SOURCES])
         raise InputError(f"architecture: unknown '{card.architecture}'; known are {known}")
     try:
-        return ARCHITECTURES[card.architecture](**card.settings)
+        network = ARCHITECTURES[card.architecture](**card.settings)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"settings of {card.architecture}: {error}") from error
+    if card.dimension not in (None, network.dimension):
+        raise InputError(
+            f"dimension: is {card.dimension}, {card.architecture} takes {network.dimension}D images"
+        )
+    return network
 
 
 def resolved(card: NetworkCard) -> dict[str, Any]:

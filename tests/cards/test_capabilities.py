@@ -2,10 +2,12 @@ import importlib
 import subprocess
 import sys
 from inspect import signature
+from pathlib import Path
 
 import pytest
 
-from bifseg.cards.capabilities import BUILT_IN, Plays, check_stated, is_pattern, misfit, resolve
+from bifseg.cards.capabilities import Plays, check_stated, is_pattern, misfit, resolve
+from bifseg.cards.cards import MethodCard, read_card
 from bifseg.core.errors import InputError
 from bifseg.methods.registry import METHODS
 
@@ -49,19 +51,22 @@ def test_misfit_is_empty_for_who_can_play():
     assert misfit(ABLE["tool"], False, 3, True) == "plays in 2D, the cohort is 3D"
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_built_in_methods_play_where_they_say(name):
-    """The static table against the classes themselves."""
-    module, _, attribute = METHODS[name].partition(":")
-    kind, plays = getattr(importlib.import_module(module), attribute), BUILT_IN[name]
+SHIPPED = sorted((Path(__file__).parents[2] / "config/methods").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_shipped_cards_say_where_their_methods_play(path):
+    card = read_card(MethodCard, path)
+    module, _, attribute = METHODS[card.method].partition(":")
+    kind, plays = getattr(importlib.import_module(module), attribute), card.plays
     assert plays.network == ("network" in signature(kind).parameters)
     assert set(plays.prompts) == kind.prompts
     # Of a method with a network the dimension is the network's.
     assert set(plays.dimensions) == ({2, 3} if plays.network else kind.dimensions)
 
 
-def test_no_method_is_missing_from_the_table_or_only_there():
-    assert BUILT_IN.keys() == METHODS.keys()
+def test_every_registered_method_has_a_card():
+    assert {read_card(MethodCard, path).method for path in SHIPPED} == METHODS.keys()
 
 
 def test_what_a_card_states_is_checked():

@@ -130,10 +130,23 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
         checked_run(run)
 
 
-@pytest.mark.parametrize("key", ["results", "cards"])
-def test_a_folder_with_a_blank_is_refused_before_any_job(key):
-    with pytest.raises(InputError, match=rf"configuration: {key}: .*a blank would cut .*\(is 'my {key}'\)"):
-        checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, key: f"my {key}"})
+def test_a_brace_in_the_folder_of_results_is_refused_before_any_job():
+    """Snakemake would take it for a wildcard; blanks, quotes and `&` work, as tests/workflow/test_names.py shows."""
+    with pytest.raises(InputError, match=r"configuration: results: .*braces .*\(is 'my \{results\}'\)"):
+        checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, "results": "my {results}"})
+
+
+@pytest.mark.parametrize("name", ["a$(touch X)b", "a b", "a;b", "-a", "x" * 101])
+def test_a_card_whose_name_could_be_a_command_is_refused(cards, name):
+    (cards / f"methods/{name}.yaml").write_text("method: geos\nplays: {dimensions: [2]}\n")
+    for entry in ("*", name):
+        run = {
+            "run": "r",
+            "cards": str(cards),
+            "cohorts": {"fetal2d": {"protocols": {"own-scribbles": [entry]}}},
+        }
+        with pytest.raises(InputError, match=r"cannot name a card|should match pattern"):
+            checked_run(run)
 
 
 # Who plays
@@ -156,7 +169,9 @@ def entries(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="
 
 def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
     before = entries(cards, ["*", "*@*"])
-    (cards / "methods/geos-sharp.yaml").write_text("method: geos\n")
+    (cards / "methods/geos-sharp.yaml").write_text(
+        "method: geos\nplays: {dimensions: [2], prompts: [scribbles]}\n"
+    )
     (cards / "methods/.geos-draft.yaml").write_text("half")  # hidden: an editor's
     after = entries(cards, ["*", "*@*"])
     assert set(after) - set(before) == {"geos-sharp"}

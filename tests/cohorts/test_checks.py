@@ -59,7 +59,7 @@ def test_unreadable_file_is_told_once_for_all_its_rows(tree):
     (tree.root / row["image"]).write_text("text")
     (line,) = lines(tree)
     assert line.startswith(
-        f"{tree.path}:2: image: c1-image.nii.gz: not a readable image; convert it to NIfTI"
+        f"{tree.path}:2: image: c1-image.nii.gz: is not compressed, though its name ends in .gz; copy the file"
     )
 
 

@@ -10,8 +10,10 @@ from bifseg.cards.run import brought_weights, checked_run
 from bifseg.runs.code_version import SCORES, code_version
 from bifseg.methods.process.sources import method_files, module_files
 from bifseg.runs.shard_plan import read_plan
-from bifseg.cards.capabilities import BUILT_IN
 from bifseg.core.files import file_hash, fingerprint, write_json
+
+# A random.py or yaml.py of the user's own in the current folder is not imported by the jobs.
+os.environ["PYTHONSAFEPATH"] = "1"
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)
@@ -63,9 +65,9 @@ def network_of(entry):
 
 
 def network_folder(wildcards):
-    """The --network option of an entry, or nothing."""
+    """The words of an entry's --network option, or none."""
     name = network_of(wildcards.entry)
-    return f"--network {RUN}/networks/{wildcards.cohort}/{name}" if name else ""
+    return ["--network", f"{RUN}/networks/{wildcards.cohort}/{name}"] if name else []
 
 
 def setup(wildcards):
@@ -104,8 +106,8 @@ def scoring_code(wildcards):
 
 
 def own_metrics():
-    """The --metric options of the metrics that the configuration names."""
-    return " ".join(f"--metric {name}" for name in config["metrics"])
+    """The words of the --metric options of the metrics that the configuration names."""
+    return [word for name in config["metrics"] for word in ("--metric", name)]
 
 
 def session_memory(wildcards, threads, attempt):
@@ -117,7 +119,7 @@ def session_gpus(wildcards):
     """GPUs of a job that plays: none for bifseg's own tools, which have no use for one."""
     name = method_of(wildcards.entry)
     method = read_card(MethodCard, Path(card("methods", name))).method
-    idle = method in BUILT_IN and not BUILT_IN[method].network
+    idle = method is not None and ":" not in method and not network_of(wildcards.entry)
     return 0 if idle else config["gpus_per_job"]
 
 

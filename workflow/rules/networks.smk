@@ -21,5 +21,5 @@ rule train_network:
         seed=config["seed"],
         device=config["device"],
     shell:
-        "bifseg train {input.card} --cohort {params.cohort} --out {params.folder}"
-        " --seed {params.seed} --device {params.device} --threads {threads} 2> >(tee {log} >&2)"
+        "bifseg train {input.card:q} --cohort {params.cohort:q} --out {params.folder:q}"
+        " --seed {params.seed:q} --device {params.device:q} --threads {threads} 2> >(tee {log:q} >&2)"

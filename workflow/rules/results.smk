@@ -13,7 +13,7 @@ rule collect_scores:
     params:
         metrics=own_metrics(),
     shell:
-        "bifseg collect {input} {params.metrics} --out {output.table} 2> >(tee {log} >&2)"
+        "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} 2> >(tee {log:q} >&2)"
 
 
 rule write_tables:
@@ -30,7 +30,7 @@ rule write_tables:
         run=subpath(output[0], parent=True),
         target=config["target"],
     shell:
-        "bifseg tables {params.run} --target {params.target} 2> >(tee {log} >&2)"
+        "bifseg tables {params.run:q} --target {params.target:q} 2> >(tee {log:q} >&2)"
 
 
 rule draw_figures:
@@ -51,7 +51,7 @@ rule draw_figures:
         run=subpath(output[0], parent=True),
         target=config["target"],
     shell:
-        "bifseg figures {params.run} --target {params.target} 2> >(tee {log} >&2)"
+        "bifseg figures {params.run:q} --target {params.target:q} 2> >(tee {log:q} >&2)"
 
 
 rule write_provenance:
@@ -65,7 +65,7 @@ rule write_provenance:
         run=subpath(output[0], parent=True),
         settings=json.dumps(config),
     shell:
-        "bifseg provenance {params.run} --settings {params.settings:q} 2> >(tee {log} >&2)"
+        "bifseg provenance {params.run:q} --settings {params.settings:q} 2> >(tee {log:q} >&2)"
 
 
 rule write_report:
@@ -84,7 +84,7 @@ rule write_report:
     params:
         run=subpath(output[0], parent=True),
     shell:
-        "bifseg report {params.run} 2> >(tee {log} >&2)"
+        "bifseg report {params.run:q} 2> >(tee {log:q} >&2)"
 
 
 # The last step, once a finished run; sessions that are in the history already are not added again.
@@ -105,5 +105,5 @@ rule append_history:
         history=f"{config['results']}/history.jsonl",
         target=config["target"],
     shell:
-        "bifseg history append {params.run} --history {params.history} --target {params.target}"
-        " 2> >(tee {log} >&2)"
+        "bifseg history append {params.run:q} --history {params.history:q} --target {params.target:q}"
+        " 2> >(tee {log:q} >&2)"

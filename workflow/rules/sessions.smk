@@ -1,6 +1,6 @@
 ENTRY = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{entry}}"
 LINEUP = (
-    " --cohort {params.cohort} --protocol {input.protocol} {params.network} --out {params.folder}"
+    " --cohort {params.cohort:q} --protocol {input.protocol:q} {params.network:q} --out {params.folder:q}"
     f" --run {config['run']} --seed {config['seed']} --split {config['split']}"
     f" --replicates {config['replicates']} --device {config['device']} --workers {{threads}}"
 )
@@ -26,9 +26,9 @@ checkpoint plan_sessions:
         code=session_code,
         job_minutes=config["job_minutes"],
     shell:
-        "bifseg plan {input.method} --plan {output} --job-minutes {params.job_minutes}"
+        "bifseg plan {input.method:q} --plan {output:q} --job-minutes {params.job_minutes:q}"
         + LINEUP
-        + " 2> >(tee {log} >&2)"
+        + " 2> >(tee {log:q} >&2)"
 
 
 rule run_sessions:
@@ -49,12 +49,12 @@ rule run_sessions:
         folder=subpath(output[0], parent=True),
         network=network_folder,
         code=session_code,
-        plan=lambda wildcards, input: f"--plan {input.plan}" if input.plan else "",
+        plan=lambda wildcards, input: ["--plan", input.plan] if input.plan else [],
         shards=lambda wildcards: len(shards_of(wildcards)),
     shell:
-        "bifseg run {input.method} {params.plan} --shard {wildcards.shard}/{params.shards} --index {output}"
+        "bifseg run {input.method:q} {params.plan:q} --shard {wildcards.shard}/{params.shards:q} --index {output:q}"
         + LINEUP
-        + " 2> >(tee {log} >&2)"
+        + " 2> >(tee {log:q} >&2)"
 
 
 rule score_sessions:
@@ -76,5 +76,5 @@ rule score_sessions:
         metrics=own_metrics(),
         code=scoring_code,
     shell:
-        "bifseg score {params.sessions} --cohort {params.cohort} --split {params.split}"
-        " --replicates {params.replicates} {params.metrics} --out {output} 2> >(tee {log} >&2)"
+        "bifseg score {params.sessions:q} --cohort {params.cohort:q} --split {params.split:q}"
+        " --replicates {params.replicates:q} {params.metrics:q} --out {output:q} 2> >(tee {log:q} >&2)"

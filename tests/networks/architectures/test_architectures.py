@@ -1,13 +1,12 @@
 """Parameter counts and receptive fields are facts of the architectures."""
 
-from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from receptive_field import receptive_field
 
-from bifseg.cards.cards import DIMENSIONS, NetworkCard, read_card
+from bifseg.cards.cards import NetworkCard, read_card
 from bifseg.cards.finetuning import FineTuning
 from bifseg.core.errors import InputError
 from bifseg.networks.architectures.pcnet import PCNet
@@ -33,13 +32,19 @@ def test_pcnet_parameters(channels, parameters):
     assert PCNet(channels).parameter_count() == parameters
 
 
-def test_every_architecture_has_the_dimension_that_its_card_tells_without_importing_it():
-    assert DIMENSIONS.keys() == ARCHITECTURES.keys()
-    small = [
-        card for card in map(partial(read_card, NetworkCard), CARDS) if card.settings.get("channels") != 64
-    ]
-    assert {card.architecture for card in small} == ARCHITECTURES.keys()
-    assert all(build(card).dimension == card.dimension() for card in small)
+def test_every_shipped_card_states_the_dimension_of_its_network():
+    cards = [read_card(NetworkCard, path) for path in CARDS]
+    assert {card.architecture for card in cards} == ARCHITECTURES.keys()
+    assert all(card.dimension for card in cards)
+    for card in cards:
+        if card.settings.get("channels") != 64:
+            assert build(card).dimension == card.dimension
+
+
+def test_a_card_that_states_another_dimension_is_refused():
+    card = NetworkCard(architecture="pnet", dimension=3, settings={"channels": 4})
+    with pytest.raises(InputError, match="dimension: is 3, pnet takes 2D images"):
+        build(card)
 
 
 def test_b5_classifies_block_5_alone():

@@ -1,0 +1,91 @@
+"""YAML files read with limits: whatever a file holds, reading it ends within a second, in a mapping or in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bifseg.core.errors import InputError, short
+
+MOST_BYTES = 50_000
+DEEPEST = 30
+MOST_VALUES = 50_000
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader without aliases, which can stand for more values than fit into memory."""
+
+    _depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.YAMLError(
+                f"line {mark.line + 1} has an alias (*name); write the value itself, and a pattern in quotes"
+            )
+        self._depth += 1
+        if self._depth > DEEPEST:
+            raise yaml.YAMLError(f"nested more than {DEEPEST} deep")
+        node = super().compose_node(parent, index)
+        self._depth -= 1
+        return node
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file, with its keys as text.
+
+    Args:
+        path: the file, of at most `MOST_BYTES`.
+
+    Raises:
+        InputError: the file cannot be read, is no YAML or no mapping, has aliases, or nests too deep.
+    """
+    path = Path(path)
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{short(str(path))}: cannot be read: {error.strerror}{_others(path)}") from error
+    except ValueError as error:  # a NUL in the name
+        raise InputError(f"{short(str(path))}: cannot be read: {short(str(error))}") from error
+    if len(content) > MOST_BYTES:
+        raise InputError(f"{path}: longer than {MOST_BYTES} bytes; no card is, name another file")
+    try:
+        value = yaml.load(content.decode("utf-8"), _Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: not valid YAML: {short(' '.join(str(error).split()), 160)}") from error
+    except Exception as error:  # PyYAML raises what it likes on a tag with a wrong value, such as `!!int x`
+        raise InputError(f"{path}: not valid YAML: {type(error).__name__}: {short(str(error))}") from error
+    if not isinstance(value, dict):
+        raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(value).__name__}")
+    return {str(key): item for key, item in value.items()}
+
+
+def check_size(value: Any) -> None:
+    """Check that nested dicts and lists are small enough to be walked through.
+
+    Args:
+        value: as another program read it, perhaps from YAML with aliases, which may refer to themselves.
+
+    Raises:
+        InputError: it nests more than `DEEPEST` deep, or holds more than `MOST_VALUES` values.
+    """
+    left, waiting = MOST_VALUES, [(value, 0)]
+    while waiting:
+        item, depth = waiting.pop()
+        inside = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+        left -= 1 + len(inside)
+        if left < 0 or depth > DEEPEST:
+            raise InputError("nests too deep or holds too many values; remove YAML aliases (*name)")
+        waiting += [(one, depth + 1) for one in inside if isinstance(one, dict | list)]
+
+
+def _others(path: Path) -> str:
+    """The cards that are there, where one is not."""
+    try:
+        names = ", ".join(sorted(other.stem for other in path.parent.glob("[!.]*.yaml")))
+    except OSError:
+        names = ""
+    return f"; there are {short(names, 150)}" if names else ""

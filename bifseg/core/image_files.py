@@ -1,0 +1,136 @@
+"""Which files an image consists of, their hash, and why a file is no image."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from bifseg.core.errors import InputError
+from bifseg.core.files import file_hash
+from bifseg.core.image_headers import data_names, header_problem
+from bifseg.core.nifti import pair_of
+
+_GZIP = b"\x1f\x8b"
+_NIFTI = (
+    b"\x5c\x01\0\0",
+    b"\0\0\x01\x5c",
+    b"\x1c\x02\0\0",
+    b"\0\0\x02\x1c",
+)  # the size that a header begins with
+_IN_PLACE_OF_AN_IMAGE = {
+    b"version https://git-lfs": "is a Git LFS pointer, not the image; run `git lfs pull`",
+    b"/annex/objects": "is a git-annex pointer, not the image; run `git annex get`",
+    b"<!doctype": "is a web page, not an image; download the file again",
+    b"<html": "is a web page, not an image; download the file again",
+}
+
+
+def check_is_image(path: Path) -> None:
+    """Check what can be said of a file by its first bytes.
+
+    Raises:
+        InputError: nothing is there, or something other than what the name says; the line says what to do.
+    """
+    if path.is_dir():
+        dicom = any(_is_dicom(file) for file in sorted(path.iterdir())[:5] if file.is_file())
+        what = "a folder of DICOM files; convert it to one NIfTI file (dcm2niix)" if dicom else "a folder"
+        raise InputError(f"{path}: is {what}" + "; name a file" * (not dicom))
+    if not _is_utf8(path):
+        raise InputError(f"{shown(path)}: its name is not UTF-8; rename it")
+    if not path.is_file():
+        link = "is a link to a file that is missing; bring that back" if path.is_symlink() else "no such file"
+        raise InputError(f"{path}: {link}")
+    with open(path, "rb") as stream:
+        start = stream.read(512)
+    if text := _no_image(path.name.lower(), start) or header_problem(path):
+        raise InputError(f"{path}: {text}")
+
+
+def shown(path: Path) -> str:
+    """A path that can be printed: bytes that are not UTF-8 as their numbers."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _is_utf8(path: Path) -> bool:
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _no_image(name: str, start: bytes) -> str:
+    """Why a file of this name cannot begin with these bytes; empty where it can."""
+    if not start:
+        return "is empty; copy the file again"
+    for beginning, text in _IN_PLACE_OF_AN_IMAGE.items():
+        if start.lstrip().lower().startswith(beginning):
+            return text
+    if start[128:132] == b"DICM":
+        return "is a DICOM file; convert its series to one NIfTI file (dcm2niix)"
+    if name.endswith(".gz") and not start.startswith(_GZIP):
+        plain = start.startswith(_NIFTI)
+        remedy = "remove .gz from its name" if plain else "copy the file again, or correct its name"
+        return f"is not compressed, though its name ends in .gz; {remedy}"
+    if name.endswith(".nii") and start.startswith(_GZIP):
+        return "is compressed; add .gz to its name"
+    return ""
+
+
+def _is_dicom(file: Path) -> bool:
+    with open(file, "rb") as stream:
+        return stream.read(132)[128:] == b"DICM"
+
+
+def files_of(path: Path) -> tuple[Path, ...]:
+    """Every file that an image consists of, its own first: `.mhd` and `.nhdr` name others, `.hdr` goes with `.img`.
+
+    Raises:
+        InputError: one is missing, or lies outside the header's folder, where nothing hides it from methods.
+    """
+    if path.name.lower().endswith((".mhd", ".mha", ".nhdr", ".nrrd")):
+        others = [path.parent / name for name in data_names(path)]
+    else:
+        others = list(pair_of(path))
+    for other in others:
+        name = other.name[:80]
+        if not other.is_symlink() and not other.resolve().is_relative_to(path.parent.resolve()):
+            raise InputError(
+                f"{path}: its data file {name} lies in another folder; move it beside the header"
+            )
+        if not other.is_file():
+            raise InputError(f"{path}: its data file {name} is missing; bring it back")
+    return tuple(dict.fromkeys([path, *others]))
+
+
+def png_bits(path: Path) -> int:
+    """Bits of a grey value in a PNG file; 0 for other files."""
+    with open(path, "rb") as stream:
+        start = stream.read(26)
+    return start[24] if start.startswith(b"\x89PNG") and len(start) == 26 else 0
+
+
+def image_hash(path: Path) -> str:
+    """SHA-256 of an image: of its file, or of the hashes of all its files; raises InputError as `files_of`."""
+    files = files_of(path)
+    if len(files) == 1:
+        return file_hash(path)
+    return hashlib.sha256("\n".join(map(file_hash, files)).encode()).hexdigest()
+
+
+def check_image_hash(path: Path, sha256: str, remedy: str) -> None:
+    """Check that an image's files are as they were.
+
+    Args:
+        path: the image.
+        sha256: its `image_hash` of then.
+        remedy: what to do if it is another now.
+
+    Raises:
+        InputError: a file is missing or changed.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: is not there any more; {remedy}")
+    if image_hash(path) != sha256:
+        raise InputError(f"{path}: cut off or changed since it was written; {remedy}")

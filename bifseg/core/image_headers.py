@@ -1,0 +1,163 @@
+"""What ITK is not handed: headers of MetaImage, NRRD and PNG files on which its libraries print lines or crash."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from pathlib import Path
+
+_HEADER_BYTES = 1 << 16
+_LONGEST = 1000  # characters of a line; the NRRD library crashes on long words
+_META_TYPES = {
+    "CHAR",
+    "UCHAR",
+    "SHORT",
+    "USHORT",
+    "INT",
+    "UINT",
+    "LONG",
+    "ULONG",
+    "LONG_LONG",
+    "ULONG_LONG",
+    "FLOAT",
+    "DOUBLE",
+}
+_META_NUMBERS = {
+    **dict.fromkeys(("ElementSpacing", "ElementSize", "Offset", "Position", "Origin", "CenterOfRotation"), 1),
+    **dict.fromkeys(("TransformMatrix", "Rotation", "Orientation"), 2),
+}
+"""Keys that hold as many numbers as the image has axes, or that squared."""
+_NRRD_ENCODINGS = {"raw", "gzip", "gz", "bzip2", "bz2", "ascii", "text", "txt", "hex"}
+_DAMAGED = "its header is damaged ({}); write the file again"
+_PNG_MOST_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_PNG_COLOURS = {
+    2: "has 3 channels a voxel; save one grey channel a file",
+    3: "is a PNG with a palette; save it as grey, a label map with its numbers as grey values",
+    4: "has 2 channels a voxel (grey and alpha); save the grey channel alone",
+    6: "has 4 channels a voxel; save one grey channel a file",
+}
+
+
+def header_problem(path: Path) -> str:
+    """What is wrong with the header of a MetaImage, NRRD or PNG file, and what to do; empty where nothing is."""
+    name = path.name.lower()
+    if name.endswith(".png"):
+        return _png_problem(path.read_bytes())
+    if name.endswith((".mhd", ".mha")):
+        return _meta_problem(header_text(path))
+    if name.endswith((".nhdr", ".nrrd")):
+        return _nrrd_problem(header_text(path))
+    return ""
+
+
+def header_text(path: Path) -> str:
+    """The header of a MetaImage or NRRD file, with the list of data files that may follow it."""
+    with open(path, "rb") as stream:
+        text = stream.read(_HEADER_BYTES).decode("latin-1")
+    if path.name.lower().endswith((".nhdr", ".nrrd")):
+        return re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
+    end = re.search(r"^ElementDataFile\s*=\s*LOCAL\s*$", text, re.MULTILINE | re.IGNORECASE)
+    return text[: end.end()] if end else text
+
+
+def data_names(path: Path) -> list[str]:
+    """The names of data files in the header of a MetaImage or NRRD file; none where it holds the data itself."""
+    text = header_text(path)
+    meta = path.name.lower().endswith((".mhd", ".mha"))
+    pattern = r"^ElementDataFile\s*=\s*(.*?)\s*$" if meta else r"^data ?file:\s*(.*?)\s*$"
+    match = re.search(pattern, text, re.MULTILINE | re.IGNORECASE)
+    if not match or match[1].upper() == "LOCAL":
+        return []
+    words = match[1].split()
+    if words and words[0].upper() == "LIST":
+        return [line.strip() for line in text[match.end() :].splitlines() if line.strip()]
+    if (
+        len(words) in (4, 5)
+        and re.fullmatch(r"[^%]*%0?\d?d[^%]*", words[0])
+        and all(map(_is_number, words[1:4]))
+    ):
+        first, last, step = (int(word) for word in words[1:4])
+        return [words[0] % number for number in range(first, min(last, first + 100_000) + 1, max(step, 1))]
+    return [match[1]]
+
+
+def is_raw(path: Path) -> bool:
+    """Whether a MetaImage or NRRD file says that its voxels are stored as they are, byte by byte."""
+    text = header_text(path)
+    if path.name.lower().endswith((".nhdr", ".nrrd")):
+        return bool(re.search(r"^encoding:\s*raw\s*$", text, re.MULTILINE | re.IGNORECASE))
+    packed = re.search(r"^CompressedData\s*=\s*T", text, re.MULTILINE | re.IGNORECASE)
+    binary = re.search(r"^BinaryData\s*=\s*T", text, re.MULTILINE | re.IGNORECASE)
+    return bool(binary) and not packed
+
+
+def _is_number(word: str) -> bool:
+    return word.isascii() and word.isdigit() and len(word) < 10
+
+
+def _meta_problem(text: str) -> str:
+    pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line]
+    fields = {key.strip(): value.split() for key, value in pairs}
+    keys = [key.strip() for key, _ in pairs]
+    missing = [key for key in ("NDims", "DimSize", "ElementType", "ElementDataFile") if not fields.get(key)]
+    if missing or any(len(line) > _LONGEST for line in text.splitlines()[: len(pairs)]):
+        return _DAMAGED.format(f"no {missing[0]}" if missing else "a line without end")
+    count = fields["NDims"][0]
+    n = int(count) if _is_number(count) else 0
+    early = {*_META_NUMBERS, "DimSize"} & {*keys[: keys.index("NDims")]}
+    sizes = fields["DimSize"]
+    if not 1 <= n <= 4 or early or len(sizes) != n or not all(map(_is_number, sizes)) or "0" in sizes:
+        return _DAMAGED.format("NDims and DimSize give no shape")
+    for key, power in _META_NUMBERS.items():
+        if key in fields and (len(fields[key]) != n**power or not all(map(_is_float, fields[key]))):
+            return _DAMAGED.format(f"{key} does not hold {n**power} numbers")
+    if fields["ElementType"][0].removeprefix("MET_") not in _META_TYPES:
+        return _DAMAGED.format("ElementType is unknown")
+    return ""
+
+
+def _is_float(word: str) -> bool:
+    try:
+        float(word)
+    except ValueError:
+        return False
+    return True
+
+
+def _nrrd_problem(text: str) -> str:
+    lines = text.splitlines()
+    fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    if not lines or not re.match(r"NRRD000\d", lines[0]) or any(len(line) > _LONGEST for line in lines):
+        return _DAMAGED.format("it does not begin with NRRD, or a line has no end")
+    if fields.get("encoding", "").lower() not in _NRRD_ENCODINGS:
+        return _DAMAGED.format("its encoding is unknown")
+    sizes = fields.get("sizes", "").split()
+    if (
+        not sizes
+        or not all(map(_is_number, sizes))
+        or fields.get("dimension") != str(len(sizes))
+        or "0" in sizes
+    ):
+        return _DAMAGED.format("dimension and sizes give no shape")
+    return ""
+
+
+def _png_problem(content: bytes) -> str:
+    """As `header_problem`, for a PNG file: the checksum of each part, and whether it is grey."""
+    if not content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "is no PNG file; correct its name"
+    at, kinds = 8, []
+    while at + 12 <= len(content):
+        n = int.from_bytes(content[at : at + 4])
+        kinds.append(content[at + 4 : at + 8])
+        end = at + 8 + n
+        if content[end : end + 4] != zlib.crc32(content[at + 4 : end]).to_bytes(4):
+            break
+        at = end + 4
+        if kinds[-1] == b"IEND":
+            break
+    bits, colours = content[24:26] if len(content) > 26 else (0, 0)
+    whole = len(kinds) > 2 and kinds[0] == b"IHDR" and kinds[-1] == b"IEND" and at <= len(content)
+    if not whole or b"IDAT" not in kinds or bits not in _PNG_MOST_BITS.get(colours, ()):
+        return "cut short or damaged; copy the file again"
+    return _PNG_COLOURS.get(colours, "")

@@ -1,0 +1,230 @@
+"""NIfTI files (.nii, .nii.gz, .hdr with .img): one reading of the header for the grid and for the voxels.
+
+ITK does not read them here: it turns NaN into 0, fills the end of a cut file with 0, ignores the scale of an sform,
+replaces a spacing of 0 by 1, and refuses axes that are a little off right angles.
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from nibabel.nifti1 import Nifti1Header
+from nibabel.nifti2 import Nifti2Header
+from nibabel.quaternions import fillpositive, quat2mat
+from nibabel.spatialimages import HeaderDataError
+from numpy.typing import NDArray
+
+from bifseg.core.errors import InputError
+from bifseg.core.geometry import SHEAR_TOLERANCE, Grid, checked_grid, shear
+
+_KINDS: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}  # by the size that a header begins with
+_TO_MM = {1: 1000.0, 3: 0.001}  # unit codes metre and micrometre; all others count as mm
+_TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, our files' is LPS
+_SAME_SPACING = 1e-3  # of the spacing
+_MOST_PACKED = 1032  # deflate cannot shorten more
+_CUT = "cut short or damaged; copy the file again"
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether we read a file of this name as NIfTI."""
+    return path.name.lower().endswith((".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"))
+
+
+@dataclass(frozen=True)
+class NiftiFile:
+    """A NIfTI image whose header was read.
+
+    Attributes:
+        header_path, data_path: its files; the same one unless it is a pair.
+        fields: what the header says. Analyze 7.5 counts as a NIfTI-1 pair without orientation.
+        dtype: type of the voxels as stored.
+        start: byte of the data file at which they begin.
+        grid: of the whole image; channels are the first axis of a 4D one.
+        off_degrees: by how much its axes were off right angles before we straightened them.
+    """
+
+    header_path: Path
+    data_path: Path
+    fields: Any
+    dtype: np.dtype[Any]
+    start: int
+    grid: Grid
+    off_degrees: float
+
+    @classmethod
+    def open(cls, path: Path) -> NiftiFile:
+        """The image of a file, or of a pair of which it is one.
+
+        Raises:
+            InputError: the file is not NIfTI, is damaged, or its header makes no sense.
+        """
+        header_path, data_path = pair_of(path)
+        with _reading(header_path) as stream:
+            block = stream.read(max(_KINDS))
+        fields = _fields(header_path, block)
+        if bytes(fields["magic"]).startswith((b"n+1", b"n+2")):
+            data_path = header_path
+        try:
+            start = int(fields["vox_offset"])
+            if data_path == header_path:
+                start = max(start, fields.single_vox_offset)
+            return cls(header_path, data_path, fields, _dtype(fields), start, *_grid(fields))
+        except OverflowError as error:
+            raise InputError(f"{path}: {_CUT}") from error
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+
+    def stored(self, channel: int | None = None) -> NDArray[Any]:
+        """The voxels of the image, or of one channel of a 4D image, in array order and as stored.
+
+        Raises:
+            InputError: the file is cut short or damaged.
+        """
+        shape, kind, start = self.grid.shape, self.dtype, self.start
+        n = math.prod(shape) * kind.itemsize
+        if channel is not None:
+            n //= shape[0]
+            start, shape = start + channel * n, shape[1:]
+        if start + n > _MOST_PACKED * self.data_path.stat().st_size + _MOST_PACKED or start < 0:
+            raise InputError(f"{self.data_path}: {_CUT}")
+        with _reading(self.data_path) as stream:
+            stream.seek(start)
+            content = bytearray(stream.read(n))
+            stream.read(1)  # behind the last voxel a compressed file's checksum is compared
+        if len(content) < n:
+            raise InputError(f"{self.data_path}: {_CUT}")
+        voxels = np.frombuffer(content, kind).reshape(shape)
+        return voxels.astype(kind.newbyteorder("="), copy=False)
+
+    def voxels(self, channel: int | None = None) -> NDArray[Any]:
+        """As `stored`, with the header's slope and intercept applied."""
+        voxels = self.stored(channel)
+        slope, intercept = float(self.fields["scl_slope"]), float(self.fields["scl_inter"])
+        intercept = intercept if np.isfinite(intercept) else 0.0
+        if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1.0, 0.0):
+            return voxels
+        scaled: NDArray[Any] = voxels * slope + intercept
+        return scaled
+
+
+def pair_of(path: Path) -> tuple[Path, Path]:
+    """Header and voxel file of a pair by the name of either; a file of another name twice."""
+    for own, other in ((".hdr", ".img"), (".img", ".hdr")):
+        for packed in ("", ".gz"):
+            name = path.name
+            if name.lower().endswith(own + packed):
+                base = name[: len(name) - len(own + packed)]
+                partners = [path.with_name(base + end) for end in (other, other + ".gz", other.upper())]
+                partner = next((one for one in partners if one.is_file()), partners[0])
+                return (path, partner) if own == ".hdr" else (partner, path)
+    return path, path
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[IO[bytes]]:
+    """The bytes of a file, unpacked where it is compressed; raises InputError where it is missing or damaged."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; a pair of .hdr and .img needs both")
+    try:
+        with open(path, "rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            with gzip.open(raw) if packed else raw as stream:
+                yield stream  # type: ignore[misc]
+    except (EOFError, zlib.error, gzip.BadGzipFile, OverflowError) as error:
+        raise InputError(f"{path}: {_CUT}") from error
+
+
+def _fields(path: Path, block: bytes) -> Any:
+    """The fields of a header."""
+    for size, kind in _KINDS.items():
+        for order, sign in (("little", "<"), ("big", ">")):
+            if len(block) >= size and int.from_bytes(block[:4], order) == size:  # type: ignore[arg-type]
+                return kind(block[:size], sign, check=False)
+    raise InputError(
+        f"{path}: holds no NIfTI header; convert it to NIfTI, or give it the ending of its format"
+    )
+
+
+def _dtype(fields: Any) -> np.dtype[Any]:
+    """Type of the voxels; raises ValueError for colours, complex numbers and unknown codes."""
+    try:
+        kind: np.dtype[Any] = fields.get_data_dtype()
+    except (HeaderDataError, KeyError) as error:
+        raise ValueError("its voxels are of an unknown type; save them as integers or floats") from error
+    if kind.fields or kind.kind == "c":
+        raise ValueError(f"has {len(kind.fields or 'ri')} channels a voxel; save one grey channel a file")
+    if kind.kind not in "iuf":
+        raise ValueError("its voxels are no numbers of whole bytes; save them as integers or floats")
+    return kind
+
+
+def _grid(fields: Any) -> tuple[Grid, float]:
+    """As `checked_grid`, of a header; raises ValueError where it describes none."""
+    shape = _shape(fields)
+    n = min(len(shape), 3)
+    spacing, axes, origin = _orientation(fields)
+    if len(shape) > 3:  # channels, time: the axis is of no length
+        more = len(shape) - 3
+        whole = np.eye(len(shape))
+        whole[:3, :3] = axes
+        axes, spacing, origin = whole, np.r_[spacing, np.ones(more)], np.r_[origin, np.zeros(more)]
+        n = len(shape)
+    axes = axes[:n, :n]
+    return checked_grid(shape[::-1], spacing[:n][::-1].tolist(), origin[:n].tolist(), axes[::-1])
+
+
+def _shape(fields: Any) -> tuple[int, ...]:
+    """Voxels along x, y, z, ...; axes of one voxel behind z do not count."""
+    dims = [int(n) for n in fields["dim"]]
+    if not 1 <= dims[0] <= 7 or min(dims[1 : dims[0] + 1]) < 1:
+        raise ValueError("its header gives no shape; write the file again")
+    shape = dims[1 : dims[0] + 1]
+    while len(shape) > 3 and shape[-1] == 1:
+        shape.pop()
+    return tuple(shape) if len(shape) > 1 else (*shape, 1)
+
+
+def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None:
+    """As `_orientation`, from the sform; None where the qform is to be taken instead."""
+    affine = np.array([fields[f"srow_{axis}"] for axis in "xyz"], float)
+    length = np.linalg.norm(affine[:, :3], axis=0)
+    sound = bool(np.isfinite(affine).all() and (length > 0).all())
+    if fields["qform_code"] > 0 and not (sound and shear((affine[:, :3] / length).T) <= SHEAR_TOLERANCE):
+        return None
+    if not sound:
+        raise ValueError("its sform has an axis of no length; write the true axes into its header")
+    pixdim = np.abs(np.array(fields["pixdim"][1:4], float))
+    spacing = np.where(np.abs(pixdim - length) <= _SAME_SPACING * length, pixdim, length)
+    return spacing * scale, (_TO_LPS * affine[:, :3] / length).T, _TO_LPS[:, 0] * affine[:, 3] * scale
+
+
+def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Spacing in mm, unit vectors (a row an axis) and origin, in the order x, y, z and the world LPS.
+
+    From the sform where it is given and its axes are at right angles within the tolerance, else from the qform, else
+    from the spacing alone. A spacing that agrees with the sform's is taken from `pixdim`, which has more digits.
+    """
+    scale = _TO_MM.get(int(fields["xyzt_units"]) & 7, 1.0)
+    pixdim = np.array(fields["pixdim"][1:4], float)
+    is_nifti = bytes(fields["magic"]).startswith((b"n+", b"ni"))
+    if is_nifti and fields["sform_code"] > 0 and (given := _by_sform(fields, scale)):
+        return given
+    if is_nifti and fields["qform_code"] > 0:
+        parts = np.array([fields[f"quatern_{part}"] for part in "bcd"], float)
+        try:
+            rotation = quat2mat(fillpositive(parts))
+        except ValueError as error:
+            raise ValueError("its qform is no rotation; write the orientation again") from error
+        rotation[:, 2] *= -1 if fields["pixdim"][0] < 0 else 1
+        offset = np.array([fields[f"qoffset_{axis}"] for axis in "xyz"], float)
+        return pixdim * scale, (_TO_LPS * rotation).T, _TO_LPS[:, 0] * offset * scale
+    return pixdim * scale, np.eye(3), np.zeros(3)
