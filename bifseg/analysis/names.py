@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from bifseg.cards.entries import entry_name
+
 SHARED_SCRIBBLES, OWN_SCRIBBLES = "shared-scribbles", "own-scribbles"
 
 
@@ -62,7 +64,7 @@ def method_rank(method: str) -> tuple[int, str]:
 def method_label(method: str, network: str, networks: Iterable[str]) -> str:
     """What a reader calls the method: METHOD, or METHOD@NETWORK where several networks are compared."""
     several = len({name for name in networks if name}) > 1
-    return f"{method}@{network}" if several and network else method
+    return entry_name(method, network if several else "")
 
 
 def in_reading_order(frame: pd.DataFrame) -> pd.DataFrame:

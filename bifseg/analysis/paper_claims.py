@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bifseg.analysis.interactions import time_to_target
-from bifseg.analysis.names import BASE_NET, GROUP, METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES, TOOLS, counted
+from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TOOLS, counted
 from bifseg.analysis.paired import STRUCTURE, compare, main_network
-from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.stages import final_rows, stage_rows
+from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.statistics import LEVEL
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not enough data"
@@ -87,40 +87,46 @@ def together(verdicts: Iterable[str]) -> str:
     return FAILS if FAILS in kinds else HOLDS if kinds == {HOLDS} else UNKNOWN
 
 
-def claims(
-    scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float = 0.90, own: str = OWN_SCRIBBLES
-) -> list[Claim]:
-    """The four claims for every cohort of the scores, in order. No scores give no claims.
+def claims(run: RunScores) -> list[Claim]:
+    """The four claims about every cohort of a run, in order.
 
     Args:
-        scores: of a run.
-        rules: of the protocols that were played, at least of `own` where it was.
-        target: Dice that counts as reached; a lower one where `own` ends sessions at that.
-        own: the protocol in which each method is corrected on its own mistakes.
+        run: its target counts as reached, or a lower Dice where the main protocol ends sessions at that.
+
+    Returns:
+        No claims without scores.
+
+    Raises:
+        InputError: there are sessions under the main protocol and its card is missing.
     """
-    goal = rules[own].goal(target) if own in rules else target
-    found = []
-    for cohort, mine in scores.groupby("cohort", sort=True):
-        played = own in set(mine["protocol"])
-        ends = _to_goal(mine, goal, stopping_rule(rules, own), own) if played else mine[:0]
-        for number, rows in enumerate(_evidence(mine, main_network(mine), ends), start=1):
-            statement, rule = (text.format(own=own, goal=f"{100 * goal:g}%") for text in _WORDS[number])
-            found.append(Claim(str(cohort), number, statement, rule, number == 4, rows))
-    return found
+    own = run.roles.own
+    goal = run.rules[own].goal(run.target) if own in run.rules else run.target
+    words = {"own": own, "goal": f"{100 * goal:g}%"}
+    return [
+        Claim(cohort.name, number, statement.format(**words), rule.format(**words), number == 4, rows)
+        for cohort in run.cohorts
+        for (number, (statement, rule)), rows in zip(_WORDS.items(), _evidence(cohort, goal), strict=True)
+    ]
 
 
-def _to_goal(scores: pd.DataFrame, goal: float, rules: StoppingRule, own: str) -> pd.DataFrame:
+def _to_goal(cohort: CohortScores, goal: float) -> pd.DataFrame:
     """Sessions with the rounds and user time until the goal: the most there are, where it was never reached."""
-    found = time_to_target(scores, goal, rules, own)
-    most = final_rows(scores, own).groupby("structure")["user_s"].max()
-    return found.assign(
-        round=found["round"].where(found["reached"], rules.rounds),
-        user_s=found["user_s"].where(found["reached"], found["structure"].map(most)),
+    own = cohort.run.roles.own
+    if not cohort.plays(own):
+        return cohort.frame[:0]
+    rule = cohort.rule(own)
+    sessions = time_to_target(cohort.frame, goal, rule, own)
+    most = cohort.final.groupby("structure")["user_s"].max()
+    return sessions.assign(
+        round=sessions["round"].where(sessions["reached"], rule.rounds),
+        user_s=sessions["user_s"].where(sessions["reached"], sessions["structure"].map(most)),
     )
 
 
-def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.DataFrame]:
-    """The rows of every claim about one cohort, in the order of the claims; `ends` are those of `_to_goal`."""
+def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
+    """The rows of every claim about one cohort, in the order of the claims; `goal` is a Dice."""
+    scores, stages = cohort.frame, cohort.stages
+    main = main_network(scores)
     base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
     networks = sorted(set(scores.loc[scores["method"] == BASE_NET, "network"]) - {main})
     cnns = [(BASE_NET, network) for network in networks] or [("other CNNs", "")]
@@ -134,17 +140,17 @@ def _evidence(scores: pd.DataFrame, main: str, ends: pd.DataFrame) -> list[pd.Da
         return _rows(sessions, places, hub, plan, leads)
 
     return [
-        rows(stage_rows(scores, "initial"), base, {(entry, "dice"): AS_GOOD for entry in cnns}),
+        rows(stages["initial"], base, {(entry, "dice"): AS_GOOD for entry in cnns}),
         # Both against the base net, so that they are one family of tests.
         rows(
-            stage_rows(scores, "unsupervised"),
+            stages["unsupervised"],
             base,
             {(bifseg, "dice"): BETTER, (unweighted, "dice"): SHOWN},
             leads=False,
         ),
-        rows(_with_spread(stage_rows(scores, "supervised")), bifseg, {**gains, **others}),
+        rows(_with_spread(stages["supervised"]), bifseg, {**gains, **others}),
         rows(
-            ends,
+            _to_goal(cohort, goal),
             bifseg,
             {(tool, name): rule for tool in tools for name, rule in effort.items()},
         ),
@@ -197,7 +203,7 @@ def _turned(rows: pd.DataFrame) -> pd.DataFrame:
     return turned.assign(**{name: -turned[name] for name in signed})
 
 
-def _mean_std(sessions: pd.DataFrame, row: dict, side: str) -> tuple[float, float]:
+def _mean_std(sessions: pd.DataFrame, row: dict[Hashable, Any], side: str) -> tuple[float, float]:
     """Of the measure, over all sessions of one side on the structure; NaN where there are none."""
     names = {name: row[name] for name in STRUCTURE}
     names |= {name: row[f"{side}{name}"] for name in ("method", "network")}
@@ -207,7 +213,7 @@ def _mean_std(sessions: pd.DataFrame, row: dict, side: str) -> tuple[float, floa
     return mean, values.std(ddof=1) if len(values) > 1 else np.nan
 
 
-def _judge(row: dict) -> tuple[str, str]:
+def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:
     """Verdict and, where it does not hold, why; the rules are told at the head of the page."""
     if not row["n"]:
         return UNKNOWN, "no sessions to pair"

@@ -1,15 +1,38 @@
-"""Which of a run's protocols is asked which question: those in which each method is corrected on its own mistakes."""
+"""Which of a run's protocols answers which question, by what their cards say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.robot.users import USERS
 
 Cards = Mapping[str, Mapping[str, Any]]
 """The protocol cards that were played, by name, with every key."""
+
+
+@dataclass(frozen=True)
+class ProtocolRoles:
+    """Which of a run's protocols answers which question.
+
+    Attributes:
+        own: in which each method is corrected on its own errors.
+        widest: the like of `own` that shows most targets.
+        users: those that differ from `own` in nothing but the user, by user.
+        shared: in which the methods of a network get the same scribbles.
+    """
+
+    own: str
+    widest: str
+    users: Mapping[str, str]
+    shared: str = SHARED_SCRIBBLES
+
+
+def protocol_roles(cards: Cards) -> ProtocolRoles:
+    """The roles of the protocols that were played; of no cards, `own-scribbles` and `shared-scribbles`."""
+    return ProtocolRoles(main_protocol(cards), widest_protocol(cards), user_protocols(cards))
 
 
 def main_protocol(cards: Cards) -> str:

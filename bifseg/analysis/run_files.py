@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, write_json
 from bifseg.core.metrics import MetricInfo, built_in, describe
@@ -19,8 +20,8 @@ def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
     """Where the sessions of the scores lie; beside them there may be those of an earlier configuration."""
     entries = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
     return sorted(
-        run / "sessions" / cohort / protocol / "@".join(filter(None, entry))
-        for cohort, protocol, *entry in entries
+        run / "sessions" / cohort / protocol / entry_name(method, network)
+        for cohort, protocol, method, network in entries
     )
 
 
@@ -45,28 +46,23 @@ def simulated_cohorts(run: Path) -> set[str]:
     return {path.parent.name for path in run.glob("cohorts/*/cohort.json") if read_json(path)["simulated"]}
 
 
-def played_rules(run: Path, scores: pd.DataFrame) -> dict[str, StoppingRule]:
-    """The rules of each protocol of the scores, from RUN/sessions/COHORT/PROTOCOL/ENTRY/protocol.json.
+def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
+    """The whole card of each protocol of the scores, by name; a key that came later has its default.
+
+    Read from RUN/sessions/COHORT/PROTOCOL/ENTRY/protocol.json; a protocol without such a file is left out.
 
     Raises:
-        InputError: entries of one protocol played by different rules.
+        InputError: entries of one protocol were stopped by different rules.
     """
-    found: dict[str, StoppingRule] = {}
-    for path, name, card in _played(run, scores):
-        rules = StoppingRule(card["rounds"], card["target"])
-        if found.setdefault(name, rules) != rules:
-            raise InputError(
-                f"{path}: {rules}, but other sessions of {name} had {found[name]}; run them again"
-            )
-    return found
-
-
-def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The whole card of each protocol of the scores; a key that came later has its default."""
-    return {name: ProtocolCard().model_dump(mode="json") | card for _, name, card in _played(run, scores)}
-
-
-def _played(run: Path, scores: pd.DataFrame) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    cards: dict[str, dict[str, Any]] = {}
+    defaults = ProtocolCard().model_dump(mode="json")
     for folder in session_folders(run, scores):
-        if (path := folder / "protocol.json").is_file():
-            yield path, folder.parent.name, read_json(path)
+        path, name = folder / "protocol.json", folder.parent.name
+        if not path.is_file():
+            continue
+        card = defaults | read_json(path)
+        rule, other = StoppingRule.of(card), StoppingRule.of(cards.setdefault(name, card))
+        if rule != other:
+            raise InputError(f"{path}: {rule}, but other sessions of {name} had {other}; run them again")
+        cards[name] = card
+    return cards

@@ -91,9 +91,8 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
     return per_group(rows, measure)
 
 
-def initial_rows(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
-    """Initial results, one a session, without the methods whose every one scores as their base net's."""
-    rows = stage_rows(scores, "initial", shared)
+def initial_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the stage `initial` without the methods whose every result scores as their base net's."""
     base = rows.loc[rows["method"] == BASE_NET, [*PAIR, "dice", "assd_mm"]]
     both = rows.merge(base, on=PAIR, how="left", suffixes=("", "_base"))
     differs = (both["dice"] != both["dice_base"]) | (both["assd_mm"] != both["assd_mm_base"])
@@ -101,13 +100,12 @@ def initial_rows(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> pd.Dat
     return both[own]
 
 
-def adapted_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
-    """Results of a stage beside those of the base nets that were adapted, one a session.
+def adapted_rows(rows: pd.DataFrame, stage: str) -> pd.DataFrame:
+    """Rows of a stage, `unsupervised` or `supervised`, beside those of the base nets that were adapted.
 
     Left out is whoever only repeats an initial result: the base net of a network with which nothing else plays
     at this stage, and at `unsupervised` a method without a network that has no such step.
     """
-    rows = stage_rows(scores, stage, shared)
     adapted = set(rows.loc[rows["method"] != BASE_NET, "network"])
     keep = rows["network"].isin(adapted)
     if stage == "unsupervised":

@@ -203,7 +203,7 @@ def paired(differences: ArrayLike, clusters: ArrayLike, rng: np.random.Generator
     return Paired(len(d), count, mean, low, high, effect, t_p, signed_rank_p(cluster_means(d, clusters)))
 
 
-def _student(d: NDArray) -> tuple[float, float]:
+def _student(d: NDArray[np.float64]) -> tuple[float, float]:
     """Cohen's d_z and the p-value of the two-sided t-test against zero."""
     spread = np.std(d, ddof=1).round(_DIGITS) if len(d) > 1 else 0.0
     if spread == 0:

@@ -113,6 +113,7 @@ def list_all(
     """List the records: when, run, code, entry, cohorts, sessions and failures."""
     from tabulate import tabulate
 
+    from bifseg.cards.entries import entry_name
     from bifseg.reports.benchmark.journal import read
 
     rows = [
@@ -120,7 +121,7 @@ def list_all(
             record["when"][:16].replace("T", " "),
             record["run"],
             record["commit"],
-            "@".join(filter(None, (record["method"], record["network"]))),
+            entry_name(record["method"], record["network"]),
             ", ".join(record["cohorts"]),
             sum(result["n"] for result in record["results"]),
             sum(result["failed"] for result in record["results"]),

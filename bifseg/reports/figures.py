@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,12 +16,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
-from bifseg.analysis.names import FAILURES, OWN_SCRIBBLES, SHARED_SCRIBBLES, STAGES, data_note
+from bifseg.analysis.names import BASE_NET, FAILURES, OWN_SCRIBBLES
 from bifseg.analysis.paired import main_network
-from bifseg.analysis.protocol_roles import main_protocol, user_protocols
-from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.run_files import played_cards, played_rules, simulated_cohorts
-from bifseg.analysis.scores import read_scores
+from bifseg.analysis.rules import StoppingRule
+from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import stage_rows
 from bifseg.analysis.statistics import Interval, bootstrap_mean
 from bifseg.analysis.user_levels import by_user
@@ -43,6 +41,8 @@ from bifseg.reports.user_figure import users_figure
 
 _NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
+_BOXES = "Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean."
+
 
 @dataclass(frozen=True)
 class Drawing:
@@ -54,16 +54,24 @@ class Drawing:
     figure: Figure
 
 
-def write_figures(run: Path, target: float = 0.90) -> None:
-    """Write RUN/figures from RUN/scores.parquet and the training curves: SVG, PNG and `index.json`."""
-    scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
+def write_figures(folder: Path, target: float = 0.90) -> None:
+    """Write FOLDER/figures of a run's folder: SVG, PNG and `index.json` (for `read_figures`).
+
+    Args:
+        folder: RESULTS/RUN, with scores.parquet, sessions and the training curves of networks.
+        target: Dice that counts as reached.
+
+    Raises:
+        InputError: scores or a protocol card are missing, or a file is damaged.
+    """
+    run = RunScores.read(folder, target)
     index = []
-    with writing_folder(run / "figures") as folder, plt.rc_context(STYLE):
-        for drawing in _drawings(run, scores, simulated, target):
-            save(drawing.figure, folder / drawing.name)
+    with writing_folder(folder / "figures") as part, plt.rc_context(STYLE):
+        for drawing in _drawings(folder, run):
+            save(drawing.figure, part / drawing.name)
             about = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
-            index.append(about | {"sha256": file_hash(folder / f"{drawing.name}.svg")})
-        write_json(folder / "index.json", index)
+            index.append(about | {"sha256": file_hash(part / f"{drawing.name}.svg")})
+        write_json(part / "index.json", index)
 
 
 def read_figures(folder: Path) -> list[dict[str, str]]:
@@ -86,90 +94,94 @@ def save(figure: Figure, stem: Path) -> None:
     plt.close(figure)
 
 
-def _drawings(run: Path, scores: pd.DataFrame, simulated: set[str], target: float) -> Iterator[Drawing]:
-    rules, cards = played_rules(run, scores), played_cards(run, scores)
-    own = main_protocol(cards)
-    colours = {entry.method: entry.colour for entry in entries(scores)}
-    for cohort, rows in scores.groupby("cohort", sort=True):
-        about = data_note(rows, str(cohort), cohort in simulated)
-        cast = [Entry(p.method, p.network, p.label, colours[p.method], p.dash) for p in entries(rows)]
-        main = main_network(rows)
-        nets = [p for p in cast if p.method == "base-net"]
-        if len(nets) > 1:
-            yield Drawing(
-                f"{cohort}-networks",
-                "Initial Dice per network",
-                "Every object's Dice as a point: the base networks' own results inside the box. Boxes: quartiles "
-                "and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean. "
-                f"{FAILURES} {about}",
-                network_boxes(rows, nets),
-            )
-        yield Drawing(
-            f"{cohort}-dice",
-            "Dice per method",
-            "Every session's Dice as a point: before adaptation, without scribbles, and with the same scribbles "
-            "for every method. Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white "
-            f"diamond: mean. {FAILURES} {about}",
-            dice_boxes(rows, [p for p in cast if p.network == main]),
-        )
-        if own in set(rows["protocol"]):
-            yield from _in_rounds(rows, str(cohort), cast, own, target, stopping_rule(rules, own), about)
-        levels = by_user(rows, target, rules, user_protocols(cards))
-        if len(levels):
-            yield Drawing(
-                f"{cohort}-users",
-                "Level of the user",
-                f"Mean Dice after the last round, and mean rounds to a Dice of {100 * target:g}% (at most "
-                f"{stopping_rule(rules, own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
-                "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
-                f"{FAILURES} {about}",
-                users_figure(levels, cast),
-            )
-        curves = _curves(run, str(cohort))
+def _drawings(folder: Path, run: RunScores) -> Iterator[Drawing]:
+    colours = {entry.method: entry.colour for entry in entries(run.frame)}
+    for cohort in run.cohorts:
+        cast = [Entry(p.method, p.network, p.label, colours[p.method], p.dash) for p in entries(cohort.frame)]
+        yield from _per_stage(cohort, cast)
+        if cohort.plays(run.roles.own):
+            yield from _in_rounds(cohort, in_protocol(cohort.frame, cast, run.roles.own))
+        yield from _per_user(cohort, cast)
+        curves = _curves(folder, cohort.name)
         if curves:
             yield Drawing(
-                f"{cohort}-training",
+                f"{cohort.name}-training",
                 "Training of the networks",
-                f"Training loss (left) and Dice on the validation objects (right) of cohort {cohort}"
-                f"{' (simulated)' if cohort in simulated else ''}; the circle marks the best validation.",
+                f"Training loss (left) and Dice on the validation objects (right) of cohort {cohort.name}"
+                f"{' (simulated)' if cohort.name in run.simulated else ''}; the circle marks the best validation.",
                 training_curves(curves),
             )
 
 
-def _in_rounds(
-    rows: pd.DataFrame,
-    cohort: str,
-    cast: Sequence[Entry],
-    own: str,
-    target: float,
-    rules: StoppingRule,
-    about: str,
-) -> Iterator[Drawing]:
-    """The figures of a cohort over the rounds on a method's own mistakes."""
-    mine = in_protocol(rows, cast, own)
+def _per_stage(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
+    """The figures of a cohort's results, a point a session."""
+    nets = [entry for entry in cast if entry.method == BASE_NET]
+    if len(nets) > 1:
+        yield Drawing(
+            f"{cohort.name}-networks",
+            "Initial Dice per network",
+            "Every object's Dice as a point: the base networks' own results inside the box. "
+            f"{_BOXES} {FAILURES} {cohort.note}",
+            network_boxes(cohort.frame, nets),
+        )
+    main = main_network(cohort.frame)
     yield Drawing(
-        f"{cohort}-rounds",
+        f"{cohort.name}-dice",
+        "Dice per method",
+        "Every session's Dice as a point: before adaptation, without scribbles, and with the same scribbles "
+        f"for every method. {_BOXES} {FAILURES} {cohort.note}",
+        dice_boxes(cohort.frame, cohort.stages, [entry for entry in cast if entry.network == main]),
+    )
+
+
+def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
+    """The figure of the levels of the user, where several played."""
+    run = cohort.run
+    levels = by_user(cohort.frame, run.target, run.rules, run.roles.users)
+    if len(levels):
+        yield Drawing(
+            f"{cohort.name}-users",
+            "Level of the user",
+            f"Mean Dice after the last round, and mean rounds to a Dice of {100 * run.target:g}% (at most "
+            f"{cohort.rule(run.roles.own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
+            "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
+            f"{FAILURES} {cohort.note}",
+            users_figure(levels, cast),
+        )
+
+
+def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
+    """The figures of a cohort over the rounds on a method's own mistakes."""
+    own, target = cohort.run.roles.own, cohort.run.target
+    rule = cohort.rule(own)
+    yield Drawing(
+        f"{cohort.name}-rounds",
         "Dice against rounds",
         f"Mean Dice after each round of scribbles on a method's own mistakes ({own}), with its 95% "
         "bootstrap interval over patients. Round 0: before any scribbles. A session that ended early "
-        f"carries its last value forward. {FAILURES} {about}",
-        dice_against_rounds(rows, mine, rules.rounds, own),
+        f"carries its last value forward. {FAILURES} {cohort.note}",
+        dice_against_rounds(cohort.frame, cast, rule.rounds, own),
     )
-    if rules.show(target):
+    if rule.show(target):
         yield Drawing(
-            f"{cohort}-reached",
+            f"{cohort.name}-reached",
             f"Rounds to a Dice of {100 * target:g}%",
             f"Share of the sessions ({own}) whose Dice was at least {100 * target:g}% after so many rounds or "
             "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over patients. A session "
             "that ended without reaching it, whatever the reason, never will and stays in the share. "
-            f"{about}",
-            reached_against_rounds(rows, mine, target, rules, own),
+            f"{cohort.note}",
+            reached_against_rounds(cohort.frame, cast, target, rule, own),
         )
 
 
-def dice_boxes(scores: pd.DataFrame, cast: Sequence[Entry], shared: str = SHARED_SCRIBBLES) -> Figure:
-    """A panel per structure: boxes and points of Dice per stage and method."""
-    stages = {stage: stage_rows(scores, stage, shared) for stage in STAGES}
+def dice_boxes(scores: pd.DataFrame, stages: Mapping[str, pd.DataFrame], cast: Sequence[Entry]) -> Figure:
+    """A panel per structure: boxes and points of Dice per stage and method.
+
+    Args:
+        scores: of one cohort.
+        stages: rows of each stage, one a session; a stage without rows is left out.
+        cast: who is shown.
+    """
     stages = {stage: rows for stage, rows in stages.items() if len(rows)}
     figure, axes = panels(scores, width=6.2, height=3.6)
     step = 0.8 / len(cast)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
-from bifseg.analysis.names import FAILURES, counted, data_note, method_label
+from bifseg.analysis.names import FAILURES, counted, method_label
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.paper_claims import (
     AS_GOOD,
@@ -26,9 +26,10 @@ from bifseg.analysis.paper_claims import (
     Claim,
 )
 from bifseg.analysis.run_files import session_folders
+from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json, write_text
+from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
 from bifseg.reports.formats import p_value
 
 # column: header, factor, digits
@@ -151,30 +152,49 @@ def _difference(row: dict) -> str:
     return mean if np.isnan(row["difference_low"]) else f"{mean} [{low}, {high}]"
 
 
-def write_claims(
-    found: Sequence[Claim],
-    scores: pd.DataFrame,
-    simulated: Iterable[str],
-    checks: Sequence[Check],
-    folder: Path,
-) -> None:
-    """Write FOLDER/claims.md, and all rows, raw, as FOLDER/claims.csv."""
-    write_text(folder / "claims.md", _page(found, scores, set(simulated), checks))
-    parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in found]
+def write_claims(claims: Sequence[Claim], run: RunScores, checks: Sequence[Check], folder: Path) -> None:
+    """Write FOLDER/claims.md, all rows, raw, as FOLDER/claims.csv, and FOLDER/claims.json for `read_claims`."""
+    write_text(folder / "claims.md", _page(claims, run, checks))
+    parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in claims]
     columns = ["cohort", "claim", *ROW]
     frame = pd.concat(parts)[columns] if parts else pd.DataFrame(columns=columns)
     write_text(folder / "claims.csv", frame.to_csv(index=False, lineterminator="\n"))
+    words = [
+        {name: getattr(claim, name) for name in ("cohort", "number", "statement", "rule", "joined")}
+        for claim in claims
+    ]
+    write_json(folder / "claims.json", {"sha256": file_hash(folder / "claims.csv"), "claims": words})
 
 
-def _page(found: Sequence[Claim], scores: pd.DataFrame, simulated: set[str], checks: Sequence[Check]) -> str:
-    names = sorted(set(scores["cohort"]))
-    shown = [f"{name} (simulated)" if name in simulated else name for name in names]
+def read_claims(folder: Path) -> list[Claim]:
+    """The claims that `write_claims` wrote.
+
+    Raises:
+        InputError: claims.csv is not as it was written.
+    """
+    about, path = read_json(folder / "claims.json"), folder / "claims.csv"
+    check_hash(path, about["sha256"], f"delete {folder} and write the tables again")
+    texts = dict.fromkeys(("cohort", *COMPARISON[1:], "measure", "rule", "verdict", "note"), str)
+    # An entry may be named "none" or "nan": only what is empty is missing.
+    frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
+    frame = frame.fillna(dict.fromkeys(texts, ""))
+    return [
+        Claim(
+            **words,
+            rows=frame[(frame["cohort"] == words["cohort"]) & (frame["claim"] == words["number"])][ROW],
+        )
+        for words in about["claims"]
+    ]
+
+
+def _page(claims: Sequence[Claim], run: RunScores, checks: Sequence[Check]) -> str:
+    shown = [f"{c.name} (simulated)" if c.name in run.simulated else c.name for c in run.cohorts]
     parts = ["# The paper's claims in this run", f"Cohorts: {', '.join(shown) or 'none'}.", _READING.rstrip()]
-    for name in names:
-        rows, mine = scores[scores["cohort"] == name], [claim for claim in found if claim.cohort == name]
-        about = f"{data_note(rows, name, name in simulated)} Main network: {main_network(rows) or 'none'}."
-        parts += [f"## {name}", about, _verdicts(mine)]
-        for claim in mine:
+    for cohort in run.cohorts:
+        about = [claim for claim in claims if claim.cohort == cohort.name]
+        network = main_network(cohort.frame) or "none"
+        parts += [f"## {cohort.name}", f"{cohort.note} Main network: {network}.", _verdicts(about)]
+        for claim in about:
             parts += [
                 f"**Claim {claim.number}: {claim.statement}** {claim.rule}",
                 _pipe(present_claim(claim)),

@@ -12,18 +12,17 @@ import pandas as pd
 
 from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES, method_rank
 from bifseg.analysis.paired import main_network
-from bifseg.analysis.paper_claims import claims
-from bifseg.analysis.protocol_roles import main_protocol
-from bifseg.analysis.run_files import played_cards, played_rules, read_metrics
+from bifseg.analysis.run_files import read_metrics
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import in_step_order
+from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.figures import read_figures
 from bifseg.reports.formats import TEXT, Table, present
 from bifseg.reports.html import embed, page
-from bifseg.reports.paper_claims_page import forgetting_line, read_checks
+from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_claims
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.reports.tables import read_tables
 from bifseg.robot.effort import ASSUMED
@@ -63,15 +62,15 @@ def write_report(run: Path, date: str | None = None) -> None:
 def _content(run: Path, date: str | None) -> dict[str, Any]:
     scores, tables = read_scores(run / "scores.parquet"), read_tables(run / "tables")
     figures = read_figures(run / "figures")
-    rules, own = played_rules(run, scores), main_protocol(played_cards(run, scores))
-    target = read_json(run / "tables" / "index.json")["target"]
+    claims = read_claims(run / "tables")
     place = run / "provenance.json"
     provenance = read_json(place) if place.is_file() else {}
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
         "cohorts": [
-            _cohort(run, str(name), rows, tables, figures) | {"claims": claims(rows, rules, target, own)}
+            _cohort(run, str(name), rows, tables, figures)
+            | {"claims": [claim for claim in claims if claim.cohort == name]}
             for name, rows in scores.groupby("cohort", sort=True)
         ],
         "forgetting": forgetting_line(read_checks(run, scores)),
@@ -166,7 +165,7 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
             for kind, group in _seen_and_unseen(rows[rows["measure"] == "dice"])
         ]
         network = rows["reference_network"].iloc[0]
-        base = f"{BASE_NET}@{network}" if network != hero[1] else "the base net"
+        base = entry_name(BASE_NET, network) if network != hero[1] else "the base net"
         texts.append(f"{how} by {_join(each)}")
         failed = max(failed, int(_of(kinds[stage], hero)["failed"].sum()))
     if not texts:
@@ -215,7 +214,7 @@ def _pictures(
     rows = in_step_order(scores[(scores["method"] == hero[0]) & (scores["network"] == hero[1])])
     protocol = SHARED_SCRIBBLES if SHARED_SCRIBBLES in set(rows["protocol"]) else min(rows["protocol"])
     last = rows[rows["protocol"] == protocol].groupby(SESSION).tail(1)
-    entry = run / "sessions" / cohort.name / protocol / "@".join(filter(None, hero))
+    entry = run / "sessions" / cohort.name / protocol / entry_name(*hero)
     found = {}
     for (unseen, structure), group in last.groupby([~last["seen"], "structure"], sort=True):
         ranked = group.sort_values(["dice", "object"], ascending=[False, True])

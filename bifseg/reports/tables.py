@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 import pandas as pd
 
 from bifseg.analysis.interactions import counts_at, interactions
-from bifseg.analysis.names import (
-    BASE_NET,
-    FAILURES,
-    GROUP,
-    OWN_SCRIBBLES,
-    PROPOSED,
-    SHARED_SCRIBBLES,
-    data_note,
-    method_label,
-)
+from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
-from bifseg.analysis.protocol_roles import main_protocol, user_protocols, widest_protocol
-from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.run_files import played_cards, played_rules, read_metrics, simulated_cohorts
-from bifseg.analysis.scores import read_scores, unequal_scribbles
-from bifseg.analysis.stages import adapted_rows, final_rows, initial_rows, replicates, results
+from bifseg.analysis.run_scores import CohortScores, RunScores
+from bifseg.analysis.scores import unequal_scribbles
+from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
 from bifseg.core.metrics import known
@@ -152,91 +140,88 @@ class CohortTables:
         return Table(f"{self.cohort}-{kind}", title.format(**self.words), caption, frame)
 
 
-def run_tables(
-    scores: pd.DataFrame,
-    simulated: Iterable[str],
-    rules: dict[str, StoppingRule],
-    target: float = 0.90,
-    shared: str = SHARED_SCRIBBLES,
-    own: str = OWN_SCRIBBLES,
-    widest: str = "",
-    users: Mapping[str, str] = MappingProxyType({}),
-) -> list[Table]:
-    """Every table of every cohort, in reading order.
-
-    Args:
-        scores: of a run.
-        simulated: the cohorts whose images were made.
-        rules: of the protocols that were played, at least of `own` where it was.
-        target: Dice that counts as reached.
-        shared: the protocol in which all methods of a network get the same scribbles.
-        own: the protocol in which each method is corrected on its own mistakes.
-        widest: the protocol of the table of several targets, which shows most of them; by default `own`.
-        users: the protocols that differ from `own` in nothing but the user, by user.
+def run_tables(run: RunScores) -> list[Table]:
+    """Every table of every cohort of a run, in reading order.
 
     Raises:
-        InputError: there are sessions under `own` and nothing tells its rules.
+        InputError: there are sessions under a protocol whose card is missing.
     """
-    made = set(simulated)
-    tables: list[Table] = []
-    for cohort, rows in scores.groupby("cohort", sort=True):
-        words = {"shared": shared, "own": own, "goal": f"{100 * target:g}%"}
-        words["rounds"] = str(rules[own].rounds) if own in rules else ""
-        about = CohortTables(str(cohort), data_note(rows, str(cohort), cohort in made), words)
-        tables += _cohort_tables(rows, about, target, rules, widest or own, users)
-    return tables
+    return [table for cohort in run.cohorts for table in _cohort_tables(cohort)]
 
 
-def _cohort_tables(
-    scores: pd.DataFrame,
-    about: CohortTables,
-    target: float,
-    rules: dict[str, StoppingRule],
-    widest: str,
-    users: Mapping[str, str],
-) -> Iterator[Table]:
-    shared, own = about.words["shared"], about.words["own"]
-    played = own in set(scores["protocol"])
-    effort = interactions(scores, target, stopping_rule(rules, own), own) if played else pd.DataFrame()
+def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
+    """The tables of a cohort, in reading order."""
+    run, roles = cohort.run, cohort.run.roles
+    about = _about(cohort, roles.own)
+    effort = _interactions(cohort)
+    yield from _result_tables(cohort, about, effort)
+    yield about.table(
+        "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
+    )
+    yield _about(cohort, roles.widest).table(
+        "targets", "Rounds to several targets", _TARGETS + _NEVER, _targets(cohort), "{own}"
+    )
+    levels = by_user(cohort.frame, run.target, run.rules, roles.users)
+    if len(levels):
+        caption = _USERS.format(users=", ".join(roles.users.values())) + _INTERACTIONS + _NEVER
+        yield about.table("users", "Level of the user", caption, levels, "several users")
+    spread = replicates(cohort.frame)
+    if len(spread):
+        yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+
+
+def _about(cohort: CohortScores, own: str) -> CohortTables:
+    """The words of a cohort's tables, `own` being the protocol that they call so."""
+    run = cohort.run
+    words = {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
+    rounds = str(run.rules[own].rounds) if own in run.rules else ""
+    return CohortTables(cohort.name, cohort.note, words | {"rounds": rounds})
+
+
+def _interactions(cohort: CohortScores) -> pd.DataFrame:
+    own = cohort.run.roles.own
+    if not cohort.plays(own):
+        return pd.DataFrame()
+    return interactions(cohort.frame, cohort.run.target, cohort.rule(own), own)
+
+
+def _targets(cohort: CohortScores) -> pd.DataFrame:
+    widest = cohort.run.roles.widest
+    if not cohort.plays(widest):
+        return pd.DataFrame()
+    return counts_at(cohort.frame, TARGETS, cohort.rule(widest), widest)
+
+
+def _result_tables(cohort: CohortScores, about: CohortTables, effort: pd.DataFrame) -> Iterator[Table]:
+    """For each question the table of results and the table of its tests."""
+    stages, shared = cohort.stages, cohort.run.roles.shared
     chosen = {
-        "initial": initial_rows(scores, shared),
-        "unsupervised": adapted_rows(scores, "unsupervised", shared),
-        "supervised": adapted_rows(scores, "supervised", shared),
-        "tools": final_rows(scores, own),
+        "initial": initial_rows(stages["initial"]),
+        "unsupervised": adapted_rows(stages["unsupervised"], "unsupervised"),
+        "supervised": adapted_rows(stages["supervised"], "supervised"),
+        "tools": cohort.final,
     }
     for kind, rows in chosen.items():
-        question, reference = QUESTIONS[kind], (QUESTIONS[kind].reference, main_network(scores))
+        question = QUESTIONS[kind]
+        reference = (question.reference, main_network(cohort.frame))
         tests = paired_frame(rows, question, reference)
         frame = result_frame(rows, question, tests)
         if kind == "tools" and len(frame):
             frame = frame.merge(effort[[*GROUP, "reached", "reached_share"]], on=GROUP)
         label = method_label(*reference, rows["network"])
         notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
-        others = unequal_scribbles(scores[scores["protocol"] == shared]) if kind == "supervised" else []
-        if others:
-            notes.insert(1, _UNEQUAL.format(n=len(others), first=others[0]))
+        if kind == "supervised":
+            notes[1:1] = _unequal(cohort.frame[cohort.frame["protocol"] == shared])
         notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
         yield about.table(kind, question.title, " ".join(notes), frame, question.needs)
-        caption = _TESTS.format(reference=label)
-        yield about.table(
-            f"{kind}-tests", f"{question.title}: tests", caption, tests, f"{label} beside another"
-        )
-    yield about.table(
-        "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
-    )
-    known = widest in set(scores["protocol"])
-    counts = counts_at(scores, TARGETS, stopping_rule(rules, widest), widest) if known else pd.DataFrame()
-    rounds = str(rules[widest].rounds) if known else ""
-    yield replace(about, words=about.words | {"own": widest, "rounds": rounds}).table(
-        "targets", "Rounds to several targets", _TARGETS + _NEVER, counts, "{own}"
-    )
-    levels = by_user(scores, target, rules, users)
-    if len(levels):
-        caption = _USERS.format(users=", ".join(users.values())) + _INTERACTIONS + _NEVER
-        yield about.table("users", "Level of the user", caption, levels, "several users")
-    spread = replicates(scores)
-    if len(spread):
-        yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+        title, caption = f"{question.title}: tests", _TESTS.format(reference=label)
+        yield about.table(f"{kind}-tests", title, caption, tests, f"{label} beside another")
+
+
+def _unequal(rows: pd.DataFrame) -> list[str]:
+    """A sentence on objects whose methods did not get the same scribbles."""
+    others = unequal_scribbles(rows)
+    return [_UNEQUAL.format(n=len(others), first=others[0])] if others else []
 
 
 def _unlike(rows: pd.DataFrame) -> list[str]:
@@ -274,24 +259,27 @@ def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, s
     return frame.assign(reference_method=reference[0], reference_network=reference[1])
 
 
-def write_tables(run: Path, target: float = 0.90) -> None:
-    """Write RUN/tables from RUN/scores.parquet: the tables, `index.json` (for `read_tables`) and the claims."""
-    read_metrics(run)
-    scores, simulated = read_scores(run / "scores.parquet"), simulated_cohorts(run)
-    rules, cards = played_rules(run, scores), played_cards(run, scores)
-    own, widest, users = main_protocol(cards), widest_protocol(cards), user_protocols(cards)
-    tables = run_tables(scores, simulated, rules, target, own=own, widest=widest, users=users)
-    with writing_folder(run / "tables") as folder:
+def write_tables(folder: Path, target: float = 0.90) -> None:
+    """Write FOLDER/tables of a run's folder: the tables, `index.json` (for `read_tables`) and the claims.
+
+    Args:
+        folder: RESULTS/RUN, with scores.parquet and sessions.
+        target: Dice that counts as reached.
+
+    Raises:
+        InputError: scores or a protocol card are missing, or a file is damaged.
+    """
+    run = RunScores.read(folder, target)
+    tables = run_tables(run)
+    with writing_folder(folder / "tables") as part:
         for table in tables:
             if len(table.frame):
-                write_table(table, folder)
+                write_table(table, part)
         index = [
-            {"name": t.name, "title": t.title, "caption": t.caption, "sha256": _hash(folder, t)}
-            for t in tables
+            {"name": t.name, "title": t.title, "caption": t.caption, "sha256": _hash(part, t)} for t in tables
         ]
-        write_json(folder / "index.json", {"target": target, "tables": index})
-        found = claims(scores, rules, target, own)
-        write_claims(found, scores, simulated, read_checks(run, scores), folder)
+        write_json(part / "index.json", {"target": target, "tables": index})
+        write_claims(claims(run), run, read_checks(folder, run.frame), part)
 
 
 def read_tables(folder: Path) -> list[Table]:

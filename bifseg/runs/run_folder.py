@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.entries import split_entry
 from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
@@ -26,12 +27,12 @@ class Condition:
     @property
     def method(self) -> str:
         """METHOD of METHOD@NETWORK."""
-        return self.entry.partition("@")[0]
+        return split_entry(self.entry)[0]
 
     @property
     def network(self) -> str:
         """NETWORK of METHOD@NETWORK; empty where there is none."""
-        return self.entry.partition("@")[2]
+        return split_entry(self.entry)[1]
 
 
 class Run:

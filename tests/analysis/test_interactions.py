@@ -11,7 +11,8 @@ from bifseg.analysis.interactions import (
 )
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.run_files import played_cards, played_rules
+from bifseg.analysis.run_files import played_cards
+from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
@@ -174,6 +175,10 @@ def test_last_value_is_carried_forward_and_failures_stay():
 def write_rules(run, entry, rounds, protocol=OWN_SCRIBBLES):
     card = {"rounds": rounds, "target": None, "policy": "centre-line/1"}
     write_json(run / "sessions" / "c" / protocol / entry / "protocol.json", card)
+
+
+def played_rules(run, frame):
+    return RunScores(frame, played_cards(run, frame)).rules
 
 
 def played(*entries, protocol=OWN_SCRIBBLES):

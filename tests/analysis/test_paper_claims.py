@@ -3,7 +3,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from fake_run import scores
+from fake_run import run_of, scores
 
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.paired import compare
@@ -55,11 +55,11 @@ def full_run(n=8, **changed):
 @cache
 def holding():
     """The claims about the full run."""
-    return claims(full_run(), RULES)
+    return claims(run_of(full_run(), RULES))
 
 
 def claim(frame, number):
-    return claims(frame, RULES)[number - 1]
+    return claims(run_of(frame, RULES))[number - 1]
 
 
 def only(rows, **keys):
@@ -116,7 +116,7 @@ def test_worse_within_the_margin_is_as_good_unless_it_is_told_apart():
     ],
 )
 def test_too_few_cases_for_the_family(cases, verdicts):
-    found = claims(full_run(cases), RULES)
+    found = claims(run_of(full_run(cases), RULES))
     # Without the spread: the case in the middle of seven has none, and one pair less tells anything.
     dice = [c.rows[(c.rows["measure"] != "spread") & (c.rows["rule"] != SHOWN)] for c in found]
     assert [together(rows["verdict"]) for rows in dice] == verdicts
@@ -132,7 +132,9 @@ def test_objects_of_few_patients_are_few_data():
 
 
 def test_missing_methods_are_not_enough_data():
-    found = claims(full_run(other=[], unweighted=[], adapted=[], refined=[], grabcut=[], corrected=[]), RULES)
+    found = claims(
+        run_of(full_run(other=[], unweighted=[], adapted=[], refined=[], grabcut=[], corrected=[]), RULES)
+    )
     assert [c.verdict for c in found] == [UNKNOWN] * 4
     assert found[0].rows["against_method"].tolist() == ["other CNNs"]
     assert set(found[3].rows["against_method"]) == {"traditional tools"}
@@ -150,12 +152,12 @@ def test_one_row_that_does_not_hold_decides_over_missing_ones():
 
 
 def test_scores_without_any_network():
-    found = claims(scores(tool("grabcut", BASE, [1] * 8, [9] * 8)), RULES)
+    found = claims(run_of(scores(tool("grabcut", BASE, [1] * 8, [9] * 8)), RULES))
     assert [c.verdict for c in found] == [UNKNOWN] * 4
 
 
 def test_no_scores_no_claims():
-    assert claims(scores([]), {}) == []
+    assert claims(run_of(scores([]))) == []
 
 
 def test_methods_without_weights_are_shown_and_do_not_count():
@@ -226,11 +228,11 @@ def test_giving_up_below_the_target_is_no_merit():
 def test_the_goal_is_what_the_protocol_shows():
     """Its sessions end at 0.85, so that nothing is known of 0.90; they are counted under the name it has."""
     frame = full_run().replace({"protocol": {OWN_SCRIBBLES: "mine"}})
-    found = claims(frame, {"mine": StoppingRule(10, 0.85)}, target=0.90, own="mine")[3]
+    found = claims(run_of(frame, {"mine": StoppingRule(10, 0.85)}))[3]
     assert "Under mine: " in found.rule
     assert "at least 85%" in found.rule
     assert found.verdict == HOLDS
-    assert claims(frame, {}, own=OWN_SCRIBBLES)[3].verdict == UNKNOWN
+    assert claims(run_of(frame))[3].verdict == UNKNOWN
 
 
 def test_a_tool_counts_once_and_needs_all_three():
@@ -259,7 +261,7 @@ def test_seen_and_unseen_are_apart_and_seen_come_first():
 
 def test_cohorts_are_apart():
     other = full_run(adapted=adapt("bifseg", BASE - 0.02)).assign(cohort="d")
-    found = claims(pd.concat([other, full_run()], ignore_index=True), RULES)
+    found = claims(run_of(pd.concat([other, full_run()], ignore_index=True), RULES))
     assert [(c.cohort, c.number) for c in found] == [(name, k) for name in "cd" for k in (1, 2, 3, 4)]
     assert [c.verdict for c in found if c.number == 2] == [HOLDS, FAILS]
 

@@ -136,7 +136,7 @@ def test_initial_rows_repeat_no_method_that_begins_with_the_base_net():
     lines = [*ABLATION, ("a", "grabcut", "initial", 0.5, {"network": ""})]
     lines += [("a", "plugin", "initial", 0.8), ("b", "plugin", "initial", 0.61)]
     lines += [("a", name, "initial", 0.7, {"network": "unet"}) for name in ("base-net", "base-crf")]
-    found = initial_rows(scores(lines)).groupby(["method", "network"]).size().to_dict()
+    found = initial_rows(stage_rows(scores(lines), "initial")).groupby(["method", "network"]).size().to_dict()
     assert found == {
         ("base-net", "pnet"): 2,
         ("base-net", "unet"): 1,
@@ -179,7 +179,7 @@ def test_adapted_rows_leave_out_who_only_repeats_the_initial_result():
     lines += [("a", "plugin", "unsupervised", 0.8, {"network": ""})]
 
     def entries(stage):
-        rows = adapted_rows(scores(lines), stage)
+        rows = adapted_rows(stage_rows(scores(lines), stage), stage)
         return set(zip(rows["method"], rows["network"], strict=True))
 
     here = {("base-net", "pnet"), ("bifseg", "pnet")}
@@ -189,7 +189,10 @@ def test_adapted_rows_leave_out_who_only_repeats_the_initial_result():
 
 def test_a_method_that_failed_at_once_is_not_left_out():
     lines = [("a", "base-net", "initial", 0.5), ("a", "bifseg", "initial", 0.0, {"status": "failed"})]
-    assert set(adapted_rows(scores(lines), "unsupervised")["method"]) == {"base-net", "bifseg"}
+    assert set(adapted_rows(stage_rows(scores(lines), "unsupervised"), "unsupervised")["method"]) == {
+        "base-net",
+        "bifseg",
+    }
 
 
 def test_final_rows_are_the_last_of_every_session_of_a_protocol():

@@ -6,8 +6,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from bifseg.analysis.names import METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES
+from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import COLUMNS, score_session, to_frame, write_scores
-from bifseg.cards.cards import CaseCounts, CohortCard
+from bifseg.cards.cards import CaseCounts, CohortCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.core.files import file_hash, write_json, write_text
 from bifseg.core.geometry import Box, Grid
@@ -51,6 +52,15 @@ def scores(lines, **common):
         }
         rows.append(row | (more[0] if more else {}))
     return to_frame(rows)
+
+
+def run_of(frame, rules=None, target=0.90, simulated=()):
+    """A run's scores by protocols that differ in nothing but their rules."""
+    cards = {
+        name: ProtocolCard(rounds=rule.rounds, target=rule.target).model_dump(mode="json")
+        for name, rule in (rules or {}).items()
+    }
+    return RunScores(frame, cards, frozenset(simulated), target)
 
 
 def simulate(counts, seed, folder, progress=iter):

@@ -3,7 +3,7 @@ from xml.etree import ElementTree
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
-from fake_run import scores
+from fake_run import run_of, scores
 from matplotlib.colors import to_hex
 from PIL import Image as Picture
 
@@ -107,7 +107,7 @@ def test_reached_figure_is_left_out_for_a_target_that_was_not_played_for(run):
 
 def test_boxes_figure_has_a_point_for_every_session():
     frame = scores(LINES)
-    figure = dice_boxes(frame, entries(frame))
+    figure = dice_boxes(frame, run_of(frame).cohorts[0].stages, entries(frame))
     for axis in figure.axes:
         points = [y for line in axis.lines if line.get_markersize() == 2.4 for y in line.get_ydata()]
         assert sorted(points) == pytest.approx(sorted([0.5, 0.6] * 4 + [0.6, 0.7] + [0.8, 0.9]))

@@ -1,6 +1,6 @@
 import pandas as pd
 import pytest
-from fake_run import scores
+from fake_run import run_of, scores
 from test_paper_claims import RULES, full_run, holding, tool
 
 from bifseg.analysis.paper_claims import claims
@@ -25,7 +25,8 @@ def put(run, place, before, after, objects=("a", "b")):
 
 def page_of(frame, simulated, checks, folder):
     """The page as it is written."""
-    write_claims(claims(frame, RULES), frame, simulated, checks, folder)
+    run = run_of(frame, RULES, simulated=simulated)
+    write_claims(claims(run), run, checks, folder)
     return (folder / "claims.md").read_text()
 
 
@@ -59,13 +60,15 @@ def test_networks_are_named_where_they_compete():
 
 
 def test_reason_stands_beside_the_verdict():
-    shown = present_claim(claims(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES)[3])
+    shown = present_claim(
+        claims(run_of(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES))[3]
+    )
     assert shown["Verdict"].tolist() == [
         "does not hold (no difference shown)",
         "does not hold (the opposite)",
         "holds",
     ]
-    shown = present_claim(claims(full_run(other=[]), RULES)[0])
+    shown = present_claim(claims(run_of(full_run(other=[]), RULES))[0])
     assert shown["Verdict"].tolist() == ["not enough data (no sessions to pair)"]
     assert shown[["Other's", "Difference", "p (Holm)"]].to_numpy().tolist() == [["–", "–", "–"]]
 

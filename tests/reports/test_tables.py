@@ -1,13 +1,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from fake_run import scores
+from fake_run import run_of, scores
 
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.paired import compare
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.scores import write_scores
-from bifseg.analysis.stages import adapted_rows
+from bifseg.analysis.stages import adapted_rows, stage_rows
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.reports.formats import Table, p_value, present, to_latex, to_markdown
@@ -69,7 +69,7 @@ def by_name(tables):
 
 def test_run_has_its_tables_in_reading_order():
     kinds = ("initial", "unsupervised", "supervised", "tools")
-    names = [table.name for table in run_tables(scores(LINES + ROUNDS), [], RULES)]
+    names = [table.name for table in run_tables(run_of(scores(LINES + ROUNDS), RULES))]
     assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + [
         "c-interactions",
         "c-targets",
@@ -77,7 +77,7 @@ def test_run_has_its_tables_in_reading_order():
 
 
 def test_a_star_is_where_the_paper_s_test_is_below_the_level():
-    tables = by_name(run_tables(scores(MANY), [], RULES))
+    tables = by_name(run_tables(run_of(scores(MANY), RULES)))
     for kind in ("unsupervised", "supervised"):
         frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
         shown = present(frame).set_index("Method")["Dice (%)"]
@@ -88,8 +88,8 @@ def test_a_star_is_where_the_paper_s_test_is_below_the_level():
 
 
 def test_tests_are_those_of_compare():
-    frame = by_name(run_tables(scores(MANY), [], RULES))["c-supervised-tests"].frame
-    rows = adapted_rows(scores(MANY), "supervised")
+    frame = by_name(run_tables(run_of(scores(MANY), RULES)))["c-supervised-tests"].frame
+    rows = adapted_rows(stage_rows(scores(MANY), "supervised"), "supervised")
     for measure in ("dice", "assd_mm"):
         mine = frame[frame["measure"] == measure].reset_index(drop=True)
         expected = compare(rows, ("base-net", "pnet"), measure)
@@ -106,7 +106,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
     for name, dice in (("a", 0.95), ("b", 0.5)):
         lines += [(name, "geos", "initial", 0.0, start)]
         lines += [(name, "geos", "round-1", dice, own | {"network": "", "n_strokes": 4, "user_s": 20.0})]
-    tables = by_name(run_tables(scores(lines), [], RULES))
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
     frame = tables["c-tools"].frame.set_index("method")
     assert frame.index.tolist() == ["base-net", "bifseg", "geos"]
     assert frame.loc["geos", ["dice_mean", "round_mean", "n_strokes_mean", "user_s_mean"]].tolist() == (
@@ -124,7 +124,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
 
 def test_the_reference_is_named_with_its_network_where_several_play():
     lines = [*MANY, *((f"{k}", "base-net", "initial", 0.4, {"network": "fcn"}) for k in range(6))]
-    tables = by_name(run_tables(scores(lines), [], RULES))
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert present(tables["c-initial"].frame)["Method"].tolist() == ["base-net@fcn", "base-net@pnet"]
     assert present(tables["c-initial-tests"].frame)["Method"].tolist() == ["base-net@fcn"] * 4  # one a metric
     assert "differs from base-net@pnet" in tables["c-initial"].caption
@@ -134,7 +134,7 @@ def test_the_reference_is_named_with_its_network_where_several_play():
 
 def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
     lines = [line for line in ROUNDS if line[1] == "base-net"]
-    tables = by_name(run_tables(scores(lines), [], RULES))
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert len(tables["c-tools"].frame) == 1
     assert "differs from" not in tables["c-tools"].caption
     assert tables["c-tools-tests"].frame.empty
@@ -143,14 +143,14 @@ def test_without_the_reference_there_are_no_stars_and_the_tests_say_why():
 
 def test_a_failed_session_is_in_its_table_and_in_its_tests():
     lines = [*LINES, ("c", "base-net", "initial", 0.5), ("c", "bifseg", "initial", 0.0, {"status": "failed"})]
-    tables = by_name(run_tables(scores(lines), [], RULES))
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert tables["c-unsupervised"].frame["failed"].tolist() == [0, 1]
     assert tables["c-unsupervised-tests"].frame["failed"].tolist() == [1] * 4  # one a metric
 
 
 def test_captions_say_simulated_where_it_holds():
     lines = [*LINES, *((*line, {"cohort": "real"}) for line in LINES)]
-    for table in run_tables(scores(lines), {"c"}, RULES):
+    for table in run_tables(run_of(scores(lines), RULES, simulated={"c"})):
         if len(table.frame):
             assert ("imulated" in table.caption) == table.name.startswith("c-")
             assert "2 objects of 2 cases" in table.caption
@@ -158,14 +158,14 @@ def test_captions_say_simulated_where_it_holds():
 
 def test_tables_of_cohorts_are_apart():
     lines = [*LINES, ("z", "base-net", "initial", 0.1, {"cohort": "other"})]
-    tables = by_name(run_tables(scores(lines), [], RULES))
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert tables["c-initial"].frame["n"].tolist() == [2]
     assert tables["other-initial"].frame["dice_mean"].tolist() == [0.1]
 
 
 def test_replicates_have_a_table_where_there_are_any():
     lines = [(*line, {"replicate": k}) for line in LINES for k in (0, 1)]
-    table = run_tables(scores(lines), [], RULES)[-1]
+    table = run_tables(run_of(scores(lines), RULES))[-1]
     assert table.name == "c-replicates"
     shown = present(table.frame)
     assert shown.columns.tolist()[2:] == [
@@ -181,12 +181,12 @@ def test_replicates_have_a_table_where_there_are_any():
 
 def test_without_the_rules_of_the_sessions_there_is_no_count():
     with pytest.raises(InputError, match="own-scribbles"):
-        run_tables(scores(ROUNDS), [], {})
-    assert run_tables(scores(LINES), [], {})[-1].frame.empty
+        run_tables(run_of(scores(ROUNDS)))
+    assert run_tables(run_of(scores(LINES)))[-1].frame.empty
 
 
 def test_targets_are_shown_side_by_side():
-    shown = present(by_name(run_tables(scores(ROUNDS), [], RULES))["c-targets"].frame)
+    shown = present(by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-targets"].frame)
     assert shown.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
     assert shown["Method"].tolist() == ["base-net", "bifseg"]
     # a: there in round 0, 1 and 1; b: never in ten rounds
@@ -199,7 +199,7 @@ def test_targets_are_shown_side_by_side():
 
 
 def test_a_target_that_was_not_played_for_is_not_shown():
-    tables = by_name(run_tables(scores(ROUNDS), [], RULES, target=0.95))
+    tables = by_name(run_tables(run_of(scores(ROUNDS), RULES, target=0.95)))
     shown = present(tables["c-interactions"].frame).iloc[1]
     assert shown[["Reached", "Rounds", "Median rounds", "Median user time (s)"]].tolist() == ["–"] * 4
     assert shown["Final Dice (%)"].startswith("85.0 ±")
@@ -208,14 +208,14 @@ def test_a_target_that_was_not_played_for_is_not_shown():
 
 
 def test_table_without_rows_says_why():
-    tables = by_name(run_tables(scores(LINES), [], RULES))
+    tables = by_name(run_tables(run_of(scores(LINES), RULES)))
     assert tables["c-interactions"].frame.empty
     assert "own-scribbles" in tables["c-interactions"].caption
-    assert "shared-scribbles" in by_name(run_tables(scores(ROUNDS), [], RULES))["c-supervised"].caption
+    assert "shared-scribbles" in by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-supervised"].caption
 
 
 def test_caption_says_that_none_is_left_out_and_what_the_limit_is():
-    caption = by_name(run_tables(scores(ROUNDS), [], RULES))["c-interactions"].caption
+    caption = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-interactions"].caption
     assert "No session is left out" in caption
     assert "NoC@10" in caption
     assert "90%" in caption
@@ -338,7 +338,10 @@ def test_written_tables_are_read_back(tmp_path):
     write_json(tmp_path / "cohorts" / "c" / "cohort.json", {"simulated": True})
     write_rules(tmp_path)
     write_tables(tmp_path, target=0.9)
-    made, read = run_tables(scores(LINES + ROUNDS), {"c"}, RULES), read_tables(tmp_path / "tables")
+    made, read = (
+        run_tables(run_of(scores(LINES + ROUNDS), RULES, simulated={"c"})),
+        read_tables(tmp_path / "tables"),
+    )
     assert [table.name for table in read] == [table.name for table in made]
     for one, other in zip(made, read, strict=True):
         assert one.caption == other.caption

@@ -12,7 +12,8 @@ from fake_run import scores
 from bifseg.analysis.interactions import interactions
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.run_files import played_rules
+from bifseg.analysis.run_files import played_cards
+from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort, prepare
@@ -242,7 +243,7 @@ def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
     run_shard(odd(), tasks[:1], folder)
     assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
     found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
-    assert played_rules(tmp_path, found) == {"own": StoppingRule(2, 0.99)}
+    assert RunScores(found, played_cards(tmp_path, found)).rules == {"own": StoppingRule(2, 0.99)}
 
 
 def test_missing_session_is_named(discs, tmp_path):

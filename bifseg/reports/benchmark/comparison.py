@@ -12,6 +12,7 @@ import pandas as pd
 from tabulate import tabulate
 
 from bifseg.analysis.names import counted, method_label
+from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
 from bifseg.reports.benchmark.changes import changes
@@ -139,7 +140,7 @@ def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
     base, new = (plain(value, f".{measure.digits}f") for value in values)
     who = method_label(row["method"], row["network"], comparison.frame["network"])
     if sides.new.entry and sides.new.entry != sides.base.entry:
-        who = " → ".join("@".join(filter(None, side.entry or ())) for side in (sides.base, sides.new))
+        who = " → ".join(entry_name(*side.entry) if side.entry else "" for side in (sides.base, sides.new))
     return {
         "Cohort": row["cohort"],
         "Protocol": row["protocol"],

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.run_files import played_cards, played_rules
-from bifseg.analysis.scores import read_scores
+from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.statistics import bootstrap
 from bifseg.core.files import fingerprint, read_json, write_text, writing
 from bifseg.core.seeds import generator
@@ -61,10 +60,8 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     Raises:
         InputError: the run has no scores, rules or provenance.
     """
-    facts = read_json(run / "provenance.json")
-    scores = read_scores(run / "scores.parquet")
-    cards = played_cards(run, scores)
-    sessions = outcomes(scores, played_rules(run, scores), target)
+    facts, played = read_json(run / "provenance.json"), RunScores.read(run, target)
+    cards, sessions = played.cards, outcomes(played.frame, played.rules, target)
     about = {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}

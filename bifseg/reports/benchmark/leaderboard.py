@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import in_reading_order
+from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 from bifseg.reports.benchmark import journal
@@ -156,7 +157,7 @@ def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
 
 
 def _entry(row: dict[Any, Any]) -> str:
-    return "@".join(filter(None, (row["method"], row["network"])))
+    return entry_name(row["method"], row["network"])
 
 
 def _runs(records: list[journal.Record]) -> list[dict[str, Any]]:

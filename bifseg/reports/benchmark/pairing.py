@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.names import counted
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.run_files import played_cards, simulated_cohorts
-from bifseg.analysis.scores import read_scores
+from bifseg.analysis.run_scores import RunScores
+from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
@@ -40,10 +40,10 @@ class RunView:
 
     name: str
     scores: pd.DataFrame
-    rules: dict[str, dict[str, Any]]
+    rules: Mapping[str, Mapping[str, Any]]
     files: dict[tuple[str, str], dict[str, str]]
     facts: dict[str, Any]
-    simulated: set[str]
+    simulated: frozenset[str]
     entry: tuple[str, str] | None = None
 
     def only(self, keep: pd.Series | NDArray[np.bool_]) -> RunView:
@@ -52,7 +52,7 @@ class RunView:
 
     def outcomes(self, target: float) -> pd.DataFrame:
         """Its sessions, a row each; raises InputError where the rules of a protocol are missing."""
-        rules = {name: StoppingRule(card["rounds"], card["target"]) for name, card in self.rules.items()}
+        rules = {name: StoppingRule.of(card) for name, card in self.rules.items()}
         try:
             return outcomes(self.scores, rules, target)
         except InputError as error:
@@ -71,22 +71,23 @@ def read_view(name: str) -> RunView:
     run = Path(folder)
     if not run.is_dir():
         raise InputError(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
-    scores = read_scores(run / "scores.parquet")
+    played = RunScores.read(run)
+    scores = played.frame
     provenance = run / "provenance.json"
     side = RunView(
         name,
         scores,
-        played_cards(run, scores),
+        played.cards,
         _files(run, sorted(set(scores["cohort"]))),
         read_json(provenance) if provenance.is_file() else {},
-        simulated_cohorts(run),
+        played.simulated,
     )
     if not entry:
         return side
-    method, _, network = entry.partition("@")
+    method, network = split_entry(entry)
     mine = (scores["method"] == method) & (scores["network"] == network)
     if not mine.any():
-        known = sorted({"@".join(filter(None, pair)) for pair in scores[["method", "network"]].to_numpy()})
+        known = sorted({entry_name(*pair) for pair in scores[["method", "network"]].to_numpy()})
         raise InputError(f"{name}: {entry} does not play in {run}; its entries are {', '.join(known)}")
     return replace(side.only(mine), entry=(method, network))
 
@@ -239,7 +240,7 @@ def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
     known = pd.MultiIndex.from_frame(theirs[_ENTRY])
     whole = ~pd.MultiIndex.from_frame(lone[_ENTRY]).isin(known)
     for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
-        entries = sorted({"@".join(filter(None, pair)) for pair in rows[["method", "network"]].to_numpy()})
+        entries = sorted({entry_name(*pair) for pair in rows[["method", "network"]].to_numpy()})
         yield f"Only {which} has {', '.join(entries)} under {protocol} on {cohort}: not compared."
     for cohort, rows in lone[~whole].groupby("cohort", sort=True):
         objects, sessions = _some(sorted(set(rows["object"])), "object"), counted(len(rows), "session")

@@ -11,6 +11,7 @@ import pandas as pd
 
 from bifseg.analysis.names import GROUP
 from bifseg.analysis.paired import rankings
+from bifseg.cards.entries import entry_name
 from bifseg.reports.benchmark.history import sessions_file
 from bifseg.reports.benchmark.journal import KEY, Record
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
@@ -92,7 +93,7 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
     newest = rows.iloc[-1]
     same = (rows[_SAME] == newest[_SAME]).all(axis=1)
     last = rows[KEY] == rows.groupby(_ENTRY)[KEY].transform("last")
-    apart = sorted({"@".join(filter(None, pair)) for pair in rows[last & ~same][_ENTRY].to_numpy()})
+    apart = sorted({entry_name(*pair) for pair in rows[last & ~same][_ENTRY].to_numpy()})
     now = rows[last & same]
     by = "rounds" if now["rounds_mean"].notna().any() else "dice"
     places = _places(now, cohort, protocol, by, path)

@@ -1,0 +1,103 @@
+"""A run's scores with all that is needed to read them, made once from the run's folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bifseg.analysis.names import STAGES, data_note
+from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
+from bifseg.analysis.rules import StoppingRule, stopping_rule
+from bifseg.analysis.run_files import played_cards, read_metrics, simulated_cohorts
+from bifseg.analysis.scores import read_scores
+from bifseg.analysis.stages import final_rows, stage_rows
+
+
+@dataclass(frozen=True)
+class RunScores:
+    """The scores of a run, its protocols, and the Dice that counts as reached.
+
+    Attributes:
+        frame: a row a step, in the columns of `scores.COLUMNS`.
+        cards: the whole card of each protocol that was played, by name.
+        simulated: names of the cohorts whose images a simulator made.
+        target: Dice that counts as reached, in (0, 1].
+    """
+
+    frame: pd.DataFrame
+    cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    simulated: frozenset[str] = frozenset()
+    target: float = 0.90
+
+    @classmethod
+    def read(cls, run: Path, target: float = 0.90) -> RunScores:
+        """The scores, protocol cards and cohorts of a run's folder; the process then knows the run's metrics.
+
+        Args:
+            run: RESULTS/RUN, with scores.parquet.
+            target: Dice that counts as reached.
+
+        Raises:
+            InputError: there are no scores, or entries of one protocol were stopped by different rules.
+        """
+        read_metrics(run)
+        frame = read_scores(run / "scores.parquet")
+        return cls(frame, played_cards(run, frame), frozenset(simulated_cohorts(run)), target)
+
+    @cached_property
+    def rules(self) -> dict[str, StoppingRule]:
+        """When the sessions of each protocol end."""
+        return {name: StoppingRule.of(card) for name, card in self.cards.items()}
+
+    @cached_property
+    def roles(self) -> ProtocolRoles:
+        """Which protocol answers which question."""
+        return protocol_roles(self.cards)
+
+    @cached_property
+    def cohorts(self) -> list[CohortScores]:
+        """The scores of each cohort, by name."""
+        return [CohortScores(str(name), rows, self) for name, rows in self.frame.groupby("cohort", sort=True)]
+
+
+@dataclass(frozen=True)
+class CohortScores:
+    """The scores of one cohort of a run; what several pages show is computed once.
+
+    Attributes:
+        name: of the cohort.
+        frame: its rows of the run's scores.
+        run: the whole run.
+    """
+
+    name: str
+    frame: pd.DataFrame
+    run: RunScores
+
+    @cached_property
+    def stages(self) -> dict[str, pd.DataFrame]:
+        """The rows of each stage, one a session, by `stages.stage_rows`."""
+        return {stage: stage_rows(self.frame, stage, self.run.roles.shared) for stage in STAGES}
+
+    @cached_property
+    def final(self) -> pd.DataFrame:
+        """The last row of each session under the main protocol, by `stages.final_rows`."""
+        return final_rows(self.frame, self.run.roles.own)
+
+    @property
+    def note(self) -> str:
+        """The sentence on the data that ends every caption."""
+        return data_note(self.frame, self.name, self.name in self.run.simulated)
+
+    def plays(self, protocol: str) -> bool:
+        """Whether there are sessions under a protocol."""
+        return bool((self.frame["protocol"] == protocol).any())
+
+    def rule(self, protocol: str) -> StoppingRule:
+        """When the sessions of a protocol end; raises InputError where its card is missing."""
+        return stopping_rule(self.run.rules, protocol)
