@@ -21,7 +21,6 @@ from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.game import SimulatedUser, play
-from bifseg.sessions.record import Identity
 
 ROUNDS = 4
 PROTOCOL = ProtocolCard(rounds=ROUNDS, target=None)
@@ -36,8 +35,8 @@ def game_on(shape, radius):
     rng = np.random.default_rng(0)
     truth = radius > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.2, shape) + 0.3 * truth + 0.2 * (np.indices(shape)[0] > shape[0] / 2)
-    who = Identity("b", "b", "b", "b", "b", False, len(shape), "test", "m", "n", "p", PROTOCOL.policy)
-    return SimulatedUser(who, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
+    whole = Image(image.astype(np.float32), Grid.plain(shape))
+    return SimulatedUser(whole, truth, PROTOCOL, 10, 1, seed_key=("b", "b", "b", "b", 0))
 
 
 def row(name, game, method):

@@ -93,7 +93,7 @@ def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size
 def share(name: str, method, policy_name: str, whole) -> str:
     """A row: medians over the rounds; the opening of the tools that start from scribbles is their first."""
     rules = ProtocolCard(rounds=N_ROUNDS, target=None, policy=policy_name)
-    game = replace(whole, protocol=rules, identity=replace(whole.identity, policy=policy_name))
+    game = replace(whole, protocol=rules)
     session = play(game, method)
     assert session.status in ("ok", "stuck"), session.error
     rounds = [step.seconds for step in session.steps if step.name.startswith("round")]

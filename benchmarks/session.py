@@ -24,7 +24,6 @@ from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.game import SimulatedUser, play
-from bifseg.sessions.record import Identity
 
 PROTOCOL = ProtocolCard(rounds=3, target=None)
 
@@ -66,10 +65,8 @@ def game_on(shape):
     rng = np.random.default_rng(0)
     truth = min(shape) / 3 > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.1, shape) + 0.5 * truth
-    identity = Identity(
-        "b", "b", "b", "b", "b", False, len(shape), "test", "bifseg", "n", "p", PROTOCOL.policy
-    )
-    return SimulatedUser(identity, Image(image.astype(np.float32), Grid.plain(shape)), truth, PROTOCOL, 10, 1)
+    whole = Image(image.astype(np.float32), Grid.plain(shape))
+    return SimulatedUser(whole, truth, PROTOCOL, 10, 1, seed_key=("b", "b", "b", "b", 0))
 
 
 def session(game, trained, kind):

@@ -36,13 +36,16 @@ COLUMNS: dict[str, str] = {
     "stroke_mm": _NUMBER,
     **{metric.column: _NUMBER for metric in built_in()},
     "volume_ml": _NUMBER,
-    **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "user_s"), _NUMBER),
+    **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
+    "confinement": _TEXT,
     **dict.fromkeys(("status", "error"), _TEXT),
 }
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
 _SECONDS = ("robot", "network", "label_update", "machine")
+_ADDED = {"method_s": np.nan, "confinement": ""}
+"""Columns that tables of older versions lack, with what stands for them."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
 # `initial` and `unsupervised` are both round 0 and come in the order of the alphabet.
 _KEY = [*_SESSION_KEY, "round", "step"]
@@ -152,14 +155,15 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
 def read_scores(path: Path) -> pd.DataFrame:
     """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; InputError for any other file.
 
-    A metric that is younger than the file is NaN in it.
+    A column that is younger than the file is NaN in it, or empty.
     """
     file = _file(path, ".parquet")
     try:
         frame = pd.read_parquet(file, engine="pyarrow")
-        younger = [metric.column for metric in built_in() if metric.column not in frame]
+        younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
+        lacking = {name: value for name, value in younger.items() if name not in frame}
         ordered = [*COLUMNS, *(column for column in frame if column not in COLUMNS)]
-        return frame.assign(**dict.fromkeys(younger, np.nan))[ordered].astype(COLUMNS)
+        return frame.assign(**lacking)[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
@@ -193,10 +197,18 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         **_effort(session, steps),
         **{f"{what}_s": float(sum(step.seconds.get(what, 0.0) for step in steps)) for what in _SECONDS},
         **measured,
+        "method_s": _stated(step.seconds.get("method") for step in steps),
+        "confinement": session.confinement,
         **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
         "status": "ok",
         "error": "",
     }
+
+
+def _stated(seconds: Iterable[float | None]) -> float:
+    """The sum of what a method stated for each step; NaN where it stated nothing for one."""
+    values = list(seconds)
+    return np.nan if None in values else float(sum(value for value in values if value is not None))
 
 
 def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:

@@ -167,8 +167,8 @@ def simulate(
         box=rules.box,
         user=rules.user,
     )
-    user = SimulatedUser(identity, image, truth, rules, box_margin, seed)
-    return Session(image, truth, play(user, method), tolerance_mm)
+    user = SimulatedUser(image, truth, rules, box_margin, seed, seed_key=identity.seed_key)
+    return Session(image, truth, play(user, method, identity=identity), tolerance_mm)
 
 
 def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> None:

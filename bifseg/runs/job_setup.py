@@ -83,13 +83,13 @@ class JobSetup:
         """The robot's part of a session, with the object's image and truth read from their files."""
         row, cohort = self.rows[task[0]], self.cohort
         return SimulatedUser(
-            self.identity(task),
             cohort.image(row),
             cohort.truth(row),
             self.protocol,
             cohort.box_margin,
             self.seed,
             cohort.raters(row),
+            self.identity(task).seed_key,
         )
 
     def method(self) -> MethodProcess:

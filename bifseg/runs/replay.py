@@ -59,7 +59,6 @@ class Recording:
 class Recorded:
     """Plays a recording; see `sessions.User`."""
 
-    identity: Identity
     image: Image
     recording: Recording
 
@@ -102,11 +101,11 @@ class Replay(JobSetup):
 
     def user(self, task: Task) -> User:
         """The recorded user of an object."""
-        return Recorded(self.identity(task), self.cohort.image(self.rows[task[0]]), self.recordings[task])
+        return Recorded(self.cohort.image(self.rows[task[0]]), self.recordings[task])
 
     def fingerprint(self, task: Task) -> str:
         """Hash of everything that the session's result depends on."""
-        own = code_version(("replay.py",))
+        own = code_version(("runs/replay.py",))
         return fingerprint(super().fingerprint(task), self.recordings[task].digest(), own)
 
     def rules(self) -> dict[str, Any]:

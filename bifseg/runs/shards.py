@@ -49,10 +49,11 @@ class SessionWorker:
         except InputError as error:
             log.error("%s: %s", session_name(*task), error)
             return "unreadable"
-        session = play(game, self._method, setup.fingerprint(task))
+        identity = setup.identity(task)
+        session = play(game, self._method, setup.fingerprint(task), identity)
         # If it was killed from outside, it has another chance; a crash of its own comes again.
         if self._method.died:
-            session = play(game, self._method, session.fingerprint)
+            session = play(game, self._method, session.fingerprint, identity)
         if self._method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")
         self._archive.save(session_name(*task), session, setup.cohort.whole_grid(row), row.plane)

@@ -17,7 +17,7 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.methods.process.process import MethodProcess
 from bifseg.sessions.game import SimulatedUser, play
-from bifseg.sessions.record import Identity, Session
+from bifseg.sessions.record import Session
 
 SESSIONS = 20
 """How many sessions the memory is watched for."""
@@ -154,9 +154,8 @@ class ConformanceKit:
         rng = np.random.default_rng(seed)
         voxels = gaussian_filter(60.0 * truth + rng.normal(100, 12, shape), 0.7).astype(np.float32)
         image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2")
-        who = Identity("", "", "", str(seed), "", False, self._dimension, "", "", "", "", "")
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None)
-        return SimulatedUser(who, image, truth, protocol, 5, seed)
+        return SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
 
     def _play(self, game: SimulatedUser, method: MethodProcess | None = None) -> Session:
         return play(game, method or self._method)

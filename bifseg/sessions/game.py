@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from math import inf
+from numbers import Real
 from time import perf_counter
 from typing import Protocol
 
@@ -25,6 +27,10 @@ from bifseg.robot.users import user_profile
 from bifseg.robot.visible import tolerated
 from bifseg.sessions.record import Ending, Identity, Session, Status, Step
 from bifseg.sessions.stuck import why_stuck
+
+_NAMELESS = Identity()
+_OWN_SECONDS = {"network": "network", "label_update": "label_update", "machine": "method"}
+"""By its key in a method's `seconds`: what a step calls it."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +59,6 @@ class View:
 
 class User(Protocol):
     """The user's part of a session: the robot of a `SimulatedUser`, or people's recorded strokes."""
-
-    @property
-    def identity(self) -> Identity:
-        """Which session it is."""
-        ...
 
     @property
     def image(self) -> Image:
@@ -91,16 +92,22 @@ class SimulatedUser:
     """One object to be played: the method gets the image and the prompts, the robot alone the truth.
 
     Attributes:
+        image: with the object.
+        truth: the object's mask on the image's grid, (z, y, x) or (y, x).
+        protocol: the rules.
+        box_margin: most voxels between the object and a side of its box.
+        seed: of boxes and strokes.
         raters: other people's masks of the object, on its grid; where they and the truth differ, nothing is wrong.
+        seed_key: names that, with the seed, choose the box and the strokes: of the object and the replicate.
     """
 
-    identity: Identity
     image: Image
     truth: Mask
     protocol: ProtocolCard
-    box_margin: int
-    seed: int
+    box_margin: int = 10
+    seed: int = 0
     raters: tuple[Mask, ...] = ()
+    seed_key: tuple[str | int, ...] = ()
 
     @property
     def rounds(self) -> int:
@@ -174,16 +181,19 @@ class SimulatedUser:
         return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
 
     def _generator(self, step: str, version: str) -> np.random.Generator:
-        who = self.identity
-        return generator(
-            self.seed, who.cohort, who.case, who.structure, who.object, who.replicate, step, version
-        )
+        return generator(self.seed, *self.seed_key, step, version)
 
 
-def play(user: User, method: Method, fingerprint: str = "") -> Session:
-    """Play one session. Whatever the method raises ends the session as `failed`; its steps so far are kept.
+def play(user: User, method: Method, fingerprint: str = "", identity: Identity = _NAMELESS) -> Session:
+    """The session of a user and a method.
 
-    A method that was not done in time (it raises TimeoutError) ends it as `timeout`.
+    Whatever the method raises ends the session as `failed`, TimeoutError as `timeout`; its steps so far are kept.
+
+    Args:
+        user: draws the box and the strokes.
+        method: gets the image, the box and the strokes.
+        fingerprint: hash of everything that the session's result depends on.
+        identity: the label of the session.
     """
     box = user.box()
     recorder = StepRecorder(user.image.grid.shape, method, box)
@@ -197,7 +207,7 @@ def play(user: User, method: Method, fingerprint: str = "") -> Session:
         told = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
         error = f"{recorder.now}: {told}{' '.join(str(raised).split())}"
     return Session(
-        user.identity,
+        identity,
         user.image.grid,
         box,
         tuple(recorder.steps),
@@ -207,6 +217,7 @@ def play(user: User, method: Method, fingerprint: str = "") -> Session:
         fingerprint,
         "box" in method.prompts,
         dict(getattr(method, "peak_mb", {})),
+        getattr(method, "confinement", ""),
     )
 
 
@@ -257,15 +268,26 @@ class StepRecorder:
     ) -> Mask:
         """The checked result of a call; raises BrokenContract when it is not a mask within the box."""
         self.now = name
-        before = dict(getattr(self.method, "seconds", {})) if name != "initial" else {}
+        before = self._own_seconds() if name != "initial" else {}
         begun = perf_counter()
         result = checked_mask(call(), self.shape)
-        wall_s = perf_counter() - begun
+        machine_s = perf_counter() - begun
         outside = int(result.sum()) - int(result[self.box.slices].sum())
         if outside:
             raise BrokenContract(f"{outside} voxels of the result lie outside the box")
-        spent = {"network": 0.0, "label_update": 0.0, **getattr(self.method, "seconds", {})}
-        parts = {part: float(value - before.get(part, 0.0)) for part, value in spent.items()}
-        seconds = {"robot": robot_s, "machine": wall_s, **parts}
+        own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
+        for part, value in own.items():
+            if value < 0:
+                raise BrokenContract(f"seconds: {part} fell by {-value:g} s; it counts all since `start`")
+        seconds = {"robot": robot_s, "machine": machine_s, **own}
         self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
         return result
+
+    def _own_seconds(self) -> dict[str, float]:
+        """What the method says that it has spent since `start`, under the names of `Step.seconds`."""
+        stated = getattr(self.method, "seconds", {})
+        own = {name: stated[part] for part, name in _OWN_SECONDS.items() if part in stated}
+        for name, value in own.items():
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < inf:
+                raise BrokenContract(f"seconds: {name} must be a finite number, not negative, is {value!r:.50}")
+        return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}

@@ -26,7 +26,7 @@ Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed
 
 @dataclass(frozen=True)
 class Identity:
-    """Which session it is: the key columns of the scores."""
+    """The label that a run puts on a session: the key columns of the scores. A session alone needs none."""
 
     run: str = ""
     cohort: str = ""
@@ -44,6 +44,11 @@ class Identity:
     user: str = "expert"
     replicate: int = 0
 
+    @property
+    def seed_key(self) -> tuple[str | int, ...]:
+        """The names that boxes and strokes are drawn by: the same for every method and protocol."""
+        return self.cohort, self.case, self.structure, self.object, self.replicate
+
 
 @dataclass(frozen=True)
 class Step:
@@ -53,7 +58,8 @@ class Step:
         name: `initial`, `unsupervised`, `round-1`, `round-2`, ...
         strokes: what the robot drew before this step, on the object's grid.
         mask: the result inside the box.
-        seconds: time of this step alone: `robot`, `network`, `label_update` and `machine` (the whole method).
+        seconds: time of this step alone: `robot` and `machine` (the whole method) by the session's own clock; what
+            the method says that it spent: `network`, `label_update` and `method` (all of it), where it says so.
     """
 
     name: str
@@ -79,10 +85,13 @@ class Session:
         status: `failed` and `timeout` have no result at the end; `stuck` has one, the last.
         error: one line, empty unless `status` is not ok.
         fingerprint: hash of everything that the result depends on.
-        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB.
+        box_drawn: whether the user drew the box.
+        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB, as the method says.
+        confinement: what confined the method (`sandbox.confine`); empty if it ran in the session's own process.
     """
 
     ENTRIES: ClassVar = ("session.json", "masks.npz", "final.nii.gz")
+    _PLAIN: ClassVar = ("ended", "status", "error", "fingerprint", "box_drawn", "peak_mb", "confinement")
 
     identity: Identity
     grid: Grid
@@ -94,6 +103,7 @@ class Session:
     fingerprint: str = ""
     box_drawn: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
+    confinement: str = ""
 
     def scribbles(self, steps: int | None = None) -> Scribbles:
         """The strokes of the session's first steps, or of all, on the object's grid."""
@@ -135,7 +145,7 @@ class Session:
             Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
             for s, mask in zip(data["steps"], masks, strict=True)
         )
-        rest = {key: data[key] for key in ("ended", "status", "error", "fingerprint", "box_drawn", "peak_mb")}
+        rest = {key: data[key] for key in cls._PLAIN}
         return cls(Identity(**data["identity"]), grid, box, steps, **rest)
 
     def _to_json(self) -> dict[str, Any]:
@@ -156,12 +166,7 @@ class Session:
                 }
                 for step in self.steps
             ],
-            "ended": self.ended,
-            "status": self.status,
-            "error": self.error,
-            "fingerprint": self.fingerprint,
-            "box_drawn": self.box_drawn,
-            "peak_mb": self.peak_mb,
+            **{key: getattr(self, key) for key in self._PLAIN},
         }
 
 

@@ -23,7 +23,6 @@ from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.sessions.game import SimulatedUser, play
-from bifseg.sessions.record import Identity
 
 HERE = Path(__file__).parent
 ADAPTER = HERE.parents[1] / "adapters" / "nninteractive"
@@ -44,12 +43,12 @@ def picture():
 
 TRUTH, IMAGE = picture()
 GAME = SimulatedUser(
-    Identity("run", "cohort", "case", "case_ball", "ball", False, 3, "test", "nninteractive", "", "own", "p"),
     IMAGE,
     TRUTH,
     ProtocolCard(rounds=2, target=None),
     3,
     1,
+    seed_key=("cohort", "case", "ball", "case_ball", 0),
 )
 
 

@@ -77,7 +77,7 @@ def test_the_seed_decides():
 def test_it_is_the_session_of_the_simulated_user():
     """The same box and strokes as `bifseg run` draws, given the same names."""
     image, truth = case()
-    user = SimulatedUser(Identity(structure="lung"), image, truth, RULES, 10, 5)
+    user = SimulatedUser(image, truth, RULES, 10, 5, seed_key=Identity(structure="lung").seed_key)
     alone = play(user, Threshold())
     ours = bs.simulate(Threshold(), image, truth, protocol=RULES, seed=5, structure="lung").record
     assert ours.box == alone.box

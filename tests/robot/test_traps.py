@@ -29,9 +29,8 @@ def _strokes(name, seed=0, truth=TRUTH):
 
 def _game(seed=1, identity=IDENTITY, **card):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    return SimulatedUser(
-        identity, image, TRUTH, ProtocolCard(**{"target": None, "patience": None} | card), 10, seed
-    )
+    rules = ProtocolCard(**{"target": None, "patience": None} | card)
+    return SimulatedUser(image, TRUTH, rules, 10, seed, seed_key=identity.seed_key)
 
 
 class Deaf:

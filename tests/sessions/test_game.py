@@ -21,7 +21,7 @@ SHARED = ProtocolCard(rounds=1, target=None, scribbles_on="initial", strokes_per
 
 def game(protocol=OWN, seed=1, identity=IDENTITY):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    return SimulatedUser(identity, image, TRUTH, protocol, 10, seed)
+    return SimulatedUser(image, TRUTH, protocol, 10, seed, seed_key=identity.seed_key)
 
 
 class Shrunken:
@@ -215,7 +215,7 @@ def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
         def refine(self, scribbles):
             return truth
 
-    session = play(SimulatedUser(IDENTITY, image, truth, OWN, 3, 1), Volume())
+    session = play(SimulatedUser(image, truth, OWN, 3, 1, seed_key=IDENTITY.seed_key), Volume())
     assert [step.name for step in session.steps] == ["initial", "round-1"]
 
 
@@ -291,7 +291,7 @@ def test_a_small_object_is_marked_in_the_opening_and_after():
         def refine(self, scribbles):
             return scribbles.foreground
 
-    played = play(SimulatedUser(IDENTITY, image, truth, ProtocolCard(target=None), 3, 1), Thin())
+    played = play(SimulatedUser(image, truth, ProtocolCard(target=None), 3, 1, seed_key=IDENTITY.seed_key), Thin())
     assert played.steps[1].strokes[0].foreground
     assert len(played.steps) > 3  # half of the object is asked for, slice after slice
     assert played.steps[-1].mask.sum() > truth.sum() / 2

@@ -1,6 +1,5 @@
 """When a person gives up, and when not: methods that heed nothing, go in circles, or are only slow."""
 
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -43,7 +42,7 @@ def session(method, grid=PLANE, truth=None, **rules):
     truth = truth_on(grid) if truth is None else truth
     card = ProtocolCard(**{"rounds": 10, "target": None, "patience": 3} | rules)
     image = Image(np.zeros(grid.shape, np.float32), grid)
-    return play(SimulatedUser(replace(IDENTITY, dimension=truth.ndim), image, truth, card, 5, 1), method)
+    return play(SimulatedUser(image, truth, card, 5, 1, seed_key=IDENTITY.seed_key), method)
 
 
 def without(mask, axis, start, stop):

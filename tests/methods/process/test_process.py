@@ -27,12 +27,12 @@ TRUTH = np.zeros(SHAPE, bool)
 TRUTH[20:45, 20:50] = True
 IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
 GAME = SimulatedUser(
-    IDENTITY,
     Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE)),
     TRUTH,
     ProtocolCard(rounds=2, target=None),
     10,
     1,
+    seed_key=IDENTITY.seed_key,
 )
 
 
