@@ -93,6 +93,7 @@ class SupervisedProcess:
         self._folder = folder
         self._lines: queue.Queue[str | RuntimeError] = queue.Queue(_WAITING_LINES)
         self._log_left = LOG_BYTES
+        self._was_asked = False
         self.last_words = ""
         self._channel, other_end = socket.socketpair()
         with other_end:
@@ -134,16 +135,14 @@ class SupervisedProcess:
 
         Raises:
             ProcessEndedError: it ended, or closed its input or its output.
-            AnswerError: it answered before it was asked, or its answer is too long; what it answers from now on may
-                be meant for another question.
+            AnswerError: it answered before it was asked (which it may do once, at its start), or its answer is too
+                long; what it answers from now on may be meant for another question.
             TimeoutError: the deadline came first; the message says what the process did not do.
         """
         self._log_left = LOG_BYTES
-        with suppress(queue.Empty):
-            early = self._lines.get_nowait()
-            if isinstance(early, str):
-                early = AnswerError(f"the method's process answered before it was asked: {early[:100]}")
-            raise self._complete(early)
+        if self._was_asked:
+            self._check_nothing_waits()
+        self._was_asked = True
         self._write(f"{line}\n".encode(), deadline)
         try:
             answer = self._lines.get(timeout=_left(deadline))
@@ -152,6 +151,14 @@ class SupervisedProcess:
         if isinstance(answer, RuntimeError):
             raise self._complete(answer)
         return answer
+
+    def _check_nothing_waits(self) -> None:
+        """Raise the error of a process that ended, or answered, since its last answer."""
+        with suppress(queue.Empty):
+            early = self._lines.get_nowait()
+            if isinstance(early, str):
+                early = AnswerError(f"the method's process answered before it was asked: {early[:100]}")
+            raise self._complete(early)
 
     def end(self) -> None:
         """End the process with all that it started, and remove its folder."""

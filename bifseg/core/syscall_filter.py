@@ -2,8 +2,8 @@
 
 It covers what Landlock leaves open: the network beside TCP, changing the mode, owner or times of files elsewhere, the
 resource limits of other processes, and, where Landlock has no scopes (before Linux 6.12), signals to the processes
-that the confined one was started by. Changing a mode, owner or time seems to succeed and does nothing, so that
-copying a file still works.
+that the confined one was started by. Changing a mode, an owner or times by a path seems to succeed and does nothing,
+so that copying a file still works.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import NamedTuple
 LOAD, JUMP_IF_EQUAL, JUMP_IF_BIT, RETURN = 0x20, 0x15, 0x45, 0x06  # instructions of classic BPF
 ALLOW, FAIL = 0x7FFF0000, 0x00050000
 PRETEND, EPERM, ENOSYS, EACCES = FAIL, FAIL | 1, FAIL | 38, FAIL | 13
-NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT = 0, 4, 16
+NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT, THIRD_ARGUMENT_AT = 0, 4, 16, 24, 32
 X32 = 0x40000000
 NO_NEW_PRIVILEGES, SET_FILTER, SPECULATION_ALLOWED = 38, 1, 4
 AF_UNIX = 1
@@ -38,6 +38,7 @@ class Machine(NamedTuple):
     seccomp: int
     socket: int
     prlimit: int
+    utimensat: int
     pretended: tuple[int, ...]
     signals: tuple[int, ...]
 
@@ -50,7 +51,8 @@ MACHINES = {
         317,
         41,
         302,
-        (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, 280, *NEW),
+        280,
+        (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, *NEW),
         (62, 129, 200, 234, 297, PIDFD_OPEN),
     ),
     "aarch64": Machine(
@@ -58,7 +60,8 @@ MACHINES = {
         277,
         198,
         261,
-        (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, 88, *NEW),
+        88,
+        (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, *NEW),
         (129, 130, 131, 138, 240, PIDFD_OPEN),
     ),
 }
@@ -110,6 +113,7 @@ def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Itera
         yield from ((JUMP_IF_BIT, 0, 1, X32), (RETURN, 0, 0, EPERM))
     for number in machine.pretended:
         yield from _if(number, [(RETURN, 0, 0, PRETEND)])
+    yield from _if(machine.utimensat, _unless_opened_or_now())
     yield from _if(IO_URING_SETUP, [(RETURN, 0, 0, ENOSYS)])  # its operations pass no filter
     yield from _if(machine.prlimit, _unless_argument([0], EPERM))
     if not network:
@@ -130,6 +134,23 @@ def _if(number: int, lines: list[Line]) -> list[Line]:
 def _unless_argument(values: list[int], action: int) -> list[Line]:
     tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
     return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, action), (RETURN, 0, 0, ALLOW)]
+
+
+def _unless_opened_or_now() -> list[Line]:
+    """Of utimensat: allow it for an open file (no path), deny the present time (no times), pretend the rest.
+
+    Python's `touch` opens the file when the present time is denied.
+    """
+    return [
+        *_if_pointer_is_null(SECOND_ARGUMENT_AT, ALLOW),
+        *_if_pointer_is_null(THIRD_ARGUMENT_AT, EPERM),
+        (RETURN, 0, 0, PRETEND),
+    ]
+
+
+def _if_pointer_is_null(at: int, action: int) -> list[Line]:
+    halves = [(LOAD, 0, 0, at), (JUMP_IF_EQUAL, 0, 3, 0), (LOAD, 0, 0, at + 4), (JUMP_IF_EQUAL, 0, 1, 0)]
+    return [*halves, (RETURN, 0, 0, action)]
 
 
 def _for_argument(values: list[int], action: int) -> list[Line]:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from math import inf
-from numbers import Real
 from time import perf_counter
 from typing import Protocol
 
@@ -288,6 +287,8 @@ class StepRecorder:
         stated = getattr(self.method, "seconds", {})
         own = {name: stated[part] for part, name in _OWN_SECONDS.items() if part in stated}
         for name, value in own.items():
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= value < inf:
-                raise BrokenContract(f"seconds: {name} must be a finite number, not negative, is {value!r:.50}")
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
+                raise BrokenContract(
+                    f"seconds: {name} must be a finite number, not negative, is {value!r:.50}"
+                )
         return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}

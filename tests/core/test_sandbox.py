@@ -106,6 +106,15 @@ def test_mode_and_times_of_files_elsewhere_stay(base, change):
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
 
 
+def test_files_of_the_own_folder_can_be_made_and_copied(base):
+    paths = f"__import__('pathlib').Path('{base}/own')"
+    attempt(base / "own", f"({paths} / 'new').touch()")
+    assert (base / "own/new").exists()
+    copy = f"__import__('shutil').copy2('{base}/file', '{base}/own/copy')"
+    assert attempt(base / "own", copy)[1].strip() == f"{base}/own/copy"
+    assert (base / "own/copy").read_text() == "content"
+
+
 SOCKETS = {
     "TCP": "socket.create_connection(('127.0.0.1', 9), 1)",
     "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)",

@@ -31,6 +31,7 @@ def scores(lines, **common):
         "box": "margin/1",
         "user": "expert",
         "replicate": 0,
+        "confinement": "",
         "status": "ok",
         "error": "",
     }

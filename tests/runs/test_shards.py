@@ -1,5 +1,6 @@
 """A job's sessions: the same rows however they are shared out, and nothing played twice."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from bifseg.sessions.archive import Archive
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
-TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "peak_rss_mb", "peak_gpu_mb"]
+TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "method_s", "peak_rss_mb", "peak_gpu_mb"]
 
 
 @pytest.fixture
@@ -176,10 +177,18 @@ def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_p
     assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
 
 
-def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path):
-    setup = odd(do="die_once", path=str(tmp_path / "mark"))
+@pytest.fixture
+def mark():
+    """A path in shared memory, where a method can leave a mark for its next process."""
+    path = Path(f"/dev/shm/bifseg-test-{os.getpid()}")
+    yield path
+    path.unlink(missing_ok=True)
+
+
+def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path, mark):
+    setup = odd(do="die_once", path=str(mark))
     assert run_shard(setup, tasks[:2], tmp_path / "out") == {"ok": 2}
-    assert (tmp_path / "mark").exists()
+    assert mark.exists()
     setup = odd(do="die")
     assert run_shard(setup, tasks[:2], tmp_path / "out") == {"failed": 2}
     session = Archive(tmp_path / "out").load(session_name(*tasks[0]))

@@ -151,7 +151,8 @@ class MethodProcess:
         if opening.bad_input or opening.error:
             self.close()
             raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
-        self.dimensions, self.prompts = frozenset(opening.dimensions), frozenset(opening.prompts)
+        self.dimensions: frozenset[int] = frozenset(opening.dimensions)
+        self.prompts = frozenset(opening.prompts)
         self.adapts, self._bytes_per_voxel = opening.adapts, opening.bytes_per_voxel
         return self._process
 
