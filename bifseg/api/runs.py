@@ -21,7 +21,6 @@ from bifseg.api.session import Session
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
-from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.runs.shards import session_name
 from bifseg.sessions.archive import Archive
 
@@ -67,7 +66,7 @@ class Run:
         entry = "@".join(filter(None, (row["method"], row["network"])))
         archive = Archive(self.folder / "sessions" / row["cohort"] / row["protocol"] / entry)
         record = archive.load(session_name(row["object"], int(row["replicate"])))
-        tolerance = cohort.nsd_tolerance_mm.get(row_of_object.structure, DEFAULT_TOLERANCE_MM)
+        tolerance = cohort.nsd_tolerance(row_of_object.structure)
         return Session(cohort.image(row_of_object), cohort.truth(row_of_object), record, tolerance)
 
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from bifseg.cards.capabilities import Plays
 from bifseg.cards.yaml_file import read_mapping
 from bifseg.core.errors import InputError, short
+from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 Positive = Annotated[int, Field(gt=0)]
 DEVICE = r"auto|cpu|cuda(:\d+)?"
@@ -22,7 +23,6 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$", max_length=100)]
 """Of a structure: letters and digits of any script."""
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-DEFAULT_NSD_MM = 2.0
 
 
 class Card(BaseModel):
@@ -61,15 +61,9 @@ class CohortCard(Card):
     )
 
     nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] = Field(
-        DEFAULT_NSD_MM,
+        DEFAULT_TOLERANCE_MM,
         description="tolerance of the normalised surface distance: of all structures, or by structure (others: 2)",
     )
-
-    def nsd_tolerance(self, structure: str) -> float:
-        """Tolerance in mm of the normalised surface distance of a structure."""
-        if isinstance(self.nsd_tolerance_mm, dict):
-            return self.nsd_tolerance_mm.get(structure, DEFAULT_NSD_MM)
-        return self.nsd_tolerance_mm
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -140,7 +134,8 @@ class MethodCard(Card):
         description="the program cannot read the cohort's files; false for a container, which sees its folder only",
     )
     online: bool = Field(
-        False, description="the method may use the network, as one with a server of its own must; the scores say so"
+        False,
+        description="the method may use the network, as one with a server of its own must; the scores say so",
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,

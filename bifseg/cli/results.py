@@ -26,7 +26,7 @@ def score(
     """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
-    from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, with_own
+    from bifseg.core.metrics import with_own
     from bifseg.runs.shards import load_sessions
     from bifseg.sessions.archive import Archive
 
@@ -34,7 +34,7 @@ def score(
     columns_with(metrics)  # a bad name is said before the work, not after
     rows = []
     for row, session in load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates):
-        tolerance = members.nsd_tolerance_mm.get(row.structure, DEFAULT_TOLERANCE_MM)
+        tolerance = members.nsd_tolerance(row.structure)
         rows += score_session(session, members.truth(row), row.group, tolerance, metrics)
     write_scores(to_frame(rows, metrics), out)
     Archive(sessions).prune()

@@ -34,6 +34,7 @@ from bifseg.core.files import check_hash, file_hash, read_json, write_json, writ
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.image_files import check_image_hash, files_of, image_hash
 from bifseg.core.images import read_array, read_grid, read_image
+from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 from bifseg.core.sandbox import check_readable
 
 Simulator = Callable[[CaseCounts, int, Path, Progress], object]
@@ -135,7 +136,6 @@ class Cohort:
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
         box_margin: most voxels between an object and a side of its box.
-        nsd_tolerance_mm: distance that counts as no error, of the structures whose card gives one.
         objects: those to work on, sorted by case, structure, slice and instance.
     """
 
@@ -147,7 +147,7 @@ class Cohort:
         self.seen: tuple[str, ...] = tuple(about["seen"])
         self.unseen: tuple[str, ...] = tuple(about["unseen"])
         self.box_margin: int = about["card"]["box_margin"]
-        self.nsd_tolerance_mm: dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
+        self._nsd_tolerance_mm: float | dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
         self.objects = tuple(row for row in objects if not row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
@@ -194,6 +194,11 @@ class Cohort:
         raise InputError(
             f"{self.folder / 'objects.tsv'}: object: {name!r} is not an object of this cohort; {hint}"
         )
+
+    def nsd_tolerance(self, structure: str) -> float:
+        """Tolerance in mm of the normalised surface distance of a structure, from the card or 2 by default."""
+        given = self._nsd_tolerance_mm
+        return given.get(structure, DEFAULT_TOLERANCE_MM) if isinstance(given, dict) else given
 
     def image(self, row: ObjectRow) -> Image:
         """The image of an object, float32: the file's, or its slice, at its place in the file's world.

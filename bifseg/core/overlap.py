@@ -1,10 +1,13 @@
-"""Overlap of two masks: the one number that decides when a session ends."""
+"""What is needed of metrics without their libraries: Dice, which ends sessions, and the default tolerance."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from bifseg.core.geometry import Mask
+
+DEFAULT_TOLERANCE_MM = 2.0
+"""Tolerance of the normalised surface distance for a structure whose cohort card gives none."""
 
 
 def dice(result: Mask, truth: Mask) -> float:

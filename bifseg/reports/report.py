@@ -260,9 +260,9 @@ def _tolerances(run: Path, name: str) -> Iterator[str]:
     """The tolerance of NSD for each structure of a cohort, with where it comes from."""
     cohort = Cohort.load(run / "cohorts" / name)
     for structure in (*cohort.seen, *cohort.unseen):
-        given = cohort.nsd_tolerance_mm.get(structure)
-        reason = "from the cohort card" if given else "default: the cohort card gives none"
-        yield f"{name}, {structure.replace('_', ' ')}: {given or DEFAULT_TOLERANCE_MM:g} mm ({reason})"
+        tolerance = cohort.nsd_tolerance(structure)
+        reason = "our default" if tolerance == DEFAULT_TOLERANCE_MM else "from the cohort card"
+        yield f"{name}, {structure.replace('_', ' ')}: {tolerance:g} mm ({reason})"
 
 
 def _count_sessions(scores: pd.DataFrame) -> int:

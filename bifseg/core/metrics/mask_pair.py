@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
 from bifseg.core.geometry import Box, Index, Mask
-
-DEFAULT_TOLERANCE_MM = 2.0
-"""Tolerance of NSD for a structure whose cohort card gives none."""
+from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 
 @dataclass(frozen=True)

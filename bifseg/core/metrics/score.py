@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bifseg.core.geometry import Mask
-from bifseg.core.metrics.mask_pair import DEFAULT_TOLERANCE_MM, MaskPair, Worst
+from bifseg.core.metrics.mask_pair import MaskPair, Worst
 from bifseg.core.metrics.metric import EdgeCase, Metric
 from bifseg.core.metrics.registry import built_in
+from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 
 def score(

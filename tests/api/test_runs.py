@@ -1,0 +1,107 @@
+"""Finished runs from Python, on a run of true files and made-up results."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from fake_run import fake_cohort, fake_run
+
+import bifseg as bs
+from bifseg.analysis.paired import compare as compare_rows
+from bifseg.analysis.stages import final_rows
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    run = tmp_path_factory.mktemp("results") / "fake"
+    fake_run(run, [fake_cohort(run / "cohorts" / "fake2d")], rounds=3, tools=("geos",))
+    return run
+
+
+@pytest.fixture(scope="module")
+def scores(folder):
+    return bs.read_scores(folder)
+
+
+def test_scores_are_read_from_the_folder_or_the_file(folder, scores):
+    assert scores.equals(bs.read_scores(folder / "scores.parquet"))
+    assert scores.equals(bs.read_run(str(folder)).scores)
+
+
+def test_a_folder_without_scores_is_refused(tmp_path):
+    with pytest.raises(bs.InputError, match="no such scores"):
+        bs.read_run(tmp_path)
+
+
+def test_a_session_of_a_row_scores_as_the_row(folder, scores):
+    row = scores[(scores["method"] == "bifseg") & (scores["step"] == "round-1")].iloc[0]
+    session = bs.read_run(folder).session(row)
+    again = session.scores().set_index("step").loc["round-1"]
+    for column in ("dice", "assd_mm", "hd95_mm", "nsd", "n_strokes", "user_s", "object", "protocol"):
+        assert again[column] == row[column]
+    assert session.show(1).axes
+
+
+@pytest.mark.parametrize(
+    ("given", "tolerance"), [(0.5, 0.5), ({"fake_disc": 0.5}, 0.5), ({"fake_square": 0.5}, 2.0)]
+)
+def test_nsd_goes_by_the_cards_tolerance(folder, scores, tmp_path, given, tolerance):
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    path = copy / "cohorts" / "fake2d" / "cohort.json"
+    about = json.loads(path.read_text())
+    about["card"]["nsd_tolerance_mm"] = given
+    path.write_text(json.dumps(about))
+    row = scores[(scores["structure"] == "fake_disc") & (scores["method"] == "base-net")].iloc[0]
+    session = bs.read_run(copy).session(row)
+    truth, grid = session.truth, session.image.grid
+    expected = bs.score(session.result(0), truth, grid.spacing, tolerance_mm=tolerance)["nsd"]
+    assert session.tolerance_mm == tolerance
+    assert session.scores()["nsd"].iloc[0] == expected
+
+
+def test_rank_is_best_first_by_the_metrics_direction(scores):
+    for measure, ascending in (("dice", False), ("assd_mm", True), ("user_s", True)):
+        ranked = bs.rank(scores, measure)
+        for _, group in ranked.groupby(["cohort", "structure"]):
+            assert group["rank"].is_monotonic_increasing
+            means = group[f"{measure}_mean"]
+            assert means.is_monotonic_increasing if ascending else means.is_monotonic_decreasing
+
+
+def test_compare_is_the_paired_comparison_of_the_tables(scores):
+    ours = bs.compare(scores, "bifseg@pnet", reference="base-net@pnet")
+    table = compare_rows(final_rows(scores), ("base-net", "pnet"))
+    table = table[table["method"] == "bifseg"].reset_index(drop=True)
+    assert ours["cohort"].tolist() == ["fake2d", "fake2d"]
+    for column in ("n", "patients", "failed", "difference_mean", "difference_low", "wilcoxon_p"):
+        np.testing.assert_array_equal(ours[column], table[column])
+
+
+def test_a_target_above_the_rules_is_not_known(scores):
+    stops = bs.Protocol(rounds=3, target=0.8)
+    assert bs.interactions_to_target(scores, 0.9, rules=stops)["reached"].isna().all()
+    assert bs.interactions_to_target(scores, 0.9)["reached"].notna().all()
+
+
+def test_without_rules_nothing_is_counted(scores):
+    bare = scores.copy()
+    bare.attrs.clear()
+    with pytest.raises(bs.InputError, match=r"pass rules=bifseg.Protocol"):
+        bs.interactions_to_target(bare, 0.9)
+    assert len(bs.interactions_to_target(bare, 0.9, rules=bs.Protocol(rounds=3, target=None)))
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda s: bs.rank(s, "beauty"), "no column 'beauty'"),
+        (lambda s: bs.rank(s, protocol="mine"), "no 'mine'; they have own-scribbles, shared-scribbles"),
+        (lambda s: bs.compare(s, "bifseg", "base-net@pnet"), "no 'bifseg'; they have .*bifseg@pnet"),
+        (lambda s: bs.rank(s.assign(run=["a", *["b"] * (len(s) - 1)])), "of 2 runs"),
+    ],
+)
+def test_what_does_not_fit_is_refused(scores, call, words):
+    with pytest.raises(bs.InputError, match=words):
+        call(scores)
