@@ -150,8 +150,34 @@ class MethodCard(Card):
         return self
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class AugmentationCard(Card):
+    """Random changes of training crops; ours, the paper has none. Shares are of the crops that a change is made to."""
+
+    contrast: Share = Field(0.2, description="share whose intensities go through a random rising curve")
+    invert: Share = Field(0.0, description="share whose intensities are inverted")
+    flatten: Share = Field(0.0, description="share whose object is drawn towards its mean intensity")
+    field: Share = Field(0.3, description="share to which a smooth field is added, as of a receive coil")
+    blur: Share = Field(0.0, description="share that is blurred, by 0.3 to 1.2 voxels")
+    noise: Share = Field(0.3, description="share that noise is added to, up to 0.3 standard deviations")
+    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.1, description="crops are scaled by exp(U(-scale, scale)) times the input size"
+    )
+    margin: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]] = Field(
+        (1.0, 1.0), description="the cohort's box_margin is multiplied by a factor between these two"
+    )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.margin[0] > self.margin[1]:
+            raise ValueError("margin: write the smaller factor first")
+        return self
+
+
 class TrainingCard(Card):
-    """How a base network is trained (paper.md section 3; SGD values are the paper's as remembered)."""
+    """How a base network is trained. The defaults of SGD are ours; the paper's values could not be checked."""
 
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -160,8 +186,19 @@ class TrainingCard(Card):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     iterations: Positive = 80_000
     batch: Positive = Field(1, description="crops per iteration, padded to a common shape")
-    flip: bool = Field(False, description="random flips of the crop along each in-plane axis")
+    normalisation: Literal["auto", "per-image", "training"] = Field(
+        "auto",
+        description="per-image: by each image's mean and standard deviation over its voxels that are not 0; training: "
+        "by those of all training images of the modality; auto: training for the modality ct, else per-image",
+    )
+    flip: bool = Field(False, description="random flips of the crop along each axis; ours")
+    augmentation: AugmentationCard | None = Field(
+        None, description="random changes of the crops; ours. null: none, as in the paper"
+    )
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
+    validation_boxes: Positive = Field(
+        3, description="boxes in which each validation object is segmented; their mean Dice counts"
+    )
 
 
 class NetworkCard(Card):

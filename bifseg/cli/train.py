@@ -28,8 +28,8 @@ def train(
     from bifseg.cards.cards import NetworkCard, read_card
     from bifseg.cards.run import brought_weights
     from bifseg.cohorts.cohort import Cohort
+    from bifseg.networks.bring import bring
     from bifseg.networks.trained import checked_device
-    from bifseg.networks.training import bring
     from bifseg.networks.training import train as train_network
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)

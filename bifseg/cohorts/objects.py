@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields
-from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +98,8 @@ def instances(mask: Mask) -> NDArray[np.int32]:
 def through_plane(grid: Grid) -> int:
     """The array axis across the slices of a stack.
 
-    The axis with a single voxel if there is just one; else the one with the largest spacing (`Grid.thickest`).
+    The axis with a single voxel if there is just one; else the one with the largest spacing, and where several share
+    it the axial one (`Grid.thickest`).
     """
     single = [axis for axis, n in enumerate(grid.shape) if n == 1]
     return single[0] if len(single) == 1 else grid.thickest
@@ -116,9 +116,7 @@ def slice_axis(grid: Grid, slices: str) -> int:
     """
     if slices == "auto":
         return through_plane(grid)
-    cosines = np.abs(np.array(grid.direction))
-    matched = max(permutations(range(3)), key=lambda axes: round(cosines[list(axes), range(3)].sum(), 6))
-    return matched[["sagittal", "coronal", "axial"].index(slices)]
+    return grid.canonical().axes[["axial", "coronal", "sagittal"].index(slices)]
 
 
 def write_objects(path: Path, objects: list[ObjectRow]) -> None:

@@ -6,8 +6,10 @@ file's own order (x, y, z). The two orders meet in `Grid` and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,30 @@ _NO_SHEAR = 1e-6
 
 
 @dataclass(frozen=True)
+class Turn:
+    """How an array is brought into other axes: permuted, then reversed along some of them.
+
+    Attributes:
+        axes: the array axis that becomes each new axis.
+        reverse: for each new axis, whether it runs the other way.
+    """
+
+    axes: Index
+    reverse: tuple[bool, ...]
+
+    def apply(self, values: NDArray) -> NDArray:
+        """A view of an array in the new axes."""
+        return self._reversed(values.transpose(self.axes))
+
+    def undo(self, values: NDArray) -> NDArray:
+        """A view of an array that is in the new axes, in the old ones."""
+        return self._reversed(values).transpose(np.argsort(self.axes))
+
+    def _reversed(self, values: NDArray) -> NDArray:
+        return values[tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)]
+
+
+@dataclass(frozen=True)
 class Grid:
     """Where the voxels of an array lie in the world.
 
@@ -32,12 +58,14 @@ class Grid:
         spacing: mm between voxel centres per array axis.
         origin: world position in mm (x, y, z) of the centre of voxel 0.
         direction: one unit vector in world order per array axis, in array order.
+        in_mm: whether the file states a spacing. Where it does not, as in PNG, spacing is 1 and its unit is a pixel.
     """
 
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     origin: tuple[float, ...]
     direction: tuple[tuple[float, ...], ...]
+    in_mm: bool = field(default=True, compare=False)
 
     @classmethod
     def plain(cls, shape: Index, spacing: tuple[float, ...] | None = None) -> Grid:
@@ -50,7 +78,8 @@ class Grid:
     def from_record(cls, record: dict[str, Any]) -> Grid:
         """The grid whose `asdict` went through JSON, which knows lists only."""
         shape, spacing, origin = (tuple(record[key]) for key in ("shape", "spacing", "origin"))
-        return cls(shape, spacing, origin, tuple(map(tuple, record["direction"])))
+        direction = tuple(map(tuple, record["direction"]))
+        return cls(shape, spacing, origin, direction, record.get("in_mm", True))
 
     @property
     def ndim(self) -> int:
@@ -64,15 +93,54 @@ class Grid:
 
     @property
     def thickest(self) -> int:
-        """The array axis with the largest spacing; axis 0 when it is shared to within 1e-3 mm."""
-        widest = np.flatnonzero(np.array(self.spacing) > max(self.spacing) - MM_TOLERANCE)
-        return int(widest[0]) if len(widest) == 1 else 0
+        """The array axis with the largest spacing.
+
+        Where several axes share it to within 1e-3 mm, the one of them that comes first in canonical axes: the axis
+        along the body, if it is among them.
+        """
+        return self.canonical(thickest_first=True).axes[0]
+
+    def canonical(self, thickest_first: bool = False) -> Turn:
+        """The turn into canonical axes: along the world's z, y and x, in this order and in the world's directions.
+
+        On an oblique grid the axes are matched to the world's so that the sum of their absolute direction cosines is
+        largest. The turned array is the same however the image is stored: flipped, or with its axes permuted.
+
+        Args:
+            thickest_first: the axis with the largest spacing comes first. Where several share it to within 1e-3 mm,
+                the first of them in canonical order does.
+        """
+        axes, signs, _ = max((self._matched(worlds) for worlds in self._matches()), key=lambda turn: turn[2])
+        order = list(range(self.ndim))
+        if thickest_first:
+            widest = max(self.spacing) - MM_TOLERANCE
+            first = next(k for k in order if self.spacing[axes[k]] > widest)
+            order.sort(key=lambda k: k != first)
+        return Turn(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
+
+    def _matches(self) -> Iterator[tuple[int, ...]]:
+        """Every way to name a world axis for each array axis."""
+        return permutations(range(len(self.origin)), self.ndim)
+
+    def _matched(self, worlds: tuple[int, ...]) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
+        """Array axes in canonical order with the signs of their cosines, and how good the match is.
+
+        Equal sums of cosines, as at 45 degrees, are decided by the directions of the turned axes, which do not
+        depend on how the image is stored.
+        """
+        directions = np.array(self.direction)
+        axes = sorted(range(self.ndim), key=lambda axis: -worlds[axis])
+        cosines = [float(directions[axis, worlds[axis]]) for axis in axes]
+        turned = [
+            (directions[axis] * np.sign(c)).round(6).tolist() for axis, c in zip(axes, cosines, strict=True)
+        ]
+        return axes, cosines, (round(sum(map(abs, cosines)), 6), turned)
 
     @property
     def of_channel(self) -> Grid:
         """The grid of one channel of a 4D file, whose last axis in the file (the first of the array) holds channels."""
         axes = tuple(axis[:-1] for axis in self.direction[1:])
-        return Grid(self.shape[1:], self.spacing[1:], self.origin[:-1], axes)
+        return Grid(self.shape[1:], self.spacing[1:], self.origin[:-1], axes, self.in_mm)
 
     def to_world(self, index: NDArray[Any]) -> NDArray[np.float64]:
         """World points (n, world axes) in mm of the voxel positions (n, array axes)."""
@@ -89,7 +157,7 @@ class Grid:
     def crop(self, box: Box) -> Grid:
         """The grid of `array[box.slices]`."""
         origin = tuple(float(v) for v in self.to_world(np.array(box.lower))[0])
-        return Grid(box.shape, self.spacing, origin, self.direction)
+        return replace(self, shape=box.shape, origin=origin)
 
     def plane(self, axis: int, index: int) -> Grid:
         """The grid of `array.take(index, axis)`: one axis less, the same world."""
@@ -101,6 +169,7 @@ class Grid:
             tuple(self.spacing[k] for k in keep),
             tuple(float(v) for v in self.to_world(at)[0]),
             tuple(self.direction[k] for k in keep),
+            self.in_mm,
         )
 
 
@@ -117,6 +186,17 @@ class Image:
     voxels: NDArray[np.float32]
     grid: Grid
     modality: str = ""
+
+    @cached_property
+    def foreground_moments(self) -> tuple[float, float]:
+        """Mean and standard deviation of the voxels that are not 0; of all where every voxel is 0.
+
+        0 is what surrounds the body or brain in images that were stripped of their background. The voxels are
+        summed in canonical order, so that the moments are the same to the bit however the image is stored.
+        """
+        voxels = np.ascontiguousarray(self.grid.canonical().apply(self.voxels))
+        chosen = voxels[voxels != 0] if voxels.any() else voxels
+        return float(chosen.mean(dtype=np.float64)), float(chosen.std(dtype=np.float64))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ NIfTI ourselves (`core.nifti`) and all other formats with SimpleITK.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from bifseg.core.geometry import Grid, Image, Mask, checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
 from bifseg.core.image_headers import is_raw
 from bifseg.core.nifti import NiftiFile, is_nifti
+
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+"""Endings of formats that may leave the spacing out: a spacing of 1 is the reader's default then, not 1 mm."""
 
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
 _MOST_PACKED = 1032  # deflate cannot shorten more
@@ -106,7 +110,8 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
         )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    return reader, grid, off_degrees
+    stated = path.suffix.lower() not in PICTURES or set(grid.spacing) != {1.0}
+    return reader, replace(grid, in_mm=stated), off_degrees
 
 
 def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:

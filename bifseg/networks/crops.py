@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch.nn.functional import interpolate
 
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.core.images import unit_range
 from bifseg.core.scribbles import Scribbles
 
-_MODES = {2: "bilinear", 3: "trilinear"}
-_LONGER = 16  # times the size: the memory of a crop is bounded, however thin its box
+_LONGER = 16  # times the size: bounds the memory of a crop, however thin its box
+_TIE = 1e-5  # shares of a voxel are float32
 
 
 def scaled_shape(shape: Index, size: int | Index) -> Index:
     """The shape that a crop is scaled to. The aspect in voxels is kept, to whole voxels.
 
     Args:
-        size: 2D: the shorter side becomes this, or less where the longer one would become more than 16 times this;
+        shape: voxels of the box per axis.
+        size: 2D: the shorter side becomes this, or less if the longer one would become more than 16 times this;
             3D: the longest does. A shape: the largest that fits into it.
     """
     if not isinstance(size, int):
@@ -33,43 +34,69 @@ def scaled_shape(shape: Index, size: int | Index) -> Index:
 
 
 def resample(values: NDArray, shape: Index) -> NDArray[np.float32]:
-    """Linear interpolation of an array to another shape over the same extent."""
-    tensor = torch.from_numpy(np.ascontiguousarray(values, np.float32))[None, None]
-    mode = _MODES[values.ndim]
-    scaled: NDArray[np.float32] = interpolate(tensor, shape, mode=mode, align_corners=False)[0, 0].numpy()
-    return scaled
+    """An array scaled to another shape over the same extent.
+
+    Along an axis that grows, values are interpolated linearly between voxel centres; the ends repeat. Along an axis
+    that shrinks, each new voxel is the mean over the part of the old ones that it covers, so that nothing aliases.
+
+    Args:
+        values: of any number of axes, numbers or booleans.
+        shape: voxels per axis of the result, each at least 1.
+    """
+    scaled = np.asarray(values, np.float32)
+    for axis, n in enumerate(shape):
+        if n != scaled.shape[axis]:
+            weights = _weights(scaled.shape[axis], n)
+            scaled = np.moveaxis(np.tensordot(weights, scaled, (1, axis)), 0, axis)
+    return np.ascontiguousarray(scaled)
+
+
+@lru_cache(1024)
+def _weights(n: int, m: int) -> NDArray[np.float32]:
+    """How much each of n voxels counts in each of m new ones, shape (m, n); every row sums to 1."""
+    if m < n:
+        edges = np.arange(m + 1) * n / m
+        upper = np.minimum(edges[1:, None], np.arange(1, n + 1))
+        lower = np.maximum(edges[:-1, None], np.arange(n))
+        return (np.clip(upper - lower, 0, None) * m / n).astype(np.float32)
+    centres = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
+    return np.clip(1 - np.abs(centres[:, None] - np.arange(n)), 0, None).astype(np.float32)
 
 
 class Crop:
-    """The voxels of a box, scaled for a network.
+    """The voxels of a box in canonical axes, scaled for a network.
+
+    How the image is stored does not matter: an image and its flipped or permuted copy, with their grids, give the
+    same crop, and results come back to the same voxels.
 
     Args:
+        image: the whole image.
+        box: what the network sees of it.
         size: see `scaled_shape`.
-        thickest_first: turn the axis with the largest spacing to the front, the others keep their order. All that
-            is said below is of the turned crop.
+        thickest_first: the first axis of the crop is the one with the largest spacing. See `Grid.canonical`.
 
     Attributes:
-        values: float32 of the scaled shape, in the image's intensities.
-        intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1 (min-cut and geodesic
-            distances are taken here, since sigma and eps only make sense on that scale).
-        spacing: mm per axis after scaling.
+        shape: voxels per canonical axis after scaling.
+        values: float32 of `shape`, in the image's intensities.
+        intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1. Min-cut and geodesic
+            distances use it, since sigma and eps are stated on that scale.
+        spacing: mm per canonical axis after scaling.
     """
 
     def __init__(self, image: Image, box: Box, size: int | Index, thickest_first: bool = False) -> None:
         self.image = image
         self.box = box
-        first = image.grid.thickest if thickest_first else 0
-        self._axes = sorted(range(image.grid.ndim), key=lambda axis: axis != first)
-        self._box_shape = tuple(box.shape[axis] for axis in self._axes)
+        self._turn = image.grid.canonical(thickest_first)
+        self._box_shape = tuple(box.shape[axis] for axis in self._turn.axes)
         self.shape = scaled_shape(self._box_shape, size)
         self.values = self.scaled(image.voxels)
         self.intensity = unit_range(self.values)
         scale = np.divide(self._box_shape, self.shape)
-        spacing = (image.grid.spacing[axis] for axis in self._axes)
+        spacing = (image.grid.spacing[axis] for axis in self._turn.axes)
         self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
 
     def scaled(self, values: NDArray) -> NDArray[np.float32]:
-        """What the crop shows of an array on the image's grid."""
+        """An array on the image's grid, as the crop shows it: float32 of `shape`."""
         return resample(self._inside(values), self.shape)
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
@@ -82,19 +109,35 @@ class Crop:
         nearest = [
             ((np.arange(n) + 0.5) * m / n).astype(int) for n, m in zip(self.shape, drawn.shape, strict=True)
         ]
-        found = [drawn[np.ix_(*nearest)] == label for label in (1, 2)]
-        for label, mask in enumerate(found, start=1):
+        masks = [drawn[np.ix_(*nearest)] == label for label in (1, 2)]
+        for label, mask in enumerate(masks, start=1):
             at = np.argwhere(drawn == label)
             mask[tuple(((at + 0.5) * self.shape / drawn.shape).astype(int).T)] = True
-        return np.where(found[0] ^ found[1], np.where(found[0], 1, 2), 0).astype(np.uint8)
+        return np.where(masks[0] ^ masks[1], np.where(masks[0], 1, 2), 0).astype(np.uint8)
 
-    def to_image(self, foreground: NDArray, scribbles: Scribbles | None = None) -> Mask:
-        """A mask on the image's grid from probabilities or labels on the crop; scribbled voxels keep their label."""
-        inside = resample(foreground, self._box_shape).transpose(np.argsort(self._axes)) >= 0.5
+    def to_image(
+        self, foreground: NDArray, scribbles: Scribbles | None = None, probability: NDArray | None = None
+    ) -> Mask:
+        """A mask on the image's grid, False outside the box.
+
+        A voxel is foreground if at least half of it is. Scribbled voxels keep their label.
+
+        Args:
+            foreground: probabilities or labels of shape `shape`.
+            scribbles: everything drawn so far.
+            probability: for labels, of shape `shape`: decides the voxels of which exactly half is foreground. Without
+                it they are foreground, which makes masks grow where the crop is an even number of times finer.
+        """
+        share = resample(foreground, self._box_shape)
+        inside = share >= 0.5 - _TIE
+        if probability is not None:
+            tie = inside & (share <= 0.5 + _TIE)
+            inside[tie] = resample(probability, self._box_shape)[tie] >= 0.5
+        inside = self._turn.undo(inside)
         if scribbles is not None:
             drawn = scribbles.label_map()[self.box.slices]
             inside = np.where(drawn == 0, inside, drawn == 1)
         return self.box.paste(inside, self.image.grid.shape)
 
     def _inside(self, values: NDArray) -> NDArray:
-        return values[self.box.slices].transpose(self._axes)
+        return self._turn.apply(values[self.box.slices])

@@ -1,4 +1,4 @@
-"""Intensities as a network knows them: less an offset, over a scale."""
+"""Intensities as networks take them: an offset is subtracted, and the rest is divided by a scale."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class Normalisation(Card):
     std: Annotated[float, Field(gt=0)] | None = None
     low: float | None = Field(None, description="with high: the window low..high becomes 0..1, clipped")
     high: float | None = None
-    per_image: Literal["mean-std", "min-max"] | None = Field(
+    per_image: Literal["mean-std", "min-max", "nonzero-mean-std"] | None = Field(
         None,
-        description="by each image's own mean and standard deviation, or its own least and largest to 0 and 1",
+        description="by each image's own mean and standard deviation, of all its voxels or of those that are not 0, "
+        "or its own least and largest to 0 and 1",
     )
 
     @model_validator(mode="after")
@@ -34,16 +35,27 @@ class Normalisation(Card):
         return self
 
     def __call__(self, values: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
-        """Values of any shape, taken from an image; per_image rules look at all of its voxels."""
-        offset, scale = self._offset_and_scale(image.voxels)
-        found: NDArray[np.float32] = (values - offset) / max(scale, 1e-6)
-        return found if self.low is None else found.clip(0, 1)
+        """The normalised values.
 
-    def _offset_and_scale(self, voxels: NDArray) -> tuple[float, float]:
+        Args:
+            values: of any shape, taken from the image.
+            image: the whole image: `per_image` rules look at all of its voxels.
+        """
+        offset, scale = self._offset_and_scale(image)
+        constant = scale <= 1e-6 * abs(offset)
+        normalised: NDArray[np.float32] = ((values - offset) / (1.0 if constant else scale)).astype(
+            np.float32
+        )
+        return normalised if self.low is None else normalised.clip(0, 1)
+
+    def _offset_and_scale(self, image: Image) -> tuple[float, float]:
+        voxels = image.voxels
         if self.mean is not None and self.std is not None:
             return self.mean, self.std
         if self.low is not None and self.high is not None:
             return self.low, self.high - self.low
         if self.per_image == "min-max":
             return float(voxels.min()), float(voxels.max() - voxels.min())
+        if self.per_image == "nonzero-mean-std":
+            return image.foreground_moments
         return float(voxels.mean()), float(voxels.std())

@@ -30,10 +30,10 @@ class TrainedNetwork:
 
     Attributes:
         input_size: the size that crops are scaled to (see `Crop`), or the one shape that they are fitted into.
-        normalisation: mean and standard deviation of the training images per modality. An image of a modality
-            that is not there is normalised by the network's own rule.
-        device: where the network lives.
-        finetuning: settings of image-specific fine-tuning that were found for this network.
+        normalisation: (mean, standard deviation) of the training images by modality. An image of any other modality
+            is normalised by the network's own rule: by its own voxels, for networks that were trained here.
+        device: where the weights are.
+        finetuning: settings of image-specific fine-tuning that were chosen for this network.
     """
 
     network: Network
@@ -48,10 +48,10 @@ class TrainedNetwork:
 
     def features(self, crop: Crop) -> Tensor:
         """Features (1, channels, *shape), without gradient; the shape is the crop's, or padded behind it."""
-        values = torch.from_numpy(self.normalised(crop)).to(self.device)
+        values = torch.from_numpy(self.normalised(crop.values, crop.image)).to(self.device)
         with torch.no_grad():
-            found: Tensor = self.network.features(values[None, None])
-        return found
+            features: Tensor = self.network.features(values[None, None])
+        return features
 
     def answer(self, image: Image, box: Box) -> Mask:
         """The network's own segmentation inside the box, on the image's grid: probability at least 0.5."""
@@ -61,13 +61,13 @@ class TrainedNetwork:
             logits = self.network.logits(self.features(crop), crop.shape)
         return crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
 
-    def normalised(self, crop: Crop) -> NDArray[np.float32]:
-        """The crop's values less the mean, over the standard deviation, of its modality."""
-        image, rule = crop.image, self.network.normalisation
+    def normalised(self, values: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
+        """Values of any shape, taken from an image, as the network takes them."""
+        rule = self.network.normalisation
         if image.modality in self.normalisation:
             mean, std = self.normalisation[image.modality]
             rule = Normalisation(mean=mean, std=std)
-        return rule(crop.values, image)
+        return rule(values, image)
 
     def save(self, path: Path, card: NetworkCard, made_from: dict[str, Any] | None = None) -> None:
         """Write the network, its normalisation and the card's shape in one file that `load` reads.

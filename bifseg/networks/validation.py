@@ -1,4 +1,4 @@
-"""How good a base network is on validation objects: what training watches, and what no session may change."""
+"""How good a base network is on validation objects: training keeps the best weights, and no session may change it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,25 @@ from bifseg.robot.box import draw_box
 
 
 def validation_dice(
-    answer: Callable[[Image, Box], Mask], cohort: Cohort, objects: Iterable[ObjectRow], seed: int
+    answer: Callable[[Image, Box], Mask],
+    cohort: Cohort,
+    objects: Iterable[ObjectRow],
+    seed: int,
+    boxes: int = 1,
 ) -> list[float]:
-    """Dice of a network's own answer for each object, on the image's grid, each in its own fixed box."""
-    found = []
+    """Mean Dice of a network's own answers for each object, in [0, 1], in the order of the objects.
+
+    Args:
+        answer: the network's segmentation of an image inside a box, on the image's grid.
+        cohort: of the objects.
+        objects: to segment; none give an empty list.
+        seed: of the boxes.
+        boxes: how many fixed boxes each object is segmented in.
+    """
+    means = []
     for row in objects:
-        truth = cohort.truth(row)
+        image, truth = cohort.image(row), cohort.truth(row)
         rng = generator(seed, cohort.name, row.object, "validation box")
-        found.append(dice(answer(cohort.image(row), draw_box(truth, cohort.box_margin, rng)), truth))
-    return found
+        drawn = [draw_box(truth, cohort.box_margin, rng) for _ in range(boxes)]
+        means.append(sum(dice(answer(image, box), truth) for box in drawn) / boxes)
+    return means

@@ -1,5 +1,8 @@
 """Grids agree with SimpleITK, boxes with their definition."""
 
+import json
+from dataclasses import asdict, replace
+
 import nibabel
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bifseg.core.errors import InputError
-from bifseg.core.geometry import Box, Grid
+from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.images import read_array, read_grid, read_image, write_array, write_mask
 
 TURN = np.linalg.qr(np.array([[1.0, 0.2, 0.1], [0.0, 1.0, 0.3], [0.2, 0.0, 1.0]]))[0]
@@ -117,3 +120,62 @@ def test_box_is_the_smallest_that_holds_the_mask(mask):
 
 def test_box_grows_and_is_clipped():
     assert Box((2, 3), (4, 5)).grow((1, 9), (3, 1), (6, 7)) == Box((1, 0), (6, 6))
+
+
+def test_canonical_axes_run_along_the_world():
+    """A volume stored as (x, z, y), x and y reversed."""
+    grid = replace(Grid.plain((4, 5, 6)), direction=((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
+    turn = grid.canonical()
+    assert (turn.axes, turn.reverse) == ((1, 2, 0), (False, True, True))
+    values = np.arange(120).reshape(4, 5, 6)
+    assert turn.apply(values).shape == (5, 6, 4)
+    assert turn.apply(values)[2, 0, 0] == values[3, 2, 5]
+    np.testing.assert_array_equal(turn.undo(turn.apply(values)), values)
+
+
+def test_thickest_axis_comes_first_and_the_axial_one_where_several_are():
+    sagittal = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))  # array axes x, z, y
+    for spacing, thickest in [
+        ((5, 1, 1), 0),
+        ((1, 1, 5), 2),
+        ((1, 1, 1), 1),
+        ((5, 1, 5), 2),
+        ((1, 5, 5.0005), 1),
+    ]:
+        grid = replace(Grid.plain((4, 5, 6), spacing), direction=sagittal)
+        assert grid.thickest == thickest
+        assert grid.canonical(thickest_first=True).axes[0] == thickest
+
+
+def test_slices_of_a_stack_keep_their_axes_in_the_world():
+    stack = Grid.plain((4, 5, 6))
+    assert stack.plane(0, 2).canonical().axes == (0, 1)
+    turned = replace(stack, direction=((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)))  # y, z, x
+    assert turned.plane(2, 0).canonical().axes == (1, 0)  # a sagittal slice: z, then y
+
+
+def test_moments_leave_out_the_background():
+    image = Image(np.array([[0.0, 2.0], [4.0, 0.0]], np.float32), Grid.plain((2, 2)))
+    assert image.foreground_moments == (3.0, 1.0)
+    assert replace(image, voxels=np.zeros((2, 2), np.float32)).foreground_moments == (0.0, 0.0)
+
+
+def test_pixels_without_spacing_are_said_so():
+    grid = Grid.plain((4, 5))
+    assert grid.in_mm
+    assert Grid.from_record(json.loads(json.dumps(asdict(replace(grid, in_mm=False))))).in_mm is False
+    assert replace(grid, in_mm=False).crop(Box((0, 0), (2, 2))).in_mm is False
+    old = asdict(grid)
+    del old["in_mm"]
+    assert Grid.from_record(old).in_mm
+
+
+@pytest.mark.parametrize(
+    ("name", "spacing", "in_mm"), [("a.png", 1.0, False), ("a.tif", 0.5, True), ("a.nii", 1.0, True)]
+)
+def test_pictures_state_no_spacing(tmp_path, name, spacing, in_mm):
+    image = sitk.GetImageFromArray(np.zeros((4, 5), np.uint8))
+    image.SetSpacing((spacing, spacing))
+    sitk.WriteImage(image, str(tmp_path / name))
+    assert read_grid(tmp_path / name).in_mm is in_mm
+    assert read_image(tmp_path / name).grid.in_mm is in_mm

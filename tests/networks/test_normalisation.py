@@ -18,6 +18,7 @@ VALUES = np.array([-1.0, 2.0, 6.0], np.float32)  # of a crop: the image's mean i
         ({"low": 0, "high": 4}, [0, 0.5, 1]),
         ({"per_image": "min-max"}, [0, 3 / 7, 1]),
         ({"per_image": "mean-std"}, [-3 / 7.5**0.5, 0, 4 / 7.5**0.5]),
+        ({"per_image": "nonzero-mean-std"}, [(v - 8 / 3) / (74 / 9) ** 0.5 for v in (-1, 2, 6)]),
     ],
 )
 def test_rules_by_hand(rule, expected):
@@ -26,8 +27,24 @@ def test_rules_by_hand(rule, expected):
 
 def test_constant_image_stays_finite():
     flat = Image(np.full((2, 2), 7, np.float32), Grid.plain((2, 2)))
-    for rule in ("mean-std", "min-max"):
+    for rule in ("mean-std", "min-max", "nonzero-mean-std"):
         assert (Normalisation(per_image=rule)(flat.voxels, flat) == 0).all()
+
+
+def test_empty_image_stays_finite():
+    empty = Image(np.zeros((2, 2), np.float32), Grid.plain((2, 2)))
+    assert (Normalisation(per_image="nonzero-mean-std")(empty.voxels, empty) == 0).all()
+
+
+@pytest.mark.parametrize("rule", ["mean-std", "min-max", "nonzero-mean-std"])
+@pytest.mark.parametrize("factor", [1e-7, 200.0])
+def test_per_image_rules_ignore_the_scale_of_intensities(rule, factor):
+    """Scanners scale MR images as they like: means of brains in BraTS differ by a factor of 200."""
+    scaled = Image(IMAGE.voxels * np.float32(factor), IMAGE.grid)
+    expected = Normalisation(per_image=rule)(IMAGE.voxels, IMAGE)
+    np.testing.assert_allclose(
+        Normalisation(per_image=rule)(scaled.voxels, scaled), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

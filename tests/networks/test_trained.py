@@ -37,7 +37,7 @@ def test_equal_networks_are_equal_files(tmp_path):
 
 def test_known_modality_uses_the_training_statistics_and_an_unknown_its_own():
     voxels = np.random.default_rng(0).random((16, 16)).astype(np.float32)
-    own = {"t2": (float(voxels.mean()), float(voxels.std()))}
+    own = {"t2": (float(voxels.mean(dtype=float)), float(voxels.std(dtype=float)))}
     box = Box((0, 0), (16, 16))
 
     def features(network, modality):

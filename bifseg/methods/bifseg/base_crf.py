@@ -29,9 +29,10 @@ class BaseCRF(BaseNet):
     def adapt(self) -> Mask:
         """The min-cut without scribbles."""
         nothing = np.zeros(self._crop.shape, np.uint8)
-        return self._crop.to_image(self._tuned.update_labels(nothing))
+        labels = self._tuned.update_labels(nothing)
+        return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """The min-cut that obeys the scribbles."""
         labels = self._tuned.update_labels(self._crop.label_map(scribbles))
-        return self._crop.to_image(labels, scribbles)
+        return self._crop.to_image(labels, scribbles, self._tuned.probability)

@@ -21,8 +21,10 @@ class BIFSeg(BaseCRF):
     def adapt(self) -> Mask:
         """Unsupervised fine-tuning."""
         nothing = np.zeros(self._crop.shape, np.uint8)
-        return self._crop.to_image(self._tuned.fit(nothing))
+        labels = self._tuned.fit(nothing)
+        return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """Supervised fine-tuning with all scribbles so far."""
-        return self._crop.to_image(self._tuned.fit(self._crop.label_map(scribbles)), scribbles)
+        labels = self._tuned.fit(self._crop.label_map(scribbles))
+        return self._crop.to_image(labels, scribbles, self._tuned.probability)

@@ -23,12 +23,12 @@ class Network(nn.Module):
 
     Attributes:
         dimension: 2 or 3.
-        thickest_first: whether its first axis must be the one with the largest spacing: crops are turned then.
-        normalisation: of images whose modality was not seen in training; theirs is by its statistics.
+        thickest_first: whether its first axis must be the one with the largest spacing. Crops are turned then.
+        normalisation: of images whose modality has no training statistics.
     """
 
     thickest_first = False
-    normalisation = Normalisation(per_image="mean-std")
+    normalisation = Normalisation(per_image="nonzero-mean-std")
 
     def __init__(self, dimension: int, features: nn.Module, classifier: nn.Module) -> None:
         super().__init__()

@@ -1,0 +1,73 @@
+"""Random changes of training crops, so that a network carries over to other structures, contrasts and scanners.
+
+None of this is in the paper (Wang et al. 2018), which trains on the crops as they are.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from bifseg.cards.cards import AugmentationCard
+from bifseg.core.geometry import Mask
+
+Values = NDArray[np.float32]
+
+
+def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.random.Generator) -> Values:
+    """A crop with other intensities; shape and truth stay.
+
+    The crop is brought to mean 0 and standard deviation 1 first, and again after its contrast has changed. Each change
+    is made with the probability that the settings give it.
+
+    Args:
+        values: normalised intensities, (z, y, x) or (y, x).
+        truth: the object, of the same shape.
+        settings: how often each change is made.
+        rng: source of all draws.
+    """
+    values = _standardised(values)
+    if rng.random() < settings.flatten:
+        values = _flattened(values, truth, rng)
+    if rng.random() < settings.contrast:
+        values = _standardised(_through_curve(values, rng))
+    if rng.random() < settings.invert:
+        values = -values
+    if rng.random() < settings.field:
+        values = values + _field(values.shape, rng)
+    if rng.random() < settings.blur:
+        values = gaussian_filter(values, rng.uniform(0.3, 1.2))
+    if rng.random() < settings.noise:
+        values = values + rng.uniform(0, 0.3) * rng.standard_normal(values.shape)
+    return values.astype(np.float32)
+
+
+def _standardised(values: NDArray) -> NDArray:
+    return (values - values.mean()) / max(values.std(), 1e-3)
+
+
+def _flattened(values: NDArray, truth: Mask, rng: np.random.Generator) -> NDArray:
+    """The object drawn towards its own mean, as if it were more homogeneous; the truth's border is smoothed."""
+    if not truth.any():
+        return values
+    inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
+    return values + inside * rng.uniform(0, 1) * (values[truth].mean() - values)
+
+
+def _through_curve(values: NDArray, rng: np.random.Generator) -> NDArray:
+    """Intensities through a random rising curve of two to four straight pieces, from their 1st to 99th percentile."""
+    low, high = np.percentile(values, (1, 99))
+    knots = int(rng.integers(3, 6))
+    heights = np.sort(rng.uniform(0, 1, knots))
+    return np.interp(values, np.linspace(low, high, knots), heights)
+
+
+def _field(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
+    """A smooth field over the crop, as of a receive coil: a random polynomial of second order, about 1 at most."""
+    axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij", sparse=True)
+    terms = [*axes, *(a * b for k, a in enumerate(axes) for b in axes[k:])]
+    field: NDArray = np.zeros(shape)
+    for term in terms:
+        field = field + rng.normal(0, 0.3) * term
+    return field

@@ -1,0 +1,69 @@
+"""Base networks that were trained elsewhere, taken instead of training one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bifseg.cards.cards import NetworkCard
+from bifseg.cards.finetuning import FineTuning
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.errors import InputError
+from bifseg.core.files import write_text
+from bifseg.networks.external.external import ImportedSettings
+from bifseg.networks.network_folder import write_network
+from bifseg.networks.registry import SOURCES, build, resolved, restore
+from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card
+
+
+def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
+    """Write weights.pt, curve.csv and card.json of a network that was trained elsewhere.
+
+    Args:
+        card: of the network.
+        weights: a weights.pt of another run, or the file or folder that the card's architecture names.
+        cohort: that the network is to be played on.
+        folder: where the files go.
+
+    Raises:
+        InputError: card, weights and cohort do not fit together.
+    """
+    take = _imported if card.architecture in SOURCES else _own
+    trained, made_from = take(card, weights)
+    if trained.network.dimension != cohort.dimension:
+        have, want = trained.network.dimension, cohort.dimension
+        raise InputError(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
+    write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
+    write_network(trained, card, cohort, folder, {"weights_from": str(weights)}, made_from)
+
+
+def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
+    """The weights.pt of another run; its input size and fine-tuning hold where the card states none."""
+    build(card)  # raises if the card itself is wrong
+    trained, stored = TrainedNetwork.load(weights), resolved(stored_card(weights))
+    for key, value in resolved(card).items():
+        if stored.get(key) != value:
+            raise InputError(
+                f"{weights}: weights: {key} is {stored.get(key)} in the file and {value} on the card"
+            )
+    finetuning = FineTuning.checked({**trained.finetuning, **card.finetuning})
+    size = card.input_size or trained.input_size
+    return replace(trained, input_size=size, finetuning=finetuning), None
+
+
+def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
+    """A network of another program, and what is stored of it."""
+    settings = ImportedSettings.of(card.settings)
+    if settings.shape and card.input_size:
+        raise InputError("input_size: leave it out; `shape` already states the size of crops")
+    size = tuple(settings.shape or ()) or card.input_size or DEFAULT_INPUT_SIZE[settings.dimension]
+    try:
+        content = SOURCES[card.architecture].read(weights)
+        network = restore(card, content)
+    except InputError as error:
+        raise InputError(f"{weights}: {error}") from error
+    finetuning = FineTuning.checked(card.finetuning)
+    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), finetuning), content

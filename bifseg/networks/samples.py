@@ -1,0 +1,95 @@
+"""Training samples: random crops of the objects that a network is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from bifseg.cards.cards import TrainingCard
+from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.core.geometry import Box, Image, Mask
+from bifseg.networks.augmentation import augment
+from bifseg.networks.crops import Crop
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.robot.box import draw_box
+
+PADDING = -100
+"""Target of voxels that do not count in the loss."""
+
+Draw = tuple[NDArray[np.float32], Mask]
+
+
+@dataclass
+class Sample:
+    """A training object, cut out with the widest margin that a random box can have.
+
+    Attributes:
+        image: normalised intensities.
+        truth: the object on the same voxels.
+    """
+
+    image: Image
+    truth: Mask
+
+
+class Sampler:
+    """Draws batches of crops, each with a random box, scale and intensities by the training card.
+
+    Args:
+        trained: the network in training: how it sees an image.
+        cohort: of the objects.
+        objects: to train on.
+        settings: of the training.
+    """
+
+    def __init__(
+        self, trained: TrainedNetwork, cohort: Cohort, objects: Iterable[ObjectRow], settings: TrainingCard
+    ) -> None:
+        self._trained, self._settings = trained, settings
+        self._margin = cohort.box_margin
+        self._samples = [self._cut_out(cohort.image(row), cohort.truth(row)) for row in objects]
+
+    def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Images (batch, 1, *shape) and targets (batch, *shape) of random crops, padded to a common shape."""
+        chosen = rng.integers(len(self._samples), size=self._settings.batch)
+        return stack([self.draw(self._samples[int(k)], rng) for k in chosen])
+
+    def draw(self, sample: Sample, rng: np.random.Generator) -> Draw:
+        """A random crop and its truth on the same voxels."""
+        random = self._settings.augmentation
+        margin = round(self._margin * rng.uniform(*random.margin)) if random else self._margin
+        size = self._trained.input_size
+        if random and isinstance(size, int):
+            size = max(1, round(size * float(np.exp(rng.uniform(-random.scale, random.scale)))))
+        box = draw_box(sample.truth, margin, rng)
+        crop = Crop(sample.image, box, size, self._trained.network.thickest_first)
+        truth = crop.scaled(sample.truth) >= 0.5
+        values = augment(crop.values, truth, random, rng) if random else crop.values
+        if self._settings.flip:
+            axes = tuple(axis for axis in range(values.ndim) if rng.random() < 0.5)
+            values, truth = np.flip(values, axes), np.flip(truth, axes)
+        return np.ascontiguousarray(values), np.ascontiguousarray(truth)
+
+    def _cut_out(self, image: Image, truth: Mask) -> Sample:
+        random = self._settings.augmentation
+        widest = round(self._margin * (random.margin[1] if random else 1))
+        side = (widest,) * truth.ndim
+        box = Box.around(truth).grow(side, side, truth.shape)
+        voxels = self._trained.normalised(image.voxels[box.slices], image)
+        return Sample(Image(voxels, image.grid.crop(box), image.modality), truth[box.slices].copy())
+
+
+def stack(crops: list[Draw]) -> tuple[Tensor, Tensor]:
+    """Crops of several shapes as one batch, padded behind with 0, which does not count in the loss."""
+    shape = tuple(max(n) for n in zip(*(values.shape for values, _ in crops), strict=True))
+    images, targets = torch.zeros(len(crops), 1, *shape), torch.full((len(crops), *shape), PADDING)
+    for k, (values, truth) in enumerate(crops):
+        place = tuple(slice(n) for n in values.shape)
+        images[k, 0][place] = torch.from_numpy(values)
+        targets[k][place] = torch.from_numpy(truth.astype(np.int64))
+    return images, targets

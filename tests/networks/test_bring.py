@@ -1,0 +1,143 @@
+"""Networks that were trained elsewhere: stored whole, and refused where card, weights and cohort do not fit."""
+
+import re
+
+import pytest
+import torch
+from foreign_networks import SETTINGS, SmallUNet
+
+from bifseg.cards.cards import NetworkCard
+from bifseg.core.errors import InputError
+from bifseg.core.files import read_json
+from bifseg.networks.bring import bring
+from bifseg.networks.trained import TrainedNetwork
+from bifseg.networks.training import train
+from bifseg.networks.unchanged import ForgettingCheck
+
+
+def weights_of(folder):
+    return torch.load(folder / "weights.pt", weights_only=True)["weights"]
+
+
+def same(a, b):
+    return all(torch.equal(a[key], b[key]) for key in a)
+
+
+def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
+    bring(tiny_card, discs_network / "weights.pt", discs, tmp_path)
+    assert same(weights_of(tmp_path), weights_of(discs_network))
+    before, after = (TrainedNetwork.load(f / "weights.pt") for f in (discs_network, tmp_path))
+    assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
+
+
+def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp_path, tiny_card):
+    """What it leaves away is as in the file."""
+    files = [discs_network]
+    for change in (
+        {"finetuning": {"eps": 0.1, "omega": 2.0}},
+        {"finetuning": {"eps": 0.3}, "input_size": 40},
+    ):
+        card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
+        bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
+        files.append(tmp_path / str(len(files)))
+    own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
+    assert (first.input_size, first.finetuning) == (
+        own.input_size,
+        own.finetuning | {"eps": 0.1, "omega": 2.0},
+    )
+    assert (second.input_size, second.finetuning) == (40, first.finetuning | {"eps": 0.3})
+    facts = read_json(files[-1] / "card.json")
+    assert (facts["input_size"], facts["finetuning"]) == (40, second.finetuning)
+
+
+OTHER_NETWORKS = {
+    "width": ({"settings": {"channels": 8}}, "settings.channels is 4 in the file and 8 on the card"),
+    "dilations": (
+        {"settings": {"dilations": [1, 2, 3, 4, 5]}},
+        "settings.dilations is [1, 2, 4, 8, 16] in the file and [1, 2, 3, 4, 5] on the card",
+    ),
+    "architecture": (
+        {"architecture": "unet", "settings": {}},
+        "architecture is pnet in the file and unet on the card",
+    ),
+    "argument": ({"settings": {"colour": 1}}, "settings of pnet: "),
+    "fine-tuning": ({"finetuning": {"epsilon": 1}}, "finetuning.epsilon: "),
+}
+
+
+@pytest.mark.parametrize(("changes", "message"), OTHER_NETWORKS.values(), ids=OTHER_NETWORKS)
+def test_weights_that_do_not_fit_the_card_are_refused(
+    discs, discs_network, tmp_path, tiny_card, changes, message
+):
+    if "architecture" not in changes and "settings" in changes:
+        changes = {"settings": tiny_card.settings | changes["settings"]}
+    with pytest.raises(InputError, match=re.escape(message)):
+        bring(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def program(folder, name="net.ts", **network):
+    """A TorchScript file of a small U-Net."""
+    path = folder / name
+    torch.jit.save(torch.jit.script(SmallUNet(**network).eval()), path)
+    return path
+
+
+def card_of(**changes):
+    settings = SETTINGS | {"dimension": 2} | changes.pop("settings", {})
+    return NetworkCard(architecture="torchscript", settings=settings, **changes)
+
+
+def test_foreign_network_is_kept_whole_and_is_the_same_file_each_time(discs, tmp_path):
+    path = program(tmp_path)
+    card = card_of(input_size=20, finetuning={"learning_rate": 0.1})
+    for folder in ("first", "second"):
+        bring(card, path, discs, tmp_path / folder)
+    path.unlink()
+    assert {p.name for p in (tmp_path / "first").iterdir()} == {"weights.pt", "curve.csv", "card.json"}
+    facts = read_json(tmp_path / "first/card.json")
+    assert facts["weights_from"] == str(path)
+    assert facts["parameters"] == SmallUNet().eval().last.weight.numel() + 2 + sum(
+        p.numel() for name, p in SmallUNet().named_parameters() if not name.startswith("last")
+    )
+    assert facts["weights_sha256"] == read_json(tmp_path / "second/card.json")["weights_sha256"]
+    trained = TrainedNetwork.load(tmp_path / "first/weights.pt")
+    assert (trained.input_size, trained.finetuning) == (20, {"learning_rate": 0.1})
+    ForgettingCheck("net", trained.answer, discs, 1).write(tmp_path / "forgetting.json")
+    found = read_json(tmp_path / "forgetting.json")
+    assert found["before"] == found["after"]
+
+
+def test_foreign_network_of_one_shape_comes_back_with_it(discs, tmp_path):
+    bring(
+        card_of(settings={"shape": [32, 24], "divisible_by": 1}), program(tmp_path), discs, tmp_path / "out"
+    )
+    assert TrainedNetwork.load(tmp_path / "out/weights.pt").input_size == (32, 24)
+
+
+FOREIGN_REFUSED = {
+    "dimension": ({"dimension": 3}, {"settings": {"dimension": 3}}, "the network is 3D, cohort discs is 2D"),
+    "channels": ({"inputs": 2}, {}, r"net\.ts: it takes 2 input channels"),
+    "settings": ({}, {"settings": {"dimension": 5}}, r"settings\.dimension: "),
+    "two sizes": (
+        {},
+        {"settings": {"shape": [8, 8], "divisible_by": 1}, "input_size": 8},
+        "input_size: leave it out",
+    ),
+    "fine-tuning": ({}, {"finetuning": {"iterations": -1}}, r"finetuning\.iterations: "),
+}
+
+
+@pytest.mark.parametrize(("network", "changes", "message"), FOREIGN_REFUSED.values(), ids=FOREIGN_REFUSED)
+def test_foreign_network_that_does_not_fit_writes_nothing(discs, tmp_path, network, changes, message):
+    path = program(tmp_path, **network)
+    with pytest.raises(InputError, match=message):
+        bring(card_of(**changes), path, discs, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_foreign_network_is_not_trained_here(discs, tmp_path):
+    with pytest.raises(
+        InputError, match="weights: torchscript is trained elsewhere; name its file or folder"
+    ):
+        train(card_of(), discs, tmp_path, 1, "cpu", lambda *_: None)

@@ -1,0 +1,89 @@
+"""Training crops: what is drawn, and what does not count."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from bifseg.cards.cards import AugmentationCard, TrainingCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.networks.architectures.pcnet import PCNet
+from bifseg.networks.architectures.pnet import PNet
+from bifseg.networks.samples import Sampler, stack
+from bifseg.networks.trained import TrainedNetwork
+
+
+def sampler_of(network, image, truth, margin=0, **settings):
+    """A sampler of one object, whose network takes intensities as they are."""
+    trained = TrainedNetwork(network, 12, {"t2": (0.0, 1.0)}, torch.device("cpu"))
+    cohort = SimpleNamespace(box_margin=margin, image=lambda row: image, truth=lambda row: truth)
+    return Sampler(trained, cohort, ["object"], TrainingCard(**settings))
+
+
+def object_in(shape, spacing=None):
+    """An image that is its own truth, which reaches every face."""
+    truth = np.random.default_rng(2).random(shape) < 0.3
+    truth[(0,) * len(shape)] = truth[(-1,) * len(shape)] = True
+    return Image(truth.astype(np.float32), Grid.plain(shape, spacing), "t2"), truth
+
+
+def test_truth_is_turned_with_its_image():
+    """PC-Net's slices lie along the last axis here."""
+    image, truth = object_in((12, 10, 4), (1.0, 1.0, 5.0))
+    values, target = sampler_of(PCNet(4), image, truth).batch(np.random.default_rng(0))
+    assert values.shape == (1, 1, 4, 12, 10)
+    np.testing.assert_array_equal(target[0], np.moveaxis(truth, 2, 0))
+    np.testing.assert_array_equal(target[0], values[0, 0] >= 0.5)
+
+
+def test_flips_turn_image_and_truth_alike():
+    image, truth = object_in((12, 12))
+    sampler = sampler_of(PNet(4), image, truth, flip=True)
+    drawn = [sampler.batch(np.random.default_rng(seed)) for seed in range(20)]
+    for values, target in drawn:
+        np.testing.assert_array_equal(values[0, 0] >= 0.5, target[0])
+    assert len({values.numpy().tobytes() for values, _ in drawn}) == 4
+
+
+def test_intensities_of_a_sample_are_normalised_by_the_whole_image():
+    """The crop alone is brighter than the image."""
+    voxels = np.pad(np.full((6, 6), 9, np.float32), 6, constant_values=1)
+    truth = voxels > 5
+    image = Image(voxels, Grid.plain(voxels.shape), "mr")
+    values, _ = sampler_of(PNet(4), image, truth).batch(np.random.default_rng(0))
+    expected = (9 - voxels.mean()) / voxels.std()
+    np.testing.assert_allclose(values, np.full((1, 1, 12, 12), expected), rtol=1e-5)
+
+
+def test_augmentation_changes_boxes_and_scale():
+    image, truth = object_in((12, 12))
+    wide = Image(np.pad(image.voxels, 20), Grid.plain((52, 52)), "t2")
+    sampler = sampler_of(
+        PNet(4),
+        wide,
+        np.pad(truth, 20),
+        margin=5,
+        augmentation=AugmentationCard(scale=0.5, margin=(0.2, 2.0)),
+    )
+    shapes = [sampler.batch(np.random.default_rng(seed))[0].shape[2:] for seed in range(60)]
+    shorter = {min(shape) for shape in shapes}
+    assert min(shorter) < 9
+    assert max(shorter) > 16
+    assert all(12 * np.exp(-0.5) - 1 < side < 12 * np.exp(0.5) + 1 for side in shorter)
+
+
+def test_margin_is_stated_in_order():
+    with pytest.raises(ValueError, match="smaller factor first"):
+        AugmentationCard(margin=(2.0, 1.0))
+
+
+def test_batch_pads_with_voxels_that_do_not_count():
+    small = (np.ones((2, 3), np.float32), np.ones((2, 3), bool))
+    large = (np.ones((4, 2), np.float32), np.zeros((4, 2), bool))
+    values, target = stack([small, large])
+    assert values.shape == (2, 1, 4, 3)
+    assert (target[0, :2, :3] == 1).all()
+    assert (target[0, 2:] == -100).all()
+    assert (target[1, :, 2] == -100).all()
+    assert float(values[0].sum()) == 6
