@@ -9,7 +9,7 @@ unpacked counts, else that of the newest pack.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from copy import copy
 from functools import lru_cache
@@ -21,6 +21,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import PART, writing
 from bifseg.core.geometry import Grid
 from bifseg.sessions.record import Session
+from bifseg.sessions.seal import Seal
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error, NotImplementedError)
 """What reading a file that was cut off or overwritten may raise."""
@@ -49,6 +50,15 @@ class Pack(NamedTuple):
         return ZipFile(self.path)
 
 
+class Stored(NamedTuple):
+    """A session as it is stored: what its record's comment says, and the content of each entry."""
+
+    fingerprint: str
+    status: str
+    sealed: bool
+    contents: dict[str, bytes]
+
+
 class Archive:
     """The sessions in an entry's folder, which need not exist yet."""
 
@@ -57,17 +67,16 @@ class Archive:
         self._opened = lru_cache(_OPEN)(Pack.open)
         self._packs: list[Pack] = []
         self._packed: dict[str, Pack] = {}
+        self._seal = Seal(self.folder)
         self._look()
 
     def fingerprint(self, name: str) -> str | None:
-        """The fingerprint of a stored session, each byte of which is as it was written; None when there is none."""
+        """The fingerprint of a stored session that is as bifseg wrote it; None if there is none."""
         try:
-            with self._open(name) as archive:
-                for kind in Session.ENTRIES:
-                    archive.read(f"{name}/{kind}")  # checks the sum
-                return archive.getinfo(f"{name}/{_RECORD}").comment.decode().partition(" ")[0]
+            stored = self._read(name)
         except BROKEN:
             return None
+        return stored.fingerprint if stored.sealed else None
 
     def stored(self) -> dict[str, str]:
         """The status of every stored session by its name; files that were cut off hold none."""
@@ -82,10 +91,9 @@ class Archive:
         return found
 
     def load(self, name: str) -> Session:
-        """A stored session; raises InputError where there is none, or it is damaged."""
+        """A stored session; raises InputError where there is none, it is damaged, or its seal is wrong."""
         try:
-            with self._open(name) as archive:
-                return Session.from_entries({k: archive.read(f"{name}/{k}") for k in Session.ENTRIES})
+            return Session.from_entries(self._read(name).contents)
         except FileNotFoundError as error:
             raise InputError(
                 f"{self.folder}: {name}: no such session; run `bifseg run` for it first{_OR}"
@@ -97,20 +105,15 @@ class Archive:
 
     def save(self, name: str, session: Session, whole: Grid, plane: tuple[int, int] | None = None) -> None:
         """Store a session whole, in place of the one of that name; arguments as for `Session.to_entries`."""
-        with writing(self._single(name), durable=False) as part, ZipFile(part, "w") as archive:
-            for kind, content in session.to_entries(whole, plane).items():
-                entry = ZipInfo(f"{name}/{kind}")  # dated 1980: equal sessions are equal files
-                entry.compress_type = ZIP_DEFLATED if kind == _RECORD else ZIP_STORED
-                entry.comment = f"{session.fingerprint} {session.status}".encode() if kind == _RECORD else b""
-                archive.writestr(entry, content)
+        self._write(name, session.fingerprint, session.status, session.to_entries(whole, plane))
 
     def outdate(self, name: str) -> None:
         """Have a stored session played again by the next job of its shard, whose list goes; until then it stays."""
-        with writing(self._single(name), durable=False) as part, ZipFile(part, "w") as target:
-            for entry, content in self._entries(name):
-                _, space, status = entry.comment.decode().partition(" ")
-                entry.comment = f"{space}{status}".encode()
-                target.writestr(entry, content)
+        try:
+            stored = self._read(name)
+        except BROKEN as error:
+            raise InputError(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
+        self._write(name, "", stored.status, stored.contents)
         if name in self._packed:
             self._packed[name].path.with_suffix(".tsv").unlink(missing_ok=True)
 
@@ -148,6 +151,25 @@ class Archive:
         for part in self.folder.rglob(f"{PART}*"):
             part.unlink(missing_ok=True)
 
+    def _read(self, name: str) -> Stored:
+        """A session as it is stored; raises one of BROKEN where it is damaged or its seal is wrong."""
+        with self._open(name) as archive:
+            contents = {kind: archive.read(f"{name}/{kind}") for kind in Session.ENTRIES}  # checks the sums
+            words = archive.getinfo(f"{name}/{_RECORD}").comment.decode().split(" ")
+        fingerprint, status, seal = (*words, "", "")[:3]
+        sealed = self._seal.check(name, fingerprint, status, seal, contents.values())
+        return Stored(fingerprint, status, sealed, contents)
+
+    def _write(self, name: str, fingerprint: str, status: str, contents: Mapping[str, bytes]) -> None:
+        """Write a session's own file, sealed."""
+        seal = self._seal.of(name, fingerprint, status, contents.values())
+        with writing(self._single(name), durable=False) as part, ZipFile(part, "w") as archive:
+            for kind, content in contents.items():
+                entry = ZipInfo(f"{name}/{kind}")  # dated 1980: equal sessions are equal files
+                entry.compress_type = ZIP_DEFLATED if kind == _RECORD else ZIP_STORED
+                entry.comment = f"{fingerprint} {status} {seal}".encode() if kind == _RECORD else b""
+                archive.writestr(entry, content)
+
     def _entries(self, name: str) -> Iterator[tuple[ZipInfo, bytes]]:
         try:
             with self._open(name) as archive:
@@ -184,4 +206,4 @@ class Archive:
 def _statuses(archive: ZipFile) -> dict[str, str]:
     """The status of every session in a file by its name."""
     records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
-    return {e.filename.rpartition("/")[0]: e.comment.decode().partition(" ")[2] for e in records}
+    return {e.filename.rpartition("/")[0]: (*e.comment.decode().split(" "), "")[1] for e in records}

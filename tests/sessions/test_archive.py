@@ -1,7 +1,9 @@
 """Stored sessions are whole or absent, alone or packed, whoever writes beside us."""
 
 import os
+from copy import copy
 from dataclasses import replace
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -11,6 +13,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity, Session, Step
+from bifseg.sessions.seal import KEY, run_folder
 
 GRID = Grid.plain((6, 7))
 WHO = Identity("r", "c", "case", "a", "organ", True, 2, "test", "m", "", "own", "p/1")
@@ -21,6 +24,10 @@ def session(name="a", mark="1"):
     step = Step("initial", (), mask, {"machine": 0.5})
     who = replace(WHO, object=name)
     return Session(who, GRID, Box((1, 1), (4, 5)), (step,), "rounds", fingerprint=mark)
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def filled(folder, *names, mark="1"):
@@ -40,7 +47,7 @@ def test_a_stored_session_is_the_session(tmp_path):
 def test_packing_leaves_one_file_and_the_same_sessions(tmp_path):
     archive = filled(tmp_path, "a", "b.r1", "shard-1")
     archive.pack(["a", "b.r1", "shard-1"], 1)
-    assert [str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    assert files(tmp_path) == [KEY, "shard-1.zip"]
     for name in ("a", "b.r1", "shard-1"):
         for reader in (archive, Archive(tmp_path)):
             assert reader.load(name).identity.object == name
@@ -133,7 +140,7 @@ def test_half_written_files_of_killed_jobs_count_for_nothing_and_go(tmp_path):
     (tmp_path / ".part-z3-shard-1.zip").write_bytes(b"half")
     assert archive.stored() == {"a": "ok"}
     archive.prune()
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    assert files(tmp_path) == [KEY, "shard-1.zip"]
     assert archive.fingerprint("a") == "1"
 
 
@@ -152,7 +159,7 @@ def test_two_jobs_with_the_same_shard_leave_what_one_leaves(tmp_path):
     other.save("b", session("b"), GRID)
     other.pack("ab", 1)
     assert {name: Archive(tmp_path).fingerprint(name) for name in "ab"} == {"a": "1", "b": "1"}
-    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["shard-1.zip"]
+    assert files(tmp_path) == [KEY, "shard-1.zip"]
 
 
 def test_a_pack_is_opened_once(tmp_path, monkeypatch):
@@ -205,3 +212,76 @@ def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
     assert {name: reader.fingerprint(name) for name in "ab"} == {"a": "2", "b": "1"}
     filled(tmp_path, "c").pack("c", 2)
     assert reader.fingerprint("c") == "1"
+
+
+def rewritten(path, change):
+    """Write a zip file anew, as somebody who does not know the key can: whole, with its sums."""
+    with ZipFile(path) as stored:
+        entries = [(copy(entry), stored.read(entry)) for entry in stored.infolist()]
+    with ZipFile(path, "w") as target:
+        for entry, content in entries:
+            target.writestr(*change(entry, content))
+
+
+FORGERIES = {
+    "another result": lambda entry, content: (
+        entry,
+        content.replace(b'"ended": "rounds"', b'"ended": "target"'),
+    ),
+    "another fingerprint": lambda entry, content: (commented(entry, b"1 ", b"2 "), content),
+    "another status": lambda entry, content: (commented(entry, b" ok ", b" failed "), content),
+    "no seal": lambda entry, content: (commented(entry, entry.comment[5:], b""), content),
+}
+
+
+def commented(entry, old, new):
+    entry.comment = entry.comment.replace(old, new) if entry.comment else b""
+    return entry
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES)
+def test_a_session_that_something_else_wrote_is_refused(tmp_path, packed, change):
+    archive = filled(tmp_path, "a")
+    if packed:
+        archive.pack("a", 1)
+    rewritten(tmp_path / ("shard-1.zip" if packed else "unpacked/a.zip"), change)
+    archive = Archive(tmp_path)
+    assert archive.fingerprint("a") is None
+    with pytest.raises(InputError, match="its seal is wrong"):
+        archive.load("a")
+    with pytest.raises(InputError, match="its seal is wrong"):
+        archive.outdate("a")
+
+
+def test_a_session_of_another_object_or_run_is_refused(tmp_path):
+    filled(tmp_path / "one", "a")
+    filled(tmp_path / "two", "b")
+    (tmp_path / "two/unpacked/a.zip").write_bytes((tmp_path / "one/unpacked/a.zip").read_bytes())
+    assert Archive(tmp_path / "two").fingerprint("a") is None
+
+
+def test_sessions_without_their_key_are_refused(tmp_path):
+    filled(tmp_path, "a")
+    (tmp_path / KEY).unlink()
+    with pytest.raises(InputError, match=r"its key, .*\.session-key, is missing: copy it along"):
+        Archive(tmp_path).load("a")
+
+
+def test_sessions_of_before_seals_are_read_and_played_again(tmp_path):
+    filled(tmp_path, "a")
+    rewritten(tmp_path / "unpacked/a.zip", FORGERIES["no seal"])
+    (tmp_path / KEY).unlink()
+    assert Archive(tmp_path).load("a").identity.object == "a"
+    assert Archive(tmp_path).fingerprint("a") is None
+
+
+def test_a_run_has_one_key_that_only_its_user_can_read(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/config.json").write_text("{}")
+    for entry in ("one", "two"):
+        folder = tmp_path / "run/sessions/cohort/own" / entry
+        filled(folder, "a")
+        assert run_folder(folder) == tmp_path / "run"
+    assert [path.relative_to(tmp_path) for path in tmp_path.rglob(KEY)] == [Path("run") / KEY]
+    assert (tmp_path / "run" / KEY).stat().st_mode & 0o777 == 0o600

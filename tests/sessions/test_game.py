@@ -291,7 +291,9 @@ def test_a_small_object_is_marked_in_the_opening_and_after():
         def refine(self, scribbles):
             return scribbles.foreground
 
-    played = play(SimulatedUser(image, truth, ProtocolCard(target=None), 3, 1, seed_key=IDENTITY.seed_key), Thin())
+    played = play(
+        SimulatedUser(image, truth, ProtocolCard(target=None), 3, 1, seed_key=IDENTITY.seed_key), Thin()
+    )
     assert played.steps[1].strokes[0].foreground
     assert len(played.steps) > 3  # half of the object is asked for, slice after slice
     assert played.steps[-1].mask.sum() > truth.sum() / 2

@@ -1,6 +1,5 @@
 """When a person gives up, and when not: methods that heed nothing, go in circles, or are only slow."""
 
-
 import numpy as np
 import pytest
 
