@@ -20,6 +20,7 @@ from bifseg.runs.code_version import code_version
 from bifseg.runs.shard_plan import Task
 from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
+from bifseg.sessions.seal import run_folder
 
 
 @dataclass(frozen=True)
@@ -92,17 +93,31 @@ class JobSetup:
             self.identity(task).seed_key,
         )
 
-    def method(self) -> MethodProcess:
-        """The method, in a process that cannot read the cohort; raises InputError when it does not fit."""
+    @property
+    def fresh_process(self) -> bool:
+        """Whether the method's process plays one session only."""
+        return (self.protocol.fresh_process or ("object" if self.replicates > 1 else "job")) == "object"
+
+    def method(self, folder: Path | None = None) -> MethodProcess:
+        """The method, in a process that can read neither the truth nor what a run derived from it.
+
+        Args:
+            folder: of the entry's sessions.
+
+        Raises:
+            InputError: the method does not fit.
+            MethodError, TimeoutError: its process does not open.
+        """
         method = MethodProcess(
             program(
                 self.card,
                 self.card_path.parent,
                 self.network / "weights.pt" if self.network else None,
                 self.device,
-                self.cohort.truth_folders(),
+                self.cohort.truth_folders() | (derived_from_truth(folder) if folder else set()),
                 self.protocol.time_limit_s,
                 self.threads,
+                self.protocol.memory_mb,
             )
         )
         shared = self.protocol.scribbles_on == "initial"
@@ -128,3 +143,16 @@ class JobSetup:
             file_hash(self.network / "weights.pt") if self.network else "",
             code_version(),
         )
+
+
+def derived_from_truth(folder: Path) -> set[Path]:
+    """What a run derived from the truth: its own folder, and other runs and histories beside it.
+
+    Args:
+        folder: of an entry's sessions, in the run's folder.
+    """
+    run = run_folder(folder)
+    if run == folder:  # played by hand, in a folder that may lie anywhere
+        return {run}
+    others = {path.parent for path in run.parent.glob("*/config.json")}
+    return {run, *others, *run.parent.glob("*.jsonl")}

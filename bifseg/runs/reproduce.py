@@ -51,7 +51,7 @@ def verify(folder: Path, sample: int) -> Iterator[Verdict]:
         )
         rng = generator(run.card.seed, "verify", condition.cohort, condition.protocol, condition.entry)
         chosen = rng.permutation(len(tasks))[:sample]
-        method = setup.method()
+        method = setup.method(run.sessions(condition))
         try:
             for k in sorted(chosen):
                 stored = archive.load(session_name(*tasks[k]))

@@ -13,7 +13,7 @@ from pathlib import Path
 from bifseg.cohorts.cohort import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_json, write_text
-from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
@@ -49,13 +49,17 @@ class SessionWorker:
         except InputError as error:
             log.error("%s: %s", session_name(*task), error)
             return "unreadable"
-        identity = setup.identity(task)
-        session = play(game, self._method, setup.fingerprint(task), identity)
+        identity, method = setup.identity(task), self._method
+        method.open()
+        session = play(game, method, setup.fingerprint(task), identity)
         # If it was killed from outside, it has another chance; a crash of its own comes again.
-        if self._method.died:
-            session = play(game, self._method, session.fingerprint, identity)
-        if self._method.killed:  # twice: a job that has more memory is to play it again
+        if method.died:
+            method.open()
+            session = play(game, method, session.fingerprint, identity)
+        if method.killed:  # twice: a job that has more memory is to play it again
             session = replace(session, fingerprint="")
+        if setup.fresh_process:
+            method.close()
         self._archive.save(session_name(*task), session, setup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", session_name(*task), session.error)
@@ -69,13 +73,18 @@ class SessionWorker:
             self._method.close()
 
     @cached_property
-    def _method(self) -> MethodProcess:
-        method, setup = self._lineup.method(), self._lineup
-        self._check = (
-            ForgettingCheck(setup.network.name, method.base, setup.cohort, setup.seed)
-            if setup.network
-            else None
-        )
+    def _method(self) -> MethodProcess | FailedMethod:
+        setup = self._lineup
+        self._check: ForgettingCheck | None = None
+        method: MethodProcess | None = None
+        try:
+            method = setup.method(self._archive.folder)
+            if setup.network:
+                self._check = ForgettingCheck(setup.network.name, method.base, setup.cohort, setup.seed)
+        except (MethodError, TimeoutError) as error:
+            if method:
+                method.close()
+            return FailedMethod(error)
         return method
 
 

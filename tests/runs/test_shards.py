@@ -21,7 +21,7 @@ from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.images import read_array, write_array
-from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.job_setup import JobSetup, derived_from_truth
 from bifseg.runs.scheduling import share_out_shards
 from bifseg.runs.shards import load_sessions, missing, run_shard, session_name, write_index
 from bifseg.sessions.archive import Archive
@@ -196,6 +196,34 @@ def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_p
     assert run_shard(odd(do="die"), tasks[:2], tmp_path / "out") == {"failed": 2}  # is not kept
     assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"failed": 2}
     assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"kept": 2}
+
+
+def test_method_that_does_not_open_fails_each_session(odd, tasks, tmp_path):
+    assert run_shard(odd("NeverOpens"), tasks[:2], tmp_path) == {"failed": 2}
+    sessions = [Archive(tmp_path).load(session_name(*task)) for task in tasks[:2]]
+    assert {session.error for session in sessions} == {"initial: RuntimeError: the model is too large"}
+
+
+@pytest.mark.parametrize(
+    ("replicates", "setting", "sessions"),
+    [(1, None, "12"), (2, None, "11"), (2, "job", "12"), (1, "object", "11")],
+)
+def test_a_process_plays_one_session_where_objects_are_played_again(
+    odd, tasks, tmp_path, replicates, setting, sessions
+):
+    rules = PROTOCOL.model_copy(update={"fresh_process": setting})
+    run_shard(replace(odd(do="count"), protocol=rules, replicates=replicates), tasks[:2], tmp_path)
+    errors = [Archive(tmp_path).load(session_name(*task)).error for task in tasks[:2]]
+    assert "".join(error.split("session ")[1][0] for error in errors) == sessions
+
+
+def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
+    for name in ("r/config.json", "other/config.json", "history.jsonl", "notes/config.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    hidden = derived_from_truth(tmp_path / "r/sessions/discs/own/half")
+    assert hidden == {tmp_path / name for name in ("r", "other", "history.jsonl")}
+    assert derived_from_truth(tmp_path / "out") == {tmp_path / "out"}
 
 
 def test_timeout_is_a_row(discs, odd, tasks, tmp_path):

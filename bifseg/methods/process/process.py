@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
@@ -110,6 +111,14 @@ class MethodProcess:
         """See `Method`."""
         self._running()
         return self._ask("refine", messages.scribbles_message(scribbles, self._image.grid, self._folder))
+
+    def open(self) -> None:
+        """Start the process if it does not run, outside the time of a session.
+
+        One that does not start now is started again, with its error, by the session.
+        """
+        with suppress(MethodError, TimeoutError):
+            self._running()
 
     def memory_mb(self) -> float:
         """What the running process holds now, in MiB; 0 where the system does not tell."""
@@ -215,6 +224,34 @@ class MethodProcess:
         except (TimeoutError, BrokenContract):
             self.close()
             raise
+
+
+class FailedMethod:
+    """A method whose process did not open: each of its sessions fails at once, with the same reason.
+
+    Attributes: as those of `MethodProcess`.
+    """
+
+    dimensions = frozenset({2, 3})
+    prompts = frozenset({"box"})
+    adapts = died = killed = False
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def open(self) -> None:
+        """Nothing."""
+
+    def start(self, image: Image, box: Box) -> Mask:
+        """Raise the error."""
+        raise self._error
+
+    def refine(self, scribbles: Scribbles) -> Mask:
+        """Raise the error."""
+        raise self._error
+
+    def close(self) -> None:
+        """Nothing."""
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:

@@ -1,0 +1,102 @@
+"""Methods that try what they should not; loaded in processes of their own."""
+
+import importlib
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from odd_methods import Half
+
+_slept = time.sleep
+seen = []
+
+
+def _in_a_background_thread(attack):
+    """In whatever thread sleeps, as a watcher in the host would: from the moment of the import on."""
+
+    def sleep(seconds):
+        seen.append(attack())
+        _slept(seconds)
+
+    time.sleep = sleep
+    _slept(2.5)
+    return seen
+
+
+def _in_a_thread(attack):
+    done = []
+    thread = threading.Thread(target=lambda: done.append(attack()))
+    thread.start()
+    thread.join()
+    return done
+
+
+def _in_a_fork(attack):
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        os.write(writer, repr(attack()).encode()[:1000])
+        os._exit(0)
+    os.close(writer)
+    return os.read(reader, 1000)
+
+
+def _in_a_spawned_process(attack):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(run, (attack.code, attack.facts))
+
+
+def _in_a_program(attack):
+    words = [
+        sys.executable,
+        "-c",
+        f"import hostile_methods as h; print(h.run({attack.code!r}, {attack.facts!r}))",
+    ]
+    environment = os.environ | {"PYTHONPATH": os.path.dirname(__file__)}
+    return subprocess.run(words, capture_output=True, text=True, env=environment).stdout
+
+
+FROM = {
+    "the method": lambda attack: attack(),
+    "a thread": _in_a_thread,
+    "a background thread": _in_a_background_thread,
+    "a fork": _in_a_fork,
+    "a spawned process": _in_a_spawned_process,
+    "a program": _in_a_program,
+}
+
+
+def run(code, facts):
+    """What an expression gives, in words; a refusal is named by its kind."""
+    try:
+        return f"GOT {eval(code, {**facts, **_names()})!r}"
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+
+
+def _names():
+    """Modules that the expressions use."""
+    names = ("ctypes", "os", "resource", "shutil", "signal", "socket", "subprocess", "threading")
+    return {name: importlib.import_module(name) for name in names} | {"Path": Path}
+
+
+class Attack:
+    def __init__(self, code, facts):
+        self.code, self.facts = code, facts
+
+    def __call__(self):
+        return run(self.code, self.facts)
+
+
+class Hostile(Half):
+    """Tries `code` in its first round, from where `source` says; its session fails with what came of it."""
+
+    def __init__(self, code, source="the method", **facts):
+        super().__init__()
+        self.attack, self.source = Attack(code, facts), source
+
+    def refine(self, scribbles):
+        raise RuntimeError(f"tried: {FROM[self.source](self.attack)}")

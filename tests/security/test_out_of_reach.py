@@ -1,0 +1,228 @@
+"""Attempts to reach the truth, other results, other processes and the network: one row each.
+
+A method tries them in its own process; `GOT` in the reason of its session means that it got there.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hostile_methods import FROM
+
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.core.landlock import landlock_version
+from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.programs import program
+from bifseg.sessions.game import SimulatedUser, play
+
+pytestmark = pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
+HELPERS = Path(__file__).parents[1] / "helpers"
+SECRET = "the truth"
+TRUTH = np.zeros((30, 40), bool)
+TRUTH[8:20, 10:30] = True
+USER = SimulatedUser(
+    Image(np.zeros(TRUTH.shape, np.float32), Grid.plain(TRUTH.shape)),
+    TRUTH,
+    ProtocolCard(rounds=1, target=None),
+)
+
+
+@pytest.fixture(autouse=True)
+def _modules(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+
+
+@pytest.fixture
+def house(tmp_path):
+    """A cohort, a run with another entry's results, and a folder of plug-ins."""
+    for name in ("cohort/label.nii", "run/sessions/other/shard-1.zip", "run/scores.csv", "run/.session-key"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(SECRET)
+    for name in ("plugins/plugin.py", "run/networks/net/weights.pt", "elsewhere/file"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("as it was")
+    return tmp_path
+
+
+def attempt(house, code, source="the method", online=False):
+    """What came of an attempt, in the words of the failed session."""
+    facts = {"base": str(house), "job": os.getpid()}
+    card = MethodCard(
+        method="hostile_methods:Hostile", settings={"code": code, "source": source, **facts}, online=online
+    )
+    hidden = [house / "cohort", house / "run"]
+    method = MethodProcess(program(card, HELPERS, hidden=hidden))
+    try:
+        return play(USER, method).error
+    finally:
+        method.close()
+
+
+READS = {
+    "its path": "open(base + '/cohort/label.nii').read()",
+    "another entry's sessions": "open(base + '/run/sessions/other/shard-1.zip').read()",
+    "the scores": "open(base + '/run/scores.csv').read()",
+    "the key of the seals": "open(base + '/run/.session-key').read()",
+    "a symbolic link": "(os.symlink(base + '/cohort/label.nii', 'link'), open('link').read())",
+    "a hard link": "(os.link(base + '/cohort/label.nii', 'link'), open('link').read())",
+    "renaming it here": "(os.rename(base + '/cohort/label.nii', 'here'), open('here').read())",
+    "the root of the parent": "open(f'/proc/{os.getppid()}/root{base}/cohort/label.nii').read()",
+    "the root of the job": "open(f'/proc/{job}/root{base}/cohort/label.nii').read()",
+    "the folder of the job": "os.listdir(f'/proc/{job}/cwd')",
+    "the memory of the job": "open(f'/proc/{job}/mem', 'rb').read(1)",
+    "open files of the job": "[os.readlink(f'/proc/{job}/fd/{n}') for n in os.listdir(f'/proc/{job}/fd')]",
+    "tracing the job": "1 // (1 + ctypes.CDLL(None).ptrace(16, job, 0, 0))",
+    "a mount": "1 // (1 + ctypes.CDLL(None).mount((base + '/cohort').encode(), os.getcwd().encode(), 0, 4096, 0))",
+    "another root": "os.chroot(base + '/cohort') or os.listdir('/')",
+    "a namespace of its own": "subprocess.run(['unshare', '-rm', 'cat', base + '/cohort/label.nii'], check=True)",
+    "the disk": "[open(p, 'rb').read(1) for p in Path('/dev').iterdir() if p.is_block_device()][0]",
+}
+
+
+@pytest.mark.parametrize("code", READS.values(), ids=READS)
+def test_the_truth_cannot_be_read(house, code):
+    said = attempt(house, code)
+    assert "tried: " in said
+    assert "GOT" not in said
+
+
+@pytest.mark.parametrize("source", FROM)
+def test_the_truth_cannot_be_read_from(house, source):
+    said = attempt(house, READS["its path"], source)
+    assert "GOT" not in said
+    assert "PermissionError" in said or source == "a background thread"
+
+
+@pytest.mark.parametrize("source", FROM)
+def test_what_is_not_hidden_can_be_read_from(house, source):
+    """Else the test above would prove nothing."""
+    if source != "a background thread":
+        assert "as it was" in attempt(house, "open(base + '/elsewhere/file').read()", source)
+
+
+WRITES = {
+    "another entry's sessions": "open(base + '/run/sessions/other/shard-1.zip', 'w').write('x')",
+    "a session of its own making": "open(base + '/run/sessions/other/new.zip', 'w').write('x')",
+    "the weights": "open(base + '/run/networks/net/weights.pt', 'a').write('x')",
+    "the label": "open(base + '/cohort/label.nii', 'a').write('x')",
+    "sitecustomize.py of the plug-ins": "open(base + '/plugins/sitecustomize.py', 'w').write('x')",
+    "its own module": "open(base + '/plugins/plugin.py', 'w').write('x')",
+    "a file elsewhere": "open(base + '/elsewhere/file', 'w').write('x')",
+    "cutting it off": "os.truncate(base + '/elsewhere/file', 0)",
+    "removing it": "os.remove(base + '/elsewhere/file')",
+    "removing a folder": "shutil.rmtree(base + '/run')",
+    "renaming it": "os.rename(base + '/elsewhere/file', base + '/elsewhere/new')",
+    "its home": "(Path.home() / '.bifseg-attack').write_text('x')",
+    "the shared temporary folder": "open('/tmp/bifseg-attack', 'w').write('x')",
+    "Python's packages": "open(os.path.join(os.path.dirname(os.__file__), 'bifseg_attack.py'), 'w').write('x')",
+}
+
+
+def contents(house):
+    return {path: (path.read_bytes(), path.stat().st_mode) for path in house.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("code", WRITES.values(), ids=WRITES)
+def test_nothing_else_can_be_written(house, code):
+    before = contents(house)
+    assert "GOT" not in attempt(house, code)
+    assert contents(house) == before
+
+
+@pytest.mark.parametrize(
+    "change", ["os.chmod({}, 0)", "os.utime({}, (1, 1))", "os.setxattr({}, 'user.a', b'x')"]
+)
+def test_modes_times_and_attributes_stay(house, change):
+    file = house / "cohort/label.nii"
+    before = file.stat()
+    attempt(house, change.format("base + '/cohort/label.nii'"))
+    after = file.stat()
+    assert (before.st_mode, before.st_mtime_ns) == (after.st_mode, after.st_mtime_ns)
+    assert os.listxattr(file) == []
+
+
+@pytest.fixture
+def server():
+    """A server on this machine, and what it was sent."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+NETWORK = {
+    "TCP": "socket.create_connection(('127.0.0.1', PORT), 5).send(b'x')",
+    "UDP": "socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('127.0.0.1', PORT))",
+    "a port of its own": "socket.create_server(('127.0.0.1', 0)).getsockname()",
+    "names": "socket.getaddrinfo('localhost', 80)[0]",
+}
+
+
+@pytest.mark.parametrize("code", list(NETWORK.values())[:3], ids=list(NETWORK)[:3])
+def test_the_network_cannot_be_used(house, server, code):
+    assert "PermissionError" in attempt(house, code.replace("PORT", str(server)))
+
+
+def test_the_network_can_be_used_where_the_card_says_so(house, server):
+    assert "GOT 1" in attempt(house, NETWORK["TCP"].replace("PORT", str(server)), online=True)
+
+
+SIGNALS = {
+    "its parent": "os.kill(os.getppid(), 0)",
+    "the job": "os.kill(job, 0)",
+    "stopping the job": "os.kill(job, signal.SIGCONT)",
+    "the group of the job": "os.killpg(os.getpgid(job), 0)",
+    "the first process": "os.kill(1, 0)",
+    "a thread of the job": "1 // (1 + ctypes.CDLL(None).tgkill(job, job, 0))",
+    "by a descriptor": "signal.pidfd_send_signal(os.pidfd_open(job), 0)",
+    "a limit of the job": "resource.prlimit(job, resource.RLIMIT_CPU, (1, 1))",
+}
+
+
+@pytest.mark.parametrize("code", SIGNALS.values(), ids=SIGNALS)
+def test_other_processes_cannot_be_reached(house, code):
+    assert "GOT" not in attempt(house, code)
+
+
+JOB = """
+import sys
+sys.path.append(sys.argv[1])
+import test_out_of_reach as tests
+from pathlib import Path
+from bifseg.core import supervised
+if sys.argv[3] == "old kernel":
+    confinement = supervised.Confinement
+    order = confinement.order
+    confinement.order = lambda self, folder: order(self, folder) | {"landlock": 0, "seccomp": False}
+print(tests.attempt(Path(sys.argv[2]), "os.kill(os.getppid(), signal.SIGKILL) or __import__('time').sleep(9)"))
+"""
+
+
+@pytest.mark.parametrize("kernel", ["this kernel", "old kernel"])
+def test_a_method_that_kills_its_parent_fails_its_own_session(house, kernel):
+    """Where the kernel cannot deny it, the parent is the supervisor, and the job lives on."""
+    words = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(house), kernel]
+    done = subprocess.run(
+        words, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(HELPERS)}
+    )
+    assert done.returncode == 0, done.stderr
+    wanted = "PermissionError" if kernel == "this kernel" else "the method's process ended by signal SIGKILL"
+    assert wanted in done.stdout
+
+
+def test_processes_left_behind_end_with_the_session(house):
+    code = "subprocess.Popen(['sleep', '987'], start_new_session=True).pid"
+    number = int(attempt(house, code).rpartition("GOT ")[2])
+    end = time.monotonic() + 5
+    while Path(f"/proc/{number}/cmdline").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    status = Path(f"/proc/{number}/status")
+    assert not status.exists() or "State:\tZ" in status.read_text()
+
+
+def test_there_is_one_thread_when_a_plug_in_is_imported(house):
+    assert "GOT ['MainThread']" in attempt(house, "[t.name for t in threading.enumerate()]")
