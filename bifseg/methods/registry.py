@@ -12,23 +12,27 @@ from pydantic import ValidationError
 
 from bifseg.cards.cards import MethodCard, first_problem
 from bifseg.core.errors import InputError
+from bifseg.core.registry import Registry
 from bifseg.methods.contract import Method
 
 if TYPE_CHECKING:  # a method without a network does not wait for torch
     from bifseg.networks.trained import TrainedNetwork
 
 # Loaded when asked for: a job waits for the libraries of its own method only.
-METHODS = {
-    "base-net": "bifseg.methods.bifseg.base_net:BaseNet",
-    "base-crf": "bifseg.methods.bifseg.base_crf:BaseCRF",
-    "bifseg": "bifseg.methods.bifseg.bifseg:BIFSeg",
-    "grabcut": "bifseg.methods.tools.grabcut:GrabCut",
-    "grabcut-opencv": "bifseg.methods.tools.grabcut_opencv:GrabCutOpenCV",
-    "slic-seg": "bifseg.methods.tools.slic_seg:SlicSeg",
-    "random-walks": "bifseg.methods.tools.random_walks:RandomWalks",
-    "geos": "bifseg.methods.tools.geos:GeoS",
-    "growcut": "bifseg.methods.tools.growcut:GrowCut",
-}
+METHODS: Registry[str] = Registry(
+    "method",
+    {
+        "base-net": "bifseg.methods.bifseg.base_net:BaseNet",
+        "base-crf": "bifseg.methods.bifseg.base_crf:BaseCRF",
+        "bifseg": "bifseg.methods.bifseg.bifseg:BIFSeg",
+        "grabcut": "bifseg.methods.tools.grabcut:GrabCut",
+        "grabcut-opencv": "bifseg.methods.tools.grabcut_opencv:GrabCutOpenCV",
+        "slic-seg": "bifseg.methods.tools.slic_seg:SlicSeg",
+        "random-walks": "bifseg.methods.tools.random_walks:RandomWalks",
+        "geos": "bifseg.methods.tools.geos:GeoS",
+        "growcut": "bifseg.methods.tools.growcut:GrowCut",
+    },
+)
 
 
 def build(card: MethodCard, network: TrainedNetwork | None) -> Method:

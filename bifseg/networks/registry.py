@@ -11,6 +11,7 @@ from torch import nn
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
+from bifseg.core.registry import Registry
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.architectures.deepmedic import DeepMedic
 from bifseg.networks.architectures.fcn import FCN8s
@@ -21,14 +22,17 @@ from bifseg.networks.architectures.unet import UNet
 from bifseg.networks.external import monai_bundle, torchscript
 from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
 
-ARCHITECTURES: dict[str, Callable[..., Network]] = {
-    "pnet": PNet,
-    "fcn": FCN8s,
-    "unet": UNet,
-    "pcnet": PCNet,
-    "deepmedic": DeepMedic,
-    "highres3dnet": HighRes3DNet,
-}
+ARCHITECTURES: Registry[Callable[..., Network]] = Registry(
+    "architecture",
+    {
+        "pnet": PNet,
+        "fcn": FCN8s,
+        "unet": UNet,
+        "pcnet": PCNet,
+        "deepmedic": DeepMedic,
+        "highres3dnet": HighRes3DNet,
+    },
+)
 
 
 class Source(NamedTuple):
@@ -43,10 +47,13 @@ class Source(NamedTuple):
     make: Callable[[dict[str, Any]], nn.Module]
 
 
-SOURCES = {
-    "torchscript": Source(torchscript.read, torchscript.make),
-    "monai-bundle": Source(monai_bundle.read, monai_bundle.make),
-}
+SOURCES: Registry[Source] = Registry(
+    "source of networks",
+    {
+        "torchscript": Source(torchscript.read, torchscript.make),
+        "monai-bundle": Source(monai_bundle.read, monai_bundle.make),
+    },
+)
 
 
 def build(card: NetworkCard) -> Network:

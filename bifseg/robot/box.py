@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Mask
+from bifseg.core.registry import Registry
 
 
 def draw_box(truth: Mask, margin: int, rng: np.random.Generator) -> Box:
@@ -137,14 +137,15 @@ class LooseBox:
         return _grown(truth, np.rint(out_mm / np.array(spacing)[:, np.newaxis]).astype(int))
 
 
-_KINDS = (MarginBox, TightBox, JitteredBox, LooseBox)
-BOXES: dict[str, type[BoxKind]] = {f"{kind.name}/{kind.version}": kind for kind in _KINDS}
+BOXES: Registry[type[BoxKind]] = Registry(
+    "box",
+    {"margin/1": MarginBox, "tight/1": TightBox, "jittered/1": JitteredBox, "loose/1": LooseBox},
+)
+"""The kinds of box by `name/version`."""
 
 
 def box_kind(name: str) -> BoxKind:
-    """The box of a name and version, such as `margin/1`; raises InputError when there is none."""
-    if name not in BOXES:
-        raise InputError(f"unknown box {name!r}; known are {', '.join(sorted(BOXES))}")
+    """The box of a name and version, such as `margin/1`; raises InputError if there is none."""
     return BOXES[name]()
 
 

@@ -1,4 +1,4 @@
-"""Where a user begins who has no result yet: on the object itself, in the plane that shows most of it."""
+"""The first strokes of a session without an initial result: on the object, in the plane that shows most of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.regions import largest_patches
-from bifseg.robot.policies.registry import Policy
+from bifseg.robot.policies.policy import Policy
 
 
 def opening_strokes(
@@ -21,14 +21,17 @@ def opening_strokes(
 ) -> list[Stroke]:
     """What a policy draws in the opening: on each side of `openings` the object first, then the background.
 
-    One label at a time: a policy that corrects the largest mistake alone marks both.
+    The policy corrects one label at a time, so that a policy for the largest error alone marks both labels.
 
     Args:
         robot: the policy as its user follows it.
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        side_rng: a generator for each side, by its number.
-        most: most mistakes of each label on a side that are marked.
+        side_rng: gives a generator for each side, by its number.
+        most: most errors of each label on a side that get a stroke.
+
+    Returns:
+        The strokes in voxels of the box; none if the truth is empty.
     """
     drawn: list[Stroke] = []
     for side, result in enumerate(openings(truth, spacing)):
@@ -39,19 +42,19 @@ def opening_strokes(
 
 
 def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:
-    """What a policy corrects, one after the other, before a method that starts from scribbles has a result.
+    """The two results that a policy corrects in turn before a method that starts from scribbles has a result.
 
-    In the plane where the object's largest piece is largest, the first is wrong on the whole object and on the
-    background to one side of its middle, the second on the background to the other side; everywhere else both
-    are right. So the policy marks the object, and what surrounds it on two sides. The sides are those of the
-    axis along which that piece is longer in mm. In 2D there is one plane.
+    Both differ from the truth only in the plane where the object's largest piece is largest. There the first is wrong
+    on the whole object and on the background to one side of its middle, the second on the background to the other
+    side. So the policy marks the object, and its surroundings on two sides: those of the axis along which the piece
+    is longer in mm. In 2D there is one plane.
 
     Args:
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
 
     Returns:
-        Two masks of the same shape; none where the truth is empty.
+        Two masks of the same shape; none if the truth is empty.
     """
     patches = largest_patches(truth, spacing, 0.0)
     if not patches:

@@ -1,60 +1,52 @@
-"""A user who is not content while a mistake is half as large as the object, however thin it is.
+"""A user who corrects every large error, however thin it is.
 
-Policies pass over a mistake that is too small for a stroke. On an object that is itself that small, such as the grey
-matter of a spinal cord, all of it could be missed and nothing would be worth a stroke. Nobody works like that.
+Policies pass over an error that is too small for a stroke. If the object itself is that small, such as the grey matter
+of a spinal cord, the result could miss all of it and no error would be worth a stroke. No person works like that.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import fields, replace
 
 import numpy as np
 
-from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
-from bifseg.robot.drawing.regions import mistakes
-from bifseg.robot.policies.registry import Policy
+from bifseg.robot.policies.policy import Errors, Policy
 
 LARGE = 0.5
-"""Share of the object's voxels: a mistake this large, all pieces together, is always worth a stroke."""
+"""Share of the object's voxels: an error this large, all its pieces together, is always worth a stroke."""
 
 
 def thorough(policy: Policy, large: float = LARGE) -> Policy:
-    """The policy, and its strokes on a large mistake where it finds no piece of it worth one.
+    """The policy, with strokes on a large error even if no piece of the error is worth one.
 
     Args:
-        policy: one without thresholds of size (`min_...`) passes over nothing and is returned as it is.
-        large: share of the object's voxels that makes a mistake large; 0: any mistake.
+        policy: one without thresholds of size (`min_...`) passes over nothing and comes back unchanged.
+        large: share of the object's voxels that makes an error large; 0: any error.
     """
     least = {field.name: 0.0 for field in fields(policy.params) if field.name.startswith("min_")}
     if not least:
         return policy
-    eager: Policy = type(policy)(replace(policy.params, **least))  # type: ignore[call-arg]
-    return Thorough(policy, eager, large)
+    return Thorough(policy, type(policy)(replace(policy.params, **least)), large)
 
 
-class Thorough:
-    """A policy and the same with thresholds of 0, which is asked where the first passes over a large mistake."""
+class Thorough(Policy):
+    """A policy, and the same policy with thresholds of 0 where the first passes over a large error."""
 
     def __init__(self, policy: Policy, eager: Policy, large: float) -> None:
+        super().__init__(policy.params)
         self._policy, self._eager, self._large = policy, eager, large
-        self.name, self.version, self.params = policy.name, policy.version, policy.params
-        self.skips_drawn = policy.skips_drawn
+        self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
 
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """The policy's strokes, and those on the large mistakes of a label that it drew nothing for.
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
+        """The policy's strokes, and strokes on the large errors of a label for which the policy drew nothing.
 
-        `rng` gives the policy's own numbers first, so where it marks both labels nothing changes.
+        `rng` gives the policy its own numbers first, so that nothing changes where the policy marks both labels.
         """
+        truth, result, spacing = errors.truth, errors.result, errors.spacing
         drawn = self._policy.strokes(truth, result, spacing, rng, most)
-        for foreground, wrong in mistakes(truth, result, spacing):
+        for foreground, wrong in errors.by_label():
             marked = any(stroke.foreground == foreground for stroke in drawn)
             if not marked and wrong.any() and wrong.sum() >= self._large * truth.sum():
                 alone = truth & result if foreground else truth | result

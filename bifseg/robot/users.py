@@ -1,33 +1,33 @@
-"""Users who are not perfect: a wrapper of any policy that overlooks, misplaces and mixes up.
+"""Users who are not perfect: any policy, with overlooked errors, displaced strokes and confused labels.
 
-The levels are assumptions of ours, not measurements. Their numbers are frozen as version 1: others would be a new
-version. docs/robot.md describes them.
+The levels are our assumptions, not measurements. Version 1 of each is frozen; other numbers would be a new version.
+docs/robot.md describes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import ndimage
 
-from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Index, Mask
+from bifseg.core.registry import Registry
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.lines import Flat
 from bifseg.robot.drawing.regions import drawing_planes, mistakes, slices_of
-from bifseg.robot.policies.registry import Policy
+from bifseg.robot.policies.policy import Errors, Policy
 
 
 @dataclass(frozen=True)
 class UserParams:
-    """How far from perfect; all zeros are the policy itself.
+    """How far a user is from perfect; with zeros only, the user follows the policy exactly.
 
     Attributes:
         jitter_mm: standard deviation of a stroke's displacement along both axes of its plane.
-        unseen_below_mm: a mistake whose deepest voxel is less than this from what is right is overlooked.
-        wrong_label: share of strokes that are given the other label.
+        unseen_below_mm: the user overlooks an error whose deepest voxel is less than this from what is correct.
+        wrong_label: share of strokes that get the other label.
         box_slack_mm: each side of the box lies up to this much further out, uniform.
     """
 
@@ -39,7 +39,14 @@ class UserParams:
 
 @dataclass(frozen=True)
 class UserProfile:
-    """A level of care."""
+    """A level of care.
+
+    Attributes:
+        name: what a protocol card names.
+        version: other numbers are a new version.
+        about: one line for `bifseg robot list`.
+        params: the flaws.
+    """
 
     name: str
     version: int
@@ -47,63 +54,67 @@ class UserProfile:
     params: UserParams
 
     def plays(self, policy: Policy, overlooks: bool = True) -> Policy:
-        """The policy as this user follows it; the expert's is the policy itself.
+        """The policy as this user follows it; the expert follows it exactly.
 
         Args:
             policy: what a perfect user would do.
-            overlooks: False where the user knows what is asked for, as when a session is opened.
+            overlooks: False if the user knows where to draw, as in the opening of a session.
         """
         params = self.params if overlooks else replace(self.params, unseen_below_mm=0.0)
         return policy if params == UserParams() else Imperfect(policy, self.name, params)
 
     def loosened(self, box: Box, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator) -> Box:
-        """The box as this user draws it: sides as in `draw_box`, in whole voxels, clipped to the image."""
+        """The box as this user draws it, clipped to the image.
+
+        Args:
+            box: what a perfect user would draw.
+            shape: of the image, (z, y, x) or (y, x).
+            spacing: mm, in the same order.
+            rng: source of the slack; one number a side, in the order of `draw_box`.
+        """
         slack_mm = rng.uniform(0, self.params.box_slack_mm, (len(shape), 2))
         out = np.rint(slack_mm / np.array(spacing)[:, np.newaxis]).astype(int)
         before, after = (tuple(int(m) for m in side) for side in out.T)
         return box.grow(before, after, shape)
 
 
-USERS = {
-    user.name: user
-    for user in (
-        UserProfile("expert", 1, "the policy as it is: the default", UserParams()),
-        UserProfile("novice", 1, "a hand and an eye that miss a little", UserParams(1.0, 2.0, 0.02, 5.0)),
-        UserProfile("careless", 1, "quick, and content with less", UserParams(3.0, 4.0, 0.10, 15.0)),
-    )
-}
+USERS: Registry[UserProfile] = Registry(
+    "user",
+    {
+        "expert": UserProfile("expert", 1, "follows the policy exactly: the default", UserParams()),
+        "novice": UserProfile(
+            "novice", 1, "a hand and an eye that miss a little", UserParams(1.0, 2.0, 0.02, 5.0)
+        ),
+        "careless": UserProfile(
+            "careless", 1, "quick, and content with less", UserParams(3.0, 4.0, 0.10, 15.0)
+        ),
+    },
+)
+"""The levels by name."""
 
 
 def user_profile(name: str) -> UserProfile:
-    """The user of a level; raises InputError when there is none."""
-    if name not in USERS:
-        raise InputError(f"unknown user {name!r}; known are {', '.join(USERS)}")
+    """The user of a level; raises InputError if there is none."""
     return USERS[name]
 
 
-class Imperfect:
+class Imperfect(Policy):
     """A policy as an imperfect user follows it; its strokes may contradict the truth."""
 
-    def __init__(self, policy: Policy, who: str, params: UserParams) -> None:
+    def __init__(self, policy: Policy, user: str, params: UserParams) -> None:
+        super().__init__((policy.params, params))
         self._policy, self._user = policy, params
-        self.name, self.version = f"{policy.name} ({who})", policy.version
-        self.params = (policy.params, params)
+        self.name, self.version = f"{policy.name} ({user})", policy.version
         self.skips_drawn = policy.skips_drawn
 
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """The policy's strokes on what the user sees, each displaced in its plane and perhaps of the wrong label.
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
+        """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label.
 
-        `rng` gives the policy's own numbers first, so levels differ by their flaws alone where they see the
-        same mistakes; then three for each stroke: displacement along rows and columns, and label.
+        `rng` gives the policy its own numbers first, so that levels which see the same errors differ by their flaws
+        alone; then three numbers a stroke: displacement along rows and columns, and label.
         """
-        shown = as_seen(truth, result, spacing, self._user.unseen_below_mm)
+        truth, spacing = errors.truth, errors.spacing
+        shown = as_seen(truth, errors.result, spacing, self._user.unseen_below_mm)
         drawn = self._policy.strokes(truth, shown, spacing, rng, most)
         return [self._flawed(stroke, truth.shape, spacing, rng) for stroke in drawn]
 
@@ -111,21 +122,27 @@ class Imperfect:
         self, stroke: Stroke, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator
     ) -> Stroke:
         """The stroke moved by whole voxels, no further than the image reaches."""
-        away_mm, mixed_up = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
+        away_mm, confusion = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
         axes = list(slices_of(stroke.voxels, spacing)[0][0])
         offset = np.zeros(len(shape), int)
         offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
         offset = np.clip(offset, -stroke.voxels.min(axis=0), np.array(shape) - 1 - stroke.voxels.max(axis=0))
-        wrong = mixed_up < self._user.wrong_label
+        wrong = confusion < self._user.wrong_label
         return replace(stroke.shifted(tuple(map(int, offset))), foreground=stroke.foreground != wrong)
 
 
 def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_mm: float) -> Mask:
-    """The result with those mistakes made right that a user overlooks.
+    """The result, corrected wherever the user overlooks the error.
 
-    A connected mistake is seen where, in some plane that a person would scroll through, a voxel of it lies at
-    least `unseen_below_mm` from the nearest that is not wrong in the same way; what lies outside the image is
-    not. An object of which nothing was found is always seen.
+    A user sees a connected error if in some plane that a person would scroll through a voxel of it lies at least
+    `unseen_below_mm` from the nearest voxel that is not wrong in the same way; what lies outside the image is not
+    wrong. If the result misses the object entirely, the user always sees that.
+
+    Args:
+        truth: ground truth, (z, y, x) or (y, x).
+        result: the segmentation, same shape.
+        spacing: mm, in the same order.
+        unseen_below_mm: 0: the user overlooks nothing.
     """
     if unseen_below_mm == 0:
         return result
@@ -148,7 +165,7 @@ def _overlooked(wrong: Mask, spacing: tuple[float, ...], below_mm: float) -> Mas
 
 
 def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Flat]]:
-    """Every slice of a region that a person scrolls through, and its spacing; per orientation the fullest first."""
+    """Every slice of a region that a person scrolls through, with its spacing; the fullest of an orientation first."""
     for axes in drawing_planes(spacing):
         stack = np.moveaxis(region, axes, (-2, -1)).reshape(-1, *(region.shape[axis] for axis in axes))
         for index in np.argsort(-stack.sum(axis=(1, 2)), kind="stable"):

@@ -12,11 +12,10 @@ from bifseg.cards.capabilities import check_stated, misplaced
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort, ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import file_hash, fingerprint
+from bifseg.core.files import file_hash, fingerprint, read_json
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
-from bifseg.methods.process.sources import method_fingerprint
-from bifseg.runs.code_version import code_version
+from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Task
 from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
@@ -132,6 +131,11 @@ class JobSetup:
         """The cohort's objects by name."""
         return {row.object: row for row in self.cohort.objects}
 
+    @property
+    def _architecture(self) -> str:
+        """Of the network; empty for an entry without one."""
+        return str(read_json(self.network / "card.json")["card"]["architecture"]) if self.network else ""
+
     @cached_property
     def _common(self) -> str:
         """Hash of what all sessions of the setup depend on."""
@@ -141,7 +145,7 @@ class JobSetup:
             self.protocol.model_dump(mode="json"),
             method_fingerprint(self.card, self.card_path.parent),
             file_hash(self.network / "weights.pt") if self.network else "",
-            code_version(),
+            entry_code(self.card, self.card_path.parent, self.protocol, self._architecture, type(self)),
         )
 
 

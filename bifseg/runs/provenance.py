@@ -11,7 +11,7 @@ from typing import Any
 
 from bifseg import __version__
 from bifseg.core.files import file_hash, read_json, write_json
-from bifseg.runs.code_version import code_version
+from bifseg.runs.fingerprints import session_code
 
 PACKAGES = (
     "torch",
@@ -40,7 +40,7 @@ def collect_provenance(run: Path, config: Any) -> dict[str, Any]:
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "bifseg": __version__,
         "commit": _commit(),
-        "session_code": code_version(),
+        "session_code": session_code(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: version(name) for name in PACKAGES},

@@ -13,7 +13,6 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Stroke
-from bifseg.runs.code_version import code_version
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Task
 from bifseg.runs.shards import load_sessions
@@ -105,8 +104,7 @@ class Replay(JobSetup):
 
     def fingerprint(self, task: Task) -> str:
         """Hash of everything that the session's result depends on."""
-        own = code_version(("runs/replay.py",))
-        return fingerprint(super().fingerprint(task), self.recordings[task].digest(), own)
+        return fingerprint(super().fingerprint(task), self.recordings[task].digest())
 
     def rules(self) -> dict[str, Any]:
         """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""

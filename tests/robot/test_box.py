@@ -118,7 +118,7 @@ def test_every_kind_is_a_box_within_the_image(shape, corner, seed):
 
 def test_an_unknown_box_lists_the_known():
     with pytest.raises(
-        InputError, match="unknown box 'wide/1'; known are jittered/1, loose/1, margin/1, tight/1"
+        InputError, match="unknown box 'wide/1'; known are margin/1, tight/1, jittered/1, loose/1"
     ):
         box_kind("wide/1")
 

@@ -5,12 +5,18 @@ from functools import cache
 from itertools import chain
 from pathlib import Path
 
-from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, read_card
+from bifseg.cards.cards import (
+    CohortCard,
+    MethodCard,
+    NetworkCard,
+    ProtocolCard,
+    read_card,
+)
 from bifseg.cards.run import brought_weights, checked_run
-from bifseg.runs.code_version import SCORES, code_version
-from bifseg.methods.process.sources import method_files, module_files
+from bifseg.runs.fingerprints import entry_code, method_files
+from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.shard_plan import read_plan
-from bifseg.core.files import file_hash, fingerprint, write_json
+from bifseg.core.files import write_json
 
 # A random.py or yaml.py of the user's own in the current folder is not imported by the jobs.
 os.environ["PYTHONSAFEPATH"] = "1"
@@ -83,26 +89,37 @@ def setup(wildcards):
             if network
             else []
         ),
-        "sources": [str(path) for path in sources_of(method)],
+        "files": [str(path) for path in files_of(method)],
     }
 
 
 @cache
-def sources_of(path):
-    """The files of a plug-in or a program."""
+def files_of(path):
+    """The files, such as checkpoints, that a method's card names."""
     return method_files(read_card(MethodCard, Path(path)), Path(path).parent)
 
 
 def session_code(wildcards):
-    """Changes with the code that sessions depend on."""
-    return code_version()
+    """Changes with the code that the entry's sessions run."""
+    method = Path(card("methods", method_of(wildcards.entry)))
+    protocol = Path(card("protocols", wildcards.protocol))
+    network = network_of(wildcards.entry)
+    architecture = (
+        read_card(NetworkCard, Path(card("networks", network))).architecture
+        if network
+        else ""
+    )
+    return entry_code(
+        read_card(MethodCard, method),
+        method.parent,
+        read_card(ProtocolCard, protocol),
+        architecture,
+    )
 
 
 def scoring_code(wildcards):
-    """Changes with the metrics: what was played is scored anew, and not played."""
-    modules = [name.partition(":")[0] for name in config["metrics"]]
-    files = [path for module in modules for path in module_files(module)]
-    return fingerprint(code_version(SCORES), [file_hash(path) for path in files])
+    """Changes with the metrics: sessions are scored again, and not played."""
+    return code_of_scores(config["metrics"])
 
 
 def own_metrics():

@@ -26,7 +26,7 @@ from bifseg.robot.box import draw_box
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.people.stroke_statistics import leave_one_out, measure
 from bifseg.robot.policies.centre_line import CentreLine, CentreLineParams
-from bifseg.robot.policies.registry import Policy
+from bifseg.robot.policies.policy import Policy
 
 ScribbleMap = NDArray[np.uint8]
 

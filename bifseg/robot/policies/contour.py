@@ -1,7 +1,7 @@
-"""The policy `contour`: a stroke along the inner side of the border of the largest mistakes.
+"""The policy `contour`: a stroke along the inner side of the border of each of the largest errors.
 
-After the contour scribbles of ScribblePrompt (the contour of the shrunk region, broken, kept inside).
-What a version draws never changes: see docs/robot.md.
+After the contour scribbles of ScribblePrompt: the contour of the shrunk region, broken, kept inside. A released
+version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from scipy import ndimage
 from skimage.measure import find_contours
 
 from bifseg.core.geometry import Mask
-from bifseg.core.scribbles import Stroke
-from bifseg.robot.drawing.brush import painted
 from bifseg.robot.drawing.lines import Flat, Line, centre_line, drawn_part, travelled_mm
-from bifseg.robot.drawing.regions import Patch, largest_mistakes
+from bifseg.robot.drawing.regions import Patch
+from bifseg.robot.policies.policy import PathPolicy
 
 
 @dataclass(frozen=True)
 class ContourParams:
-    """Defaults of ours in mm; ScribblePrompt shrinks by a blur of sigma 5 to 20 voxels.
+    """Our defaults in mm; ScribblePrompt shrinks by a blur of sigma 5 to 20 voxels.
 
     Attributes:
         min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
@@ -40,48 +39,24 @@ class ContourParams:
     share_kept: tuple[float, float] = (0.3, 0.8)
 
 
-class ContourStrokes:
-    """Strokes along the inner side of the border of the largest mistakes (ScribblePrompt's contours)."""
+class ContourStrokes(PathPolicy):
+    """Strokes along the inner side of the border of the largest errors (ScribblePrompt's contours)."""
 
     name = "contour"
-    version = 1
-    skips_drawn = False
+    params = ContourParams()
 
-    def __init__(self, params: ContourParams = ContourParams()) -> None:
-        self.params = params
-
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """One stroke in each of the largest mistakes, foreground first: see `Policy`.
-
-        Each takes three numbers from `rng`: the depth, the share kept, and where on the contour it lies.
-
-        Raises:
-            ValueError: where the shapes or the number of spacings differ.
-        """
-        p = self.params
-        return [
-            painted(foreground, patch, self._path(patch, *rng.random(3)), p.brush_radius_mm)
-            for foreground, patch in largest_mistakes(truth, result, spacing, p.min_area_mm2, most)
-        ]
-
-    def _path(self, patch: Patch, depth: float, share: float, start: float) -> Line:
-        p = self.params
+    def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
+        """Part of an inner contour. Three numbers from `rng`: depth, share kept, and start on the contour."""
+        p, (depth, share, start) = self.params, rng.random(3)
         line = _inner_contour(patch.mask, patch.spacing, _between(p.depth, depth), start)
         kept = _between(p.share_kept, share)
         return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, kept, p.max_length_mm, 0.5)
 
 
 def _inner_contour(shape: Mask, spacing: Flat, share: float, start: float) -> Line:
-    """The longest contour at `share` of the largest depth, opened at `start` of it; its ends are one point.
+    """The longest contour at `share` of the largest depth, opened at `start`; its two ends are one point.
 
-    A shape nowhere two voxels deep has no contour that a hand could follow inside it: its centre line then.
+    A shape that is nowhere two voxels deep has no contour that a hand could follow: its centre line then.
     """
     depth_mm = ndimage.distance_transform_edt(np.pad(shape, 1), sampling=spacing)
     if depth_mm.max() < 2 * max(spacing):

@@ -1,27 +1,29 @@
-"""The policy `econet`: random dots in the volume of the mistakes, as ECONet's evaluation places them.
+"""The policy `econet`: random dots in the volume of the errors, as ECONet's evaluation places them.
 
-A mistake of V voxels gets no dot where V < 6^3, else V / 10^3. The voxels are read as cubes of 1 mm, and in a 2D image
-both powers are squares. What a version draws never changes: see docs/robot.md.
+An error of V voxels gets no dot where V < 6^3, else V / 10^3. We read the voxels as cubes of 1 mm; in a 2D image both
+powers are squares. A released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.brush import dot
-from bifseg.robot.drawing.regions import largest_regions, mistakes
+from bifseg.robot.drawing.regions import largest_regions
+from bifseg.robot.policies.policy import Errors, Policy
 
 
 @dataclass(frozen=True)
 class EconetParams:
-    """The source's numbers, its voxels read as mm.
+    """The source's numbers, with its voxels read as mm.
 
     Attributes:
-        min_edge_mm: a mistake smaller than the cube (2D: square) with this edge gets no dot.
+        min_edge_mm: an error smaller than the cube (2D: square) with this edge gets no dot.
         edge_mm_per_dot: a dot for each cube (2D: square) with this edge, rounded up.
     """
 
@@ -29,39 +31,21 @@ class EconetParams:
     edge_mm_per_dot: float = 10.0
 
 
-class Econet:
-    """Random dots anywhere in the volume of the mistakes (ECONet's 3D rule)."""
+class Econet(Policy):
+    """Random dots anywhere in the volume of the errors (ECONet's 3D rule)."""
 
     name = "econet"
-    version = 1
-    skips_drawn = False
+    params = EconetParams()
 
-    def __init__(self, params: EconetParams = EconetParams()) -> None:
-        self.params = params
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
+        """Dots of one voxel, each a stroke; `rng` gives each error as many distinct voxels as it gets dots."""
+        for foreground, wrong in errors.by_label():
+            for voxels in largest_regions(wrong)[:most]:
+                yield from (dot(foreground, voxel) for voxel in self._chosen(voxels, errors.spacing, rng))
 
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """Dots of one voxel, each a stroke, in at most `most` mistakes of each label: see `Policy`.
-
-        Each mistake takes as many distinct voxels from `rng` as it gets dots.
-
-        Raises:
-            ValueError: where the shapes or the number of spacings differ.
-        """
-        return [
-            dot(foreground, voxel)
-            for foreground, wrong in mistakes(truth, result, spacing)
-            for voxels in largest_regions(wrong)[:most]
-            for voxel in self._chosen(voxels, spacing, rng)
-        ]
-
-    def _chosen(self, voxels: np.ndarray, spacing: tuple[float, ...], rng: np.random.Generator) -> np.ndarray:
+    def _chosen(
+        self, voxels: NDArray[np.intp], spacing: tuple[float, ...], rng: np.random.Generator
+    ) -> NDArray[np.intp]:
         p, ndim = self.params, len(spacing)
         size = round(len(voxels) * float(np.prod(spacing)) / p.edge_mm_per_dot**ndim, 6)
         if size < round((p.min_edge_mm / p.edge_mm_per_dot) ** ndim, 6):

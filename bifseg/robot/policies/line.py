@@ -1,7 +1,7 @@
-"""The policy `line`: a nearly straight stroke between two random places of the largest mistakes.
+"""The policy `line`: a nearly straight stroke between two random places of each of the largest errors.
 
-After the line scribbles of ScribblePrompt (ends at random in the region, warped by a random field, kept inside).
-What a version draws never changes: see docs/robot.md.
+After the line scribbles of ScribblePrompt: ends at random in the region, warped by a random field, kept inside. A
+released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -10,18 +10,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bifseg.core.geometry import Mask
-from bifseg.core.scribbles import Stroke
-from bifseg.robot.drawing.brush import painted
 from bifseg.robot.drawing.lines import Line, cut, longest_inside, rounded, travelled_mm
-from bifseg.robot.drawing.regions import Patch, largest_mistakes
+from bifseg.robot.drawing.regions import Patch
+from bifseg.robot.policies.policy import PathPolicy
 
 _DECIMALS = 4  # of a voxel: rounding noise must not choose one
 
 
 @dataclass(frozen=True)
 class LineParams:
-    """Defaults of ours in mm; ScribblePrompt warps by 1 to 6 voxels of images of 128 x 128.
+    """Our defaults in mm; ScribblePrompt warps by 1 to 6 voxels of images of 128 x 128.
 
     Attributes:
         min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
@@ -38,53 +36,32 @@ class LineParams:
     bow_share: float = 0.1
 
 
-class LineStrokes:
-    """Nearly straight strokes between random places of the largest mistakes (ScribblePrompt's lines)."""
+class LineStrokes(PathPolicy):
+    """Nearly straight strokes between random places of the largest errors (ScribblePrompt's lines)."""
 
     name = "line"
-    version = 1
-    skips_drawn = False
+    params = LineParams()
 
-    def __init__(self, params: LineParams = LineParams()) -> None:
-        self.params = params
+    def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
+        """The longest part inside the patch of three lines from one of its voxels to others, up to the cap.
 
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """One stroke in each of the largest mistakes, foreground first: see `Policy`.
-
-        Each takes seven numbers from `rng`: the start, three ends of which the one with the longest stroke counts,
-        the bow, the S, and the place of a capped stroke.
-
-        Raises:
-            ValueError: where the shapes or the number of spacings differ.
+        Seven numbers from `rng`: the start, three ends of which the one with the longest stroke counts, the bow,
+        the S, and the place of a capped stroke.
         """
-        p = self.params
-        return [
-            painted(foreground, patch, self._path(patch, rng.random(4), *rng.random(3)), p.brush_radius_mm)
-            for foreground, patch in largest_mistakes(truth, result, spacing, p.min_area_mm2, most)
-        ]
-
-    def _path(self, patch: Patch, ends: np.ndarray, bow: float, swing: float, place: float) -> Line:
-        """The longest part inside the patch of three lines from one of its voxels to others, as long as the cap."""
-        p, spacing = self.params, np.array(patch.spacing)
+        ends, (bow, swing, place) = rng.random(4), rng.random(3)
+        spacing = np.array(patch.spacing)
         voxels = np.argwhere(patch.mask) * spacing
         start, *others = voxels[(ends * len(voxels)).astype(int)]
         aside = (2 * bow - 1, swing - 0.5)
         lines = [self._bowed(start, end, min(patch.spacing), *aside) / spacing for end in others]
         runs = [longest_inside(line.round(_DECIMALS), patch.mask) for line in lines]
         run = max(runs, key=lambda run: travelled_mm(run, patch.spacing)[-1].round(_DECIMALS))
-        path = cut(run, patch.spacing, 1.0, p.max_length_mm, place)
+        path = cut(run, patch.spacing, 1.0, self.params.max_length_mm, place)
         # a single point becomes its voxel's centre, so that a dot lies where it is painted
         return path if len(path) > 1 else rounded(path).astype(float)
 
-    def _bowed(self, a: np.ndarray, b: np.ndarray, step_mm: float, bow: float, swing: float) -> Line:
-        """Points (n, 2) in mm from a to b, about a step apart, strayed from the straight by two sines."""
+    def _bowed(self, a: Line, b: Line, step_mm: float, bow: float, swing: float) -> Line:
+        """Points (n, 2) in mm from a to b, about a step apart, bent away from the straight line by two sines."""
         length = float(np.hypot(*(b - a)))
         if length == 0:
             return a[np.newaxis]

@@ -1,7 +1,7 @@
-"""The policy `random-region`: random dots in the mistakes, as DeepIGeoS was trained with.
+"""The policy `random-region`: random dots in the errors, as in the training of DeepIGeoS.
 
-A mistake of N pixels gets no dot where N < 30, else ceil(N / 100); a volume gets them in three slices. The pixels are
-read as mm2, which is the same at pixels of 1 mm. What a version draws never changes: see docs/robot.md.
+An error of N pixels gets no dot where N < 30, else ceil(N / 100); in a volume the dots lie in three slices. We read
+pixels as mm2, which is the same at pixels of 1 mm. A released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -10,21 +10,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.brush import dot
-from bifseg.robot.drawing.regions import Patch, largest_patches, mistakes, patches_in, worst_slices
+from bifseg.robot.drawing.regions import Patch, largest_patches, patches_in, worst_slices
+from bifseg.robot.policies.policy import Errors, Policy
 
 _N_SLICES = 3  # in 3D
 
 
 @dataclass(frozen=True)
 class RandomRegionParams:
-    """The source's numbers, its pixels read as mm2.
+    """The source's numbers, with its pixels read as mm2.
 
     Attributes:
-        min_area_mm2: a mistake of less area in its slice gets no dot.
+        min_area_mm2: an error of less area in its slice gets no dot.
         area_mm2_per_dot: a dot for each of these, rounded up.
     """
 
@@ -32,37 +34,20 @@ class RandomRegionParams:
     area_mm2_per_dot: float = 100.0
 
 
-class RandomRegion:
-    """Random dots in the mistakes, in 3D on the three worst slices (DeepIGeoS's training)."""
+class RandomRegion(Policy):
+    """Random dots in the errors, in 3D on the three worst slices (DeepIGeoS's training)."""
 
     name = "random-region"
-    version = 1
-    skips_drawn = False
+    params = RandomRegionParams()
 
-    def __init__(self, params: RandomRegionParams = RandomRegionParams()) -> None:
-        self.params = params
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
+        """Dots of one voxel, each a stroke, in at most `most` errors of each label and slice.
 
-    def strokes(
-        self,
-        truth: Mask,
-        result: Mask,
-        spacing: tuple[float, ...],
-        rng: np.random.Generator,
-        most: int = 1,
-    ) -> list[Stroke]:
-        """Dots of one voxel, each a stroke, in at most `most` mistakes of each label and slice: see `Policy`.
-
-        Each mistake takes as many distinct voxels from `rng` as it gets dots.
-
-        Raises:
-            ValueError: where the shapes or the number of spacings differ.
+        `rng` gives each error as many distinct voxels as it gets dots.
         """
-        return [
-            dot(foreground, voxel)
-            for foreground, wrong in mistakes(truth, result, spacing)
-            for patch in self._patches(wrong, spacing, most)
-            for voxel in self._voxels(patch, rng)
-        ]
+        for foreground, wrong in errors.by_label():
+            for patch in self._patches(wrong, errors.spacing, most):
+                yield from (dot(foreground, voxel) for voxel in self._voxels(patch, rng))
 
     def _patches(self, wrong: Mask, spacing: tuple[float, ...], most: int) -> Iterator[Patch]:
         if wrong.ndim == 2:
@@ -71,7 +56,7 @@ class RandomRegion:
         for axes, index in worst_slices(wrong, spacing, _N_SLICES):
             yield from patches_in(wrong, spacing, axes, index, self.params.min_area_mm2, most)
 
-    def _voxels(self, patch: Patch, rng: np.random.Generator) -> np.ndarray:
+    def _voxels(self, patch: Patch, rng: np.random.Generator) -> NDArray[np.intp]:
         voxels = np.argwhere(patch.mask)
         n_dots = int(np.ceil(round(patch.area_mm2 / self.params.area_mm2_per_dot, 6)))
         return patch.to_image(rng.choice(voxels, min(n_dots, len(voxels)), replace=False))

@@ -1,0 +1,107 @@
+"""The base of all scribble policies: what a policy is given, and what it must say itself."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bifseg.core.geometry import Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.brush import painted
+from bifseg.robot.drawing.lines import Line
+from bifseg.robot.drawing.regions import Patch, largest_patches, mistakes
+
+
+@dataclass(frozen=True)
+class Errors:
+    """What a policy sees in one round.
+
+    Attributes:
+        truth: ground truth, (z, y, x) or (y, x); may be empty.
+        result: the segmentation to be corrected, same shape; may be empty.
+        spacing: mm, in the same order.
+    """
+
+    truth: Mask
+    result: Mask
+    spacing: tuple[float, ...]
+
+    def by_label(self) -> tuple[tuple[bool, Mask], ...]:
+        """(True, missed voxels) for foreground strokes, then (False, leaked voxels) for background strokes.
+
+        Raises:
+            ValueError: if the shapes or the number of spacings differ.
+        """
+        return mistakes(self.truth, self.result, self.spacing)
+
+
+class Policy(ABC):
+    """A rule by which the robot draws scribbles. A released version never changes what it draws.
+
+    Attributes:
+        name: with the version, what a protocol card names: `name/version`.
+        version: a changed rule or default is a new version.
+        params: a frozen record of the policy's numbers, with units in their names.
+        skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
+            voxel twice (the NoC rule). The session applies this; the policy keeps no state.
+    """
+
+    name: str
+    version: int = 1
+    params: Any
+    skips_drawn: bool = False
+
+    def __init__(self, params: Any = None) -> None:
+        if params is not None:
+            self.params = params
+
+    def strokes(
+        self,
+        truth: Mask,
+        result: Mask,
+        spacing: tuple[float, ...],
+        rng: np.random.Generator,
+        most: int = 1,
+    ) -> list[Stroke]:
+        """The strokes of one round: foreground where the result misses truth, background where it leaks.
+
+        Every stroke lies in one plane and inside the error that it corrects.
+
+        Args:
+            truth: ground truth, (z, y, x) or (y, x); may be empty.
+            result: the segmentation to be corrected, same shape; may be empty.
+            spacing: mm, in the same order.
+            rng: source of what varies between people.
+            most: most errors of each label that are corrected; each gets one stroke, or several dots.
+
+        Returns:
+            Strokes on the image's voxels, foreground first; none if no error is worth a stroke.
+
+        Raises:
+            ValueError: if the shapes or the number of spacings differ.
+        """
+        return list(self._drawn(Errors(truth, result, spacing), rng, most))
+
+    @abstractmethod
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
+        """The strokes; arguments as for `strokes`."""
+
+
+class PathPolicy(Policy):
+    """A policy that draws one path in each of the largest errors, in the plane that shows most of the error.
+
+    Its `params` have `min_area_mm2` (smallest patch worth a stroke) and `brush_radius_mm`.
+    """
+
+    def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
+        for foreground, wrong in errors.by_label():
+            for patch in largest_patches(wrong, errors.spacing, self.params.min_area_mm2, most):
+                yield painted(foreground, patch, self._path(patch, rng), self.params.brush_radius_mm)
+
+    @abstractmethod
+    def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
+        """The stroke's path (n, 2) in voxels of the patch."""
