@@ -134,7 +134,13 @@ class JobSetup:
     @property
     def _architecture(self) -> str:
         """Of the network; empty for an entry without one."""
-        return str(read_json(self.network / "card.json")["card"]["architecture"]) if self.network else ""
+        if self.network is None:
+            return ""
+        path = self.network / "card.json"
+        try:
+            return str(read_json(path)["card"]["architecture"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}: network: missing or damaged; train the network again") from error
 
     @cached_property
     def _common(self) -> str:

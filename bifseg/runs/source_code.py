@@ -66,9 +66,8 @@ class SourceCode:
         Raises:
             LookupError: a root is not defined.
         """
-        digest, number = hashlib.sha256(), {}
-        for reference in self.reached(roots, without):
-            number[reference] = len(number)
+        digest = hashlib.sha256()
+        number = {reference: k for k, reference in enumerate(self.reached(roots, without))}
         for reference in number:
             syntax, uses = self._definition(reference)
             meanings = (use if isinstance(use, str) else number.get(use, "-") for use in uses)
@@ -259,11 +258,9 @@ def _entries(nodes: list[ast.AST]) -> dict[str, ast.AST]:
     if not isinstance(call, ast.Call) or _called(call) != "Registry":
         return {}
     table = call.args[-1]
-    assert isinstance(table, ast.Dict), (
-        "a Registry is written as a literal, so that it can be read without importing"
-    )
+    assert isinstance(table, ast.Dict), "write a Registry as a literal, so that it is read without importing"
     pairs = zip(table.keys, table.values, strict=True)
-    return {key.value: entry for key, entry in pairs if isinstance(key, ast.Constant)}
+    return {str(key.value): entry for key, entry in pairs if isinstance(key, ast.Constant)}
 
 
 def _called(call: ast.Call) -> str:

@@ -1,6 +1,7 @@
 """A job's sessions: the same rows however they are shared out, and nothing played twice."""
 
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -140,6 +141,7 @@ def test_other_weights_are_played_again(setup, tasks, tmp_path):
     content = torch.load(setup.network / "weights.pt", weights_only=True)
     content["weights"] = {name: values + 1 for name, values in content["weights"].items()}
     torch.save(content, tmp_path / "weights.pt")
+    shutil.copy2(setup.network / "card.json", tmp_path)
     assert replace(setup, network=tmp_path).fingerprint(tasks[0]) != before
 
 
