@@ -1,4 +1,4 @@
-"""`bifseg compare`, `bifseg history` and `bifseg leaderboard`: runs beside runs."""
+"""`bifseg compare`, `bifseg history` and `bifseg leaderboard`: several runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Target = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Dice that rounds are counted to; under a protocol that stops before it, to where it stops",
+        help="Dice that rounds are counted to; a protocol that stops at a lower Dice is counted to that one",
     ),
 ]
 HistoryFile = Annotated[
@@ -25,7 +25,7 @@ _SIDE = "results/RUN, or results/RUN:METHOD@NETWORK for one of its entries"
 
 def compare(
     base: Annotated[str, typer.Argument(help=_SIDE, show_default=False)],
-    new: Annotated[str, typer.Argument(help="the same, of what has changed", show_default=False)],
+    new: Annotated[str, typer.Argument(help="the same, for the changed side", show_default=False)],
     max_dice_drop: Annotated[
         float, typer.Option(min=0, help="points of 100 that mean Dice may drop: initial, unsupervised, final")
     ] = 1.0,
@@ -34,7 +34,9 @@ def compare(
     ] = 1.0,
     max_slowdown: Annotated[
         float,
-        typer.Option(min=1, help="factor that machine time may grow by, a session or a round; inf: any"),
+        typer.Option(
+            min=1, help="factor by which the machine time of a session or a round may grow; inf: any"
+        ),
     ] = 1.25,
     noticeable: Annotated[
         float,
@@ -45,7 +47,7 @@ def compare(
     target: Target = 0.90,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", help="also write it: .md for readers, .csv or .json; may be repeated"),
+        typer.Option("--out", help="also write it to a .md, .csv or .json file; repeat for more"),
     ] = None,
 ) -> None:
     """Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
@@ -55,16 +57,16 @@ def compare(
       the mean paired difference is worse than its limit AND its 95% bootstrap
       interval over patients excludes zero; or a session failed that did not in BASE.
 
-    Power: where the interval of few or unlike patients reaches beyond the limit, a regression can neither be shown
-    nor excluded: the comparison passes and is listed as unclear. Ten patients whose differences spread by two points
-    show a drop of two points nine times in ten (docs/benchmark.md).
+    Power: with few or unlike patients the interval may reach beyond the limit, and a regression can be neither
+    shown nor excluded. Such a comparison passes and is listed as unclear. With ten patients and differences that
+    spread by two points, a drop of two points is found nine times in ten (docs/benchmark.md).
 
-    Noise: equal code, seed and weights give equal masks, so quality differs only for who was changed; a change
-    that makes nothing worse on the whole then rings in up to 5% of its comparisons. Nothing is corrected for
-    their number: a gate should ring too often rather than too seldom. Times always vary: compare runs of one
-    machine that were made at the same time, or open that gate with --max-slowdown inf.
+    Noise: equal code, seed and weights give equal masks, so only a changed entry can differ in quality. A change
+    that makes nothing worse on average fails up to 5% of its comparisons: they are not corrected for their number.
+    Times always vary: compare runs that one machine made at the same time, or accept any time with
+    --max-slowdown inf.
 
-    Whatever only one side has is told and left out; nothing in common is bad input.
+    What only one side has is printed and left out; two sides with nothing in common are bad input.
     """
     from bifseg.reports.benchmark.comparison import check_format, to_markdown, write
     from bifseg.reports.benchmark.comparison import compare as compare_sides
@@ -73,19 +75,19 @@ def compare(
     for path in out or []:
         check_format(path)
     limits = Limits(dice=max_dice_drop, rounds=max_more_rounds, slowdown=max_slowdown, noticeable=noticeable)
-    found = compare_sides(base, new, limits, target)
+    comparison = compare_sides(base, new, limits, target)
     for path in out or []:
-        write(found, path)
-    typer.echo(to_markdown(found))
-    raise typer.Exit(1 if found.regressions else 0)
+        write(comparison, path)
+    typer.echo(to_markdown(comparison))
+    raise typer.Exit(1 if comparison.regressions else 0)
 
 
-history = typer.Typer(help="What runs leave behind.", no_args_is_help=True)
+history = typer.Typer(help="The results of earlier runs.", no_args_is_help=True)
 
 
 @history.callback()
 def group() -> None:
-    """A line a run and entry, for curves through time (docs/benchmark.md)."""
+    """One line for each run and entry, for curves over time (docs/benchmark.md)."""
 
 
 @history.command()
@@ -96,7 +98,7 @@ def append(
 ) -> None:
     """Add a finished run to the history, and write its own lines to RUN/history.jsonl.
 
-    Entries whose sessions are in the history already are not added again.
+    An entry whose sessions are in the history is not added again.
     """
     from bifseg.reports.benchmark.history import append_run
 
@@ -135,7 +137,7 @@ def leaderboard(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
     out: Out,
 ) -> None:
-    """Write one HTML page: where every entry stands now, and the way there."""
+    """Write one HTML page with the newest result of every entry, and its earlier ones."""
     from bifseg.reports.benchmark.leaderboard import write_leaderboard
 
     write_leaderboard(path, out)

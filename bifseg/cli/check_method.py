@@ -20,9 +20,9 @@ def check_method(
     network: NetworkFolder = None,
     device: Device = "auto",
 ) -> None:
-    """Play small games with a method and say in a table whether it keeps the contract; exit code 1 where it does not.
+    """Play short sessions with a method and print whether it keeps the contract; exit code 1 if it does not.
 
-    On made-up images, in each dimension of the method: see docs/plugins.md.
+    The images are made up, in each dimension of the method: see docs/plugins.md.
     """
     from bifseg.sessions.conformance import ConformanceKit
 

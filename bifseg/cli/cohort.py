@@ -12,7 +12,7 @@ from bifseg.cli.options import Out, Seed
 from bifseg.cli.progress import tracked
 
 app = typer.Typer(help="Make and check manifests, and prepare cohorts.", no_args_is_help=True)
-app.command("from")(cohort_from.make_from)
+app.command("from")(cohort_from.cohort_from)
 
 
 @app.command()
@@ -32,14 +32,17 @@ def prepare(
 @app.command()
 def check(
     path: Annotated[
-        Path, typer.Argument(help="cohort card, or a TSV with a row a case and structure", show_default=False)
+        Path,
+        typer.Argument(
+            help="cohort card, or a TSV with a row for each case and structure", show_default=False
+        ),
     ],
     root: Annotated[Path | None, typer.Option(help="of a TSV: folder of its paths; default: its own")] = None,
     dimension: Annotated[
         int, typer.Option(min=2, max=3, help="of a TSV: 2 or 3, how the cohort will be used")
     ] = 3,
 ) -> None:
-    """Say in a line each what is wrong with a manifest and its images; exit code 2 if anything is."""
+    """Print a line for each problem of a manifest and its images; exit code 2 if there is one."""
     from bifseg.cards.cards import CohortCard, read_card
     from bifseg.cohorts.checks import check_cohort, check_manifest
     from bifseg.cohorts.cohort import places
@@ -59,7 +62,7 @@ def check(
 def describe(
     cohort: Annotated[Path, typer.Argument(help="folder that `prepare` wrote", show_default=False)],
 ) -> None:
-    """Count and measure the objects of each structure, and say how far brightness alone would go.
+    """Count and measure the objects of each structure, and print how well intensity alone separates them.
 
     Band Dice is the best that one intensity band reaches in a box with a margin of 5 voxels, chosen with the truth.
     """

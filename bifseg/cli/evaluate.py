@@ -11,7 +11,8 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli import cohort_from
+from bifseg.cli.cohort_from import DataOptions, make_from
+from bifseg.cli.option_groups import with_option_groups
 from bifseg.cohorts.manifest import listed
 from bifseg.core.errors import InputError
 from bifseg.core.sandbox import module_folders
@@ -20,23 +21,17 @@ CHECKOUT = Path(__file__).parents[2]
 METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
 
 
+@with_option_groups
 def evaluate(
     reader: Annotated[
         str, typer.Option(help="layout of the data, as for `bifseg cohort from`", show_default=False)
     ],
     data: Annotated[Path, typer.Option(help="where the data are", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
+    cohort_options: DataOptions,
     methods: Annotated[str, typer.Option(help="method cards: A,B")] = "",
     protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
-    name: cohort_from.Name = "",
-    seen: cohort_from.Seen = "",
-    unseen: cohort_from.Unseen = "",
-    structure: cohort_from.Structures = [],  # noqa: B006
-    modality: cohort_from.Modalities = [],  # noqa: B006
-    columns: cohort_from.Columns = "",
-    dimension: cohort_from.Dimension = None,
-    split_shares: cohort_from.Shares = cohort_from.SHARES,
     force: Annotated[
         bool, typer.Option("--force", help="read the data again; replace card and manifest")
     ] = False,
@@ -73,7 +68,7 @@ def evaluate(
         raise InputError(
             f"{CHECKOUT}: no Snakefile there; run bifseg from a checkout (pip install --editable .)"
         )
-    profile, cohort, out = _profile(profile), name or reader, out.absolute()
+    profile, cohort, out = _profile(profile), cohort_options.name or reader, out.absolute()
     cards, config, shipped = out / "cards", out / "config.yaml", CHECKOUT / "config"
     named = {"methods": listed(methods), "protocols": listed(protocols), "networks": listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
@@ -81,19 +76,18 @@ def evaluate(
     if card.exists() and not force:
         typer.echo(f"{card}: kept; --force reads the data again")
     else:
-        how = (seen, unseen, structure, modality, columns, dimension, split_shares)
-        cohort_from.make_from(reader, data, card.parent, name, *how, 2018 if seed is None else seed, force)
+        make_from(reader, data, card.parent, cohort_options, 2018 if seed is None else seed, force)
     copy_cards(shipped, cards)
     options = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
-    there, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
-    if any(named.values()) or cohort not in there.get("cohorts", ()):
-        asked = listed(methods or METHODS), listed(protocols or PROTOCOLS)
-        entries, notes = configuration(cards, cohort, *asked, network)
+    before, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
+    if any(named.values()) or cohort not in before.get("cohorts", ()):
+        chosen = listed(methods or METHODS), listed(protocols or PROTOCOLS)
+        entries, notes = configuration(cards, cohort, *chosen, network)
         changes |= entries
         for note in notes:
             typer.echo(f"note: {note}")
-    settings = there | changes
-    if settings != there:
+    settings = before | changes
+    if settings != before:
         checked_run(settings | {"cards": str(cards)})
         write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))
     command = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--directory", str(out)]

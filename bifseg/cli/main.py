@@ -1,4 +1,4 @@
-"""The app: stages in the order in which they are run, one-line errors, exit codes."""
+"""The app: commands in the order of a run, errors in one line, exit codes."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
 \b
  1. bifseg cohort prepare   images and labels become a checked list of objects
  2. bifseg train            a base network learns the seen structures
- 3. bifseg plan             how many jobs a method's sessions make
- 4. bifseg run             a method plays its sessions with the robot user
- 5. bifseg score           stored sessions become rows of scores
- 6. bifseg collect         all rows in one table: scores.parquet and scores.csv
+ 3. bifseg plan             a method's sessions are shared out among jobs
+ 4. bifseg run              a method plays its sessions with the simulated user
+ 5. bifseg score            stored sessions become rows of scores
+ 6. bifseg collect          all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
-Beside them: bifseg status (how far is a run?), bifseg retry (play again what failed), bifseg verify (is it
-reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (what would another method
-have made of these strokes?).
+Beside them: bifseg status (how far is a run?), bifseg retry (play failed sessions again), bifseg verify (is the
+run reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (the same strokes for
+another method).
 
-Runs beside runs: bifseg compare, history, leaderboard (docs/benchmark.md).
+For several runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
 \b
 Exit codes: 0 done, 1 a failure or a regression, 2 bad input, 130 stopped by Ctrl-C.
-Bad input is one line: which file, key and value, and what to do.
+Bad input is reported in one line: which file, key and value, and what to do.
 BIFSEG_DEBUG=1 shows the traceback of a failure.
 """
 

@@ -1,4 +1,4 @@
-"""Options that several stages share."""
+"""Options that several commands share, each declared once."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ CohortFolder = Annotated[
     Path, typer.Option("--cohort", help="folder that `bifseg cohort prepare` wrote", show_default=False)
 ]
 RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="where the result goes", show_default=False)]
+Out = Annotated[Path, typer.Option("--out", help="file or folder for the result", show_default=False)]
 RunName = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
 OwnMetrics = Annotated[
-    list[str], typer.Option("--metric", help="a metric of your own, module:attribute; may be repeated")
+    list[str], typer.Option("--metric", help="a metric of your own, module:attribute; repeat for more")
 ]
 Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as reached")]
 
 
 def _trained(network: Path | None) -> Path | None:
+    """The folder of a trained network; raises InputError if it holds no weights."""
     if network and not (network / "weights.pt").is_file():
         raise InputError(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
     return network
@@ -41,27 +42,28 @@ NetworkFolder = Annotated[
 
 
 def _known_device(name: str) -> str:
+    """The name of a device; raises InputError for one that torch would not know."""
     if not re.fullmatch(DEVICE, name):
         raise InputError(f"--device {name}: unknown; use cpu, cuda or auto")
     return name
 
 
 Device = Annotated[
-    str, typer.Option(help="cpu, cuda, or auto: the GPU where there is one", callback=_known_device)
+    str, typer.Option(help="cpu, cuda, or auto: the GPU if there is one", callback=_known_device)
 ]
 Threads = Annotated[int, typer.Option(min=1, help="threads of a process; one is the fastest for sessions")]
 Workers = Annotated[
-    int, typer.Option(min=1, help="processes that play side by side, on one GPU where there is one")
+    int, typer.Option(min=1, help="processes that play side by side; they share one GPU if there is one")
 ]
 Split = Annotated[str, typer.Option(help="objects of this split")]
 Replicates = Annotated[
-    int, typer.Option(min=1, help="how often each object is played, with other boxes and scribbles")
+    int, typer.Option(min=1, help="how often each object is played, each time with other boxes and scribbles")
 ]
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """Put the file that is at fault before a message of bad input."""
+    """A block whose `InputError`s begin with the name of the file that is at fault."""
     try:
         yield
     except InputError as error:
@@ -69,6 +71,6 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def need(path: Path, stage: str) -> None:
-    """Raises InputError where a file or folder is missing that an earlier stage writes."""
+    """Raises InputError if a file or folder is missing that an earlier stage writes."""
     if not path.exists():
         raise InputError(f"{path}: is not there; run `bifseg {stage}` first")

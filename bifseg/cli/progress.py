@@ -1,4 +1,4 @@
-"""What is shown of long work: a bar on a terminal, a line now and then in a log."""
+"""Progress of long work: a bar on a terminal, a line from time to time in a log."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ T = TypeVar("T")
 Show = Callable[[int, str], None]
 """Shows how much is done, and a note."""
 
-_AT_LEAST_S, _AT_MOST_S = 10, 60  # between two lines of a log; what is done sooner has none
+_AT_LEAST_S, _AT_MOST_S = 10, 60  # between two lines of a log
 
 
 @contextmanager
 def showing(label: str, total: int) -> Iterator[Show]:
-    """Progress of `total` pieces of work: done, time spent and time left.
+    """A function that shows how many of `total` pieces of work are done, the time spent and the time left.
 
-    A log gets a line at each tenth, but not every few seconds, and each minute in which something was done.
+    A log gets a line at each tenth of the work, at most every 10 s, and each minute in which something was done.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -90,7 +90,7 @@ class _Lines:
         self._tenths = 0
 
     def show(self, done: int, note: str) -> None:
-        """Write a line where it is time for one."""
+        """Write a line if it is time for one."""
         now, tenths = monotonic(), 10 * done // max(self._total, 1)
         if now - self._last < (_AT_LEAST_S if tenths > self._tenths else _AT_MOST_S):
             return

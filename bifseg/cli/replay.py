@@ -7,61 +7,44 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import (
-    CohortFolder,
-    Device,
-    MethodCardFile,
-    NetworkFolder,
-    Out,
-    Replicates,
-    RunName,
-    Seed,
-    Split,
-    Threads,
-    Workers,
-    naming,
-)
+from bifseg.cli.job_options import JobOptions
+from bifseg.cli.option_groups import with_option_groups
+from bifseg.cli.options import naming
 from bifseg.cli.progress import tracked, watched
+from bifseg.cli.run import count_text
 from bifseg.core.errors import InputError
 
 
+@with_option_groups
 def replay(
-    card: MethodCardFile,
-    cohort: CohortFolder,
-    out: Out,
+    job: JobOptions,
     sessions: Annotated[
-        Path | None, typer.Option(help="folder of sessions, `bifseg run --out`: their boxes and strokes")
+        Path | None, typer.Option(help="replay the boxes and strokes of these sessions, `bifseg run --out`")
     ] = None,
     scribbles: Annotated[
         Path | None,
-        typer.Option(help="folder of a person's label maps: OBJECT.nii.gz, OBJECT.round-2.nii.gz"),
+        typer.Option(
+            help="replay a person's label maps in this folder: OBJECT.nii.gz, OBJECT.round-2.nii.gz"
+        ),
     ] = None,
     user: Annotated[
         str, typer.Option(help="who scribbled, a column of the scores; default: the folder's name")
     ] = "",
     foreground: Annotated[int, typer.Option(min=1, help="value of the object in the label maps")] = 1,
     background: Annotated[int, typer.Option(min=1, help="value of the background in the label maps")] = 2,
-    box: Annotated[str, typer.Option(help="the robot's box around what a person scribbled on")] = "margin/1",
+    box: Annotated[
+        str, typer.Option(help="the robot's box around an object with a person's scribbles")
+    ] = "margin/1",
     protocol: Annotated[
         str, typer.Option(help="name of the protocol, a column of the scores; default: what is replayed")
     ] = "",
-    network: NetworkFolder = None,
-    split: Split = "test",
-    name: RunName = "by-hand",
-    seed: Seed = 2018,
-    replicates: Replicates = 1,
-    device: Device = "auto",
-    workers: Workers = 1,
-    threads: Threads = 1,
 ) -> None:
-    """Give a method the boxes and strokes of stored sessions, or a person's scribbles, round by round.
+    """Play a method with the boxes and strokes of stored sessions, or with a person's scribbles, round by round.
 
-    `bifseg score OUT` scores the sessions as all others. Those that are there and match are kept.
+    `bifseg score OUT` scores these sessions like any others. Whole sessions that match are kept.
     """
-    from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
-    from bifseg.cohorts.cohort import Cohort
+    from bifseg.cards.cards import ProtocolCard
     from bifseg.robot.box import box_kind
-    from bifseg.runs.job_setup import JobSetup
     from bifseg.runs.replay import recorded_scribbles, recorded_sessions, replay_of
     from bifseg.runs.shards import run_shard
     from bifseg.sessions.drawn_maps import Labels
@@ -71,19 +54,18 @@ def replay(
     if foreground == background:
         raise InputError(f"--foreground and --background: both are {foreground}; they must differ")
     box_kind(box)
-    method, members, rules = read_card(MethodCard, card), Cohort.load(cohort), ProtocolCard(box=box)
-    setup = JobSetup(name, seed, members, protocol, rules, card, method, network, replicates, device, threads)
-    objects = list(members.select(split=split))
+    setup = job.setup(protocol, ProtocolCard(box=box))
+    objects = list(setup.cohort.select(split=job.split))
     if not objects:
-        raise InputError(f"{cohort}: has no objects in the {split} split")
+        raise InputError(f"{job.cohort}: has no objects in the {job.split} split")
     reading = tracked("reading")(objects)
     if sessions:
-        recordings, source = recorded_sessions(sessions, members, reading, replicates)
+        recordings, source = recorded_sessions(sessions, setup.cohort, reading, job.replicates)
     else:
         assert scribbles is not None
         source = user or scribbles.resolve().name
         recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
     replayed = replay_of(setup, recordings, source)
-    with naming(card):
-        count = run_shard(replayed, replayed.tasks(objects), out, 1, workers, watched(card.stem))
-    typer.echo(", ".join(f"{n} {status}" for status, n in sorted(count.items()) if n))
+    with naming(job.card):
+        counts = run_shard(replayed, replayed.tasks(objects), job.out, 1, job.workers, watched(job.card.stem))
+    typer.echo(count_text(counts))

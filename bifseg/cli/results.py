@@ -23,7 +23,7 @@ def score(
     replicates: Replicates = 1,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
-    """Score every step of stored sessions on the image's own grid; a new metric needs no new session."""
+    """Score every step of stored sessions on the image's grid; no session is played again for a new metric."""
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
     from bifseg.core.metrics import with_own
@@ -31,7 +31,7 @@ def score(
     from bifseg.sessions.archive import Archive
 
     members, metrics = Cohort.load(cohort), with_own(metric)
-    columns_with(metrics)  # a bad name is said before the work, not after
+    columns_with(metrics)  # refuses a bad name before the work
     rows = []
     for row, session in load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates):
         tolerance = members.nsd_tolerance(row.structure)

@@ -1,4 +1,4 @@
-"""`bifseg robot`: what the simulated user can do."""
+"""`bifseg robot`: the simulated user."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def group() -> None:
 
 @app.command("list")
 def list_all() -> None:
-    """List what a protocol card can ask for: policies, boxes and users, with their frozen parameters."""
+    """List the policies, boxes and users that a protocol card can name, with their fixed parameters."""
     from tabulate import tabulate
 
     for key, entries in catalogue().items():

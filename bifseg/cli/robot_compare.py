@@ -28,7 +28,7 @@ def compare(
 ) -> None:
     """Measure people's scribbles and every policy's with the same statistics.
 
-    Each folder below PATH with label.png and human_scribble_0.png, ... is an image; sizes that a PNG does not know
+    Each folder below PATH with label.png and human_scribble_0.png, ... is an image. A PNG has no spacing, so sizes
     are in pixels. Writes OUT/comparison.csv, comparison.md, people.png and a picture of every image.
     """
     import pandas as pd
@@ -47,11 +47,13 @@ def compare(
     from bifseg.robot.policies.registry import POLICIES, policy
 
     pages, copies = without_copies(read_pages(path))
-    asked = PolicyParameters(seed, draws, strokes_per_label, box_margin)
+    parameters = PolicyParameters(seed, draws, strokes_per_label, box_margin)
     drawings = [people_drawings(pages)]
-    drawings += [robot_drawings(pages, name, policy(name), asked) for name in tracked("drawing")(POLICIES)]
+    drawings += [
+        robot_drawings(pages, name, policy(name), parameters) for name in tracked("drawing")(POLICIES)
+    ]
     comparison = compare_drawings(pd.concat(drawings, ignore_index=True))
-    robots = {name: partial(robot_map, robot=policy(name), asked=asked, draw=0) for name in POLICIES}
-    fitted = fit_centre_line(pages, asked, tracked("fitting")) if fit else None
+    robots = {name: partial(robot_map, robot=policy(name), asked=parameters, draw=0) for name in POLICIES}
+    fitted = fit_centre_line(pages, parameters, tracked("fitting")) if fit else None
     write_comparison(out, comparison, pages, robots, copies, fitted)
     typer.echo(f"comparison: {out / 'comparison.md'}")

@@ -11,9 +11,9 @@ from bifseg.cli.options import RunFolder
 
 
 def status(run: RunFolder) -> None:
-    """Say what of a run is done, what is running, how long it will take, and what failed and why.
+    """Print what of a run is done, what is running, how long it will take, and what failed and why.
 
-    From the files alone: it can be asked on any machine that sees them, while jobs are at work.
+    It reads files alone: call it on any machine that sees them, while jobs run.
     """
     from bifseg.runs.status import progress
 
@@ -27,19 +27,19 @@ def status(run: RunFolder) -> None:
 
 
 def retry(run: RunFolder) -> None:
-    """Have the next snakemake play failed and timed-out sessions again; whole ones are kept.
+    """Make the next snakemake play failed and timed-out sessions again; whole ones are kept.
 
-    For reasons that have passed, such as a full GPU. Sessions of a method whose card or code was changed are played
-    again anyway.
+    Use it when the reason has passed, such as a full GPU. Sessions of a changed card or method are played again
+    anyway.
     """
     from bifseg.runs.retry import retry as retry_run
 
-    found = retry_run(run)
-    for condition, count in found.items():
+    counts = retry_run(run)
+    for condition, count in counts.items():
         typer.echo(f"{count:5}  {condition.entry} on {condition.cohort}, {condition.protocol}")
     typer.echo(
-        f"{found.total()} sessions wait for the next snakemake"
-        if found
+        f"{counts.total()} sessions wait for the next snakemake"
+        if counts
         else "no session failed: nothing to do"
     )
 
