@@ -13,10 +13,10 @@ Examples:
 """
 
 from importlib import import_module
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    __version__: str
     from bifseg.api.images import read_image, read_mask
     from bifseg.api.runs import Run, compare, interactions_to_target, rank, read_run, read_scores
     from bifseg.api.session import Session, simulate
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from bifseg.core.metrics import score
     from bifseg.core.scribbles import Scribbles, Stroke
     from bifseg.methods.contract import Method
-
-__version__ = version("bifseg")
 
 __all__ = [
     "Box",
@@ -70,7 +68,9 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """A name of `__all__`, loaded from its room when it is first used."""
+    """A name of `__all__`, loaded from its room when it is first used, or the version."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("bifseg")
     if name not in __all__:
         raise AttributeError(f"module 'bifseg' has no attribute '{name}'")
     inside = "ProtocolCard" if name == "Protocol" else name

@@ -116,4 +116,5 @@ def _environment() -> dict[str, str]:
     """With this environment's commands on the path, which the rules call, from another folder than this one."""
     commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     modules = os.pathsep.join(map(str, module_folders()))
-    return os.environ | {"PATH": commands, "PYTHONPATH": modules}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return inherited | {"PATH": commands, "BIFSEG_PATH": modules}

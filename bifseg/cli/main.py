@@ -25,6 +25,7 @@ from bifseg.cli import (
     watch,
 )
 from bifseg.core.errors import InputError
+from bifseg.core.sandbox import import_from_module_folders
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
 
@@ -111,11 +112,12 @@ app.command(hidden=True)(schemas.schemas)
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    import_from_module_folders()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
-        app()
+        app(prog_name="bifseg")
     except InputError as error:
         sys.exit(_say(f"error: {error}", 2))
     except Exception as error:  # the last line of defence: one line for people, a traceback on demand

@@ -87,7 +87,8 @@ def test_options_of_the_reader_reach_it(asked):
 def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f".{os.pathsep}/far")
     _, environment, _ = asked("--methods", "grabcut")
-    assert environment["PYTHONPATH"] == f"{Path.cwd()}{os.pathsep}/far"
+    assert environment["BIFSEG_PATH"] == f"{Path.cwd()}{os.pathsep}/far"
+    assert "PYTHONPATH" not in environment  # nothing of a plug-in is imported where snakemake starts
 
 
 @pytest.mark.parametrize(

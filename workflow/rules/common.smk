@@ -16,10 +16,14 @@ from bifseg.cards.run import brought_weights, checked_run
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.shard_plan import read_plan
+from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
 
 # A random.py or yaml.py of the user's own in the current folder is not imported by the jobs.
 os.environ["PYTHONSAFEPATH"] = "1"
+
+# Plug-ins are found here as the jobs find them.
+import_from_module_folders()
 
 # The configuration with its defaults; a bad one, or a bad card, stops here with one line.
 config = checked_run(config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,12 +106,13 @@ class MethodProcess:
     def adapt(self) -> Mask:
         """See `Adaptive`; only where `adapts`."""
         self._running()
-        return self._ask("adapt", {})
+        return self._ask("adapt", dict)
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """See `Method`."""
         self._running()
-        return self._ask("refine", messages.scribbles_message(scribbles, self._image.grid, self._folder))
+        folder, grid = self._folder, self._image.grid
+        return self._ask("refine", lambda: messages.scribbles_message(scribbles, grid, folder))
 
     def open(self) -> None:
         """Start the process if it does not run, outside the time of a session.
@@ -172,7 +174,8 @@ class MethodProcess:
         self._check_memory(box)
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
-        return self._ask(call, messages.image_message(image, box, self._folder))
+        folder = self._folder
+        return self._ask(call, lambda: messages.image_message(image, box, folder))
 
     def _check_memory(self, box: Box) -> None:
         """Raise MethodError where a box needs more memory than there is, before it is tried."""
@@ -184,15 +187,17 @@ class MethodProcess:
                 f"({need:g} bytes a voxel), {have:.0f} MiB are available"
             )
 
-    def _ask(self, call: str, message: dict[str, Any]) -> Mask:
+    def _ask(self, call: str, make_message: Callable[[], dict[str, Any]]) -> Mask:
         """The mask that answers a message; the process goes on only where it keeps to the contract."""
         try:
             self._folder.discard(messages.RESULT)  # of the question before
-        except OSError as error:
+            message = {"call": call, **make_message()}
+        except OSError as error:  # the method put a folder in the way, or the disk is full
             self.close()
-            raise BrokenContract(f"{messages.RESULT} cannot be removed: {error.strerror}") from error
+            reason = f"{Path(error.filename or '').name} cannot be replaced in the method's folder"
+            raise BrokenContract(f"{reason}: {error.strerror}") from error
         try:
-            answer = self._answer(Answer, {"call": call, **message}, self._deadline)
+            answer = self._answer(Answer, message, self._deadline)
         except TimeoutError as error:
             raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over: {error}") from None
         if answer.error:

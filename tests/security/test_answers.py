@@ -1,0 +1,251 @@
+"""Answers that a session must not believe, and programs that never come to an end: one row each.
+
+Each fails its own session, in time and with its own reason; the next session of the same program is played.
+"""
+
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.methods.process.process import MethodProcess, Program
+from bifseg.methods.process.programs import program
+from bifseg.sessions.game import SimulatedUser, play
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+SHAPE = (64, 64)
+TRUTH = np.zeros(SHAPE, bool)
+TRUTH[10:40, 12:50] = True
+USER = SimulatedUser(
+    Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE)), TRUTH, ProtocolCard(rounds=1, target=None)
+)
+SERVE = """
+import json, os, subprocess, sys, time
+import numpy as np
+OPENING = {"dimensions": [2], "prompts": ["box"], "adapts": False}
+def header(shape=(64, 64), kind=2, offset=352.0):
+    head = bytearray(352)
+    head[0:4] = (348).to_bytes(4, "little")
+    dims = [len(shape), *shape] + [1] * (7 - len(shape))
+    head[40:56] = np.array(dims, "<i2").tobytes()
+    head[70:72] = np.array([kind], "<i2").tobytes()
+    head[108:112] = np.array([offset], "<f4").tobytes()
+    head[344:348] = b"n+1\\0"
+    return bytes(head)
+def write(content=None, name="result.nii"):
+    open(name, "wb").write(header() + bytes(64 * 64) if content is None else content)
+def say(text):
+    print(text if isinstance(text, str) else json.dumps(text), flush=True)
+first = not os.path.exists(MARK)
+for line in sys.stdin:
+    if json.loads(line)["call"] == "open":
+        answer = OPENING
+        OPEN
+        say(answer)
+        continue
+    answer = {}
+    write()
+    if first:
+        open(MARK, "w").close()
+        ODD
+    say(answer)
+"""
+
+
+@contextmanager
+def serving(mark, odd="pass", opening="pass", **limits):
+    """A program that does something odd in its first session, or when it opens."""
+    code = SERVE.replace("MARK", repr(str(mark))).replace("ODD", odd).replace("OPEN\n", f"{opening}\n")
+    method = MethodProcess(Program((sys.executable, "-c", code), **{"time_limit_s": 30.0} | limits))
+    try:
+        yield method
+    finally:
+        method.close()
+
+
+def fails_once(mark, odd, **limits):
+    """The reason of a session that fails, once the next one is good."""
+    with serving(mark, odd, **limits) as method:
+        failed, good = play(USER, method), play(USER, method)
+    assert good.status == "ok", good.error
+    return failed
+
+
+ANSWERS = {
+    "one number for the memory": ("answer = {'peak_mb': 5}", "peak_mb: Input should be a valid dictionary"),
+    "a word for the memory": (
+        "answer = {'peak_mb': {'rss': 'much'}}",
+        "peak_mb.rss: Input should be a valid number",
+    ),
+    "NaN seconds": (
+        "answer = {'seconds': {'machine': float('nan')}}",
+        "seconds.machine: Input should be a finite number",
+    ),
+    "endless seconds": (
+        "answer = {'seconds': {'machine': float('inf')}}",
+        "seconds.machine: Input should be",
+    ),
+    "negative seconds": (
+        "answer = {'seconds': {'network': -1}}",
+        "seconds.network: Input should be greater than or equal",
+    ),
+    "seconds in words": (
+        "answer = {'seconds': {'network': '1'}}",
+        "seconds.network: Input should be a valid number",
+    ),
+    "an error that is none": ("answer = {'error': ['x']}", "error: Input should be a valid string"),
+    "a list": ("answer = '{]'", "is no JSON"),
+    "10,000 brackets": ("answer = '{\"a\":' * 10000", "is no JSON"),
+    "a number of 10,000 digits": ("answer = '{\"peak_mb\": ' + '9' * 10000 + '}'", "is no JSON"),
+    "an endless line": ("print('{' + 'x' * 2**21)", "has no end within 1048576 bytes"),
+}
+
+
+@pytest.mark.parametrize(("odd", "reason"), ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_that_is_wrong_fails_its_session(tmp_path, odd, reason):
+    failed = fails_once(tmp_path / "mark", odd)
+    assert failed.status == "failed"
+    assert reason in failed.error
+
+
+def test_a_second_answer_is_not_taken_for_that_to_the_next_question(tmp_path):
+    with serving(tmp_path / "mark", "say({})") as method:
+        assert play(USER, method).status == "ok"
+        time.sleep(1)  # for the second answer to arrive
+        assert "answered before it was asked" in play(USER, method).error
+        assert play(USER, method).status == "ok"
+
+
+RESULTS = {
+    "a symbolic link to a mask": "os.remove('result.nii'); os.symlink(TARGET, 'result.nii')",
+    "a hard link to a mask": "os.remove('result.nii'); os.link(TARGET, 'result.nii')",
+    "a pipe": "os.remove('result.nii'); os.mkfifo('result.nii')",
+    "a device": "os.remove('result.nii'); os.symlink('/dev/zero', 'result.nii')",
+    "a folder": "os.remove('result.nii'); os.mkdir('result.nii')",
+    "nothing": "os.remove('result.nii')",
+    "400 MB": "open('result.nii', 'r+b').truncate(400 * 2**20)",
+    "sizes that need terabytes": "write(header((32767, 32767, 32767)))",
+    "fewer voxels than it says": "write(header() + bytes(100))",
+    "voxels before the file begins": "write(header(offset=-1e30) + bytes(4096))",
+    "voxels at NaN": "write(header(offset=float('nan')) + bytes(4096))",
+    "colours": "write(header(kind=128) + bytes(3 * 4096))",
+    "twos": "write(header() + bytes([2]) * 4096)",
+    "another shape": "write(header((4096,)) + bytes(4096))",
+    "compressed": "__import__('gzip').open('result.nii', 'wb').write(header() + bytes(4096))",
+    "no image": "write(b'hello')",
+}
+
+
+@pytest.mark.parametrize("odd", RESULTS.values(), ids=RESULTS)
+def test_a_result_that_is_no_plain_mask_fails_its_session(tmp_path, odd):
+    target = tmp_path / "label.nii"
+    with serving(
+        tmp_path / "other",
+        "import shutil; shutil.copy('result.nii', TARGET)".replace("TARGET", repr(str(target))),
+    ) as method:
+        play(USER, method)
+    assert target.is_file()
+    begun = time.monotonic()
+    failed = fails_once(tmp_path / "mark", odd.replace("TARGET", repr(str(target))))
+    assert failed.status == "failed"
+    assert "result.nii" in failed.error
+    assert time.monotonic() - begun < 25
+
+
+def test_a_link_in_the_way_of_an_image_is_replaced_not_followed(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("as it was")
+    odd = f"os.remove('image.nii'); os.symlink({str(victim)!r}, 'image.nii')"
+    with serving(tmp_path / "mark", odd) as method:
+        assert [play(USER, method).status for _ in range(2)] == ["ok", "ok"]
+    assert victim.read_text() == "as it was"
+
+
+def test_a_folder_in_the_way_of_an_image_fails_the_session(tmp_path):
+    odd = "os.remove('image.nii'); os.makedirs('image.nii/full')"
+    with serving(tmp_path / "mark", odd) as method:
+        first, second, third = (play(USER, method) for _ in range(3))
+    assert (first.status, second.status, third.status) == ("ok", "failed", "ok")
+    assert "image.nii" in second.error
+
+
+HANGS = {
+    "does not answer": ("time.sleep(60)", "timeout", "it did not answer"),
+    "stops its own process": ("os.kill(os.getpid(), 19)", "timeout", "it did not answer"),
+    "closes its output": ("os.close(1); time.sleep(60)", "failed", "closed its output and lives on"),
+    "leaves a child that holds its output": (
+        "subprocess.Popen(['sleep', '60'], start_new_session=True); os._exit(3)",
+        "failed",
+        "ended by exit code 3",
+    ),
+    "prints without end": ("\n        while True: print('x' * 1000)", "timeout", "it did not answer"),
+}
+
+
+@pytest.mark.parametrize(("odd", "status", "reason"), HANGS.values(), ids=HANGS)
+def test_a_program_that_hangs_ends_in_time(tmp_path, odd, status, reason):
+    begun = time.monotonic()
+    failed = fails_once(tmp_path / "mark", odd, time_limit_s=3.0)
+    assert failed.status == status
+    assert reason in failed.error
+    assert time.monotonic() - begun < 20
+
+
+def test_a_program_that_hangs_when_it_opens_ends_in_time(tmp_path):
+    with (
+        pytest.raises(TimeoutError, match="did not open within 1 s: it did not answer"),
+        serving(tmp_path / "mark", opening="time.sleep(60)", opening_s=1.0),
+    ):
+        pass
+
+
+def test_bytes_that_are_no_text_harm_nothing(tmp_path):
+    odd = "os.write(1, bytes([255, 254, 10])); os.write(2, bytes([255, 27, 91, 50, 74, 10]))"
+    with serving(tmp_path / "mark", odd) as method:
+        assert play(USER, method).status == "ok"
+
+
+def test_seconds_of_a_method_do_not_replace_the_clock(tmp_path):
+    odd = "answer = {'seconds': {'machine': 0.001, 'network': 0.0005}}; time.sleep(0.3)"
+    with serving(tmp_path / "mark", odd) as method:
+        (step,) = play(USER, method).steps
+    assert step.seconds["machine"] > 0.3
+    assert (step.seconds["method"], step.seconds["network"]) == (0.001, 0.0005)
+
+
+MEMORY = {
+    "an error of Python": "bytes(2**31)",
+    "a library that leaves with a word": "sys.stderr.write('std::bad_alloc'); os._exit(1)",
+}
+
+
+@pytest.mark.parametrize("odd", MEMORY.values(), ids=MEMORY)
+def test_a_session_that_runs_out_of_memory_says_so(tmp_path, odd):
+    failed = fails_once(tmp_path / "mark", odd, memory_mb=800.0)
+    assert failed.error.startswith("initial: out of memory: ")
+
+
+def test_a_box_that_is_too_large_is_not_tried(tmp_path):
+    opening = "answer = answer | {'bytes_per_voxel': 10**9}"
+    with serving(tmp_path / "mark", opening=opening, memory_mb=500.0) as method:
+        failed = play(USER, method)
+    assert failed.error.startswith("initial: out of memory before it began: a box of ")
+    assert "500 MiB are available" in failed.error
+
+
+def test_a_library_that_leaves_without_a_word_is_out_of_memory(monkeypatch):
+    """As maxflow does, by exit(1), where an allocation fails."""
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+    code = "__import__('maxflow').Graph[float]().add_grid_nodes((400, 400, 400))"
+    card = MethodCard(method="hostile_methods:Hostile", settings={"code": code})
+    method = MethodProcess(program(card, HELPERS, memory_mb=500.0))
+    try:
+        error = play(USER, method).error
+    finally:
+        method.close()
+    assert error.startswith("round-1: out of memory: the method's process ended by exit code 1")

@@ -1,0 +1,68 @@
+"""Modules that lie with a plug-in or in the current folder take nobody's place, and run confined or not at all."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+TELL = "open({mark!r}, 'a').write(__name__ + chr(10))\n"
+SHADOWS = ("sitecustomize", "usercustomize", "random", "yaml", "json", "typing", "numpy", "bifseg")
+PLUGIN = """
+from bifseg.methods.contract import Box, Image, Mask, Scribbles
+import helper_of_the_plugin
+
+
+class Whole:
+    dimensions = frozenset({2})
+    prompts = frozenset({"box"})
+
+    def start(self, image: Image, box: Box) -> Mask:
+        import numpy as np
+        return box.paste(np.ones(box.shape, bool), image.voxels.shape)
+
+    def refine(self, scribbles: Scribbles) -> Mask: ...
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A plug-in among modules that have the names of others and leave a mark when they are imported."""
+    for name in SHADOWS:
+        (tmp_path / f"{name}.py").write_text(TELL.format(mark=str(tmp_path / "mark")))
+    (tmp_path / "helper_of_the_plugin.py").write_text("")
+    (tmp_path / "plugin.py").write_text(PLUGIN)
+    (tmp_path / "whole.yaml").write_text(yaml.safe_dump({"method": "plugin:Whole"}))
+    return tmp_path
+
+
+@pytest.mark.parametrize("variable", ["PYTHONPATH", "BIFSEG_PATH"])
+def test_the_command_imports_none_of_them(folder, variable):
+    """The method's own process neither: it is confined, and cannot leave the mark."""
+    words = ["sh", str(ROOT / "bin/bifseg"), "check-method", "whole.yaml"]
+    if not (Path(sys.executable).parent / "bifseg").exists():
+        pytest.skip("bifseg is not installed beside this Python")
+    command = Path(sys.executable).parent / "bifseg-of-a-test"
+    command.write_text((ROOT / "bin/bifseg").read_text())
+    try:
+        words[1] = str(command)
+        done = subprocess.run(
+            words, cwd=folder, env=os.environ | {variable: "."}, capture_output=True, text=True
+        )
+    finally:
+        command.unlink()
+    assert "keeps the contract" in done.stdout, done.stderr
+    assert not (folder / "mark").exists()
+
+
+def test_a_module_run_imports_none_of_the_current_folder(folder):
+    for name in ("bifseg", "typing"):  # imported by Python before any code of ours
+        (folder / f"{name}.py").unlink()
+    words = [sys.executable, "-m", "bifseg", "--help"]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("Usage: bifseg"), done.stderr
+    assert not (folder / "mark").exists()
