@@ -63,16 +63,17 @@ def read_mapping(path: Path) -> dict[str, Any]:
     return {str(key): item for key, item in value.items()}
 
 
-def check_size(value: Any) -> None:
+def check_size(value: Any, most: int = MOST_VALUES) -> None:
     """Check that nested dicts and lists are small enough to be walked through.
 
     Args:
         value: as another program read it, perhaps from YAML with aliases, which may refer to themselves.
+        most: values that it may hold.
 
     Raises:
-        InputError: it nests more than `DEEPEST` deep, or holds more than `MOST_VALUES` values.
+        InputError: it nests more than `DEEPEST` deep, or holds more values.
     """
-    left, waiting = MOST_VALUES, [(value, 0)]
+    left, waiting = most, [(value, 0)]
     while waiting:
         item, depth = waiting.pop()
         inside = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []

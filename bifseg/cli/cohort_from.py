@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shlex
 import sys
 from collections.abc import Iterable
@@ -15,7 +16,7 @@ import typer
 from bifseg.cli.option_groups import with_option_groups
 from bifseg.cli.progress import tracked
 from bifseg.cohorts.manifest import SPLITS, listed, read_label_values
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 
 _LAYOUTS = (
     "brats2015, brats2018 (also 2019, 2020), brats2021, brats2023 (and later), msd, nnunet, bids or tsv"
@@ -46,6 +47,16 @@ class DataOptions:
     split_shares: Annotated[
         str, typer.Option(help="shares of patients: train,validation,test, where no split is given")
     ] = "0.7,0.1,0.2"
+    patient_pattern: Annotated[
+        str,
+        typer.Option(
+            help="regular expression for the patient in a case's name: its first group, or all of it"
+        ),
+    ] = ""
+    splits: Annotated[
+        Path | None,
+        typer.Option(help="table with the columns split and case or patient; cases not in it are left out"),
+    ] = None
 
 
 @with_option_groups
@@ -62,7 +73,7 @@ def cohort_from(
     """Make OUT/NAME.yaml and OUT/NAME.tsv from data laid out as challenges and tools do; images stay in their place.
 
     Every file is read once. What cannot be used is left out, printed, and listed in OUT/NAME.left-out.tsv. The seed
-    and their names put patients into splits; the splits of a layout are kept.
+    and their names put patients into splits; the splits of a layout or of --splits are kept.
     """
     make_from(layout, path, out, data, seed, force)
 
@@ -81,8 +92,9 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
     Raises:
         InputError: an option or the data cannot be used.
     """
-    from bifseg.cohorts.readers.layout import LayoutOptions, safe_name
+    from bifseg.cohorts.readers.layout import LayoutOptions
     from bifseg.cohorts.readers.making import CohortRequest, make
+    from bifseg.cohorts.readers.splits import read_splits
     from bifseg.cohorts.readers.writing import summary, write_cohort
 
     if data.columns and layout != "tsv":
@@ -91,17 +103,28 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
         {key: _values(key, text) for key, text in _pairs("--structure", data.structure).items()},
         _pairs("--modality", data.modality, alone=""),
         _pairs("--columns", listed(data.columns)),
+        _pattern(data.patient_pattern),
+        None if data.splits is None else read_splits(data.splits),
     )
     request = CohortRequest(
         _shares(data.split_shares), seed, listed(data.seen), listed(data.unseen), data.dimension
     )
     name = data.name or layout
-    if name != safe_name(name):
-        raise InputError(f"--name {name}: cannot name a cohort; use letters, digits, '_', '.' and '-'")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", name):
+        raise InputError(
+            f"--name {short(name)}: cannot name a cohort; use up to 100 letters, digits, '_', '.' and '-'"
+        )
     draft = make(layout, path, options, request, tracked(f"reading {layout}"))
     files = write_cohort(draft, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(draft, out / f"{name}.yaml"))
     typer.echo(f"wrote {', '.join(map(str, files))}")
+
+
+def _pattern(text: str) -> re.Pattern[str] | None:
+    try:
+        return re.compile(text) if text else None
+    except re.error as error:
+        raise InputError(f"--patient-pattern {short(text)}: is no regular expression ({error})") from error
 
 
 def _pairs(option: str, texts: Iterable[str], alone: str | None = None) -> dict[str, str]:
@@ -112,7 +135,7 @@ def _pairs(option: str, texts: Iterable[str], alone: str | None = None) -> dict[
         if not sign and alone is not None:
             key, value = alone, key
         if not value or (sign and not key) or key in pairs:
-            raise InputError(f"{option} {text}: write it as {option} NAME=VALUE, each name once")
+            raise InputError(f"{option} {short(text)}: write it as {option} NAME=VALUE, each name once")
         pairs[key] = value
     return pairs
 
@@ -130,5 +153,7 @@ def _shares(text: str) -> dict[str, float]:
     except ValueError:
         shares = []
     if len(shares) != len(SPLITS) or min(shares) < 0 or not 0 < sum(shares) < math.inf:
-        raise InputError(f"--split-shares {text}: write three shares, for {', '.join(SPLITS)}: 0.7,0.1,0.2")
+        raise InputError(
+            f"--split-shares {short(text)}: write three shares, for {', '.join(SPLITS)}: 0.7,0.1,0.2"
+        )
     return dict(zip(SPLITS, shares, strict=True))

@@ -7,7 +7,7 @@ swap structures silently); a value that only some cases lack is anatomy, a tumou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,17 @@ from bifseg.cohorts.files import (
     look_at_image,
     look_at_label,
 )
-from bifseg.cohorts.manifest import SPLITS, Manifest, ManifestRow, Problem, parse_manifest, values_text
+from bifseg.cohorts.leaks import names_across_splits
+from bifseg.cohorts.manifest import (
+    SPLITS,
+    Manifest,
+    ManifestRow,
+    Problem,
+    parse_manifest,
+    shown_values,
+    values_text,
+)
+from bifseg.core.errors import short
 from bifseg.core.geometry import Grid
 from bifseg.core.images import channels_of
 
@@ -66,7 +76,7 @@ class Report:
 
     def summary(self) -> str:
         """The table, then the notes, one a line, and how many problems there are."""
-        notes = [f"note: {note}" for note in self.notes]
+        notes = [f"note: {text}" for text in grouped(self.notes)]
         return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
 
     def _record(self, rows: Rows) -> dict[str, str]:
@@ -79,6 +89,17 @@ class Report:
             "finest spacing (mm)": _range([min(grid.spacing) for _, grid in seen]),
             "coarsest spacing (mm)": _range([max(grid.spacing) for _, grid in seen]),
         }
+
+
+def grouped(notes: Iterable[Problem]) -> list[str]:
+    """Notes as lines: one for each text, of which the first place is named and the others are counted."""
+    by_text: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
+    for note in notes:
+        by_text[note.key, note.text.partition(": ")[2] or note.text].append(note)
+    return [
+        f"{several[0]}" + f" (and {len(several) - 1} more)" * (len(several) > 1)
+        for several in by_text.values()
+    ]
 
 
 def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = iter) -> Report:
@@ -120,7 +141,9 @@ def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> R
         *_empty_raters(rows, labels),
     ]
     problems = [*manifest.problems, *(Problem(str(path), *entry) for entry in entries)]
-    notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in _partial_values(rows, labels))]
+    doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images)]
+    doubts += [(0, "split", text) for text in names_across_splits(rows)]
+    notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in doubts)]
     ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))
     return Report(tuple(ordered), labels, tuple(sorted(problems)), tuple(notes))
 
@@ -150,7 +173,7 @@ def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path
     for key, names in (("seen", card.seen), ("unseen", card.unseen)):
         for name in names:
             if name not in present:
-                text = f"{name!r} stands on no row of {path}; correct the name or remove it"
+                text = f"{name!r} is on no row of {path}; correct the name or remove it"
                 yield Problem(str(card_path), 0, key, text)
 
 
@@ -174,7 +197,7 @@ def _repeated_objects(rows: Rows) -> Iterator[Entry]:
         if not name or other is row:
             continue
         if other.case == row.case:
-            text = f"{row.structure!r} of case {row.case!r} stands on line {other.line} already; remove one"
+            text = f"{row.structure!r} of case {row.case!r} is on line {other.line} already; remove one"
         else:
             text = f"{row.structure!r} makes the object {name!r}, as line {other.line} does; rename one"
         yield row.line, "structure", text
@@ -204,13 +227,13 @@ def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
 
 
 def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
-    told = set()
+    reported = set()
     for row, key, name in _maps(rows):
         grid = files[name].grid
         for text in (*files[name].problems, *filter(None, [grid and _not_accepted(grid, dimension)])):
-            if (name, text) not in told:
+            if (name, text) not in reported:
                 yield row.line, key, f"{name}: {text}"
-            told.add((name, text))
+            reported.add((name, text))
 
 
 def _not_accepted(grid: Grid, dimension: int) -> str:
@@ -223,16 +246,16 @@ def _not_accepted(grid: Grid, dimension: int) -> str:
 
 
 def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entry]:
-    told = set()
+    reported = set()
     for row, key, name in _maps(rows):
         image, label = images[row.image].image_grid(row.channel), labels[name].grid
-        if (row.image, image, key, name) in told:
+        if (row.image, image, key, name) in reported:
             continue
-        told.add((row.image, image, key, name))
+        reported.add((row.image, image, key, name))
         if name and name == row.image:
             yield row.line, key, f"{name}: is the image as well; name the label map"
         elif key == "raters" and (name == row.label or row.raters.count(name) > 1):
-            yield row.line, key, f"{name}: stands here twice, or is the label as well; name each map once"
+            yield row.line, key, f"{name}: is named twice, or is the label as well; name each map once"
         elif image and label:
             for text in differences(image, label):
                 yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
@@ -241,20 +264,27 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entr
 def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
     """Objects without a voxel; and values that no case of the structure has, once for each set of values."""
     present = _values_present(rows, labels)
-    told = set()
+    reported = set()
     for row in rows:
         values, held = set(row.label_values), labels[row.label].counts
-        holds = f"{row.label} holds the values {values_text(held)}"
+        holds = f"{short(row.label)} holds {shown_values(held)}"
         never = values - present[row.structure]
         if not values or not labels[row.label].grid:
             continue
-        if not values & held.keys():
+        if values & set(row.ignore_values):
+            both = values_text(values & set(row.ignore_values))
+            yield (
+                row.line,
+                "ignore_values",
+                f"{both}: is a value of the structure too; remove it from one of them",
+            )
+        elif not values & held.keys():
             text = (
                 f"{values_text(values)}: the object is empty, {holds}; correct the values or remove the row"
             )
             yield row.line, "label_values", text
-        elif never and (row.structure, row.label_values) not in told:
-            told.add((row.structure, row.label_values))
+        elif never and (row.structure, row.label_values) not in reported:
+            reported.add((row.structure, row.label_values))
             text = f"{values_text(never)}: in no label map of {row.structure!r}, {holds}; correct the values"
             yield row.line, "label_values", text
 
@@ -264,7 +294,7 @@ def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
         for name in row.raters:
             held = labels[name].counts
             if labels[name].grid and not set(row.label_values) & held.keys():
-                text = f"{name}: the object is empty, it holds the values {values_text(held)}; remove it from the list"
+                text = f"{short(name)}: the object is empty, it holds {shown_values(held)}; remove it from the list"
                 yield row.line, "raters", text
 
 
@@ -276,6 +306,12 @@ def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
         if lacking and values & held.keys():
             text = f"{values_text(lacking)}: not in {row.label}, but in other cases of {row.structure!r}"
             yield row.line, "label_values", text
+
+
+def _doubtful_grids(rows: Rows, images: Files) -> Iterator[Entry]:
+    for row in _first_of_each(rows, lambda row: row.image):
+        for text in images[row.image].notes:
+            yield row.line, "image", f"{short(row.image)}: {text}"
 
 
 def _values_present(rows: Rows, labels: Files) -> dict[str, set[int]]:

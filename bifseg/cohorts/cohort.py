@@ -231,12 +231,25 @@ class Cohort:
         truth = self.truth(row)
         return tuple(_touching(mask, truth) for mask in masks)
 
+    def ignored(self, row: ObjectRow) -> Mask | None:
+        """The voxels that nobody annotated, on the grid of `image(row)`; None where there are none.
+
+        They belong neither to the truth nor to a result: scores and the robot leave them out.
+        """
+        if not row.ignore_values:
+            return None
+        mask = self._of_values(row.label, row, row.ignore_values)
+        return mask if mask.any() else None
+
     def _structure(self, label: str, row: ObjectRow) -> Mask:
         """The structure in a label map, or in the object's slice of it."""
+        return self._of_values(label, row, row.label_values)
+
+    def _of_values(self, label: str, row: ObjectRow, values: tuple[int, ...]) -> Mask:
         labels = self._labels(self._root / label, self._hashes[label])
         if row.plane is not None:
             labels = np.take(labels, row.plane[1], row.plane[0])
-        return structure_mask(labels, row.label_values)
+        return structure_mask(labels, values)
 
     def whole_grid(self, row: ObjectRow) -> Grid:
         """The grid of the image file, from its header alone; for a slice, that of its stack."""
@@ -276,7 +289,7 @@ def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> 
     return image
 
 
-def _read_labels(path: Path, sha256: str) -> NDArray:
+def _read_labels(path: Path, sha256: str) -> NDArray[Any]:
     check_image_hash(path, sha256, _REMEDY)
     labels = read_array(path)[0]
     labels.flags.writeable = False

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,7 +14,7 @@ MARGIN = 5
 _LEVELS = 128
 
 
-def best_band_dice(voxels: NDArray, truth: Mask) -> float:
+def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
     """The best Dice that one intensity band reaches when it is chosen with the truth in hand.
 
     Every band between two of 128 quantiles of the voxels is tried; with at most so many different values that is
@@ -37,7 +39,7 @@ def best_band_dice(voxels: NDArray, truth: Mask) -> float:
     return float(np.triu(2.0 * right / np.maximum(chosen + inside[-1], 1)).max())
 
 
-def boxed_band_dice(voxels: NDArray, truth: Mask) -> float:
+def boxed_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
     """`best_band_dice` inside the box around the truth with `MARGIN` voxels on every side, clipped to the image.
 
     Raises ValueError when the truth is empty.
@@ -47,7 +49,7 @@ def boxed_band_dice(voxels: NDArray, truth: Mask) -> float:
     return best_band_dice(voxels[box.slices], truth[box.slices])
 
 
-def _highs(values: NDArray) -> NDArray:
+def _highs(values: NDArray[Any]) -> NDArray[Any]:
     """Highest value of each quantile bin, ascending."""
     different = np.unique(values)
     if len(different) <= _LEVELS:
@@ -55,5 +57,5 @@ def _highs(values: NDArray) -> NDArray:
     return np.unique(np.quantile(values, np.arange(1, _LEVELS + 1) / _LEVELS, method="inverted_cdf"))
 
 
-def _cumulative(bins: NDArray, n: int) -> NDArray:
+def _cumulative(bins: NDArray[Any], n: int) -> NDArray[Any]:
     return np.r_[0, np.bincount(bins.ravel(), minlength=n).cumsum()]

@@ -2,9 +2,10 @@
 
 A manifest is a TSV (UTF-8) with one row per case and structure and the columns of `COLUMNS`, in any order:
 `image` is the file of that structure's modality, `label_values` are comma-separated positive integers whose
-union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be
-there: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are
-comma-separated label maps of the same structure by other people. Other columns are ignored with a note.
+union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be left
+out: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are comma-separated
+label maps of the same structure by other people, `ignore_values` are label values whose voxels nobody annotated.
+Other columns are ignored with a note.
 
 Paths are relative to the manifest's root folder and are judged as written: `..` may not climb out of the
 root, and an absolute path must lie inside it. Links inside the root are followed wherever they lead, since
@@ -14,22 +15,22 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bifseg.core.errors import InputError
+from bifseg.cohorts.names import MOST_BYTES, composed, is_name
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
-OPTIONAL = ("channel", "raters")
+OPTIONAL = ("channel", "raters", "ignore_values")
 SPLITS = ("train", "validation", "test")
-Lines = list[tuple[int, dict]]
+Lines = list[tuple[int, dict[Any, Any]]]
 """Where a row ends in its file, and its cells by column."""
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_MOST_SHOWN = 10  # label values in a message
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class ManifestRow:
         group: the patient; the case itself where the manifest leaves it empty.
         channel: of a 4D image, from 0; None where the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
+        ignore_values: label values whose voxels belong neither to the structure nor to the background.
     """
 
     line: int
@@ -56,6 +58,7 @@ class ManifestRow:
     group: str
     channel: int | None = None
     raters: tuple[str, ...] = ()
+    ignore_values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, order=True)
@@ -70,7 +73,7 @@ class Problem:
     def __str__(self) -> str:
         """The problem as one line."""
         place = f"{self.file}:{self.line}" if self.line else self.file
-        return f"{place}: {self.key}: {self.text}"
+        return f"{place}: {short(self.key, 60)}: {self.text}"
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class Manifest:
 
     Attributes:
         path, root: the file, and the folder that its paths are relative to.
-        rows: every row; a cell that is wrong is empty here and stands in `problems`.
+        rows: every row; a cell that is wrong is empty here and named in `problems`.
         problems: what is wrong with header and cells; a clean manifest has none.
         notes: what was ignored.
     """
@@ -118,8 +121,32 @@ def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
     return "\n".join([f"{path}: {len(lines)} problem(s)", *lines[:most]])
 
 
+def delimiter_of(path: Path) -> str:
+    """The sign between the cells of a table: a tab, or in a .csv file the one its first line has most of.
+
+    Spreadsheet programs write semicolons where a comma is the decimal sign.
+    """
+    if path.suffix.lower() != ".csv":
+        return "\t"
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace") as stream:
+            first = stream.readline(10_000)
+    except OSError:
+        return ","
+    return max(",;\t", key=first.count)
+
+
 def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], Lines]:
-    """Header and (line, cells) of a UTF-8 table; raises InputError, which names the key, when there is none."""
+    """Header and (line, cells) of a UTF-8 table; rows whose cells are all blank are passed over.
+
+    Args:
+        path: the table.
+        key: what the table is, for messages.
+        delimiter: between cells.
+
+    Raises:
+        InputError: the file cannot be read, or is no UTF-8 table.
+    """
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
@@ -128,8 +155,13 @@ def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], 
     except OSError as error:
         raise InputError(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
     except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: {key}: not a UTF-8 table ({error}); save it as UTF-8 TSV") from error
-    return header, lines
+        reason = short(str(error), 100)
+        raise InputError(f"{path}: {key}: not a UTF-8 table ({reason}); save it as UTF-8 TSV") from error
+    return header, [(line, cells) for line, cells in lines if not all(map(_is_blank, cells.values()))]
+
+
+def _is_blank(cell: str | list[str] | None) -> bool:
+    return all(map(_is_blank, cell)) if isinstance(cell, list) else not (cell or "").strip()
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
@@ -142,18 +174,19 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
 
 def cells_of(row: ManifestRow) -> dict[str, str]:
     """The cells of a row by column."""
-    lists = {"label_values": values_text(row.label_values), "raters": ",".join(row.raters)}
-    return {**vars(row), **lists, "channel": "" if row.channel is None else str(row.channel)}
+    lists = {key: values_text(getattr(row, key)) for key in ("label_values", "ignore_values")}
+    channel = "" if row.channel is None else str(row.channel)
+    return {**vars(row), **lists, "raters": ",".join(row.raters), "channel": channel}
 
 
 def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:
     for name in (*COLUMNS, *OPTIONAL):
         if header.count(name) > 1 or (name in COLUMNS and name not in header):
-            found = "more than one such column" if name in header else "no such column"
-            yield Problem(file, 1, name, f"{found}; write one each of {' '.join(COLUMNS)}, tabs between")
+            how_many = "more than one such column" if name in header else "no such column"
+            yield Problem(file, 1, name, f"{how_many}; write one each of {' '.join(COLUMNS)}, tabs between")
 
 
-def _read_row(line: int, cells: dict, root: Path) -> tuple[ManifestRow, list[tuple[str, str]]]:
+def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow, list[tuple[str, str]]]:
     values: dict[str, Any] = {}
     wrong = []
     for key in (*COLUMNS, *OPTIONAL):
@@ -161,14 +194,14 @@ def _read_row(line: int, cells: dict, root: Path) -> tuple[ManifestRow, list[tup
             values[key] = _read_cell(key, (cells.get(key) or "").strip(), root)
         except ValueError as error:
             values[key] = _EMPTY.get(key, "")
-            wrong.append((key, str(error)))
+            wrong.append((key, short(str(error), 200)))
     if None in cells:
-        wrong.append(("row", f"{cells[None]} stand beyond the last column; remove the tabs too many"))
+        wrong.append(("row", f"{short(cells[None])} lie beyond the last column; remove the tabs too many"))
     values["group"] = values["group"] or values["case"]
     return ManifestRow(line, **values), wrong
 
 
-_EMPTY: dict[str, Any] = {"label_values": (), "channel": None, "raters": ()}
+_EMPTY: dict[str, Any] = {"label_values": (), "channel": None, "raters": (), "ignore_values": ()}
 """What a cell that is empty or wrong becomes, where it is not an empty text."""
 
 
@@ -183,13 +216,16 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
         return tuple(inside(root, part.strip()) for part in text.split(","))
     if key == "channel":
         return read_channel(text)
-    if key == "label_values":
+    if key in ("label_values", "ignore_values"):
         return read_label_values(text)
     if key == "split" and text not in SPLITS:
-        raise ValueError(f"{text!r} is not a split; write {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
-    if key in ("case", "structure") and not _NAME.fullmatch(text):
+        raise ValueError(f"{short(text)!r} is not a split; write {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
+    if key in ("case", "structure", "group"):
+        text = composed(text)
+    if key in ("case", "structure") and not is_name(text):
         raise ValueError(
-            f"{text!r} cannot name a file; use letters, digits, '_', '.' and '-', a letter or digit first"
+            f"{short(text)!r} is no name; use up to {MOST_BYTES} bytes of letters, digits, '_', '.' and '-', a letter "
+            "or digit first"
         )
     return text
 
@@ -197,14 +233,20 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
 def read_label_values(text: str) -> tuple[int, ...]:
     """The sorted values of a cell; raises ValueError where it is no list of positive integers."""
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and int(part) > 0 for part in parts):
-        raise ValueError(f"{text!r} is not a list of positive integers; write them as 1,3,4")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
+        raise ValueError(f"{short(text)!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
 
 
 def values_text(values: Iterable[int]) -> str:
     """Label values as `read_label_values` reads them."""
     return ",".join(map(str, sorted(values)))
+
+
+def shown_values(values: Collection[int]) -> str:
+    """Label values for a message: the first ten, and how many there are."""
+    text = values_text(sorted(values)[:_MOST_SHOWN]) or "none"
+    return text if len(values) <= _MOST_SHOWN else f"{text},... ({len(values)} values)"
 
 
 def listed(text: str) -> tuple[str, ...]:
@@ -214,6 +256,6 @@ def listed(text: str) -> tuple[str, ...]:
 
 def read_channel(text: str) -> int:
     """The number in a cell; raises ValueError where it is none."""
-    if not (text.isascii() and text.isdigit()):
-        raise ValueError(f"{text!r} is not the number of a channel; write 0 for the first")
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise ValueError(f"{short(text)!r} is not the number of a channel; write 0 for the first")
     return int(text)

@@ -41,6 +41,7 @@ class ObjectRow:
         left_out: why the object is not worked on; empty when it is.
         channel: of a 4D image file, from 0; None where the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
+        ignore_values: label values whose voxels count for nothing.
     """
 
     object: str
@@ -61,6 +62,7 @@ class ObjectRow:
     left_out: str = ""
     channel: int | None = None
     raters: tuple[str, ...] = ()
+    ignore_values: tuple[int, ...] = ()
 
     @property
     def plane(self) -> tuple[int, int] | None:
@@ -85,7 +87,7 @@ def find_objects(report: Report, root: Path, card: CohortCard, progress: Progres
     return objects
 
 
-def structure_mask(labels: NDArray, values: tuple[int, ...]) -> Mask:
+def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
     """The voxels of a label map, of any shape, that have one of the values."""
     return np.isin(labels, values)
 
@@ -125,8 +127,8 @@ def write_objects(path: Path, objects: list[ObjectRow]) -> None:
 
 
 def _cells(made: ObjectRow) -> Iterable[Any]:
-    lists = {"label_values": values_text(made.label_values), "raters": ",".join(made.raters)}
-    return {**vars(made), **lists, "seen": str(made.seen).lower()}.values()
+    lists = {key: values_text(getattr(made, key)) for key in ("label_values", "ignore_values")}
+    return {**vars(made), **lists, "raters": ",".join(made.raters), "seen": str(made.seen).lower()}.values()
 
 
 def read_objects(path: Path) -> list[ObjectRow]:
@@ -154,7 +156,7 @@ def _instances_in(label: str, report: Report, root: Path, card: CohortCard) -> l
     return [made for row in rows for made in _instances(row, labels, grid, card)]
 
 
-def _instances(row: ManifestRow, labels: NDArray, grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
+def _instances(row: ManifestRow, labels: NDArray[Any], grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
     mask = structure_mask(labels, row.label_values)
     if grid.ndim == 2:
         for number, voxels in _sizes(mask):
@@ -201,6 +203,7 @@ def _object(
         left_out=f"{voxels} voxels, minimum_voxels is {card.minimum_voxels}" if small else "",
         channel=row.channel,
         raters=row.raters,
+        ignore_values=row.ignore_values,
     )
 
 
@@ -217,7 +220,10 @@ def _refuse_equal_names(objects: list[ObjectRow]) -> None:
 
 _CELLS: dict[str, Callable[[str], Any]] = {
     "seen": {"true": True, "false": False}.__getitem__,
-    "label_values": lambda text: tuple(int(value) for value in text.split(",")),
+    **dict.fromkeys(
+        ("label_values", "ignore_values"),
+        lambda text: tuple(int(value) for value in text.split(",") if value),
+    ),
     **dict.fromkeys(("axis", "index", "instance", "channel"), lambda text: int(text) if text else None),
     "raters": lambda text: tuple(text.split(",")) if text else (),
     "voxels": int,

@@ -129,7 +129,7 @@ def test_label_map_that_holds_fractions(tree):
 def test_empty_object(tree):
     tree.add(labels=labels(2, 7), label_values="1,3")
     assert lines(tree) == [
-        f"{tree.path}:2: label_values: 1,3: the object is empty, c1-label.nii.gz holds the values 0,2,7; "
+        f"{tree.path}:2: label_values: 1,3: the object is empty, c1-label.nii.gz holds 0,2,7; "
         "correct the values or remove the row"
     ]
 
@@ -138,7 +138,7 @@ def test_value_that_no_case_of_a_structure_has_is_told_once(tree):
     for case in ("c1", "c2"):
         tree.add(case, labels=labels(1, 2, 4), label_values="1,3,4")
     assert lines(tree) == [
-        f"{tree.path}:2: label_values: 3: in no label map of 'core', c1-label.nii.gz holds the values 0,1,2,4; "
+        f"{tree.path}:2: label_values: 3: in no label map of 'core', c1-label.nii.gz holds 0,1,2,4; "
         "correct the values"
     ]
 
@@ -165,7 +165,7 @@ def test_the_same_structure_of_a_case_twice(tree):
     row = tree.add()
     tree.rows.append(dict(row))
     assert lines(tree) == [
-        f"{tree.path}:3: structure: 'core' of case 'c1' stands on line 2 already; remove one"
+        f"{tree.path}:3: structure: 'core' of case 'c1' is on line 2 already; remove one"
     ]
 
 
@@ -278,8 +278,8 @@ def test_raters_are_checked_like_the_label(tree):
     starts = [
         "3: raters: moved.nii.gz: origin differs by 2.5 mm along y from c2-image.nii.gz; resample the label map",
         "4: raters: half.nii.gz: holds 0.5; a label map holds integers only",
-        "4: raters: half.nii.gz: the object is empty, it holds the values 0",
-        "5: raters: empty.nii.gz: the object is empty, it holds the values 0,2,3; remove it from the list",
+        "4: raters: half.nii.gz: the object is empty, it holds 0",
+        "5: raters: empty.nii.gz: the object is empty, it holds 0,2,3; remove it from the list",
         "6: raters: none.nii.gz: no such file in",
         "7: raters: flat.nii.gz: has 2 dimensions, a 3D cohort takes 3",
         "7: raters: flat.nii.gz: shape is (8, 8), that of the image (4, 8, 8)",
@@ -294,7 +294,7 @@ def test_a_rater_is_somebody_else(tree, names):
     tree.add("c1", raters=names)
     (line,) = lines(tree)
     assert line.startswith(
-        f"{tree.path}:2: raters: {names.split(',')[-1]}: stands here twice, or is the label as well"
+        f"{tree.path}:2: raters: {names.split(',')[-1]}: is named twice, or is the label as well"
     )
 
 
@@ -312,8 +312,8 @@ def test_structures_of_manifest_and_card_are_the_same(tree):
     report = check_cohort(tree.write(), tree.root, card, Path("z.yaml"))
     assert [str(problem) for problem in report.problems] == [
         f"{tree.path}:3: structure: 'liver' is neither seen nor unseen in z.yaml; list it or remove its rows",
-        f"z.yaml: seen: 'edge' stands on no row of {tree.path}; correct the name or remove it",
-        f"z.yaml: unseen: 'lungs' stands on no row of {tree.path}; correct the name or remove it",
+        f"z.yaml: seen: 'edge' is on no row of {tree.path}; correct the name or remove it",
+        f"z.yaml: unseen: 'lungs' is on no row of {tree.path}; correct the name or remove it",
     ]
 
 

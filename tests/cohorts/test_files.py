@@ -123,7 +123,11 @@ def test_a_label_map_holds_integers_only(tmp_path, value, suffix):
 def test_files_missing_or_broken_are_problems_not_errors(tmp_path, look):
     (tmp_path / "text.nii.gz").write_text("not an image")
     assert look(tmp_path / "none.nii.gz").problems == (f"no such file in {tmp_path}; correct the path",)
-    assert look(tmp_path / "text.nii.gz").problems[0].startswith("is not compressed, though its name ends in .gz")
+    assert (
+        look(tmp_path / "text.nii.gz")
+        .problems[0]
+        .startswith("is not compressed, though its name ends in .gz")
+    )
     assert look(tmp_path / ("n" * 300)).problems[0]
 
 

@@ -147,8 +147,8 @@ def test_each_empty_cell_is_a_problem(tree, key):
         ("label_values", "0", "'0' is not a list of positive integers"),
         ("label_values", "1.0", "'1.0' is not a list of positive integers"),
         ("label_values", "1;3", "'1;3' is not a list of positive integers"),
-        ("structure", "tumour core", "'tumour core' cannot name a file; use letters, digits"),
-        ("case", "../c1", "'../c1' cannot name a file; use letters, digits"),
+        ("structure", "tumour core", "'tumour core' is no name; use up to 120 bytes of letters, digits"),
+        ("case", "../c1", "'../c1' is no name; use up to 120 bytes of letters, digits"),
         ("image", "../out.nii", "'../out.nii' is not a file inside the root"),
         ("label", "a/../../out.nii", "'a/../../out.nii' is not a file inside the root"),
         ("image", "/etc/passwd", "move the file or change the card's 'root'"),
@@ -185,7 +185,7 @@ def test_all_wrong_cells_of_a_row_are_found(tree):
 def test_cells_beyond_the_header_are_a_problem(tree):
     tree.path.write_text("\t".join(COLUMNS) + "\n" + "\t".join(ROW.values()) + "\textra\n")
     (problem,) = parse_manifest(tree.path, tree.root).problems
-    assert str(problem).startswith(f"{tree.path}:2: row: ['extra'] stand beyond the last column; remove")
+    assert str(problem).startswith(f"{tree.path}:2: row: ['extra'] lie beyond the last column; remove")
 
 
 def test_a_short_row_has_empty_cells(tree):

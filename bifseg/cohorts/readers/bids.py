@@ -1,8 +1,8 @@
 """BIDS, as FeTA has it: sub-01/[ses-01/]anat/sub-01_ses-01_T2w.nii.gz with sub-01_ses-01_dseg.nii.gz.
 
 Image and label map share all entities of their names but those that describe a label map (desc, label, seg,
-atlas), and may lie anywhere below the path, as in derivatives/. What the values mean is read from BIDS's tables
-`dseg.tsv` (columns index and name) or asked for. participants.tsv is not needed.
+atlas), and may lie anywhere below the path, as in derivatives/. BIDS's tables `dseg.tsv` (columns index and name), or
+the user, say what the values mean. participants.tsv is not needed.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from bifseg.cohorts.manifest import read_table
+from bifseg.cohorts.names import is_name, safe_name
 from bifseg.cohorts.readers.layout import (
     Case,
     Layout,
@@ -20,64 +21,69 @@ from bifseg.cohorts.readers.layout import (
     LeftOut,
     Source,
     Structure,
-    patient,
-    safe_name,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9+]+)*)_([A-Za-z0-9]+)")
 _OF_LABELS = re.compile(r"_(?:desc|label|seg|atlas)-[A-Za-z0-9+]+")
 
 
-def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
-    values = asked.structures or _named_values(path)
-    structures = {name: Structure(own, asked.modality(name, "T2w")) for name, own in values.items()}
+def _find(path: Path, options: LayoutOptions) -> LayoutScan:
+    values = options.structures or _named_values(path)
+    structures = {name: Structure(own, options.modality(name, "T2w")) for name, own in values.items()}
     used = sorted({structure.modality for structure in structures.values()})
-    files, notes = image_files(path)
-    found: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    images = image_files(path)
+    by_case: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     others = []
-    for file in files:
+    for file in images.files:
         match = _NAME.fullmatch(stem(file.name))
         if match and match[2] == "dseg":
-            found[_OF_LABELS.sub("", match[1])]["dseg"].append(str(file))
+            by_case[_OF_LABELS.sub("", match[1])]["dseg"].append(str(file))
         elif match and match[2] in used:
-            found[match[1]][match[2]].append(str(file))
+            by_case[match[1]][match[2]].append(str(file))
         else:
             others.append(str(file))
-    notes += [f"{len(others)} other images passed over: {others[0]}, ..."] if others else []
-    cases, left_out = [], []
-    for name, words in sorted(found.items()):
+    notes = [
+        *images.notes,
+        *([f"{len(others)} other images passed over: {others[0]}, ..."] if others else []),
+    ]
+    cases, left_out = [], [*images.left_out]
+    for name, words in sorted(by_case.items()):
         twice = [paths for _, paths in sorted(words.items()) if len(paths) > 1]
         if twice:
             left_out.append(LeftOut(name, "", "has two files for one; keep one", " and ".join(twice[0])))
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
-        cases.append(Case(name, patient(name), sources, words["dseg"][0] if "dseg" in words else ""))
+        cases.append(Case(name, sources, words["dseg"][0] if "dseg" in words else ""))
     return LayoutScan(path, cases, structures, left_out=left_out, notes=notes)
 
 
 def _named_values(path: Path) -> dict[str, tuple[int, ...]]:
-    """Values by name in all `dseg.tsv` below a path, which must agree; raises InputError where there is none."""
-    found: dict[str, tuple[int, ...]] = {}
+    """Values by name in all `dseg.tsv` below a path; raises InputError where they disagree or none exists."""
+    values: dict[str, tuple[int, ...]] = {}
     for name in all_files(path):
         if not name.name.endswith("dseg.tsv") or name.name.startswith("."):
             continue
         for line, cells in read_table(path / name, "dseg.tsv")[1]:
-            index, words = cells.get("index") or "", safe_name(cells.get("name") or "").lower()
-            if not index.isdecimal() or not words or found.get(words, (int(index),)) != (int(index),):
-                row = f"index {index!r}, name {words!r}"
+            index, word = cells.get("index") or "", safe_name(cells.get("name") or "").lower()
+            if (
+                not re.fullmatch(r"\d{1,9}", index, re.ASCII)
+                or not is_name(word)
+                or values.get(word, (int(index),)) != (int(index),)
+            ):
+                row = f"index {short(index, 30)!r}, name {short(word, 30)!r}"
                 raise InputError(
                     f"{path / name}:{line}: {row} is no value of its own; give --structure NAME=VALUES"
                 )
             if int(index):
-                found[words] = (int(index),)
-    if not found:
+                values[word] = (int(index),)
+    if not values:
         raise InputError(
             f"{path}: no dseg.tsv says what the label values mean; give --structure NAME=VALUES, for FeTA "
             "for example --structure cerebellum=5"
         )
-    return found
+    return values
 
 
 LAYOUT = Layout("sub-01/[ses-01/]anat/sub-01[_ses-01]_T2w.nii.gz and ..._dseg.nii.gz", _find)

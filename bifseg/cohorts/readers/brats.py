@@ -23,10 +23,8 @@ from bifseg.cohorts.readers.layout import (
     LeftOut,
     Source,
     Structure,
-    patient,
-    safe_name,
 )
-from bifseg.cohorts.readers.walk import image_files, stem
+from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
 
 WORDS = {
     **{"flair": "flair", "t1": "t1", "t1ce": "t1c", "t1gd": "t1c", "t2": "t2", "seg": "seg", "segm": "seg"},
@@ -58,24 +56,28 @@ def layout(year: str) -> Layout:
     return Layout(f"CASE/CASE{sign}{words}.nii.gz", partial(_find, year), judge)
 
 
-def _find(year: str, path: Path, asked: LayoutOptions) -> LayoutScan:
-    files, notes = image_files(path)
-    pieces = [piece for file in files if (piece := _piece(file, path))]
-    return found(year, path, asked, pieces, files, notes)
+def _find(year: str, path: Path, options: LayoutOptions) -> LayoutScan:
+    images = image_files(path)
+    pieces = [piece for file in images.files if (piece := _piece(file, path))]
+    return scan(year, path, options, pieces, images)
 
 
-def found(
-    year: str,
-    path: Path,
-    asked: LayoutOptions,
-    pieces: list[Piece],
-    files: list[PurePosixPath],
-    notes: list[str],
+def scan(
+    year: str, path: Path, options: LayoutOptions, pieces: list[Piece], images: ImageFiles
 ) -> LayoutScan:
-    """The cases that the pieces make up, with the structures of a year."""
-    notes = [*notes, *_passed_over(files, {piece.path for piece in pieces})]
+    """The cases that the pieces make up, with the structures of a year.
+
+    Args:
+        year: a key of `YEARS`.
+        path: the folder.
+        options: what the user says about the data.
+        pieces: the files of cases.
+        images: all images below the folder.
+    """
+    notes = [*images.notes, *_passed_over(images.files, {piece.path for piece in pieces})]
     whole, left_out = gather(pieces)
-    if not asked.structures:
+    left_out += images.left_out
+    if not options.structures:
         left_out += [
             LeftOut(name, "", "another tumour than BraTS-GLI, with label values of its own: give --structure")
             for name in whole
@@ -83,12 +85,12 @@ def found(
         ]
         whole = {name: words for name, words in whole.items() if not _OTHER_TUMOURS.match(name)}
     cases = [
-        Case(name, patient(name), {word: Source(p) for word, p in words.items()}, words.get("seg", ""))
+        Case(name, {word: Source(p) for word, p in words.items()}, words.get("seg", ""))
         for name, words in whole.items()
     ]
-    values = asked.structures or YEARS[year].structures
-    structures = {name: Structure(own, _modality(name, asked)) for name, own in values.items()}
-    seen, unseen = (None, ()) if asked.structures else (SEEN, UNSEEN)
+    values = options.structures or YEARS[year].structures
+    structures = {name: Structure(own, _modality(name, options)) for name, own in values.items()}
+    seen, unseen = (None, ()) if options.structures else (SEEN, UNSEEN)
     return LayoutScan(path, cases, structures, seen, unseen, left_out, notes)
 
 
@@ -123,7 +125,7 @@ def _piece(file: PurePosixPath, root: Path) -> Piece | None:
     case = named[-1] if named else before or file.parent.name or root.name
     folders = [folder for folder in file.parents if folder.name == case]
     place = folders[-1] if folders else file.parent
-    return Piece(safe_name(case), str(place), WORDS[word.lower()], str(file))
+    return Piece(case, str(place), WORDS[word.lower()], str(file))
 
 
 def _passed_over(files: list[PurePosixPath], used: set[str]) -> list[str]:
@@ -131,6 +133,6 @@ def _passed_over(files: list[PurePosixPath], used: set[str]) -> list[str]:
     return [f"{len(others)} images of other names passed over: {others[0]}, ..."] if others else []
 
 
-def _modality(structure: str, asked: LayoutOptions) -> str:
-    name = asked.modality(structure, MODALITIES.get(structure, "t1c"))
+def _modality(structure: str, options: LayoutOptions) -> str:
+    name = options.modality(structure, MODALITIES.get(structure, "t1c"))
     return WORDS.get(name.lower(), name)

@@ -9,19 +9,19 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from bifseg.cohorts.readers.brats import Piece, found
+from bifseg.cohorts.readers.brats import Piece, scan
 from bifseg.cohorts.readers.brats_years import refuse_another_year
-from bifseg.cohorts.readers.layout import Layout, LayoutOptions, LayoutScan, safe_name
+from bifseg.cohorts.readers.layout import Layout, LayoutOptions, LayoutScan
 from bifseg.cohorts.readers.walk import image_files, stem
 
 _WORDS = {"mr_flair": "flair", "mr_t1": "t1", "mr_t1c": "t1c", "mr_t2": "t2", "ot": "seg"}
 _GRADES = ("HGG", "LGG", "HG", "LG")
 
 
-def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
-    files, notes = image_files(path)
-    pieces = [piece for file in files if (piece := _piece(file, path))]
-    return found("brats2015", path, asked, pieces, files, notes)
+def _find(path: Path, options: LayoutOptions) -> LayoutScan:
+    images = image_files(path)
+    pieces = [piece for file in images.files if (piece := _piece(file, path))]
+    return scan("brats2015", path, options, pieces, images)
 
 
 def _piece(file: PurePosixPath, root: Path) -> Piece | None:
@@ -31,7 +31,7 @@ def _piece(file: PurePosixPath, root: Path) -> Piece | None:
         return None
     place = next(folder for folder in file.parents if not folder.name.upper().startswith("VSD."))
     grade = next((part.upper() for part in place.parts[:-1] if part.upper() in _GRADES), "")
-    return Piece(safe_name(f"{grade}_{place.name or root.name}"), str(place), word, str(file))
+    return Piece("_".join(filter(None, (grade, place.name or root.name))), str(place), word, str(file))
 
 
 LAYOUT = Layout(

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bifseg.cohorts.checks import Files
-from bifseg.cohorts.manifest import values_text
+from bifseg.cohorts.manifest import shown_values, values_text
 from bifseg.cohorts.readers.layout import Values
 from bifseg.core.errors import InputError
 
@@ -58,7 +58,7 @@ YEARS: Mapping[str, Year] = {
 }
 
 
-def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
+def refuse_another_year(year: str, path: Path, labels: Files) -> None:
     """Check the values that the label maps hold against a year's.
 
     They are another year's when one is in no set of this year, or when together they are exactly a set of another
@@ -67,19 +67,19 @@ def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
     Raises:
         InputError: the values are not this year's; the line says whose they look like.
     """
-    sets = YEARS[asked].sets
+    sets = YEARS[year].sets
     own = frozenset().union(*sets)
     held = {name: file.counts.keys() - {0} for name, file in labels.items()}
     together = frozenset().union(*held.values())
     strange = next((name for name, values in held.items() if values - own), "")
-    exact = [name for name, year in YEARS.items() if together in year.sets]
-    if not strange and (asked in exact or not exact):
+    exact = [name for name, other in YEARS.items() if together in other.sets]
+    if not strange and (year in exact or not exact):
         return
     likely = exact or [
-        name for name, year in YEARS.items() if any(together <= values for values in year.sets)
+        name for name, other in YEARS.items() if any(together <= values for values in other.sets)
     ]
     where = (
-        f"{strange} holds {values_text(held[strange])}" if strange else f"all hold {values_text(together)}"
+        f"{strange} holds {shown_values(held[strange])}" if strange else f"all hold {shown_values(together)}"
     )
     remedy = (
         f"these look like {' or '.join(likely)}: run `bifseg cohort from {likely[-1]}`"
@@ -87,5 +87,5 @@ def refuse_another_year(asked: str, path: Path, labels: Files) -> None:
         else "no BraTS year known here has them: give them with --structure NAME=VALUES"
     )
     raise InputError(
-        f"{path}: label values: {where}, {YEARS[asked].title} has {values_text(sets[0])}; {remedy}"
+        f"{path}: label values: {where}, {YEARS[year].title} has {values_text(sets[0])}; {remedy}"
     )

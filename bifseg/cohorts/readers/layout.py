@@ -1,4 +1,4 @@
-"""What a reader is asked and what it finds: cases and their files, by name. No image is opened or moved."""
+"""What a reader gets and what it returns: cases and their files, by name. No image is opened or moved."""
 
 from __future__ import annotations
 
@@ -30,15 +30,20 @@ class LayoutOptions:
     Attributes:
         structures: label values by structure, in place of the layout's own; empty: those.
         modalities: the modality of each structure, under "" that of all others; empty: the layout's own.
-        columns: of a flat table: its column for each column of a manifest that is named otherwise there.
+        columns: of a flat table: its column for each column of a manifest that has another name there.
+        patient_pattern: regular expression that gives the patient in a case's name: its first group, or what it
+            matches; None: the names that challenges and BIDS give.
+        splits: split by the name of a case or of a patient; None: the layout's own, or drawn.
     """
 
     structures: Values = field(default_factory=dict)
     modalities: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping[str, str] = field(default_factory=dict)
+    patient_pattern: re.Pattern[str] | None = None
+    splits: Mapping[str, str] | None = None
 
     def modality(self, structure: str, default: str) -> str:
-        """The modality that is asked for a structure, or the default."""
+        """The modality that the user names for a structure, or the default."""
         return self.modalities.get(structure, self.modalities.get("", default))
 
 
@@ -63,21 +68,24 @@ class Case:
     """One scan.
 
     Attributes:
-        name, group: of the scan and of its patient; safe for files.
+        name: of the scan, as the files or the table give it.
         images: by modality.
         label: its label map relative to the root; empty where there is none.
         split: where the layout gives one; empty where it is to be drawn.
         raters: label maps by other people.
         structures: of this case only; None: those of the layout.
+        group: the patient, where the data name it; empty: by the case's name.
+        ignore_values: label values of this case that say nothing; empty: those of the layout.
     """
 
     name: str
-    group: str
     images: Mapping[str, Source]
     label: str
     split: str = ""
     raters: tuple[str, ...] = ()
     structures: Mapping[str, Structure] | None = None
+    group: str = ""
+    ignore_values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class LayoutScan:
-    """What a reader finds below a path.
+    """The cases that a reader sees below a path.
 
     Attributes:
         root: folder that all paths are relative to.
@@ -109,6 +117,7 @@ class LayoutScan:
         unseen: structures that are played as well unless the user says otherwise.
         left_out: cases that cannot be told apart.
         notes: what was chosen between and what was passed over, a line each.
+        ignore_values: label values that say nothing about a voxel (nnU-Net's `ignore`).
     """
 
     root: Path
@@ -118,6 +127,7 @@ class LayoutScan:
     unseen: tuple[str, ...] = ()
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    ignore_values: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -126,9 +136,9 @@ class Layout:
 
     Attributes:
         about: how its files are called, for people.
-        find: reads the names below a path; raises InputError where nothing can be read.
-        judge: given the path and what the label maps hold, raises InputError where the label values are those of
-            another layout.
+        find: scans the names below a path; raises InputError where nothing can be read.
+        judge: given the path and the contents of the label maps, raises InputError where their values are those
+            of another layout.
     """
 
     about: str
@@ -142,8 +152,3 @@ def patient(case: str) -> str:
         if match := pattern.fullmatch(case):
             return match[1]
     return case
-
-
-def safe_name(text: str) -> str:
-    """The text with `_` for all that cannot be in the name of a case or structure."""
-    return re.sub(r"[^A-Za-z0-9_.-]+", "_", text.strip()).lstrip("_.-").rstrip("_")

@@ -17,12 +17,14 @@ from bifseg.cohorts.manifest import (
     Problem,
     cells_of,
     parse_cells,
+    shown_values,
     values_text,
 )
+from bifseg.cohorts.names import composed, distinct_names
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.cohorts.readers.layout import LayoutOptions, LayoutScan, LeftOut
+from bifseg.cohorts.readers.layout import LayoutOptions, LayoutScan, LeftOut, patient
 from bifseg.cohorts.readers.splits import draw_splits
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 
 
 @dataclass(frozen=True)
@@ -65,84 +67,137 @@ class CohortDraft:
 
 
 def make(
-    layout: str, path: Path, asked: LayoutOptions, wanted: CohortRequest, progress: Progress = iter
+    layout: str, path: Path, options: LayoutOptions, request: CohortRequest, progress: Progress = iter
 ) -> CohortDraft:
-    """Read a layout, look once at every file that it needs, and keep the rows that are right.
+    """A cohort from a layout: every file is looked at once, and the rows without problems are kept.
 
     Args:
         layout: a name of `LAYOUTS`.
         path: where the data are.
-        asked: what the user says about the data.
-        wanted: what the cohort shall be.
+        options: what the user says about the data.
+        request: what the cohort shall be.
         progress: wraps the names of the images, then those of the label maps.
 
     Raises:
-        InputError: the layout is unknown, nothing usable is there, the label values are those of another layout, or
-            a structure that is asked for is in no usable case.
+        InputError: the layout is unknown, nothing usable exists, the label values are those of another layout, or
+            a structure that the user names is in no usable case.
     """
-    found = _find(layout, path, asked)
-    seen, unseen = _chosen(path, found, asked, wanted)
-    drafts, left_out = _drafts(found, (*seen, *unseen))
+    scan = _scan(layout, path, options)
+    seen, unseen = _chosen(path, scan, options, request)
+    drafts, left_out = _drafts(scan, (*seen, *unseen))
     if not drafts:
-        _absent(path, [*seen, *unseen], left_out, [], wanted)
-    manifest = _manifest(path, found.root, _with_splits(drafts, wanted))
+        _absent(path, [*seen, *unseen], left_out, [], request)
+    manifest = _manifest(path, scan.root, _with_splits(drafts, request))
     files = look(manifest, progress)
     refuse_others = LAYOUTS[layout].judge
-    if refuse_others and not asked.structures:
+    if refuse_others and not options.structures:
         refuse_others(path, files[1])
-    dimension = wanted.dimension or _dimension(files[1])
+    dimension = request.dimension or _dimension(files[1])
     sound, faults = _sound_rows(manifest, files, dimension)
     left_out += faults
-    kept = {row.structure for row in sound}
-    left_out += _absent(path, [s for s in (*seen, *unseen) if s not in kept], left_out, sound, wanted)
+    present = {row.structure for row in sound}
+    left_out += _absent(path, [s for s in (*seen, *unseen) if s not in present], left_out, sound, request)
     given = {row.line: row.split for row in drafts}
-    rows = _with_splits([replace(row, split=given[row.line]) for row in sound], wanted)
+    rows = _with_splits([replace(row, split=given[row.line]) for row in sound], request)
     return CohortDraft(
-        found.root,
+        scan.root,
         dimension,
-        tuple(structure for structure in seen if structure in kept),
-        tuple(structure for structure in unseen if structure in kept),
-        judge(_manifest(path, found.root, rows), *files, dimension),
-        tuple(sorted({*found.left_out, *left_out}, key=lambda one: (one.reason, one.case, one.structure))),
-        tuple(found.notes),
+        tuple(structure for structure in seen if structure in present),
+        tuple(structure for structure in unseen if structure in present),
+        judge(_manifest(path, scan.root, rows), *files, dimension),
+        tuple(sorted({*scan.left_out, *left_out}, key=lambda one: (one.reason, one.case, one.structure))),
+        tuple(scan.notes),
     )
 
 
-def _find(layout: str, path: Path, asked: LayoutOptions) -> LayoutScan:
+def _scan(layout: str, path: Path, options: LayoutOptions) -> LayoutScan:
+    """What a layout's reader sees, with the cases' names, patients and splits."""
     if layout not in LAYOUTS:
-        raise InputError(f"layout: {layout!r} is unknown; known are: {', '.join(LAYOUTS)}")
-    found = LAYOUTS[layout].find(Path(path).absolute(), asked)
-    if not found.cases:
-        why = "".join(f"; {one.case} {one.reason}" for one in found.left_out[:1])
-        why += "".join(f"; {note}" for note in found.notes[:1])
-        raise InputError(f"{path}: holds no case laid out as {layout}: {LAYOUTS[layout].about}{why}")
-    if not found.structures:
+        raise InputError(f"layout: {short(layout)!r} is unknown; known are: {', '.join(LAYOUTS)}")
+    scan = LAYOUTS[layout].find(Path(path).absolute(), options)
+    if not scan.cases:
+        why = "".join(f"; {one.case} {one.reason}" for one in scan.left_out[:1])
+        why += "".join(f"; {note}" for note in scan.notes[:1])
+        raise InputError(
+            f"{path}: holds no case laid out as {layout}: {short(LAYOUTS[layout].about + why, 220)}"
+        )
+    if not scan.structures:
         raise InputError(f"{path}: names no structure; give --structure NAME=VALUES")
-    return found
+    return _with_given_splits(path, _with_patients(path, scan, options), options)
+
+
+def _with_patients(path: Path, scan: LayoutScan, options: LayoutOptions) -> LayoutScan:
+    """The scan with a name of its own for each case, and the patient of each."""
+    names = distinct_names(case.name for case in scan.cases)
+    pattern = options.patient_pattern
+    cases = []
+    for case in scan.cases:
+        name, group = names[case.name], composed(case.group)
+        if pattern:
+            match = pattern.search(case.name)
+            group = match[1] if match and pattern.groups else match[0] if match else ""
+            if not group:
+                text = f"gives no patient for the case {short(case.name)!r}; correct the pattern"
+                raise InputError(f"{path}: --patient-pattern {short(pattern.pattern)} {text}")
+        cases.append(replace(case, name=name, group=group or patient(name)))
+    changed = sorted(text for text, name in names.items() if text not in (name, ""))
+    note = (
+        f"{len(changed)} cases got a name without special signs, as {short(changed[0])} = {names[changed[0]]}"
+        if changed
+        else ""
+    )
+    return replace(scan, cases=cases, notes=[*scan.notes, *filter(None, [note])])
+
+
+def _with_given_splits(path: Path, scan: LayoutScan, options: LayoutOptions) -> LayoutScan:
+    """The scan with the splits that the user gives; cases that have none there are left out."""
+    splits = options.splits
+    if splits is None:
+        return scan
+    cases, left_out, used = [], [], set()
+    for case in scan.cases:
+        key = next((key for key in (case.name, case.group) if key in splits), None)
+        if key is None:
+            left_out.append(
+                LeftOut(case.name, "", "neither the case nor its patient is in the table of --splits")
+            )
+        else:
+            used.add(key)
+            cases.append(replace(case, split=splits[key]))
+    if not cases:
+        raise InputError(
+            f"{path}: no case is in the table of --splits, as {scan.cases[0].name}; correct its names"
+        )
+    unused = sorted({*splits} - used)
+    note = (
+        f"{len(unused)} names of the table of --splits are no case, as {short(unused[0])}" if unused else ""
+    )
+    notes = [*scan.notes, *filter(None, [note])]
+    return replace(scan, cases=cases, left_out=[*scan.left_out, *left_out], notes=notes)
 
 
 def _chosen(
-    path: Path, found: LayoutScan, asked: LayoutOptions, wanted: CohortRequest
+    path: Path, scan: LayoutScan, options: LayoutOptions, request: CohortRequest
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Seen and unseen structures, as wanted or as the layout has them."""
-    unknown = {*wanted.seen, *wanted.unseen, *asked.modalities} - {*found.structures, ""}
+    """Seen and unseen structures, as the user wants them or as the layout has them."""
+    unknown = {*request.seen, *request.unseen, *options.modalities} - {*scan.structures, ""}
     if unknown:
-        known = ", ".join(found.structures)
-        raise InputError(f"{path}: structure: {min(unknown)!r} is unknown; known are: {known}")
-    both = sorted({*wanted.seen} & {*wanted.unseen})
+        known = short(", ".join(scan.structures), 150)
+        raise InputError(f"{path}: structure: {short(min(unknown))!r} is unknown; known are: {known}")
+    both = sorted({*request.seen} & {*request.unseen})
     if both:
         raise InputError(f"{path}: structure: {both[0]!r} cannot be both seen and unseen; name it once")
-    if wanted.seen or wanted.unseen:
-        return tuple(dict.fromkeys(wanted.seen)), tuple(dict.fromkeys(wanted.unseen))
-    return tuple(found.structures) if found.seen is None else found.seen, found.unseen
+    if request.seen or request.unseen:
+        return tuple(dict.fromkeys(request.seen)), tuple(dict.fromkeys(request.unseen))
+    return tuple(scan.structures) if scan.seen is None else scan.seen, scan.unseen
 
 
-def _drafts(found: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestRow], list[LeftOut]]:
-    """A row for each structure of each case, with an empty split where it is to be drawn; and what has no row."""
+def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestRow], list[LeftOut]]:
+    """A row for each structure of each case, with an empty split where it will be drawn; and what has no row."""
     rows: dict[tuple[str, str], ManifestRow] = {}
     left_out = []
-    for case in sorted(found.cases, key=lambda case: case.name):
-        own = found.structures if case.structures is None else case.structures
+    for case in sorted(scan.cases, key=lambda case: case.name):
+        own = scan.structures if case.structures is None else case.structures
         if not case.label:
             left_out.append(LeftOut(case.name, "", "no label map"))
             continue
@@ -166,16 +221,17 @@ def _drafts(found: LayoutScan, structures: Iterable[str]) -> tuple[list[Manifest
                 group=case.group,
                 channel=source.channel,
                 raters=case.raters,
+                ignore_values=case.ignore_values or scan.ignore_values,
             )
     return list(rows.values()), left_out
 
 
-def _with_splits(rows: list[ManifestRow], wanted: CohortRequest) -> list[ManifestRow]:
+def _with_splits(rows: list[ManifestRow], request: CohortRequest) -> list[ManifestRow]:
     """The rows with the split of their patient; one that is given to any of a patient's rows is all theirs."""
     given: dict[str, str] = {}
     for row in rows:
         given[row.group] = given.get(row.group) or row.split
-    splits = draw_splits(given, wanted.shares, wanted.seed)
+    splits = draw_splits(given, request.shares, request.seed)
     return [replace(row, split=row.split or splits[row.group], line=line) for line, row in enumerate(rows, 2)]
 
 
@@ -193,8 +249,8 @@ def _sound_rows(
 ) -> tuple[list[ManifestRow], list[LeftOut]]:
     """The rows that have no problem of their own, and those that have.
 
-    A value that no case of a structure has is no row's own problem, but one of what the structure was said to be.
-    A file that several rows share is told at the first of them, so the rest is judged again.
+    A value that no case of a structure has is not a row's own problem, but one of the structure's definition. A
+    problem of a file that several rows share is reported with the first of them, so the others are judged again.
     """
     left_out: list[LeftOut] = []
     while True:
@@ -208,13 +264,17 @@ def _sound_rows(
         if not own:
             return list(manifest.rows), left_out
         rows = [row for row in manifest.rows if row.line not in own]
-        left_out += [_left_out(by_line[line], problem) for line, problem in own.items()]
+        left_out += [
+            _left_out(by_line[line], problem, files[1][by_line[line].label].counts)
+            for line, problem in own.items()
+        ]
         manifest = replace(manifest, rows=tuple(rows), problems=())
 
 
-def _left_out(row: ManifestRow, problem: Problem) -> LeftOut:
+def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> LeftOut:
     if problem.key == "label_values" and row.label_values:
-        reason = f"no voxel in the label map has a value of {values_text(row.label_values)}"
+        held = counts.keys() - {0}
+        reason = f"no voxel has the value {values_text(row.label_values)}; the label map holds {shown_values(held)}"
         return LeftOut(row.case, row.structure, reason, row.label)
     file, _, text = problem.text.partition(": ")
     if file in (row.image, row.label, *row.raters):
@@ -228,10 +288,10 @@ def _absent(
     structures: list[str],
     left_out: list[LeftOut],
     sound: list[ManifestRow],
-    wanted: CohortRequest,
+    request: CohortRequest,
 ) -> list[LeftOut]:
     """Structures without a row, as left out; raises InputError where nothing else is left or they were wanted."""
-    if structures and (not sound or wanted.seen or wanted.unseen):
+    if structures and (not sound or request.seen or request.unseen):
         why = _most_frequent(structures[0], left_out)
         raise InputError(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
     return [LeftOut("", structure, "in no usable case") for structure in structures]
@@ -239,12 +299,11 @@ def _absent(
 
 def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
     """Why most cases lack a structure, with one of them; those without a label map count where there are no others."""
-    told = [one for one in left_out if one.structure == structure] or [
-        one for one in left_out if not one.structure
-    ]
-    if not told:
+    faults = [one for one in left_out if one.structure == structure]
+    faults = faults or [one for one in left_out if not one.structure]
+    if not faults:
         return "no case has it"
-    ((reason, count),) = Counter(one.reason for one in told).most_common(1)
-    first = next(one for one in told if one.reason == reason)
+    ((reason, count),) = Counter(one.reason for one in faults).most_common(1)
+    first = next(one for one in faults if one.reason == reason)
     where = ", ".join(filter(None, (first.case, first.file)))
-    return f"{reason}: {count} case{'s' * (count > 1)}, as {where}"
+    return f"{short(reason, 180)}: {count} case{'s' * (count > 1)}, as {short(where, 60)}"

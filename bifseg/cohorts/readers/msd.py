@@ -9,19 +9,27 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
-from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, patient, safe_name
-from bifseg.cohorts.readers.walk import as_it_is_there, stem
-from bifseg.core.errors import InputError
+from bifseg.cohorts.readers.dataset_json import (
+    channel_names,
+    channel_note,
+    ignore_values,
+    read_dataset,
+    structures,
+)
+from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source
+from bifseg.cohorts.readers.walk import existing_name, stem
+from bifseg.core.errors import InputError, short
 
 _SPLITS = {"training": "", "validation": "validation", "test": "test"}
 
 
-def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
+def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     file, content = read_dataset(path)
     channels = channel_names(file, content)
+    named = structures(file, content, channels, options)
     cases = list(_cases(file, content, channels))
-    return LayoutScan(file.parent, cases, structures(file, content, channels, asked))
+    values = ignore_values(file, content)
+    return LayoutScan(file.parent, cases, named, notes=channel_note(channels, named), ignore_values=values)
 
 
 def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) -> Iterator[Case]:
@@ -30,11 +38,11 @@ def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) 
         for entry in entries if isinstance(entries, list) else [entries]:
             files, label = _files(entry)
             if not files:
-                raise InputError(f"{file}: {key}: {entry!r} names no image; mend it")
+                raise InputError(f"{file}: {key}: {short(entry)} names no image; correct it")
             images = dict(_images(file.parent, files, channels))
-            name = safe_name(stem(PurePosixPath(label or files[0]).name))
-            label = as_it_is_there(file.parent, label) if label else ""
-            yield Case(name, patient(name), images, label, split if label else "")
+            name = stem(PurePosixPath(label or files[0]).name)
+            label = existing_name(file.parent, label) if label else ""
+            yield Case(name, images, label, split if label else "")
 
 
 def _files(entry: Any) -> tuple[list[str], str]:
@@ -49,12 +57,12 @@ def _files(entry: Any) -> tuple[list[str], str]:
 def _images(root: Path, files: list[str], channels: Mapping[int, str]) -> Iterator[tuple[str, Source]]:
     """Each modality's source: a channel of the one file, or a file each where there are several."""
     if len(files) == 1:
-        path = as_it_is_there(root, files[0])
+        path = existing_name(root, files[0])
         for number, name in channels.items():
             yield name, Source(path, number if len(channels) > 1 else None)
     else:
         for name, file in zip(channels.values(), files, strict=False):
-            yield name, Source(as_it_is_there(root, file))
+            yield name, Source(existing_name(root, file))
 
 
 LAYOUT = Layout(

@@ -9,47 +9,55 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from bifseg.cohorts.readers.dataset_json import channel_names, read_dataset, structures
-from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, patient, safe_name
-from bifseg.cohorts.readers.walk import image_files, stem
+from bifseg.cohorts.readers.dataset_json import (
+    channel_names,
+    channel_note,
+    ignore_values,
+    read_dataset,
+    structures,
+)
+from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source
+from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
 
 
-def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
+def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     file, content = read_dataset(path)
     channels = channel_names(file, content)
-    cases, notes = [], []
+    named = structures(file, content, channels, options)
+    cases: list[Case] = []
+    notes, left_out = channel_note(channels, named), []
     for end, split in (("Tr", ""), ("Ts", "test")):
-        images, passed_over = _images(file.parent, f"images{end}", channels)
-        labels, also = _files(file.parent, f"labels{end}")
-        notes += [*passed_over, *also]
-        for name in sorted({*images, *labels}):
-            label = labels.get(name, "")
-            case = safe_name(name)
-            cases.append(Case(case, patient(case), images[name], label, split if label else ""))
-    return LayoutScan(file.parent, cases, structures(file, content, channels, asked), notes=notes)
+        images = _files(file.parent, f"images{end}")
+        labels = _files(file.parent, f"labels{end}")
+        sources, passed_over = _sources(images, f"images{end}", channels)
+        notes += [*passed_over, *images.notes, *labels.notes]
+        left_out += [*images.left_out, *labels.left_out]
+        maps = {stem(name.name): f"labels{end}/{name}" for name in labels.files}
+        for name in sorted({*sources, *maps}):
+            label = maps.get(name, "")
+            cases.append(Case(name, sources[name], label, split if label else ""))
+    values = ignore_values(file, content)
+    return LayoutScan(file.parent, cases, named, left_out=left_out, notes=notes, ignore_values=values)
 
 
-def _images(
-    root: Path, folder: str, channels: dict[int, str]
-) -> tuple[dict[str, dict[str, Source]], list[str]]:
+def _sources(
+    images: ImageFiles, folder: str, channels: dict[int, str]
+) -> tuple[defaultdict[str, dict[str, Source]], list[str]]:
     """The sources by modality of each case in a folder of images, and notes."""
-    files, notes = _files(root, folder)
-    found: defaultdict[str, dict[str, Source]] = defaultdict(dict)
-    for name, path in files.items():
-        match = re.fullmatch(r"(.+)_(\d{4})", name)
+    notes = []
+    sources: defaultdict[str, dict[str, Source]] = defaultdict(dict)
+    for file in images.files:
+        match = re.fullmatch(r"(.+)_(\d{4})", stem(file.name))
         if match and int(match[2]) in channels:
-            found[match[1]][channels[int(match[2])]] = Source(path)
+            sources[match[1]][channels[int(match[2])]] = Source(f"{folder}/{file}")
         else:
-            notes.append(f"{path} ends in no channel's number, as CASE_0000; passed over")
-    return found, notes
+            notes.append(f"{folder}/{file} ends in no channel's number, as CASE_0000; passed over")
+    return sources, notes
 
 
-def _files(root: Path, folder: str) -> tuple[dict[str, str], list[str]]:
-    """Path by stem of the images in a folder, none where it is not there; and notes."""
-    if not (root / folder).is_dir():
-        return {}, []
-    files, notes = image_files(root / folder)
-    return {stem(file.name): f"{folder}/{file}" for file in files}, notes
+def _files(root: Path, folder: str) -> ImageFiles:
+    """The images in a folder; none where the folder does not exist."""
+    return image_files(root / folder) if (root / folder).is_dir() else ImageFiles([], [], [])
 
 
 LAYOUT = Layout("dataset.json; imagesTr/CASE_0000.nii.gz, a file a channel; labelsTr/CASE.nii.gz", _find)

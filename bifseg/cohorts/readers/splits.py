@@ -1,12 +1,17 @@
-"""Splits by patient, the same for the same seed and patients."""
+"""Splits by patient: drawn from a seed, or read from a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 
+from bifseg.cohorts.manifest import SPLITS, delimiter_of, read_table
+from bifseg.core.errors import InputError, short
 from bifseg.core.seeds import generator
+
+_WHO = ("case", "patient", "group")
 
 
 def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
@@ -41,3 +46,27 @@ def sizes(n: int, shares: Sequence[float]) -> list[int]:
         parts[parts.argmax()] -= 1
         parts[parts.argmin()] += 1
     return [int(part) for part in parts]
+
+
+def read_splits(path: Path) -> dict[str, str]:
+    """The split by the name of a case or of a patient, from a table.
+
+    Args:
+        path: TSV or CSV with the columns `split` and `case`, `patient` or `group`.
+
+    Raises:
+        InputError: the table cannot be read, or a row is wrong or contradicts another one.
+    """
+    header, lines = read_table(path, "splits", delimiter_of(path))
+    who = next((name for name in _WHO if name in header), None)
+    if who is None or "split" not in header:
+        raise InputError(f"{path}:1: needs the columns 'split' and 'case', 'patient' or 'group'; write them")
+    splits: dict[str, str] = {}
+    for line, cells in lines:
+        name, split = ((cells.get(key) or "").strip() for key in (who, "split"))
+        if not name or split not in SPLITS or splits.setdefault(name, split) != split:
+            text = f"{who} {short(name)!r}, split {short(split)!r}"
+            raise InputError(f"{path}:{line}: {text}: write each name once, with {', '.join(SPLITS)}")
+    if not splits:
+        raise InputError(f"{path}: no rows; write one for each case")
+    return splits

@@ -1,8 +1,8 @@
 """A flat table that the user has: a row an image, with columns for the image and its label map.
 
-Columns are those of a manifest, by these names or by others that are asked for (`--columns image=t2_path`); only
+Columns are those of a manifest, by these names or by others that the user gives (`--columns image=t2_path`); only
 `image` and `label` are needed. Paths are relative to the table's folder, or absolute. Structures come from the columns
-`structure` and `label_values`, or are asked for.
+`structure` and `label_values`, or from the user.
 """
 
 from __future__ import annotations
@@ -12,7 +12,16 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values, read_table
+from bifseg.cohorts.manifest import (
+    COLUMNS,
+    OPTIONAL,
+    delimiter_of,
+    listed,
+    read_channel,
+    read_label_values,
+    read_table,
+)
+from bifseg.cohorts.names import safe_name
 from bifseg.cohorts.readers.layout import (
     Case,
     Layout,
@@ -20,11 +29,9 @@ from bifseg.cohorts.readers.layout import (
     LayoutScan,
     Source,
     Structure,
-    patient,
-    safe_name,
 )
-from bifseg.cohorts.readers.walk import as_it_is_there, ending
-from bifseg.core.errors import InputError
+from bifseg.cohorts.readers.walk import ending, existing_name
+from bifseg.core.errors import InputError, short
 
 T = TypeVar("T")
 
@@ -36,33 +43,35 @@ _SPLITS = {
 }
 
 
-def _find(path: Path, asked: LayoutOptions) -> LayoutScan:
-    header, lines = read_table(path, "table", "," if path.suffix.lower() == ".csv" else "\t")
-    names = _columns(path, header, asked)
+def _find(path: Path, options: LayoutOptions) -> LayoutScan:
+    header, lines = read_table(path, "table", delimiter_of(path))
+    names = _columns(path, header, options)
     rows = [
         (line, {key: (cells.get(name) or "").strip() for key, name in names.items()}) for line, cells in lines
     ]
     root = _common_folder(path, [cells for _, cells in rows])
-    cases = [_case(path, line, cells, root, asked) for line, cells in rows]
+    cases = [_case(path, line, cells, root, options) for line, cells in rows]
     structures = {name: structure for case in cases for name, structure in (case.structures or {}).items()}
     return LayoutScan(root, cases, structures)
 
 
-def _columns(path: Path, header: list[str], asked: LayoutOptions) -> dict[str, str]:
+def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str, str]:
     """The table's column for each of a manifest's that it has."""
-    names = {key: asked.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
-    strange = [key for key in asked.columns if key not in names]
-    missing = [name for key, name in names.items() if name not in header and (key in asked.columns)]
+    names = {key: options.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
+    strange = [key for key in options.columns if key not in names]
+    missing = [name for key, name in names.items() if name not in header and (key in options.columns)]
     missing += [names[key] for key in ("image", "label") if names[key] not in (*header, *missing)]
     if strange or missing:
         what = (
-            f"{strange[0]!r} is no column of a manifest" if strange else f"there is no column {missing[0]!r}"
+            f"{short(strange[0])!r} is no column of a manifest"
+            if strange
+            else f"there is no column {short(missing[0])!r}"
         )
         raise InputError(
-            f"{path}:1: {what}; the table has {', '.join(header)}; give --columns image=NAME,label=NAME"
+            f"{path}:1: {what}; the table has {short(', '.join(header), 100)}; give --columns image=NAME,label=NAME"
         )
     own = {key: name for key, name in names.items() if name in header}
-    if not asked.structures and not {"structure", "label_values"} <= own.keys():
+    if not options.structures and not {"structure", "label_values"} <= own.keys():
         raise InputError(
             f"{path}:1: no columns 'structure' and 'label_values' say what the label maps hold; "
             "give --structure NAME=VALUES, for example --structure liver=1"
@@ -83,7 +92,7 @@ def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
     return Path(os.path.commonpath(folders)) if folders else beside
 
 
-def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: LayoutOptions) -> Case:
+def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, options: LayoutOptions) -> Case:
     beside = path.absolute().parent
     image, label, *raters = (
         os.path.relpath(os.path.normpath(beside / name), root) if name else ""
@@ -91,31 +100,34 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, asked: La
     )
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
-        raise InputError(f"{path}:{line}: split: {split!r} is none; write train, validation, test or nothing")
-    name = safe_name(cells.get("case") or image[: len(image) - len(ending(image))])
-    modality = cells.get("modality") or asked.modality("", "image")
+        raise InputError(
+            f"{path}:{line}: split: {short(split)!r} is no split; write train, validation, test or nothing"
+        )
+    name = cells.get("case") or image[: len(image) - len(ending(image))]
+    modality = cells.get("modality") or options.modality("", "image")
     channel = _read(path, line, "channel", read_channel, cells) if cells.get("channel") else None
-    source = Source(as_it_is_there(root, image), channel)
+    source = Source(existing_name(root, image), channel)
     return Case(
         name,
-        cells.get("group") or patient(name),
         {modality: source} if image else {},
-        as_it_is_there(root, label) if label else "",
+        existing_name(root, label) if label else "",
         _SPLITS[split.lower()],
         tuple(raters),
-        _structures(path, line, cells, modality, asked),
+        _structures(path, line, cells, modality, options),
+        cells.get("group", ""),
+        _read(path, line, "ignore_values", read_label_values, cells) if cells.get("ignore_values") else (),
     )
 
 
 def _structures(
-    path: Path, line: int, cells: Mapping[str, str], modality: str, asked: LayoutOptions
+    path: Path, line: int, cells: Mapping[str, str], modality: str, options: LayoutOptions
 ) -> dict[str, Structure]:
-    """The structures of a row: those asked for in its modality, or its own."""
-    if asked.structures:
+    """The structures of a row: those that the user names in its modality, or its own."""
+    if options.structures:
         return {
             name: Structure(values, modality)
-            for name, values in asked.structures.items()
-            if asked.modalities.get(name, modality) == modality
+            for name, values in options.structures.items()
+            if options.modalities.get(name, modality) == modality
         }
     values = _read(path, line, "label_values", read_label_values, cells)
     return {safe_name(cells["structure"]): Structure(values, modality)}

@@ -11,31 +11,66 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
-from bifseg.core.errors import InputError
+from bifseg.cohorts.readers.layout import LeftOut
+from bifseg.core.errors import InputError, short
+from bifseg.core.image_files import shown
 
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".png")
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".png")
+OTHER_ENDINGS = (".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mnc", ".dcm", ".dicom")
+"""Images too, that we do not read."""
 
 
-def image_files(root: Path) -> tuple[list[PurePosixPath], list[str]]:
-    """The images below a folder, sorted, relative to it; and notes on what was passed over.
+class ImageFiles(NamedTuple):
+    """The images below a folder.
 
-    Raises InputError for a folder that cannot be read.
+    Attributes:
+        files: sorted, relative to the folder.
+        notes: what was passed over, a line a kind.
+        left_out: files whose names are not UTF-8.
     """
-    hidden, alike = 0, defaultdict(list)
+
+    files: list[PurePosixPath]
+    notes: list[str]
+    left_out: list[LeftOut]
+
+
+def image_files(root: Path) -> ImageFiles:
+    """The images below a folder, by the endings of their names.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    hidden, alike, others = 0, defaultdict(list), defaultdict(list)
+    left_out = []
     for path in all_files(root):
+        name = shown(Path(path))
         if _is_hidden(path):
             hidden += 1
+        elif name != str(path):
+            reason = "its file's name is not UTF-8; rename the file"
+            left_out.append(LeftOut(stem(PurePosixPath(name).name), "", reason, name))
         elif ending(path.name):
             alike[path.parent / stem(path.name)].append(path)
+        elif other := next((known for known in OTHER_ENDINGS if path.name.lower().endswith(known)), ""):
+            others[other].append(path)
     taken, beside = [], []
     for several in alike.values():
-        first, *others = sorted(several, key=lambda path: (ENDINGS.index(ending(path.name)), path))
+        first, *rest = sorted(several, key=lambda path: (ENDINGS.index(ending(path.name)), path))
         taken.append(first)
-        beside += [f"{other} stands beside {first.name}, which is taken" for other in others]
-    notes = [f"{hidden} hidden files passed over"] if hidden else []
+        beside += [f"{other} lies beside {first.name}, which is taken" for other in rest]
+    notes = [_passed_over(known, paths) for known, paths in sorted(others.items())]
+    notes += [f"{hidden} hidden files passed over"] if hidden else []
     notes += [f"{beside[0]}" + f"; as {len(beside) - 1} more" * (len(beside) > 1)] if beside else []
-    return sorted(taken), notes
+    return ImageFiles(sorted(taken), notes, left_out)
+
+
+def _passed_over(known: str, paths: list[PurePosixPath]) -> str:
+    remedy = (
+        "a series to one NIfTI file (dcm2niix)" if known in (".dcm", ".dicom") else "them to NIfTI or PNG"
+    )
+    return f"{len(paths)} {known} files passed over, as {short(str(paths[0]))}; convert {remedy}"
 
 
 def all_files(root: Path) -> Iterator[PurePosixPath]:
@@ -64,8 +99,8 @@ def stem(name: str) -> str:
     return name[: len(name) - len(ending(name))]
 
 
-def as_it_is_there(root: Path, name: str) -> str:
-    """A file's name, or that of the same file packed or unpacked (`.nii.gz`, `.nii`) where only that is there."""
+def existing_name(root: Path, name: str) -> str:
+    """A file's name, or that of the same file packed or unpacked (`.nii.gz`, `.nii`) where only that exists."""
     other = {".nii": name + ".gz", ".nii.gz": name[:-3]}.get(ending(name), name)
     return other if not (root / name).is_file() and (root / other).is_file() else name
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def random_brain(rng: np.random.Generator) -> Brain:
     at = np.indices(shape, np.float32) - centre - rng.normal(0, 0.7, (3, 1, 1, 1))
     at = np.tensordot(matrix, at, 1) + centre + displacement(rng, shape, {10: 1.5, 4: 0.6})
 
-    def moved(part: NDArray) -> Field:
+    def moved(part: NDArray[Any]) -> Field:
         return ndimage.map_coordinates(part, at.astype(np.float32), np.float32, order=1)
 
     return Brain(moved(still.t1), moved(still.grey), moved(still.white), moved(still.inside) > 0.5)

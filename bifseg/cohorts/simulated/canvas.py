@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,13 +38,13 @@ class Canvas:
         y, x = ((np.indices(shape).T - (np.array(shape) - 1) / 2).T * spacing + warp).astype(np.float32)
         return cls(rng, y, x, spacing, np.zeros(shape, np.float32), np.zeros(shape, np.uint8))
 
-    def ellipse(self, centre: NDArray, semi_axes: NDArray, angle: float = 0.0) -> Field:
+    def ellipse(self, centre: NDArray[Any], semi_axes: NDArray[Any], angle: float = 0.0) -> Field:
         """Depth in mm, roughly, inside an ellipse (centre y, x; semi-axes in mm; turned by radians)."""
         v, u = self.local(centre, angle)
         semi_y, semi_x = semi_axes
         return ((1 - np.hypot(v / semi_y, u / semi_x)) * min(semi_y, semi_x)).astype(np.float32)
 
-    def local(self, centre: NDArray, angle: float) -> tuple[Field, Field]:
+    def local(self, centre: NDArray[Any], angle: float) -> tuple[Field, Field]:
         """Coordinates (v, u) in mm of each pixel in the frame of a thing turned by an angle in radians."""
         dy, dx = self.y - centre[0], self.x - centre[1]
         return np.cos(angle) * dy - np.sin(angle) * dx, np.sin(angle) * dy + np.cos(angle) * dx
@@ -52,7 +53,7 @@ class Canvas:
         """Smooth noise (mean 0, standard deviation 1) of a scale in mm."""
         return smooth_noise(self.rng, self.image.shape, scale / self.spacing)
 
-    def paint(self, depth: NDArray, level: float | NDArray, label: int = 0) -> None:
+    def paint(self, depth: NDArray[Any], level: float | NDArray[Any], label: int = 0) -> None:
         """Cover what lies at positive depth (mm) with an intensity and a label; borders are mixed pixels."""
         share = np.clip(depth / self.spacing + 0.5, 0, 1)
         self.image += share * (level - self.image)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
@@ -36,7 +38,7 @@ def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[
     ).astype(np.float32)
 
 
-def rotation(angles: NDArray) -> NDArray[np.float64]:
+def rotation(angles: NDArray[Any]) -> NDArray[np.float64]:
     """Rotation matrix (3, 3) of three angles in radians, one about each axis in turn."""
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):

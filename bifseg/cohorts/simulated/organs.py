@@ -6,6 +6,7 @@ Every function paints onto a canvas; a `Patient` holds what the slices of one pa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,8 @@ class Patient:
     """
 
     size: float
-    womb: NDArray
-    womb_axes: NDArray
+    womb: NDArray[Any]
+    womb_axes: NDArray[Any]
     placenta_at: float
     head_side: int
     levels: dict[str, float]
@@ -101,12 +102,12 @@ def womb(canvas: Canvas, patient: Patient) -> None:
     canvas.paint(inner, level["fluid"] + flow)
 
 
-def limbs_and_cord(canvas: Canvas, patient: Patient, middle: NDArray) -> None:
+def limbs_and_cord(canvas: Canvas, patient: Patient, middle: NDArray[Any]) -> None:
     """Cuts through arms and legs with their dark bone, and through the cord with its three dark vessels."""
     rng, level = canvas.rng, patient.levels
     room = canvas.ellipse(patient.womb, patient.womb_axes) - 1
 
-    def cut(centre: NDArray, semi_axes: NDArray, angle: float, shade: float | NDArray) -> None:
+    def cut(centre: NDArray[Any], semi_axes: NDArray[Any], angle: float, shade: float | NDArray[Any]) -> None:
         canvas.paint(np.minimum(canvas.ellipse(centre, semi_axes, angle), room), shade)
 
     for _ in range(rng.integers(3, 7)):
@@ -140,7 +141,7 @@ def placenta(canvas: Canvas, patient: Patient, shift: float) -> None:
     canvas.paint(depth, shade + 0.22 * (canvas.noise(2.5) > 2.2), PLACENTA)
 
 
-def head(canvas: Canvas, patient: Patient, centre: NDArray, angle: float, growth: float) -> None:
+def head(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, growth: float) -> None:
     """Scalp, dark skull, bright fluid around a folded brain with ventricles and a midline; all brain is label."""
     level, rng = patient.levels, canvas.rng
     semi_axes = np.array([37.0, 29.0]) * patient.size * growth
@@ -163,7 +164,7 @@ def head(canvas: Canvas, patient: Patient, centre: NDArray, angle: float, growth
         canvas.paint(canvas.ellipse(where, semi_axes * share, angle), 0.95 * level[tissue], BRAIN)
 
 
-def trunk(canvas: Canvas, patient: Patient, centre: NDArray, angle: float, growth: float) -> None:
+def trunk(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, growth: float) -> None:
     """The fetal chest: skin, ribs, spine, heart, a dark edge of liver, and two lungs."""
     level, rng = patient.levels, canvas.rng
     semi_axes = np.array([36.0, 41.0]) * patient.size * growth
@@ -192,7 +193,7 @@ def trunk(canvas: Canvas, patient: Patient, centre: NDArray, angle: float, growt
     canvas.paint(liver, level["liver"] * (1 + 0.06 * canvas.noise(2)))
 
 
-def _turned(offset: list[float], angle: float) -> NDArray:
+def _turned(offset: list[float], angle: float) -> NDArray[Any]:
     """A (v, u) of `Canvas.local` as an offset (y, x)."""
     v, u = offset
     return np.array([np.cos(angle) * v + np.sin(angle) * u, -np.sin(angle) * v + np.cos(angle) * u])

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.cohorts.simulated.fields import smooth_noise
 
 
-def acquire(rng: np.random.Generator, ideal: NDArray, shading: float, noise: float) -> NDArray[np.int16]:
+def acquire(rng: np.random.Generator, ideal: NDArray[Any], shading: float, noise: float) -> NDArray[np.int16]:
     """The scan of an ideal image (intensities about 0 to 1): shading, Rician noise, arbitrary units.
 
     Args:
@@ -24,7 +26,7 @@ def acquire(rng: np.random.Generator, ideal: NDArray, shading: float, noise: flo
     return np.round(gain * np.hypot(real, imaginary)).astype(np.int16)
 
 
-def thick_slices(voxels: NDArray, factor: int) -> NDArray:
+def thick_slices(voxels: NDArray[Any], factor: int) -> NDArray[Any]:
     """The mean of each `factor` slices along axis 0; what is left over at the end is dropped."""
     n = len(voxels) // factor
     return voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)

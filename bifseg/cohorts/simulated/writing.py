@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from numpy.typing import NDArray
 
@@ -28,8 +29,8 @@ class Structure:
 class SimulatedCase:
     """The voxels of a case: an image for each modality and the label map, all on one grid."""
 
-    images: dict[str, NDArray]
-    labels: NDArray
+    images: dict[str, NDArray[Any]]
+    labels: NDArray[Any]
     grid: Grid
 
 

@@ -108,7 +108,7 @@ def test_a_packed_file_is_taken_before_an_unpacked_one(tmp_path):
     made = made_of("brats2018", tmp_path)
     assert rows_of(made)["BraTS20_Training_001", WHOLE][0].endswith("_flair.nii.gz")
     assert made.notes == (
-        "BraTS20_Training_001/BraTS20_Training_001_flair.nii stands beside "
+        "BraTS20_Training_001/BraTS20_Training_001_flair.nii lies beside "
         "BraTS20_Training_001_flair.nii.gz, which is taken",
     )
 
@@ -222,7 +222,7 @@ def test_a_case_without_a_structure_lacks_that_row_only(tmp_path):
     made = made_of("brats2021", tmp_path, seen=(CORE,), unseen=("enhancing",))
     assert ("BraTS2021_00002", CORE) in rows_of(made)
     assert reasons_of(made) == [
-        ("BraTS2021_00002", "enhancing", "no voxel in the label map has a value of 4")
+        ("BraTS2021_00002", "enhancing", "no voxel has the value 4; the label map holds 1,2")
     ]
 
 

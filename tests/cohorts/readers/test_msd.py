@@ -139,11 +139,11 @@ def test_a_path_out_of_the_folder_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"training": [{"img": "x"}]}, "training: {'img': 'x'} names no image; mend it"),
-        ({"training": 7}, "training: 7 names no image; mend it"),
-        ({"training": [{"image": ["a", 1]}]}, "names no image; mend it"),
-        ({"test": [{"image": "a", "label": 3}]}, "names no image; mend it"),
-        ({"training": [7]}, "training: 7 names no image; mend it"),
+        ({"training": [{"img": "x"}]}, "training: {'img': 'x'} names no image; correct it"),
+        ({"training": 7}, "training: 7 names no image; correct it"),
+        ({"training": [{"image": ["a", 1]}]}, "names no image; correct it"),
+        ({"test": [{"image": "a", "label": 3}]}, "names no image; correct it"),
+        ({"training": [7]}, "training: 7 names no image; correct it"),
         ({"training": []}, "holds no case laid out as msd"),
         ({"labels": ["a"]}, r"labels: \['a'\] does not give label values by name"),
         ({"labels": {"0": "background"}}, "names no structure; give --structure NAME=VALUES"),
@@ -193,7 +193,7 @@ def test_a_file_that_is_none_is_a_line(tmp_path, text):
 
 def test_a_channel_or_structure_that_is_not_there(tmp_path):
     write_set(tmp_path)
-    with pytest.raises(InputError, match="'T9' is not there; known are: 0 FLAIR, 1 T1w, 2 t1gd"):
+    with pytest.raises(InputError, match="'T9' is unknown; known are: 0 FLAIR, 1 T1w, 2 t1gd"):
         made_of("msd", tmp_path, LayoutOptions(modalities={"": "T9"}))
     with pytest.raises(
         InputError, match="structure: 'tumour' is unknown; known are: edema, non-enhancing_tumor"

@@ -1,11 +1,7 @@
-import re
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.cohorts.readers.layout import LayoutOptions, patient, safe_name
+from bifseg.cohorts.readers.layout import LayoutOptions, patient
 
 
 @pytest.mark.parametrize(
@@ -26,16 +22,6 @@ from bifseg.cohorts.readers.layout import LayoutOptions, patient, safe_name
 )
 def test_patients_of_cases(case, expected):
     assert patient(case) == expected
-
-
-@given(st.text())
-def test_a_safe_name_can_name_a_file_or_is_empty(text):
-    assert re.fullmatch(r"([A-Za-z0-9][A-Za-z0-9_.-]*)?", safe_name(text))
-
-
-def test_safe_names_keep_what_is_safe():
-    assert safe_name("case-01_a.b") == "case-01_a.b"
-    assert safe_name(" left atrium (LA) ") == "left_atrium_LA"
 
 
 def test_the_modality_that_is_asked_for():

@@ -3,6 +3,7 @@ import json
 import pytest
 from trees import GRID, draw, made_of, mark, reasons_of, rows_of
 
+from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LayoutOptions
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
@@ -92,9 +93,33 @@ def test_what_is_missing_is_told(tmp_path):
         ("d", "", "no label map"),
     ]
     assert made.notes == (
+        "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality takes another",
         "imagesTr/c.nii.gz ends in no channel's number, as CASE_0000; passed over",
         "1 hidden files passed over",
     )
+
+
+def test_the_ignore_label_becomes_a_column(tmp_path):
+    write_set(tmp_path)
+    rows = made_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows
+    assert {row.ignore_values for row in rows} == {(4,)}
+    assert "ignore_values" in manifest_text(rows).splitlines()[0]
+
+
+@pytest.mark.parametrize("value", [0, -1, "4", [4], True])
+def test_an_ignore_label_that_is_no_value_is_refused(tmp_path, value):
+    write_set(tmp_path, labels={"background": 0, "core": 1, "ignore": value})
+    with pytest.raises(InputError, match="labels"):
+        made_of("nnunet", tmp_path)
+
+
+def test_other_formats_are_named(tmp_path):
+    for name in ("imagesTr/a_0000.tif", "labelsTr/a.tif"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
+    with pytest.raises(InputError, match=r"1 \.tif files passed over, as a_0000\.tif; convert them"):
+        made_of("nnunet", tmp_path)
 
 
 def test_a_folder_without_images_is_refused(tmp_path):

@@ -164,7 +164,7 @@ def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
             "image label split",
             "a b fold1",
             LIVER,
-            ":2: split: 'fold1' is none; write train, validation, test or",
+            ":2: split: 'fold1' is no split; write train, validation, test or",
         ),
         ("image label channel", "a b x", LIVER, ":2: channel: 'x' is not the number of a channel; write 0"),
         (

@@ -1,8 +1,9 @@
-from pathlib import PurePosixPath
+import os
+from pathlib import Path, PurePosixPath
 
 import pytest
 
-from bifseg.cohorts.readers.walk import as_it_is_there, ending, image_files, stem
+from bifseg.cohorts.readers.walk import existing_name, ending, image_files, stem
 from bifseg.core.errors import InputError
 
 
@@ -13,8 +14,9 @@ def touch(root, *names):
 
 
 def found(root):
-    files, notes = image_files(root)
-    return [str(file) for file in files], notes
+    images = image_files(root)
+    assert images.left_out == []
+    return [str(file) for file in images.files], images.notes
 
 
 def test_images_are_found_at_any_depth_and_sorted(tmp_path):
@@ -31,8 +33,27 @@ def test_of_equal_names_the_first_ending_is_taken(tmp_path):
     touch(tmp_path, "a/x.nii", "a/x.nii.gz", "b/y.nii", "b/Y.nii.gz", "c/z.png", "c/z.mha", "c/z.NII")
     assert found(tmp_path) == (
         ["a/x.nii.gz", "b/Y.nii.gz", "b/y.nii", "c/z.NII"],
-        ["a/x.nii stands beside x.nii.gz, which is taken; as 2 more"],
+        ["a/x.nii lies beside x.nii.gz, which is taken; as 2 more"],
     )
+
+
+def test_images_that_we_do_not_read_are_counted(tmp_path):
+    touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm")
+    assert found(tmp_path)[1] == [
+        "1 .bmp files passed over, as c.bmp; convert them to NIfTI or PNG",
+        "1 .dcm files passed over, as 1.dcm; convert a series to one NIfTI file (dcm2niix)",
+        "2 .tif files passed over, as a.tif; convert them to NIfTI or PNG",
+    ]
+
+
+def test_a_name_that_is_not_utf8_is_left_out_by_name(tmp_path):
+    touch(tmp_path, "x.nii")
+    (Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller.nii"))).touch()
+    images = image_files(tmp_path)
+    assert [str(file) for file in images.files] == ["x.nii"]
+    (one,) = images.left_out
+    assert (one.case, one.file) == (r"M\xfcller", r"M\xfcller.nii")
+    assert one.reason == "its file's name is not UTF-8; rename the file"
 
 
 def test_links_are_followed_once(tmp_path):
@@ -63,8 +84,8 @@ def test_endings(name, parts):
 
 def test_a_file_packed_or_unpacked_is_the_same(tmp_path):
     touch(tmp_path, "a.nii", "b.nii.gz", "c.nii", "c.nii.gz")
-    assert as_it_is_there(tmp_path, "a.nii.gz") == "a.nii"
-    assert as_it_is_there(tmp_path, "b.nii") == "b.nii.gz"
-    assert as_it_is_there(tmp_path, "c.nii") == "c.nii"
-    assert as_it_is_there(tmp_path, "none.nii") == "none.nii"
-    assert PurePosixPath(as_it_is_there(tmp_path, "a.mha")).name == "a.mha"
+    assert existing_name(tmp_path, "a.nii.gz") == "a.nii"
+    assert existing_name(tmp_path, "b.nii") == "b.nii.gz"
+    assert existing_name(tmp_path, "c.nii") == "c.nii"
+    assert existing_name(tmp_path, "none.nii") == "none.nii"
+    assert PurePosixPath(existing_name(tmp_path, "a.mha")).name == "a.mha"

@@ -1,0 +1,49 @@
+"""Names that look like one patient in two splits."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+from bifseg.cohorts.manifest import ManifestRow
+from bifseg.core.errors import short
+
+
+def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
+    """What to look at where cases of different splits have names that begin alike, a line; usually nothing.
+
+    `case107_day19` and `case107_day20` may be two scans of one patient. The names are cut behind their first part
+    with a digit at which not all cases begin alike.
+    """
+    splits = {row.case: (row.group, row.split) for row in rows if row.case}
+    parts = {case: re.findall(r"[^_.\-]+[_.\-]*", case) for case in splits}
+    for n in range(1, max(map(len, parts.values()), default=0)):
+        stems: defaultdict[str, set[str]] = defaultdict(set)
+        for case, words in parts.items():
+            if len(words) > n and re.search(r"\d", words[n - 1]):
+                stems["".join(words[:n]).rstrip("_.-")].add(case)
+        if len(stems) > 1:
+            return _across(stems, splits)
+    return []
+
+
+def _across(stems: Mapping[str, set[str]], splits: Mapping[str, tuple[str, str]]) -> list[str]:
+    pairs = []
+    for stem, cases in sorted(stems.items()):
+        ordered = sorted(cases, key=lambda case: (splits[case][1], case))
+        pairs += [
+            (stem, a, b)
+            for a, b in pairwise(ordered)
+            if splits[a][1] != splits[b][1] and splits[a][0] != splits[b][0]
+        ]
+    if not pairs:
+        return []
+    stem, a, b = pairs[0]
+    pattern = re.sub(r"\d+", r"\\d+", re.escape(stem))
+    n = len({stem for stem, _, _ in pairs})
+    return [
+        f"{short(a, 50)} ({splits[a][1]}) and {short(b, 50)} ({splits[b][1]}) begin alike; {n} such beginnings. "
+        f"If these are patients, make the cohort with --patient-pattern '^{pattern}'"
+    ]
