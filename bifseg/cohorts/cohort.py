@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
 from bifseg.cohorts.files import Progress, each_file
-from bifseg.cohorts.manifest import SPLITS, first_lines
+from bifseg.cohorts.manifest import SPLITS, first_lines, values_text
 from bifseg.cohorts.objects import (
     ObjectRow,
     find_objects,
@@ -264,13 +264,13 @@ class Cohort:
     def hashes(self, row: ObjectRow) -> dict[str, str]:
         """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.
 
-        Those of raters are `rater-1`, `rater-2`, ..., and `channel` says which one of the image it is, where
-        there are any.
+        Those of raters are `rater-1`, `rater-2`, ...; `channel` and `ignore_values` are the row's, where it has any.
         """
         files = {"image": row.image, "label": row.label}
         files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
-        channel = {} if row.channel is None else {"channel": str(row.channel)}
-        return {key: self._hashes[name] for key, name in files.items()} | channel
+        more = {} if row.channel is None else {"channel": str(row.channel)}
+        more |= {"ignore_values": values_text(row.ignore_values)} if row.ignore_values else {}
+        return {key: self._hashes[name] for key, name in files.items()} | more
 
 
 def _touching(mask: Mask, truth: Mask) -> Mask:

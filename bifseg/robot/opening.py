@@ -18,6 +18,7 @@ def opening_strokes(
     spacing: tuple[float, ...],
     side_rng: Callable[[int], np.random.Generator],
     most: int,
+    ignored: Mask | None = None,
 ) -> list[Stroke]:
     """What a policy draws in the opening: on each side of `openings` the object first, then the background.
 
@@ -29,6 +30,7 @@ def opening_strokes(
         spacing: mm, in the same order.
         side_rng: gives a generator for each side, by its number.
         most: most errors of each label on a side that get a stroke.
+        ignored: voxels that nobody annotated, of the truth's shape: nothing is drawn there.
 
     Returns:
         The strokes in voxels of the box; none if the truth is empty.
@@ -36,6 +38,8 @@ def opening_strokes(
     drawn: list[Stroke] = []
     for side, result in enumerate(openings(truth, spacing)):
         rng = side_rng(side)
+        if ignored is not None:
+            result = result & ~ignored
         for wrong in (result & truth, result | truth):
             drawn += robot.strokes(truth, wrong, spacing, rng, most)
     return drawn

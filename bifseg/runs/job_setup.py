@@ -90,6 +90,7 @@ class JobSetup:
             self.seed,
             cohort.raters(row),
             self.identity(task).seed_key,
+            cohort.ignored(row),
         )
 
     @property

@@ -60,6 +60,7 @@ class Recorded:
 
     image: Image
     recording: Recording
+    ignored: Mask | None = None
 
     @property
     def rounds(self) -> int:
@@ -100,7 +101,8 @@ class Replay(JobSetup):
 
     def user(self, task: Task) -> User:
         """The recorded user of an object."""
-        return Recorded(self.cohort.image(self.rows[task[0]]), self.recordings[task])
+        row = self.rows[task[0]]
+        return Recorded(self.cohort.image(row), self.recordings[task], self.cohort.ignored(row))
 
     def fingerprint(self, task: Task) -> str:
         """Hash of everything that the session's result depends on."""

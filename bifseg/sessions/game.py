@@ -69,6 +69,11 @@ class User(Protocol):
         """Most rounds of scribbles."""
         ...
 
+    @property
+    def ignored(self) -> Mask | None:
+        """Voxels that nobody annotated: every result is cleared there before the user or a score sees it."""
+        ...
+
     def box(self) -> Box:
         """The user's box."""
         ...
@@ -98,6 +103,7 @@ class SimulatedUser:
         seed: of boxes and strokes.
         raters: other people's masks of the object, on its grid; where they and the truth differ, nothing is wrong.
         seed_key: names that, with the seed, choose the box and the strokes: of the object and the replicate.
+        ignored: voxels that nobody annotated, on the image's grid; None: there are none.
     """
 
     image: Image
@@ -107,6 +113,7 @@ class SimulatedUser:
     seed: int = 0
     raters: tuple[Mask, ...] = ()
     seed_key: tuple[str | int, ...] = ()
+    ignored: Mask | None = None
 
     @property
     def rounds(self) -> int:
@@ -152,6 +159,7 @@ class SimulatedUser:
             self.image.grid.spacing,
             lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
             self.protocol.strokes_per_label,
+            None if self.ignored is None else self.ignored[box.slices],
         )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
@@ -195,7 +203,7 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
         identity: the label of the session.
     """
     box = user.box()
-    recorder = StepRecorder(user.image.grid.shape, method, box)
+    recorder = StepRecorder(user.image.grid.shape, method, box, ignored=user.ignored)
     status: Status = "ok"
     try:
         ended, error = _play(user, method, recorder)
@@ -254,6 +262,7 @@ class StepRecorder:
         shape: of the object's grid.
         steps: taken so far.
         now: the step that is being taken.
+        ignored: voxels in which every result is cleared.
     """
 
     shape: Index
@@ -261,6 +270,7 @@ class StepRecorder:
     box: Box
     steps: list[Step] = field(default_factory=list)
     now: str = "initial"
+    ignored: Mask | None = None
 
     def take(
         self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
@@ -274,6 +284,8 @@ class StepRecorder:
         outside = int(result.sum()) - int(result[self.box.slices].sum())
         if outside:
             raise BrokenContract(f"{outside} voxels of the result lie outside the box")
+        if self.ignored is not None:
+            result = result & ~self.ignored
         own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
         for part, value in own.items():
             if value < 0:

@@ -1,0 +1,68 @@
+"""Voxels that nobody annotated: no score, no mistake and no stroke comes from them."""
+
+import numpy as np
+
+from bifseg.cards.cards import ProtocolCard
+from bifseg.core.geometry import Grid, Image
+from bifseg.sessions.game import SimulatedUser, play
+
+SHAPE = (40, 48)
+TRUTH = np.zeros(SHAPE, bool)
+TRUTH[12:28, 10:24] = True
+IGNORED = np.zeros(SHAPE, bool)
+IGNORED[28:] = True  # what lies below the object
+
+
+class Everything:
+    """Marks the whole box at first, then what it is told, and keeps what it was given."""
+
+    dimensions = frozenset({2})
+    prompts = frozenset({"box", "scribbles"})
+
+    def start(self, image, box):
+        self.mask = np.zeros(image.voxels.shape, bool)
+        self.mask[box.slices] = True
+        return self.mask
+
+    def refine(self, scribbles):
+        self.drawn = scribbles.label_map()
+        self.mask[self.drawn == 2] = False
+        return self.mask
+
+
+class FromScribbles(Everything):
+    prompts = frozenset({"scribbles"})
+
+    def start(self, image, box):
+        self.mask = np.zeros(image.voxels.shape, bool)
+        return self.mask
+
+
+def played(method, ignored, seed=0):
+    image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
+    rules = ProtocolCard(rounds=4, patience=None, target=None)
+    return play(SimulatedUser(image, TRUTH, rules, seed=seed, ignored=ignored), method)
+
+
+def test_results_are_cleared_where_nobody_annotated():
+    session = played(Everything(), IGNORED)
+    inside = IGNORED[session.box.slices]
+    assert inside.any()
+    assert not any((step.mask & inside).any() for step in session.steps)
+    assert (played(Everything(), None).steps[0].mask & inside).any()
+
+
+def strokes_there(ignored):
+    """How many voxels a robot with scribbles alone draws in the area, over ten boxes."""
+    drawn = 0
+    for seed in range(10):
+        method = FromScribbles()
+        assert played(method, ignored, seed).status == "ok"
+        assert (method.drawn > 0).any()
+        drawn += np.count_nonzero(method.drawn[IGNORED])
+    return drawn
+
+
+def test_the_robot_draws_nothing_there():
+    assert strokes_there(None) > 0
+    assert strokes_there(IGNORED) == 0
