@@ -67,6 +67,14 @@ class Recorded:
         """As many as were recorded."""
         return len(self.recording.rounds)
 
+    @property
+    def target(self) -> None:
+        """None: no result ends a replay."""
+
+    @property
+    def time_limit_s(self) -> None:
+        """None: the method's own limit alone counts."""
+
     def box(self) -> Box:
         """The recorded box."""
         return self.recording.box

@@ -21,7 +21,7 @@ from bifseg.methods.process.process import MethodError
 from bifseg.robot.box import box_kind
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies.registry import policy
-from bifseg.robot.thorough import thorough
+from bifseg.robot.thorough import LARGE, thorough
 from bifseg.robot.users import user_profile
 from bifseg.robot.visible import tolerated
 from bifseg.sessions.record import Ending, Identity, Session, Status, Step
@@ -74,6 +74,16 @@ class User(Protocol):
         """Voxels that nobody annotated: every result is cleared there before the user or a score sees it."""
         ...
 
+    @property
+    def target(self) -> float | None:
+        """Dice that ends the session; None: none does."""
+        ...
+
+    @property
+    def time_limit_s(self) -> float | None:
+        """Seconds that the session may take, the user's included; None: no limit."""
+        ...
+
     def box(self) -> Box:
         """The user's box."""
         ...
@@ -83,7 +93,7 @@ class User(Protocol):
         ...
 
     def next_strokes(self, view: View) -> list[Stroke]:
-        """The strokes of a round; none: the user is satisfied."""
+        """The strokes of a round; none if the user sees no error worth a stroke."""
         ...
 
     def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
@@ -120,6 +130,16 @@ class SimulatedUser:
         """Most rounds of scribbles."""
         return self.protocol.rounds
 
+    @property
+    def target(self) -> float | None:
+        """Dice that ends the session; None: none does."""
+        return self.protocol.target
+
+    @property
+    def time_limit_s(self) -> float | None:
+        """Seconds that the session may take, the robot's included; None: no limit."""
+        return self.protocol.time_limit_s
+
     def box(self) -> Box:
         """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
         kind, who = box_kind(self.protocol.box), user_profile(self.protocol.user)
@@ -138,15 +158,20 @@ class SimulatedUser:
     def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
         """What the robot draws on a result inside the box.
 
-        The draw depends on the object and the step, not on the method.
+        The draw depends on the object and the step, not on the method. While a target is not reached, the robot
+        corrects the largest error that it sees, even if the policy finds none worth a stroke.
         """
-        robot = user_profile(self.protocol.user).plays(thorough(policy(self.protocol.policy)))
-        truth = self.truth[box.slices]
+        rules, truth = self.protocol, self.truth[box.slices]
         shown = self._visible(result, truth, box)
-        if robot.skips_drawn:
+        if policy(rules.policy).skips_drawn:
             shown = np.where(before.label_map()[box.slices] > 0, truth, shown)
-        rng, most = self._generator(step, self.protocol.policy), self.protocol.strokes_per_label
-        drawn = robot.strokes(truth, shown, self.image.grid.spacing, rng, most)
+        drawn: list[Stroke] = []
+        for large in (LARGE,) if rules.target is None else (LARGE, 0.0):
+            robot = user_profile(rules.user).plays(thorough(policy(rules.policy), large))
+            rng = self._generator(step, rules.policy)
+            drawn = drawn or robot.strokes(
+                truth, shown, self.image.grid.spacing, rng, rules.strokes_per_label
+            )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
     def opening(self, box: Box, step: str) -> list[Stroke]:
@@ -243,12 +268,13 @@ def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, s
         opening = number == 1 and "box" not in method.prompts
         view = View(number, recorder.box, recorder.steps, scribbles, opening)
         strokes = user.next_strokes(view)
+        robot_s = perf_counter() - begun
+        recorder.check_time(view.step, user.time_limit_s, robot_s)
         if not strokes:
-            return "satisfied", ""
+            return ("satisfied" if user.target is None else "no visible error"), ""
         why = user.stuck_reason(view, strokes)
         if why:
             return "stuck", why
-        robot_s = perf_counter() - begun
         scribbles = scribbles.add(strokes)
         result = recorder.take(view.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
     return ("target" if user.is_satisfied_with(result) else "rounds"), ""
@@ -263,6 +289,7 @@ class StepRecorder:
         steps: taken so far.
         now: the step that is being taken.
         ignored: voxels in which every result is cleared.
+        begun: when the session began, in seconds of `perf_counter`.
     """
 
     shape: Index
@@ -271,6 +298,15 @@ class StepRecorder:
     steps: list[Step] = field(default_factory=list)
     now: str = "initial"
     ignored: Mask | None = None
+    begun: float = field(default_factory=perf_counter)
+
+    def check_time(self, step: str, limit_s: float | None, user_s: float) -> None:
+        """Raise TimeoutError if the session has taken longer than its limit when the user has drawn."""
+        if limit_s is not None and perf_counter() - self.begun > limit_s:
+            self.now = step
+            raise TimeoutError(
+                f"the session's {limit_s:g} s are over; the user took {user_s:.1f} s of this round"
+            )
 
     def take(
         self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0

@@ -21,7 +21,11 @@ from bifseg.core.images import write_mask
 from bifseg.core.scribbles import Scribbles, Stroke
 
 Status = Literal["ok", "failed", "timeout", "stuck"]
-Ending = Literal["target", "satisfied", "stuck", "rounds", "no prompts", "failed", "timeout"]
+Ending = Literal[
+    "target", "satisfied", "no visible error", "stuck", "rounds", "no prompts", "failed", "timeout"
+]
+"""How a session ended. Without a target, `satisfied`: no error is worth a stroke. With one, `no visible error`: the
+result is below the target, and the user sees no error to correct."""
 
 
 @dataclass(frozen=True)

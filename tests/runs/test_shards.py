@@ -150,7 +150,7 @@ def test_other_source_of_a_plug_in_is_played_again(odd, tasks, tmp_path, monkeyp
     (tmp_path / "odd_copy.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     marks = set()
-    for text in (source, source + "# changed\n"):
+    for text in (source, source + "CHANGED = 1\n"):
         (tmp_path / "odd_copy.py").write_text(text)
         marks.add(replace(odd(), card=MethodCard(method="odd_copy:Half")).fingerprint(tasks[0]))
     assert len(marks) == 2

@@ -1,6 +1,7 @@
 """The game: who is asked what, when it ends, and what a broken method leaves behind."""
 
 from dataclasses import replace
+from time import sleep
 
 import numpy as np
 import pytest
@@ -73,6 +74,50 @@ def test_session_ends_when_the_robot_sees_no_error():
     session = play(game(ProtocolCard(rounds=4, target=None)), Shrunken(needs=1))
     assert session.ended == "satisfied"
     assert len(session.steps) == 2
+
+
+class Chipped(Shrunken):
+    """Misses two corners of 20 mm2, and corrects the voxels that are scribbled on."""
+
+    def start(self, image, box):
+        self.result = TRUTH.copy()
+        self.result[20:24, 20:25] = self.result[41:45, 45:50] = False
+        return self.result.copy()
+
+    def refine(self, scribbles):
+        return (self.result | scribbles.foreground) & ~scribbles.background
+
+
+@pytest.mark.parametrize(("scribbles_on", "ended"), [("current", "target"), ("initial", "rounds")])
+def test_errors_too_small_for_the_policy_are_corrected_while_the_target_is_unmet(scribbles_on, ended):
+    rules = {"rounds": 8, "scribbles_on": scribbles_on}
+    content = play(game(ProtocolCard(target=None, **rules)), Chipped())
+    assert (content.ended, len(content.steps)) == ("satisfied", 1)
+    eager = play(game(ProtocolCard(target=0.99, **rules)), Chipped())
+    assert eager.ended == ended
+    assert all(step.strokes for step in eager.steps[1:])
+    missed = TRUTH & ~eager.box.paste(eager.steps[0].mask, SHAPE)
+    assert all(missed[tuple(stroke.voxels.T)].all() for stroke in eager.steps[1].strokes)
+
+
+def test_an_end_below_the_target_has_a_name_of_its_own():
+    for flaw in ({"user": "careless"}, {"tolerance_mm": 9.0}):
+        session = play(game(ProtocolCard(target=0.999, **flaw)), Chipped())
+        assert (session.status, session.ended, len(session.steps)) == ("ok", "no visible error", 1)
+
+
+def test_the_robot_draws_under_the_clock_of_the_session():
+    class Slow(SimulatedUser):
+        def next_strokes(self, view):
+            sleep(0.3)
+            return super().next_strokes(view)
+
+    rules = ProtocolCard(rounds=9, target=None, time_limit_s=0.5, patience=None)
+    session = play(Slow(**vars(game(rules))), Shrunken())
+    assert (session.status, session.ended, len(session.steps)) == ("timeout", "timeout", 2)
+    assert session.error.startswith(
+        "round-2: the session's 0.5 s are over; the user took 0.3 s of this round"
+    )
 
 
 def test_box_only_method_is_never_given_scribbles():

@@ -19,6 +19,9 @@ Line = NDArray[np.float64]
 Flat = tuple[float, float]
 
 _STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))  # to half of the eight neighbours
+_MOST_SIGMA = (
+    400  # points: with 4 mm of smoothing only pixels below 0.01 mm need more, and lines of 400 points
+)
 _DECIMALS = 4  # of a voxel: below it lies the rounding noise of sums, which must not choose a voxel
 
 
@@ -58,11 +61,15 @@ def centre_line(shape: Mask, spacing: Flat, angle: float) -> Line:
 
 
 def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
-    """The line under a Gaussian along itself: its ends stay, and neighbours come no further apart."""
+    """The line under a Gaussian along itself: its ends stay, and neighbours come no further apart.
+
+    A Gaussian wider than the line makes it straight and no more, so that its width in points is bounded by the line's
+    length: pixels of a nanometre cost no more than others.
+    """
     length = travelled_mm(line, spacing)[-1]
     if sigma_mm == 0 or length == 0:
         return line
-    sigma = sigma_mm * (len(line) - 1) / length
+    sigma = min(sigma_mm * (len(line) - 1) / length, max(len(line) - 1, _MOST_SIGMA))
     reach = int(np.ceil(4 * sigma))
     # continued beyond each end by its own half turn, which holds the end and leaves a straight line straight
     longer = np.pad(line, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
@@ -176,7 +183,8 @@ def _farthest(reach: NDArray[np.float64]) -> int:
 def _chord(shape: Mask, spacing: Flat, angle: float, centre: tuple[np.intp, ...]) -> Line:
     """The straight line through `centre` at `angle`, in both directions to the last point in the shape."""
     step = min(spacing) * np.array([np.cos(angle), np.sin(angle)]) / spacing
-    n_steps = int(np.hypot(*np.multiply(shape.shape, spacing)) / min(spacing)) + 2
+    with np.errstate(divide="ignore"):
+        n_steps = int(np.min(shape.shape / np.abs(step))) + 2  # to beyond the array
     sides = []
     for sign in (-1, 1):
         ray = (np.array(centre) + np.outer(np.arange(n_steps), sign * step)).round(_DECIMALS)

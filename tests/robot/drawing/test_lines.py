@@ -1,3 +1,5 @@
+from time import perf_counter
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -128,3 +130,24 @@ def test_cut_is_in_mm():
 def test_cut_of_a_line_shorter_than_its_steps_is_its_nearest_point():
     assert cut(ROW[:2], SQUARE, 0.6, 40, 0.5).tolist() == [[0, 0]]
     assert cut(ROW[:1], SQUARE, 0.6, 40, 0.5).tolist() == [[0, 0]]
+
+
+def test_smoothing_in_nanometres_ends_and_makes_a_straight_line():
+    x = np.arange(300.0)
+    line = np.stack([20 * np.sin(x / 15), x], axis=1)
+    begun = perf_counter()
+    straight = smoothed(line, (1e-6, 1e-6), 4.0)
+    assert perf_counter() - begun < 5
+    ends = line[[0, -1]]
+    assert straight[[0, -1]] == pytest.approx(ends, abs=1e-3)
+    chord = np.linspace(*ends, len(line))
+    assert np.abs(straight - chord).max() < 0.1
+
+
+@pytest.mark.parametrize("spacing", [(1e-4, 1e-4), (1e-6, 1.0), (1.0, 1e-6)])
+def test_a_chord_through_pixels_of_any_size_is_bounded(spacing):
+    disc = np.hypot(*(np.indices((41, 41)) - 20)) <= 20
+    begun = perf_counter()
+    for angle in (0.3, 1.2):
+        assert len(centre_line(disc, spacing, angle)) < 2000
+    assert perf_counter() - begun < 5
