@@ -93,10 +93,9 @@ class Grid:
 
     @property
     def thickest(self) -> int:
-        """The array axis with the largest spacing.
+        """The array axis with the largest spacing; where several share it, the axis along the world's z.
 
-        Where several axes share it to within 1e-3 mm, the one of them that comes first in canonical axes: the axis
-        along the body, if it is among them.
+        Spacings that differ by less than 1e-3 mm are shared. On an oblique grid see `canonical`.
         """
         return self.canonical(thickest_first=True).axes[0]
 
@@ -108,13 +107,13 @@ class Grid:
 
         Args:
             thickest_first: the axis with the largest spacing comes first. Where several share it to within 1e-3 mm,
-                the first of them in canonical order does.
+                the canonical order stays.
         """
         axes, signs, _ = max((self._matched(worlds) for worlds in self._matches()), key=lambda turn: turn[2])
         order = list(range(self.ndim))
         if thickest_first:
-            widest = max(self.spacing) - MM_TOLERANCE
-            first = next(k for k in order if self.spacing[axes[k]] > widest)
+            widest = [k for k in order if self.spacing[axes[k]] > max(self.spacing) - MM_TOLERANCE]
+            first = widest[0] if len(widest) == 1 else 0
             order.sort(key=lambda k: k != first)
         return Turn(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
 
