@@ -28,7 +28,7 @@ def train(
     from bifseg.cards.cards import NetworkCard, read_card
     from bifseg.cards.run import brought_weights
     from bifseg.cohorts.cohort import Cohort
-    from bifseg.networks.bring import bring
+    from bifseg.networks.confined_bring import bring_confined
     from bifseg.networks.trained import checked_device
     from bifseg.networks.training import train as train_network
 
@@ -38,7 +38,7 @@ def train(
     torch.set_num_threads(threads)
     with naming(card):
         if weights is not None:
-            bring(network, weights, members, out)
+            bring_confined(network, weights, members, out)
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
             train_network(network, members, out, seed, where, lambda done, _, note: show(done, note))

@@ -14,12 +14,12 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 from bifseg.networks.external.external import ImportedSettings
-from bifseg.networks.network_folder import write_network
+from bifseg.networks.network_folder import CohortFacts, write_network
 from bifseg.networks.registry import SOURCES, build, resolved, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card
 
 
-def bring(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
+def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
     """Write weights.pt, curve.csv and card.json of a network that was trained elsewhere.
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,18 @@ from bifseg.core.files import file_hash, write_json
 from bifseg.networks.trained import TrainedNetwork
 
 
+@dataclass(frozen=True)
+class CohortFacts:
+    """What a network must fit of a cohort."""
+
+    name: str
+    dimension: int
+
+
 def write_network(
     trained: TrainedNetwork,
     card: NetworkCard,
-    cohort: Cohort,
+    cohort: Cohort | CohortFacts,
     folder: Path,
     facts: dict[str, Any],
     made_from: dict[str, Any] | None = None,

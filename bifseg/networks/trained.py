@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import writing
+from bifseg.core.files import check_hash, read_json, writing
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.crops import Crop
@@ -90,8 +90,17 @@ class TrainedNetwork:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
-        """The network of a weights file; raises InputError when it is missing, broken or of another making."""
+        """The network of a weights file, whose bytes are those that the card.json beside it vouches for.
+
+        Args:
+            path: of weights.pt.
+            device: of torch.
+
+        Raises:
+            InputError: the file is missing, changed, broken or of another making.
+        """
         try:
+            _check_against_card(path)
             content = torch.load(path, map_location=device, weights_only=True)
             card = NetworkCard(architecture=content["architecture"], settings=content["settings"])
             network = restore(card, content["weights"]).to(device).eval()
@@ -102,9 +111,26 @@ class TrainedNetwork:
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
         except Exception as error:  # whatever a broken file makes torch raise
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise InputError(f"{path}: not a weights file written by bifseg train: {reason}") from error
+            raise InputError(
+                f"{path}: not a weights file written by bifseg train: {load_problem(error)}"
+            ) from error
         return cls(network, size, normalisation, torch.device(device), finetuning)
+
+
+def load_problem(error: Exception) -> str:
+    """Why `torch.load` failed, in one line, without its advice to load code from the file too."""
+    if "weights_only" in str(error):
+        return "it holds more than tensors and plain values, which is not loaded; save a state dict"
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _check_against_card(path: Path) -> None:
+    """Raise InputError where the card.json beside a weights file vouches for other bytes."""
+    card = path.with_name("card.json")
+    if path.is_file() and card.is_file():
+        record = read_json(card)
+        if isinstance(record, dict) and "weights_sha256" in record:
+            check_hash(path, record["weights_sha256"], "train it again: snakemake --forcerun train_network")
 
 
 def stored_card(path: Path) -> NetworkCard:

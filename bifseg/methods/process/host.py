@@ -67,6 +67,7 @@ class Host:
 
     def __init__(self, opening: dict[str, Any]) -> None:
         from bifseg.cards.cards import MethodCard
+        from bifseg.methods.process import messages  # noqa: F401  imported now, not in the time of a session
         from bifseg.methods.registry import build
 
         self._network = _network(opening["weights"], opening["device"])

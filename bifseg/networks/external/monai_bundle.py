@@ -139,7 +139,12 @@ def _state(path: Path) -> dict[str, Tensor]:
             f"{WEIGHTS}: is not there; of a bundle with a model.ts, import that as torchscript"
         ) from error
     except Exception as error:  # whatever a broken file makes torch raise
-        raise InputError(f"{WEIGHTS}: not a file of weights: {_line(error)}") from error
+        reason = (
+            "it holds more than tensors, which is not loaded; save it by torch.save(network.state_dict(), ...)"
+            if "weights_only" in str(error)  # torch advises to load whatever code the file holds
+            else _line(error)
+        )
+        raise InputError(f"{WEIGHTS}: not a file of weights: {reason}") from error
     for key in ("model", "state_dict", "network"):
         if isinstance(content, dict) and isinstance(content.get(key), dict):
             content = content[key]

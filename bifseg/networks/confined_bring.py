@@ -1,0 +1,82 @@
+"""Networks of other programs are read, built and tried in a process that can reach neither the truth nor the network.
+
+A TorchScript program is code, and a file of weights may be made to misuse the program that reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from time import monotonic
+
+from bifseg.cards.cards import NetworkCard
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.child_processes import OwnFolder
+from bifseg.core.errors import InputError
+from bifseg.core.files import write_json, writing
+from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+from bifseg.networks.network_folder import CohortFacts
+
+_COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_bring")
+_TIME_S = 1800.0
+_MOST_BYTES = 2**35
+
+
+def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
+    """As `bring.bring`, in a confined process; arguments and errors as there.
+
+    Raises:
+        InputError: also where the process fails, which a good file does not bring about.
+    """
+    own = OwnFolder()
+    readable = (weights.resolve(), weights.resolve().with_name("card.json"))
+    confinement = Confinement(tuple(cohort.truth_folders()), readable)
+    environment = os.environ | {"TMPDIR": str(own.shared)}
+    process = SupervisedProcess(_COMMAND, own, environment, confinement)
+    try:
+        question = {
+            "card": card.model_dump(mode="json"),
+            "weights": str(weights.resolve()),
+            "name": cohort.name,
+            "dimension": cohort.dimension,
+        }
+        answer = json.loads(process.ask(json.dumps(question), monotonic() + _TIME_S))
+        if answer.get("error"):
+            raise InputError(str(answer["error"]).replace(str(weights.resolve()), str(weights))[:600])
+        record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
+        for name in ("weights.pt", "curve.csv"):
+            content = own.read_shared(name, _MOST_BYTES)
+            with writing(folder / name) as part:
+                part.write_bytes(content)
+        write_json(folder / "card.json", record)
+    except InputError:
+        raise
+    except (ProcessEndedError, AnswerError, TimeoutError, ValueError) as error:
+        raise InputError(f"{weights}: cannot be taken as a network: {error}") from error
+    finally:
+        process.end()
+
+
+def main() -> None:
+    """Answer one question: take a network and write its files into the current folder."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    question = json.loads(sys.stdin.readline())
+    from bifseg.networks.bring import bring
+
+    try:
+        facts = CohortFacts(question["name"], question["dimension"])
+        bring(NetworkCard(**question["card"]), Path(question["weights"]), facts, Path.cwd())
+        answer: dict[str, str] = {}
+    except InputError as error:
+        answer = {"error": " ".join(str(error).split())}
+    except Exception as error:  # whatever a strange file makes a library raise
+        answer = {"error": f"{question['weights']}: {type(error).__name__}: {' '.join(str(error).split())}"}
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""Networks of other programs are code: they are read, built and tried where they can do no harm."""
+
+import pickle
+
+import pytest
+import torch
+from foreign_networks import SETTINGS, SmallUNet
+
+from bifseg.cards.cards import NetworkCard
+from bifseg.core.errors import InputError
+from bifseg.core.files import read_json
+from bifseg.core.landlock import landlock_version
+from bifseg.networks.confined_bring import bring_confined
+from bifseg.networks.trained import TrainedNetwork
+
+CARD = NetworkCard(architecture="torchscript", settings=SETTINGS | {"dimension": 2})
+
+
+@pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
+def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_path):
+    class Program(torch.nn.Module):
+        def __init__(self, victim: str):
+            super().__init__()
+            self.unet, self.victim = SmallUNet(), victim
+
+        def forward(self, x):
+            written = torch.from_file(self.victim, True, 4, dtype=torch.uint8)
+            written.fill_(0)
+            return self.unet(x + 0 * written.sum())
+
+    victim, path = tmp_path / "victim", tmp_path / "net.ts"
+    victim.write_text("as it was")
+    torch.jit.save(torch.jit.script(Program(str(victim)).eval()), path)
+    victim.write_text("as it was")
+    with pytest.raises(InputError, match="it does not run"):
+        bring_confined(CARD, path, discs, tmp_path / "out")
+    assert victim.read_text() == "as it was"
+
+
+def test_a_good_program_is_taken(discs, tmp_path):
+    path = tmp_path / "net.ts"
+    torch.jit.save(torch.jit.script(SmallUNet().eval()), path)
+    bring_confined(CARD, path, discs, tmp_path / "out")
+    assert read_json(tmp_path / "out/card.json")["weights_from"] == str(path)
+    assert TrainedNetwork.load(tmp_path / "out/weights.pt").network.dimension == 2
+
+
+class Harm:
+    def __reduce__(self):
+        return print, ("harm",)
+
+
+def test_torch_s_advice_to_load_code_is_not_passed_on(discs, tiny_card, tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save({"architecture": Harm()}, path, pickle_module=pickle)
+    with pytest.raises(InputError) as direct:
+        TrainedNetwork.load(path)
+    with pytest.raises(InputError) as confined:
+        bring_confined(tiny_card, path, discs, tmp_path / "out")
+    for raised in (direct, confined):
+        assert "weights_only" not in str(raised.value)
+        assert "it holds more than tensors" in str(raised.value)
+
+
+def test_weights_that_were_changed_are_refused_at_every_load(discs_network, tmp_path):
+    for name in ("weights.pt", "card.json"):
+        (tmp_path / name).write_bytes((discs_network / name).read_bytes())
+    TrainedNetwork.load(tmp_path / "weights.pt")
+    content = torch.load(tmp_path / "weights.pt", weights_only=True)
+    content["weights"] = {key: value * 2 for key, value in content["weights"].items()}
+    torch.save(content, tmp_path / "weights.pt")
+    with pytest.raises(InputError, match="changed since it was written; train it again"):
+        TrainedNetwork.load(tmp_path / "weights.pt")
