@@ -8,6 +8,7 @@ the session's status and error. A stuck session has a result, the last one: that
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
@@ -63,6 +64,9 @@ def score_session(
     The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (the
     robot's box itself, as a rule), so a failure never scores better than a result.
 
+    Lengths and volumes of an image without a spacing are in pixels, so that the columns in mm and ml are empty (NaN);
+    0 ml stays 0. The predicted user time takes a pixel for 1 mm.
+
     Args:
         session: with masks inside its box.
         truth: mask of the object on the object's grid; voxels outside the box count too.
@@ -90,7 +94,15 @@ def score_session(
         nothing = {**edge_scores("empty result", worst, metrics), "volume_ml": 0.0}
         row = _row(session, failed_step(session), session.steps, nothing)
         rows.append(row | {"status": session.status, "error": session.error})
+    if not session.grid.in_mm:
+        rows = [row | _without_mm(row, metrics) for row in rows]
     return [row | {"patient": patient} for row in rows]
+
+
+def _without_mm(row: dict[str, Any], metrics: Sequence[Metric] | None) -> dict[str, float]:
+    """The columns of a row that have no value without a spacing."""
+    columns = ["stroke_mm", *(metric.column for metric in metrics or built_in() if metric.is_in_mm)]
+    return dict.fromkeys(columns, math.nan) | {"volume_ml": math.nan if row["volume_ml"] else 0.0}
 
 
 def failed_step(session: Session) -> str:
@@ -168,6 +180,11 @@ def read_scores(path: Path) -> pd.DataFrame:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
         raise InputError(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
+
+
+def without_mm(scores: pd.DataFrame) -> bool:
+    """Whether no image of these scores states a spacing, so that lengths are in pixels; False without rows."""
+    return len(scores) > 0 and bool(scores["stroke_mm"].isna().all())
 
 
 def unequal_scribbles(frame: pd.DataFrame) -> list[str]:

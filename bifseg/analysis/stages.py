@@ -93,9 +93,9 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
 
 def initial_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of the stage `initial` without the methods whose every result scores as their base net's."""
-    base = rows.loc[rows["method"] == BASE_NET, [*PAIR, "dice", "assd_mm"]]
+    base = rows.loc[rows["method"] == BASE_NET, [*PAIR, "dice", "assd_px"]]
     both = rows.merge(base, on=PAIR, how="left", suffixes=("", "_base"))
-    differs = (both["dice"] != both["dice_base"]) | (both["assd_mm"] != both["assd_mm_base"])
+    differs = (both["dice"] != both["dice_base"]) | (both["assd_px"] != both["assd_px_base"])
     own = differs.groupby([both["method"], both["network"]]).transform("any") | (both["method"] == BASE_NET)
     return both[own]
 
@@ -129,6 +129,7 @@ def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm
         per_group(rows, partial(_spread, measure=name)).assign(protocol=protocol, measure=name)
         for protocol, rows in last.groupby("protocol", sort=True)
         for name in measures
+        if rows[name].notna().any()  # images without a spacing have no mm
     ]
     return pd.concat(parts, ignore_index=True)
 

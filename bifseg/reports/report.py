@@ -13,7 +13,7 @@ import pandas as pd
 from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES, method_rank
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.run_files import read_metrics
-from bifseg.analysis.scores import read_scores
+from bifseg.analysis.scores import read_scores, without_mm
 from bifseg.analysis.stages import in_step_order
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
@@ -79,6 +79,7 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "most_failures": _MOST_FAILURES,
         "metrics": read_metrics(run),
         "tolerances": [line for name in sorted(set(scores["cohort"])) for line in _tolerances(run, name)],
+        "in_pixels": [str(name) for name, rows in scores.groupby("cohort", sort=True) if without_mm(rows)],
         "user": ASSUMED,
         "provenance": provenance,
         "colours": {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND},

@@ -13,7 +13,7 @@ from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_la
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.run_scores import CohortScores, RunScores
-from bifseg.analysis.scores import unequal_scribbles
+from bifseg.analysis.scores import unequal_scribbles, without_mm
 from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
@@ -244,8 +244,21 @@ def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) ->
 
 
 def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
-    """The columns of the metrics that tables of results show, in order."""
-    return tuple(column for column, metric in known().items() if metric.in_tables and column in scores)
+    """The columns of the metrics that tables of results show, in order.
+
+    Distances are in voxels for images without a spacing, which have no value in mm.
+    """
+    shown = {column: metric for column, metric in known().items() if column in scores}
+    in_pixels = without_mm(scores)
+    return tuple(
+        column
+        for column, metric in shown.items()
+        if (
+            metric.unit == "voxels" or (not metric.is_in_mm and metric.in_tables)
+            if in_pixels
+            else metric.in_tables
+        )
+    )
 
 
 def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:

@@ -12,6 +12,7 @@ from bifseg.analysis.scores import (
     score_session,
     to_frame,
     unequal_scribbles,
+    without_mm,
     write_scores,
 )
 from bifseg.core.geometry import Box, Grid
@@ -82,6 +83,23 @@ def test_rows_by_hand():
     assert rows[3]["assd_mm"] == 0.0
     assert {key: rows[0][key] for key in asdict(WHO)} == asdict(WHO)
     assert rows[0]["peak_rss_mb"] == 900.0
+
+
+def test_images_without_a_spacing_have_no_mm():
+    in_mm = score_session(failed(1, "unsupervised: no"), truth(), "anna")
+    rows = score_session(
+        replace(failed(1, "unsupervised: no"), grid=replace(GRID, in_mm=False)), truth(), "anna"
+    )
+    for row, expected in zip(rows, in_mm, strict=True):
+        empty = {key for key, value in row.items() if value != value and expected[key] == expected[key]}
+        lengths = {"stroke_mm", "assd_mm", "hd95_mm", "nsd_2mm", "nsd"}
+        assert empty == lengths | ({"volume_ml"} if expected["volume_ml"] else set())
+        assert {key: row[key] for key in ("dice", "assd_px", "n_strokes", "user_s")} == {
+            key: expected[key] for key in ("dice", "assd_px", "n_strokes", "user_s")
+        }
+    assert without_mm(to_frame(rows))
+    assert not without_mm(to_frame(in_mm))
+    assert not without_mm(to_frame([]))
 
 
 def test_effort_is_cumulative():

@@ -11,7 +11,7 @@ from bifseg.analysis.stages import adapted_rows, stage_rows
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.reports.formats import Table, p_value, present, to_latex, to_markdown
-from bifseg.reports.tables import read_tables, run_tables, write_tables
+from bifseg.reports.tables import read_tables, run_tables, table_metrics, write_tables
 
 LINES = [
     ("a", "base-net", "initial", 0.8),
@@ -394,3 +394,10 @@ def test_equal_scores_give_equal_files(tmp_path):
     files = sorted(path.name for path in (tmp_path / "one" / "tables").iterdir())
     for name in files:
         assert (tmp_path / "one/tables" / name).read_bytes() == (tmp_path / "two/tables" / name).read_bytes()
+
+
+def test_tables_of_images_without_a_spacing_are_in_pixels():
+    frame = scores(MANY)
+    assert table_metrics(frame)[:2] == ("dice", "assd_mm")
+    in_pixels = frame.assign(stroke_mm=np.nan, assd_mm=np.nan, hd95_mm=np.nan, nsd_2mm=np.nan, nsd=np.nan)
+    assert table_metrics(in_pixels) == ("dice", "assd_px")

@@ -31,6 +31,8 @@ class MetricInfo:
         definition: one or two sentences, with the formula.
         source: the paper or program that defines it.
         in_tables: whether the tables of results show it; scores and definitions always do.
+        needs_mm: whether it is a distance, or counts distances, in mm: empty for images without a spacing. Every
+            metric of the unit mm is.
         order: columns of scores and tables are sorted by this number, then by name.
     """
 
@@ -46,6 +48,7 @@ class MetricInfo:
     source: str
     in_tables: bool = True
     order: int = 100
+    needs_mm: bool = False
 
     def __post_init__(self) -> None:
         """Raises InputError for a description that contradicts itself."""
@@ -64,6 +67,11 @@ class MetricInfo:
                 raise InputError(
                     f"metric {self.column}: the edge case {value} is outside its range {self.range}"
                 )
+
+    @property
+    def is_in_mm(self) -> bool:
+        """Whether the metric has no value for an image without a spacing."""
+        return self.needs_mm or self.unit == "mm"
 
     @property
     def header(self) -> str:

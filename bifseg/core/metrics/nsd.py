@@ -31,6 +31,7 @@ def share_within(distances: NDArray[np.float64], tolerance_mm: float) -> float:
     definition="Share of both borders' voxels that lie within 2 mm of the other border, whatever the structure.",
     source=_SOURCE,
     in_tables=False,
+    needs_mm=True,
     order=50,
 )
 def nsd_2mm(pair: MaskPair) -> float:
@@ -49,6 +50,7 @@ def nsd_2mm(pair: MaskPair) -> float:
     both_empty=1,
     definition="Share of both borders' voxels that lie within the structure's tolerance of the other border.",
     source=_SOURCE,
+    needs_mm=True,
     order=60,
 )
 def nsd(pair: MaskPair) -> float:
