@@ -195,6 +195,11 @@ class TrainingCard(Card):
     augmentation: AugmentationCard | None = Field(
         None, description="random changes of the crops; ours. null: none, as in the paper"
     )
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="decay of the moving average of the weights that is validated and stored; ours. 0: the weights of "
+        "the last iteration",
+    )
     validate_every: Positive = Field(1000, description="iterations between validations and checkpoints")
     validation_boxes: Positive = Field(
         3, description="boxes in which each validation object is segmented; their mean Dice counts"

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bifseg.cards.cards import NetworkCard, TrainingCard
 from bifseg.cards.finetuning import FineTuning
@@ -84,8 +85,11 @@ class Trainer:
                 f"architecture: {card.architecture} is {network}D, cohort {cohort.name} {images}D"
             )
         self._optimizer = _optimizer(self._network, self._settings)
+        self._average = AveragedModel(
+            self._network, multi_avg_fn=get_ema_multi_avg_fn(self._settings.average)
+        )
         self._trained = TrainedNetwork(
-            self._network,
+            self._average.module,
             card.input_size or DEFAULT_INPUT_SIZE[cohort.dimension],
             normalisation_statistics(cohort, self._settings.normalisation),
             self._device,
@@ -138,6 +142,7 @@ class Trainer:
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
+        self._average.update_parameters(self._network)
         return float(loss.detach())
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
@@ -150,11 +155,14 @@ class Trainer:
         state.curve.append({"iteration": iteration, "train_loss": loss, "validation_dice": reached})
         if reached > state.best_dice:
             state.best_dice = reached
-            state.best_weights = {k: v.detach().cpu().clone() for k, v in self._network.state_dict().items()}
+            state.best_weights = {
+                k: v.detach().cpu().clone() for k, v in self._trained.network.state_dict().items()
+            }
         content = {
             "identity": self._identity,
             "state": vars(state),
             "network": self._network.state_dict(),
+            "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
         }
         write_torch(self._folder / "checkpoint.pt", content)
@@ -178,11 +186,12 @@ class Trainer:
         if content["identity"] == self._identity:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
+            self._average.load_state_dict(content["average"])
             self._optimizer.load_state_dict(content["optimizer"])
 
     def _finish(self, training: int, validation: int) -> None:
-        self._network.load_state_dict(self._state.best_weights)
-        self._network.eval()
+        self._trained.network.load_state_dict(self._state.best_weights)
+        self._trained.network.eval()
         text = io.StringIO()
         writer = csv.DictWriter(text, ["iteration", "train_loss", "validation_dice"], lineterminator="\n")
         writer.writeheader()

@@ -138,3 +138,27 @@ def test_validation_is_the_mean_over_several_boxes(discs):
 def test_wrong_dimension_is_refused(discs, tmp_path):
     with pytest.raises(InputError, match="architecture: pcnet is 3D, cohort discs 2D"):
         train(NetworkCard(architecture="pcnet"), discs, tmp_path, 1, "cpu", lambda *_: None)
+
+
+def test_the_average_of_the_weights_is_validated_and_stored(discs, discs_network, tmp_path, tiny_card):
+    """A decay near 1 keeps the average near the first weights; one of 0 is the last weights, as without."""
+    for decay in (0.0, 0.9):
+        training = tiny_card.training.model_copy(update={"average": decay})
+        card = tiny_card.model_copy(update={"training": training})
+        train(card, discs, tmp_path / str(decay), 1, "cpu", lambda *_: None)
+    assert same(weights_of(tmp_path / "0.0"), weights_of(discs_network))
+    assert not same(weights_of(tmp_path / "0.9"), weights_of(discs_network))
+
+
+def test_killed_training_resumes_its_average(discs, tmp_path, tiny_card):
+    card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"average": 0.9})})
+
+    def kill_at_17(done, *_):
+        if done == 17:
+            raise Killed
+
+    train(card, discs, tmp_path / "whole", 1, "cpu", lambda *_: None)
+    with pytest.raises(Killed):
+        train(card, discs, tmp_path / "killed", 1, "cpu", kill_at_17)
+    train(card, discs, tmp_path / "killed", 1, "cpu", lambda *_: None)
+    assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))
