@@ -55,7 +55,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
     try:
         value = yaml.load(content.decode("utf-8"), _Loader)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid YAML: {short(' '.join(str(error).split()), 160)}") from error
+        text = " ".join(str(error).split())
+        hint = "; put a pattern such as '*@*' in quotes" if "scanning an alias" in text else ""
+        raise InputError(f"{path}: not valid YAML: {short(text, 160)}{hint}") from error
     except Exception as error:  # PyYAML raises what it likes on a tag with a wrong value, such as `!!int x`
         raise InputError(f"{path}: not valid YAML: {type(error).__name__}: {short(str(error))}") from error
     if not isinstance(value, dict):

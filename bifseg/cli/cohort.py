@@ -10,6 +10,7 @@ import typer
 from bifseg.cli import cohort_from
 from bifseg.cli.options import Out, Seed
 from bifseg.cli.progress import tracked
+from bifseg.core.errors import short
 
 app = typer.Typer(help="Make and check manifests, and prepare cohorts.", no_args_is_help=True)
 app.command("from")(cohort_from.cohort_from)
@@ -53,7 +54,7 @@ def check(
     else:
         report = check_manifest(path, root or path.parent, dimension, progress=tracked("checking"))
     for problem in report.problems:
-        typer.echo(problem, err=True)
+        typer.echo(short(str(problem), 300), err=True)
     typer.echo(report.summary())
     raise typer.Exit(2 if report.problems else 0)
 

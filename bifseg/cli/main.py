@@ -24,8 +24,11 @@ from bifseg.cli import (
     train,
     watch,
 )
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.sandbox import import_from_module_folders
+
+LONGEST_LINE = 300
+"""Characters of a line about an error."""
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
 
@@ -127,6 +130,7 @@ def main() -> None:
         sys.exit(_say(f"failed: {reason} (BIFSEG_DEBUG=1 shows where)", 1))
 
 
-def _say(line: str, code: int) -> int:
-    print(line, file=sys.stderr)
+def _say(text: str, code: int) -> int:
+    for line in text.splitlines():
+        print(short(line, LONGEST_LINE), file=sys.stderr)
     return code

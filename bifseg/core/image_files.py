@@ -6,7 +6,7 @@ import hashlib
 import os
 from pathlib import Path
 
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import file_hash
 from bifseg.core.image_headers import data_names, header_problem
 from bifseg.core.nifti import pair_of
@@ -32,14 +32,16 @@ def check_is_image(path: Path) -> None:
     Raises:
         InputError: nothing is there, or something other than what the name says; the line says what to do.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         dicom = any(_is_dicom(file) for file in sorted(path.iterdir())[:5] if file.is_file())
         what = "a folder of DICOM files; convert it to one NIfTI file (dcm2niix)" if dicom else "a folder"
         raise InputError(f"{path}: is {what}" + "; name a file" * (not dicom))
     if not _is_utf8(path):
         raise InputError(f"{shown(path)}: its name is not UTF-8; rename it")
-    if not path.is_file():
-        link = "is a link to a file that is missing; bring that back" if path.is_symlink() else "no such file"
+    if not os.path.isfile(path):
+        link = (
+            "is a link to a file that is missing; bring that back" if os.path.islink(path) else "no such file"
+        )
         raise InputError(f"{path}: {link}")
     with open(path, "rb") as stream:
         start = stream.read(512)
@@ -94,13 +96,13 @@ def files_of(path: Path) -> tuple[Path, ...]:
     else:
         others = list(pair_of(path))
     for other in others:
-        name = other.name[:80]
+        name = short(other.name)
+        if not os.path.isfile(other):  # unlike Path.is_file, False for a name that cannot be one
+            raise InputError(f"{path}: its data file {name} is missing; bring it back")
         if not other.is_symlink() and not other.resolve().is_relative_to(path.parent.resolve()):
             raise InputError(
                 f"{path}: its data file {name} lies in another folder; move it beside the header"
             )
-        if not other.is_file():
-            raise InputError(f"{path}: its data file {name} is missing; bring it back")
     return tuple(dict.fromkeys([path, *others]))
 
 

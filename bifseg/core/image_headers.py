@@ -60,6 +60,11 @@ def header_text(path: Path) -> str:
     return text[: end.end()] if end else text
 
 
+def n_header_bytes(path: Path) -> int:
+    """Bytes before the voxels in a MetaImage or NRRD file that holds both."""
+    return len(header_text(path)) + 1
+
+
 def data_names(path: Path) -> list[str]:
     """The names of data files in the header of a MetaImage or NRRD file; none where it holds the data itself."""
     text = header_text(path)

@@ -19,7 +19,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Grid, Image, Mask, checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
-from bifseg.core.image_headers import is_raw
+from bifseg.core.image_headers import is_raw, n_header_bytes
 from bifseg.core.nifti import NiftiFile, is_nifti
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -118,6 +118,7 @@ def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
     """Raise InputError where the files cannot hold so many bytes of voxels."""
     have = sum(file.stat().st_size for file in files[len(files) > 1 :])
     raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
+    have -= n_header_bytes(path) if raw and len(files) == 1 else 0
     if n_bytes > (have if raw else have * _MOST_PACKED):
         data = f"its data file {files[-1].name}" if len(files) > 1 else "it"
         raise InputError(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -111,7 +112,8 @@ class NiftiFile:
         intercept = intercept if np.isfinite(intercept) else 0.0
         if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1.0, 0.0):
             return voxels
-        scaled: NDArray[Any] = voxels * slope + intercept
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported by who reads it
+            scaled: NDArray[Any] = voxels * slope + intercept
         return scaled
 
 
@@ -131,7 +133,7 @@ def pair_of(path: Path) -> tuple[Path, Path]:
 @contextmanager
 def _reading(path: Path) -> Iterator[IO[bytes]]:
     """The bytes of a file, unpacked where it is compressed; raises InputError where it is missing or damaged."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise InputError(f"{path}: no such file; a pair of .hdr and .img needs both")
     try:
         with open(path, "rb") as raw:

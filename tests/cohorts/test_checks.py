@@ -164,9 +164,7 @@ def test_an_empty_object_is_not_noted_as_well(tree):
 def test_the_same_structure_of_a_case_twice(tree):
     row = tree.add()
     tree.rows.append(dict(row))
-    assert lines(tree) == [
-        f"{tree.path}:3: structure: 'core' of case 'c1' is on line 2 already; remove one"
-    ]
+    assert lines(tree) == [f"{tree.path}:3: structure: 'core' of case 'c1' is on line 2 already; remove one"]
 
 
 def test_two_rows_that_make_one_name(tree):

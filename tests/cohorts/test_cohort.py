@@ -318,9 +318,7 @@ def test_results_and_code_in_the_root_are_refused_before_any_work(tree, tmp_path
     tree.write()
     places = {"out": tmp_path / "out", "code": tmp_path / "code"} | {what: tree.root / what}
     monkeypatch.setenv("PYTHONPATH", str(places["code"]))
-    with pytest.raises(
-        InputError, match=rf"data: methods cannot .*{what} lies in it; keep"
-    ):
+    with pytest.raises(InputError, match=rf"data: methods cannot .*{what} lies in it; keep"):
         prepare(
             card_for(tree), tmp_path / "brain.yaml", 7, places["out"], {}, lambda names: pytest.fail("began")
         )

@@ -155,6 +155,7 @@ def _with_given_splits(path: Path, scan: LayoutScan, options: LayoutOptions) -> 
     if splits is None:
         return scan
     cases, left_out, used = [], [], set()
+    of_patient: dict[str, str] = {}
     for case in scan.cases:
         key = next((key for key in (case.name, case.group) if key in splits), None)
         if key is None:
@@ -163,6 +164,11 @@ def _with_given_splits(path: Path, scan: LayoutScan, options: LayoutOptions) -> 
             )
         else:
             used.add(key)
+            if of_patient.setdefault(case.group, splits[key]) != splits[key]:
+                raise InputError(
+                    f"{path}: --splits puts the patient {short(case.group)!r} into two splits, as by the case "
+                    f"{short(case.name)!r}; correct the table"
+                )
             cases.append(replace(case, split=splits[key]))
     if not cases:
         raise InputError(

@@ -102,7 +102,7 @@ def stem(name: str) -> str:
 def existing_name(root: Path, name: str) -> str:
     """A file's name, or that of the same file packed or unpacked (`.nii.gz`, `.nii`) where only that exists."""
     other = {".nii": name + ".gz", ".nii.gz": name[:-3]}.get(ending(name), name)
-    return other if not (root / name).is_file() and (root / other).is_file() else name
+    return other if not os.path.isfile(root / name) and os.path.isfile(root / other) else name
 
 
 def _is_hidden(path: PurePosixPath) -> bool:

@@ -3,7 +3,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from bifseg.cohorts.readers.walk import existing_name, ending, image_files, stem
+from bifseg.cohorts.readers.walk import ending, existing_name, image_files, stem
 from bifseg.core.errors import InputError
 
 

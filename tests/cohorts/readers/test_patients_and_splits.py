@@ -1,0 +1,110 @@
+"""--patient-pattern and --splits, for every reader."""
+
+import json
+import re
+
+import pytest
+from trees import brats_case, draw, made_of, mark, reasons_of
+
+from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.cohorts.readers.splits import read_splits
+from bifseg.core.errors import InputError
+
+CASES = [f"case{patient}_day{day}" for patient in (101, 107, 110) for day in (1, 2, 3)]
+
+
+def write_set(folder):
+    for case in CASES:
+        draw(folder / f"imagesTr/{case}_0000.nii.gz")
+        mark(folder / f"labelsTr/{case}.nii.gz", 1)
+    content = {"channel_names": {"0": "T2"}, "labels": {"background": 0, "core": 1}}
+    (folder / "dataset.json").write_text(json.dumps(content))
+
+
+def splits_by_patient(draft):
+    splits = {}
+    for row in draft.report.rows:
+        splits.setdefault(row.case[:7], set()).add(row.split)
+    return splits
+
+
+def test_without_a_pattern_the_names_are_questioned(tmp_path):
+    write_set(tmp_path)
+    draft = made_of("nnunet", tmp_path)
+    assert any(len(splits) > 1 for splits in splits_by_patient(draft).values())
+    (note,) = [note.text for note in draft.report.notes if note.key == "split"]
+    assert r"--patient-pattern '^case\d+'" in note
+
+
+@pytest.mark.parametrize("pattern", [r"^case\d+", r"^(case\d+)_"])
+def test_the_pattern_of_the_note_puts_each_patient_into_one_split(tmp_path, pattern):
+    write_set(tmp_path)
+    draft = made_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(pattern)))
+    assert all(len(splits) == 1 for splits in splits_by_patient(draft).values())
+    assert {row.group for row in draft.report.rows} == {"case101", "case107", "case110"}
+    assert not [note for note in draft.report.notes if note.key == "split"]
+
+
+def test_a_case_without_a_patient_is_refused(tmp_path):
+    write_set(tmp_path)
+    with pytest.raises(
+        InputError, match=r"--patient-pattern .* gives no patient for the case 'case101_day1'"
+    ):
+        made_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(r"^pat\d+")))
+
+
+def table(path, text):
+    path.write_text(text)
+    return read_splits(path)
+
+
+def test_splits_of_a_table_win_and_other_cases_are_left_out(tmp_path):
+    (tmp_path / "data").mkdir()
+    write_set(tmp_path / "data")
+    splits = table(tmp_path / "s.csv", "case,split\ncase101_day1,train\ncase107_day1,test\nnobody,test\n")
+    draft = made_of("nnunet", tmp_path / "data", LayoutOptions(splits=splits))
+    assert {row.case: row.split for row in draft.report.rows} == {
+        "case101_day1": "train",
+        "case107_day1": "test",
+    }
+    assert len([1 for *_, reason in reasons_of(draft) if "in the table of --splits" in reason]) == 7
+    assert "1 names of the table of --splits are no case, as nobody" in draft.notes
+
+
+def test_splits_of_patients(tmp_path):
+    for case in ("Brats18_A_1_1", "Brats18_A_1_2", "Brats18_B_2_1"):
+        brats_case(tmp_path / "data", case, 1, 2, 4)
+    splits = table(tmp_path / "s.tsv", "patient\tsplit\nBrats18_A_1\ttest\nBrats18_B_2\ttrain\n")
+    draft = made_of("brats2018", tmp_path / "data", LayoutOptions(splits=splits))
+    assert {row.case: row.split for row in draft.report.rows} == {
+        "Brats18_A_1_1": "test",
+        "Brats18_A_1_2": "test",
+        "Brats18_B_2_1": "train",
+    }
+
+
+def test_a_patient_in_two_splits_is_refused(tmp_path):
+    (tmp_path / "data").mkdir()
+    write_set(tmp_path / "data")
+    splits = table(tmp_path / "s.csv", "case,split\ncase101_day1,train\ncase101_day2,test\n")
+    options = LayoutOptions(splits=splits, patient_pattern=re.compile(r"case\d+"))
+    with pytest.raises(
+        InputError, match=r"puts the patient 'case101' into two splits, as by the case 'case101_day2'"
+    ):
+        made_of("nnunet", tmp_path / "data", options)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n",
+        "case,split\na,fold1\n",
+        "case,split\na,train\na,test\n",
+        "case,split\n,train\n",
+        "",
+        "case,split\n",
+    ],
+)
+def test_a_wrong_table_is_a_line(tmp_path, text):
+    with pytest.raises(InputError, match=r"s\.csv"):
+        table(tmp_path / "s.csv", text)

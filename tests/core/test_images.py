@@ -1,0 +1,314 @@
+"""One grid a file, a reason for each cause, and every file that an image consists of."""
+
+import gzip
+import struct
+import zlib
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from bifseg.core.errors import InputError
+from bifseg.core.geometry import Grid
+from bifseg.core.image_files import check_image_hash, files_of, image_hash
+from bifseg.core.images import read_array, read_grid, read_image, read_off_degrees, write_array
+
+VOXELS = np.arange(8 * 9 * 10, dtype=np.float32).reshape(8, 9, 10)
+
+
+def write_mha(path, spacing="1 2 3", matrix="1 0 0 0 1 0 0 0 1"):
+    image = sitk.GetImageFromArray(VOXELS)
+    image.SetSpacing((1, 2, 3))
+    sitk.WriteImage(image, path)
+    content = path.read_bytes().replace(b"ElementSpacing = 1 2 3", f"ElementSpacing = {spacing}".encode())
+    path.write_bytes(
+        content.replace(b"TransformMatrix = 1 0 0 0 1 0 0 0 1", f"TransformMatrix = {matrix}".encode())
+    )
+    return path
+
+
+def write_nii(path, qform=None, sform=None, pixdim=None, voxels=VOXELS):
+    """A NIfTI file with these affines and, written over them, these values of pixdim."""
+    image = nibabel.Nifti1Image(voxels.T, None)
+    image.header.set_zooms((1, 2, 3))
+    image.set_qform(qform, 1 if qform is not None else 0)
+    image.set_sform(sform, 1 if sform is not None else 0)
+    nibabel.save(image, path)
+    content = bytearray(path.read_bytes())
+    for axis, value in (pixdim or {}).items():
+        struct.pack_into("<f", content, 76 + 4 * axis, value)
+    path.write_bytes(content)
+    return path
+
+
+def affine(shear=0.0, scale=1.0):
+    made = np.diag([scale, 2.0, 3.0, 1.0])
+    made[0, 1] = shear
+    return made
+
+
+def read(path):
+    """The voxels and the grid, which is the same with and without the voxels."""
+    voxels, grid = read_array(path)
+    assert grid == read_grid(path)
+    return voxels, grid
+
+
+def refusal(path):
+    """The line about a file, which both ways of reading give."""
+    lines = []
+    for reader in (read_grid, read_array):
+        with pytest.raises(InputError) as caught:
+            reader(path)
+        lines.append(str(caught.value))
+    assert lines[0] == lines[1]
+    assert path.name in lines[0]
+    assert "\n" not in lines[0]
+    assert len(lines[0].removeprefix(str(path.parent))) < 250
+    return lines[0]
+
+
+def test_a_negative_spacing_turns_its_axis_round(tmp_path):
+    """ITK's header said -1 mm, its image 1 mm along -x."""
+    for path in (
+        write_mha(tmp_path / "a.mha", "-1 2 -3"),
+        write_nii(tmp_path / "b.nii", qform=affine(), pixdim={1: -1.0}),
+    ):
+        voxels, grid = read(path)
+        assert grid.spacing == (3.0, 2.0, 1.0)
+        np.testing.assert_array_equal(voxels, VOXELS)
+    assert read_grid(tmp_path / "a.mha").direction[2] == (-1.0, 0.0, 0.0)
+    assert read_grid(tmp_path / "b.nii").direction[2] == pytest.approx((1.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("spacing", ["0 2 3", "nan 2 3", "inf 2 3"])
+def test_a_spacing_that_is_none_is_refused(tmp_path, spacing):
+    assert "its spacing" in refusal(write_mha(tmp_path / "a.mha", spacing))
+
+
+def test_a_nifti_without_a_spacing_is_refused_unless_its_sform_has_one(tmp_path):
+    """ITK made 1 mm of 0 and of NaN."""
+    for value in (0.0, float("nan")):
+        assert "spacing" in refusal(write_nii(tmp_path / "a.nii", qform=affine(), pixdim={1: value}))
+        assert read(write_nii(tmp_path / "a.nii", sform=affine(), pixdim={1: value}))[1].spacing == (
+            3.0,
+            2.0,
+            1.0,
+        )
+
+
+def test_the_sform_says_the_spacing_where_pixdim_says_another(tmp_path):
+    path = write_nii(tmp_path / "a.nii", sform=affine(scale=1.5), pixdim={1: 1.0})
+    assert read(path)[1].spacing == (3.0, 2.0, 1.5)
+
+
+def test_axes_a_little_off_right_angles_are_straightened(tmp_path):
+    """Most of TotalSegmentator's are: ITK refused the NIfTI and let the others pass."""
+    for path in (
+        write_nii(tmp_path / "a.nii", sform=affine(0.02)),
+        write_mha(tmp_path / "b.mha", matrix="1 0 0 0.02 0.9998 0 0 0 1"),
+    ):
+        grid = read(path)[1]
+        axes = np.array(grid.direction)
+        np.testing.assert_allclose(axes @ axes.T, np.eye(3), atol=1e-12)
+        assert 0.5 < read_off_degrees(path) < 1.2
+    assert read_off_degrees(write_nii(tmp_path / "c.nii", sform=affine())) == 0
+
+
+def test_axes_further_off_are_refused_with_the_repair(tmp_path):
+    line = refusal(write_nii(tmp_path / "a.nii", sform=affine(0.2)))
+    assert "5.71 degrees off right angles" in line
+    assert "resample" in line
+    assert "90 degrees" in refusal(write_mha(tmp_path / "b.mha", matrix="1 0 0 1 0 0 0 0 1"))
+
+
+def test_a_sheared_sform_gives_way_to_the_qform(tmp_path):
+    path = write_nii(tmp_path / "a.nii", qform=affine(), sform=affine(0.2))
+    assert read_off_degrees(path) == 0
+    assert read(path)[1].spacing == (3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd"])
+def test_our_own_files_come_back_as_they_were(tmp_path, ending):
+    angle = np.radians(12)
+    c, s = float(np.cos(angle)), float(np.sin(angle))
+    grid = Grid((8, 9, 10), (3.0, 0.7, 0.7), (-12.5, 3.0, 40.0), ((0, -s, c), (0, c, s), (1.0, 0, 0)))
+    write_array(tmp_path / f"a.{ending}", VOXELS, grid)
+    voxels, back = read(tmp_path / f"a.{ending}")
+    np.testing.assert_array_equal(voxels, VOXELS)
+    for key in ("spacing", "origin", "direction"):
+        np.testing.assert_allclose(getattr(back, key), getattr(grid, key), atol=1e-5)
+
+
+def test_nifti_agrees_with_itk_on_ordinary_files(tmp_path):
+    write_array(tmp_path / "a.nii.gz", VOXELS.astype(np.int16), Grid.plain(VOXELS.shape, (2.5, 1.0, 1.5)))
+    itk = sitk.ReadImage(tmp_path / "a.nii.gz")
+    voxels, grid = read(tmp_path / "a.nii.gz")
+    np.testing.assert_array_equal(voxels, sitk.GetArrayFromImage(itk))
+    assert voxels.dtype == np.int16
+    assert (grid.spacing[::-1], grid.origin) == (itk.GetSpacing(), itk.GetOrigin())
+
+
+def test_units_and_slopes_of_nifti_are_applied(tmp_path):
+    image = nibabel.Nifti1Image(VOXELS.T.astype(np.int16), affine())
+    image.header.set_xyzt_units("micron")
+    image.header.set_slope_inter(2.0, -5.0)
+    nibabel.save(image, tmp_path / "a.nii")
+    content = bytearray((tmp_path / "a.nii").read_bytes())
+    struct.pack_into("<ff", content, 112, 2.0, -5.0)
+    (tmp_path / "a.nii").write_bytes(content)
+    voxels, grid = read(tmp_path / "a.nii")
+    stored = np.asarray(nibabel.load(tmp_path / "a.nii").dataobj.get_unscaled()).T
+    np.testing.assert_array_equal(voxels, stored * 2.0 - 5.0)
+    assert grid.spacing == pytest.approx((0.003, 0.002, 0.001))
+
+
+@pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd", "hdr"])
+@pytest.mark.parametrize(("value", "reason"), [(np.nan, "not finite"), (1e300, "too large for float32")])
+def test_voxels_that_are_not_finite_as_float32_are_refused(tmp_path, ending, value, reason):
+    voxels = VOXELS.astype(np.float64)
+    voxels[1, 2, 3] = value
+    if ending == "hdr":
+        nibabel.save(nibabel.Nifti1Pair(voxels.T, np.eye(4)), tmp_path / "a.img")
+    else:
+        write_array(tmp_path / f"a.{ending}", voxels, Grid.plain(voxels.shape))
+    with pytest.raises(InputError, match=f"1 of 720 voxels are {reason}"):
+        read_image(tmp_path / f"a.{ending}")
+
+
+def write_pairs(folder):
+    """An image of every format that keeps its voxels in a file of their own; header and voxels."""
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), folder / "m.mhd")
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), folder / "n.nhdr")
+    nibabel.save(nibabel.Nifti1Pair(VOXELS.T, np.eye(4)), folder / "h.img")
+    return {"m.mhd": "m.raw", "n.nhdr": "n.raw", "h.hdr": "h.img"}
+
+
+def test_the_hash_of_an_image_is_that_of_all_its_files(tmp_path):
+    for header, data in write_pairs(tmp_path).items():
+        path, other = tmp_path / header, tmp_path / data
+        assert set(files_of(path)) == {path, other}
+        before = image_hash(path)
+        check_image_hash(path, before, "bring it back")
+        content = bytearray(other.read_bytes())
+        content[100] ^= 1
+        other.write_bytes(content)
+        with pytest.raises(InputError, match=f"{header}: cut off or changed"):
+            check_image_hash(path, before, "bring it back")
+
+
+def test_missing_and_cut_data_are_named(tmp_path):
+    for header, data in write_pairs(tmp_path).items():
+        path, other = tmp_path / header, tmp_path / data
+        content = other.read_bytes()
+        other.write_bytes(content[:200])
+        with pytest.raises(InputError, match=f"{data}.*(200 of the 2880 bytes|cut short)"):
+            read_array(path)
+        other.unlink()
+        assert f"its data file {data} is missing" in refusal(path)
+        other.write_bytes(content)
+        np.testing.assert_array_equal(read(path)[0], VOXELS)
+
+
+def test_data_in_another_folder_are_refused(tmp_path):
+    """Methods cannot read the cohort's root; they could read a label map's voxels elsewhere."""
+    (tmp_path / "data").mkdir()
+    write_pairs(tmp_path)
+    for name in ("../m.raw", str(tmp_path / "m.raw")):
+        text = (tmp_path / "m.mhd").read_text().replace("m.raw", name)
+        (tmp_path / "data/m.mhd").write_text(text)
+        assert "lies in another folder" in refusal(tmp_path / "data/m.mhd")
+
+
+def png(path, depth, colours, rows, width):
+    """A PNG file by its parts."""
+
+    def part(kind, content):
+        return (
+            struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        )
+
+    head = struct.pack(">IIBBBBB", width, len(rows), depth, colours, 0, 0, 0)
+    palette = part(b"PLTE", bytes(range(6))) if colours == 3 else b""
+    data = part(b"IDAT", zlib.compress(b"".join(b"\0" + row for row in rows)))
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + palette + data + part(b"IEND", b""))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("depth", "row", "expected"), [(1, 0b01000000, [0, 1]), (2, 0b00011000, [0, 1, 2, 0]), (4, 0x13, [1, 3])]
+)
+def test_a_png_of_few_bits_holds_what_it_holds(tmp_path, depth, row, expected):
+    """ITK stretches them: the 1 of a mask was 255, and `--structure s=1` had no voxel."""
+    path = png(tmp_path / "a.png", depth, 0, [bytes([row])] * 2, len(expected))
+    np.testing.assert_array_equal(read(path)[0], [expected] * 2)
+
+
+@pytest.mark.parametrize(
+    ("colours", "row", "reason"),
+    [
+        (2, b"abc", "has 3 channels a voxel; save one grey channel"),
+        (3, b"\0", "is a PNG with a palette; save it as grey"),
+        (4, b"ab", "has 2 channels a voxel (grey and alpha); save the grey channel"),
+        (6, b"abcd", "has 4 channels a voxel; save one grey channel"),
+    ],
+)
+def test_a_png_with_colours_is_refused(tmp_path, colours, row, reason):
+    assert reason in refusal(png(tmp_path / "a.png", 8, colours, [row] * 2, 1))
+
+
+CONTENTS = {
+    "empty.nii.gz": (b"", "is empty; copy the file again"),
+    "lfs.nii.gz": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "run `git lfs pull`"),
+    "annex.nii.gz": (b"/annex/objects/MD5E-s1--0.nii.gz\n", "run `git annex get`"),
+    "page.nii.gz": (b"<!DOCTYPE html><html>", "is a web page"),
+    "dicom.nii": (b"\0" * 128 + b"DICM" + b"\0" * 300, "is a DICOM file; convert its series"),
+    "plain.nii.gz": (struct.pack("<i", 348) + b"\0" * 400, "is not compressed"),
+    "packed.nii": (gzip.compress(b"\0" * 400), "is compressed; add .gz to its name"),
+    "other.nii.gz": (gzip.compress(b"text " * 200), "holds no NIfTI header"),
+    "text.nii": (b"text " * 200, "holds no NIfTI header"),
+    "text.mha": (b"text " * 200, "its header is damaged"),
+    "text.nrrd": (b"text " * 200, "its header is damaged"),
+    "text.png": (b"text " * 200, "is no PNG file"),
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_each_cause_has_its_reason(tmp_path, name):
+    content, reason = CONTENTS[name]
+    (tmp_path / name).write_bytes(content)
+    assert reason in refusal(tmp_path / name)
+
+
+def test_folders_and_links_have_theirs(tmp_path):
+    (tmp_path / "series").mkdir()
+    assert "is a folder; name a file" in refusal(tmp_path / "series")
+    (tmp_path / "series/1").write_bytes(CONTENTS["dicom.nii"][0])
+    assert "is a folder of DICOM files; convert it" in refusal(tmp_path / "series")
+    (tmp_path / "link.nii").symlink_to(tmp_path / "nowhere.nii")
+    assert "is a link to a file that is missing" in refusal(tmp_path / "link.nii")
+
+
+def test_no_other_voxels_than_grey_numbers(tmp_path):
+    colours = np.zeros(VOXELS.T.shape, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    nibabel.save(nibabel.Nifti1Image(colours, np.eye(4)), tmp_path / "rgb.nii")
+    nibabel.save(nibabel.Nifti1Image(VOXELS.T.astype(np.complex64), np.eye(4)), tmp_path / "c.nii")
+    assert "has 3 channels a voxel" in refusal(tmp_path / "rgb.nii")
+    assert "has 2 channels a voxel" in refusal(tmp_path / "c.nii")
+
+
+def test_a_header_that_announces_more_than_a_file_can_hold_takes_no_memory(tmp_path):
+    path = write_nii(tmp_path / "a.nii", sform=affine())
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<hhh", content, 42, 32767, 32767, 32767)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.nii: cut short or damaged"):
+        read_array(path)
+
+
+@pytest.mark.parametrize("name", ["a.mhd", "a.nhdr", "a.hdr"])
+def test_we_write_formats_of_one_file_only(tmp_path, name):
+    with pytest.raises(ValueError, match="formats of one file only"):
+        write_array(tmp_path / name, VOXELS, Grid.plain(VOXELS.shape))
+    assert not list(tmp_path.iterdir())
