@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group
+from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group, started
 from bifseg.analysis.statistics import Interval, bootstrap_mean
 from bifseg.analysis.survival import reached_by, restricted_mean
 from bifseg.core.errors import InputError
@@ -69,14 +69,20 @@ def interactions(
         patients `round_low` and `round_high`; medians over all sessions, `round_median` and so on for `EFFORT_COLUMNS`,
         infinity where it is never; `initial` and `final`: mean and standard deviation of Dice in round 0 and
         after the last round played; `area_mean` under the curve of Dice against rounds over its length, with
-        `area_low` and `area_high`. NaN for all that `StoppingRule.show` does not show. No rows without sessions.
+        `area_low` and `area_high`. NaN for all that `StoppingRule.show` does not show, and for the initial result and
+        the area of an entry that starts from scribbles. No rows without sessions.
     """
-    sessions = time_to_target(scores, target, rules, own)
-    curves, keys = dice_per_round(scores[scores["protocol"] == own], rules.rounds)
+    sessions, rows = time_to_target(scores, target, rules, own), scores[scores["protocol"] == own]
+    curves, keys = dice_per_round(rows, rules.rounds)
+    begun = started(rows[rows["round"] == 0])  # without those that start from scribbles
+    with_result = set(zip(begun["method"], begun["network"], strict=True))
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         curve = curves[keys.get_indexer(pd.MultiIndex.from_frame(group[KEYS]))]
-        return _to_target(group, target, rules) | _on_the_way(group, curve)
+        way = _on_the_way(group, curve)
+        if (group["method"].iloc[0], group["network"].iloc[0]) not in with_result:
+            way |= dict.fromkeys([name for name in way if not name.startswith("final")], np.nan)
+        return _to_target(group, target, rules) | way
 
     return per_group(sessions, measure)
 

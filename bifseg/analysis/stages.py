@@ -48,7 +48,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
     else:
         turn = rows["protocol"].map(_turns(rows, shared))
         best = turn.groupby([rows[key] for key in ENTRY]).transform("min")
-        rows = _started(rows[(turn == best) & (rows["round"] == 0)])
+        rows = started(rows[(turn == best) & (rows["round"] == 0)])
     if stage == "initial":
         rows = rows[rows["step"] == "initial"]
     return rows.groupby(SESSION).tail(1)
@@ -63,7 +63,7 @@ def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
     return {name: turn for turn, name in enumerate(alike)}
 
 
-def _started(rows: pd.DataFrame) -> pd.DataFrame:
+def started(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows before any scribbles without the entries that start from scribbles: no volume, no user time."""
     nothing = (rows["volume_ml"] == 0) & (rows["user_s"] == 0)
     waits = nothing | (rows["step"] != "initial")

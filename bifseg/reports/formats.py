@@ -14,7 +14,7 @@ from tabulate import tabulate
 from bifseg.analysis.names import GROUP, method_label
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
-from bifseg.core.metrics import MetricInfo, known
+from bifseg.core.metrics import MetricInfo, higher_is_better, known
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,24 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
         rows = _spread_targets(rows)
     shown = {header: [text(row) for row in rows] for header, text in _columns(frame).items()}
     return pd.DataFrame(shown)
+
+
+def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
+    """By header of a measure's means, which rows of `present` are the best of their structure.
+
+    None where all are equal, or where a row holds no mean. Rows of several targets have no best one.
+    """
+    best: dict[str, list[bool]] = {}
+    for name, quantity in quantities().items() if "target" not in frame else ():
+        column = f"{name}_mean"
+        if column in frame:
+            higher = higher_is_better(name) or name in ("initial", "final")
+            by_structure = frame.groupby(["seen", "structure"])[column]
+            wanted, other = (
+                by_structure.transform(kind) for kind in (("max", "min") if higher else ("min", "max"))
+            )
+            best[quantity.header] = ((frame[column] == wanted) & (wanted != other)).tolist()
+    return best
 
 
 def _spread_targets(rows: list[Row]) -> list[Row]:

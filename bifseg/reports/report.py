@@ -13,14 +13,16 @@ import pandas as pd
 from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES, method_rank
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.run_files import read_metrics
-from bifseg.analysis.scores import read_scores, without_mm
+from bifseg.analysis.run_scores import CohortScores, RunScores
+from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import in_step_order
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.figures import read_figures
-from bifseg.reports.formats import TEXT, Table, present
+from bifseg.reports.first_screen import first_screen
+from bifseg.reports.formats import TEXT, Table, best_cells, present
 from bifseg.reports.html import embed, page
 from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_claims
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
@@ -60,7 +62,8 @@ def write_report(run: Path, date: str | None = None) -> None:
 
 
 def _content(run: Path, date: str | None) -> dict[str, Any]:
-    scores, tables = read_scores(run / "scores.parquet"), read_tables(run / "tables")
+    played = RunScores.read(run, read_json(run / "tables" / "index.json")["target"])
+    scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")
     place = run / "provenance.json"
@@ -69,11 +72,11 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
         "cohorts": [
-            _cohort(run, str(name), rows, tables, figures)
-            | {"claims": [claim for claim in claims if claim.cohort == name]}
-            for name, rows in scores.groupby("cohort", sort=True)
+            _cohort(run, cohort, tables, figures)
+            | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
+            for cohort in played.cohorts
         ],
-        "forgetting": forgetting_line(read_checks(run, scores)),
+        "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
@@ -87,12 +90,17 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
 
 
 def _cohort(
-    run: Path, name: str, scores: pd.DataFrame, tables: list[Table], figures: list[dict[str, str]]
+    run: Path, played: CohortScores, tables: list[Table], figures: list[dict[str, str]]
 ) -> dict[str, Any]:
+    name, scores = played.name, played.frame
     cohort = Cohort.load(run / "cohorts" / name)
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name))}
-    hero = _hero(scores)
+    screen = first_screen(played)
+    hero = _proposed(scores) or screen.first
+    replicates = {BASE_NET, PROPOSED} <= set(scores["method"])
     return {
+        "screen": screen,
+        "replicates_paper": replicates,
         "name": name,
         "simulated": cohort.simulated,
         "dimension": cohort.dimension,
@@ -108,7 +116,8 @@ def _cohort(
         "hero": hero[0],
         "stages": _stages(kinds, hero),
         "sentences": [text for text in (_gain_sentence(kinds, hero), _effort_sentence(kinds, hero)) if text],
-        "tables": list(kinds.values()),
+        # A run that does not replicate the paper is not told which of the paper's tables it lacks.
+        "tables": [table for table in kinds.values() if replicates or len(table.frame)],
         "figures": [
             {**figure, "source": embed((run / "figures" / f"{figure['name']}.svg").read_bytes(), "svg+xml")}
             for figure in figures
@@ -119,25 +128,30 @@ def _cohort(
 
 
 def structure_rows(table: Table) -> dict[str, Any]:
-    """Headers, and per structure its name, whether it is seen, and the cells of its rows, as text."""
-    shown = present(table.frame)
+    """Headers, and per structure its name, whether it is seen, and its rows: texts, and which of them are the best."""
+    shown, best = present(table.frame), best_cells(table.frame)
     columns = shown.columns.tolist()[2:]
     return {
         "columns": columns,
         "words": [column in TEXT for column in columns],
         "groups": [
-            {"seen": seen == "seen", "structure": structure, "rows": rows[columns].to_numpy().tolist()}
+            {
+                "seen": seen == "seen",
+                "structure": structure,
+                "rows": [
+                    [(text, column in best and best[column][index]) for column, text in row.items()]
+                    for index, row in rows[columns].to_dict("index").items()
+                ],
+            }
             for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False)
         ],
     }
 
 
-def _hero(scores: pd.DataFrame) -> tuple[str, str]:
-    """(method, network) that is in front: in a run without `PROPOSED`, the last method."""
-    methods = sorted(set(scores["method"]), key=method_rank)
-    method = PROPOSED if PROPOSED in methods else methods[-1]
-    networks, main = set(scores.loc[scores["method"] == method, "network"]), main_network(scores)
-    return method, main if main in networks else min(networks)
+def _proposed(scores: pd.DataFrame) -> tuple[str, str] | None:
+    """The paper's method on the main network, or on another one; None in a run without it."""
+    networks, main = set(scores.loc[scores["method"] == PROPOSED, "network"]), main_network(scores)
+    return (PROPOSED, main if main in networks else min(networks)) if networks else None
 
 
 def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, Any]]:

@@ -43,12 +43,17 @@ class Question:
     tested_effort: tuple[str, ...] = ()
 
 
+_BASE_NET_WORDS = {
+    "repeated": "methods that begin with their base net's result are not repeated; ",
+    "no_scribbles": "A base net takes no scribbles: it reaches the target with its initial result or never. ",
+}
+"""Parts of captions that a run without base nets does not need."""
 _MEANS = "Mean ± standard deviation over n sessions."
 QUESTIONS = {
     "initial": Question(
         "Initial results",
-        f"{_MEANS} The result inside the box, before any adaptation; methods that begin with their base net's "
-        "result are not repeated, and methods that begin with scribbles have none.",
+        f"{_MEANS} The result inside the box, before any adaptation; {{repeated}}methods that start from scribbles "
+        "have none.",
         BASE_NET,
         "methods that begin with a box",
     ),
@@ -69,7 +74,7 @@ QUESTIONS = {
         "All tools on their own mistakes",
         "Under {own}, when the session ended: metrics, rounds, strokes, user time (predicted) and machine time, "
         "mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
-        "A base net takes no scribbles. A failed session counts with the most effort of any on its structure.",
+        "{no_scribbles}A failed session counts with the most effort of any on its structure.",
         PROPOSED,
         "{own}",
         ("round", "n_strokes", "user_s", "machine_s"),
@@ -80,7 +85,7 @@ TARGETS = (0.80, 0.85, 0.90, 0.95)
 """Dice of the table of rounds to several targets."""
 _NEVER = (
     "No session is left out: one that ended without reaching the target, whatever the reason, never will, and "
-    "counts as {rounds} rounds in these means. A base net takes no scribbles: it is there at once or never. "
+    "counts as {rounds} rounds in these means. {no_scribbles}"
     "A dash: {own} ended sessions at a lower target, so that it is not known."
 )
 _INTERACTIONS = (
@@ -173,7 +178,10 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
 def _about(cohort: CohortScores, own: str) -> CohortTables:
     """The words of a cohort's tables, `own` being the protocol that they call so."""
     run = cohort.run
-    words = {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
+    words = dict.fromkeys(_BASE_NET_WORDS, "")
+    words |= {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
+    if BASE_NET in set(cohort.frame["method"]):
+        words |= _BASE_NET_WORDS
     rounds = str(run.rules[own].rounds) if own in run.rules else ""
     return CohortTables(cohort.name, cohort.note, words | {"rounds": rounds})
 

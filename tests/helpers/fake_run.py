@@ -170,7 +170,9 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                         archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                         frame += score_session(session, cohort.truth(row), row.group)
         for tool in tools:
-            archive = Archive(run / "sessions" / cohort.name / OWN_SCRIBBLES / tool)
+            folder = run / "sessions" / cohort.name / OWN_SCRIBBLES / tool
+            write_json(folder / "protocol.json", {"rounds": rounds, "target": None})
+            archive = Archive(folder)
             for row in rows:
                 session = fake_session(
                     cohort, row, tool, "", OWN_SCRIBBLES, rounds, run.name, box_drawn=False
