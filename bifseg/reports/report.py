@@ -77,6 +77,7 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
             for cohort in played.cohorts
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
+        "confinement": confinement_line(scores),
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
@@ -87,6 +88,17 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "provenance": provenance,
         "colours": {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND},
     }
+
+
+def confinement_line(scores: pd.DataFrame) -> str:
+    """By what the methods were kept from the truth, with the entries of each way; of no scores: empty."""
+    entry = scores["method"].where(scores["network"] == "", scores["method"] + "@" + scores["network"])
+    lines = []
+    for means, entries in entry.groupby(scores["confinement"], sort=True):
+        names, kept = ", ".join(sorted(set(entries))), str(means).startswith("landlock")
+        how = f"kept from the truth by {means}" if kept else "not kept from the truth by the kernel"
+        lines.append(f"{how}: {names}")
+    return f"Methods {'; '.join(lines)}." if lines else ""
 
 
 def _cohort(

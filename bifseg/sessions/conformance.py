@@ -49,7 +49,15 @@ class ConformanceKit:
 
     def findings(self) -> Iterator[CheckResult]:
         """Every check's finding, as it is made. A check whose session fails has not passed."""
-        checks = (self._box, self._grid, self._scribbles, self._repeats, self._fresh, self._interleaved)
+        checks = (
+            self._box,
+            self._grid,
+            self._scribbles,
+            self._repeats,
+            self._fresh,
+            self._interleaved,
+            self._remembers,
+        )
         for check in checks:
             yield check()
         yield from (self._odd_object(name) for name in ("one voxel", "touches the border", "fills the image"))
@@ -78,8 +86,7 @@ class ConformanceKit:
         """Scribbles that the image speaks against: they mean a blob beside the one that is to be seen."""
         if "scribbles" not in self._method.prompts:
             return CheckResult("scribbles obeyed", None, "takes none, as it says")
-        game = self._game()
-        session = self._play(replace(game, truth=np.roll(game.truth, game.truth.shape[-1] // 8, axis=-1)))
+        session = self._play(self._unlike_the_image())
         if session.status != "ok":
             return _finding("scribbles obeyed", session, "")
         drawn = session.scribbles().label_map()[session.box.slices]
@@ -114,6 +121,21 @@ class ConformanceKit:
                 ):
                     return CheckResult(check, False, f"{session.steps[k].name} is not as it is alone")
         return CheckResult(check, True, "each as when it is alone")
+
+    def _remembers(self) -> CheckResult:
+        """Another replicate on the same image, whose box and strokes differ, as without the first one."""
+        check, game = "nothing kept of a session", self._unlike_the_image()
+        again = replace(game, seed=3)
+        first = self._play(game)
+        fresh = self._start()
+        try:
+            result = _same(check, self._play(again, fresh), self._play(again))
+        finally:
+            fresh.close()
+        if first.status != "ok" or result.passed:
+            return result
+        about = f"it remembers the strokes of another session on the same image: {result.about}"
+        return replace(result, about=f"{about}; or it is random")
 
     def _odd_object(self, name: str) -> CheckResult:
         truth = np.zeros(_SHAPES[self._dimension], bool)
@@ -156,6 +178,11 @@ class ConformanceKit:
         image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2")
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None)
         return SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
+
+    def _unlike_the_image(self) -> SimulatedUser:
+        """A user who means a blob beside the one that is to be seen, so that strokes are drawn."""
+        game = self._game()
+        return replace(game, truth=np.roll(game.truth, game.truth.shape[-1] // 8, axis=-1))
 
     def _play(self, game: SimulatedUser, method: MethodProcess | None = None) -> Session:
         return play(game, method or self._method)

@@ -11,7 +11,7 @@ from PIL import Image as Picture
 
 from bifseg.analysis.scores import read_scores, write_scores
 from bifseg.reports.figures import write_figures
-from bifseg.reports.report import write_report
+from bifseg.reports.report import confinement_line, write_report
 from bifseg.reports.tables import write_tables
 
 
@@ -242,3 +242,12 @@ def test_a_method_of_the_users_is_marked(run, tmp_path):
         r'<tr class="front">.*?<td class="text">(\S+) <span', (tmp_path / "report.html").read_text()
     )
     assert marked == ["my-model@pnet"]
+
+
+def test_report_says_what_kept_the_methods_from_the_truth(run):
+    scores = read_scores(run / "scores.parquet")
+    own = scores["method"] == scores["method"].iloc[0]
+    line = confinement_line(scores.assign(confinement=own.map({True: "none", False: "landlock-7+seccomp"})))
+    assert line.startswith("Methods kept from the truth by landlock-7+seccomp: ")
+    assert f"; not kept from the truth by the kernel: {scores['method'].iloc[0]}" in line
+    assert confinement_line(scores[:0]) == ""

@@ -32,7 +32,7 @@ def findings(monkeypatch):
 
 def test_good_method_passes_everything(findings):
     found = findings("Good")
-    assert len(found) == 11
+    assert len(found) == 12
     assert {check for check, finding in found.items() if finding.passed is not True} == set()
     assert not found["scribbles obeyed"].about.startswith("0 of 0")
 
@@ -50,6 +50,7 @@ BROKEN = {
     "Deaf": "scribbles obeyed",
     "Random": "same in another process",
     "Remembers": "second session like the first",
+    "RemembersStrokes": "nothing kept of a session",
     "Frail": "image without contrast",
     "Hoards": "memory returned",
     "Outside": "box respected",
@@ -80,5 +81,5 @@ def test_command_prints_a_table_and_tells_by_its_exit_code(tmp_path, monkeypatch
     assert (done.value.code or 0) == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: 2D, takes box, scribbles"
-    assert len(lines) == 1 + 12 + 1
+    assert len(lines) == 1 + 13 + 1
     assert [line.split()[0] for line in lines[1:-1]].count("FAIL") == code
