@@ -44,7 +44,9 @@ def main():
         trained = TrainedNetwork(network.eval(), shape[0], {}, torch.device("cpu"))
         image = Image(rng.random(shape).astype(np.float32), Grid.plain(shape))
         crop = trained.crop(image, Box((0,) * len(shape), shape))
-        tuned = ImageSpecificNetwork(trained, crop, FineTuning.defaults(len(shape)))
+        tuned = ImageSpecificNetwork(
+            trained, crop, FineTuning.defaults(len(shape), anchor=0.0, iterations=20)
+        )
         labels, weights = rng.random(shape) < 0.5, (rng.random(shape) < 0.8).astype(np.float32)
         ratios(
             f"Network update, 20 steps, {title}",

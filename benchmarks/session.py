@@ -18,7 +18,6 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
 from bifseg.methods.bifseg.bifseg import BIFSeg
 from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
-from bifseg.methods.graphs.crf import LabelUpdate
 from bifseg.methods.graphs.geodesic import GeodesicBand
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
@@ -36,27 +35,33 @@ class PlainNetwork(ImageSpecificNetwork):
         self._trained = trained
 
     def update_labels(self, scribbles):
-        s, crop = self._settings, self._crop
-        cut = LabelUpdate(crop.intensity, crop.spacing, s.strength, s.sigma, s.full_neighbourhood)
-        return cut(self.probability, scribbles)
+        s = self._settings
+        return self._label_update(s.strength if scribbles.any() else s.strength_alone)(
+            self.probability, scribbles
+        )
 
-    def _near(self, scribbles):
-        found = []
+    def _distances(self, scribbles):
+        graph = GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)._graph
+        distances = []
         for label in (1, 2):
             seeds = np.flatnonzero(scribbles == label)
-            graph = GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)._graph
-            near = dijkstra(graph, indices=seeds, min_only=True) < self._settings.eps if len(seeds) else None
-            found.append(np.zeros(scribbles.shape, bool) if near is None else near.reshape(scribbles.shape))
-        return tuple(found)
+            far = np.full(scribbles.size, np.inf)
+            whole = dijkstra(graph, indices=seeds, min_only=True) if len(seeds) else far
+            distances.append(whole.reshape(scribbles.shape))
+        return tuple(distances)
 
     def _descend(self, labels, weights):
+        settings = self._settings
         target, w = torch.from_numpy(labels.astype(np.int64))[None], torch.from_numpy(weights)[None]
-        optimizer = torch.optim.SGD(self._classifier.parameters(), lr=self._settings.learning_rate)
-        for _ in range(self._settings.iterations):
+        own = torch.from_numpy(np.stack([1 - self._trained_probability, self._trained_probability]))[None]
+        parameters = self._classifier.parameters()
+        optimizer = torch.optim.SGD(parameters, lr=settings.learning_rate, momentum=settings.momentum)
+        for _ in range(settings.iterations):
             logits = self._classifier(self._trained.features(self._crop))
-            loss = (w * cross_entropy(logits, target, reduction="none")).sum() / w.sum()
+            losses = w * cross_entropy(logits, target, reduction="none")
+            losses = losses + settings.anchor * cross_entropy(logits, own, reduction="none")
             optimizer.zero_grad()
-            loss.backward()
+            (losses.sum() / (w + settings.anchor).sum()).backward()
             optimizer.step()
 
 

@@ -83,8 +83,11 @@ def test_other_cards_of_the_docs_are_valid():
 
 
 def test_settings_of_the_docs_are_settings():
-    (text,) = blocks("docs/method.md", "yaml")
-    FineTuning.defaults(3, **yaml.safe_load(text)["settings"])
+    cards = [yaml.safe_load(text) for text in blocks("docs/method.md", "yaml")]
+    assert len(cards) == 2
+    for card in cards:
+        for dimension in (2, 3):
+            FineTuning.defaults(dimension, **MethodCard(**card).settings)
 
 
 def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):

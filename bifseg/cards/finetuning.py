@@ -1,4 +1,4 @@
-"""Every parameter of image-specific fine-tuning (Wang et al. 2018, section III-C)."""
+"""Every setting of image-specific fine-tuning (Wang et al. 2018, section III-C)."""
 
 from __future__ import annotations
 
@@ -9,38 +9,82 @@ from pydantic import Field, ValidationError
 from bifseg.cards.cards import Card, first_problem
 from bifseg.core.errors import InputError
 
+_BY_DIMENSION: dict[int, dict[str, Any]] = {
+    2: {"strength": 2.5, "strength_alone": 1.0, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05, "omega": 2.0},
+    3: {"strength": 0.5, "strength_alone": 0.5, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1, "omega": 5.0},
+}
+
 
 class FineTuning(Card):
-    """Every parameter of the method. `defaults` gives the values for 2D and 3D."""
+    """Settings of label update and network update. `defaults` gives the values for 2D and 3D.
 
-    strength: Annotated[float, Field(ge=0)] = Field(description="lambda: weight of the pairwise term")
-    sigma: Annotated[float, Field(gt=0)] = Field(
-        0.1, description="contrast at which a boundary becomes cheap"
+    The defaults were chosen on real and simulated images (docs/real-images.md). The values recalled of the paper, which
+    could not be checked, are in docs/method.md.
+    """
+
+    strength: Annotated[float, Field(ge=0)] = Field(
+        description="lambda, the weight of the pairwise term, once there are scribbles"
     )
+    strength_alone: Annotated[float, Field(ge=0)] = Field(
+        description="lambda before any scribble, when no constraint keeps a small object from being smoothed away"
+    )
+    sigma: Annotated[float, Field(gt=0)] = Field(
+        description="intensity difference at which a boundary becomes cheap, in the unit of sigma_unit"
+    )
+    sigma_unit: Literal["neighbours", "range"] = Field(
+        "neighbours",
+        description="neighbours: the root mean square difference of neighbours in the crop; "
+        "range: the crop's range of intensities (the paper's)",
+    )
+    full_neighbourhood: bool = Field(True, description="8 or 26 neighbours; false: 4 or 6")
     t0: Annotated[float, Field(ge=0, le=1)] = Field(0.2, description="the network is uncertain above t0")
     t1: Annotated[float, Field(ge=0, le=1)] = Field(description="and below t1")
     eps: Annotated[float, Field(ge=0)] = Field(
-        0.2, description="geodesic distance that a scribble speaks for"
+        0.2, description="geodesic distance within which a scribble casts doubt on labels"
     )
-    omega: Annotated[float, Field(ge=0)] = Field(5.0, description="weight of scribbled voxels")
     conflict: Literal["conflict", "all", "off"] = Field(
         "conflict", description="U_s: voxels near a scribble of the other label, near any scribble, or none"
     )
-    weighted: bool = Field(True, description="False: w = 1 everywhere, BIFSeg(-w)")
-    full_neighbourhood: bool = Field(False, description="8 or 26 neighbours instead of 4 or 6")
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-2
-    iterations: Annotated[int, Field(ge=0)] = Field(20, description="gradient steps per network update")
+    largest_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="U_s takes at most this share of a label's voxels, the nearest first; 1: all (the paper's)",
+    )
+    omega: Annotated[float, Field(ge=0)] = Field(description="weight of scribbled voxels")
+    weighted: bool = Field(True, description="false: w = 1 everywhere, BIFSeg(-w)")
+    anchor: Annotated[float, Field(ge=0)] = Field(
+        0.3,
+        description="weight that ties each voxel to the trained network's probability; 0: the paper's",
+    )
+    learning_rate: Annotated[float, Field(gt=0)] = Field(
+        0.03, description="step size of the gradient descent"
+    )
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of the gradient descent")
+    iterations: Annotated[int, Field(ge=0)] = Field(80, description="gradient steps per network update")
     alternations: Annotated[int, Field(gt=0)] = Field(1, description="label and network updates per round")
+    restart: bool = Field(
+        True,
+        description="each round starts from the trained classifier; false: from that of the round before",
+    )
 
     @classmethod
     def defaults(cls, dimension: int, **changes: Any) -> FineTuning:
-        """The settings for 2D or 3D, some of them changed: lambda 3 and t1 0.7, lambda 10 and t1 0.6."""
-        values = {2: {"strength": 3.0, "t1": 0.7}, 3: {"strength": 10.0, "t1": 0.6}}[dimension]
-        return cls(**{**values, **changes})
+        """The settings for 2D or 3D images, with changes.
+
+        Args:
+            dimension: 2 or 3.
+            changes: settings by name, which replace the defaults.
+
+        Raises:
+            pydantic.ValidationError: if a change is unknown or out of range.
+        """
+        return cls(**{**_BY_DIMENSION[dimension], **changes})
 
     @classmethod
     def checked(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changes themselves; raises InputError, naming the first one that is wrong."""
+        """The changes themselves.
+
+        Raises:
+            InputError: if a change is unknown or out of range; the message names the first one.
+        """
         try:
             cls.defaults(2, **changes)
         except ValidationError as error:

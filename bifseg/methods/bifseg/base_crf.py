@@ -17,7 +17,7 @@ class BaseCRF(BaseNet):
 
     Args:
         network: the base network.
-        settings: any of `FineTuning`'s; they go before those that came with the network.
+        settings: any of `FineTuning`; they replace those that came with the network.
     """
 
     prompts = frozenset({"box", "scribbles"})
@@ -27,12 +27,12 @@ class BaseCRF(BaseNet):
         self.settings = FineTuning.defaults(network.network.dimension, **network.finetuning | settings)
 
     def adapt(self) -> Mask:
-        """The min-cut without scribbles."""
+        """The min-cut without scribbles: bool, of the image's shape."""
         nothing = np.zeros(self._crop.shape, np.uint8)
         labels = self._tuned.update_labels(nothing)
         return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The min-cut that obeys the scribbles."""
+        """The min-cut that obeys the scribbles: bool, of the image's shape."""
         labels = self._tuned.update_labels(self._crop.label_map(scribbles))
         return self._crop.to_image(labels, scribbles, self._tuned.probability)

@@ -12,119 +12,178 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bifseg.cards.finetuning import FineTuning
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.crf import LabelUpdate
 from bifseg.methods.graphs.geodesic import GeodesicBand
+from bifseg.methods.graphs.neighbours import typical_contrast
 from bifseg.networks.architectures.blocks import PointwiseClassifier, cut_back
 from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
+
+
+def scribble_doubt(
+    labels: Mask, distances: tuple[NDArray[np.float64], NDArray[np.float64]], settings: FineTuning
+) -> Mask:
+    """U_s: the voxels whose label the scribbles put in doubt.
+
+    Rule `conflict`: G(i, S_f) < eps and y_i = 0, or G(i, S_b) < eps and y_i = 1. Rule `all` ignores y_i. Of each label,
+    at most `largest_share` of its voxels are in doubt, those nearest to the scribbles (our bound, not the paper's).
+
+    Args:
+        labels: of the label update.
+        distances: geodesic distances to foreground and to background scribbles, of the labels' shape; infinity where
+            they exceed eps.
+        settings: `eps`, `conflict` and `largest_share`.
+    """
+    to_foreground, to_background = distances
+    if settings.conflict == "all":
+        to_foreground = to_background = np.minimum(to_foreground, to_background)
+    doubt = np.zeros(labels.shape, bool)
+    if settings.conflict != "off":
+        for distance, of_label in ((to_foreground, ~labels), (to_background, labels)):
+            most = int(settings.largest_share * of_label.sum())
+            doubt |= _nearest(distance, of_label & (distance < settings.eps), most)
+    return doubt
+
+
+def _nearest(distance: NDArray[np.float64], candidates: Mask, most: int) -> Mask:
+    """The candidates at the least distances: at most so many, all or none of those at equal distance."""
+    values = distance[candidates]
+    if len(values) <= most:
+        return candidates
+    limit = np.partition(values, most)[most]
+    nearest: Mask = candidates & (distance < limit)
+    return nearest
 
 
 def loss_weights(
     labels: Mask,
     probability: NDArray,
     scribbles: NDArray[np.uint8],
-    near: tuple[Mask, Mask],
+    distances: tuple[NDArray[np.float64], NDArray[np.float64]],
     settings: FineTuning,
 ) -> NDArray[np.float32]:
-    """w(i) of the network update: omega on scribbles, 0 where network or scribbles leave doubt, 1 elsewhere.
+    """w(i) of the network update: omega on scribbles, 0 in U_p and U_s, 1 elsewhere.
 
     Args:
         labels: of the label update.
-        probability: of foreground.
+        probability: of foreground, of the labels' shape.
         scribbles: 0 free, 1 foreground, 2 background.
-        near: voxels within eps of foreground and of background scribbles.
+        distances: see `scribble_doubt`.
+        settings: all that concern the weights.
     """
     if not settings.weighted:
         return np.ones(labels.shape, np.float32)
-    near_foreground, near_background = near
-    doubt_of_network = (probability > settings.t0) & (probability < settings.t1)
-    doubt_of_scribbles = {
-        "conflict": (near_foreground & ~labels) | (near_background & labels),
-        "all": near_foreground | near_background,
-        "off": np.zeros(labels.shape, bool),
-    }[settings.conflict]
-    weights = np.where(doubt_of_network | doubt_of_scribbles, 0, 1)
-    return np.where(scribbles > 0, settings.omega, weights).astype(np.float32)
+    doubt = (probability > settings.t0) & (probability < settings.t1)
+    doubt |= scribble_doubt(labels, distances, settings)
+    return np.where(scribbles > 0, settings.omega, ~doubt).astype(np.float32)
 
 
 class ImageSpecificNetwork:
     """A copy of a network's classifier that is tuned to one crop; the trained network itself never changes.
 
-    Features are computed once. Only the classifier is run again.
+    Features are computed once. Only the classifier runs again.
+
+    Args:
+        trained: the base network.
+        crop: what it sees.
+        settings: of both updates.
 
     Attributes:
-        probability: of foreground on the crop, from the classifier as it is now.
+        probability: float32 of the crop's shape, of foreground, from the classifier as it is now.
         seconds: spent so far in `network` (features, classifier, tuning) and `label_update` (min-cut, geodesics).
     """
 
     def __init__(self, trained: TrainedNetwork, crop: Crop, settings: FineTuning) -> None:
         self.seconds = {"network": 0.0, "label_update": 0.0}
-        self._settings, self._shape = settings, crop.shape
+        self._settings, self._shape, self._crop = settings, crop.shape, crop
+        self._trained_classifier = trained.network.classifier
         with self._timed("network"):
             self._features = trained.features(crop)
-            self._classifier = copy.deepcopy(trained.network.classifier).eval()
-            self.probability = self._predict()
-        self._crop = crop
+            self._restart()
+            self.probability = self._trained_probability = self._predict()
 
     @cached_property
     def _cut(self) -> LabelUpdate:
+        return self._label_update(self._settings.strength)
+
+    @cached_property
+    def _cut_alone(self) -> LabelUpdate:
+        return self._label_update(self._settings.strength_alone)
+
+    def _label_update(self, strength: float) -> LabelUpdate:
         s, crop = self._settings, self._crop
-        return LabelUpdate(crop.intensity, crop.spacing, s.strength, s.sigma, s.full_neighbourhood)
+        unit = typical_contrast(crop.intensity, s.full_neighbourhood) if s.sigma_unit == "neighbours" else 1.0
+        return LabelUpdate(crop.intensity, crop.spacing, strength, s.sigma * unit, s.full_neighbourhood)
 
     @cached_property
     def _band(self) -> GeodesicBand:
         return GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)
 
     def update_labels(self, scribbles: NDArray[np.uint8]) -> Mask:
-        """(a) The network fixed: the labels of least energy that obey the scribbles."""
+        """(a) The labels of least energy that obey the scribbles; the network is fixed."""
         with self._timed("label_update"):
-            return self._cut(self.probability, scribbles)
+            cut = self._cut if scribbles.any() else self._cut_alone
+            return cut(self.probability, scribbles)
 
     def update_network(self, labels: Mask, scribbles: NDArray[np.uint8]) -> None:
-        """(b) The labels fixed: gradient steps on the weighted cross-entropy, of the classifier only."""
+        """(b) Gradient steps of the classifier on the weighted cross-entropy; the labels are fixed."""
         with self._timed("label_update"):
-            near = self._near(scribbles)
-            weights = loss_weights(labels, self.probability, scribbles, near, self._settings)
+            distances = self._distances(scribbles)
+            weights = loss_weights(labels, self.probability, scribbles, distances, self._settings)
         with self._timed("network"):
             self._descend(labels, weights)
             self.probability = self._predict()
 
     def fit(self, scribbles: NDArray[np.uint8]) -> Mask:
-        """Alternate both updates, then label once more with the tuned network."""
+        """The labels after label and network updates in turn and a last label update."""
+        if self._settings.restart:
+            self._restart()
+            self.probability = self._trained_probability
         for _ in range(self._settings.alternations):
             self.update_network(self.update_labels(scribbles), scribbles)
         return self.update_labels(scribbles)
 
-    def _near(self, scribbles: NDArray[np.uint8]) -> tuple[Mask, Mask]:
-        if self._settings.conflict == "off" or not scribbles.any():
-            nowhere = np.zeros(scribbles.shape, bool)
-            return nowhere, nowhere
-        return tuple(self._band(scribbles == label, self._settings.eps) for label in (1, 2))  # type: ignore[return-value]
+    def _restart(self) -> None:
+        self._classifier = copy.deepcopy(self._trained_classifier).eval()
+
+    def _distances(self, scribbles: NDArray[np.uint8]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        if self._settings.conflict == "off" or not self._settings.weighted or not scribbles.any():
+            far = np.full(scribbles.shape, np.inf)
+            return far, far
+        eps = self._settings.eps
+        return self._band.distance(scribbles == 1, eps), self._band.distance(scribbles == 2, eps)
 
     def _descend(self, labels: Mask, weights: NDArray[np.float32]) -> None:
-        """Gradient steps on the voxels that have weight: the others have no gradient."""
-        rows = np.flatnonzero(weights > 0)
-        if not len(rows):
+        """Gradient steps on sum_i (w_i CE(y_i, p_i) + anchor CE(q_i, p_i)) / sum_i (w_i + anchor).
+
+        q is the trained network's probability. Voxels without weight and anchor are left out: they have no gradient.
+        """
+        if not (weights > 0).any():
             return
-        device = self._features.device
-        chosen = torch.from_numpy(rows).to(device)
-        w = torch.from_numpy(weights.ravel()[rows]).to(device)
-        target = torch.from_numpy(labels.ravel()[rows].astype(np.int64)).to(device)
-        logits_of = self._logits_of(chosen)
-        settings = self._settings
-        optimizer = torch.optim.SGD(self._classifier.parameters(), lr=settings.learning_rate)
+        settings, device = self._settings, self._features.device
+        total = weights.ravel() + np.float32(settings.anchor)
+        rows = np.flatnonzero(total > 0)
+        pull = weights.ravel() * labels.ravel() + settings.anchor * self._trained_probability.ravel()
+        target = torch.from_numpy((pull[rows] / total[rows]).astype(np.float32)).to(device)
+        w = torch.from_numpy(total[rows]).to(device)
+        logits_of = self._logits_of(torch.from_numpy(rows).to(device))
+        optimizer = torch.optim.SGD(
+            self._classifier.parameters(), lr=settings.learning_rate, momentum=settings.momentum
+        )
         for _ in range(settings.iterations):
-            loss = (w * cross_entropy(logits_of(), target, reduction="none")).sum() / w.sum()
+            logits = logits_of()
+            margin = logits[:, 1] - logits[:, 0]
+            losses = binary_cross_entropy_with_logits(margin, target, reduction="none")
             optimizer.zero_grad()
-            loss.backward()
+            ((w * losses).sum() / w.sum()).backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
     def _logits_of(self, chosen: Tensor) -> Callable[[], Tensor]:
-        """The classifier's logits (n, 2) of the chosen voxels, as it is at each call."""
+        """A function that gives the classifier's present logits (n, 2) of the chosen voxels."""
         classifier = self._classifier
         if isinstance(classifier, PointwiseClassifier):
             features = self._features.flatten(2)[0].T[chosen]
@@ -137,8 +196,8 @@ class ImageSpecificNetwork:
     @torch.no_grad()
     def _predict(self) -> NDArray[np.float32]:
         logits = self._logits()
-        found: NDArray[np.float32] = torch.softmax(logits.float(), dim=1)[0, 1].cpu().numpy()
-        return found
+        foreground: NDArray[np.float32] = torch.softmax(logits.float(), dim=1)[0, 1].cpu().numpy()
+        return foreground
 
     @contextmanager
     def _timed(self, part: str) -> Iterator[None]:

@@ -62,6 +62,10 @@ class GeodesicBand:
         self._graph = grid_graph(values.shape, costs)
 
     def __call__(self, sources: Mask, eps: float) -> Mask:
-        """True where G < eps; nowhere when there are no sources."""
-        near: Mask = path_cost(self._graph, sources, eps) < eps
+        """True where G < eps; nowhere if there are no sources."""
+        near: Mask = self.distance(sources, eps) < eps
         return near
+
+    def distance(self, sources: Mask, eps: float) -> NDArray[np.float64]:
+        """G where it is at most eps, and infinity elsewhere; infinity everywhere if there are no sources."""
+        return path_cost(self._graph, sources, eps)

@@ -31,6 +31,22 @@ def distance(offset: Index, spacing: tuple[float, ...]) -> float:
     return float(np.linalg.norm(np.multiply(offset, spacing)) / min(spacing))
 
 
+def typical_contrast(values: NDArray, full: bool) -> float:
+    """Root mean square difference of neighbours; 1e-4 at least, which a flat image gives.
+
+    With this as sigma, exp(-d^2 / (2 sigma^2)) is the contrast term of Rother et al. (ACM TOG 2004), whose beta is
+    1 / (2 <d^2>).
+
+    Args:
+        values: intensities of any shape.
+        full: over 8 or 26 neighbours instead of 4 or 6.
+    """
+    squares = [contrast(values, offset) ** 2 for offset in offsets(values.ndim, full)]
+    count = sum(part.size for part in squares)
+    mean = sum(float(part.sum()) for part in squares) / max(count, 1)
+    return max(float(np.sqrt(mean)), 1e-4)
+
+
 def contrast(values: NDArray, offset: Index) -> NDArray:
     """Absolute difference of the values at the two ends of every pair at this offset."""
     first, second = pair_slices(offset)

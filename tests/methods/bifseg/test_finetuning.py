@@ -7,12 +7,12 @@ from torch.nn.functional import cross_entropy
 
 from bifseg.cards.finetuning import FineTuning
 from bifseg.core.geometry import Box, Grid, Image
-from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork, loss_weights
+from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork, loss_weights, scribble_doubt
+from bifseg.methods.graphs.crf import LabelUpdate
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
 
-SETTINGS = FineTuning.defaults(2)
 BOX = {2: Box((0, 0), (14, 12)), 3: Box((0, 0, 0), (4, 12, 12))}
 NETWORKS = {
     "pointwise 2D": lambda: PNet(4),
@@ -32,12 +32,27 @@ def tuned_on(make, settings=None, seed=0):
     return trained, crop, ImageSpecificNetwork(trained, crop, settings)
 
 
+PAPER = {
+    "sigma": 0.1,
+    "sigma_unit": "range",
+    "full_neighbourhood": False,
+    "largest_share": 1.0,
+    "anchor": 0.0,
+    "momentum": 0.0,
+    "restart": False,
+}
+
+
 def test_defaults_of_2d_and_3d():
     flat, deep = FineTuning.defaults(2), FineTuning.defaults(3)
-    assert (flat.strength, flat.t0, flat.t1) == (3.0, 0.2, 0.7)
-    assert (deep.strength, deep.t0, deep.t1) == (10.0, 0.2, 0.6)
+    assert (flat.t0, flat.t1) == (0.2, 0.7)
+    assert (deep.t0, deep.t1) == (0.2, 0.6)
     for settings in (flat, deep):
-        assert (settings.sigma, settings.eps, settings.omega) == (0.1, 0.2, 5.0)
+        assert (settings.sigma_unit, settings.full_neighbourhood, settings.restart) == (
+            "neighbours",
+            True,
+            True,
+        )
 
 
 CASES = {
@@ -61,32 +76,63 @@ CASES = {
 def test_each_case_of_w(case):
     label, p, scribble, near_f, near_b, expected = case
     one = lambda value: np.array([value])  # noqa: E731
-    near = (one(near_f), one(near_b))
-    weights = loss_weights(one(label), one(p), one(np.uint8(scribble)), near, SETTINGS)
+    settings = FineTuning.defaults(2, largest_share=1.0)
+    distances = tuple(np.where(one(near), 0.0, np.inf) for near in (near_f, near_b))
+    weights = loss_weights(one(label), one(p), one(np.uint8(scribble)), distances, settings)
     assert weights.tolist() == [expected]
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("conflict", [1, 0]), ("all", [0, 0]), ("off", [1, 1])])
 def test_rule_of_scribble_doubt(rule, expected):
     """Two voxels near a foreground scribble, labelled foreground and background."""
-    settings = FineTuning.defaults(2, conflict=rule)
-    near = (np.array([True, True]), np.array([False, False]))
+    settings = FineTuning.defaults(2, conflict=rule, largest_share=1.0)
+    distances = (np.zeros(2), np.full(2, np.inf))
     p = np.array([0.95, 0.05])
-    weights = loss_weights(np.array([True, False]), p, np.zeros(2, np.uint8), near, settings)
+    weights = loss_weights(np.array([True, False]), p, np.zeros(2, np.uint8), distances, settings)
     assert weights.tolist() == expected
 
 
 def test_minus_w_weighs_all_alike():
     settings = FineTuning.defaults(2, weighted=False)
-    labels, near = np.array([True, False, True]), (np.array([True] * 3), np.array([True] * 3))
-    weights = loss_weights(labels, np.array([0.5, 0.5, 0.9]), np.array([1, 2, 0], np.uint8), near, settings)
+    labels, distances = np.array([True, False, True]), (np.zeros(3), np.zeros(3))
+    weights = loss_weights(
+        labels, np.array([0.5, 0.5, 0.9]), np.array([1, 2, 0], np.uint8), distances, settings
+    )
     assert weights.tolist() == [1, 1, 1]
 
 
+def test_doubt_takes_the_nearest_voxels_up_to_its_share_of_a_label():
+    """Ten background voxels at growing distance from a foreground scribble: a share of 0.3 is the first three."""
+    labels, distance = np.zeros(12, bool), np.linspace(0.0, 0.11, 12)
+    labels[10:] = True
+    settings = FineTuning.defaults(2, eps=0.2, largest_share=0.3)
+    doubt = scribble_doubt(labels, (distance, np.full(12, np.inf)), settings)
+    assert doubt.tolist() == [True] * 3 + [False] * 9
+
+
+def test_doubt_takes_no_part_of_voxels_at_equal_distance():
+    labels, distance = np.zeros(10, bool), np.full(10, 0.05)
+    far = np.full(10, np.inf)
+    share = FineTuning.defaults(2, eps=0.2, largest_share=0.5)
+    assert not scribble_doubt(labels, (distance, far), share).any()
+    assert scribble_doubt(labels, (distance, far), share.model_copy(update={"largest_share": 1.0})).all()
+
+
+@pytest.mark.parametrize("rule", ["conflict", "all"])
+def test_a_flat_crop_keeps_most_labels_in_the_loss(rule):
+    """On a flat crop every distance is 0: without a bound, U_s takes all labels out of the loss."""
+    labels = np.indices((8, 8)).sum(axis=0) < 6
+    flat = np.zeros((8, 8))
+    for share, kept in ((1.0, 0), (0.1, 64)):
+        settings = FineTuning.defaults(2, conflict=rule, largest_share=share)
+        assert (~scribble_doubt(labels, (flat, flat), settings)).sum() == kept
+
+
+@pytest.mark.parametrize("anchor", [0.0, 0.3])
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
-def test_gradient_step_equals_the_formula_on_the_whole_map(make):
+def test_gradient_step_equals_the_formula_on_the_whole_map(make, anchor):
     """One step by the formula over all voxels, weights and all, against the step on the chosen rows."""
-    settings = FineTuning.defaults(2 if make().dimension == 2 else 3, iterations=1, learning_rate=0.1)
+    settings = FineTuning.defaults(make().dimension, iterations=1, learning_rate=0.1, anchor=anchor)
     _, crop, tuned = tuned_on(make, settings)
     rng = np.random.default_rng(1)
     labels = rng.random(crop.shape) < 0.5
@@ -97,7 +143,10 @@ def test_gradient_step_equals_the_formula_on_the_whole_map(make):
     logits = classifier(tuned._features)
     target = torch.from_numpy(labels.astype(np.int64))[None]
     w = torch.from_numpy(weights)[None]
-    loss = (w * cross_entropy(logits, target, reduction="none")).sum() / w.sum()
+    before_p = torch.softmax(logits.detach(), 1)
+    pulled = -(before_p * torch.log_softmax(logits, 1)).sum(1)
+    losses = w * cross_entropy(logits, target, reduction="none") + anchor * pulled
+    loss = losses.sum() / (w + anchor).sum()
     gradients = torch.autograd.grad(loss, list(classifier.parameters()))
     tuned._descend(labels, weights)
 
@@ -140,10 +189,71 @@ def test_trained_weights_are_the_same_bits_after_a_session(make):
     np.testing.assert_array_equal(first, again)
 
 
-def test_labels_obey_the_scribbles():
-    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"])
+def scribbled(crop):
     scribbles = np.zeros(crop.shape, np.uint8)
     scribbles[2:4, 2:4], scribbles[8:10, 8:10] = 1, 2
-    labels = tuned.fit(scribbles)
+    return scribbles
+
+
+@pytest.mark.parametrize(("restart", "same"), [(True, True), (False, False)])
+def test_a_round_depends_on_the_rounds_before_only_without_restart(restart, same):
+    settings = FineTuning.defaults(2, learning_rate=0.1, restart=restart)
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+    _, _, fresh = tuned_on(NETWORKS["pointwise 2D"], settings)
+    tuned.fit(np.zeros(crop.shape, np.uint8))
+    tuned.fit(scribbled(crop))
+    fresh.fit(scribbled(crop))
+    assert np.array_equal(tuned.probability, fresh.probability) == same
+
+
+def test_a_strong_anchor_keeps_the_trained_probabilities():
+    shifts = []
+    for anchor in (0.0, 1.0, 100.0):
+        settings = FineTuning.defaults(2, anchor=anchor)
+        _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+        trained = tuned.probability.copy()
+        tuned.fit(scribbled(crop))
+        shifts.append(np.abs(tuned.probability - trained).mean())
+    assert shifts[0] > shifts[1] > shifts[2]
+
+
+def test_lambda_before_and_after_the_first_scribble():
+    """A strength of 0 is the network's own answer; a huge one leaves a single label."""
+    for alone, after in ((0.0, 1e3), (1e3, 0.0)):
+        settings = FineTuning.defaults(
+            2, strength=after, strength_alone=alone, sigma_unit="range", sigma=10.0
+        )
+        _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+        none, drawn = np.zeros(crop.shape, np.uint8), np.zeros(crop.shape, np.uint8)
+        own = tuned.probability > 0.5
+        drawn[np.unravel_index(tuned.probability.argmax(), crop.shape)] = 1
+        free, bound = tuned.update_labels(none), tuned.update_labels(drawn)
+        own_answer, single = (free, bound) if alone == 0 else (bound, free)
+        np.testing.assert_array_equal(own_answer, own)
+        assert len(np.unique(single)) == 1
+
+
+def test_sigma_in_units_of_the_neighbours_ignores_the_scale_of_the_contrast():
+    """Halving all differences of a crop changes nothing: the boundary is as strong against its surround as before."""
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"])
+    first = tuned.update_labels(np.zeros(crop.shape, np.uint8))
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"])
+    crop.intensity = crop.intensity / 2
+    np.testing.assert_array_equal(tuned.update_labels(np.zeros(crop.shape, np.uint8)), first)
+
+
+def test_settings_of_the_paper_are_the_original_updates():
+    """With the paper's settings the loss is the plain weighted one and the edges are 4 neighbours at sigma 0.1."""
+    _, crop, tuned = tuned_on(
+        NETWORKS["pointwise 2D"], FineTuning.defaults(2, **PAPER, strength_alone=3.0, strength=3.0)
+    )
+    none = np.zeros(crop.shape, np.uint8)
+    expected = LabelUpdate(crop.intensity, crop.spacing, 3.0, 0.1, False)(tuned.probability, none)
+    np.testing.assert_array_equal(tuned.update_labels(none), expected)
+
+
+def test_labels_obey_the_scribbles():
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"])
+    labels = tuned.fit(scribbled(crop))
     assert labels[2:4, 2:4].all()
     assert not labels[8:10, 8:10].any()
