@@ -76,7 +76,7 @@ CASES = {
 def test_each_case_of_w(case):
     label, p, scribble, near_f, near_b, expected = case
     one = lambda value: np.array([value])  # noqa: E731
-    settings = FineTuning.defaults(2, largest_share=1.0)
+    settings = FineTuning.defaults(2, largest_share=1.0, omega=5.0)
     distances = tuple(np.where(one(near), 0.0, np.inf) for near in (near_f, near_b))
     weights = loss_weights(one(label), one(p), one(np.uint8(scribble)), distances, settings)
     assert weights.tolist() == [expected]
