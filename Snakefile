@@ -26,8 +26,9 @@ include: "workflow/rules/sessions.smk"
 include: "workflow/rules/results.smk"
 
 
-# What `bifseg status` and `bifseg verify` go by.
+# What `bifseg status` and `bifseg reproduce` go by.
 onstart:
+    at_work = begin_work(Path(RUN))  # until this process ends
     write_json(
         Path(f"{RUN}/config.json"),
         config | {"cards": os.path.abspath(config["cards"])},

@@ -121,7 +121,7 @@ def of_run(run: Path) -> None:
         setup = JobSetup(
             run.name, 2018, cohort, folder.parts[-2], rules, path, card, weights if network else None
         )
-        played = [play(setup.user(task), method) for task in setup.tasks(cohort.select(split="test"))]
+        played = [play(setup.user(trial), method) for trial in setup.trials(cohort.select(split="test"))]
         rounds = [step.seconds for session in played for step in session.steps if step.round]
         if rounds:
             robot, machine_s = (1e3 * median(s[kind] for s in rounds) for kind in ("robot", "machine"))

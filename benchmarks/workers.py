@@ -27,7 +27,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.shards import run_shard, session_name
+from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
 
 ROOT = Path(__file__).parents[1]
@@ -55,7 +55,7 @@ def untrained(folder: Path, name: str, changes: dict) -> Path:
     return folder / name
 
 
-def play(setup: JobSetup, tasks: list, folder: Path, workers: int) -> tuple[float, float, float]:
+def play(setup: JobSetup, trials: list, folder: Path, workers: int) -> tuple[float, float, float]:
     """Sessions a second once all workers are warm; processor seconds of the job, and of it in kernels."""
     done: list[float] = []
 
@@ -65,11 +65,11 @@ def play(setup: JobSetup, tasks: list, folder: Path, workers: int) -> tuple[floa
             yield item
 
     before = spent()
-    count = run_shard(setup, tasks, folder, workers=workers, progress=watch)
-    assert count["ok"] == len(tasks), count
+    count = run_shard(setup, trials, folder, workers=workers, progress=watch)
+    assert count["ok"] == len(trials), count
     archive, kernels = Archive(folder), 0.0
-    for task in tasks:
-        for step in archive.load(session_name(*task)).steps:
+    for trial in trials:
+        for step in archive.load(trial.session).steps:
             kernels += sum(step.seconds[name] for name in ("network", "label_update", "robot"))
     warm = 2 * workers
     rate = (len(done) - warm) / (done[-1] - done[warm - 1]) if len(done) > warm else np.nan
@@ -91,12 +91,12 @@ def measure(cohort: str, name: str, changes: dict, count: int) -> list[str]:
         card = read_card(MethodCard, path)
         setup = JobSetup("b", 1, members, "own-scribbles", PROTOCOL, path, card, network, count, "cpu")
         rows = sorted(members.select(split="test"), key=lambda row: row.voxels)
-        tasks = setup.tasks(rows[len(rows) // 2 :][:1])
+        trials = setup.trials(rows[len(rows) // 2 :][:1])
         rates, costs = [], []
         for repeat in range(REPEATS):
             folder = Path(place) / str(repeat)
-            one, two = (play(setup, tasks, folder / str(workers), workers) for workers in (1, 2))
-            short = play(setup, tasks[:2], folder / "short", 1)
+            one, two = (play(setup, trials, folder / str(workers), workers) for workers in (1, 2))
+            short = play(setup, trials[:2], folder / "short", 1)
             rates.append([one[0], two[0], two[0] / one[0]])
             a_session = (one[1] - short[1]) / (count - 2)
             costs.append([(one[2] - short[2]) / (count - 2) / a_session, one[1] - count * a_session])

@@ -33,7 +33,7 @@ def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     protocol = ProtocolCard(rounds=2, target=0.99)
     setup = JobSetup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
     objects = list(discs.select(split="test"))
-    assert run_shard(setup, setup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(setup, setup.trials(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
 def test_plug_in_of_the_docs_is_short():
@@ -63,7 +63,7 @@ def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
     method, protocol = MethodCard(method="bifseg"), ProtocolCard(rounds=2, target=0.99)
     setup = JobSetup("docs", 1, discs, "own", protocol, Path("bifseg.yaml"), method, tmp_path / "net")
     objects = list(discs.select(split="test"))
-    assert run_shard(setup, setup.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(setup, setup.trials(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
 def test_bundle_of_the_docs_is_taken(tmp_path, own_network):

@@ -21,7 +21,7 @@ from bifseg.api.session import Session
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
-from bifseg.runs.shards import session_name
+from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 
 _RULES = "protocols"  # key of a frame's attrs: the cards of the protocols that its sessions were played by
@@ -65,7 +65,7 @@ class Run:
         row_of_object = cohort.object(row["object"])
         entry = "@".join(filter(None, (row["method"], row["network"])))
         archive = Archive(self.folder / "sessions" / row["cohort"] / row["protocol"] / entry)
-        record = archive.load(session_name(row["object"], int(row["replicate"])))
+        record = archive.load(Trial(row["object"], int(row["replicate"])).session)
         tolerance = cohort.nsd_tolerance(row_of_object.structure)
         return Session(cohort.image(row_of_object), cohort.truth(row_of_object), record, tolerance)
 

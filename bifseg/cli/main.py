@@ -43,7 +43,7 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  6. bifseg collect          all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
-Beside them: bifseg status (how far is a run?), bifseg retry (play failed sessions again), bifseg verify (is the
+Beside them: bifseg status (how far is a run?), bifseg retry (play failed sessions again), bifseg reproduce (is the
 run reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (the same strokes for
 another method).
 
@@ -106,7 +106,7 @@ app.command()(results.provenance)
 app.command()(results.report)
 app.command()(watch.status)
 app.command()(watch.retry)
-app.command()(watch.verify)
+app.command()(watch.reproduce)
 app.command()(benchmark.compare)
 app.add_typer(benchmark.history, name="history")
 app.command()(benchmark.leaderboard)

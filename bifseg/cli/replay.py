@@ -67,5 +67,7 @@ def replay(
         recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
     replayed = replay_of(setup, recordings, source)
     with naming(job.card):
-        counts = run_shard(replayed, replayed.tasks(objects), job.out, 1, job.workers, watched(job.card.stem))
+        counts = run_shard(
+            replayed, replayed.trials(objects), job.out, 1, job.workers, watched(job.card.stem)
+        )
     typer.echo(count_text(counts))

@@ -17,7 +17,7 @@ from bifseg.core.errors import InputError
 
 if TYPE_CHECKING:  # help does not wait for torch
     from bifseg.runs.job_setup import JobSetup
-    from bifseg.runs.shard_plan import Task
+    from bifseg.runs.shard_plan import Trial
 
 ProtocolCardFile = Annotated[
     Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)
@@ -38,12 +38,12 @@ def plan(
     from bifseg.runs.scheduling import plan_shards
     from bifseg.runs.shard_plan import write_plan
 
-    setup, tasks = _setup(job, protocol)
+    setup, trials = _setup(job, protocol)
     with naming(job.card):
         progress = watched(f"pilot of {_title(setup)}")
-        shards = plan_shards(setup, tasks, job.out, job_minutes, job.workers, progress)
+        shards = plan_shards(setup, trials, job.out, job_minutes, job.workers, progress)
     write_plan(plan, shards)
-    typer.echo(f"{len(tasks)} sessions in {len(shards)} jobs")
+    typer.echo(f"{len(trials)} sessions in {len(shards)} jobs")
 
 
 @with_option_groups
@@ -64,8 +64,8 @@ def run(
     """
     from bifseg.runs.shards import run_shard, write_index
 
-    setup, tasks = _setup(job, protocol)
-    number, share = _share(setup, tasks, shard, plan)
+    setup, trials = _setup(job, protocol)
+    number, share = _share(setup, trials, shard, plan)
     with naming(job.card):
         counts = run_shard(setup, share, job.out, number, job.workers, watched(_title(setup)))
     typer.echo(count_text(counts) or "no objects in this shard")
@@ -78,8 +78,8 @@ def count_text(counts: Counter[str]) -> str:
     return ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n)
 
 
-def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Task]]:
-    """The setup that the options ask for, and the tasks of all shards."""
+def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Trial]]:
+    """The setup that the options ask for, and the trials of all shards."""
     from bifseg.cards.cards import ProtocolCard, read_card
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies.registry import policy
@@ -89,11 +89,11 @@ def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Task]]:
         policy(card.policy)
         box_kind(card.box)
     setup = job.setup(protocol.stem, card)
-    return setup, setup.tasks(setup.cohort.select(split=job.split))
+    return setup, setup.trials(setup.cohort.select(split=job.split))
 
 
-def _share(setup: JobSetup, tasks: list[Task], shard: str, plan: Path | None) -> tuple[int, list[Task]]:
-    """Number and tasks of a shard, NUMBER/OF, by a plan or by the objects' sizes."""
+def _share(setup: JobSetup, trials: list[Trial], shard: str, plan: Path | None) -> tuple[int, list[Trial]]:
+    """Number and trials of a shard, NUMBER/OF, by a plan or by the objects' sizes."""
     from bifseg.runs.scheduling import share_out_shards
     from bifseg.runs.shard_plan import read_plan
 
@@ -102,9 +102,11 @@ def _share(setup: JobSetup, tasks: list[Task], shard: str, plan: Path | None) ->
         raise InputError(f"--shard {shard}: write it as NUMBER/OF, for example 1/4")
     number, of = int(match[1]), int(match[2])
     if plan is None:
-        return number, share_out_shards({task: setup.rows[task[0]].voxels for task in tasks}, of)[number - 1]
+        return number, share_out_shards({trial: setup.rows[trial.object].voxels for trial in trials}, of)[
+            number - 1
+        ]
     shares = read_plan(plan)
-    if sorted(task for share in shares.values() for task in share) != sorted(tasks):
+    if sorted(trial for share in shares.values() for trial in share) != sorted(trials):
         raise InputError(
             f"{plan}: plan: cut off, or of other objects or replicates; delete it, then run snakemake or "
             "`bifseg plan` again"

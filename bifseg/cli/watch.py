@@ -1,4 +1,4 @@
-"""`bifseg status`, `bifseg retry` and `bifseg verify`: a run, looked at from outside."""
+"""`bifseg status`, `bifseg retry` and `bifseg reproduce`: a run, looked at from outside."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def retry(run: RunFolder) -> None:
     )
 
 
-def verify(
+def reproduce(
     run: RunFolder,
     sample: Annotated[int, typer.Option(min=1, help="sessions of every entry")] = 3,
     tolerance: Annotated[
@@ -56,10 +56,10 @@ def verify(
 
     On the machine of the run every bit must agree. On another one, or a GPU, give a tolerance.
     """
-    from bifseg.runs.reproduce import verify as verify_run
+    from bifseg.runs.reproduce import reproduce as play_again
 
     count = differing = 0
-    for verdict in verify_run(run, sample):
+    for verdict in play_again(run, sample):
         count += 1
         good = verdict.same or (tolerance > 0 and verdict.dice >= 1 - tolerance)
         differing += not good

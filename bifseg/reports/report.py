@@ -28,7 +28,7 @@ from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH, session_picture
 from bifseg.reports.tables import read_tables
 from bifseg.robot.effort import ASSUMED
-from bifseg.runs.shards import session_name
+from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 
 _MOST_FAILURES = 50
@@ -264,7 +264,7 @@ def _picture(place: str, row: dict[str, Any], cohort: Cohort, entry: Path) -> Pi
     png = session_picture(
         cohort.image(thing),
         cohort.truth(thing),
-        Archive(entry).load(session_name(row["object"], row["replicate"])),
+        Archive(entry).load(Trial(row["object"], row["replicate"]).session),
     )
     return Picture(place, row["object"], row["dice"], row["step"], row["status"], embed(png, "png"))
 

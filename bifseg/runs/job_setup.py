@@ -16,7 +16,7 @@ from bifseg.core.files import file_hash, fingerprint, read_json
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
-from bifseg.runs.shard_plan import Task
+from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
 from bifseg.sessions.seal import run_folder
@@ -45,13 +45,13 @@ class JobSetup:
     device: str = "auto"
     threads: int = 1
 
-    def tasks(self, objects: Iterable[ObjectRow]) -> list[Task]:
+    def trials(self, objects: Iterable[ObjectRow]) -> list[Trial]:
         """What is to be played on these objects."""
-        return [(row.object, replicate) for row in objects for replicate in range(self.replicates)]
+        return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]
 
-    def identity(self, task: Task) -> Identity:
+    def identity(self, trial: Trial) -> Identity:
         """The key columns of a session."""
-        row, replicate = self.rows[task[0]], task[1]
+        row, replicate = self.rows[trial.object], trial.replicate
         return Identity(
             run=self.run,
             cohort=self.cohort.name,
@@ -70,18 +70,18 @@ class JobSetup:
             replicate=replicate,
         )
 
-    def fingerprint(self, task: Task) -> str:
+    def fingerprint(self, trial: Trial) -> str:
         """Hash of everything that the session's result depends on."""
-        row = self.rows[task[0]]
-        return fingerprint(vars(self.identity(task)), self.cohort.hashes(row), self._common)
+        row = self.rows[trial.object]
+        return fingerprint(vars(self.identity(trial)), self.cohort.hashes(row), self._common)
 
     def rules(self) -> dict[str, Any]:
         """What the sessions are played by, as it is written beside them."""
         return self.protocol.model_dump(mode="json")
 
-    def user(self, task: Task) -> User:
+    def user(self, trial: Trial) -> User:
         """The robot's part of a session, with the object's image and truth read from their files."""
-        row, cohort = self.rows[task[0]], self.cohort
+        row, cohort = self.rows[trial.object], self.cohort
         return SimulatedUser(
             cohort.image(row),
             cohort.truth(row),
@@ -89,7 +89,7 @@ class JobSetup:
             cohort.box_margin,
             self.seed,
             cohort.raters(row),
-            self.identity(task).seed_key,
+            self.identity(trial).seed_key,
             cohort.ignored(row),
         )
 

@@ -14,7 +14,7 @@ from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.shard_plan import Task
+from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import load_sessions
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
 from bifseg.sessions.game import User, View
@@ -92,8 +92,8 @@ class Recorded:
         return ""
 
 
-Recordings = Mapping[Task, Recording]
-"""By name of the object and replicate."""
+Recordings = Mapping[Trial, Recording]
+"""What was drawn in each trial."""
 
 
 @dataclass(frozen=True)
@@ -102,19 +102,19 @@ class Replay(JobSetup):
 
     recordings: Recordings = field(default_factory=dict)
 
-    def identity(self, task: Task) -> Identity:
+    def identity(self, trial: Trial) -> Identity:
         """The key columns, with who drew in the recording."""
-        told = self.recordings[task]
-        return replace(super().identity(task), policy=told.policy, box=told.box_kind, user=told.user)
+        told = self.recordings[trial]
+        return replace(super().identity(trial), policy=told.policy, box=told.box_kind, user=told.user)
 
-    def user(self, task: Task) -> User:
+    def user(self, trial: Trial) -> User:
         """The recorded user of an object."""
-        row = self.rows[task[0]]
-        return Recorded(self.cohort.image(row), self.recordings[task], self.cohort.ignored(row))
+        row = self.rows[trial.object]
+        return Recorded(self.cohort.image(row), self.recordings[trial], self.cohort.ignored(row))
 
-    def fingerprint(self, task: Task) -> str:
+    def fingerprint(self, trial: Trial) -> str:
         """Hash of everything that the session's result depends on."""
-        return fingerprint(super().fingerprint(task), self.recordings[task].digest())
+        return fingerprint(super().fingerprint(trial), self.recordings[trial].digest())
 
     def rules(self) -> dict[str, Any]:
         """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""
@@ -130,14 +130,14 @@ def replay_of(setup: JobSetup, recordings: Recordings, name: str) -> Replay:
         setup,
         protocol=setup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told}),
         protocol_name=setup.protocol_name or name,
-        replicates=1 + max(replicate for _, replicate in recordings),
+        replicates=1 + max(trial.replicate for trial in recordings),
     )
     return Replay(**vars(changed), recordings=recordings)
 
 
 def recorded_sessions(
     folder: Path, cohort: Cohort, objects: Iterable[ObjectRow], replicates: int = 1
-) -> tuple[dict[Task, Recording], str]:
+) -> tuple[dict[Trial, Recording], str]:
     """What was drawn in stored sessions, and a name for it: PROTOCOL-of-ENTRY.
 
     Raises:
@@ -149,14 +149,14 @@ def recorded_sessions(
         if wrong:
             raise InputError(f"{folder}: {row.object}: {'; '.join(wrong)}; it was recorded on another image")
         who = session.identity
-        found[row.object, who.replicate] = Recording.of(session)
+        found[Trial(row.object, who.replicate)] = Recording.of(session)
         name = f"{who.protocol}-of-{'@'.join(filter(None, (who.method, who.network)))}"
     return found, name
 
 
 def recorded_scribbles(
     folder: Path, setup: JobSetup, objects: Iterable[ObjectRow], labels: Labels, user: str
-) -> dict[Task, Recording]:
+) -> dict[Trial, Recording]:
     """What a person drew in label maps, in the boxes that the robot draws in sessions of the same seed.
 
     Args:
@@ -173,6 +173,6 @@ def recorded_scribbles(
     for row in objects:
         cohort, maps = setup.cohort, find_maps(folder, row.object)
         rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
-        box = setup.user((row.object, 0)).box()
-        found[row.object, 0] = Recording(box, rounds, "recorded", setup.protocol.box, user)
+        box = setup.user(Trial(row.object)).box()
+        found[Trial(row.object)] = Recording(box, rounds, "recorded", setup.protocol.box, user)
     return found

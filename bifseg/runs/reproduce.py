@@ -12,7 +12,6 @@ import numpy as np
 from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator
 from bifseg.runs.run_folder import Condition, Run
-from bifseg.runs.shards import session_name
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Session
@@ -35,7 +34,7 @@ class Verdict:
     outdated: bool
 
 
-def verify(folder: Path, sample: int) -> Iterator[Verdict]:
+def reproduce(folder: Path, sample: int) -> Iterator[Verdict]:
     """Play `sample` sessions of every entry of a finished run again; which ones depends on the run's seed alone.
 
     Raises:
@@ -44,20 +43,20 @@ def verify(folder: Path, sample: int) -> Iterator[Verdict]:
     run = Run(folder)
     for condition in run.conditions():
         cohort = run.cohort(condition.cohort)
-        setup, archive, tasks = (
+        setup, archive, trials = (
             run.setup(condition, cohort),
             Archive(run.sessions(condition)),
-            run.tasks(cohort),
+            run.trials(cohort),
         )
-        rng = generator(run.card.seed, "verify", condition.cohort, condition.protocol, condition.entry)
-        chosen = rng.permutation(len(tasks))[:sample]
+        rng = generator(run.card.seed, "reproduce", condition.cohort, condition.protocol, condition.entry)
+        chosen = rng.permutation(len(trials))[:sample]
         method = setup.method(run.sessions(condition))
         try:
             for k in sorted(chosen):
-                stored = archive.load(session_name(*tasks[k]))
-                again = play(setup.user(tasks[k]), method)
-                outdated = stored.fingerprint != setup.fingerprint(tasks[k])
-                yield Verdict(condition, session_name(*tasks[k]), *compare(stored, again), outdated)
+                stored = archive.load(trials[k].session)
+                again = play(setup.user(trials[k]), method)
+                outdated = stored.fingerprint != setup.fingerprint(trials[k])
+                yield Verdict(condition, trials[k].session, *compare(stored, again), outdated)
         finally:
             method.close()
 

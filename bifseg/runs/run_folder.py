@@ -13,7 +13,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.shard_plan import Task
+from bifseg.runs.shard_plan import Trial
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Run:
             device=self.card.device,
         )
 
-    def tasks(self, cohort: Cohort) -> list[Task]:
+    def trials(self, cohort: Cohort) -> list[Trial]:
         """What every entry plays on a cohort."""
         objects = cohort.select(split=self.card.split)
-        return [(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]
+        return [Trial(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]

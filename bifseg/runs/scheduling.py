@@ -18,8 +18,8 @@ import numpy as np
 from scipy.optimize import nnls
 
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.shard_plan import Task
-from bifseg.runs.shards import Progress, missing, play_missing, session_name, unwatched
+from bifseg.runs.shard_plan import Trial
+from bifseg.runs.shards import Progress, missing, play_missing, unwatched
 from bifseg.sessions.archive import Archive
 
 PILOT_SHARE = 0.1
@@ -28,42 +28,43 @@ PILOT_SHARE = 0.1
 
 def plan_shards(
     setup: JobSetup,
-    tasks: Sequence[Task],
+    trials: Sequence[Trial],
     folder: Path,
     job_minutes: float,
     workers: int = 1,
     progress: Progress = unwatched,
-) -> list[list[Task]]:
-    """The tasks of each shard, after a pilot; a single shard where the pilot has played everything.
+) -> list[list[Trial]]:
+    """The trials of each shard, after a pilot; a single shard where the pilot has played everything.
 
     Arguments as for `run_shard`; `job_minutes` is how long a job with so many workers should last.
     """
-    sizes = {task: float(setup.rows[task[0]].voxels) for task in tasks}
-    order = spread(missing(setup, tasks, folder), sizes)
+    sizes = {trial: float(setup.rows[trial.object].voxels) for trial in trials}
+    order = spread(missing(setup, trials, folder), sizes)
     end = monotonic() + PILOT_SHARE * 60 * job_minutes
     with closing(play_missing(setup, order, folder, 0, workers)) as played:
         for _ in progress(played, len(order)):
             if monotonic() > end:
                 break
-    left = set(missing(setup, tasks, folder))
-    seconds = expected_seconds(sizes, measured_seconds(folder, [task for task in tasks if task not in left]))
-    shards = ceil(sum(seconds[task] for task in left) / (60 * job_minutes * workers))
+    left = set(missing(setup, trials, folder))
+    seconds = expected_seconds(
+        sizes, measured_seconds(folder, [trial for trial in trials if trial not in left])
+    )
+    shards = ceil(sum(seconds[trial] for trial in left) / (60 * job_minutes * workers))
     return share_out_shards(seconds, max(shards, 1))
 
 
-def measured_seconds(folder: Path, tasks: Sequence[Task]) -> dict[Task, float]:
+def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:
     """What stored sessions took: robot and method."""
     archive = Archive(folder)
     return {
-        task: sum(
-            step.seconds["robot"] + step.seconds["machine"]
-            for step in archive.load(session_name(*task)).steps
+        trial: sum(
+            step.seconds["robot"] + step.seconds["machine"] for step in archive.load(trial.session).steps
         )
-        for task in tasks
+        for trial in trials
     }
 
 
-def expected_seconds(sizes: Mapping[Task, float], measured: Mapping[Task, float]) -> dict[Task, float]:
+def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, float]) -> dict[Trial, float]:
     """What each session is expected to take: what was measured, else a + b size, fitted with a, b >= 0.
 
     Without a measurement a session takes as many seconds as its object has voxels: good for sharing out alone.
@@ -71,28 +72,28 @@ def expected_seconds(sizes: Mapping[Task, float], measured: Mapping[Task, float]
     if not measured:
         return dict(sizes)
     known = list(measured)
-    terms = np.array([[1.0, sizes[task]] for task in known])
-    (fixed, a_voxel), _ = nnls(terms, np.array([measured[task] for task in known]))
-    return {task: measured.get(task, float(fixed + a_voxel * size)) for task, size in sizes.items()}
+    terms = np.array([[1.0, sizes[trial]] for trial in known])
+    (fixed, a_voxel), _ = nnls(terms, np.array([measured[trial] for trial in known]))
+    return {trial: measured.get(trial, float(fixed + a_voxel * size)) for trial, size in sizes.items()}
 
 
-def share_out_shards(seconds: Mapping[Task, float], shards: int) -> list[list[Task]]:
+def share_out_shards(seconds: Mapping[Trial, float], shards: int) -> list[list[Trial]]:
     """Tasks by shard, each the longest first; the next longest always goes where least is (Graham 1969).
 
     The same for the same seconds, whatever their order. A shard may be empty.
     """
-    found: list[list[Task]] = [[] for _ in range(shards)]
+    found: list[list[Trial]] = [[] for _ in range(shards)]
     load = [(0.0, number) for number in range(shards)]
-    for task in sorted(seconds, key=lambda task: (-seconds[task], task)):
+    for trial in sorted(seconds, key=lambda trial: (-seconds[trial], trial)):
         so_far, number = heapq.heappop(load)
-        found[number].append(task)
-        heapq.heappush(load, (so_far + seconds[task], number))
+        found[number].append(trial)
+        heapq.heappush(load, (so_far + seconds[trial], number))
     return found
 
 
-def spread(tasks: Sequence[Task], sizes: Mapping[Task, float]) -> list[Task]:
+def spread(trials: Sequence[Trial], sizes: Mapping[Trial, float]) -> list[Trial]:
     """Tasks in an order whose every beginning covers the sizes evenly: the middle, the quarters, the eighths, ..."""
-    ranked = sorted(tasks, key=lambda task: (sizes[task], task))
+    ranked = sorted(trials, key=lambda trial: (sizes[trial], trial))
     bits = max(len(ranked) - 1, 1).bit_length()
     order = sorted(range(len(ranked)), key=lambda k: format(k, f"0{bits}b")[::-1])
     return [ranked[k] for k in order]

@@ -1,36 +1,66 @@
-"""Plans: which job plays what, as a table that the workflow reads too."""
+"""Shard plans: which job plays which trials, as a table that the workflow reads too."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 
-Task = tuple[str, int]
-"""Name of an object, and which replicate of it is played."""
+
+@dataclass(frozen=True, order=True)
+class Trial:
+    """What one session of an entry plays.
+
+    Attributes:
+        object: name of an object.
+        replicate: from 0; each replicate of an object has another box and other scribbles.
+    """
+
+    object: str
+    replicate: int = 0
+
+    @property
+    def session(self) -> str:
+        """The stored name of the session: OBJECT, then OBJECT.r1, OBJECT.r2, ... for further replicates."""
+        return f"{self.object}.r{self.replicate}" if self.replicate else self.object
 
 
-def write_plan(path: Path, shards: Sequence[Sequence[Task]]) -> None:
-    """Write which shard plays what, in the order in which it is begun."""
-    rows = ([number, *task] for number, tasks in enumerate(shards, start=1) for task in tasks)
+def write_plan(path: Path, shards: Sequence[Sequence[Trial]]) -> None:
+    """Write which shard plays which trials, in the order in which the job begins them.
+
+    Args:
+        path: a tab-separated file with the columns shard, object, replicate.
+        shards: trials of shard 1, 2, ...; an empty shard has no row.
+    """
+    rows = (
+        [number, trial.object, trial.replicate]
+        for number, trials in enumerate(shards, start=1)
+        for trial in trials
+    )
     write_text(path, table_text(["shard", "object", "replicate"], rows))
 
 
-def read_plan(path: Path) -> dict[int, list[Task]]:
-    """The tasks of each shard by its number, in order; raises InputError for a file that is no plan."""
+def read_plan(path: Path) -> dict[int, list[Trial]]:
+    """The trials of each shard by its number, in order.
+
+    Raises:
+        InputError: the file is missing or no plan.
+    """
+    shards: dict[int, list[Trial]] = {}
     try:
         with open(path, encoding="utf-8", newline="") as stream:
-            found: dict[int, list[Task]] = {}
             reader = csv.DictReader(stream, delimiter="\t")
             if reader.fieldnames is None:
                 raise ValueError("empty")
             for row in reader:
-                found.setdefault(int(row["shard"]), []).append((row["object"], int(row["replicate"])))
+                trial = Trial(row["object"], int(row["replicate"]))
+                shards.setdefault(int(row["shard"]), []).append(trial)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: plan: not a plan of shards ({error}); delete it and run snakemake, or `bifseg plan`, again"
         ) from error
-    return found
+    return shards

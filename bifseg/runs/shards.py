@@ -17,15 +17,15 @@ from bifseg.methods.process.process import FailedMethod, MethodError, MethodProc
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
-from bifseg.runs.shard_plan import Task
+from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Session
 
 log = logging.getLogger(__name__)
 
-Played = tuple[Task, str]
-"""A task and the status of its session."""
+Played = tuple[Trial, str]
+"""A trial and the status of its session."""
 Progress = Callable[[Iterable[Played], int], Iterable[Played]]
 """A display of progress: wraps what is played, and is told how much it is."""
 
@@ -39,19 +39,19 @@ class SessionWorker:
     """Plays sessions of a setup and stores them; the method's process is started for the first of them."""
 
     def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
-        self._lineup, self._archive, self._number = setup, Archive(folder), number
+        self._setup, self._archive, self._number = setup, Archive(folder), number
 
-    def do(self, task: Task) -> str:
+    def do(self, trial: Trial) -> str:
         """Play and store a session; its status, or `unreadable` where the object's files are."""
-        setup, row = self._lineup, self._lineup.rows[task[0]]
+        setup, row = self._setup, self._setup.rows[trial.object]
         try:
-            game = setup.user(task)
+            game = setup.user(trial)
         except InputError as error:
-            log.error("%s: %s", session_name(*task), error)
+            log.error("%s: %s", trial.session, error)
             return "unreadable"
-        identity, method = setup.identity(task), self._method
+        identity, method = setup.identity(trial), self._method
         method.open()
-        session = play(game, method, setup.fingerprint(task), identity)
+        session = play(game, method, setup.fingerprint(trial), identity)
         # If it was killed from outside, it has another chance; a crash of its own comes again.
         if method.died:
             method.open()
@@ -60,9 +60,9 @@ class SessionWorker:
             session = replace(session, fingerprint="")
         if setup.fresh_process:
             method.close()
-        self._archive.save(session_name(*task), session, setup.cohort.whole_grid(row), row.plane)
+        self._archive.save(trial.session, session, setup.cohort.whole_grid(row), row.plane)
         if session.error:
-            log.error("%s: %s", session_name(*task), session.error)
+            log.error("%s: %s", trial.session, session.error)
         return session.status
 
     def close(self) -> None:
@@ -74,7 +74,7 @@ class SessionWorker:
 
     @cached_property
     def _method(self) -> MethodProcess | FailedMethod:
-        setup = self._lineup
+        setup = self._setup
         self._check: ForgettingCheck | None = None
         method: MethodProcess | None = None
         try:
@@ -90,7 +90,7 @@ class SessionWorker:
 
 def run_shard(
     setup: JobSetup,
-    tasks: Sequence[Task],
+    trials: Sequence[Trial],
     folder: Path,
     number: int = 1,
     workers: int = 1,
@@ -104,7 +104,7 @@ def run_shard(
 
     Args:
         setup: who plays what.
-        tasks: the job's share, begun in this order.
+        trials: the job's share, begun in this order.
         folder: the entry's folder.
         number: of the shard, from 1.
         workers: processes that play, each with a process of the method.
@@ -114,27 +114,27 @@ def run_shard(
         InputError: objects whose files cannot be read, after all others were played; or a method that changed its
             network.
     """
-    left = missing(setup, tasks, folder)
+    left = missing(setup, trials, folder)
     played = progress(play_missing(setup, left, folder, number, workers), len(left))
-    count = Counter(kept=len(tasks) - len(left)) + Counter(status for _, status in played)
+    count = Counter(kept=len(trials) - len(left)) + Counter(status for _, status in played)
     if count["unreadable"]:
         raise InputError(
             f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
         )
     write_json(folder / "protocol.json", setup.rules())
-    Archive(folder).pack([session_name(*task) for task in tasks], number)
+    Archive(folder).pack([trial.session for trial in trials], number)
     return count
 
 
 def play_missing(
-    setup: JobSetup, tasks: Sequence[Task], folder: Path, number: int, workers: int
+    setup: JobSetup, trials: Sequence[Trial], folder: Path, number: int, workers: int
 ) -> Generator[Played]:
-    """Play tasks and store their sessions, unpacked, with the forgetting check of the processes that play.
+    """Play trials and store their sessions, unpacked, with the forgetting check of the processes that play.
 
     Arguments and errors as for `run_shard`.
     """
     try:
-        yield from share_out(partial(SessionWorker, setup, folder, number), tasks, workers)
+        yield from share_out(partial(SessionWorker, setup, folder, number), trials, workers)
     finally:
         checks = list(folder.glob(_check_part(folder, number, "*").name))
         if not join_checks(checks, folder / f"forgetting-{number}.json"):
@@ -143,22 +143,19 @@ def play_missing(
             )
 
 
-def missing(setup: JobSetup, tasks: Iterable[Task], folder: Path) -> list[Task]:
+def missing(setup: JobSetup, trials: Iterable[Trial], folder: Path) -> list[Trial]:
     """The sessions that are to be played: not there, damaged, or of other inputs, settings, weights or code."""
     archive = Archive(folder)
-    return [task for task in tasks if archive.fingerprint(session_name(*task)) != setup.fingerprint(task)]
+    return [trial for trial in trials if archive.fingerprint(trial.session) != setup.fingerprint(trial)]
 
 
-def session_name(name: str, replicate: int = 0) -> str:
-    """The stored name of a session on the object of this name: OBJECT, and OBJECT.r1, OBJECT.r2, ... of replicates."""
-    return f"{name}.r{replicate}" if replicate else name
-
-
-def write_index(folder: Path, tasks: Iterable[Task], path: Path) -> None:
+def write_index(folder: Path, trials: Iterable[Trial], path: Path) -> None:
     """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
     archive = Archive(folder)
-    loaded = ((task, archive.load(session_name(*task))) for task in tasks)
-    rows = ([*task, s.status, s.ended, len(s.steps), s.fingerprint] for task, s in loaded)
+    loaded = ((trial, archive.load(trial.session)) for trial in trials)
+    rows = (
+        [trial.object, trial.replicate, s.status, s.ended, len(s.steps), s.fingerprint] for trial, s in loaded
+    )
     header = ["object", "replicate", "status", "ended", "steps", "fingerprint"]
     write_text(path, table_text(header, rows))
 
@@ -170,7 +167,7 @@ def load_sessions(
     archive = Archive(folder)
     for row in objects:
         for replicate in range(replicates):
-            yield row, archive.load(session_name(row.object, replicate))
+            yield row, archive.load(Trial(row.object, replicate).session)
 
 
 def _check_part(folder: Path, number: int, process: int | str) -> Path:

@@ -10,7 +10,6 @@ from time import time
 
 from bifseg.core.errors import InputError
 from bifseg.runs.run_folder import Run
-from bifseg.runs.shards import session_name
 from bifseg.sessions.archive import Archive
 
 _RATE_S = 3600.0
@@ -52,7 +51,7 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
     names: dict[str, list[str]] = {}
     for name in run.card.cohorts:
         try:
-            names[name] = [session_name(*task) for task in run.tasks(run.cohort(name))]
+            names[name] = [trial.session for trial in run.trials(run.cohort(name))]
         except InputError:
             names[name] = []
         yield _made(f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)

@@ -82,7 +82,7 @@ def copy(tmp_path, monkeypatch):
 
 
 def trials(setup):
-    return setup.tasks(setup.cohort.select(split="test", seen=True)[:1])
+    return setup.trials(setup.cohort.select(split="test", seen=True)[:1])
 
 
 def replayed(finished):

@@ -15,6 +15,7 @@ from bifseg.core.images import write_array
 from bifseg.core.scribbles import Scribbles
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.replay import Recording, recorded_scribbles, recorded_sessions, replay_of
+from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import load_sessions, run_shard
 from bifseg.sessions.drawn_maps import Labels
 from bifseg.sessions.game import play
@@ -39,7 +40,7 @@ def setup(discs, discs_network):
 def recorded(setup, objects, tmp_path_factory):
     """The folder of BIFSeg's own sessions, two replicates of each object."""
     folder = tmp_path_factory.mktemp("sessions") / "bifseg@pnet-tiny"
-    run_shard(setup, setup.tasks(objects), folder)
+    run_shard(setup, setup.trials(objects), folder)
     return folder
 
 
@@ -54,7 +55,7 @@ def replay_to(setup, recorded, discs, objects, **changes):
 
 def replayed(setup, recorded, discs, objects, folder, **changes):
     replay = replay_to(setup, recorded, discs, objects, **changes)
-    assert run_shard(replay, replay.tasks(objects), folder) == {"ok": 2 * len(objects)}
+    assert run_shard(replay, replay.trials(objects), folder) == {"ok": 2 * len(objects)}
     return load(folder, objects)
 
 
@@ -95,7 +96,7 @@ def test_another_method_gets_the_same_box_and_strokes_step_by_step(setup, record
             return np.zeros(scribbles.shape, bool)
 
     listener, replay = Listener(), replay_to(setup, recorded, discs, objects)
-    found = [play(replay.user(task), listener) for task in replay.tasks(objects)]
+    found = [play(replay.user(trial), listener) for trial in replay.trials(objects)]
     for heard, before in zip(listener.heard, load(recorded, objects), strict=True):
         drawn, expected = Scribbles(before.grid.shape), [before.box]
         for step in before.steps:
@@ -141,12 +142,12 @@ def test_a_replay_is_no_protocol_on_own_mistakes(setup, recorded, discs, objects
 
 def test_sessions_that_match_are_kept_and_others_played_again(setup, recorded, discs, objects, tmp_path):
     replay = replay_to(setup, recorded, discs, objects)
-    tasks, key = replay.tasks(objects), (objects[0].object, 1)
-    run_shard(replay, tasks, tmp_path)
-    assert run_shard(replay, tasks, tmp_path) == {"kept": len(tasks)}
+    trials, key = replay.trials(objects), Trial(objects[0].object, 1)
+    run_shard(replay, trials, tmp_path)
+    assert run_shard(replay, trials, tmp_path) == {"kept": len(trials)}
     cut = replace(replay.recordings[key], rounds=replay.recordings[key].rounds[:1])
     changed = replace(replay, recordings=replay.recordings | {key: cut})
-    assert run_shard(changed, tasks, tmp_path) == {"kept": len(tasks) - 1, "ok": 1}
+    assert run_shard(changed, trials, tmp_path) == {"kept": len(trials) - 1, "ok": 1}
 
 
 def test_who_takes_no_scribbles_is_given_none(setup, recorded, discs, objects):
@@ -160,7 +161,7 @@ def test_who_takes_no_scribbles_is_given_none(setup, recorded, discs, objects):
             raise AssertionError("given scribbles")
 
     replay = replay_to(setup, recorded, discs, objects)
-    found = [play(replay.user(task), BoxOnly()) for task in replay.tasks(objects)]
+    found = [play(replay.user(trial), BoxOnly()) for trial in replay.trials(objects)]
     assert {(session.ended, len(session.steps)) for session in found} == {("no prompts", 1)}
 
 
@@ -212,9 +213,9 @@ def test_people_s_scribbles_are_played_in_the_robot_s_box(setup, discs, objects,
     )
     recordings = recorded_scribbles(maps, plain, objects, Labels(), "anna")
     replay = replay_of(plain, recordings, "anna")
-    assert run_shard(replay, replay.tasks(objects), tmp_path / "out") == {"ok": len(objects)}
+    assert run_shard(replay, replay.trials(objects), tmp_path / "out") == {"ok": len(objects)}
     for row, session in load_sessions(tmp_path / "out", objects):
-        assert session.box == plain.user((row.object, 0)).box()
+        assert session.box == plain.user(Trial(row.object)).box()
         assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
         assert [[s.foreground for s in step.strokes] for step in session.steps] == [[], [True], [False]]
         who = session.identity

@@ -8,9 +8,9 @@ import pytest
 
 from bifseg.cli.main import main
 from bifseg.core.files import write_json, write_text
-from bifseg.runs.reproduce import compare, verify
+from bifseg.runs.reproduce import compare, reproduce
 from bifseg.runs.run_folder import Run
-from bifseg.runs.shards import run_shard, session_name
+from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
 
 CARDS = {"methods/geos.yaml": "method: geos\n", "protocols/own-scribbles.yaml": "rounds: 2\ntarget: 0.99\n"}
@@ -27,36 +27,37 @@ def folder(discs, tmp_path):
     (tmp_path / "r/cohorts/discs").symlink_to(discs.folder)
     run = Run(tmp_path / "r")
     (condition,) = run.conditions()
-    run_shard(run.setup(condition, discs), run.tasks(discs), run.sessions(condition))
+    run_shard(run.setup(condition, discs), run.trials(discs), run.sessions(condition))
     return run.folder
 
 
 def test_a_run_is_reproduced_to_the_bit(folder):
-    verdicts = list(verify(folder, 4))
+    verdicts = list(reproduce(folder, 4))
     assert len(verdicts) == 4
     assert all(v.same and v.dice == 1 and not v.outdated for v in verdicts)
-    assert [v.name for v in verify(folder, 4)] == [v.name for v in verdicts]
+    assert [v.name for v in reproduce(folder, 4)] == [v.name for v in verdicts]
 
 
 def test_what_was_tampered_with_is_found(discs, folder):
     archive = Archive(folder / "sessions/discs/own-scribbles/geos")
-    for name, _ in Run(folder).tasks(discs):
+    for trial in Run(folder).trials(discs):
+        name = trial.session
         session = archive.load(name)
         steps = (*session.steps[:-1], replace(session.steps[-1], mask=~session.steps[-1].mask))
         archive.save(name, replace(session, steps=steps), discs.whole_grid(discs.object(name)))
-    (verdict,) = verify(folder, 1)
+    (verdict,) = reproduce(folder, 1)
     assert not verdict.same
     assert verdict.dice < 0.5
 
 
 def test_changed_cards_are_told(folder):
     write_text(folder.parent / "cards/methods/geos.yaml", "method: geos\nsettings: {gamma: 1.0}\n")
-    assert all(verdict.outdated for verdict in verify(folder, 2))
+    assert all(verdict.outdated for verdict in reproduce(folder, 2))
 
 
 def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
     def said(*words):
-        monkeypatch.setattr("sys.argv", ["bifseg", "verify", str(folder), "--sample", "1", *words])
+        monkeypatch.setattr("sys.argv", ["bifseg", "reproduce", str(folder), "--sample", "1", *words])
         with pytest.raises(SystemExit) as done:
             main()
         return done.value.code or 0, capsys.readouterr().out
@@ -64,7 +65,7 @@ def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
     code, text = said()
     assert code == 0
     assert text.endswith(": the same\n1 of 1 sessions reproduced\n")
-    (verdict,) = verify(folder, 1)
+    (verdict,) = reproduce(folder, 1)
     archive = Archive(folder / "sessions/discs/own-scribbles/geos")
     session = archive.load(verdict.name)
     mask = session.steps[-1].mask.copy()
@@ -78,7 +79,7 @@ def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
 
 
 def test_times_do_not_count(discs, folder):
-    name = session_name(*Run(folder).tasks(discs)[0])
+    name = Run(folder).trials(discs)[0].session
     session = Archive(Path(folder) / "sessions/discs/own-scribbles/geos").load(name)
     steps = tuple(replace(step, seconds={"machine": 9.0, "robot": 9.0}) for step in session.steps)
     assert compare(session, replace(session, steps=steps, peak_mb={})) == (True, 1.0)

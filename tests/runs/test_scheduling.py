@@ -12,24 +12,28 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.scheduling import expected_seconds, measured_seconds, plan_shards, share_out_shards, spread
-from bifseg.runs.shard_plan import read_plan, write_plan
+from bifseg.runs.shard_plan import Trial, read_plan, write_plan
 from bifseg.runs.shards import run_shard
 
-SIZES = {("a", 0): 10.0, ("b", 0): 20.0, ("c", 0): 40.0, ("d", 0): 100.0}
+SIZES = {Trial("a", 0): 10.0, Trial("b", 0): 20.0, Trial("c", 0): 40.0, Trial("d", 0): 100.0}
 SECONDS = st.dictionaries(
-    st.tuples(st.text("abc", min_size=1, max_size=4), st.integers(0, 2)), st.floats(0, 1e4), max_size=30
+    st.builds(Trial, st.text("abc", min_size=1, max_size=4), st.integers(0, 2)),
+    st.floats(0, 1e4),
+    max_size=30,
 )
 
 
 def test_time_grows_with_the_size_as_measured():
     """2 s and a tenth of a second a voxel, seen on two objects."""
-    found = expected_seconds(SIZES, {("a", 0): 3.0, ("c", 0): 6.0})
-    assert found == pytest.approx({("a", 0): 3.0, ("b", 0): 4.0, ("c", 0): 6.0, ("d", 0): 12.0})
+    found = expected_seconds(SIZES, {Trial("a", 0): 3.0, Trial("c", 0): 6.0})
+    assert found == pytest.approx(
+        {Trial("a", 0): 3.0, Trial("b", 0): 4.0, Trial("c", 0): 6.0, Trial("d", 0): 12.0}
+    )
 
 
 def test_time_never_falls_with_the_size():
-    found = expected_seconds(SIZES, {("a", 0): 5.0, ("c", 0): 3.0})
-    assert found[("d", 0)] == pytest.approx(4.0)
+    found = expected_seconds(SIZES, {Trial("a", 0): 5.0, Trial("c", 0): 3.0})
+    assert found[Trial("d", 0)] == pytest.approx(4.0)
 
 
 def test_without_measurements_the_sizes_stand_for_seconds():
@@ -40,15 +44,15 @@ def test_without_measurements_the_sizes_stand_for_seconds():
 def test_every_task_is_in_one_shard_longest_first(seconds, shards):
     found = share_out_shards(seconds, shards)
     assert len(found) == shards
-    assert sorted(task for tasks in found for task in tasks) == sorted(seconds)
-    for tasks in found:
-        assert [seconds[t] for t in tasks] == sorted((seconds[t] for t in tasks), reverse=True)
+    assert sorted(trial for trials in found for trial in trials) == sorted(seconds)
+    for trials in found:
+        assert [seconds[t] for t in trials] == sorted((seconds[t] for t in trials), reverse=True)
 
 
 @given(SECONDS, st.integers(1, 6))
 def test_no_shard_is_much_longer_than_it_must_be(seconds, shards):
-    """Graham's bound for the longest first: 4/3 of the best; here against the mean and the longest task."""
-    loads = [sum(seconds[task] for task in tasks) for tasks in share_out_shards(seconds, shards)]
+    """Graham's bound for the longest first: 4/3 of the best; here against the mean and the longest trial."""
+    loads = [sum(seconds[trial] for trial in trials) for trials in share_out_shards(seconds, shards)]
     best = max(sum(seconds.values()) / shards, max(seconds.values(), default=0))
     assert max(loads) <= 2 * best + 1e-6
 
@@ -59,15 +63,15 @@ def test_sharing_out_does_not_depend_on_the_order():
 
 
 def test_pilot_begins_with_objects_of_all_sizes():
-    tasks = [(f"o{k}", 0) for k in range(8)]
-    sizes = {task: float(k) for k, task in enumerate(tasks)}
-    assert [sizes[task] for task in spread(tasks, sizes)] == [0, 4, 2, 6, 1, 5, 3, 7]
-    assert spread(tasks[:1], sizes) == tasks[:1]
+    trials = [Trial(f"o{k}") for k in range(8)]
+    sizes = {trial: float(k) for k, trial in enumerate(trials)}
+    assert [sizes[trial] for trial in spread(trials, sizes)] == [0, 4, 2, 6, 1, 5, 3, 7]
+    assert spread(trials[:1], sizes) == trials[:1]
     assert spread([], {}) == []
 
 
 def test_plan_is_read_as_it_was_written(tmp_path):
-    shards = [[("b", 0), ("a", 1)], [("a", 0)]]
+    shards = [[Trial("b", 0), Trial("a", 1)], [Trial("a", 0)]]
     write_plan(tmp_path / "plan.tsv", shards)
     assert read_plan(tmp_path / "plan.tsv") == {1: shards[0], 2: shards[1]}
 
@@ -87,19 +91,19 @@ def setup(discs, monkeypatch):
 
 
 def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, setup, tmp_path):
-    tasks = setup.tasks(discs.select(split="test"))
-    (shard,) = plan_shards(setup, tasks, tmp_path, job_minutes=10)
-    assert sorted(shard) == sorted(tasks)
-    assert run_shard(setup, shard, tmp_path) == {"kept": len(tasks)}
+    trials = setup.trials(discs.select(split="test"))
+    (shard,) = plan_shards(setup, trials, tmp_path, job_minutes=10)
+    assert sorted(shard) == sorted(trials)
+    assert run_shard(setup, shard, tmp_path) == {"kept": len(trials)}
 
 
 def test_short_jobs_are_many_and_keep_the_pilots_sessions(discs, setup, tmp_path):
     setup = replace(setup, replicates=1)
-    tasks = setup.tasks(discs.select(split="test"))
-    shards = plan_shards(setup, tasks, tmp_path, job_minutes=1e-6)
+    trials = setup.trials(discs.select(split="test"))
+    shards = plan_shards(setup, trials, tmp_path, job_minutes=1e-6)
     assert len(shards) > 3
-    assert sorted(task for shard in shards for task in shard) == sorted(tasks)
+    assert sorted(trial for shard in shards for trial in shard) == sorted(trials)
     counts = [run_shard(setup, shard, tmp_path, number) for number, shard in enumerate(shards, start=1)]
     assert sum(count["kept"] for count in counts) >= 1
-    assert sum(count["ok"] + count["kept"] for count in counts) == len(tasks)
-    assert all(seconds > 0 for seconds in measured_seconds(tmp_path, tasks).values())
+    assert sum(count["ok"] + count["kept"] for count in counts) == len(trials)
+    assert all(seconds > 0 for seconds in measured_seconds(tmp_path, trials).values())

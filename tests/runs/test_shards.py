@@ -24,7 +24,7 @@ from bifseg.core.files import read_json
 from bifseg.core.images import read_array, write_array
 from bifseg.runs.job_setup import JobSetup, derived_from_truth
 from bifseg.runs.scheduling import share_out_shards
-from bifseg.runs.shards import load_sessions, missing, run_shard, session_name, write_index
+from bifseg.runs.shards import load_sessions, missing, run_shard, write_index
 from bifseg.sessions.archive import Archive
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -39,8 +39,8 @@ def setup(discs, discs_network):
 
 
 @pytest.fixture
-def tasks(discs, setup):
-    return setup.tasks(discs.select(split="test"))
+def trials(discs, setup):
+    return setup.trials(discs.select(split="test"))
 
 
 @pytest.fixture
@@ -81,27 +81,27 @@ def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(setup, di
 
 
 @pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
-def test_rows_do_not_depend_on_shards_order_or_processes(discs, setup, tasks, tmp_path, shards, workers):
-    run_shard(setup, tasks, tmp_path / "whole")
-    parts = share_out_shards(dict.fromkeys(tasks, 1.0), shards)
+def test_rows_do_not_depend_on_shards_order_or_processes(discs, setup, trials, tmp_path, shards, workers):
+    run_shard(setup, trials, tmp_path / "whole")
+    parts = share_out_shards(dict.fromkeys(trials, 1.0), shards)
     for number in range(shards, 0, -1):
         run_shard(setup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
     whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
-    assert len(whole) > len(tasks)
+    assert len(whole) > len(trials)
     assert whole.equals(parts)
 
 
-def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, tasks, tmp_path):
+def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, trials, tmp_path):
     setup = odd()
-    assert run_shard(setup, tasks, tmp_path) == {"ok": len(tasks)}
-    assert run_shard(setup, tasks, tmp_path) == {"kept": len(tasks)}
+    assert run_shard(setup, trials, tmp_path) == {"ok": len(trials)}
+    assert run_shard(setup, trials, tmp_path) == {"kept": len(trials)}
     pack = tmp_path / "shard-1.zip"
     pack.write_bytes(pack.read_bytes()[:-100])
-    assert run_shard(setup, tasks, tmp_path) == {"ok": len(tasks)}
-    assert not missing(setup, tasks, tmp_path)
+    assert run_shard(setup, trials, tmp_path) == {"ok": len(trials)}
+    assert not missing(setup, trials, tmp_path)
 
 
-def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
+def test_a_job_that_was_cut_off_goes_on(odd, trials, tmp_path):
     """Sessions that were stored and not yet packed are kept."""
     setup = odd()
 
@@ -112,9 +112,9 @@ def test_a_job_that_was_cut_off_goes_on(odd, tasks, tmp_path):
                 raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_shard(setup, tasks, tmp_path, progress=two)
+        run_shard(setup, trials, tmp_path, progress=two)
     assert not list(tmp_path.glob("shard-*.zip"))
-    assert run_shard(setup, tasks, tmp_path) == {"kept": 2, "ok": len(tasks) - 2}
+    assert run_shard(setup, trials, tmp_path) == {"kept": 2, "ok": len(trials) - 2}
 
 
 CHANGES = {
@@ -128,55 +128,55 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_is_played_again(odd, tasks, tmp_path, change):
+def test_whatever_changes_is_played_again(odd, trials, tmp_path, change):
     setup = odd()
-    run_shard(setup, tasks[:2], tmp_path)
+    run_shard(setup, trials[:2], tmp_path)
     changed = CHANGES[change](setup, tmp_path)
-    assert missing(changed, tasks[:2], tmp_path) == tasks[:2]
-    assert run_shard(changed, tasks[:2], tmp_path) == {"ok": 2}
+    assert missing(changed, trials[:2], tmp_path) == trials[:2]
+    assert run_shard(changed, trials[:2], tmp_path) == {"ok": 2}
 
 
-def test_other_weights_are_played_again(setup, tasks, tmp_path):
-    before = setup.fingerprint(tasks[0])
+def test_other_weights_are_played_again(setup, trials, tmp_path):
+    before = setup.fingerprint(trials[0])
     content = torch.load(setup.network / "weights.pt", weights_only=True)
     content["weights"] = {name: values + 1 for name, values in content["weights"].items()}
     torch.save(content, tmp_path / "weights.pt")
     shutil.copy2(setup.network / "card.json", tmp_path)
-    assert replace(setup, network=tmp_path).fingerprint(tasks[0]) != before
+    assert replace(setup, network=tmp_path).fingerprint(trials[0]) != before
 
 
-def test_other_source_of_a_plug_in_is_played_again(odd, tasks, tmp_path, monkeypatch):
+def test_other_source_of_a_plug_in_is_played_again(odd, trials, tmp_path, monkeypatch):
     source = (HELPERS / "odd_methods.py").read_text()
     (tmp_path / "odd_copy.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
     marks = set()
     for text in (source, source + "CHANGED = 1\n"):
         (tmp_path / "odd_copy.py").write_text(text)
-        marks.add(replace(odd(), card=MethodCard(method="odd_copy:Half")).fingerprint(tasks[0]))
+        marks.add(replace(odd(), card=MethodCard(method="odd_copy:Half")).fingerprint(trials[0]))
     assert len(marks) == 2
 
 
-def test_failure_is_stored_and_the_rest_is_played(discs, odd, tasks, tmp_path):
-    assert run_shard(odd(do="raise"), tasks, tmp_path) == {"failed": len(tasks)}
+def test_failure_is_stored_and_the_rest_is_played(discs, odd, trials, tmp_path):
+    assert run_shard(odd(do="raise"), trials, tmp_path) == {"failed": len(trials)}
     frame = rows_of(discs, tmp_path)
     failed = frame[frame.status == "failed"]
-    assert len(failed) == len(tasks)
+    assert len(failed) == len(trials)
     assert (failed.dice == 0).all()
     assert (failed.error == "round-1: RuntimeError: two lines").all()
-    write_index(tmp_path, tasks, tmp_path / "index.tsv")
-    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(tasks)
+    write_index(tmp_path, trials, tmp_path / "index.tsv")
+    assert len((tmp_path / "index.tsv").read_text().splitlines()) == 1 + len(trials)
 
 
-def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, tasks, tmp_path):
+def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, trials, tmp_path):
     rules = ProtocolCard(rounds=9, target=None, policy="centre-click/1")
-    assert run_shard(replace(odd("Deaf"), protocol=rules), tasks, tmp_path) == {"stuck": len(tasks)}
+    assert run_shard(replace(odd("Deaf"), protocol=rules), trials, tmp_path) == {"stuck": len(trials)}
     frame = rows_of(discs, tmp_path)
-    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(tasks)
+    assert frame.groupby("object")["status"].agg(list).tolist() == [["ok"] * 3 + ["stuck"]] * len(trials)
     stuck = frame[frame["status"] == "stuck"]
     assert (stuck["dice"] > 0).all()
     assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
     found = interactions(frame.assign(protocol=OWN_SCRIBBLES), 0.9, StoppingRule(9, None))
-    assert (found["failed"].sum(), found["never"].sum()) == (0, len(tasks))
+    assert (found["failed"].sum(), found["never"].sum()) == (0, len(trials))
 
 
 @pytest.fixture
@@ -187,22 +187,22 @@ def mark():
     path.unlink(missing_ok=True)
 
 
-def test_method_that_is_killed_from_outside_has_another_chance(odd, tasks, tmp_path, mark):
+def test_method_that_is_killed_from_outside_has_another_chance(odd, trials, tmp_path, mark):
     setup = odd(do="die_once", path=str(mark))
-    assert run_shard(setup, tasks[:2], tmp_path / "out") == {"ok": 2}
+    assert run_shard(setup, trials[:2], tmp_path / "out") == {"ok": 2}
     assert mark.exists()
     setup = odd(do="die")
-    assert run_shard(setup, tasks[:2], tmp_path / "out") == {"failed": 2}
-    session = Archive(tmp_path / "out").load(session_name(*tasks[0]))
+    assert run_shard(setup, trials[:2], tmp_path / "out") == {"failed": 2}
+    session = Archive(tmp_path / "out").load(trials[0].session)
     assert session.error == "round-1: the method's process ended by signal SIGKILL"
-    assert run_shard(odd(do="die"), tasks[:2], tmp_path / "out") == {"failed": 2}  # is not kept
-    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"failed": 2}
-    assert run_shard(odd(do="leave"), tasks[:2], tmp_path / "crash") == {"kept": 2}
+    assert run_shard(odd(do="die"), trials[:2], tmp_path / "out") == {"failed": 2}  # is not kept
+    assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"failed": 2}
+    assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"kept": 2}
 
 
-def test_method_that_does_not_open_fails_each_session(odd, tasks, tmp_path):
-    assert run_shard(odd("NeverOpens"), tasks[:2], tmp_path) == {"failed": 2}
-    sessions = [Archive(tmp_path).load(session_name(*task)) for task in tasks[:2]]
+def test_method_that_does_not_open_fails_each_session(odd, trials, tmp_path):
+    assert run_shard(odd("NeverOpens"), trials[:2], tmp_path) == {"failed": 2}
+    sessions = [Archive(tmp_path).load(trial.session) for trial in trials[:2]]
     assert {session.error for session in sessions} == {"initial: RuntimeError: the model is too large"}
 
 
@@ -211,11 +211,11 @@ def test_method_that_does_not_open_fails_each_session(odd, tasks, tmp_path):
     [(1, None, "12"), (2, None, "11"), (2, "job", "12"), (1, "object", "11")],
 )
 def test_a_process_plays_one_session_where_objects_are_played_again(
-    odd, tasks, tmp_path, replicates, setting, sessions
+    odd, trials, tmp_path, replicates, setting, sessions
 ):
     rules = PROTOCOL.model_copy(update={"fresh_process": setting})
-    run_shard(replace(odd(do="count"), protocol=rules, replicates=replicates), tasks[:2], tmp_path)
-    errors = [Archive(tmp_path).load(session_name(*task)).error for task in tasks[:2]]
+    run_shard(replace(odd(do="count"), protocol=rules, replicates=replicates), trials[:2], tmp_path)
+    errors = [Archive(tmp_path).load(trial.session).error for trial in trials[:2]]
     assert "".join(error.split("session ")[1][0] for error in errors) == sessions
 
 
@@ -228,33 +228,35 @@ def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
     assert derived_from_truth(tmp_path / "out") == {tmp_path / "out"}
 
 
-def test_timeout_is_a_row(discs, odd, tasks, tmp_path):
+def test_timeout_is_a_row(discs, odd, trials, tmp_path):
     setup = odd(do="hang")
     setup = replace(setup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
-    assert run_shard(setup, tasks[:1], tmp_path) == {"timeout": 1}
+    assert run_shard(setup, trials[:1], tmp_path) == {"timeout": 1}
     ((row, session),) = load_sessions(tmp_path, discs.select(split="test")[:1])
     rows = score_session(session, discs.truth(row), "anna")
     assert [(r["step"], r["status"]) for r in rows] == [("initial", "ok"), ("round-1", "timeout")]
     assert rows[-1]["dice"] == 0
 
 
-def test_unreadable_image_stops_the_job_after_all_others(odd, discs, tasks, tmp_path):
-    image = discs._root / discs.object(tasks[0][0]).image
+def test_unreadable_image_stops_the_job_after_all_others(odd, discs, trials, tmp_path):
+    image = discs._root / discs.object(trials[0].object).image
     content = image.read_bytes()
-    others = [task for task in tasks if discs.object(task[0]).image != discs.object(tasks[0][0]).image]
+    others = [
+        trial for trial in trials if discs.object(trial.object).image != discs.object(trials[0].object).image
+    ]
     try:
         image.write_bytes(b"half")
         discs._images.cache_clear()
         with pytest.raises(InputError, match="2 objects cannot be read"):
-            run_shard(odd(), tasks, tmp_path)
+            run_shard(odd(), trials, tmp_path)
     finally:
         image.write_bytes(content)
     assert not missing(odd(), others, tmp_path)
-    assert run_shard(odd(), tasks, tmp_path) == {"ok": 2, "kept": len(others)}
+    assert run_shard(odd(), trials, tmp_path) == {"ok": 2, "kept": len(others)}
 
 
-def test_base_network_is_checked_by_every_job_that_plays(setup, tasks, tmp_path):
-    run_shard(setup, tasks, tmp_path, 3, workers=2)
+def test_base_network_is_checked_by_every_job_that_plays(setup, trials, tmp_path):
+    run_shard(setup, trials, tmp_path, 3, workers=2)
     found = read_json(tmp_path / "forgetting-3.json")
     assert found["before"] == found["after"]
     assert not list(tmp_path.glob(".forgetting*"))
@@ -263,23 +265,23 @@ def test_base_network_is_checked_by_every_job_that_plays(setup, tasks, tmp_path)
 def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):
     setup, objects = odd(), list(discs.select(split="test"))[:2]
     often = replace(setup, replicates=3)
-    assert run_shard(setup, setup.tasks(objects), tmp_path) == {"ok": 2}
-    assert run_shard(often, often.tasks(objects), tmp_path) == {"ok": 4, "kept": 2}
+    assert run_shard(setup, setup.trials(objects), tmp_path) == {"ok": 2}
+    assert run_shard(often, often.trials(objects), tmp_path) == {"ok": 4, "kept": 2}
     pairs = list(load_sessions(tmp_path, objects, replicates=3))
     assert [(row.object, session.identity.replicate) for row, session in pairs] == [
         (row.object, replicate) for row in objects for replicate in range(3)
     ]
     boxes = {(session.box.lower, session.box.upper) for _, session in pairs[:3]}
     assert len(boxes) == 3
-    write_index(tmp_path, often.tasks(objects), tmp_path / "index.tsv")
+    write_index(tmp_path, often.trials(objects), tmp_path / "index.tsv")
     lines = [line.split("\t") for line in (tmp_path / "index.tsv").read_text().splitlines()]
     assert lines[0][:3] == ["object", "replicate", "status"]
     assert [line[:2] for line in lines[1:4]] == [[objects[0].object, str(k)] for k in range(3)]
 
 
-def test_the_rules_lie_beside_the_sessions(odd, tasks, tmp_path):
+def test_the_rules_lie_beside_the_sessions(odd, trials, tmp_path):
     folder = tmp_path / "sessions" / "discs" / "own" / "odd"
-    run_shard(odd(), tasks[:1], folder)
+    run_shard(odd(), trials[:1], folder)
     assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
     found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
     assert RunScores(found, played_cards(tmp_path, found)).rules == {"own": StoppingRule(2, 0.99)}
@@ -301,7 +303,7 @@ def test_other_raters_masks_reach_the_robot(tmp_path):
     prepare(card, tmp_path / "c.yaml", 1, tmp_path / "cohort", {})
     cohort = Cohort.load(tmp_path / "cohort")
     setup = JobSetup("r", 1, cohort, "own", PROTOCOL, Path("geos.yaml"), MethodCard(method="geos"))
-    (task,) = setup.tasks(cohort.objects)
-    game = setup.user(task)
+    (trial,) = setup.trials(cohort.objects)
+    game = setup.user(trial)
     assert len(game.raters) == 1
     np.testing.assert_array_equal(game.raters[0], np.roll(game.truth, 2, axis=0))

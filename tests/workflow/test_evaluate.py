@@ -49,7 +49,7 @@ def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tm
     assert report.is_file()
     (snakemake,) = (line for line in lines if line.startswith("snakemake "))
     assert f"--configfile {tmp_path}/out/config.yaml" in snakemake
-    again = [sys.executable, "-m", "bifseg", "verify", str(report.parent), "--sample", "1"]
+    again = [sys.executable, "-m", "bifseg", "reproduce", str(report.parent), "--sample", "1"]
     done = subprocess.run(again, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr  # from another folder than the workflow ran in
     before = read_scores(report.parent / "scores.parquet")

@@ -1,6 +1,7 @@
 # Names of files, and nothing else: what the configuration asks for, as paths.
 import json
 import os
+import sys
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -13,6 +14,7 @@ from bifseg.cards.cards import (
     read_card,
 )
 from bifseg.cards.run import brought_weights, checked_run
+from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.shard_plan import read_plan
@@ -29,6 +31,10 @@ import_from_module_folders()
 config = checked_run(config)
 
 RUN = f"{config['results']}/{config['run']}"
+
+# Said before Snakemake finds its own lock, which names neither machine nor time.
+if workflow.is_main_process and (at_work := who_is_at_work(Path(RUN))):
+    print(at_work, file=sys.stderr)
 
 
 wildcard_constraints:

@@ -1,0 +1,57 @@
+"""A run that is worked on says by whom; the mark ends with the process."""
+
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from bifseg.core.errors import InputError
+from bifseg.runs.at_work import begin_work, who_is_at_work
+
+WORK = """
+import sys, time
+from pathlib import Path
+from bifseg.runs.at_work import begin_work
+mark = begin_work(Path(sys.argv[1]))
+print("begun", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.fixture
+def worker(tmp_path):
+    """A process at work on `tmp_path / "r"`."""
+    command = [sys.executable, "-c", WORK, str(tmp_path / "r")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "begun\n"
+        yield process
+        process.kill()
+
+
+def test_the_second_is_told_since_when_and_where_the_first_works(tmp_path, worker):
+    with pytest.raises(InputError) as caught:
+        begin_work(tmp_path / "r")
+    assert str(caught.value) == who_is_at_work(tmp_path / "r")
+    assert f"process {worker.pid} on {platform.node()}, since 20" in str(caught.value)
+
+
+def test_the_mark_of_a_killed_process_is_void(tmp_path, worker):
+    worker.kill()
+    worker.wait()
+    assert who_is_at_work(tmp_path / "r") == ""
+    begin_work(tmp_path / "r").close()
+
+
+def test_nobody_is_at_work_on_a_run_that_is_not_there(tmp_path):
+    assert who_is_at_work(tmp_path / "r") == ""
+    mark = begin_work(tmp_path / "r")
+    assert "at work" in who_is_at_work(tmp_path / "r")
+    mark.close()
+    assert who_is_at_work(tmp_path / "r") == ""
+
+
+def test_a_mark_that_is_being_written_counts(tmp_path):
+    mark = begin_work(tmp_path)
+    mark.truncate(0)
+    assert "it has just begun" in who_is_at_work(tmp_path)
