@@ -36,6 +36,9 @@ from bifseg.core.errors import short
 from bifseg.core.geometry import Grid
 from bifseg.core.images import channels_of
 
+TENFOLD = 10
+"""Mean intensities of a modality that differ by this factor are reported: one mean and deviation cannot serve them."""
+
 Rows = Sequence[ManifestRow]
 Files = dict[str, File]
 Entry = tuple[int, str, str]  # line, key and text of a problem in the manifest
@@ -141,7 +144,7 @@ def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> R
         *_empty_raters(rows, labels),
     ]
     problems = [*manifest.problems, *(Problem(str(path), *entry) for entry in entries)]
-    doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images)]
+    doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images), *_unlike_scanners(rows, images)]
     doubts += [(0, "split", text) for text in names_across_splits(rows)]
     notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in doubts)]
     ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))
@@ -333,3 +336,21 @@ def _range(values: list[float]) -> str:
         return ""
     low, high = f"{min(values):.4g}", f"{max(values):.4g}"
     return low if low == high else f"{low} - {high}"
+
+
+def _unlike_scanners(rows: Rows, images: Files) -> Iterator[Entry]:
+    """A note for each modality whose images differ tenfold in their intensities."""
+    for modality in sorted({row.modality for row in rows}):
+        own = [row for row in rows if row.modality == modality and row.channel is None]
+        levels = {
+            row.image: (images[row.image].level, row.line) for row in own if images[row.image].level > 0
+        }
+        if not levels:
+            continue
+        (low, _), (high, line) = min(levels.values()), max(levels.values())
+        if high >= TENFOLD * low:
+            text = (
+                f"mean intensities of {modality or 'its'} images differ from {low:.4g} to {high:.4g}; networks "
+                "normalise each image by itself unless their card says 'normalisation: training'"
+            )
+            yield line, "image", text

@@ -40,12 +40,14 @@ class File:
         problems: what is wrong with the file and what to do, without its name.
         counts: voxels per integer label value; empty for images.
         notes: what is doubtful and stops nothing, without the file's name.
+        level: mean size of an image's voxels that are not 0; 0 for label maps and empty images.
     """
 
     grid: Grid | None
     problems: tuple[str, ...] = ()
     counts: dict[int, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    level: float = 0.0
 
     def image_grid(self, channel: int | None) -> Grid | None:
         """The grid of the image that a channel, or None, picks from the file; None when it picks none."""
@@ -73,7 +75,10 @@ def look_at_image(path: Path) -> File:
     except (InputError, OSError, MemoryError) as error:
         return File(None, (_reason(error, path),))
     text = as_float32(voxels)[1]
-    return File(grid, (text,) if text else (), notes=notes)
+    if text:
+        return File(grid, (text,), notes=notes)
+    sizes = np.abs(voxels[voxels != 0], dtype=np.float64)
+    return File(grid, notes=notes, level=float(sizes.mean()) if sizes.size else 0.0)
 
 
 def look_at_label(path: Path) -> File:

@@ -354,3 +354,24 @@ def test_progress_passes_over_every_file_once(tree):
 def test_a_manifest_that_is_not_there(tree):
     with pytest.raises(InputError, match="manifest: cannot be read"):
         check_manifest(tree.path, tree.root, 3)
+
+
+def scanned(tree, *levels):
+    """The notes on a cohort whose images have these mean intensities, outside a background of 0."""
+    for k, level in enumerate(levels):
+        voxels = np.zeros(SHAPE, np.float32)
+        voxels[1:3] = level
+        tree.add(f"c{k}", voxels=voxels)
+    report = check_manifest(tree.write(), tree.root, 3)
+    assert not report.problems
+    return [str(note) for note in report.notes]
+
+
+def test_intensities_that_differ_tenfold_are_a_note(tree):
+    (note,) = scanned(tree, 48, 9590, 300)
+    assert note.startswith(f"{tree.path}:3: image: mean intensities of ")
+    assert "differ from 48 to 9590" in note
+
+
+def test_intensities_that_differ_less_or_are_absent_are_none(tree):
+    assert scanned(tree, 100, 999, 0) == []
