@@ -1,5 +1,9 @@
 """Weights on disk: whole, safe, and the same network when they come back."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -68,3 +72,14 @@ def test_pickled_code_does_not_run(tmp_path, capsys):
 def test_missing_weights_are_named(tmp_path):
     with pytest.raises(InputError, match="no such weights file"):
         TrainedNetwork.load(tmp_path / "none.pt")
+
+
+def test_kernels_of_crops_of_other_shapes_are_not_kept():
+    """oneDNN reads the capacity from the environment before the first layer runs."""
+    code = "import os, bifseg.networks.trained; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    for given, used in ((None, "8"), ("100", "100")):
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ONEDNN")}
+        if given:
+            environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = given
+        printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        assert printed.stdout.strip() == used
