@@ -1,4 +1,4 @@
-"""What the sessions of one job have in common."""
+"""What the sessions of one job have in common: cohort, protocol, method and network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 from bifseg.cards.capabilities import check_stated, misplaced
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, read_json
 from bifseg.methods.process.process import MethodProcess
@@ -24,7 +25,7 @@ from bifseg.sessions.seal import run_folder
 
 @dataclass(frozen=True)
 class JobSetup:
-    """Who plays what: all that the sessions of one job have in common.
+    """The entry, protocol and cohort of one job.
 
     Attributes:
         card_path: the method card's file, whose name is the method's.
@@ -46,7 +47,7 @@ class JobSetup:
     threads: int = 1
 
     def trials(self, objects: Iterable[ObjectRow]) -> list[Trial]:
-        """What is to be played on these objects."""
+        """The trials on these objects, replicate by replicate."""
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]
 
     def identity(self, trial: Trial) -> Identity:

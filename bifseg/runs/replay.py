@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.files import differences
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Box, Image, Mask

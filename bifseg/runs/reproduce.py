@@ -1,4 +1,4 @@
-"""Are results reproduced? A sample of a run's sessions is played again and compared with what is stored."""
+"""Whether a run's results can be reproduced: a sample of its sessions is played again and compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Verdict:
     Attributes:
         same: to the bit: box, strokes, masks, and how it ended.
         dice: the least Dice between a stored result and its repetition; 0 where there is no such result.
-        outdated: whether it was played with other cards, weights or code than there are now.
+        outdated: whether cards, weights or code have changed since the session was played.
     """
 
     condition: Condition

@@ -1,4 +1,4 @@
-"""A run's folder and the configuration that it was begun with: who plays what, and where it lies."""
+"""The folder of a run, and the configuration that the run was started with."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Run:
             ) from error
 
     def conditions(self) -> Iterator[Condition]:
-        """All that the configuration asks for, in its order."""
+        """The conditions of the configuration, in its order."""
         for cohort, asked in self.card.cohorts.items():
             for protocol, entries in asked.protocols.items():
                 yield from (Condition(cohort, protocol, entry) for entry in entries)
@@ -83,7 +83,7 @@ class Run:
         return self.folder / "networks" / cohort / name
 
     def setup(self, condition: Condition, cohort: Cohort) -> JobSetup:
-        """Who plays what; the cards are read anew. Raises InputError where a card is missing or wrong."""
+        """The setup of a condition, with its cards read again. Raises InputError where a card is missing or wrong."""
         cards = Path(self.card.cards)
         method = cards / "methods" / f"{condition.method}.yaml"
         rules = read_card(ProtocolCard, cards / "protocols" / f"{condition.protocol}.yaml")
@@ -101,6 +101,6 @@ class Run:
         )
 
     def trials(self, cohort: Cohort) -> list[Trial]:
-        """What every entry plays on a cohort."""
+        """The trials of every entry on a cohort."""
         objects = cohort.select(split=self.card.split)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]

@@ -54,7 +54,7 @@ def plan_shards(
 
 
 def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:
-    """What stored sessions took: robot and method."""
+    """Seconds that each stored session took: robot and method together."""
     archive = Archive(folder)
     return {
         trial: sum(
@@ -65,7 +65,7 @@ def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float
 
 
 def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, float]) -> dict[Trial, float]:
-    """What each session is expected to take: what was measured, else a + b size, fitted with a, b >= 0.
+    """Expected seconds of each session: as measured, else a + b * size, fitted with a, b >= 0.
 
     Without a measurement a session takes as many seconds as its object has voxels: good for sharing out alone.
     """

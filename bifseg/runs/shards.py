@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
-from bifseg.cohorts.cohort import ObjectRow
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_json, write_text
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 Played = tuple[Trial, str]
 """A trial and the status of its session."""
 Progress = Callable[[Iterable[Played], int], Iterable[Played]]
-"""A display of progress: wraps what is played, and is told how much it is."""
+"""A display of progress: wraps the trials that are played; its second argument is their number."""
 
 
 def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
@@ -36,13 +36,13 @@ def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
 
 
 class SessionWorker:
-    """Plays sessions of a setup and stores them; the method's process is started for the first of them."""
+    """Plays and stores the sessions of a setup; it starts the method's process before the first of them."""
 
     def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
         self._setup, self._archive, self._number = setup, Archive(folder), number
 
     def do(self, trial: Trial) -> str:
-        """Play and store a session; its status, or `unreadable` where the object's files are."""
+        """Play and store a session; returns its status, or `unreadable` if the object's files cannot be read."""
         setup, row = self._setup, self._setup.rows[trial.object]
         try:
             game = setup.user(trial)
@@ -66,7 +66,7 @@ class SessionWorker:
         return session.status
 
     def close(self) -> None:
-        """Check that the network is as it was, and end the method's process."""
+        """Check that the network has not changed, and end the method's process."""
         if "_method" in vars(self):
             if self._check:
                 self._check.write(_check_part(self._archive.folder, self._number, os.getpid()))
@@ -96,7 +96,7 @@ def run_shard(
     workers: int = 1,
     progress: Progress = unwatched,
 ) -> Counter[str]:
-    """Play the sessions that are not there yet, and pack all of them; how many are ok, failed, ..., or were kept.
+    """Play the missing sessions of a shard and pack all its sessions.
 
     A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed; one whose
     method was killed is so too, but a later job plays it again, which may have more memory.
@@ -144,7 +144,7 @@ def play_missing(
 
 
 def missing(setup: JobSetup, trials: Iterable[Trial], folder: Path) -> list[Trial]:
-    """The sessions that are to be played: not there, damaged, or of other inputs, settings, weights or code."""
+    """The trials to be played: without a stored session, or with one that is damaged or has another fingerprint."""
     archive = Archive(folder)
     return [trial for trial in trials if archive.fingerprint(trial.session) != setup.fingerprint(trial)]
 

@@ -24,7 +24,8 @@ def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray
     far, _ = cKDTree(path * spacing).query(voxels * spacing, distance_upper_bound=rim)
     held = np.zeros_like(near)
     held[tuple((under - low).T)] = True
-    return voxels[np.isfinite(far) | held[near]]
+    under_brush: NDArray[np.intp] = voxels[np.isfinite(far) | held[near]]
+    return under_brush
 
 
 def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Stroke:

@@ -73,7 +73,8 @@ def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
     reach = int(np.ceil(4 * sigma))
     # continued beyond each end by its own half turn, which holds the end and leaves a straight line straight
     longer = np.pad(line, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
-    return ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(_DECIMALS)
+    smooth: Line = ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(_DECIMALS)
+    return smooth
 
 
 def cut(line: Line, spacing: Flat, share: float, longest_mm: float, place: float) -> Line:
@@ -88,7 +89,8 @@ def cut(line: Line, spacing: Flat, share: float, longest_mm: float, place: float
     inside = (at >= start) & (at <= start + kept)
     if not inside.any():
         inside[np.abs(at - start - kept / 2).argmin()] = True
-    return line[inside]
+    kept_line: Line = line[inside]
+    return kept_line
 
 
 def drawn_part(
@@ -115,7 +117,8 @@ def inside(line: Line, shape: Mask) -> NDArray[np.bool_]:
     """(n,) whether the voxel that holds each point lies in the shape; points beyond its array do not."""
     voxels = rounded(line) + 1
     padded = np.pad(shape, 1)
-    return padded[tuple(np.clip(voxels, 0, np.array(padded.shape) - 1).T)]
+    held: NDArray[np.bool_] = padded[tuple(np.clip(voxels, 0, np.array(padded.shape) - 1).T)]
+    return held
 
 
 def longest_inside(line: Line, shape: Mask) -> Line:
@@ -123,7 +126,8 @@ def longest_inside(line: Line, shape: Mask) -> Line:
     runs, n_runs = ndimage.label(inside(line, shape))
     if n_runs == 0:
         raise ValueError("no point of the line lies in the shape")
-    return line[runs == 1 + np.bincount(runs)[1:].argmax()]
+    longest: Line = line[runs == 1 + np.bincount(runs)[1:].argmax()]
+    return longest
 
 
 def traced(skeleton: Mask, spacing: Flat) -> Line:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations, islice
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from scipy import ndimage
 
 from bifseg.core.geometry import Box, Index, Mask
 
+N = TypeVar("N", bound=np.generic)
 _SQUARE = 2.0  # people draw in planes whose two spacings differ by less than this factor
 
 
@@ -40,7 +42,7 @@ class Patch:
         """Area in mm2."""
         return float(self.mask.sum() * np.prod(self.spacing))
 
-    def to_image(self, points: NDArray) -> NDArray:
+    def to_image(self, points: NDArray[N]) -> NDArray[N]:
         """Positions (n, image axes) of the positions (n, 2) in the mask, in the same units: voxels."""
         whole = np.tile(np.asarray(self.corner, points.dtype), (len(points), 1))
         whole[:, self.axes] += points
@@ -186,7 +188,8 @@ def patch_through(
 def _in_plane(voxels: NDArray[np.intp], voxel: NDArray[np.intp], axes: tuple[int, int]) -> NDArray[np.intp]:
     """Those voxels (n, axes) that lie in the plane of `axes` through one voxel."""
     through = [axis for axis in range(len(voxel)) if axis not in axes]
-    return voxels[(voxels[:, through] == voxel[through]).all(axis=1)]
+    flat: NDArray[np.intp] = voxels[(voxels[:, through] == voxel[through]).all(axis=1)]
+    return flat
 
 
 def _put_in(corner: Index, axis: int, index: int) -> Index:
@@ -211,11 +214,12 @@ def _patches(wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float) -> It
 
 def _where(mask: Mask) -> tuple[NDArray[np.intp], ...]:
     """`np.nonzero`, which is slow on more than one axis."""
-    return np.unravel_index(np.flatnonzero(mask), mask.shape)
+    where: tuple[NDArray[np.intp], ...] = np.unravel_index(np.flatnonzero(mask), mask.shape)
+    return where
 
 
 def _voxels_per_plane(
-    of_each: NDArray, n_regions: int, at: NDArray[np.intp], n_planes: int
+    of_each: NDArray[np.integer], n_regions: int, at: NDArray[np.intp], n_planes: int
 ) -> NDArray[np.intp]:
     """(regions, planes) voxels of each region in each plane, from every voxel's label and plane."""
     cell = (of_each.astype(np.intp) - 1) * n_planes + at
@@ -227,7 +231,9 @@ def _middle_peak(counts: NDArray[np.intp]) -> int:
     return int(peaks[len(peaks) // 2])
 
 
-def _patch(labels: NDArray, region: int, axes: tuple[int, int], index: int, spacing: tuple) -> Patch:
+def _patch(
+    labels: NDArray[np.integer], region: int, axes: tuple[int, int], index: int, spacing: tuple[float, ...]
+) -> Patch:
     through = _through(axes)
     pieces, _ = ndimage.label(labels.take(index, through) == region, np.ones((3, 3)))
     largest = pieces == np.bincount(pieces[pieces > 0]).argmax()

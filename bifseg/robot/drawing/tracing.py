@@ -40,7 +40,7 @@ def strokes_in(painted: Mask, foreground: bool, spacing: tuple[float, ...]) -> l
     return strokes
 
 
-def _drawn(piece: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[NDArray, NDArray]]:
+def _drawn(piece: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
     """Path and voxels of every stroke in a connected piece."""
     if piece.ndim == 2:
         path, voxels = _flat(piece, (spacing[0], spacing[1]))

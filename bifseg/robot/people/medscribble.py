@@ -54,7 +54,7 @@ class Page:
     truth: Mask
     spacing: tuple[float, float]
     people: dict[str, ScribbleMap]
-    image: NDArray | None
+    image: NDArray[np.generic] | None
 
 
 def read_pages(folder: Path) -> list[Page]:

@@ -73,4 +73,5 @@ def deepest(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> NDArray[np.
     region = np.zeros(voxels.max(axis=0) - corner + 2, bool)
     region[tuple((voxels - corner).T)] = True
     depth_mm = ndimage.distance_transform_edt(region, sampling=spacing).round(_DECIMALS)
-    return np.array(np.unravel_index(depth_mm.argmax(), region.shape), np.intp) + corner
+    voxel: NDArray[np.intp] = np.array(np.unravel_index(depth_mm.argmax(), region.shape), np.intp) + corner
+    return voxel
