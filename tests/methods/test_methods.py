@@ -91,7 +91,7 @@ class NoNetwork:
 
 
 def test_plug_in_by_module_and_class():
-    card = MethodCard(method="test_methods:NoNetwork", settings={"threshold": 0.7})
+    card = MethodCard(method=f"{__name__}:NoNetwork", settings={"threshold": 0.7})
     method = build(card, None)
     assert method.threshold == 0.7
 
@@ -103,7 +103,7 @@ BAD = {
         "unknown 'grabcat'; known are base-net, base-crf, bifseg",
     ),
     "no network": (MethodCard(method="bifseg"), False, "needs a network; write it as METHOD@NETWORK"),
-    "a network too many": (MethodCard(method="test_methods:NoNetwork"), True, "takes no network"),
+    "a network too many": (MethodCard(method=f"{__name__}:NoNetwork"), True, "takes no network"),
     "setting": (MethodCard(method="bifseg", settings={"sigma": -1}), True, "settings.sigma: Input should be"),
     "unknown setting": (
         MethodCard(method="bifseg", settings={"lamda": 3}),

@@ -19,14 +19,14 @@ from bifseg.methods.tools.window import Window
 
 
 class GeoSSettings(Card):
-    """Parameters of GeoS. The defaults did best on the validation splits of the embedded cohorts."""
+    """Settings of GeoS; docs/method.md says which images chose the defaults."""
 
     gamma: Annotated[float, Field(ge=0)] = Field(
         300.0, description="mm that a contrast of 1 is worth; 0: Euclidean distance along the grid"
     )
-    strength: Annotated[float, Field(ge=0)] = Field(1.0, description="lambda: weight of the pairwise term")
+    strength: Annotated[float, Field(ge=0)] = Field(5.0, description="lambda: weight of the pairwise term")
     sigma: Annotated[float, Field(gt=0)] = Field(
-        0.1, description="contrast at which a boundary becomes cheap (BIFSeg's)"
+        0.05, description="contrast at which a boundary becomes cheap"
     )
     full_neighbourhood: bool = Field(False, description="8 or 26 neighbours instead of 4 or 6")
 
@@ -64,7 +64,7 @@ class GeoS(FromScribbles):
         return self._smooth(probability, drawn)
 
 
-def _path_graph(intensity: NDArray, spacing: tuple[float, ...], gamma: float, full: bool) -> csr_array:
+def _path_graph(intensity: NDArray[Any], spacing: tuple[float, ...], gamma: float, full: bool) -> csr_array:
     """Edges that cost sqrt(length^2 + (gamma * contrast)^2), in mm."""
     values = np.asarray(intensity, np.float64)
     mm = min(spacing)

@@ -18,8 +18,8 @@ from bifseg.methods.tools.window import SurroundedBox
 class GrabCutOpenCVSettings(Card):
     """OpenCV fixes the rest: K = 5 components a side, gamma = 50 and 8 neighbours, as in the original."""
 
-    surround: Annotated[int, Field(ge=0)] = Field(
-        10, description="voxels around the box that teach what background looks like"
+    surround: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="voxels around the box that teach the background; null: the whole image"
     )
     iterations: Positive = Field(5, description="most rounds of learning and cutting per call")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of the first clustering")
@@ -28,14 +28,18 @@ class GrabCutOpenCVSettings(Card):
 class GrabCutOpenCV:
     """Cuts the object out by two colour mixtures, learnt from the box and what lies around it.
 
-    Scribbles are hard constraints; each round goes on from the mixtures and the labels of the one before. When
-    nothing is left of object or of background there is nothing to learn: the labels stay as they are.
+    Scribbles are hard constraints; each round continues from the labels and mixtures of the round before. A side
+    without voxels has nothing to learn from: then the labels stay as they are. The first result is that of
+    `cv2.grabCut` on the whole image, with the box as its rectangle.
 
-    With gamma fixed at 50, noisy grey images as a rule give an empty initial result: on our simulated slices it is
-    empty everywhere, and the tool lives on its scribbles. `grabcut` has gamma as a setting.
+    OpenCV fixes gamma at 50, which often leaves the initial result of a noisy grey image empty. `grabcut` has
+    gamma as a setting (`strength`).
 
     Args:
-        settings: any of `GrabCutOpenCVSettings`; raises pydantic's ValidationError for others.
+        settings: any of `GrabCutOpenCVSettings`.
+
+    Raises:
+        pydantic.ValidationError: a setting is unknown or out of range.
     """
 
     dimensions = frozenset({2})
@@ -45,14 +49,16 @@ class GrabCutOpenCV:
         self.settings = GrabCutOpenCVSettings(**settings)
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The cut inside the box."""
-        self._window = SurroundedBox(image, box, self.settings.surround)
+        """The cut inside the box, of the image's shape."""
+        surround = self.settings.surround
+        margin = None if surround is None else (surround,) * len(box.shape)
+        self._window = SurroundedBox(image, box, margin)
         self._pixels = np.repeat(self._window.grey[..., None], 3, axis=2)
         self._background, self._foreground = np.zeros((1, 65)), np.zeros((1, 65))
         return self._segment(self._window.first_guess(), np.zeros(box.shape, np.uint8))
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The cut that obeys the scribbles; those outside the box say nothing new."""
+        """The cut that obeys the scribbles inside the box, of the image's shape."""
         return self._segment(self._labels, self._window.label_map(scribbles))
 
     def _segment(self, labels: Mask, drawn: NDArray[np.uint8]) -> Mask:
@@ -80,4 +86,5 @@ class GrabCutOpenCV:
 
 
 def _is_object(known: NDArray[np.uint8]) -> Mask:
-    return (known == cv2.GC_FGD) | (known == cv2.GC_PR_FGD)
+    labels: Mask = (known == cv2.GC_FGD) | (known == cv2.GC_PR_FGD)
+    return labels

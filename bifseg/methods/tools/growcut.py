@@ -22,12 +22,11 @@ _STEP = 1e-9
 
 
 class GrowCutSettings(Card):
-    """Parameters of GrowCut."""
+    """Settings of GrowCut; docs/method.md says which images chose the defaults."""
 
-    full_neighbourhood: bool = Field(
-        False,
-        description="8 or 26 neighbours (Moore) instead of 4 or 6 (von Neumann), which did better on the "
-        "validation split of the embedded tumours",
+    full_neighbourhood: bool | None = Field(
+        None,
+        description="8 or 26 neighbours (Moore) instead of 4 or 6 (von Neumann); null: 8 in 2D, 6 in 3D",
     )
 
 
@@ -54,7 +53,9 @@ class GrowCut(FromScribbles):
 
     def _prepare(self, window: Window) -> None:
         """The graph of the window."""
-        self._graph = _strength_graph(window.intensity, window.spacing, self.settings.full_neighbourhood)
+        full = self.settings.full_neighbourhood
+        full = window.intensity.ndim == 2 if full is None else full
+        self._graph = _strength_graph(window.intensity, window.spacing, full)
 
     def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
         """The automaton at rest, begun from the scribbles."""
@@ -66,7 +67,7 @@ class GrowCut(FromScribbles):
         return foreground
 
 
-def _strength_graph(intensity: NDArray, spacing: tuple[float, ...], full: bool) -> csr_array:
+def _strength_graph(intensity: NDArray[Any], spacing: tuple[float, ...], full: bool) -> csr_array:
     """Edges that cost -log g, infinite at full contrast, and next to nothing for their length."""
     values = np.asarray(intensity, np.float64)
     steps = offsets(values.ndim, full)

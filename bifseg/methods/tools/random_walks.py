@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pyamg import ruge_stuben_solver
 from pydantic import Field
-from skimage.segmentation import random_walker
+from scipy.sparse import csr_array, csr_matrix, diags_array
 
 from bifseg.cards.cards import Card
 from bifseg.core.geometry import Mask
+from bifseg.methods.graphs.geodesic import grid_graph
+from bifseg.methods.graphs.neighbours import contrast, offsets
 from bifseg.methods.tools.from_scribbles import FromScribbles
+from bifseg.methods.tools.window import Window
+
+# Least weight of an edge, as in scikit-image: without it, voxels behind full contrast have no solution.
+_LEAST_WEIGHT = 1e-10
+_MOST_CYCLES = 200
 
 
 class RandomWalksSettings(Card):
-    """Parameters of Random Walks."""
+    """Settings of Random Walks; docs/method.md says which images chose the defaults."""
 
     beta: Annotated[float, Field(ge=0)] = Field(
         300.0,
-        description="a walker crosses a contrast x with weight exp(-beta * x^2); 90 in Grady's program, from "
-        "memory; 300 did better on the validation splits of the embedded cohorts",
+        description="a walker crosses a contrast x with weight exp(-beta * x^2); Grady's program has 90, which "
+        "could not be checked",
     )
-    tolerance: Annotated[float, Field(gt=0)] = Field(
-        1e-3, description="relative residual of the conjugate gradients in 3D (scikit-image's default)"
+    tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
+        1e-6, description="relative residual at which the linear system counts as solved"
     )
 
 
 class RandomWalks(FromScribbles):
     """Starts from scribbles: foreground where a walker reaches the object's scribbles first in half the cases.
 
-    Contrast is the difference of intensities in [0, 1] of neighbours, whatever their distance, as in Grady's weight:
-    with a spacing scikit-image would divide the contrast by it, and leave next to no border between thick slices.
-    In 2D the linear system is factorised, in 3D it is solved by conjugate gradients in single precision: a factor
-    of a volume does not fit into memory. While a label has no scribble, and in a window without any contrast, the
+    Contrast is the difference of the intensities, in [0, 1], of neighbours, whatever their distance, as in Grady's
+    weight. (With a spacing, scikit-image divides the contrast by it, which leaves next to no border between thick
+    slices.) The linear system of the foreground is solved in double precision by conjugate gradients with an
+    algebraic multigrid as preconditioner. While a label has no scribble, and in a window without any contrast, the
     result is the foreground that was drawn.
 
     Args:
         settings: any of `RandomWalksSettings`.
+
+    Raises:
+        pydantic.ValidationError: a setting is unknown or out of range.
     """
 
     dimensions = frozenset({2, 3})
@@ -46,25 +56,30 @@ class RandomWalks(FromScribbles):
     def __init__(self, **settings: Any) -> None:
         self.settings = RandomWalksSettings(**settings)
 
+    def _prepare(self, window: Window) -> None:
+        """The Laplacian of the window."""
+        values = np.asarray(window.intensity, np.float64)
+        costs = ((o, self._weight(contrast(values, o))) for o in offsets(values.ndim, full=False))
+        adjacency = grid_graph(values.shape, costs)
+        self._laplacian = csr_array(diags_array(adjacency.sum(axis=1)) - adjacency)
+
+    def _weight(self, difference: NDArray[np.float64]) -> NDArray[np.float64]:
+        weight: NDArray[np.float64] = np.exp(-self.settings.beta * difference**2) + _LEAST_WEIGHT
+        return weight
+
     def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
         """Where the probability of foreground is at least 0.5."""
-        solvable = np.any(drawn == 0) and self._window.intensity.std() > 0
+        solvable = np.any(drawn == 0) and np.ptp(self._window.intensity) > 0
         return self._probability(drawn) >= 0.5 if solvable else drawn == 1
 
-    def _probability(self, drawn: NDArray[np.uint8]) -> NDArray:
-        """Probability of foreground from a label map with free, foreground and background voxels."""
-        precision, mode = (np.float64, "bf") if drawn.ndim == 2 else (np.float32, "cg_j")
-        intensity = self._window.intensity.astype(precision)
-        with warnings.catch_warnings():
-            # The solver's rounding below 0 and above 1 does not move the threshold.
-            warnings.filterwarnings("ignore", message="The probability range")
-            probability: NDArray = random_walker(
-                intensity,
-                drawn,
-                # scikit-image divides beta by ten standard deviations.
-                beta=self.settings.beta * 10 * float(intensity.std()),
-                mode=mode,
-                tol=self.settings.tolerance,
-                return_full_prob=True,
-            )[0]
+    def _probability(self, drawn: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Probability of foreground, of the window's shape: L_free x = -L_free,foreground 1."""
+        free, foreground = (np.flatnonzero(drawn == label) for label in (0, 1))
+        rows = self._laplacian[free]
+        right = -np.asarray(rows[:, foreground].sum(axis=1)).ravel()
+        # pyamg takes sparse matrices only.
+        solver = ruge_stuben_solver(csr_matrix(rows[:, free]))
+        solution = solver.solve(right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel="cg")
+        probability: NDArray[np.float64] = (drawn == 1).astype(np.float64)
+        probability.ravel()[free] = solution
         return probability

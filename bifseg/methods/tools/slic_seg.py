@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 from scipy.ndimage import binary_closing, correlate1d, label
-from skimage.morphology import disk
 from sklearn.ensemble import RandomForestClassifier
 
 from bifseg.cards.cards import Card
@@ -24,6 +23,8 @@ from bifseg.methods.tools.from_scribbles import FromScribbles
 from bifseg.methods.tools.window import Window
 
 _BINS = 8
+# Of radius 3 voxels.
+_DISC = np.hypot(*np.indices((7, 7)) - 3) <= 3
 
 
 class SlicSegSettings(Card):
@@ -32,7 +33,7 @@ class SlicSegSettings(Card):
     trees: Annotated[int, Field(ge=1)] = Field(20, description="trees of the forest (authors: 20)")
     depth: Annotated[int, Field(ge=1)] = Field(8, description="greatest depth of a tree (authors: 8)")
     strength: Annotated[float, Field(ge=0)] = Field(
-        30.0, description="lambda of the min-cut (the authors' 5 goes with another, much weaker unary term)"
+        10.0, description="lambda of the min-cut (the authors' 5 goes with another, much weaker unary term)"
     )
     sigma: Annotated[float, Field(gt=0)] = Field(
         0.07,
@@ -85,14 +86,14 @@ class SlicSeg(FromScribbles):
         return found
 
 
-def connected(probability: NDArray, intensity: NDArray, foreground: Mask) -> NDArray[np.float64]:
+def connected(probability: NDArray[Any], intensity: NDArray[Any], foreground: Mask) -> NDArray[np.float64]:
     """Probabilities (y, x), lowered to 0.4 of themselves where they do not hang together with the scribbles.
 
     What may hang together, over 8 neighbours: likely foreground (p >= 0.5, closed by a disc of radius 3 voxels) whose
     intensity lies between 3 standard deviations below and 2 above the mean under the foreground scribbles. All
     these numbers are the authors'. Without foreground scribbles nothing hangs together.
     """
-    likely = binary_closing(np.pad(probability >= 0.5, 3), disk(3))[3:-3, 3:-3]
+    likely = binary_closing(np.pad(probability >= 0.5, 3), _DISC)[3:-3, 3:-3]
     if foreground.any():
         mean, deviation = intensity[foreground].mean(), intensity[foreground].std()
         likely &= (intensity > mean - 3 * deviation) & (intensity < mean + 2 * deviation)
@@ -101,7 +102,7 @@ def connected(probability: NDArray, intensity: NDArray, foreground: Mask) -> NDA
     return np.where(kept, probability, 0.4 * probability)
 
 
-def features(intensity: NDArray) -> NDArray[np.float32]:
+def features(intensity: NDArray[Any]) -> NDArray[np.float32]:
     """What the forest sees of each voxel, (y, x) -> (y, x, 25); lengths are in voxels, edges are mirrored.
 
     | columns | feature |
@@ -120,13 +121,13 @@ def features(intensity: NDArray) -> NDArray[np.float32]:
     return np.stack([*near, size, *bins, *haar(values)], axis=-1).round(6).astype(np.float32)
 
 
-def moments(values: NDArray, taps: NDArray) -> tuple[NDArray, NDArray]:
+def moments(values: NDArray[Any], taps: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Mean and standard deviation at the same taps of both axes; voxel i sees i - n // 2 and on. Taps sum to 1."""
     mean = _filter(values, taps, taps)
     return mean, np.sqrt(np.maximum(_filter(values**2, taps, taps) - mean**2, 0.0))
 
 
-def directions(values: NDArray) -> tuple[NDArray, list[NDArray]]:
+def directions(values: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     """Size of the gradient, and its histogram of directions: sizes weighted by exp(-d^2 / 4^2) in 9 x 9.
 
     The 8 bins of a voxel sum to 1, or are 0 where the neighbourhood is flat.
@@ -141,12 +142,12 @@ def directions(values: NDArray) -> tuple[NDArray, list[NDArray]]:
     return size, list(np.divide(bins, total, out=np.zeros_like(bins), where=total > 1e-9))
 
 
-def haar(values: NDArray) -> list[NDArray]:
+def haar(values: NDArray[Any]) -> list[NDArray[Any]]:
     """Means and standard deviations of the 7 bands of the 8 x 8 voxels from 4 before to 3 after each voxel.
 
     Level 1 has 4 x 4 coefficients of 2 x 2 voxels, level 2 has 2 x 2 of 4 x 4 voxels.
     """
-    found: list[NDArray] = []
+    found: list[NDArray[Any]] = []
     low = values
     for step in (1, 2):
         add, subtract = np.zeros((2, step + 1))
@@ -159,7 +160,9 @@ def haar(values: NDArray) -> list[NDArray]:
     return found + list(moments(low, taps))
 
 
-def _filter(values: NDArray, along_y: NDArray, along_x: NDArray, ahead: int = 0) -> NDArray:
+def _filter(
+    values: NDArray[Any], along_y: NDArray[Any], along_x: NDArray[Any], ahead: int = 0
+) -> NDArray[Any]:
     by_row = correlate1d(values, along_y, axis=0, mode="reflect", origin=-ahead)
-    filtered: NDArray = correlate1d(by_row, along_x, axis=1, mode="reflect", origin=-ahead)
+    filtered: NDArray[Any] = correlate1d(by_row, along_x, axis=1, mode="reflect", origin=-ahead)
     return filtered

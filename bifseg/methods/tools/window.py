@@ -5,13 +5,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.core.geometry import Box, Image, Mask
+from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.core.images import unit_range
 from bifseg.core.scribbles import Scribbles
 
 
 class Window:
     """The voxels of a box.
+
+    Args:
+        image: 2D or 3D.
+        box: in voxels of the image.
 
     Attributes:
         intensity: float32 of the box's shape in [0, 1] (`images.unit_range`).
@@ -25,44 +29,55 @@ class Window:
         self.spacing = image.grid.spacing
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
-        """Scribbles inside the box: 0 free, 1 foreground, 2 background."""
+        """Scribbles inside the box, of the box's shape: 0 free, 1 foreground, 2 background."""
         return scribbles.label_map()[self._box.slices]
 
     def to_image(self, foreground: Mask, drawn: NDArray[np.uint8] | None = None) -> Mask:
-        """The mask on the image's grid; voxels of the label map `drawn` keep their label."""
+        """The mask on the image's grid, False outside the box.
+
+        Args:
+            foreground: of the box's shape.
+            drawn: label map of the box's shape, whose foreground and background voxels keep their label.
+        """
         inside = foreground if drawn is None else np.where(drawn == 0, foreground, drawn == 1)
         return self._box.paste(inside.astype(bool), self._shape)
 
 
 class SurroundedBox(Window):
-    """A box with the voxels around it, which are sure to be background, on one grey scale.
+    """A box and the voxels around it, which are background, on one grey scale.
 
     Args:
-        image: as it is, any dimension.
-        box: what the result keeps to.
-        surround: voxels on every side, clipped to the image.
+        image: 2D or 3D.
+        box: in voxels of the image; results stay inside.
+        surround: voxels on both sides of each axis, clipped to the image; None: the whole image.
 
     Attributes:
-        grey: uint8 of box and surround together; `unit_range` times 255.
-        inner: where in `grey` the box lies.
-        around: bool of grey's shape, True outside the box; nowhere where the box fills the image.
+        grey: uint8 of the box with its surround; `unit_range` times 255.
+        inner: index of the box in `grey`.
+        rim: index in `grey` of the box with one more voxel on each side, where there is one.
+        inner_of_rim: index of the box in `grey[rim]`.
+        around: bool of grey's shape, True outside the box.
         lowest: bool of grey's shape, True at the lowest value of the whole image.
     """
 
-    def __init__(self, image: Image, box: Box, surround: int) -> None:
+    def __init__(self, image: Image, box: Box, surround: Index | None) -> None:
         super().__init__(image, box)
-        margin = (surround,) * len(box.shape)
-        outer = box.grow(margin, margin, image.grid.shape)
+        shape, one = image.grid.shape, (1,) * len(box.shape)
+        margin = shape if surround is None else surround
+        outer = box.grow(margin, margin, shape)
+        near = box.grow(one, one, outer.upper)
+        near = Box(tuple(map(max, near.lower, outer.lower)), near.upper)
         self.grey: NDArray[np.uint8] = np.rint(255 * unit_range(image.voxels[outer.slices])).astype(np.uint8)
         self.lowest = image.voxels[outer.slices] <= image.voxels.min()
-        first = np.subtract(box.lower, outer.lower)
-        self.inner = tuple(slice(a, a + n) for a, n in zip(first.tolist(), box.shape, strict=True))
+        self.inner, self.rim = _inside(box, outer), _inside(near, outer)
+        self.inner_of_rim = _inside(box, near)
         self.around = np.ones(outer.shape, bool)
         self.around[self.inner] = False
 
     def first_guess(self) -> Mask:
-        """Of the box's shape: all object; but a box with nothing around it lends its outermost layer to background.
+        """True in all of the box, of the box's shape.
 
+        Where nothing surrounds the box, its outermost layer is False: the background needs voxels to learn from.
         An axis of one voxel has no outermost layer.
         """
         shape = self._box.shape
@@ -71,3 +86,9 @@ class SurroundedBox(Window):
         guess = np.zeros(shape, bool)
         guess[tuple(slice(1, -1) if n > 1 else slice(None) for n in shape)] = True
         return guess
+
+
+def _inside(box: Box, outer: Box) -> tuple[slice, ...]:
+    """Index of `box` in an array of the voxels of `outer`."""
+    first = np.subtract(box.lower, outer.lower).tolist()
+    return tuple(slice(a, a + n) for a, n in zip(first, box.shape, strict=True))

@@ -8,6 +8,7 @@ import pytest
 from bifseg.cards.cards import MethodCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
+from bifseg.core.images import unit_range
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import Adaptive, Method
@@ -79,21 +80,24 @@ def test_spacing_matters():
 def test_cut_has_the_least_energy_of_all_labels(seed):
     """Against brute force, with minus the log of the mixtures' likelihoods as they are: no ratio, no clipping."""
     rng = np.random.default_rng(seed)
-    box = Box((1, 1, 1), (3, 3, 4))
-    image = Image(rng.normal(0, 1, (4, 4, 5)).astype(np.float32), Grid.plain((4, 4, 5), (2.0, 1.0, 1.5)))
-    method = RecordingGrabCut(iterations=1, strength=1.5, sigma=0.3, components=2)
+    shape, box = (4, 4, 5), Box((1, 1, 1), (3, 3, 4))
+    image = Image(rng.normal(0, 1, shape).astype(np.float32), Grid.plain(shape, (2.0, 1.0, 1.5)))
+    method = RecordingGrabCut(iterations=1, strength=1.5, components=2)
     found = method.start(image, box)[box.slices]
 
-    as_foreground, as_background = (-table[method._grey] for table in method.tables)
-    pairs = pair_weights(method._grey / 255, image.grid.spacing, 1.5, 0.3, False)
+    grey = np.rint(255 * unit_range(image.voxels)).astype(int)
+    as_foreground, as_background = (-table[grey[box.slices]] for table in method.tables)
+    differences = np.concatenate([np.diff(grey / 255, axis=axis).ravel() for axis in range(3)])
+    pairs = pair_weights(grey / 255, image.grid.spacing, 1.5, np.sqrt(np.mean(differences**2)), False)
 
-    def energy(labels):
+    def energy(inside):
+        labels = box.paste(inside, shape)
         apart = sum(
             (weights * (labels[a] != labels[b])).sum()
             for offset, weights in pairs
             for a, b in [pair_slices(offset)]
         )
-        return np.where(labels, as_foreground, as_background).sum() + apart
+        return np.where(inside, as_foreground, as_background).sum() + apart
 
     every = (np.reshape(bits, found.shape) for bits in product([False, True], repeat=found.size))
     assert energy(found) == pytest.approx(min(map(energy, every)), abs=1e-6)
@@ -104,9 +108,9 @@ class RecordingGrabCut(GrabCut):
 
     tables = ()
 
-    def _log_likelihood(self, values, scribbled):
-        table = np.maximum(super()._log_likelihood(values, scribbled), -6)  # within the clip of the odds
-        self.tables = (*self.tables[-1:], table)
+    def _log_likelihood(self, is_object, counts):
+        table = np.maximum(super()._log_likelihood(is_object, counts), -6)  # within the clip of the odds
+        self.tables = (*self.tables, table)
         return table
 
 
@@ -146,18 +150,10 @@ def test_goes_on_after_an_empty_result():
     assert dice(method.refine(dots(*marks)), truth) >= 0.9
 
 
-def test_share_of_scribbles():
-    """With a share of 1 only the scribbled grey is object; with 0 a lone dot teaches nothing."""
-    method = GrabCut(scribble_share=1)
-    values, scribbled = np.full(500, 200, np.uint8), np.array([50], np.uint8)
-    assert method._log_likelihood(values, scribbled).argmax() == 50
-    assert GrabCut(scribble_share=0)._log_likelihood(values, scribbled).argmax() == 200
-
-
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"sigma": 0}, "settings.sigma: Input should be greater"),
+        ({"contrast": 0}, "settings.contrast: Input should be greater"),
         ({"strength": float("inf")}, "settings.strength: Input should be a finite"),
         ({"gamma": 5}, "settings.gamma: Extra"),
     ],

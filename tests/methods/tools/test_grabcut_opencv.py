@@ -75,7 +75,7 @@ def test_sessions_do_not_remember():
 
 def test_one_iteration_at_a_time_is_opencvs_own_loop():
     image, _ = disc(noise=25)
-    window = SurroundedBox(image, BOX, 10)
+    window = SurroundedBox(image, BOX, None)
     known = np.full(window.grey.shape, cv2.GC_BGD, np.uint8)
     known[window.inner] = cv2.GC_PR_FGD
     cv2.setRNGSeed(0)
@@ -87,17 +87,19 @@ def test_one_iteration_at_a_time_is_opencvs_own_loop():
 
 def test_surround_is_clipped_to_the_image():
     image, _ = disc()
-    window = SurroundedBox(image, Box((0, 5), (50, 60)), 10)
+    window = SurroundedBox(image, Box((0, 5), (50, 60)), (10, 10))
     assert window.grey.shape == (60, 64)
     assert window.inner == (slice(0, 50), slice(5, 60))
     assert window.around.sum() == 60 * 64 - 50 * 55
+    assert window.rim == (slice(0, 51), slice(4, 61))
+    assert window.inner_of_rim == (slice(0, 50), slice(1, 56))
     assert (window.grey.min(), window.grey.max()) == (0, 255)
     assert window.first_guess().all()
 
 
 def test_box_with_nothing_around_lends_its_outermost_layer():
     image, _ = disc()
-    guess = SurroundedBox(image, Box((0, 0), SHAPE), 10).first_guess()
+    guess = SurroundedBox(image, Box((0, 0), SHAPE), None).first_guess()
     assert guess[1:-1, 1:-1].all()
     assert guess.sum() == 58 * 62
 
