@@ -42,13 +42,10 @@ GROUP = ["seen", "structure", "method", "network"]
 FAILED = ("failed", "timeout")  # a stuck session has a result
 
 
-EFFORT = ("round", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
+EFFORT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
 
 
 PAIR = ["cohort", "network", "object", "replicate"]
-
-
-FEW = 10
 
 
 FAILURES = "A failed session counts with the worst score."
@@ -88,8 +85,7 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
     told = [counted(objects, "object"), counted(cases, "case")]
     told += [counted(patients, "patient")] if patients != cases else []
-    narrow = f" Bootstrap intervals over {FEW} patients or fewer are too narrow." if patients <= FEW else ""
-    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{narrow}"
+    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}."
 
 
 def counted(number: int, what: str) -> str:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.interactions import time_to_target
+from bifseg.analysis.interactions import cost_to_target
+from bifseg.analysis.intervals import mean_interval
 from bifseg.analysis.names import ENTRY, FAILED, SESSION, STAGES
 from bifseg.analysis.paired import rankings
 from bifseg.analysis.run_scores import CohortScores
 from bifseg.analysis.stages import final_rows
-from bifseg.analysis.statistics import bootstrap_mean
-from bifseg.core.seeds import generator
 
 MEASURES = ("initial", "dice", "reached", "rounds", "user_s", "machine_s")
 HIGHER_IS_BETTER = ("initial", "dice", "reached")
-_DRAWS = 2000  # enough for numbers that are read, not tested
+_MOST = {"initial": 1.0, "dice": 1.0, "reached": 1.0}
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Overview:
         by: what they are ranked by: `rounds` to the target, or `dice` where the protocol does not show the target.
         rounds: most rounds of the protocol.
         frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `rank`, `group`
-            (entries that share a letter cannot be told apart), and of each of `MEASURES` its mean over sessions with
-            a 95 % bootstrap interval over patients, `_mean`, `_low` and `_high`; NaN for what an entry does not have.
+            (entries that share a letter cannot be told apart; empty: too few patients to rank),
+            and of each of `MEASURES` its mean over sessions with a 95 % interval over patients, `_mean`, `_low` and `_high`; NaN for what an entry does not have.
     """
 
     protocol: str
@@ -42,8 +41,8 @@ class Overview:
 def overview(cohort: CohortScores) -> Overview:
     """The overview of a cohort under its main protocol, or under the first by name where that was not played.
 
-    A session that never reaches the target counts as the most rounds, a failed one with the worst Dice and the most
-    effort of any on its structure. An entry that starts from scribbles has no initial result.
+    A session that never reaches the target counts as one round more than the last, a failed one with the worst Dice
+    and the effort of `StoppingRule.limits`. An entry that starts from scribbles has no initial result.
 
     Raises:
         InputError: the protocol's card is missing.
@@ -52,11 +51,11 @@ def overview(cohort: CohortScores) -> Overview:
     protocol = own if cohort.plays(own) else str(cohort.frame["protocol"].min())
     rule, target = cohort.rule(protocol), cohort.run.target
     known = rule.rounds > 1 and rule.show(target)
-    rows = final_rows(cohort.frame, protocol).set_index(SESSION)
+    rows = final_rows(cohort.frame, protocol, rule).set_index(SESSION)
     if known:
-        sessions = time_to_target(cohort.frame, target, rule, protocol).set_index(SESSION)
+        sessions = cost_to_target(cohort.frame, target, rule, protocol).set_index(SESSION)
         reached = sessions["reached"].reindex(rows.index)
-        rounds = sessions["round"].reindex(rows.index).where(reached, rule.rounds)
+        rounds = sessions["round"].reindex(rows.index)
         rows = rows.assign(reached=reached.astype(float), rounds=rounds)
     else:
         rows = rows.assign(reached=np.nan, rounds=np.nan)
@@ -74,7 +73,7 @@ def _entries(rows: pd.DataFrame, initial: pd.DataFrame) -> pd.DataFrame:
     """Counts and intervals, a row an entry."""
     first = initial.assign(initial=initial["dice"])
     lines = []
-    for (cohort, method, network), group in rows.groupby(ENTRY, sort=True):
+    for (_, method, network), group in rows.groupby(ENTRY, sort=True):
         begun = first[(first["method"] == method) & (first["network"] == network)]
         line = {
             "method": method,
@@ -84,16 +83,15 @@ def _entries(rows: pd.DataFrame, initial: pd.DataFrame) -> pd.DataFrame:
             "failed": int(group["status"].isin(FAILED).sum()),
         }
         for measure in MEASURES:
-            names = (str(cohort), str(method), str(network))
-            line |= _interval(begun if measure == "initial" else group, measure, names)
+            line |= _interval(begun if measure == "initial" else group, measure)
         lines.append(line)
     return pd.DataFrame(lines)
 
 
-def _interval(rows: pd.DataFrame, measure: str, names: tuple[str, ...]) -> dict[str, float]:
+def _interval(rows: pd.DataFrame, measure: str) -> dict[str, float]:
     """Mean and limits of a measure; NaN without values."""
     values = rows[measure].to_numpy(float)
     if not len(values) or np.isnan(values).any():
         return {f"{measure}_{kind}": np.nan for kind in ("mean", "low", "high")}
-    found = bootstrap_mean(values, rows["patient"], generator(0, "overview", measure, *names), draws=_DRAWS)
-    return {f"{measure}_{kind}": float(value) for kind, value in vars(found).items()}
+    found = mean_interval(values, rows["patient"]).within(0, _MOST.get(measure, np.inf))
+    return {f"{measure}_{kind}": value for kind, value in vars(found).items()}

@@ -14,9 +14,16 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.names import FAILED, GROUP, in_reading_order
 from bifseg.analysis.stages import per_group
-from bifseg.analysis.statistics import cluster_means, holm, paired, signed_rank_p, tie_groups
+from bifseg.analysis.statistics import (
+    LEVEL,
+    cluster_means,
+    holm,
+    least_holm_p,
+    paired,
+    signed_rank_p,
+    tie_groups,
+)
 from bifseg.core.metrics import higher_is_better
-from bifseg.core.seeds import generator
 
 STRUCTURE = ["seen", "structure"]
 _PAIR = ["structure", "object", "replicate"]
@@ -66,7 +73,9 @@ def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
     Returns:
         A row per structure and entry: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
         equal means sharing it, NaN for a mean that is none; `group`, the letters of `tie_groups` by Wilcoxon's
-        test over patients between all pairs of the structure's entries, corrected by Holm.
+        test over patients between all pairs of the structure's entries, corrected by Holm; `least_p`, the smallest
+        p-value that so many patients and pairs allow. Where that is not below 0.05, `group` is empty: there are too
+        few patients to rank.
     """
     parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
@@ -79,14 +88,12 @@ def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:
 def _difference(sessions: pd.DataFrame) -> dict[str, float]:
     """What an entry's sessions show, beside those of the reference where it has one."""
     pairs = sessions[sessions["status_reference"].notna()]
-    # The first name is no measure's: intervals that were published keep their draws.
-    keys = (str(sessions[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
     # Replicates of an object are no objects of their own. numpy's mean: pandas would leave a NaN out.
     each = pairs.groupby(["patient", "object"], sort=False)["difference"].agg(
         lambda d: d.to_numpy(float).mean()
     )
     patients = each.index.get_level_values("patient")
-    found = asdict(paired(each.to_numpy(float), patients, generator(0, "gain", *keys)))
+    found = asdict(paired(each.to_numpy(float), patients))
     failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
     counts = {"n": found.pop("n"), "patients": found.pop("clusters"), "failed": int(failed)}
     mean = {f"difference_{name}": found.pop(name) for name in ("mean", "low", "high")}
@@ -104,7 +111,14 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
         for method, network in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
     ]
     ranks = means.rank(method="min", ascending=ascending).rename("rank")
-    return ranks.reset_index().assign(group=tie_groups(_pairwise(values)))
+    least = least_holm_p([_common(one, other).nunique() for one, other in combinations(values, 2)])
+    letters = [""] * len(values) if least >= LEVEL else tie_groups(_pairwise(values))
+    return ranks.reset_index().assign(group=letters, least_p=least)
+
+
+def _common(one: pd.Series, other: pd.Series) -> pd.Index:
+    """The patients of the objects that two entries have in common."""
+    return one.index.intersection(other.index).get_level_values("patient")
 
 
 def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:

@@ -87,7 +87,8 @@ class CohortScores:
     @cached_property
     def final(self) -> pd.DataFrame:
         """The last row of each session under the main protocol, by `stages.final_rows`."""
-        return final_rows(self.frame, self.run.roles.own)
+        own = self.run.roles.own
+        return final_rows(self.frame, own, self.run.rules.get(own))
 
     @property
     def note(self) -> str:

@@ -22,7 +22,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
-from bifseg.robot.effort import ASSUMED, n_slices, round_seconds
+from bifseg.robot.effort import ASSUMED, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
@@ -33,8 +33,9 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("split", "method", "network", "protocol", "policy", "box", "user"), _TEXT),
     "replicate": _COUNT,
     "step": _TEXT,
-    **dict.fromkeys(("round", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
+    **dict.fromkeys(("round", "n_prompts", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
     "stroke_mm": _NUMBER,
+    **dict.fromkeys(("box_slices", "box_mm"), _NUMBER),
     **{metric.column: _NUMBER for metric in built_in()},
     "volume_ml": _NUMBER,
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
@@ -45,7 +46,7 @@ COLUMNS: dict[str, str] = {
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
 _SECONDS = ("robot", "network", "label_update", "machine")
-_ADDED = {"method_s": np.nan, "confinement": ""}
+_ADDED = {"method_s": np.nan, "confinement": "", "box_slices": np.nan, "box_mm": np.nan}
 """Columns that tables of older versions lack, with what stands for them."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
 # `initial` and `unsupervised` are both round 0 and come in the order of the alphabet.
@@ -173,7 +174,10 @@ def read_scores(path: Path) -> pd.DataFrame:
     try:
         frame = pd.read_parquet(file, engine="pyarrow")
         younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
-        lacking = {name: value for name, value in younger.items() if name not in frame}
+        lacking: dict[str, Any] = {name: value for name, value in younger.items() if name not in frame}
+        if "n_prompts" not in frame:  # before any scribbles, user time is that of the box alone
+            box = frame.groupby(_SESSION_KEY)["user_s"].transform("min") > 0
+            lacking["n_prompts"] = frame["n_strokes"] + box
         ordered = [*COLUMNS, *(column for column in frame if column not in COLUMNS)]
         return frame.assign(**lacking)[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
@@ -233,10 +237,13 @@ def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
     strokes = [stroke for step in steps for stroke in step.strokes]
     rounds = [round_seconds(step.strokes, session.box.shape, spacing) for step in steps if step.round]
     return {
+        "n_prompts": len(strokes) + session.box_drawn,
         "n_strokes": len(strokes),
         "n_scribble_voxels": len({tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}),
         "n_slices": n_slices(strokes, spacing),
         "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
+        "box_slices": slices_across(session.box.shape, spacing),
+        "box_mm": float(np.multiply(session.box.shape, spacing).max()),
         "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds),
     }
 

@@ -23,6 +23,7 @@ from bifseg.analysis.names import (
     SHARED_SCRIBBLES,
     in_reading_order,
 )
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.statistics import variance_components
 
 
@@ -70,14 +71,23 @@ def started(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[~waits.groupby([rows[key] for key in ENTRY]).transform("all")]
 
 
-def final_rows(scores: pd.DataFrame, protocol: str = OWN_SCRIBBLES) -> pd.DataFrame:
+def final_rows(
+    scores: pd.DataFrame, protocol: str = OWN_SCRIBBLES, rule: StoppingRule | None = None
+) -> pd.DataFrame:
     """One row per session: the last one under a protocol, with all effort that was spent.
 
-    A failed session has the most effort of any on its structure: to stop early is no merit.
+    Args:
+        scores: of a run.
+        protocol: name.
+        rule: of the protocol. With it, a failed session costs the rule's `limits`: to stop early is no merit. Of what
+            has no limit there (machine time, voxels), and of everything without a rule, it has the most of any
+            session on its structure.
     """
     rows = in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
     failed, effort = rows["status"].isin(FAILED), list(EFFORT)
     most = rows.groupby(["cohort", "structure"])[effort].transform("max")
+    if rule:
+        most = most.assign(**rule.limits(rows))
     return rows.assign(**{name: rows[name].where(~failed, most[name]) for name in effort})
 
 

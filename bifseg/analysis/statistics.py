@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 from string import ascii_lowercase
@@ -12,97 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata, wilcoxon
 from scipy.stats import t as student
 
+from bifseg.analysis.intervals import mean_interval
+
 LEVEL = 0.05
 """Entries are told apart by p-values below this one."""
-_MOST_DRAWN, _LEAST_DRAWS = 2_500_000, 500  # with thousands of clusters, fewer draws say as much
 _MOST_EXACT = 200
 _DIGITS = 12  # beyond these, equal differences differ by arithmetic alone, and would not be ties
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A mean and the limits of its interval; arrays of one shape, without axes for a single quantity."""
-
-    mean: NDArray[np.float64]
-    low: NDArray[np.float64]
-    high: NDArray[np.float64]
-
-
-def bootstrap(
-    values: ArrayLike,
-    clusters: ArrayLike,
-    statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    rng: np.random.Generator,
-    level: float = 0.95,
-    draws: int = 10_000,
-) -> Interval:
-    """A statistic of sums with its percentile bootstrap interval (Efron and Tibshirani 1993), by whole clusters.
-
-    Objects of one patient are alike, so whole patients are drawn with replacement and their values pooled. The
-    limits are too narrow for few of them (about ten or less), as every percentile bootstrap's.
-
-    Args:
-        values: (n, terms) what is summed over the n members of the clusters.
-        clusters: (n,) names of the clusters, such as patients.
-        statistic: sums (..., terms) to quantities (..., k).
-        rng: draws the clusters.
-        level: share of the draws between the limits.
-        draws: number of resamples; fewer from 250 clusters on (2.5 million over their number, at least 500).
-
-    Returns:
-        An interval of length k around the statistic of the plain sums. The limits are NaN for a single cluster.
-
-    Raises:
-        ValueError: no values, or not as many clusters as values.
-    """
-    values = np.asarray(values, float)
-    names, member = np.unique(np.asarray(clusters), return_inverse=True)
-    if not len(values) or len(values) != len(member):
-        raise ValueError(
-            f"{len(values)} values and {len(member)} clusters; one cluster a value, at least one"
-        )
-    found = statistic(values.sum(axis=0))
-    if len(names) == 1:
-        nothing = np.full_like(found, np.nan)
-        return Interval(found, nothing, nothing)
-    sums = np.zeros((len(names), values.shape[1]))
-    np.add.at(sums, member, values)
-    draws = min(draws, max(_LEAST_DRAWS, _MOST_DRAWN // len(names)))
-    times = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws)
-    # Where the statistic is known, a draw of which it is not (a ratio to nothing) says nothing.
-    quantile = np.nanquantile if np.isfinite(found).all() else np.quantile
-    low, high = quantile(statistic(times @ sums), [(1 - level) / 2, (1 + level) / 2], axis=0)
-    return Interval(found, low, high)
-
-
-def bootstrap_mean(
-    values: ArrayLike,
-    clusters: ArrayLike,
-    rng: np.random.Generator,
-    level: float = 0.95,
-    draws: int = 10_000,
-) -> Interval:
-    """`bootstrap` of the mean.
-
-    Args:
-        values: (n,) or (n, quantities); the quantities share the draws.
-        clusters: (n,) names of the clusters, such as patients.
-        rng: draws the clusters.
-        level: share of the draws between the limits.
-        draws: number of resamples.
-
-    Returns:
-        An interval without axes, or with one of length `quantities`. The limits are NaN for a single cluster.
-
-    Raises:
-        ValueError: no values, or not as many clusters as values.
-    """
-    values = np.asarray(values, float)
-    terms = np.column_stack([values, np.ones(len(values))])
-    found = bootstrap(terms, clusters, lambda sums: sums[..., :-1] / sums[..., -1:], rng, level, draws)
-    if values.ndim > 1:
-        return found
-    return Interval(*(part[0] for part in (found.mean, found.low, found.high)))
 
 
 @dataclass(frozen=True)
@@ -158,7 +72,7 @@ class Paired:
         n: pairs.
         clusters: clusters that the pairs come from, such as patients.
         mean: mean difference.
-        low: lower limit of its 95% interval by `bootstrap_mean`.
+        low: lower limit of its 95% interval by `intervals.mean_interval`.
         high: upper limit.
         effect: Cohen's d_z (Cohen 1988), mean over standard deviation of the differences.
         t_p: p-value of the two-sided paired Student t-test over the pairs, as in the paper.
@@ -175,14 +89,13 @@ class Paired:
     wilcoxon_p: float
 
 
-def paired(differences: ArrayLike, clusters: ArrayLike, rng: np.random.Generator) -> Paired:
+def paired(differences: ArrayLike, clusters: ArrayLike) -> Paired:
     """Summarise the differences of pairs that come in clusters.
 
     Args:
         differences: (n,) one per pair, first minus second; may be empty. Nothing is left out: one that is not
             finite shows in the mean and makes NaN of all else but the counts.
         clusters: (n,) names of the clusters.
-        rng: draws the interval.
 
     Returns:
         NaN for what is not defined: the mean of no pair, the t-test and the effect of fewer than two pairs or
@@ -197,10 +110,9 @@ def paired(differences: ArrayLike, clusters: ArrayLike, rng: np.random.Generator
     count = len(np.unique(np.asarray(clusters)))
     if not len(d) or not np.isfinite(d).all():
         return Paired(len(d), count, float(d.mean()) if len(d) else nan, nan, nan, nan, nan, nan)
-    found = bootstrap_mean(d, clusters, rng)
-    mean, low, high = float(found.mean), float(found.low), float(found.high)
-    effect, t_p = _student(d)
-    return Paired(len(d), count, mean, low, high, effect, t_p, signed_rank_p(cluster_means(d, clusters)))
+    interval = mean_interval(d, clusters)
+    limits = (interval.mean, interval.low, interval.high)
+    return Paired(len(d), count, *limits, *_student(d), signed_rank_p(cluster_means(d, clusters)))
 
 
 def _student(d: NDArray[np.float64]) -> tuple[float, float]:
@@ -243,6 +155,23 @@ def signed_rank_p(values: ArrayLike) -> float:
         chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2
     found = int(ranks[d > 0].sum())
     return float(min(1.0, 2 * min(chance[: found + 1].sum(), chance[found:].sum())))
+
+
+def least_holm_p(patients: ArrayLike) -> float:
+    """The smallest p-value that `signed_rank_p`, corrected by `holm`, can give any of several tests.
+
+    A two-sided signed-rank test of n values is at least 2 / 2^n, and Holm multiplies the smallest by the number of
+    tests. Where this is not below 0.05, the design can tell nobody apart, whatever the results are.
+
+    Args:
+        patients: (tests,) how many values each test has.
+
+    Returns:
+        NaN for no tests.
+    """
+    n = np.asarray(patients, float)
+    tests = np.count_nonzero(n >= 2)  # others have no p-value, and do not count
+    return float(min(1.0, max(tests, 1) * 2.0 ** (1 - n.max()))) if len(n) else float("nan")
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:

@@ -7,17 +7,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from bifseg.analysis.interactions import dice_per_round, interactions
+from bifseg.analysis.intervals import mean_interval
 from bifseg.analysis.names import in_reading_order
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import per_group
-from bifseg.analysis.statistics import bootstrap_mean
-from bifseg.core.seeds import generator
 
 
 def by_user(
     scores: pd.DataFrame, target: float, rules: Mapping[str, StoppingRule], protocols: Mapping[str, str]
 ) -> pd.DataFrame:
-    """The `interactions` of every user, with the bootstrap interval over patients of the final Dice.
+    """The `interactions` of every user, with the interval over patients of the final Dice.
 
     Args:
         scores: of one cohort.
@@ -40,14 +39,11 @@ def by_user(
 
 def _of_user(rows: pd.DataFrame, target: float, rules: StoppingRule, protocol: str) -> pd.DataFrame:
     found = interactions(rows, target, rules, protocol)
-    limits = per_group(rows, lambda group: _final(group, rules.rounds, protocol))
+    limits = per_group(rows, lambda group: _final(group, rules.rounds))
     return found.merge(limits)
 
 
-def _final(rows: pd.DataFrame, rounds: int, protocol: str) -> dict[str, float]:
+def _final(rows: pd.DataFrame, rounds: int) -> dict[str, float]:
     curves, keys = dice_per_round(rows, rounds)
-    names = (str(rows[key].iloc[0]) for key in ("cohort", "structure", "method", "network"))
-    found = bootstrap_mean(
-        curves[:, -1], keys.get_level_values("patient"), generator(0, "final", protocol, *names)
-    )
-    return {"final_low": float(found.low), "final_high": float(found.high)}
+    final = mean_interval(curves[:, -1], keys.get_level_values("patient")).within(0, 1)
+    return {"final_low": final.low, "final_high": final.high}

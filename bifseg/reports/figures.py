@@ -16,12 +16,12 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
+from bifseg.analysis.intervals import Interval, mean_interval
 from bifseg.analysis.names import BASE_NET, FAILURES, OWN_SCRIBBLES
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import stage_rows
-from bifseg.analysis.statistics import Interval, bootstrap_mean
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing, writing_folder
 from bifseg.core.seeds import generator
@@ -142,9 +142,10 @@ def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
         yield Drawing(
             f"{cohort.name}-users",
             "Level of the user",
-            f"Mean Dice after the last round, and mean rounds to a Dice of {100 * run.target:g}% (at most "
-            f"{cohort.rule(run.roles.own).rounds}), by how carefully the robot draws, with 95% bootstrap intervals "
-            "over patients. The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
+            f"Mean Dice after the last round, and mean rounds to a Dice of {100 * run.target:g}% (one more "
+            f"than the {cohort.rule(run.roles.own).rounds} of the protocol for never), by how carefully the robot "
+            "draws, with 95% intervals over patients. "
+            "The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
             f"{FAILURES} {cohort.note}",
             users_figure(levels, cast),
         )
@@ -158,7 +159,7 @@ def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
         f"{cohort.name}-rounds",
         "Dice against rounds",
         f"Mean Dice after each round of scribbles on a method's own mistakes ({own}), with its 95% "
-        "bootstrap interval over patients. Round 0: before any scribbles. A session that ended early "
+        "interval over patients. Round 0: before any scribbles. A session that ended early "
         f"carries its last value forward. {FAILURES} {cohort.note}",
         dice_against_rounds(cohort.frame, cast, rule.rounds, own),
     )
@@ -167,7 +168,7 @@ def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
             f"{cohort.name}-reached",
             f"Rounds to a Dice of {100 * target:g}%",
             f"Share of the sessions ({own}) whose Dice was at least {100 * target:g}% after so many rounds or "
-            "fewer: one minus Kaplan and Meier's curve, with its 95% bootstrap interval over patients. A session "
+            "fewer, with its 95% interval over patients (Korn and Graubard 1998). A session "
             "that ended without reaching it, whatever the reason, never will and stays in the share. "
             f"{cohort.note}",
             reached_against_rounds(cohort.frame, cast, target, rule, own),
@@ -217,7 +218,7 @@ def network_boxes(scores: pd.DataFrame, nets: Sequence[Entry]) -> Figure:
 def dice_against_rounds(
     scores: pd.DataFrame, cast: Sequence[Entry], most: int, own: str = OWN_SCRIBBLES
 ) -> Figure:
-    """A panel per structure: mean Dice after rounds 0..most of each entry, with a bootstrap band."""
+    """A panel per structure: mean Dice after rounds 0..most of each entry, with the band of its 95% interval."""
     rows = scores[scores["protocol"] == own]
     figure, axes = panels(scores, width=5.2, height=3.6)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
@@ -225,8 +226,8 @@ def dice_against_rounds(
             mine = of(rows, entry, structure)
             if len(mine):
                 values, keys = dice_per_round(mine, most)
-                rng = generator(0, "rounds", structure, entry.label)
-                _band(axis, bootstrap_mean(values, keys.get_level_values("patient"), rng, draws=2000), entry)
+                patients = keys.get_level_values("patient")
+                _band(axis, [mean_interval(dice, patients).within(0, 1) for dice in values.T], entry)
     legend(figure, cast, lines=True)
     return figure
 
@@ -247,12 +248,13 @@ def reached_against_rounds(
     return figure
 
 
-def _band(axis: Axes, band: Interval, entry: Entry, steps: bool = False) -> None:
+def _band(axis: Axes, band: Sequence[Interval], entry: Entry, steps: bool = False) -> None:
     """An entry's curve over the rounds from 0, with its interval."""
-    rounds = np.arange(len(band.mean))
+    rounds = np.arange(len(band))
+    mean, low, high = np.array([(point.mean, point.low, point.high) for point in band]).T
     step: Literal["post"] | None = "post" if steps else None
-    axis.fill_between(rounds, band.low, band.high, color=entry.colour, alpha=0.15, lw=0, step=step)
-    (line,) = axis.plot(rounds, band.mean, entry.dash, color=entry.colour, lw=1.8, marker="o", ms=3.5)
+    axis.fill_between(rounds, low, high, color=entry.colour, alpha=0.15, lw=0, step=step)
+    (line,) = axis.plot(rounds, mean, entry.dash, color=entry.colour, lw=1.8, marker="o", ms=3.5)
     line.set_drawstyle("steps-post" if steps else "default")
     axis.set_xlabel("round of scribbles")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -13,7 +13,7 @@ from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview, overview
 from bifseg.analysis.run_scores import CohortScores
 from bifseg.cards.entries import entry_name
-from bifseg.reports.formats import plain, with_limits
+from bifseg.reports.formats import rank_text, with_limits
 
 _SHOWN = {  # header, factor, digits
     "initial": ("Initial Dice (%)", 100, 1),
@@ -84,7 +84,7 @@ def first_screen(cohort: CohortScores) -> FirstScreen:
     best = {name: _best(frame[f"{name}_mean"], name) for name in shown}
     lines = [
         Line(
-            f"{plain(row['rank'], 'g')} {row['group']}".strip(),
+            rank_text(row),
             entry_name(row["method"], row["network"]),
             row["method"] not in METHODS + TOOLS,
             [Cell(_text(row, name), best[name][k]) for name in shown],
@@ -125,7 +125,9 @@ def _sentence(found: Overview, goal: str) -> str:
     tied = [name for name, group in zip(names[1:], frame["group"][1:], strict=True) if letters & set(group)]
     if len(names) == 1:
         return f"{names[0]}: {how}."
-    if not tied:
+    if not letters:
+        sure = "Whether any other entry is worse cannot be told: too few patients to rank."
+    elif not tied:
         sure = "Every other entry is worse (p < 0.05)."
     elif len(tied) == len(names) - 1:
         sure = "No other entry can be told apart from it."
@@ -135,10 +137,15 @@ def _sentence(found: Overview, goal: str) -> str:
 
 
 def _caption(found: Overview, goal: str) -> str:
-    by = f"rounds to {goal} (at most {found.rounds}), fewest first" if found.by == "rounds" else "final Dice"
+    by = (
+        f"rounds to {goal} (never: {found.rounds} + 1), fewest first"
+        if found.by == "rounds"
+        else "final Dice"
+    )
     return (
-        f"Last results under {found.protocol}, ranked by mean {by}: means over all sessions with 95% bootstrap "
+        f"Last results under {found.protocol}, ranked by mean {by}: means over all sessions with 95% "
         "intervals over patients. The best value of a column is bold. Entries that share a letter cannot be told "
-        "apart (Wilcoxon signed-rank test over patients, all pairs, Holm, 0.05). A failed session counts with the "
-        "worst score. User time is predicted. A dash: the entry starts from scribbles and has no initial result."
+        "apart (Wilcoxon signed-rank test over patients, all pairs, Holm, 0.05); a dash for a rank: too few "
+        "patients. A failed session counts with the worst score. User time is predicted. A dash: the entry starts from "
+        "scribbles and has no initial result."
     )

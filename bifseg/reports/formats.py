@@ -46,6 +46,7 @@ class Quantity:
 
 _EFFORT = {
     "round": Quantity("Rounds", "rounds", 1, 1),
+    "n_prompts": Quantity("Prompts", "prompts", 1, 1),
     "n_strokes": Quantity("Strokes", "strokes", 1, 1),
     "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
     "user_s": Quantity("User time (s)", "user time (s)", 1, 1),
@@ -77,7 +78,7 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
 
     Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
-    `t_p` is below 0.05. Rows of several targets become one row an entry, a column each: `3.4 [2.8, 4.1] (6)`,
+    `holm_p` is below 0.05. Rows of several targets become one row an entry, a column each: `3.4 [2.8, 4.1] (6)`,
     the number of those that never reached it in brackets. A dash is for what is not known.
     """
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
@@ -127,10 +128,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         *_ways(frame),
         *((q.header, f"{name}_mean", _mean(name)) for name, q in quantities().items()),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
-        ("Rank", "rank", lambda row: f"{plain(row['rank'], 'g')} {row['group']}"),
+        ("Rank", "rank", rank_text),
         ("Difference", "difference_mean", _difference),
         ("Effect", "effect", lambda row: plain(row["effect"], "+.2f")),
-        ("p (t-test)", "t_p", lambda row: p_value(row["t_p"])),
         ("p (Wilcoxon)", "wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
         ("p (Holm)", "holm_p", lambda row: p_value(row["holm_p"])),
         ("Between replicates", "replicate_std", _scaled("replicate_std")),
@@ -148,7 +148,10 @@ def _ways(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
     return [
         ("Reached", "reached", _reached),
         ("Rounds", "round_restricted", _interval("round", "restricted", 1, 1)),
+        ("Prompts", "n_prompts_restricted", _interval("n_prompts", "restricted", 1, 1)),
+        ("User time (s)", "user_s_restricted", _interval("user_s", "restricted", 1, 1)),
         ("Median rounds", "round_median", _median("round")),
+        ("Median prompts", "n_prompts_median", _median("n_prompts")),
         ("Median strokes", "n_strokes_median", _median("n_strokes")),
         ("Median user time (s)", "user_s_median", _median("user_s")),
     ]
@@ -173,6 +176,11 @@ def with_limits(value: float, low: float, high: float, form: str) -> str:
     """`2.3 [1.0, 3.3]`: a number with the limits of its interval, where there are any."""
     text = plain(value, form)
     return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
+
+
+def rank_text(row: Row) -> str:
+    """Rank and letters; a dash where the patients are too few to rank."""
+    return f"{plain(row['rank'], 'g')} {row['group']}" if row["group"] else "–"
 
 
 def _reached(row: Row) -> str:
@@ -230,7 +238,7 @@ def _mean(name: str) -> Callable[[Row], str]:
     def text(row: Row) -> str:
         mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
         spread = f" ± {std:.{how.digits}f}" if np.isfinite(mean) and np.isfinite(std) else ""
-        star = "*" if row.get(f"{name}_t_p", np.nan) < LEVEL else ""
+        star = "*" if row.get(f"{name}_holm_p", np.nan) < LEVEL else ""
         return plain(mean, f".{how.digits}f") + spread + star
 
     return text

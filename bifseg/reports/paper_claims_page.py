@@ -37,18 +37,19 @@ _MEASURES = {
     "dice": ("Dice (%)", 100, 1),
     "spread": ("Spread of Dice (points)", 100, 1),
     "round": ("Rounds", 1, 1),
+    "n_prompts": ("Prompts", 1, 1),
     "user_s": ("User time (s)", 1, 1),
 }
 _READING = f"""Differences are the method minus what it is compared with, on the same objects, with the 95%
-bootstrap interval over patients. p is Wilcoxon's signed-rank test, two-sided, over the patients' mean differences,
+bootstrap-t interval over patients. p is Wilcoxon's signed-rank test, two-sided, over the patients' mean differences,
 corrected by Holm over the family: all comparisons of one claim by one measure on one structure. There is no
 correction over structures, measures or claims. The paper's Student t-test, over objects, is in `claims.csv`.
 {FAILURES}
 
-- `{BETTER}` (more Dice; less spread, rounds or time) holds if the mean difference is on that side and p < {LEVEL};
+- `{BETTER}` (more Dice; less spread, prompts or time) holds if the mean difference is on that side and p < {LEVEL};
   `{BY_FOUR}` if it is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}` and does not count.
 - `{AS_GOOD}` holds if Dice is not significantly worse and its interval stays above −{100 * MARGIN:g} points, a
-  margin of ours.
+  margin of ours: half of the least gain of claim 3.
 - `{FAILS}` is all else: *the opposite* is significant, or there is *no difference shown*, which does not show
   that there is none.
 - `{UNKNOWN}`: sessions are missing, or patients are too few for p < {LEVEL} in a family of that size (6 patients are

@@ -72,33 +72,34 @@ QUESTIONS = {
     ),
     "tools": Question(
         "All tools on their own mistakes",
-        "Under {own}, when the session ended: metrics, rounds, strokes, user time (predicted) and machine time, "
-        "mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. "
-        "{no_scribbles}A failed session counts with the most effort of any on its structure.",
+        "Under {own}, when the session ended: metrics, rounds, prompts, strokes, user time (predicted) and machine "
+        "time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. Prompts: box, "
+        "strokes and clicks, each counting 1. {no_scribbles}A failed session counts as one round more than the "
+        "protocol allows, with the most strokes that it allows in each.",
         PROPOSED,
         "{own}",
-        ("round", "n_strokes", "user_s", "machine_s"),
-        ("user_s",),
+        ("round", "n_prompts", "n_strokes", "user_s", "machine_s"),
+        ("n_prompts", "user_s"),
     ),
 }
 TARGETS = (0.80, 0.85, 0.90, 0.95)
 """Dice of the table of rounds to several targets."""
 _NEVER = (
     "No session is left out: one that ended without reaching the target, whatever the reason, never will, and "
-    "counts as {rounds} rounds in these means. {no_scribbles}"
+    "counts in these means as one round more than the {rounds} of the protocol, with the most strokes that it allows "
+    "in every round, each as long as the box. {no_scribbles}"
     "A dash: {own} ended sessions at a lower target, so that it is not known."
 )
 _INTERACTIONS = (
-    "Under {own}, until Dice first is at least {goal}. Rounds: mean of at most {rounds} (NoC@{rounds}), the "
-    "area under Kaplan and Meier's curve of those not there yet, with its 95% bootstrap interval over patients. "
-    "Medians: over all n sessions; user time is predicted. Initial and final Dice: mean ± standard deviation, "
+    "Under {own}, until Dice first is at least {goal}. Rounds, prompts (box, strokes and clicks, each counting 1) and "
+    "user time (predicted): means with 95% intervals over patients. "
+    "Medians: over all n sessions. Initial and final Dice: mean ± standard deviation, "
     "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
     "with its interval, where a session that ended early carries its last Dice forward. "
 )
 _TARGETS = (
-    "Under {own}, rounds until Dice first is at least the target: mean of at most {rounds} (NoC@{rounds}) with "
-    "its 95% bootstrap interval over patients, and in brackets how many of the n sessions never reached it "
-    "(NoF@{rounds}). "
+    "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "
+    "brackets how many of the n sessions never reached it (NoF@{rounds}). "
 )
 _USERS = (
     "As interactions to the target, by how carefully the robot draws: the same policy, kind of box and seeds under "
@@ -114,17 +115,23 @@ _UNEQUAL = "Not so on {n} of the objects ({first} is the first), where a method'
 _UNLIKE = (
     "Other boxes or users than the rest ({how}) had {names}, which played under no protocol with the same."
 )
-_STARS = "* differs from {reference}: paired Student t-test over objects, p < 0.05, as in the paper."
+_STARS = (
+    "* differs from {reference}: Wilcoxon signed-rank test over patients, corrected by Holm over the entries of the "
+    "structure, p < 0.05; no correction over structures and measures. The paper's Student t-test over objects is in "
+    "the CSV of the tests (`t_p`)."
+)
 _RANK = (
     "Rank by mean Dice; entries that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
-    "pairs of entries, Holm, 0.05; with many entries and few patients this test tells nobody apart)."
+    "pairs of entries, Holm, 0.05)."
 )
+_TOO_FEW = "{structures}: too few patients to rank (no corrected p-value can be below {least:.2g} there)."
 _TESTS = (
-    "Difference to {reference} on the same objects with its 95% bootstrap interval over patients; effect: "
-    "mean over standard deviation of the differences (Cohen's d_z); paired Student t-test over objects, the "
-    "paper's; Wilcoxon signed-rank test over the patients' mean differences, because objects of one patient are "
-    "alike, as it is and corrected by Holm over the entries of the structure. n objects of patients, replicates "
-    "averaged; failed: pairs of sessions in which either failed."
+    "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t); effect: "
+    "mean over standard deviation of the differences (Cohen's d_z); Wilcoxon signed-rank test over the patients' mean "
+    "differences, because objects of one patient are alike, as it is and corrected by Holm over the entries of the "
+    "structure. The CSV has the paper's paired Student t-test over objects (`t_p`), which calls too much significant "
+    "where objects share patients. n objects of patients, replicates averaged; failed: pairs of sessions in which "
+    "either failed."
 )
 
 
@@ -220,6 +227,7 @@ def _result_tables(cohort: CohortScores, about: CohortTables, effort: pd.DataFra
         notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
         if kind == "supervised":
             notes[1:1] = _unequal(cohort.frame[cohort.frame["protocol"] == shared])
+        notes += _too_few(frame)
         notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
         yield about.table(kind, question.title, " ".join(notes), frame, question.needs)
         title, caption = f"{question.title}: tests", _TESTS.format(reference=label)
@@ -232,6 +240,14 @@ def _unequal(rows: pd.DataFrame) -> list[str]:
     return [_UNEQUAL.format(n=len(others), first=others[0])] if others else []
 
 
+def _too_few(frame: pd.DataFrame) -> list[str]:
+    """A sentence on the structures whose patients are too few to rank the entries."""
+    if frame.empty or not (few := frame[frame["group"] == ""]).size:
+        return []
+    structures = ", ".join(name.replace("_", " ") for name in dict.fromkeys(few["structure"]))
+    return [_TOO_FEW.format(structures=structures, least=few["least_p"].min())]
+
+
 def _unlike(rows: pd.DataFrame) -> list[str]:
     """A sentence on results that came from another kind of box or another user than most."""
     how = rows["box"] + " by " + rows["user"]
@@ -241,12 +257,13 @@ def _unlike(rows: pd.DataFrame) -> list[str]:
 
 
 def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
-    """Means over sessions, `MEASURE_t_p` of the paper's test, `rank` by Dice and tie `group`, a row an entry."""
+    """A row an entry: means over sessions, the tests' `MEASURE_holm_p` and `MEASURE_t_p`, columns of `rankings`."""
     frame = results(rows, (*table_metrics(rows), *question.effort))
     if frame.empty:
         return frame
     for measure, part in tests.groupby("measure", sort=False) if len(tests) else ():
-        stars = part[[*GROUP, "t_p"]].rename(columns={"t_p": f"{measure}_t_p"})
+        tested = {name: f"{measure}_{name}" for name in ("holm_p", "t_p")}
+        stars = part[[*GROUP, *tested]].rename(columns=tested)
         frame = frame.merge(stars, on=GROUP, how="left")
     return frame.merge(rankings(rows), on=GROUP)
 
@@ -339,4 +356,4 @@ def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
     )
     # A method may be named "none" or "nan": only what is empty is missing.
     frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
-    return frame.fillna({"network": "", "reference_network": ""})
+    return frame.fillna({"network": "", "reference_network": "", "group": ""})

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from bifseg.core.geometry import Index
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.regions import drawing_planes, slices_of
@@ -58,6 +61,27 @@ def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, .
     slices = slices_across(box, spacing)
     back = pace.return_s * n_slices(strokes, spacing) if slices > 1 else 0.0
     return pace.look_s * slices + back + sum(_stroke_seconds(s.length_mm(spacing)) for s in strokes)
+
+
+def longest_seconds(
+    rounds: int, strokes: int, slices: ArrayLike, length_mm: ArrayLike
+) -> NDArray[np.float64]:
+    """Predicted seconds of a box and so many rounds of the longest kind.
+
+    Args:
+        rounds: how many.
+        strokes: in each round, each in a slice of its own.
+        slices: (n,) slices of the box that are looked through in every round; 1 in 2D.
+        length_mm: (n,) length of every stroke.
+
+    Returns:
+        (n,) seconds.
+    """
+    pace, across = ASSUMED, np.asarray(slices, float)
+    still = pace.think_s + pace.point_s + pace.press_s + pace.draw_s
+    stroke = still + pace.draw_s_cm * pace.zoom * np.asarray(length_mm, float) / 10
+    back = np.where(across > 1, pace.return_s * np.minimum(strokes, across), 0.0)
+    return np.asarray(pace.box_s + rounds * (pace.look_s * across + back + strokes * stroke))
 
 
 def slices_across(box: Index, spacing: tuple[float, ...]) -> int:

@@ -3,12 +3,14 @@ import pytest
 from fake_run import scores
 
 from bifseg.analysis.interactions import (
+    cost_to_target,
     counts_at,
     dice_per_round,
     interactions,
     reached_per_round,
     time_to_target,
 )
+from bifseg.analysis.intervals import mean_interval
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import played_cards
@@ -31,6 +33,7 @@ def session(name, *dice, method="bifseg", status="ok", **more):
             value,
             {
                 "protocol": OWN_SCRIBBLES,
+                "n_prompts": 1 + 2 * k,
                 "n_strokes": 2 * k,
                 "user_s": 7.0 + 2 * k,
                 "status": status if k == last else "ok",
@@ -58,7 +61,7 @@ def only(frame):
 def test_waits_by_hand():
     found = time_to_target(scores(PLAYED), 0.90, FOUR).set_index("object")
     assert found["reached"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
-    assert found["round"].to_dict() == {"a": 2, "b": 0, "c": 4, "d": np.inf}  # c: watched for four rounds
+    assert found["round"].to_dict() == {"a": 2, "b": 0, "c": np.inf, "d": np.inf}
     assert found["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
 
 
@@ -66,14 +69,39 @@ def test_interactions_by_hand():
     found = only(interactions(scores(PLAYED), 0.90, FOUR))
     assert (found["n"], found["failed"], found["reached"], found["never"]) == (4, 0, 2, 2)
     assert (found["reached_share"], found["round_limit"]) == (0.5, 4)
-    assert found["round_restricted"] == pytest.approx((2 + 0 + 4 + 4) / 4)  # NoC@4
-    assert 0 <= found["round_low"] < 2.5 < found["round_high"] <= 4
+    assert found["round_restricted"] == pytest.approx(
+        (2 + 0 + 5 + 5) / 4
+    )  # never: one more than the last round
+    assert 0 <= found["round_low"] < 3 < found["round_high"] <= 5
+    assert found["n_prompts_restricted"] == pytest.approx((5 + 1 + 11 + 11) / 4)
+    never = 7 + 5 * (
+        0.54 + 2 * (1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 3 * 30 / 10)
+    )  # box; look, two strokes of 30 mm
+    assert found["user_s_restricted"] == pytest.approx((11 + 7 + 2 * never) / 4)
     assert found["round_median"] == np.inf  # of 0, 2, never and never
     assert found["initial_mean"] == pytest.approx((0.5 + 0.95 + 0.1 + 0.7) / 4)
     assert found["final_mean"] == pytest.approx((0.9 + 0.95 + 0.5 + 0.75) / 4)
     areas = [(0.25 + 0.8 + 0.9 + 0.9 + 0.45) / 4, 0.95, 0.3, (0.35 + 0.75 * 3.5) / 4]
     assert found["area_mean"] == pytest.approx(np.mean(areas))
-    assert min(areas) <= found["area_low"] < found["area_mean"] < found["area_high"] <= max(areas)
+    interval = mean_interval(areas, list("abcd")).within(0, 1)
+    assert [found["area_low"], found["area_high"]] == pytest.approx([interval.low, interval.high])
+
+
+def test_the_last_round_is_not_the_same_as_never():
+    """One reaches the target in the last round and one never does, with the same strokes."""
+    lines = session("a", 0.5, 0.5, 0.5, 0.5, 0.9) + session("b", 0.5, 0.5, 0.5, 0.5, 0.5)
+    cost = cost_to_target(scores(lines), 0.90, FOUR).set_index("object")
+    for name in ("round", "n_prompts", "user_s"):
+        assert cost.loc["a", name] < cost.loc["b", name]
+
+
+def test_what_never_costs_does_not_depend_on_who_else_played():
+    slow = session("a", 0.5, 0.6, method="slow", network="", user_s=900.0)
+    alone, among = (
+        cost_to_target(scores(lines), 0.90, FOUR).set_index(["method", "object"])
+        for lines in (PLAYED, PLAYED + slow)
+    )
+    assert among.loc[alone.index, "user_s"].tolist() == alone["user_s"].tolist()
 
 
 def test_medians_are_over_all_sessions():
@@ -102,14 +130,14 @@ def test_the_first_time_counts():
 def test_who_ended_without_reaching_it_never_will(dice, status):
     sessions = time_to_target(scores(session("a", *dice, status=status)), 0.90, FOUR)
     assert sessions["round"].tolist() == [np.inf]
-    assert only(interactions(scores(session("a", *dice, status=status)), 0.90, FOUR))["round_restricted"] == 4
+    assert only(interactions(scores(session("a", *dice, status=status)), 0.90, FOUR))["round_restricted"] == 5
 
 
 def test_the_limit_is_the_protocol_s_and_not_the_most_rounds_played():
     found = only(
         interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, StoppingRule(10, 0.90))
     )
-    assert (found["round_restricted"], found["round_limit"]) == (5, 10)
+    assert (found["round_restricted"], found["round_limit"]) == (5.5, 10)
 
 
 def test_a_failure_after_the_target_was_reached():
@@ -121,13 +149,13 @@ def test_a_failure_after_the_target_was_reached():
 
 def test_no_scribbles_at_all():
     found = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, StoppingRule(0, 0.90)))
-    assert (found["round_restricted"], found["area_mean"], found["reached"]) == (0, pytest.approx(0.7), 1)
+    assert (found["round_restricted"], found["area_mean"], found["reached"]) == (0.5, pytest.approx(0.7), 1)
 
 
 def test_targets_by_hand():
     found = counts_at(scores(PLAYED), (0.40, 0.80, 0.90), FOUR).set_index("target")
     assert found["never"].to_dict() == {0.40: 0, 0.80: 2, 0.90: 2}
-    assert found["round_restricted"].to_dict() == {0.40: 0.75, 0.80: 2.25, 0.90: 2.5}
+    assert found["round_restricted"].to_dict() == {0.40: 0.75, 0.80: 2.75, 0.90: 3.0}
 
 
 def test_sessions_that_were_stopped_at_a_target_tell_nothing_of_a_higher_one():
@@ -158,9 +186,9 @@ def test_only_the_own_protocol_counts():
 
 
 def test_curve_by_hand():
-    found = reached_per_round(time_to_target(scores(PLAYED), 0.90, FOUR), 4)
-    assert found.mean == pytest.approx([0.25, 0.25, 0.5, 0.5, 0.5])
-    area = 4 - np.sum(found.mean[:4])
+    shares = [point.mean for point in reached_per_round(time_to_target(scores(PLAYED), 0.90, FOUR), 4)]
+    assert shares == pytest.approx([0.25, 0.25, 0.5, 0.5, 0.5])
+    area = 5 - np.sum(shares)
     assert area == pytest.approx(only(interactions(scores(PLAYED), 0.90, FOUR))["round_restricted"])
 
 

@@ -35,12 +35,15 @@ def test_numbers_by_hand():
     shown = table(LINES)
     assert (shown.protocol, shown.by, shown.rounds) == (OWN_SCRIBBLES, "rounds", 2)
     rows = shown.frame.set_index("method")
-    assert rows.loc["bifseg", "rounds_mean"] == pytest.approx((1 + 1 + 2) / 3)
-    assert rows.loc["geos", "rounds_mean"] == pytest.approx((1 + 1 + 2) / 3), "a failure never reaches it"
+    assert rows.loc["bifseg", "rounds_mean"] == pytest.approx((1 + 1 + 3) / 3), (
+        "never: one more than the last round"
+    )
+    assert rows.loc["geos", "rounds_mean"] == pytest.approx((1 + 1 + 3) / 3), "a failure never reaches it"
     assert rows.loc["bifseg", "dice_mean"] == pytest.approx((0.95 + 0.95 + 0.7) / 3)
     assert rows.loc["geos", "dice_mean"] == pytest.approx(2 * 0.92 / 3), "a failure counts with the worst"
-    assert rows.loc["geos", "user_s_mean"] == pytest.approx((10 + 10 + 40) / 3), (
-        "and with the most effort of any"
+    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))  # three rounds of two strokes of 30 mm
+    assert rows.loc["geos", "user_s_mean"] == pytest.approx((10 + 10 + limit) / 3), (
+        "and with the protocol's limit"
     )
     assert rows["reached_mean"].tolist() == pytest.approx([2 / 3, 2 / 3])
     assert rows[["n", "failed"]].to_numpy().tolist() == [[3, 0], [3, 1]]

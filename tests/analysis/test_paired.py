@@ -37,7 +37,8 @@ def test_difference_is_entry_minus_reference_by_hand():
     one = found.iloc[0]
     assert (one["n"], one["patients"], one["failed"]) == (3, 3, 0)
     assert one["difference_mean"] == pytest.approx(0.2)
-    assert (one["difference_low"], one["difference_high"]) == pytest.approx((0.1, 0.3))
+    interval = stats.ttest_1samp([0.1, 0.2, 0.3], 0).confidence_interval()  # three patients: Student's t
+    assert (one["difference_low"], one["difference_high"]) == pytest.approx(tuple(interval))
     assert one["effect"] == pytest.approx(2.0)
     assert one["t_p"] == pytest.approx(stats.ttest_rel([0.6, 0.8, 1.0], [0.5, 0.6, 0.7]).pvalue)
     assert one["wilcoxon_p"] == pytest.approx(0.25)
@@ -164,21 +165,31 @@ def test_ranking_by_hand():
 
 
 def test_small_distances_and_times_rank_first():
-    frame = rows(base_net=[0.5, 0.5], bifseg=[0.5, 0.5])
-    frame["assd_mm"] = [1.0, 1.0, 2.0, 2.0]
+    frame = rows(base_net=[0.5] * 6, bifseg=[0.5] * 6)
+    frame["assd_mm"] = [1.0] * 6 + [2.0, 2.0, 2.0, 2.0, 1.0, 1.1]
     assert ranking(frame, "assd_mm") == {"base-net": (1, "a"), "bifseg": (2, "a")}
     assert ranking(frame) == {"base-net": (1, "a"), "bifseg": (1, "a")}
 
 
 def test_a_mean_that_is_none_has_no_rank():
-    found = ranking(rows(base_net=[0.5, np.nan], bifseg=[0.5, 0.6]))
+    found = ranking(rows(base_net=[0.5] * 6 + [np.nan], bifseg=[0.5] * 6 + [0.6]))
     assert found["bifseg"] == (1, "a")
     assert np.isnan(found["base-net"][0])
 
 
 def test_objects_of_one_patient_tell_nobody_apart():
     frame = rows(base_net=UP, bifseg=UP + 0.5).assign(patient="one")
-    assert {group for _, group in ranking(frame).values()} == {"a"}
+    assert {group for _, group in ranking(frame).values()} == {""}
+
+
+@pytest.mark.parametrize(("patients", "least"), [(6, 3 * 2 / 64), (7, 3 * 2 / 128)])
+def test_letters_appear_where_the_design_could_tell_anybody_apart(patients, least):
+    """Three entries are three pairs; six patients allow no corrected p-value below 0.05, seven do."""
+    up = np.linspace(0.1, 0.2, patients)
+    found = rankings(rows(base_net=up, bifseg=up + 0.5, geos=up + 0.2))
+    assert found["least_p"].tolist() == pytest.approx([least] * 3)
+    assert found["group"].tolist() == (["c", "a", "b"] if least < 0.05 else [""] * 3)
+    assert found["rank"].tolist() == [3, 1, 2]
 
 
 def test_ranking_of_nothing_is_empty():

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.scores import (
     COLUMNS,
     concatenate,
@@ -22,9 +23,9 @@ from bifseg.robot.effort import ASSUMED
 from bifseg.sessions.record import Identity, Session, Step
 
 DESIGN = """run cohort case patient object structure seen dimension split method network protocol policy box user
-replicate step round n_strokes n_scribble_voxels n_slices stroke_mm dice assd_mm assd_px hd95_mm nsd_2mm nsd
-volume_ml robot_s network_s label_update_s machine_s method_s user_s peak_rss_mb peak_gpu_mb
-confinement status error"""
+replicate step round n_prompts n_strokes n_scribble_voxels n_slices stroke_mm box_slices box_mm dice
+assd_mm assd_px hd95_mm nsd_2mm nsd volume_ml robot_s network_s label_update_s machine_s method_s user_s peak_rss_mb
+peak_gpu_mb confinement status error"""
 WHO = Identity(
     "demo", "fetal", "007", "007_lung_s3", "lung", False, 2, "test", "bifseg", "pnet", "own", "centre-line/1"
 )
@@ -105,6 +106,8 @@ def test_images_without_a_spacing_have_no_mm():
 def test_effort_is_cumulative():
     rows = score_session(session(), truth(), "anna")
     assert [row["n_strokes"] for row in rows] == [0, 0, 1, 2]
+    assert [row["n_prompts"] for row in rows] == [1, 1, 2, 3]  # the box counts 1
+    assert {(row["box_slices"], row["box_mm"]) for row in rows} == {(1, 20.0)}  # 10 x 2 mm by 20 x 1 mm
     assert [row["n_scribble_voxels"] for row in rows] == [0, 0, 4, 6], "(6, 9) is painted twice, counted once"
     assert [row["stroke_mm"] for row in rows] == [0.0, 0.0, 3.0, 7.0]
     assert [row["robot_s"] for row in rows] == [1.0, 1.5, 1.75, 1.875]
@@ -260,6 +263,16 @@ def test_written_scores_come_back(tmp_path, name):
     assert lines[0].split(",") == list(COLUMNS)
     assert lines[1].startswith("demo,fetal,007,anna,007_lung_s3,lung,False,2,test,a,pnet,own,")
     assert len(lines) == 1 + len(frame)
+
+
+def test_scores_of_an_older_version_know_their_prompts_but_not_the_box(tmp_path):
+    frame = frame_of("a", "b")
+    frame.loc[frame["method"] == "b", "user_s"] -= ASSUMED.box_s  # begins with scribbles
+    frame.drop(columns=["n_prompts", "box_slices", "box_mm"]).to_parquet(tmp_path / "old.parquet")
+    found = read_scores(tmp_path / "old.parquet")
+    assert found["n_prompts"].tolist() == [1, 1, 2, 3, 0, 0, 1, 2]
+    assert found[["box_slices", "box_mm"]].isna().all(axis=None)
+    assert StoppingRule(10, None).limits(found)["user_s"].isna().all()
 
 
 def test_equal_scores_are_equal_files(tmp_path):

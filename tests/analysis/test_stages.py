@@ -271,7 +271,7 @@ def test_label_names_the_network_where_several_compete(networks, label):
 def test_data_note_counts_objects_cases_and_patients():
     frame = scores([("a", "m", "initial", 0.5), ("b", "m", "initial", 0.5)])
     frame["case"] = "one"
-    narrow = " Bootstrap intervals over 10 patients or fewer are too narrow."
+    narrow = ""
     assert (
         data_note(frame, "c", True)
         == f"Simulated cohort c, test split: 2 objects of 1 case of 2 patients.{narrow}"

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
+from bifseg.analysis.intervals import mean_interval
 from bifseg.analysis.statistics import (
-    bootstrap,
-    bootstrap_mean,
     cluster_means,
     holm,
+    least_holm_p,
     paired,
     signed_rank_p,
     tie_groups,
@@ -22,89 +22,6 @@ from bifseg.analysis.statistics import (
 
 def rng():
     return np.random.default_rng(7)
-
-
-def test_mean_is_over_values_and_limits_enclose_it():
-    found = bootstrap_mean([1.0, 2.0, 6.0], ["a", "b", "c"], rng())
-    assert found.mean == 3.0
-    assert 1.0 <= found.low < 3.0 < found.high <= 6.0
-
-
-def test_two_clusters_have_known_limits():
-    # Draws of two clusters: both a (1/4), both b (1/4), one of each: the 2.5 and 97.5 % points are the extremes.
-    found = bootstrap_mean([0.0, 0.0, 1.0], ["a", "a", "b"], rng())
-    assert (found.mean, found.low, found.high) == (pytest.approx(1 / 3), 0.0, 1.0)
-
-
-def test_normal_theory_holds_for_many_independent_values():
-    values = rng().normal(5, 2, 400)
-    found = bootstrap_mean(values, np.arange(400), rng())
-    half = 1.96 * values.std() / np.sqrt(400)
-    assert found.high - found.low == pytest.approx(2 * half, rel=0.05)
-
-
-def test_same_cases_repeated_do_not_narrow_the_interval():
-    values = rng().normal(size=20)
-    once = bootstrap_mean(values, np.arange(20), rng())
-    often = bootstrap_mean(np.repeat(values, 9), np.repeat(np.arange(20), 9), rng())
-    assert (often.low, often.high) == (pytest.approx(once.low), pytest.approx(once.high))
-
-
-def test_slow_reference():
-    values, clusters = np.array([1.0, 2.0, 4.0, 8.0, 16.0]), np.array(["x", "x", "y", "z", "z"])
-    times = rng().multinomial(3, [1 / 3] * 3, size=500)
-    means = []
-    for draw in times:
-        pool = [v for name, n in zip("xyz", draw, strict=True) for v in list(values[clusters == name]) * n]
-        means.append(np.mean(pool))
-    found = bootstrap_mean(values, clusters, rng(), level=0.9, draws=500)
-    assert (found.low, found.high) == pytest.approx(tuple(np.quantile(means, [0.05, 0.95])))
-
-
-def test_a_draw_without_a_divisor_says_nothing():
-    """Two of three clusters have no rounds: in most draws of only those the ratio is 0 / 0."""
-    values, clusters = [[0.0, 0.0], [0.0, 0.0], [6.0, 2.0]], ["a", "b", "c"]
-    with np.errstate(invalid="ignore"):
-        found = bootstrap(values, clusters, lambda sums: sums[..., :1] / sums[..., 1:], rng())
-        none = bootstrap([[0.0, 0.0]] * 3, clusters, lambda sums: sums[..., :1] / sums[..., 1:], rng())
-    assert (found.mean, found.low, found.high) == (3.0, 3.0, 3.0)
-    assert np.isnan([none.mean, none.low, none.high]).all()
-
-
-def test_quantities_share_the_draws_and_equal_single_runs():
-    values = rng().normal(size=(12, 3))
-    whole = bootstrap_mean(values, np.arange(12) // 2, rng())
-    for k in range(3):
-        single = bootstrap_mean(values[:, k], np.arange(12) // 2, rng())
-        assert whole.low[k] == pytest.approx(single.low)
-        assert whole.high[k] == pytest.approx(single.high)
-
-
-def test_one_cluster_has_no_limits():
-    found = bootstrap_mean([1.0, 3.0], ["a", "a"], rng())
-    assert found.mean == 2.0
-    assert np.isnan(found.low)
-    assert np.isnan(found.high)
-
-
-@pytest.mark.parametrize(("values", "clusters"), [([], []), ([1.0], ["a", "b"])])
-def test_refuses_nothing_and_mismatch(values, clusters):
-    with pytest.raises(ValueError, match="clusters"):
-        bootstrap_mean(values, clusters, rng())
-
-
-@given(st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 5)), min_size=1, max_size=30))
-def test_nan_limits_or_ordered_within_range(pairs):
-    values, clusters = zip(*pairs, strict=True)
-    found = bootstrap_mean(values, clusters, rng(), draws=50)
-    if len(set(clusters)) > 1:
-        assert min(values) - 1e-9 <= found.low <= found.high <= max(values) + 1e-9
-
-
-def test_bootstrap_of_a_ratio_of_sums():
-    # Two clusters: the extremes of the draws are twice the one and twice the other.
-    found = bootstrap([[1.0, 2.0], [3.0, 4.0]], ["a", "b"], lambda sums: sums[..., :1] / sums[..., 1:], rng())
-    assert (found.mean, found.low, found.high) == ([pytest.approx(4 / 6)], [0.5], [0.75])
 
 
 def test_variance_components_by_hand():
@@ -137,58 +54,60 @@ def test_variance_components_find_what_was_put_in():
 
 
 def test_paired_by_hand():
-    found = paired([1.0, 2.0, 3.0], ["a", "b", "c"], rng())
+    found = paired([1.0, 2.0, 3.0], ["a", "b", "c"])
     assert (found.n, found.clusters, found.mean) == (3, 3, 2.0)
     assert found.effect == pytest.approx(2.0)  # 2 over 1
     assert found.t_p == pytest.approx(0.0742, abs=1e-4)  # t = 3.4641, two degrees of freedom
     assert found.wilcoxon_p == pytest.approx(0.25)  # two of the eight signs are as far out
-    assert (found.low, found.high) == (1.0, 3.0)
+    assert (found.low, found.high) == pytest.approx(
+        tuple(stats.ttest_1samp([1, 2, 3], 0).confidence_interval())
+    )
 
 
 def test_t_test_is_over_pairs_and_wilcoxon_over_clusters():
     d = rng().normal(0.4, 1, 24)
     clusters = np.arange(24) // 3
-    found = paired(d, clusters, rng())
+    found = paired(d, clusters)
     assert found.t_p == pytest.approx(stats.ttest_1samp(d, 0).pvalue)
     assert found.wilcoxon_p == pytest.approx(stats.wilcoxon(d.reshape(8, 3).mean(1)).pvalue)
     assert found.effect == pytest.approx(d.mean() / d.std(ddof=1))
-    assert found.low == bootstrap_mean(d, clusters, rng()).low
+    assert found.low == mean_interval(d, clusters).low
 
 
 def test_objects_of_one_case_do_not_make_a_small_p():
-    often = paired(np.repeat([0.1, 0.2, 0.3], 20), np.repeat(["a", "b", "c"], 20), rng())
+    often = paired(np.repeat([0.1, 0.2, 0.3], 20), np.repeat(["a", "b", "c"], 20))
     assert often.t_p < 1e-10
     assert often.wilcoxon_p == pytest.approx(0.25)
 
 
 def test_no_differences_at_all():
-    found = paired([0.0, 0.0, 0.0], ["a", "b", "c"], rng())
+    found = paired([0.0, 0.0, 0.0], ["a", "b", "c"])
     assert (found.mean, found.low, found.high, found.wilcoxon_p) == (0, 0, 0, 1)
     assert np.isnan([found.effect, found.t_p]).all()
 
 
 def test_equal_differences_have_no_spread_whatever_arithmetic_left():
-    found = paired(np.array([0.7, 0.4, 0.3]) - np.array([0.6, 0.3, 0.2]), ["a", "b", "c"], rng())
+    found = paired(np.array([0.7, 0.4, 0.3]) - np.array([0.6, 0.3, 0.2]), ["a", "b", "c"])
     assert np.isnan([found.effect, found.t_p]).all()
     assert found.wilcoxon_p == pytest.approx(0.25)
 
 
 def test_one_cluster_or_pair_or_none_has_no_test():
-    one = paired([0.1, 0.3], ["a", "a"], rng())
+    one = paired([0.1, 0.3], ["a", "a"])
     assert (one.n, one.clusters) == (2, 1)
     assert np.isnan([one.low, one.wilcoxon_p]).all()
     assert np.isfinite(one.t_p)
-    single = paired([0.1], ["a"], rng())
+    single = paired([0.1], ["a"])
     assert single.mean == 0.1
     assert np.isnan([single.effect, single.t_p, single.wilcoxon_p]).all()
-    none = paired([], [], rng())
+    none = paired([], [])
     assert (none.n, none.clusters) == (0, 0)
     assert np.isnan([none.mean, none.low, none.effect, none.t_p, none.wilcoxon_p]).all()
 
 
 @pytest.mark.parametrize(("bad", "mean"), [(np.nan, np.nan), (np.inf, np.inf), (-np.inf, -np.inf)])
 def test_differences_that_are_not_finite_show_and_leave_no_test(bad, mean):
-    found = paired([0.1, bad, 0.2], ["a", "b", "c"], rng())
+    found = paired([0.1, bad, 0.2], ["a", "b", "c"])
     assert found.n == 3
     assert found.mean == pytest.approx(mean, nan_ok=True)
     assert np.isnan([found.low, found.high, found.effect, found.t_p, found.wilcoxon_p]).all()
@@ -196,7 +115,7 @@ def test_differences_that_are_not_finite_show_and_leave_no_test(bad, mean):
 
 def test_paired_refuses_a_mismatch():
     with pytest.raises(ValueError, match="clusters"):
-        paired([1.0], ["a", "b"], rng())
+        paired([1.0], ["a", "b"])
 
 
 def test_cluster_means_by_hand():
@@ -229,6 +148,20 @@ def test_signed_rank_by_hand(values, p):
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, np.nan], [1.0, 2.0, np.inf]])
 def test_signed_rank_needs_two_numbers(values):
     assert np.isnan(signed_rank_p(values))
+
+
+@pytest.mark.parametrize("patients", [2, 5, 6, 9])
+@pytest.mark.parametrize("tests", [1, 3, 21])
+def test_least_p_is_what_the_clearest_results_give(patients, tests):
+    """All differences on one side in every test: no results are clearer."""
+    clearest = holm([signed_rank_p(np.arange(1, patients + 1))] * tests)
+    assert least_holm_p([patients] * tests) == pytest.approx(clearest.min())
+
+
+def test_least_p_without_a_test():
+    assert np.isnan(least_holm_p([]))
+    assert least_holm_p([1, 0]) == 1.0
+    assert least_holm_p([1, 7]) == pytest.approx(2 / 128)  # a single patient is no test
 
 
 def test_holm_by_hand():
@@ -293,11 +226,3 @@ def test_signed_ranks_of_many_values_are_approximated_well(share):
     assert 0.001 < exact < 0.5
     assert stats.wilcoxon(values, method="asymptotic").pvalue == pytest.approx(exact, rel=0.1)
     assert signed_rank_p(np.tile(values, 2)) == stats.wilcoxon(np.tile(values, 2), method="asymptotic").pvalue
-
-
-def test_many_clusters_are_drawn_less_often_and_tell_the_same():
-    values = np.random.default_rng(6).normal(0, 1, 5000)
-    found = bootstrap_mean(values, np.arange(5000), rng())
-    width = 1.96 * values.std() / np.sqrt(5000)
-    assert found.low == pytest.approx(values.mean() - width, abs=0.15 * width)
-    assert found.high == pytest.approx(values.mean() + width, abs=0.15 * width)

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_run import scores
+from scipy import stats
 
 from bifseg.analysis.interactions import interactions
 from bifseg.analysis.names import OWN_SCRIBBLES
@@ -32,11 +33,12 @@ PLAYED = [
 def test_by_hand():
     found = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS).set_index("user")
     assert found.index.tolist() == ["expert", "careless"]
-    assert found["round_restricted"].tolist() == [1.5, 2.0]
+    assert found["round_restricted"].tolist() == [1.5, 3.0]
     assert found["never"].tolist() == [0, 2]
     assert found["final_mean"].tolist() == pytest.approx([0.925, 0.7])
-    assert found["final_low"].tolist() == pytest.approx([0.9, 0.6])  # of two cases, the worse one drawn twice
-    assert found["final_high"].tolist() == pytest.approx([0.95, 0.8])
+    half = stats.t.ppf(0.975, 1) * 0.025  # Student's t of two cases
+    assert found["final_low"].tolist() == pytest.approx([0.925 - half, 0.0])
+    assert found["final_high"].tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_each_user_has_the_interactions_of_their_protocol():

@@ -6,7 +6,14 @@ from test_paper_claims import RULES, full_run, holding, tool
 from bifseg.analysis.paper_claims import claims
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
-from bifseg.reports.paper_claims_page import Check, forgetting_line, present_claim, read_checks, write_claims
+from bifseg.reports.paper_claims_page import (
+    Check,
+    forgetting_line,
+    present_claim,
+    read_checks,
+    read_claims,
+    write_claims,
+)
 
 
 def check(job="c/shared/bifseg@pnet/forgetting-0", equal=True, objects=("a", "b")):
@@ -47,11 +54,12 @@ def test_real_cohort_is_not_called_simulated(tmp_path):
 
 def test_rows_are_told_in_points_and_seconds():
     shown = present_claim(holding()[3])
-    assert shown["Measure"].tolist() == ["Rounds", "User time (s)", "Dice (%)"]
-    assert shown["Method's"].tolist() == ["1.0 ± 0.0", "13.5 ± 2.4", "92.5 ± 0.3"]
+    shown = shown[shown["Compared with"] == "grabcut"].reset_index(drop=True)
+    assert shown["Measure"].tolist() == ["Rounds", "Prompts", "User time (s)", "Dice (%)"]
+    assert shown["Method's"].tolist() == ["1.0 ± 0.0", "3.0 ± 0.0", "13.5 ± 2.4", "92.5 ± 0.3"]
     assert shown["Difference"][0].startswith("−4.5 [−")
-    assert shown["Difference"][2] == "+1.0 [+1.0, +1.0]"
-    assert shown["Comparison"].tolist() == ["holds"] * 3
+    assert shown["Difference"][3] == "+1.0 [+1.0, +1.0]"
+    assert shown["Comparison"].tolist() == ["holds"] * 4
 
 
 def test_networks_are_named_where_they_compete():
@@ -63,7 +71,9 @@ def test_reason_stands_beside_the_verdict():
     shown = present_claim(
         claims(run_of(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES))[3]
     )
+    shown = shown[shown["Compared with"] == "grabcut"]
     assert shown["Verdict"].tolist() == [
+        "does not hold (no difference shown)",
         "does not hold (no difference shown)",
         "does not hold (the opposite)",
         "holds",
@@ -93,9 +103,31 @@ def test_run_without_scores_has_a_page(tmp_path):
 def test_written_files(tmp_path):
     page_of(full_run(), {"c"}, [], tmp_path)
     frame = pd.read_csv(tmp_path / "claims.csv")
-    assert frame["claim"].tolist() == [1] + [2] * 2 + [3] * 6 + [4] * 3
+    assert frame["claim"].tolist() == [1] + [2] * 2 + [3] * 6 + [4] * 8
     assert list(frame)[:4] == ["cohort", "claim", "seen", "structure"]
     assert frame["difference_mean"][0] == pytest.approx(0.02)
+
+
+def test_written_claims_are_read_back(tmp_path):
+    run = run_of(full_run(other=[]), RULES)
+    made = claims(run)
+    write_claims(made, run, [], tmp_path)
+    for one, other in zip(made, read_claims(tmp_path), strict=True):
+        assert (one.cohort, one.number, one.statement, one.rule, one.verdict) == (
+            *(other.cohort, other.number, other.statement, other.rule, other.verdict),
+        )
+        assert [one.count(seen) for seen in (True, False)] == [other.count(seen) for seen in (True, False)]
+        pd.testing.assert_frame_equal(
+            one.rows.reset_index(drop=True), other.rows.reset_index(drop=True), check_dtype=False
+        )
+
+
+def test_claims_that_were_cut_off_are_not_read(tmp_path):
+    page_of(full_run(), [], [], tmp_path)
+    lines = (tmp_path / "claims.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "claims.csv").write_text("".join(lines[:3]))
+    with pytest.raises(InputError, match=r"claims\.csv: cut off or changed"):
+        read_claims(tmp_path)
 
 
 def test_files_of_no_scores(tmp_path):

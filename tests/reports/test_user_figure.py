@@ -15,15 +15,15 @@ from bifseg.reports.user_figure import users_figure
 
 def test_every_entry_s_means_and_limits_are_drawn():
     frame = scores(PLAYED)
-    figure = users_figure(by_user(frame, 0.9, RULES, PROTOCOLS), entries(frame))
+    levels = by_user(frame, 0.9, RULES, PROTOCOLS)
+    figure = users_figure(levels, entries(frame))
     dice, rounds = figure.axes
     assert [text.get_text() for text in dice.get_xticklabels()] == ["expert", "careless"]
     assert dice.lines[0].get_ydata().tolist() == pytest.approx([0.925, 0.7])
-    assert rounds.lines[0].get_ydata().tolist() == pytest.approx([1.5, 2.0])
+    assert rounds.lines[0].get_ydata().tolist() == pytest.approx([1.5, 3.0])
     (bars,) = dice.collections
     assert [list(part[:, 1]) for part in bars.get_segments()] == [
-        pytest.approx([0.9, 0.95]),
-        pytest.approx([0.6, 0.8]),
+        pytest.approx([levels[f"final_{end}"].iloc[k] for end in ("low", "high")]) for k in (0, 1)
     ]
     plt.close(figure)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from bifseg.core.scribbles import Stroke
-from bifseg.robot.effort import ASSUMED, n_slices, round_seconds, slices_across
+from bifseg.robot.effort import ASSUMED, longest_seconds, n_slices, round_seconds, slices_across
 
 CLICK = 1.35 + 1.1 + 0.2
 
@@ -18,6 +18,20 @@ def test_a_round_in_2d_by_hand():
     assert round_seconds(drawn, (30, 40), (2.0, 1.0)) == pytest.approx(
         0.54 + (CLICK + 0.9 + 0.16 * 3) + CLICK
     )
+
+
+@pytest.mark.parametrize(("box", "spacing"), [((30, 40), (2.0, 1.0)), ((12, 40, 50), (6.5, 1.0, 1.0))])
+def test_the_longest_rounds_are_rounds_of_long_strokes(box, spacing):
+    """Strokes as long as the longest side of the box, each in a slice of its own."""
+    longest = float(np.multiply(box, spacing).max())
+    axis = int(np.argmax(np.multiply(box, spacing)))
+    drawn = []
+    for k in range(2):
+        start = np.full(len(box), k, float)
+        end = start + np.eye(len(box))[axis] * longest / spacing[axis]
+        drawn.append(Stroke(True, np.array([start, end]), np.full((1, len(box)), k)))
+    spent = ASSUMED.box_s + 11 * round_seconds(drawn, box, spacing)
+    assert longest_seconds(11, 2, [slices_across(box, spacing)], [longest]).tolist() == pytest.approx([spent])
 
 
 def test_a_round_without_strokes_is_a_look():

@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
+from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval
 from bifseg.analysis.names import in_reading_order
-from bifseg.analysis.statistics import Interval, bootstrap, bootstrap_mean
-from bifseg.core.seeds import generator
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure
 from bifseg.reports.benchmark.pairing import KEY, Pairing
 
 ENTRY = [*WHERE, "method", "network"]
 _SIDES = ("base", "new")
+_SIGNS = np.array([-1.0, 1.0, 1.0, -1.0])
+_UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 
 def changes(found: Pairing, target: float) -> pd.DataFrame:
@@ -47,34 +49,32 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
 
 def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     """One measure of one entry on one structure; empty where neither side has it."""
-    first = group.iloc[0]
-    rng = generator(0, "change", measure.name, *(str(first[key]) for key in ENTRY))
     columns = [f"{measure.name}_{side}" for side in _SIDES]
     if measure.name == "failed":
         return _failures(group)
     if measure.per:
-        return _ratio(group, measure, rng)
+        return _ratio(group, measure)
     if not group[columns].notna().any(axis=None):
         return {}
-    return _difference(group.dropna(subset=columns), columns, rng)
+    return _difference(group.dropna(subset=columns), columns)
 
 
 def _failures(group: pd.DataFrame) -> dict[str, Any]:
     base, new = group["failed_base"], group["failed_new"]
     counts = {"base": int(base.sum()), "new": int(new.sum()), "change": int((new > base).sum())}
-    return _told(group, Interval(*np.full((3, 1), np.nan))) | counts
+    return _told(group, _UNKNOWN) | counts
 
 
-def _difference(pairs: pd.DataFrame, columns: list[str], rng: np.random.Generator) -> dict[str, Any]:
+def _difference(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
     each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
     base, new = (each[name].to_numpy(float) for name in columns)
     if not len(each):
-        return _told(pairs, Interval(*np.full((3, 1), np.nan)))
-    found = bootstrap_mean(new - base, each.index.get_level_values("patient"), rng)
+        return _told(pairs, _UNKNOWN)
+    found = mean_interval(new - base, each.index.get_level_values("patient"))
     return _told(pairs, found) | {"base": base.mean(), "new": new.mean()}
 
 
-def _ratio(group: pd.DataFrame, measure: Measure, rng: np.random.Generator) -> dict[str, Any]:
+def _ratio(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     """Seconds per session or round, NEW over BASE."""
     pairs = group[(group["failed_base"] == 0) & (group["failed_new"] == 0)]
     columns = [f"{name}_{side}" for side in _SIDES for name in (measure.name, measure.per)]
@@ -82,19 +82,23 @@ def _ratio(group: pd.DataFrame, measure: Measure, rng: np.random.Generator) -> d
     if not group[columns[1::2]].any(axis=None):
         return {}  # nobody played a round
     if not sums.all():
-        return _told(pairs, Interval(*np.full((3, 1), np.nan)))
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no round
-        found = bootstrap(pairs[columns], pairs["patient"], _rate, rng)
+        return _told(pairs, _UNKNOWN)
+    log = bootstrap_t(pairs[columns], pairs["patient"], _log_ratio, lambda sums: _SIGNS / sums)
+    found = Interval(*(float(np.exp(value)) for value in (log.mean, log.low, log.high)))
     return _told(pairs, found) | {"base": sums[0] / sums[1], "new": sums[2] / sums[3]}
 
 
-def _rate(sums: np.ndarray) -> np.ndarray:
-    """Ratio of two rates from (..., 4) sums: seconds and their divisor of BASE, then of NEW."""
-    base, new = sums[..., 0] / sums[..., 1], sums[..., 2] / sums[..., 3]
-    return (new / base)[..., None]
+def _log_ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Logarithm of the ratio of two rates from (..., 4) sums: seconds and their divisor of BASE, then of NEW."""
+    return np.asarray(np.log(sums) @ _SIGNS)
 
 
 def _told(pairs: pd.DataFrame, found: Interval) -> dict[str, Any]:
-    change, low, high = (float(np.squeeze(part)) for part in (found.mean, found.low, found.high))
     counts = {"n": pairs["object"].nunique(), "patients": pairs["patient"].nunique()}
-    return counts | {"base": np.nan, "new": np.nan, "change": change, "low": low, "high": high}
+    return counts | {
+        "base": np.nan,
+        "new": np.nan,
+        "change": found.mean,
+        "low": found.low,
+        "high": found.high,
+    }

@@ -190,7 +190,7 @@ def _rule(comparison: Comparison) -> str:
     worse = f"{', '.join(closed)}, each only if the interval excludes no change; " if closed else ""
     return (
         "Change: NEW minus BASE on the same objects (times: NEW over BASE; failures: the new ones), with its 95% "
-        "bootstrap interval over patients; n objects, of patients in brackets. A failed session counts with the "
+        "interval over patients; n objects, of patients in brackets. A failed session counts with the "
         f"worst score, and in no time. Regression: {worse}a session that failed in NEW and not in BASE. Unclear: "
         "the interval reaches beyond the limit."
     )

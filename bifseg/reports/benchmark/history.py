@@ -13,14 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bifseg.analysis.intervals import ratio_interval
 from bifseg.analysis.run_scores import RunScores
-from bifseg.analysis.statistics import bootstrap
 from bifseg.core.files import fingerprint, read_json, write_text, writing
-from bifseg.core.seeds import generator
 from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure, outcomes
 
-_DRAWS = 2000  # enough for what is drawn and read
+_NEVER = "never: one round more than the last"  # rounds of older records were counted in another way
 _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
@@ -54,7 +53,7 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
 
     Each record: `fingerprint` of all that follows but times and versions; `when` the run was finished; `run`,
     `method`, `network`; what it was made with and from; and `results`, one per cohort, protocol and structure.
-    There, each measure is [mean, low, high] with its 95% bootstrap interval over patients; null is not known.
+    There, each measure is [mean, low, high] with its 95% interval over patients; null is not known.
     Times are seconds a session or round of those that did not fail.
 
     Raises:
@@ -75,7 +74,7 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
             if network
         }
         who = {"run": run.resolve().name, "method": method, "network": network}
-        protocols = {name: fingerprint(cards[name]) for name in sorted(set(mine["protocol"]))}
+        protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(mine["protocol"]))}
         key = fingerprint(who, cohorts, weights, protocols, target, mine.to_csv(index=False))
         record = {
             journal.KEY: key,
@@ -127,16 +126,9 @@ def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
         terms = some[[measure.name]].assign(one=1)
     if not terms.iloc[:, 1].any():
         return []
-    names = (str(rows[key].iloc[0]) for key in (*WHERE, "method", "network"))
-    with np.errstate(divide="ignore", invalid="ignore"):  # a draw may hold no round
-        found = bootstrap(
-            terms,
-            some["patient"],
-            lambda sums: sums[..., :1] / sums[..., 1:],
-            generator(0, "history", measure.name, *names),
-            draws=_DRAWS,
-        )
-    return [_short(part[0]) for part in (found.mean, found.low, found.high)]
+    found = ratio_interval(terms.iloc[:, 0], terms.iloc[:, 1], some["patient"])
+    found = found.within(0, 1 if measure.factor == 100 else np.inf)  # shares in per cent, and what has no end
+    return [_short(value) for value in (found.mean, found.low, found.high)]
 
 
 def _short(value: float) -> float | None:

@@ -19,7 +19,7 @@ from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.curves import curves
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
-from bifseg.reports.formats import plain, with_limits
+from bifseg.reports.formats import plain, rank_text, with_limits
 from bifseg.reports.html import embed, page
 
 _MOST_FAILURES = 50
@@ -146,7 +146,7 @@ def _front(letters: list[str]) -> list[bool]:
 
 def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
     return {
-        "rank": f"{plain(row['rank'], 'g')} {row['group']}",
+        "rank": rank_text(row),
         "entry": _entry(row),
         "cells": [column.text(row) for column in columns],
         "failed": row["failed"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.interactions import time_to_target
+from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import in_step_order, stage_rows
@@ -65,7 +65,7 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
     Returns:
         `COLUMNS`. `initial` and `unsupervised` are NaN but under the one protocol that `stage_rows` takes them
         from, and where an entry has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
-        until the `goal`, those of the limit where it was never reached (their mean is NoC@k); both are NaN under
+        until the `goal`, one more than the protocol allows where it was never reached; both are NaN under
         a protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are
         machine seconds in all and in the `n_rounds` rounds; `sessions` is 1.
 
@@ -100,9 +100,7 @@ def _rounds(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: flo
     for protocol, rows in scores.groupby("protocol", sort=True):
         rule = stopping_rule(rules, str(protocol))
         goal = rule.goal(target)
-        sessions = time_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
-        found = pd.DataFrame(
-            {"rounds": sessions["round"].where(sessions["reached"], rule.rounds), "goal": goal}
-        )
+        sessions = cost_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
+        found = pd.DataFrame({"rounds": sessions["round"], "goal": goal})
         parts.append(found if rule.rounds > 1 else found * np.nan)
     return pd.concat(parts)

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 from sides import RULES, session, side
 
 from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
@@ -28,8 +29,8 @@ def test_difference_by_hand():
     row = found(many(0.5, 0.6, 0.7), many(0.4, 0.4, 0.4), "dice")
     assert (row["n"], row["patients"]) == (3, 3)
     assert row[["base", "new", "change"]].tolist() == pytest.approx([0.6, 0.4, -0.2])
-    # Of three patients a draw holds one alone with chance 1/27 > 2.5%: the limits are the extremes.
-    assert row[["low", "high"]].tolist() == pytest.approx([-0.3, -0.1])
+    interval = stats.ttest_1samp([-0.1, -0.2, -0.3], 0).confidence_interval()  # three patients: Student's t
+    assert row[["low", "high"]].tolist() == pytest.approx(list(interval))
 
 
 def test_equal_sides_differ_by_nothing_at_all():
@@ -42,7 +43,7 @@ def test_pairs_are_by_object_not_by_order():
     assert found(many(0.5, 0.6, 0.7), new, "dice")["change"] == 0
 
 
-def test_objects_of_one_patient_are_drawn_together():
+def test_objects_of_one_patient_count_once():
     base = [("a", 0.5), ("b", 0.5), ("c", 0.5), ("d", 0.5)]
     new = [("a", 0.4), ("b", 0.3), ("c", 0.5), ("d", 0.5)]
     sides = [
@@ -56,8 +57,10 @@ def test_objects_of_one_patient_are_drawn_together():
     row = found(*sides, "dice")
     assert (row["n"], row["patients"]) == (4, 2)
     assert row["change"] == pytest.approx(-0.075)
-    # Draws: one twice (-0.15), two twice (0), or both (-0.075).
-    assert row[["low", "high"]].tolist() == pytest.approx([-0.15, 0])
+    # Two patients of two objects each: Student's interval of their means.
+    assert row[["low", "high"]].tolist() == pytest.approx(
+        list(stats.ttest_1samp([-0.15, 0], 0).confidence_interval())
+    )
 
 
 def test_replicates_of_an_object_are_averaged_first():
@@ -79,7 +82,11 @@ def test_rounds_count_the_limit_where_the_target_was_not_reached():
     base = [*session("a", 0.1, 0.95), *session("b", 0.1, 0.2, 0.95)]
     new = [*session("a", 0.1, 0.2, 0.3, 0.95), *session("b", 0.1, 0.2, 0.3, 0.4, 0.5)]
     row = found(base, new, "rounds")
-    assert row[["base", "new", "change"]].tolist() == [1.5, 3.5, 2]
+    assert row[["base", "new", "change"]].tolist() == [
+        1.5,
+        4,
+        2.5,
+    ]  # never: one more than the last round, the fourth
 
 
 def test_rounds_are_compared_where_the_protocol_stops_below_the_target():
@@ -94,17 +101,21 @@ def test_time_is_the_ratio_of_sums_by_hand():
     new = [*session("a", 0.1, 0.2, 0.95), *session("b", 0.1, 0.2, 0.95)]
     row = found(base, new, "session_s")
     assert row[["base", "new", "change"]].tolist() == pytest.approx([2.5, 3, 6 / 5])
-    assert row[["low", "high"]].tolist() == pytest.approx([1, 1.5])  # a twice: 6/4, b twice: 6/6
+    # Two patients: the logarithm's parts are 3/6 - 2/5 and 3/6 - 3/5, one degree of freedom.
+    half = stats.t.ppf(0.975, 1) * np.sqrt(2 * (0.1**2 + 0.1**2))
+    assert row[["low", "high"]].tolist() == pytest.approx([6 / 5 * np.exp(-half), 6 / 5 * np.exp(half)])
     row = found(base, new, "rounds_s")
     assert row[["base", "new", "change"]].tolist() == pytest.approx([1, 1, 1])
 
 
-def test_draws_without_a_round_are_left_out():
-    """Two of three patients need no round, so that three draws in ten hold none."""
+def test_patients_without_a_round_tell_nothing_of_its_time():
+    """Two of three patients need no round."""
     easy = [*session("a", 0.95), *session("b", 0.95)]
     base, new = ([*easy, *session("c", 0.1, 0.95, machine_s=0.0)] for _ in range(2))
     base[-1][-1]["machine_s"], new[-1][-1]["machine_s"] = 2.0, 3.0
-    assert found(base, new, "rounds_s")[["change", "low", "high"]].tolist() == [1.5, 1.5, 1.5]
+    assert found(base, new, "rounds_s")[["change", "low", "high"]].tolist() == (
+        pytest.approx([1.5, 1.5, 1.5])
+    )
 
 
 def test_failed_sessions_count_in_dice_but_in_no_time():

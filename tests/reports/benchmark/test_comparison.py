@@ -124,7 +124,7 @@ def test_gate_of_rounds_is_not_named_where_none_are_counted():
 def test_markdown_says_what_a_reader_must_know(worse, runs):
     text = to_markdown(worse)
     assert f"# {worse.regressions} regressions in {len(worse.frame)} comparisons" in text
-    assert f"- BASE_NET: `{runs[0]}`, bifseg 0.1.0, commit abc123, 2026-01-01 03:04" in text
+    assert f"- BASE: `{runs[0]}`, bifseg 0.1.0, commit abc123, 2026-01-01 03:04" in text
     assert "The images of fake2d are **simulated**." in text
     assert "lower by more than 1 points" in text
     table = text[text.index("## Regressions") :].split("\n\n")[1].splitlines()

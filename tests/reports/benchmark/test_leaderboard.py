@@ -38,18 +38,19 @@ def test_page_needs_no_other_file(html, page):
     assert "@import" not in html
 
 
-def test_entries_stand_with_rank_and_letters(page):
+def test_entries_of_few_patients_have_no_place(html, page):
     heads = [row for row in page.rows if row[:2] == ["Rank", "Entry"]]
     assert len(heads) == 2  # two protocols
     rows = [row for row in page.rows if len(row) == len(heads[0]) and row[1] == "bifseg@pnet"]
     assert rows
-    assert all(row[0].split()[0].isdigit() and row[0].split()[1].isalpha() for row in rows)
+    assert {row[0] for row in rows} == {"–"}  # four patients
+    assert "too few patients to rank" in html
     assert heads[0][2] == "Rounds to 90%"  # own-scribbles: what the place is by
     assert heads[1][2] == "Dice (%)"
 
 
 def test_newest_run_is_shown(page):
-    newest = {row[-1] for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0][:1].isdigit()}
+    newest = {row[-1] for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0] == "–"}
     assert newest == {"2026-01-02 abc123"}
 
 

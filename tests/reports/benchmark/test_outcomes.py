@@ -27,7 +27,7 @@ def test_session_by_hand():
 
 def test_rounds_of_who_never_reached_the_target_are_the_limit():
     frame = found([*session("a", 0.5, 0.6), *session("b", 0.5, 0.6, 0.7, 0.8, 0.85), *session("c", 0.99)])
-    assert frame["rounds"].tolist() == [4, 4, 0]
+    assert frame["rounds"].tolist() == [5, 5, 0]
     assert frame["n_rounds"].tolist() == [1, 4, 0]
 
 
@@ -36,7 +36,7 @@ def test_rounds_of_who_never_reached_the_target_are_the_limit():
     [
         (0.7, 0.9, 0.7, 1),
         (0.95, 0.9, 0.9, 2),  # above 0.9 nobody was followed
-        (0.95, None, 0.95, 4),
+        (0.95, None, 0.95, 5),
     ],
 )
 def test_rounds_are_counted_to_the_target_or_to_where_the_protocol_stops(target, stops, goal, rounds):
@@ -70,7 +70,7 @@ def test_stages_come_from_one_protocol():
 
 def test_failed_session_scores_its_last_row():
     row = found(session("a", 0.5, 0.0, status="failed", error="round-1: no luck")).iloc[0]
-    assert row[["dice", "rounds", "failed", "error"]].tolist() == [0, 4, 1, "round-1: no luck"]
+    assert row[["dice", "rounds", "failed", "error"]].tolist() == [0, 5, 1, "round-1: no luck"]
 
 
 def test_unknown_rules_are_bad_input():

@@ -74,9 +74,19 @@ def test_order_in_the_file_does_not_matter(path):
 
 def test_entries_that_cannot_be_told_apart_share_a_letter(path):
     found = only(
-        [record(path, "1", "geos", [0.5, 0.6, 0.7]), record(path, "2", "growcut", [0.6, 0.7, 0.8])], path
+        [
+            record(path, "1", "geos", [0.5, 0.6, 0.7, 0.5, 0.6, 0.9]),
+            record(path, "2", "growcut", [0.6, 0.7, 0.8, 0.6, 0.7, 0.8]),
+        ],
+        path,
     )
     assert places(found) == {"growcut": (1, "a"), "geos": (2, "a")}
+
+
+def test_too_few_patients_have_no_letters(path):
+    """Three: no p-value of theirs is below 0.25."""
+    found = only([record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)], path)
+    assert places(found) == {"growcut": (1, ""), "geos": (2, "")}
 
 
 @pytest.mark.parametrize("other", [{"data": "old"}, {"rules": "old"}, {"goal": 0.8}])

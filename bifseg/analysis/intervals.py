@@ -1,0 +1,208 @@
+"""Intervals that cover with few patients: bootstrap-t for means, Korn and Graubard's for shares.
+
+`benchmarks/coverage.py` compares them with the percentile bootstrap, BCa and the cluster t; the table is in
+docs/results.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import beta
+from scipy.stats import t as student
+
+from bifseg.core.seeds import generator
+
+Array = NDArray[np.float64]
+Quantity = Callable[[Array], Array]
+"""From sums (..., terms): a statistic (...) or its derivatives (..., terms)."""
+
+_TAIL = 0.025  # of a 95% interval, on either side
+_DRAWS = 4999  # so that the limits are draws themselves: the 125th from either end
+_FEWEST, _MOST = 5, 200  # clusters of the bootstrap-t
+_ZERO = 1e-9  # of the largest: below, a standard error is left over from arithmetic
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An estimate with the limits of its 95% interval; NaN for limits that are not defined."""
+
+    mean: float
+    low: float
+    high: float
+
+    def within(self, least: float, most: float) -> Interval:
+        """The interval with its limits cut to the range of possible values."""
+        return Interval(self.mean, *(float(np.clip(end, least, most)) for end in (self.low, self.high)))
+
+
+def mean_interval(values: ArrayLike, clusters: ArrayLike) -> Interval:
+    """The mean of values with its 95% bootstrap-t interval over clusters, as in `bootstrap_t`.
+
+    Args:
+        values: (n,) one per object.
+        clusters: (n,) name of each object's cluster, such as its patient.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    values = np.asarray(values, float)
+    return bootstrap_t(np.column_stack([values, np.ones(len(values))]), clusters, _ratio, _ratio_slope)
+
+
+def ratio_interval(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Interval:
+    """The sum of one quantity over the sum of another with its 95% bootstrap-t interval, as in `bootstrap_t`.
+
+    Args:
+        above: (n,) such as seconds.
+        below: (n,) such as rounds.
+        clusters: (n,) name of each member's cluster.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    return bootstrap_t(np.column_stack([above, below]).astype(float), clusters, _ratio, _ratio_slope)
+
+
+def bootstrap_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slope: Quantity) -> Interval:
+    """A smooth statistic of sums with its 95% bootstrap-t interval over whole clusters (Efron and Tibshirani 1993).
+
+    Whole clusters are drawn with replacement, because objects of one patient are alike. The deviation of each draw is
+    divided by the draw's own standard error, that of the linearised statistic. The draws depend on the number of
+    clusters alone, so that equal values give equal limits.
+
+    The limits are those of `cluster_t` with fewer than 5 clusters (too few distinct draws), with more than 200 (there
+    is no difference), and where a limit would be infinite (too many draws hold equal values alone).
+
+    Args:
+        values: (n, terms) what is summed over the n members of the clusters.
+        clusters: (n,) name of each member's cluster.
+        statistic: of the sums; it must not change when all sums are multiplied by one number.
+        slope: its derivatives.
+
+    Returns:
+        NaN limits for a single cluster, and where the statistic or its standard error is not finite.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    sums = _cluster_sums(values, clusters)
+    plain = _cluster_t(sums, statistic, slope)
+    if not _FEWEST <= len(sums) <= _MOST or not np.isfinite(plain.low) or plain.low == plain.high:
+        return plain
+    error = _standard_error(sums, slope)
+    low, high = _outer_points(sums, plain.mean, statistic, slope)
+    if not np.isfinite([low, high]).all():
+        return plain
+    return Interval(plain.mean, plain.mean - high * error, plain.mean - low * error)
+
+
+def cluster_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slope: Quantity) -> Interval:
+    """A statistic of sums, plus and minus its standard error over clusters times Student's t.
+
+    There is one degree of freedom fewer than clusters. For the mean of clusters of equal size it is Student's interval
+    of the clusters' means. Arguments, returns and raises are those of `bootstrap_t`.
+    """
+    return _cluster_t(_cluster_sums(values, clusters), statistic, slope)
+
+
+def _cluster_t(sums: Array, statistic: Quantity, slope: Quantity) -> Interval:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        estimate = float(statistic(sums.sum(axis=0)))
+    if len(sums) == 1 or not np.isfinite(estimate):
+        return Interval(estimate, np.nan, np.nan)
+    half = float(student.isf(_TAIL, len(sums) - 1)) * _standard_error(sums, slope)
+    return Interval(estimate, estimate - half, estimate + half)
+
+
+def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
+    """A share with its 95% interval over clusters: Clopper and Pearson's for the effective size of the sample.
+
+    After Korn and Graubard (1998): the effective size is what a simple random sample of the same variance would have.
+    A share of 0 or 1 has no variance; its size is the number of clusters. Limits never leave [0, 1].
+
+    Args:
+        hits: (n,) whether each object counts.
+        clusters: (n,) name of each object's cluster.
+
+    Returns:
+        NaN limits for a single cluster.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    hits = np.asarray(hits, float)
+    sums = _cluster_sums(np.column_stack([hits, np.ones(len(hits))]), clusters)
+    share, count, n = float(hits.mean()), len(sums), len(hits)
+    if count == 1:
+        return Interval(share, np.nan, np.nan)
+    size = float(count)
+    if 0 < share < 1:
+        variance = _standard_error(sums, _ratio_slope) ** 2
+        wider = float(student.isf(_TAIL, n - 1) / student.isf(_TAIL, count - 1)) ** 2
+        size = min(n, share * (1 - share) / variance * wider) if variance > 0 else float(n)
+    found = share * size
+    low = float(beta.ppf(_TAIL, found, size - found + 1)) if share > 0 else 0.0
+    high = float(beta.isf(_TAIL, found + 1, size - found)) if share < 1 else 1.0
+    return Interval(share, low, high)
+
+
+def _ratio(sums: Array) -> Array:
+    return np.asarray(sums[..., 0] / sums[..., 1])
+
+
+def _ratio_slope(sums: Array) -> Array:
+    return np.stack([1 / sums[..., 1], -sums[..., 0] / sums[..., 1] ** 2], axis=-1)
+
+
+def _cluster_sums(values: ArrayLike, clusters: ArrayLike) -> Array:
+    """(clusters, terms) sums over the members of each cluster, in the order of their names."""
+    values = np.asarray(values, float)
+    names, member = np.unique(np.asarray(clusters), return_inverse=True)
+    if not len(values) or len(values) != len(member):
+        raise ValueError(
+            f"{len(values)} values and {len(member)} clusters; one cluster a value, at least one"
+        )
+    return np.column_stack([np.bincount(member, column, len(names)) for column in values.T])
+
+
+def _standard_error(sums: Array, slope: Quantity) -> float:
+    """Of the linearised statistic, between clusters."""
+    count = len(sums)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        each = sums @ slope(sums.sum(axis=0))
+    return float(np.sqrt(count / (count - 1) * (each @ each)))
+
+
+def _outer_points(sums: Array, estimate: float, statistic: Quantity, slope: Quantity) -> tuple[float, float]:
+    """The lower and upper point of the draws' deviations, in units of their own standard errors."""
+    count, terms = sums.shape
+    times = _times(count)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        drawn = times @ sums
+        derivatives, deviation = slope(drawn), statistic(drawn) - estimate
+        squares = sum(
+            derivatives[:, i] * derivatives[:, j] * (times @ (sums[:, i] * sums[:, j]))
+            for i in range(terms)
+            for j in range(terms)
+        )
+        errors = np.sqrt(np.maximum(squares, 0) * count / (count - 1))
+        errors[errors < _ZERO * np.nanmax(errors)] = 0  # a draw of equal values
+        deviation[np.abs(deviation) < _ZERO * np.nanmax(np.abs(deviation))] = 0
+        ratios = deviation / errors
+    ratios = np.sort(ratios[~np.isnan(ratios)])
+    if len(ratios) < 1 / _TAIL:
+        return np.nan, np.nan
+    place = round(_TAIL * (len(ratios) + 1))
+    return float(ratios[place - 1]), float(ratios[-place])
+
+
+@lru_cache(maxsize=16)
+def _times(count: int) -> Array:
+    """(draws, clusters) how often each cluster is drawn."""
+    rng = generator(0, "bootstrap-t", str(count))
+    return rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(float)
