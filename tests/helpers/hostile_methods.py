@@ -11,19 +11,19 @@ from pathlib import Path
 
 from odd_methods import Half
 
-_slept = time.sleep
 seen = []
 
 
 def _in_a_background_thread(attack):
-    """In whatever thread sleeps, as a watcher in the host would: from the moment of the import on."""
+    """In a thread that the host began before, if there is one: by what a watcher of the parent calls."""
+    getppid = os.getppid
 
-    def sleep(seconds):
+    def watched():
         seen.append(attack())
-        _slept(seconds)
+        return getppid()
 
-    time.sleep = sleep
-    _slept(2.5)
+    os.getppid = watched
+    time.sleep(2.5)
     return seen
 
 

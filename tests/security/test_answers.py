@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.core.geometry import Grid, Image
-from bifseg.methods.process.process import MethodProcess, Program
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.methods.process.process import MethodError, MethodProcess, Program
 from bifseg.methods.process.programs import program
 from bifseg.sessions.game import SimulatedUser, play
 
@@ -249,3 +249,16 @@ def test_a_library_that_leaves_without_a_word_is_out_of_memory(monkeypatch):
     finally:
         method.close()
     assert error.startswith("round-1: out of memory: the method's process ended by exit code 1")
+
+
+def test_a_registered_method_is_not_tried_on_a_box_that_does_not_fit(monkeypatch):
+    """480³ voxels: one clear line at once, not hours of swapping."""
+    monkeypatch.setattr("bifseg.methods.process.process.available_mb", lambda: 16_000.0)
+    method = MethodProcess(program(MethodCard(method="geos"), HELPERS))
+    begun = time.monotonic()
+    with pytest.raises(
+        MethodError, match="out of memory before it began: a box of 110592000 voxels takes about 68555 MiB"
+    ):
+        method.start(USER.image, Box((0, 0, 0), (480, 480, 480)))
+    method.close()
+    assert time.monotonic() - begun < 5

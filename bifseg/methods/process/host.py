@@ -71,19 +71,22 @@ class Host:
         from bifseg.methods.registry import build
 
         self._network = _network(opening["weights"], opening["device"])
-        self._method = build(MethodCard(**opening["card"]), self._network)
+        self._card = MethodCard(**opening["card"])
+        self._method = build(self._card, self._network)
         self._here = Path.cwd()
         self._machine_s = 0.0
 
     def opening(self) -> dict[str, Any]:
         """What the method is."""
         from bifseg.methods.contract import Adaptive
+        from bifseg.methods.process.memory import BYTES_PER_VOXEL
 
+        needs = getattr(self._method, "bytes_per_voxel", BYTES_PER_VOXEL.get(self._card.method or "", 0.0))
         return {
             "dimensions": sorted(self._method.dimensions),
             "prompts": sorted(self._method.prompts),
             "adapts": isinstance(self._method, Adaptive),
-            "bytes_per_voxel": float(getattr(self._method, "bytes_per_voxel", 0)),
+            "bytes_per_voxel": float(needs),
         }
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ _WORDS = re.compile(
     r"out of memory|not enough memory|memoryerror|bad_alloc|cannot allocate|unable to allocate", re.I
 )
 _MIB = 2**20
+BYTES_PER_VOXEL = {"geos": 650.0, "growcut": 225.0, "random-walks": 645.0, "grabcut": 540.0}
+"""By its registered name, what a method needs for each voxel of a 3D box, measured from boxes of 48³ to 80³ voxels."""
 _CGROUPS = {
     "": ("/sys/fs/cgroup", "memory.max", "memory.current"),
     "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
