@@ -24,12 +24,14 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 import nibabel
 import numpy as np
 import SimpleITK as sitk
+import typer.main
 
 from bifseg.cli.main import main
 from bifseg.core.geometry import Grid
@@ -248,6 +250,9 @@ def complaint(code: int, lines: list[str], seconds: float, names: list[str]) -> 
 
 def work(folder: Path, seed: int, first: int, last: int, pipe: Connection) -> None:
     """Send the number of each input of a range when it begins, and its verdict when it ends."""
+    typer.main.get_command = cache(
+        typer.main.get_command
+    )  # else four fifths of the time go into building options
     os.chdir(folder)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for number, one in enumerate(inputs(folder, seed)):
