@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import torch
@@ -61,7 +62,7 @@ def _nearest(distance: NDArray[np.float64], candidates: Mask, most: int) -> Mask
 
 def loss_weights(
     labels: Mask,
-    probability: NDArray,
+    probability: NDArray[Any],
     scribbles: NDArray[np.uint8],
     distances: tuple[NDArray[np.float64], NDArray[np.float64]],
     settings: FineTuning,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import maxflow
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +16,35 @@ _FORBIDDEN = 1e9
 _SMALLEST = 1e-6
 
 
-def unary(probability: NDArray) -> tuple[NDArray, NDArray]:
+def unary(probability: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """phi(0) and phi(1) of every voxel: minus the log of the probability of background and of foreground.
 
-    Probabilities are clipped to [1e-6, 1 - 1e-6].
+    Args:
+        probability: of foreground, any shape; clipped to [1e-6, 1 - 1e-6].
+
+    Returns:
+        Two float64 arrays of that shape.
     """
     p = np.clip(np.asarray(probability, np.float64), _SMALLEST, 1 - _SMALLEST)
     return -np.log1p(-p), -np.log(p)
 
 
 def pair_weights(
-    intensity: NDArray, spacing: tuple[float, ...], strength: float, sigma: float, full: bool
-) -> list[tuple[tuple[int, ...], NDArray]]:
-    """lambda * exp(-(X_i - X_j)^2 / (2 sigma^2)) / d_ij for every pair, as (offset, weights) a direction.
+    intensity: NDArray[Any], spacing: tuple[float, ...], strength: float, sigma: float, full: bool
+) -> list[tuple[tuple[int, ...], NDArray[Any]]]:
+    """lambda * exp(-(X_i - X_j)^2 / (2 sigma^2)) / d_ij of every pair of neighbours.
 
     d_ij is in units of the finest spacing, so that lambda means the same at 0.5 and 2 mm (our default).
+
+    Args:
+        intensity: X, any dimension.
+        spacing: mm per axis, in array order.
+        strength: lambda.
+        sigma: in the unit of X.
+        full: 8 or 26 neighbours instead of 4 or 6.
+
+    Returns:
+        For each offset, the weights of the pairs at this offset, as `neighbours.pair_slices` lists them.
     """
     return [
         (o, strength * np.exp(-(contrast(intensity, o) ** 2) / (2 * sigma**2)) / distance(o, spacing))
@@ -50,7 +66,7 @@ class LabelUpdate:
     """
 
     def __init__(
-        self, intensity: NDArray, spacing: tuple[float, ...], strength: float, sigma: float, full: bool
+        self, intensity: NDArray[Any], spacing: tuple[float, ...], strength: float, sigma: float, full: bool
     ) -> None:
         self._nodes = np.arange(intensity.size).reshape(intensity.shape)
         self._pairs = maxflow.GraphFloat(intensity.size, intensity.size * len(offsets(intensity.ndim, full)))
@@ -61,7 +77,7 @@ class LabelUpdate:
             flat = np.ascontiguousarray(weights.ravel())
             self._pairs.add_edges(first, second, flat, flat)
 
-    def __call__(self, probability: NDArray, scribbles: NDArray[np.uint8]) -> Mask:
+    def __call__(self, probability: NDArray[Any], scribbles: NDArray[np.uint8]) -> Mask:
         """The labels of least energy.
 
         Args:

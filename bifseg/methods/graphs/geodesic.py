@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +14,16 @@ from bifseg.core.geometry import Index, Mask
 from bifseg.methods.graphs.neighbours import contrast, offsets, pair_slices
 
 
-def grid_graph(shape: Index, costs: Iterable[tuple[Index, NDArray]]) -> csr_array:
-    """The voxels in array order as nodes, every pair of neighbours as an edge there and back.
+def grid_graph(shape: Index, costs: Iterable[tuple[Index, NDArray[Any]]]) -> csr_array:
+    """The graph of an image: voxels in array order are nodes, pairs of neighbours are edges in both directions.
 
     Args:
         shape: of the image.
-        costs: (offset, cost of every pair at this offset, as `neighbours.pair_slices` lists them) a direction.
-            An edge may cost nothing.
+        costs: for each offset, the cost of every pair at this offset, as `neighbours.pair_slices` lists them. An edge
+            may cost nothing.
+
+    Returns:
+        A sparse matrix (voxels, voxels) of costs.
     """
     size = int(np.prod(shape))
     nodes = np.arange(size, dtype=np.int32).reshape(shape)
@@ -34,9 +38,16 @@ def grid_graph(shape: Index, costs: Iterable[tuple[Index, NDArray]]) -> csr_arra
 
 
 def path_cost(graph: csr_array, sources: Mask, limit: float = np.inf) -> NDArray[np.float64]:
-    """The least cost of a path from any source, of the sources' shape: an exact shortest path (Dijkstra).
+    """The least cost of a path from any source to each voxel: an exact shortest path (Dijkstra).
 
-    Infinite where no path leads, where the cost is above `limit`, and everywhere when there are no sources.
+    Args:
+        graph: see `grid_graph`.
+        sources: bool of the image's shape.
+        limit: the search stops at this cost.
+
+    Returns:
+        Costs of the image's shape. Infinity if no path leads to a voxel or its cost exceeds `limit`, and everywhere
+        if there are no sources.
     """
     seeds = np.flatnonzero(sources)
     if not len(seeds):
@@ -56,7 +67,7 @@ class GeodesicBand:
         full: paths through 8 or 26 neighbours instead of 4 or 6.
     """
 
-    def __init__(self, intensity: NDArray, full: bool) -> None:
+    def __init__(self, intensity: NDArray[Any], full: bool) -> None:
         values = np.asarray(intensity, np.float64)
         costs = ((offset, contrast(values, offset)) for offset in offsets(values.ndim, full))
         self._graph = grid_graph(values.shape, costs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,27 +12,44 @@ from bifseg.core.geometry import Index
 
 
 def offsets(ndim: int, full: bool) -> list[Index]:
-    """Half of the neighbourhood, so that each pair comes once.
+    """The offsets to half of a voxel's neighbours, so that each pair comes once.
 
-    4 (2D) or 6 (3D) neighbours; 8 or 26 where `full` is True.
+    Args:
+        ndim: 2 or 3.
+        full: 8 or 26 neighbours instead of 4 or 6.
+
+    Returns:
+        Offsets in array order, in whole voxels.
     """
     steps = [step for step in product((-1, 0, 1), repeat=ndim) if step > (0,) * ndim]
     return [step for step in steps if full or sum(map(abs, step)) == 1]
 
 
 def pair_slices(offset: Index) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
-    """Indices `a`, `b` such that `array[a]` and `array[b]` are the two ends of every pair at this offset."""
+    """Indices `a`, `b` such that `array[a]` and `array[b]` are the two ends of every pair at this offset.
+
+    Args:
+        offset: whole voxels in array order.
+
+    Returns:
+        A slice per axis for each end. Both ends are empty if the array is too small for the offset.
+    """
     first = tuple(slice(max(0, -step), -step if step > 0 else None) for step in offset)
     second = tuple(slice(max(0, step), step if step < 0 else None) for step in offset)
     return first, second
 
 
 def distance(offset: Index, spacing: tuple[float, ...]) -> float:
-    """Euclidean distance of the pair in units of the finest spacing: the closest neighbours are 1 apart."""
+    """Euclidean distance of a pair in units of the finest spacing: the closest neighbours are 1 apart.
+
+    Args:
+        offset: whole voxels in array order.
+        spacing: mm per axis, in the same order.
+    """
     return float(np.linalg.norm(np.multiply(offset, spacing)) / min(spacing))
 
 
-def typical_contrast(values: NDArray, full: bool) -> float:
+def typical_contrast(values: NDArray[Any], full: bool) -> float:
     """Root mean square difference of neighbours; 1e-4 at least, which a flat image gives.
 
     With this as sigma, exp(-d^2 / (2 sigma^2)) is the contrast term of Rother et al. (ACM TOG 2004), whose beta is
@@ -47,7 +65,13 @@ def typical_contrast(values: NDArray, full: bool) -> float:
     return max(float(np.sqrt(mean)), 1e-4)
 
 
-def contrast(values: NDArray, offset: Index) -> NDArray:
-    """Absolute difference of the values at the two ends of every pair at this offset."""
+def contrast(values: NDArray[Any], offset: Index) -> NDArray[Any]:
+    """Absolute difference of the values at the two ends of every pair at this offset, as `pair_slices` lists them.
+
+    Args:
+        values: any shape.
+        offset: whole voxels in array order.
+    """
     first, second = pair_slices(offset)
-    return np.abs(values[first] - values[second])
+    difference: NDArray[Any] = np.abs(values[first] - values[second])
+    return difference
