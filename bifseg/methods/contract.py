@@ -1,4 +1,4 @@
-"""What a method is: the few calls that a session makes. A plug-in gives the same."""
+"""The contract of a method: the calls that a session makes. A plug-in implements the same."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Method(Protocol):
 
     Attributes:
         dimensions: {2}, {3} or both.
-        prompts: what it takes beside the image: "box", "scribbles". Without "box" it starts from scribbles: the
-            box that `start` gets is no prompt but the window that the user looks at, drawn and charged by nobody,
-            and the robot draws its first scribbles on the object itself.
+        prompts: what it takes beside the image: "box", "scribbles". A method without "box" starts from scribbles:
+            the box that `start` gets is the window that the user looks at, not a prompt, and costs no effort. The
+            robot draws its first scribbles on the object itself.
     """
 
     dimensions: frozenset[int]
@@ -50,7 +50,7 @@ class Method(Protocol):
 
 @runtime_checkable
 class Adaptive(Method, Protocol):
-    """A method that improves its initial result without being told anything."""
+    """A method that improves its initial result without any prompt."""
 
     def adapt(self) -> Mask:
         """The unsupervised result."""
@@ -58,16 +58,24 @@ class Adaptive(Method, Protocol):
 
 
 def adapts(method: Method) -> bool:
-    """Whether a method has an unsupervised step; one in another process says so itself."""
+    """Whether a method has an unsupervised step. A method in another process has an attribute `adapts`."""
     return bool(getattr(method, "adapts", isinstance(method, Adaptive)))
 
 
 class BrokenContract(RuntimeError):
-    """A method's result is not what the contract says."""
+    """A method's result breaks the contract."""
 
 
 def checked_mask(result: Any, shape: Index) -> Mask:
-    """A method's result; raises BrokenContract where it is no boolean array of the image's shape."""
+    """A method's result, unchanged.
+
+    Args:
+        result: what the method returned.
+        shape: of the image.
+
+    Raises:
+        BrokenContract: the result is not a boolean array of this shape.
+    """
     if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
         got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
         raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")

@@ -36,7 +36,16 @@ METHODS: Registry[str] = Registry(
 
 
 def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
-    """The method of a card; raises InputError for an unknown one, wrong settings, or a network too many or too few."""
+    """The method of a card.
+
+    Args:
+        card: names the method and its settings.
+        network: what `METHOD@NETWORK` names; None without a network.
+
+    Raises:
+        InputError: the method is unknown or breaks the contract, a setting is wrong, or a network is missing or not
+            wanted.
+    """
     maker = _find(card.method or "")
     wants_network = "network" in signature(maker).parameters
     if wants_network and network is None:
@@ -62,7 +71,7 @@ def _find(name: str) -> Callable[..., Method]:
         known = ", ".join([*METHODS, *plugins])
         raise InputError(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
     try:
-        found: Callable[..., Method] = getattr(importlib.import_module(module), attribute)
+        maker: Callable[..., Method] = getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
         raise InputError(f"method: {name} cannot be imported: {error}") from error
-    return found
+    return maker

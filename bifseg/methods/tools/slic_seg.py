@@ -28,7 +28,7 @@ _DISC = np.hypot(*np.indices((7, 7)) - 3) <= 3
 
 
 class SlicSegSettings(Card):
-    """Parameters of Slic-Seg. Lambda and sigma were chosen on the validation split of the embedded fetal cohort."""
+    """Settings of Slic-Seg; docs/method.md says which images chose lambda and sigma."""
 
     trees: Annotated[int, Field(ge=1)] = Field(20, description="trees of the forest (authors: 20)")
     depth: Annotated[int, Field(ge=1)] = Field(8, description="greatest depth of a tree (authors: 8)")
@@ -49,7 +49,7 @@ class SlicSeg(FromScribbles):
     """Learns the user's scribbles and nothing else; the same settings and scribbles give the same masks.
 
     The forest is grown anew each round from all scribbles so far. The authors' online forest keeps its trees and
-    passes the new samples down them, which this stands for; it is scikit-learn's, not theirs. Their background
+    passes the new samples down them; ours is scikit-learn's. Their background
     seeds along the image's border are left out, for here the user alone says what is background, and so is the
     final closing and opening, which cost rounds on the validation split.
 
@@ -82,8 +82,8 @@ class SlicSeg(FromScribbles):
         """Of foreground, of the window's shape."""
         self._forest.fit(self._features[drawn > 0], drawn[drawn > 0] == 1)
         rows = self._features.reshape(-1, self._features.shape[-1])
-        found: NDArray[np.float64] = self._forest.predict_proba(rows)[:, 1].reshape(drawn.shape)
-        return found
+        probability: NDArray[np.float64] = self._forest.predict_proba(rows)[:, 1].reshape(drawn.shape)
+        return probability
 
 
 def connected(probability: NDArray[Any], intensity: NDArray[Any], foreground: Mask) -> NDArray[np.float64]:
@@ -147,7 +147,7 @@ def haar(values: NDArray[Any]) -> list[NDArray[Any]]:
 
     Level 1 has 4 x 4 coefficients of 2 x 2 voxels, level 2 has 2 x 2 of 4 x 4 voxels.
     """
-    found: list[NDArray[Any]] = []
+    bands: list[NDArray[Any]] = []
     low = values
     for step in (1, 2):
         add, subtract = np.zeros((2, step + 1))
@@ -155,9 +155,9 @@ def haar(values: NDArray[Any]) -> list[NDArray[Any]]:
         taps = np.zeros(8)
         taps[:: 2 * step] = step / 4
         for along_y, along_x in ((add, subtract), (subtract, add), (subtract, subtract)):
-            found += moments(_filter(low, along_y, along_x, ahead=1), taps)
+            bands += moments(_filter(low, along_y, along_x, ahead=1), taps)
         low = _filter(low, add, add, ahead=1)
-    return found + list(moments(low, taps))
+    return bands + list(moments(low, taps))
 
 
 def _filter(
