@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
@@ -156,6 +157,6 @@ def brought_weights(card: NetworkCard, path: Path) -> Path | None:
         found = root / inside(root, str(card.weights))
     except ValueError as error:
         raise InputError(f"{path}: weights: {error}") from error
-    if not found.exists():
+    if not os.path.exists(found):
         raise InputError(f"{path}: weights: {found}: no such weights file")
     return found

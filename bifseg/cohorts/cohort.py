@@ -8,6 +8,7 @@ the hashes of all others: files are read as they were prepared, or not at all.
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -113,13 +114,13 @@ def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
         )
     beside = card_path.absolute().parent
     manifest = beside / card.manifest
-    if not manifest.is_file():
+    if not os.path.isfile(manifest):  # unlike Path.is_file, False for a name that no file can have
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
         make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
         raise InputError(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
     root = manifest.parent if card.root is None else beside / card.root
-    if not root.is_dir():
+    if not os.path.isdir(root):
         raise InputError(f"{card_path}: root: {root} is not a folder; correct the path")
     return manifest, root
 

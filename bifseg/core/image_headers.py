@@ -67,7 +67,7 @@ def n_header_bytes(path: Path) -> int:
 
 def data_names(path: Path) -> list[str]:
     """The names of data files in the header of a MetaImage or NRRD file; none where it holds the data itself."""
-    text = header_text(path)
+    text = header_text(path).encode("latin-1").decode("utf-8", "surrogateescape")
     meta = path.name.lower().endswith((".mhd", ".mha"))
     pattern = r"^ElementDataFile\s*=\s*(.*?)\s*$" if meta else r"^data ?file:\s*(.*?)\s*$"
     match = re.search(pattern, text, re.MULTILINE | re.IGNORECASE)
@@ -101,12 +101,20 @@ def _is_number(word: str) -> bool:
 
 
 def _meta_problem(text: str) -> str:
-    pairs = [line.split("=", 1) for line in text.splitlines() if "=" in line]
+    lines = [line for line in text.splitlines() if line.strip()]
+    end = next((k for k, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines) - 1)
+    head = lines[: end + 1]
+    strange = [
+        line for line in head if not re.fullmatch(r"[A-Za-z]\w*\s*=[\x20-\x7e\x80-\xff\t]*", line, re.ASCII)
+    ]
+    pairs = [line.split("=", 1) for line in head if "=" in line]
     fields = {key.strip(): value.split() for key, value in pairs}
     keys = [key.strip() for key, _ in pairs]
     missing = [key for key in ("NDims", "DimSize", "ElementType", "ElementDataFile") if not fields.get(key)]
-    if missing or any(len(line) > _LONGEST for line in text.splitlines()[: len(pairs)]):
-        return _DAMAGED.format(f"no {missing[0]}" if missing else "a line without end")
+    if missing or strange or any(len(line) > _LONGEST for line in head):
+        return _DAMAGED.format(f"no {missing[0]}" if missing else "a line is not KEY = VALUE")
+    if fields.get("BinaryData") != ["True"]:
+        return "its voxels are stored as text, or BinaryData is not True; write it as a binary file"
     count = fields["NDims"][0]
     n = int(count) if _is_number(count) else 0
     early = {*_META_NUMBERS, "DimSize"} & {*keys[: keys.index("NDims")]}

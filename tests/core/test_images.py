@@ -211,6 +211,31 @@ def test_missing_and_cut_data_are_named(tmp_path):
         np.testing.assert_array_equal(read(path)[0], VOXELS)
 
 
+def test_data_files_with_names_of_any_script(tmp_path):
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), tmp_path / "患者.mhd")
+    assert files_of(tmp_path / "患者.mhd")[1] == tmp_path / "患者.raw"
+    np.testing.assert_array_equal(read(tmp_path / "患者.mhd")[0], VOXELS)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("NDims = 3", "NDims 3"),
+        ("BinaryData = True", "Binary"),
+        ("DimSize = 10 9 8", "DimSize = 10 9"),
+        ("ElementSpacing = 1 1 1", "ElementSpacing = 1 1"),
+        ("ObjectType = Image", "ObjectType = Image\n7"),
+    ],
+)
+def test_a_damaged_metaimage_header_is_refused_before_itk_prints(tmp_path, before, after, capfd):
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), tmp_path / "m.mha")
+    content = (tmp_path / "m.mha").read_bytes()
+    assert before.encode() in content
+    (tmp_path / "m.mha").write_bytes(content.replace(before.encode(), after.encode()))
+    assert "write" in refusal(tmp_path / "m.mha")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_data_in_another_folder_are_refused(tmp_path):
     """Methods cannot read the cohort's root; they could read a label map's voxels elsewhere."""
     (tmp_path / "data").mkdir()
