@@ -29,7 +29,8 @@ class Overview:
         rounds: most rounds of the protocol.
         frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `rank`, `group`
             (entries that share a letter cannot be told apart; empty: too few patients to rank),
-            and of each of `MEASURES` its mean over sessions with a 95 % interval over patients, `_mean`, `_low` and `_high`; NaN for what an entry does not have.
+            and of each of `MEASURES` its mean over sessions with a 95 % interval over patients,
+            `_mean`, `_low` and `_high`; NaN for what an entry does not have.
     """
 
     protocol: str
