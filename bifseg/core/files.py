@@ -98,12 +98,12 @@ def inside(root: Path, text: str) -> str:
     them there (git-annex, a scratch disk).
     """
     base = os.path.abspath(root)
-    found = os.path.relpath(os.path.join(base, text), base)
-    if found.split(os.sep)[0] == os.pardir or found == os.curdir:
+    path = os.path.relpath(os.path.join(base, text), base)
+    if path.split(os.sep)[0] == os.pardir or path == os.curdir:
         raise ValueError(
             f"{text!r} is not a file inside the root {base}; move the file or change the card's 'root'"
         )
-    return Path(found).as_posix()
+    return Path(path).as_posix()
 
 
 def fingerprint(*parts: Any) -> str:

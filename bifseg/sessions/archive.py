@@ -42,8 +42,8 @@ class Pack(NamedTuple):
     @classmethod
     def of(cls, path: Path) -> Pack:
         """The file that now is at a path."""
-        found = path.stat()
-        return cls(found.st_mtime_ns, path, found.st_ino)
+        facts = path.stat()
+        return cls(facts.st_mtime_ns, path, facts.st_ino)
 
     def open(self) -> ZipFile:
         """The file; reading its directory takes longer than a session of it."""
@@ -81,14 +81,14 @@ class Archive:
     def stored(self) -> dict[str, str]:
         """The status of every stored session by its name; files that were cut off hold none."""
         self._look()
-        found: dict[str, str] = {}
+        statuses: dict[str, str] = {}
         for pack in dict.fromkeys(self._packed.values()):
             with suppress(*BROKEN):
-                found |= _statuses(self._opened(pack))
+                statuses |= _statuses(self._opened(pack))
         for path in (self.folder / "unpacked").glob("[!.]*.zip"):
             with suppress(*BROKEN), ZipFile(path) as archive:
-                found |= _statuses(archive)
-        return found
+                statuses |= _statuses(archive)
+        return statuses
 
     def load(self, name: str) -> Session:
         """A stored session; raises InputError where there is none, it is damaged, or its seal is wrong."""
@@ -127,9 +127,9 @@ class Archive:
         """
         names, path = sorted(names), self.folder / f"shard-{number}.zip"
         self._look()
-        there = {n for n, pack in self._packed.items() if pack.path == path}
-        rest = sorted(there - set(names))
-        if not rest and there.issuperset(names) and not any(self._single(n).exists() for n in names):
+        packed = {n for n, pack in self._packed.items() if pack.path == path}
+        rest = sorted(packed - set(names))
+        if not rest and packed.issuperset(names) and not any(self._single(n).exists() for n in names):
             return
         with writing(path) as part, ZipFile(part, "w") as target:
             for name in [*names, *rest]:

@@ -34,27 +34,25 @@ def find_maps(folder: Path, name: str) -> list[Path]:
     Raises:
         InputError: there is none, or one too many for a round, or a round is missing.
     """
-    found: dict[int, Path] = {}
+    maps: dict[int, Path] = {}
     for path in sorted(folder.glob(f"{escape(name)}.*")):
-        told = _NAME.fullmatch(path.name.removeprefix(name))
-        if told:
-            number = int(told[2] or 1)
-            if number in found:
-                raise InputError(
-                    f"{path}: round {number} of {name} is also in {found[number].name}; keep one"
-                )
-            found[number] = path
-    if not found:
+        match = _NAME.fullmatch(path.name.removeprefix(name))
+        if match:
+            number = int(match[2] or 1)
+            if number in maps:
+                raise InputError(f"{path}: round {number} of {name} is also in {maps[number].name}; keep one")
+            maps[number] = path
+    if not maps:
         raise InputError(
             f"{folder}: no scribbles of {name}; save them as {name}.nii.gz, or {name}.round-1.nii.gz, ... "
             "(also nrrd, mha, png), or leave the object out of the cohort"
         )
-    missing = sorted(set(range(1, max(found) + 1)) - set(found))
+    missing = sorted(set(range(1, max(maps) + 1)) - set(maps))
     if missing:
         raise InputError(
-            f"{folder}: {name} has round {max(found)} but not round {missing[0]}; number them from 1"
+            f"{folder}: {name} has round {max(maps)} but not round {missing[0]}; number them from 1"
         )
-    return [found[number] for number in sorted(found)]
+    return [maps[number] for number in sorted(maps)]
 
 
 def read_rounds(

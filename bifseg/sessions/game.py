@@ -202,7 +202,10 @@ class SimulatedUser:
         return why_stuck(view.steps, strokes, truth, self.image.grid, view.box, rules.patience)
 
     def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
-        """The result with mistakes that are not visible made right; an object of which nothing was found is."""
+        """The result, corrected wherever the user cannot see the error.
+
+        Foreground errors stay visible if the result misses the object entirely.
+        """
         if self.protocol.tolerance_mm == 0 and not self.raters:
             return result
         right = self._tolerated[box.slices]
@@ -236,8 +239,8 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
     except Exception as raised:  # a method may raise anything; the failure belongs into the table
         status, ended = "failed", "failed"
-        told = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
-        error = f"{recorder.now}: {told}{' '.join(str(raised).split())}"
+        kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
+        error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"
     return Session(
         identity,
         user.image.grid,

@@ -1,6 +1,6 @@
-"""When a person gives up: the result goes in circles, or the same place is asked for again without effect.
+"""When a person gives up: results repeat, or strokes on the same error have no effect.
 
-A result that changes without getting better is not stuck: some methods get worse for a few rounds, and then well.
+A result that changes without getting better is not stuck: some methods get worse for a few rounds before they improve.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SHOWN = 2  # regions that are described
 
 @dataclass(frozen=True)
 class Region:
-    """A connected mistake that was asked for: its label and its voxels, a mask of the box's shape."""
+    """A connected error that a stroke lies on: its label, and its voxels as a mask of the box's shape."""
 
     foreground: bool
     mask: Mask
@@ -31,15 +31,15 @@ class Region:
 def why_stuck(
     steps: Sequence[Step], strokes: Sequence[Stroke], truth: Mask, grid: Grid, box: Box, patience: int
 ) -> str:
-    """Why a person would rather give up than draw these strokes; empty where nothing speaks for it.
+    """Why a person would give up instead of drawing these strokes; empty if nothing suggests it.
 
-    Either each of the last `patience` rounds gave a result that was there before. Or the strokes ask for mistakes
-    of which not one voxel became right in any of those rounds, though each of them asked for it. A mistake is
-    asked for by a stroke on one of its voxels, and the same mistake is one of the same label that shares a voxel.
+    Either each of the last `patience` rounds repeated an earlier result. Or the strokes lie on errors that had strokes
+    in each of those rounds, and none of them corrected a single voxel. Two errors are the same if they have the same
+    label and share a voxel.
 
     Args:
         steps: so far, their masks inside the box, at least one.
-        strokes: what would be drawn next, on the object's grid.
+        strokes: those to be drawn next, on the object's grid.
         truth: of the object inside the box.
         grid: the object's grid.
         box: on that grid.
@@ -51,13 +51,13 @@ def why_stuck(
     rounds = [k for k, step in enumerate(steps) if step.round][-patience:]
     if len(rounds) < patience:
         return ""
-    told = _in_circles(steps, rounds)
-    if told or all(_heeded_nothing(steps, k, box) for k in rounds):
-        asked = list(_asked(steps[-1].mask, strokes, truth, grid, box))
-        if not told and asked and all(_in_vain(steps, rounds, region, truth, grid, box) for region in asked):
-            told = f"{_rounds(rounds, steps)} changed not one voxel of what was asked for"
-        if told:
-            return f"{told}; {_places(asked, grid, box)}".removesuffix("; ")
+    reason = _in_circles(steps, rounds)
+    if reason or all(_ignored_a_stroke(steps, k, box) for k in rounds):
+        errors = list(_marked(steps[-1].mask, strokes, truth, grid, box))
+        if not reason and errors and all(_in_vain(steps, rounds, e, truth, grid, box) for e in errors):
+            reason = f"{_rounds(rounds, steps)} changed not one voxel of what was asked for"
+        if reason:
+            return f"{reason}; {_places(errors, grid, box)}".removesuffix("; ")
     return ""
 
 
@@ -71,12 +71,12 @@ def _in_circles(steps: Sequence[Step], rounds: Sequence[int]) -> str:
         again[k] = known
     if all(np.array_equal(steps[k - 1].mask, steps[k].mask) for k in rounds):
         return f"{_rounds(rounds, steps)} changed nothing"
-    told = (f"{steps[k].name} gave the result of {steps[again[k]].name}" for k in rounds)
-    return f"in circles: {', '.join(told)}"
+    repeats = (f"{steps[k].name} gave the result of {steps[again[k]].name}" for k in rounds)
+    return f"in circles: {', '.join(repeats)}"
 
 
-def _heeded_nothing(steps: Sequence[Step], k: int, box: Box) -> bool:
-    """Whether all that some stroke of a round painted is as it was: quick to tell, and else nothing was in vain."""
+def _ignored_a_stroke(steps: Sequence[Step], k: int, box: Box) -> bool:
+    """Whether a round left every voxel of some stroke as it was. Checked first because it is cheap."""
     before, after = steps[k - 1].mask, steps[k].mask
     painted = [tuple((stroke.voxels - box.lower).T) for stroke in steps[k].strokes]
     return any(np.array_equal(before[voxels], after[voxels]) for voxels in painted)
@@ -85,20 +85,20 @@ def _heeded_nothing(steps: Sequence[Step], k: int, box: Box) -> bool:
 def _in_vain(
     steps: Sequence[Step], rounds: Sequence[int], region: Region, truth: Mask, grid: Grid, box: Box
 ) -> bool:
-    """Whether each of these rounds asked for this region and none of what it asked for became right."""
+    """Whether each of these rounds had a stroke on this error and corrected no voxel of it."""
     return all(
         any(
-            asked.foreground == region.foreground
-            and (asked.mask & region.mask).any()
-            and (steps[k].mask[asked.mask] != region.foreground).all()
-            for asked in _asked(steps[k - 1].mask, steps[k].strokes, truth, grid, box)
+            error.foreground == region.foreground
+            and (error.mask & region.mask).any()
+            and (steps[k].mask[error.mask] != region.foreground).all()
+            for error in _marked(steps[k - 1].mask, steps[k].strokes, truth, grid, box)
         )
         for k in rounds
     )
 
 
-def _asked(result: Mask, strokes: Iterable[Stroke], truth: Mask, grid: Grid, box: Box) -> Iterable[Region]:
-    """The connected mistakes of a result that strokes lie on."""
+def _marked(result: Mask, strokes: Iterable[Stroke], truth: Mask, grid: Grid, box: Box) -> Iterable[Region]:
+    """The connected errors of a result that strokes lie on."""
     voxels = np.concatenate([stroke.voxels for stroke in strokes]) - box.lower
     for foreground, wrong in mistakes(truth, result, grid.spacing):
         labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
@@ -117,9 +117,9 @@ def _places(regions: Sequence[Region], grid: Grid, box: Box) -> str:
     if not regions:
         return ""
     largest = sorted(regions, key=lambda region: -int(region.mask.sum()))
-    told = [_place(region, grid, box) for region in largest[:_SHOWN]]
-    more = len(regions) - len(told)
-    return "still " + " and ".join(told) + (f" and {more} more" if more else "")
+    places = [_place(region, grid, box) for region in largest[:_SHOWN]]
+    more = len(regions) - len(places)
+    return "still " + " and ".join(places) + (f" and {more} more" if more else "")
 
 
 def _place(region: Region, grid: Grid, box: Box) -> str:
