@@ -1,4 +1,4 @@
-"""The one error that is the user's to mend."""
+"""The error that a user can correct, and texts of values for its message."""
 
 
 class InputError(ValueError):
@@ -9,7 +9,7 @@ class InputError(ValueError):
 
 
 def short(value: object, most: int = 80) -> str:
-    """The text of a value for a message: on one line, without control characters, its middle cut out where it is long.
+    """The text of a value for a message, on one line, without control characters, shortened in the middle if long.
 
     Args:
         value: a text, or what `repr` makes one of.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ class Stroke:
     """One drag of the brush.
 
     Attributes:
-        foreground: True where the user says "object", False where the user says "background".
+        foreground: True for a stroke on the object, False for one on the background.
         path: (points, axes) brush centres in voxel positions, in drawing order, not rounded.
         voxels: (n, axes) indices painted, each once.
     """
@@ -25,16 +26,24 @@ class Stroke:
     voxels: NDArray[np.intp]
 
     def length_mm(self, spacing: tuple[float, ...]) -> float:
-        """Length of the path in mm; 0 for a dot."""
+        """Length of the path in mm; 0 for a dot.
+
+        Args:
+            spacing: mm between voxel centres per array axis.
+        """
         steps = np.diff(self.path, axis=0) * spacing
         return float(np.sqrt((steps**2).sum(axis=1)).sum())
 
     def shifted(self, offset: Index) -> Stroke:
-        """The same stroke on an array that begins `offset` voxels earlier."""
+        """The same stroke on an array that begins `offset` voxels earlier along each axis."""
         return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
 
-    def to_record(self, grid: Grid) -> dict:
-        """The stroke in world mm, as JSON keeps it."""
+    def to_record(self, grid: Grid) -> dict[str, Any]:
+        """The stroke in world mm, as JSON keeps it.
+
+        Args:
+            grid: of the array that the stroke lies on.
+        """
         return {
             "foreground": self.foreground,
             "path_mm": grid.to_world(self.path).round(4).tolist(),
@@ -42,8 +51,13 @@ class Stroke:
         }
 
     @classmethod
-    def from_record(cls, record: dict, grid: Grid) -> Stroke:
-        """The stroke on `grid` from its record in world mm."""
+    def from_record(cls, record: dict[str, Any], grid: Grid) -> Stroke:
+        """The stroke on a grid from its record in world mm.
+
+        Args:
+            record: of `to_record`.
+            grid: of the array that the stroke will lie on; it need not be that of the record.
+        """
         path = grid.to_index(np.array(record["path_mm"]))
         voxels = np.rint(grid.to_index(np.array(record["voxels_mm"]))).astype(np.intp)
         return cls(record["foreground"], path, np.unique(voxels, axis=0))
@@ -57,7 +71,7 @@ class Scribbles:
     strokes: tuple[Stroke, ...] = ()
 
     def label_map(self) -> NDArray[np.uint8]:
-        """0 nothing drawn, 1 foreground, 2 background."""
+        """uint8 array of `shape`: 0 nothing drawn, 1 foreground, 2 background."""
         drawn = np.zeros(self.shape, np.uint8)
         for stroke in self.strokes:
             drawn[tuple(stroke.voxels.T)] = 1 if stroke.foreground else 2
@@ -65,14 +79,16 @@ class Scribbles:
 
     @property
     def foreground(self) -> Mask:
-        """Voxels said to be object."""
-        return self.label_map() == 1
+        """Bool array of the voxels that the user calls object."""
+        drawn: Mask = self.label_map() == 1
+        return drawn
 
     @property
     def background(self) -> Mask:
-        """Voxels said to be background."""
-        return self.label_map() == 2
+        """Bool array of the voxels that the user calls background."""
+        drawn: Mask = self.label_map() == 2
+        return drawn
 
     def add(self, strokes: list[Stroke]) -> Scribbles:
-        """These scribbles and the new strokes."""
+        """These scribbles followed by new strokes."""
         return Scribbles(self.shape, self.strokes + tuple(strokes))

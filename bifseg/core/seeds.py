@@ -8,9 +8,13 @@ import numpy as np
 
 
 def generator(seed: int, *names: str | int) -> np.random.Generator:
-    """A generator seeded by a hash of the run seed and the names of the thing to be drawn.
+    """A random generator that depends on a seed and names alone.
 
-    The same names give the same numbers whatever the order of the work, the shard or the machine.
+    The same names give the same numbers, whatever the order of the work, the shard or the machine.
+
+    Args:
+        seed: of the run.
+        names: of the thing to be drawn, such as cohort, case, object and step.
     """
     text = "\x1f".join(str(part) for part in (seed, *names))
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -46,7 +46,7 @@ _BOXES = "Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distan
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with what must be known to read it; `name` is the stem of its files."""
+    """A figure with its caption; `name` is the stem of its files."""
 
     name: str
     title: str
@@ -114,13 +114,13 @@ def _drawings(folder: Path, run: RunScores) -> Iterator[Drawing]:
 
 
 def _per_stage(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
-    """The figures of a cohort's results, a point a session."""
+    """The figures of a cohort's results, one point for each session."""
     nets = [entry for entry in cast if entry.method == BASE_NET]
     if len(nets) > 1:
         yield Drawing(
             f"{cohort.name}-networks",
             "Initial Dice per network",
-            "Every object's Dice as a point: the base networks' own results inside the box. "
+            "One point for each object: Dice of the base network's own result inside the box. "
             f"{_BOXES} {FAILURES} {cohort.note}",
             network_boxes(cohort.frame, nets),
         )
@@ -128,14 +128,14 @@ def _per_stage(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
     yield Drawing(
         f"{cohort.name}-dice",
         "Dice per method",
-        "Every session's Dice as a point: before adaptation, without scribbles, and with the same scribbles "
-        f"for every method. {_BOXES} {FAILURES} {cohort.note}",
+        "One point for each session: Dice before adaptation, without scribbles, and with the same scribbles for every "
+        f"method. {_BOXES} {FAILURES} {cohort.note}",
         dice_boxes(cohort.frame, cohort.stages, [entry for entry in cast if entry.network == main]),
     )
 
 
 def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
-    """The figure of the levels of the user, where several played."""
+    """The figure of the levels of the user, if the run has several."""
     run = cohort.run
     levels = by_user(cohort.frame, run.target, run.rules, run.roles.users)
     if len(levels):
@@ -152,7 +152,7 @@ def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
 
 
 def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
-    """The figures of a cohort over the rounds on a method's own mistakes."""
+    """The figures over the rounds of a cohort in which each method is corrected on its own errors."""
     own, target = cohort.run.roles.own, cohort.run.target
     rule = cohort.rule(own)
     yield Drawing(
@@ -180,8 +180,8 @@ def dice_boxes(scores: pd.DataFrame, stages: Mapping[str, pd.DataFrame], cast: S
 
     Args:
         scores: of one cohort.
-        stages: rows of each stage, one a session; a stage without rows is left out.
-        cast: who is shown.
+        stages: rows of each stage, one for each session; a stage without rows is left out.
+        cast: the entries that are shown.
     """
     stages = {stage: rows for stage, rows in stages.items() if len(rows)}
     figure, axes = panels(scores, width=6.2, height=3.6)
@@ -279,16 +279,18 @@ def training_curves(curves: dict[str, pd.DataFrame]) -> Figure:
 
 
 def _curves(run: Path, cohort: str) -> dict[str, pd.DataFrame]:
-    """Training curves by network; a network that was brought trained has none."""
-    found = {}
+    """Training curves by network; a network with weights from elsewhere has none."""
+    curves = {}
     for card in sorted(run.glob(f"networks/{cohort}/*/card.json")):
         path = card.with_name("curve.csv")
         check_hash(path, read_json(card)["curve_sha256"], f"delete {card.parent} and train again")
-        found[path.parent.name] = pd.read_csv(path)
-    return {network: curve for network, curve in found.items() if len(curve)}
+        curves[path.parent.name] = pd.read_csv(path)
+    return {network: curve for network, curve in curves.items() if len(curve)}
 
 
-def _box(axis: Axes, values: NDArray, at: float, width: float, colour: str, rng: np.random.Generator) -> None:
+def _box(
+    axis: Axes, values: NDArray[Any], at: float, width: float, colour: str, rng: np.random.Generator
+) -> None:
     axis.boxplot(
         [values],
         positions=[at],

@@ -1,8 +1,8 @@
-"""How tables look: raw numbers as text for readers, in CSV, Markdown and LaTeX."""
+"""Tables as CSV (raw numbers), and as Markdown and LaTeX (text for readers)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from bifseg.core.metrics import MetricInfo, higher_is_better, known
 
 @dataclass(frozen=True)
 class Table:
-    """Numbers with what must be known to read them.
+    """A table with its caption.
 
     Attributes:
         name: stem of its files.
         frame: raw numbers, one row per structure and entry, and per measure in a table of tests; empty when
             the run has nothing to show here.
-        caption: what, over what, and how failures count; for an empty frame, why it is empty.
+        caption: what the numbers are, over which sessions, and how failures count; for an empty frame, the reason.
     """
 
     name: str
@@ -36,7 +36,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Quantity:
-    """How a measure is shown: header of its means, name of its differences, and from which factor on."""
+    """How a measure is shown.
+
+    Attributes:
+        header: of the column of its means.
+        difference: its name in a table of differences.
+        factor: from the stored value to the shown one.
+        digits: behind the decimal point.
+    """
 
     header: str
     difference: str
@@ -62,14 +69,14 @@ def quantities() -> dict[str, Quantity]:
 
 
 def _of_metric(metric: MetricInfo) -> Quantity:
-    """A share in per cent, its differences in points; any other unit as it is."""
+    """How a metric is shown: a share in per cent, its differences in points; any other unit as it is."""
     if metric.unit == "share":
         return Quantity(metric.header, f"{metric.name} (points)", 100, 1)
     return Quantity(metric.header, metric.header, 1, 2)
 
 
 TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
-"""Headers of the columns of words."""
+"""Headers of the columns that hold text."""
 
 Row = dict[str, Any]
 
@@ -107,8 +114,8 @@ def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
 
 
 def _spread_targets(rows: list[Row]) -> list[Row]:
-    """One row an entry, which holds its row of each target under the target."""
-    entries: dict[tuple, Row] = {}
+    """One row for each entry, with the row of each target under the target."""
+    entries: dict[tuple[Any, ...], Row] = {}
     for row in rows:
         entry = entries.setdefault(tuple(row[key] for key in GROUP), dict(row))
         entry[row["target"]] = row
@@ -116,7 +123,7 @@ def _spread_targets(rows: list[Row]) -> list[Row]:
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
-    """Headers in order, and how the text of a row comes about."""
+    """The function that makes the text of a row, by header, in order."""
     networks = {*frame["network"], *frame.get("reference_network", ())}
     columns: list[tuple[str, str, Callable[[Row], str]]] = [
         ("Seen", "seen", lambda row: "seen" if row["seen"] else "unseen"),
@@ -142,7 +149,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
 
 
 def _ways(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
-    """The columns on the way to a target, or to each of several."""
+    """The columns of effort to one target, or to each of several."""
     if "target" in frame:
         return [(f"{100 * goal:g}%", "target", _at(goal)) for goal in sorted(set(frame["target"]))]
     return [
@@ -162,23 +169,23 @@ def _count(name: str) -> Callable[[Row], str]:
 
 
 def p_value(p: float) -> str:
-    """`0.034`, `<0.001`, or a dash for a test that was not possible; one digit more about 0.05."""
+    """`0.034`, `<0.001`, or a dash if no test was possible; near 0.05 with one digit more."""
     text = plain(p, ".2g")
     return "<0.001" if p < 0.001 else plain(p, ".3g") if text == "0.05" else text
 
 
 def plain(value: float, form: str) -> str:
-    """A number with a true minus; a dash where there is none."""
+    """A number with a typographic minus; a dash for NaN."""
     return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
 
 
 def with_limits(value: float, low: float, high: float, form: str) -> str:
-    """`2.3 [1.0, 3.3]`: a number with the limits of its interval, where there are any."""
+    """`2.3 [1.0, 3.3]`: a number with the limits of its interval, if it has one."""
     text = plain(value, form)
     return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
 
 
-def rank_text(row: Row) -> str:
+def rank_text(row: Mapping[Any, Any]) -> str:
     """Rank and letters; a dash where the patients are too few to rank."""
     return f"{plain(row['rank'], 'g')} {row['group']}" if row["group"] else "–"
 
@@ -189,7 +196,7 @@ def _reached(row: Row) -> str:
 
 
 def _median(name: str) -> Callable[[Row], str]:
-    """Text of a median over sessions of which some never got there; for rounds, more than were allowed."""
+    """Text of a median over all sessions; `never`, or more rounds than allowed, if half of them miss the target."""
 
     def text(row: Row) -> str:
         median = row[f"{name}_median"]
@@ -201,7 +208,7 @@ def _median(name: str) -> Callable[[Row], str]:
 
 
 def _interval(name: str, middle: str, factor: float, digits: int) -> Callable[[Row], str]:
-    """Text of NAME_MIDDLE with its limits, where there are any."""
+    """Text of NAME_MIDDLE with the limits of its interval, if it has one."""
 
     def text(row: Row) -> str:
         value, low, high = (factor * row[f"{name}_{kind}"] for kind in (middle, "low", "high"))
@@ -215,8 +222,8 @@ def _at(goal: Any) -> Callable[[Row], str]:
     mean = _interval("round", "restricted", 1, 1)
 
     def text(row: Row) -> str:
-        there = row[goal]
-        return "–" if np.isnan(there["never"]) else f"{mean(there)} ({there['never']:.0f})"
+        counts = row[goal]
+        return "–" if np.isnan(counts["never"]) else f"{mean(counts)} ({counts['never']:.0f})"
 
     return text
 
@@ -232,7 +239,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
 
 
 def _mean(name: str) -> Callable[[Row], str]:
-    """Text of a measure: mean, spread where there is one, star where its test says so."""
+    """Text of a measure: mean, standard deviation if there is one, star if its test is significant."""
     how = quantities()[name]
 
     def text(row: Row) -> str:
@@ -251,7 +258,7 @@ def _difference(row: Row) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """The caption and a pipe table."""
+    """The table in Markdown, with its caption."""
     shown = present(table.frame)
     cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
     align = ["left" if name in TEXT else "right" for name in shown]
@@ -277,7 +284,7 @@ _LATEX = str.maketrans(
 
 
 def to_latex(table: Table) -> str:
-    """A booktabs table, a heading for every structure; needs `\\usepackage{booktabs}`."""
+    """The table in LaTeX, with a heading for each structure; needs `\\usepackage{booktabs}`."""
     shown = present(table.frame)
     columns = list(shown)[2:]
     lines = [

@@ -1,4 +1,4 @@
-"""HTML pages that need no other file: templates, with pictures inside."""
+"""HTML pages that need no other file: pictures are inside the page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]) -> str:
-    """The page of a template in `templates/`; all text is escaped. `words` shows names as words."""
+    """The HTML of a template with its content; all text is escaped.
+
+    Args:
+        template: name of a file in `templates/`.
+        content: variables of the template.
+        filters: functions that the template applies, beside `words`, which shows a name as words.
+    """
     environment = Environment(
         loader=PackageLoader("bifseg.reports"),
         autoescape=True,
@@ -18,10 +24,14 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": lambda name: name.replace("_", " "), **filters}
+    environment.filters |= {"words": _words, **filters}
     return environment.get_template(template).render(content)
 
 
 def embed(picture: bytes, kind: str) -> str:
-    """A picture as the address of itself; kind: `png` or `svg+xml`."""
+    """A data URL that holds a picture; kind: `png` or `svg+xml`."""
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

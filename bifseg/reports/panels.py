@@ -1,4 +1,4 @@
-"""What the figures of a run share: entries and their colours, a panel a structure, the legend."""
+"""What the figures of a run share: entries and their colours, one panel for each structure, the legend."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from matplotlib.lines import Line2D
 from bifseg.analysis.names import method_label, method_rank
 from bifseg.analysis.paired import main_network
 
-# Okabe and Ito's palette, told apart by the colour-blind; a method has one colour in every figure.
+# Okabe and Ito's palette, which the colour-blind can tell apart; a method has one colour in every figure.
 FIXED = {
     "base-net": "#6f6f6f",
     "base-crf": "#E69F00",

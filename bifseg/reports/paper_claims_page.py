@@ -1,10 +1,11 @@
-"""The page of claims: verdicts, what they rest on, and whether the base networks stayed as they were."""
+"""The page of claims: verdicts, the comparisons behind them, and the check that base networks did not change."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -60,13 +61,13 @@ correction over structures, measures or claims. The paper's Student t-test, over
 
 @dataclass(frozen=True)
 class Check:
-    """What a session job found of its base network's Dice on a validation sample, before and after.
+    """The check of one session job: its base network's Dice on validation objects, before and after.
 
     Attributes:
         job: COHORT/PROTOCOL/ENTRY/FILE, below the run's sessions.
         network: name.
         objects: names of the validation objects.
-        equal: whether there were objects and their Dice stayed equal to the last bit.
+        equal: whether there were objects and every Dice is equal to the last bit.
     """
 
     job: str
@@ -81,7 +82,7 @@ class Check:
 
 
 def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
-    """The forgetting checks of the sessions of the scores, by job; InputError for a file that is none."""
+    """The forgetting checks of the sessions of the scores, by job; raises InputError for a file that is not one."""
     folders = session_folders(run, scores)
     return [_read_check(run, path) for folder in folders for path in sorted(folder.glob("forgetting-*.json"))]
 
@@ -97,7 +98,7 @@ def _read_check(run: Path, path: Path) -> Check:
 
 
 def forgetting_line(checks: Sequence[Check]) -> str:
-    """One sentence: whether image-specific fine-tuning left the base networks as they were."""
+    """One sentence: whether image-specific fine-tuning left the base networks unchanged."""
     if not checks:
         return "Forgetting: no checks found."
     networks = {(check.cohort, check.network) for check in checks}
@@ -126,7 +127,7 @@ def present_claim(claim: Claim) -> pd.DataFrame:
         "Difference": [_difference(row) for row in rows],
         "p (Holm)": [p_value(row["holm_p"]) for row in rows],
         **{name: [str(row[name]) for row in rows] for name in ("n", "patients", "failed")},
-        "Asked for": [row["rule"] for row in rows],
+        "Expected": [row["rule"] for row in rows],
         "Verdict": [row["verdict"] + (f" ({row['note']})" if row["note"] else "") for row in rows],
     }
     if claim.joined:
@@ -135,7 +136,7 @@ def present_claim(claim: Claim) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def _mean(row: dict, side: str) -> str:
+def _mean(row: dict[Any, Any], side: str) -> str:
     _, factor, digits = _MEASURES[row["measure"]]
     mean, std = row[f"{side}mean"] * factor, row[f"{side}std"] * factor
     if np.isnan(mean):
@@ -144,7 +145,7 @@ def _mean(row: dict, side: str) -> str:
     return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if spread else "")
 
 
-def _difference(row: dict) -> str:
+def _difference(row: dict[Any, Any]) -> str:
     _, factor, digits = _MEASURES[row["measure"]]
     if np.isnan(row["difference_mean"]):
         return "–"
@@ -222,4 +223,4 @@ _RIGHT = ("Method's", "Other's", "Difference", "p (Holm)", "n", "patients", "fai
 def _pipe(shown: pd.DataFrame) -> str:
     cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
     align = ["right" if name in _RIGHT else "left" for name in shown]
-    return tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+    return str(tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True))

@@ -1,4 +1,4 @@
-"""What `bifseg robot compare` writes: numbers for machines, tables for readers, and strokes side by side."""
+"""The files of `bifseg robot compare`: a CSV, a page of tables, and pictures of strokes side by side."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CAPTION = (
 
 
 def comparison_page(comparison: pd.DataFrame, copies: list[str], fit: pd.DataFrame | None) -> str:
-    """The comparison in Markdown: a table a label over all images, the distances by group, and the fit."""
+    """The comparison in Markdown: one table for each label over all images, the distances by group, and the fit."""
     everywhere = comparison[comparison.group == EVERYWHERE]
     parts = [
         f"**{label.capitalize()} strokes.** {_CAPTION}\n\n{_table(everywhere, label)}"
@@ -58,7 +58,7 @@ def comparison_page(comparison: pd.DataFrame, copies: list[str], fit: pd.DataFra
         parts.append(_fit_table(fit))
     if copies:
         listed = "".join(f"\n- {line}" for line in copies)
-        parts.append(f"Left out, because these drawings are alike to the pixel:\n{listed}")
+        parts.append(f"Left out, because these drawings are equal in every pixel:\n{listed}")
     return "\n\n".join(parts) + "\n"
 
 
@@ -80,13 +80,13 @@ def _quartiles(row: pd.Series) -> str:
 
 
 def _distances(comparison: pd.DataFrame) -> str:
-    """Both labels together, and what the parameters govern alone."""
+    """Distances of both labels together, and of the fitted statistics alone."""
     far = mean_distance(comparison).unstack("group", sort=False)
     far.insert(1, "all, fitted statistics", mean_distance(comparison, FITTED)[EVERYWHERE])
     rows = [[_bold(who), *(_number(value) for value in row)] for who, row in far.iterrows()]
     fitted = "; ".join(_HEADERS[name] for name in FITTED)
     text = (
-        f"**Distance by images.** As above, both labels; of few images mostly chance. Fitted are: {fitted}."
+        f"**Distance by images.** As above, for both labels; with few images mostly chance. Fitted: {fitted}."
     )
     return f"{text}\n\n{_pipe(['who', *far.columns], rows)}"
 
@@ -104,7 +104,7 @@ def _fit_table(fit: pd.DataFrame) -> str:
         for row in fit.to_dict("records")
     ]
     text = (
-        "**Fit of `centre-line`.** Distance over the fitted statistics, from the defaults to the parameters that were "
+        "**Fit of `centre-line`.** Distance over the fitted statistics, from the defaults to the parameters that come "
         "nearest to the other people."
     )
     return f"{text}\n\n{_pipe(['left out', 'nearest parameters', 'to those fitted', 'to the one left out'], rows)}"
@@ -120,7 +120,7 @@ def _number(value: float) -> str:
 
 def _pipe(headers: list[str], rows: list[list[str]]) -> str:
     align = ["left"] + ["right"] * (len(headers) - 1)
-    return tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True)
+    return str(tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True))
 
 
 def write_comparison(
@@ -133,9 +133,9 @@ def write_comparison(
 ) -> None:
     """Write OUT/comparison.csv, comparison.md, people.png, and a picture of every image in OUT/overlays.
 
-    `people.png` shows an image of each group, the first that most people drew on, without its grey values: for
-    where an image must not go.
-    `robots` gives what each policy draws in an image.
+    `people.png` shows one image of each group, the first with the most people, without its grey values, so that it
+    can be published where the image cannot.
+    `robots` holds the function that draws as each policy does.
     """
     write_text(out / "comparison.csv", comparison.to_csv(index=False, lineterminator="\n"))
     write_text(out / "comparison.md", comparison_page(comparison, copies, fit))

@@ -36,7 +36,7 @@ _MOST_FAILURES = 50
 
 @dataclass(frozen=True)
 class Picture:
-    """A session worth seeing."""
+    """The picture of a session: where it ranks, its object, and its last step."""
 
     place: str
     object: str
@@ -51,8 +51,8 @@ def write_report(run: Path, date: str | None = None) -> None:
 
     Args:
         run: the run's folder, with tables and figures written.
-        date: what the report is dated; by default the date of RUN/provenance.json, so that a report that
-            is written again is the same.
+        date: of the report; by default the date of RUN/provenance.json, so that a report that is written again
+            is the same.
 
     Raises:
         InputError: a cohort of the scores is not in the folder.
@@ -128,7 +128,7 @@ def _cohort(
         "hero": hero[0],
         "stages": _stages(kinds, hero),
         "sentences": [text for text in (_gain_sentence(kinds, hero), _effort_sentence(kinds, hero)) if text],
-        # A run that does not replicate the paper is not told which of the paper's tables it lacks.
+        # The paper's tables that a run lacks are named only if it replicates the paper.
         "tables": [table for table in kinds.values() if replicates or len(table.frame)],
         "figures": [
             {**figure, "source": embed((run / "figures" / f"{figure['name']}.svg").read_bytes(), "svg+xml")}
@@ -151,8 +151,11 @@ def structure_rows(table: Table) -> dict[str, Any]:
                 "seen": seen == "seen",
                 "structure": structure,
                 "rows": [
-                    [(text, column in best and best[column][index]) for column, text in row.items()]
-                    for index, row in rows[columns].to_dict("index").items()
+                    [
+                        (text, column in best and best[column][k])
+                        for column, text in zip(columns, row, strict=True)
+                    ]
+                    for k, row in zip(rows.index.tolist(), rows[columns].to_numpy().tolist(), strict=True)
                 ],
             }
             for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False)
@@ -167,21 +170,21 @@ def _proposed(scores: pd.DataFrame) -> tuple[str, str] | None:
 
 
 def _stages(kinds: dict[str, Table], hero: tuple[str, str]) -> list[dict[str, Any]]:
-    """Mean Dice (%) of the one in front per structure: initial, without and with scribbles."""
+    """Mean Dice (%) of the entry per structure: initial, without and with scribbles."""
     first = _of(kinds["initial"], (BASE_NET, hero[1]))
     first = first if len(first) else _of(kinds["initial"], hero)
     stages = {"initial": first}
     stages |= {name: _of(kinds[name], hero) for name in ("unsupervised", "supervised")}
-    found: dict[str, dict[str, Any]] = {}
+    by_structure: dict[str, dict[str, Any]] = {}
     for stage, frame in stages.items():
         for row in frame.to_dict("records"):
-            entry = found.setdefault(row["structure"], {"seen": row["seen"], "values": []})
+            entry = by_structure.setdefault(row["structure"], {"seen": row["seen"], "values": []})
             entry["values"].append((stage, f"{100 * row['dice_mean']:.1f}"))
-    return [{"structure": structure, **entry} for structure, entry in found.items()]
+    return [{"structure": structure, **entry} for structure, entry in by_structure.items()]
 
 
 def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
-    """Gains over the base net: the range over structures, seen and unseen apart."""
+    """Gains over the base net: the range over structures, seen and unseen separately."""
     texts, failed, base = [], 0, ""
     for stage, how in (("unsupervised", "without scribbles"), ("supervised", "with the same scribbles")):
         rows = _of(kinds[f"{stage}-tests"], hero)
@@ -206,7 +209,7 @@ def _gain_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
 
 
 def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
-    """How often and how soon the target was reached, seen and unseen apart."""
+    """How often and how soon the target was reached, seen and unseen separately."""
     frame = _of(kinds["interactions"], hero)
     if frame.empty or frame["reached"].isna().any():  # a target that the protocol does not show
         return ""
@@ -220,7 +223,7 @@ def _effort_sentence(kinds: dict[str, Table], hero: tuple[str, str]) -> str:
             f"{group['reached'].sum():.0f} of {group['n'].sum()} sessions on {kind} structures ({median})"
         )
     goal = kinds["interactions"].title.removeprefix("Interactions to ")
-    return f"Corrected on its own mistakes, it reached {goal} in {_join(each)}."
+    return f"Corrected on its own errors, it reached {goal} in {_join(each)}."
 
 
 def _seen_and_unseen(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -260,10 +263,10 @@ def _best_median_worst(ranked: pd.DataFrame) -> Iterator[tuple[str, dict[str, An
 
 
 def _picture(place: str, row: dict[str, Any], cohort: Cohort, entry: Path) -> Picture:
-    thing = cohort.object(row["object"])
+    played = cohort.object(row["object"])
     png = session_picture(
-        cohort.image(thing),
-        cohort.truth(thing),
+        cohort.image(played),
+        cohort.truth(played),
         Archive(entry).load(Trial(row["object"], row["replicate"]).session),
     )
     return Picture(place, row["object"], row["dice"], row["step"], row["status"], embed(png, "png"))
@@ -284,7 +287,7 @@ def _failures(scores: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _tolerances(run: Path, name: str) -> Iterator[str]:
-    """The tolerance of NSD for each structure of a cohort, with where it comes from."""
+    """The tolerance of NSD for each structure of a cohort, with its source."""
     cohort = Cohort.load(run / "cohorts" / name)
     for structure in (*cohort.seen, *cohort.unseen):
         tolerance = cohort.nsd_tolerance(structure)
@@ -301,12 +304,12 @@ def _of(table: Table, entry: tuple[str, str]) -> pd.DataFrame:
     frame = table.frame
     if frame.empty:
         return frame
-    mine = (frame["method"] == entry[0]) & (frame["network"] == entry[1])
-    return frame[mine].reset_index(drop=True)
+    of_entry = (frame["method"] == entry[0]) & (frame["network"] == entry[1])
+    return frame[of_entry].reset_index(drop=True)
 
 
 def _kind(name: str, cohort: str) -> str:
-    """KIND of COHORT-KIND; empty for another cohort's. Cohorts may hold dashes, kinds none but that of `-tests`."""
+    """KIND of COHORT-KIND; empty for another cohort. A cohort may have dashes, a kind only that of `-tests`."""
     stem = name.removesuffix("-tests").rpartition("-")[0]
     return name.removeprefix(f"{cohort}-") if stem == cohort else ""
 

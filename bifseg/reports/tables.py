@@ -1,4 +1,4 @@
-"""The tables of the paper: what is asked, of whom, against whom, and what a reader must know."""
+"""The tables of a run: results, tests, interactions to the target, and their captions."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from bifseg.reports.paper_claims_page import read_checks, write_claims
 
 @dataclass(frozen=True)
 class Question:
-    """What a table of results asks; in its texts, {shared} and {own} are protocols and {goal} is the target.
+    """One table of results; in its texts, {shared} and {own} are protocols and {goal} is the target.
 
     Attributes:
         title: of the table.
         caption: what the numbers are and which sessions they are of.
-        reference: the method, on the main network, that the others are compared with.
+        reference: the method, on the main network, with which the others are compared.
         effort: columns of effort and time that are shown after the metrics.
         tested_effort: those of them that are compared; metrics always are.
-        needs: what was not played when the table is empty.
+        needs: the sessions without which the table is empty.
     """
 
     title: str
@@ -66,7 +66,7 @@ QUESTIONS = {
     "supervised": Question(
         "With the same scribbles",
         f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
-        "drawn on its base net's initial result. A base net takes no scribbles and shows its initial result.",
+        "drawn on its base net's initial result. A base net takes no scribbles: its initial result is shown.",
         BASE_NET,
         "methods that adapt under {shared}",
     ),
@@ -102,19 +102,19 @@ _TARGETS = (
     "brackets how many of the n sessions never reached it (NoF@{rounds}). "
 )
 _USERS = (
-    "As interactions to the target, by how carefully the robot draws: the same policy, kind of box and seeds under "
+    "Interactions to the target by how carefully the robot draws: the same policy, kind of box and seeds under "
     "{users}; "
-    "`bifseg robot list` tells what the users are. "
+    "`bifseg robot list` describes the users. "
 )
 _REPLICATES = (
     "Spread of the last results, as standard deviations: between replicates of one object, played with other "
     "boxes and scribbles (variances averaged over objects), and between cases (of the means of their objects' "
-    "means, less what replicates alone bring about). Replicates' share: of the sum of both variances."
+    "means, without the part that replicates explain). Replicates' share: of the sum of both variances."
 )
-_UNEQUAL = "Not so on {n} of the objects ({first} is the first), where a method's initial result is not its base net's."
-_UNLIKE = (
-    "Other boxes or users than the rest ({how}) had {names}, which played under no protocol with the same."
+_UNEQUAL = (
+    "On {n} objects ({first} is the first) scribbles differ: a method's initial result is not its base net's."
 )
+_UNLIKE = "{names} played with other boxes or users ({how}) than the rest, under every protocol."
 _STARS = (
     "* differs from {reference}: Wilcoxon signed-rank test over patients, corrected by Holm over the entries of the "
     "structure, p < 0.05; no correction over structures and measures. The paper's Student t-test over objects is in "
@@ -137,14 +137,14 @@ _TESTS = (
 
 @dataclass(frozen=True)
 class CohortTables:
-    """What a cohort's tables have in common: its name, the sentence on its data, and the words of the texts."""
+    """What the tables of a cohort share: its name, the sentence on its data, and the words for captions."""
 
     cohort: str
     about: str
     words: dict[str, str]
 
     def table(self, kind: str, title: str, caption: str, frame: pd.DataFrame, needs: str) -> Table:
-        """The table COHORT-KIND; one without rows says what was not played."""
+        """The table COHORT-KIND; the caption of one without rows says which sessions are missing."""
         if frame.empty:
             caption = f"Left out: cohort {self.cohort} has no sessions of {needs.format(**self.words)}."
         else:
@@ -183,7 +183,7 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
 
 
 def _about(cohort: CohortScores, own: str) -> CohortTables:
-    """The words of a cohort's tables, `own` being the protocol that they call so."""
+    """What the tables of a cohort share; `own` is the protocol that their texts call so."""
     run = cohort.run
     words = dict.fromkeys(_BASE_NET_WORDS, "")
     words |= {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
@@ -208,7 +208,7 @@ def _targets(cohort: CohortScores) -> pd.DataFrame:
 
 
 def _result_tables(cohort: CohortScores, about: CohortTables, effort: pd.DataFrame) -> Iterator[Table]:
-    """For each question the table of results and the table of its tests."""
+    """For each question the table of results and the table of tests."""
     stages, shared = cohort.stages, cohort.run.roles.shared
     chosen = {
         "initial": initial_rows(stages["initial"]),
@@ -287,7 +287,7 @@ def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
 
 
 def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:
-    """What `compare` finds of every metric and tested effort, one after the other, told apart by `measure`."""
+    """The rows of `compare` for every metric and every tested effort, with a column `measure`."""
     measures = (*table_metrics(rows), *question.tested_effort)
     parts = [compare(rows, reference, measure) for measure in measures]
     named = [part.assign(measure=name) for part, name in zip(parts, measures, strict=True) if len(part)]
@@ -354,6 +354,6 @@ def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
         ),
         str,
     )
-    # A method may be named "none" or "nan": only what is empty is missing.
+    # A method may be named "none" or "nan": only an empty cell is missing.
     frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
     return frame.fillna({"network": "", "reference_network": "", "group": ""})

@@ -20,20 +20,20 @@ MEASURES = {
 
 
 def users_figure(levels: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
-    """A row a structure: final Dice and rounds to the target of each entry at every level of the user.
+    """One row for each structure: final Dice and rounds to the target of each entry at every level of the user.
 
     Args:
         levels: rows of `by_user`; what is NaN (a target that the protocol does not show) is left out.
-        cast: the entries, those without rows too.
+        cast: the entries; those without rows are left out.
     """
     users = list(dict.fromkeys(levels["user"]))
     shown = structures(levels)
     figure, grid = plt.subplots(len(shown), 2, figsize=(10.4, 3.0 * len(shown)), squeeze=False, sharey="col")
-    there = [entry for entry in cast if len(levels[_mine(levels, entry)])]
+    present = [entry for entry in cast if len(levels[_mine(levels, entry)])]
     for axes, (structure, seen) in zip(grid, shown, strict=True):
         for axis, (stem, (column, label)) in zip(axes, MEASURES.items(), strict=True):
-            for k, entry in enumerate(there):
-                aside = (k - (len(there) - 1) / 2) * 0.5 / len(there)
+            for k, entry in enumerate(present):
+                aside = (k - (len(present) - 1) / 2) * 0.5 / len(present)
                 _line(
                     axis,
                     of(levels, entry, structure).set_index("user").reindex(users),
@@ -47,7 +47,7 @@ def users_figure(levels: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
             axis.set_ylabel(label)
         axes[0].set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
     figure.subplots_adjust(wspace=0.2, hspace=0.42)
-    legend(figure, there, lines=True)
+    legend(figure, present, lines=True)
     return figure
 
 
@@ -56,7 +56,7 @@ def _mine(levels: pd.DataFrame, entry: Entry) -> pd.Series:
 
 
 def _line(axis: Axes, rows: pd.DataFrame, stem: str, column: str, entry: Entry, aside: float) -> None:
-    """An entry's means over the users, with their limits where there are any."""
+    """An entry's means over the users, with the limits of their intervals."""
     means, low, high = (rows[name].to_numpy(float) for name in (column, f"{stem}_low", f"{stem}_high"))
     at = np.arange(len(rows)) + aside
     axis.errorbar(

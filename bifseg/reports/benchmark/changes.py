@@ -1,4 +1,4 @@
-"""What changed from BASE_NET to NEW: paired differences and ratios of time, each with its interval over patients."""
+"""Changes from BASE to NEW: paired differences and ratios of time, each with its interval over patients."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _UNKNOWN = Interval(np.nan, np.nan, np.nan)
 def changes(found: Pairing, target: float) -> pd.DataFrame:
     """Every measure of every entry on every structure of every cohort and protocol that both sides have.
 
-    A failed session counts with its worst score. In times it does not count, nor does its partner: who crashes
-    early would look fast.
+    A failed session counts with its worst score. Times leave out a failed session and its partner, because an early
+    crash would look fast.
 
     Returns:
         `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects

@@ -131,7 +131,7 @@ def _table(rows: pd.DataFrame, comparison: Comparison) -> str:
     shown = pd.DataFrame([_cells(row, comparison) for row in rows.to_dict("records")])
     align = ["left" if name in _LEFT else "right" for name in shown]
     cells = shown.to_numpy().tolist()
-    return tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+    return str(tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True))
 
 
 def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
@@ -164,7 +164,7 @@ def change_text(row: dict[Any, Any]) -> str:
 
 
 def _times(frame: pd.DataFrame) -> str:
-    """What all times together say about the machine."""
+    """A sentence on all times together, which shows a difference between machines."""
     ratios = frame.loc[frame["measure"].map(lambda name: _KNOWN[name].per != ""), "change"].dropna()
     if ratios.empty:
         return ""

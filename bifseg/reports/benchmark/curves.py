@@ -1,4 +1,4 @@
-"""Curves through time: a measure of every entry over the runs of a history."""
+"""Curves over time: a measure of every entry over the runs of a history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_TICKS = 6
 
 
 def curves(past: pd.DataFrame, measure: str, scale: str, factor: float = 1, log: bool = False) -> bytes:
-    """The SVG of a panel per structure, with a line an entry over the runs and the interval of each point.
+    """The SVG of a panel for each structure: one line for each entry over the runs, with the interval of each point.
 
     Args:
         past: rows of one cohort and protocol, as `standings.entries` gives.
@@ -26,7 +26,7 @@ def curves(past: pd.DataFrame, measure: str, scale: str, factor: float = 1, log:
         factor: from the measure to the scale.
         log: whether the scale is logarithmic.
 
-    A run with failed sessions is marked. Runs stand side by side, in the order of their end.
+    A run with failed sessions is marked. Runs are in the order of their end, at equal distances.
     """
     with plt.rc_context(STYLE):
         return svg(_figure(past, measure, scale, factor, log))

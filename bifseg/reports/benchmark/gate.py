@@ -1,4 +1,4 @@
-"""When a change is a regression: stated limits, and three answers, since too few patients cannot say no."""
+"""When a change is a regression: limits, and a third verdict for too few patients to decide."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _KNOWN = {measure.name: measure for measure in MEASURES}
 
 @dataclass(frozen=True)
 class Limits:
-    """How much worse NEW may be; infinity for a gate that stands open.
+    """How much worse NEW may be; infinity accepts any change.
 
     Attributes:
         dice: drop of mean Dice in points (of 100): initial, without scribbles and final.
         rounds: rise of the mean number of rounds to the target.
         slowdown: factor of the machine time, per session and per round.
-        noticeable: seconds a session or round below which NEW is fast enough, whatever the factor. By default 0.1,
-            up to which an answer is felt to come at once (Miller 1968); below, clocks and caches make the factor.
+        noticeable: seconds of a session or round below which NEW is fast enough, whatever the factor. The default is
+            0.1, below which users perceive no delay (Miller 1968) and clocks and caches dominate the factor.
         failed: sessions that failed in NEW and not in BASE.
     """
 

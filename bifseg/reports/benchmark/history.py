@@ -1,6 +1,6 @@
-"""What runs leave behind: a record a run and entry in history.jsonl, and beside it what came of each session.
+"""The history of runs: one record for each run and entry in history.jsonl, and the outcomes of its sessions beside it.
 
-`history.jsonl` is for people and for curves through time. `history/FINGERPRINT.parquet` holds the record's
+`history.jsonl` is for people and for curves over time. `history/FINGERPRINT.parquet` holds the record's
 `outcomes`, a few kilobytes: tests between entries need the patients, not their means.
 """
 
@@ -24,10 +24,10 @@ _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
 def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
-    """Add a finished run to the history, a record an entry; returns those that were not there yet.
+    """The new records of a finished run, one for each entry, after they were added to the history.
 
-    An entry whose sessions are as they were when the run was added before is not added again. At last, and
-    for the workflow the sign that it is done, RUN/history.jsonl gets the records of this run alone.
+    An entry is not added again while its sessions are unchanged. RUN/history.jsonl, written last, holds the records
+    of this run alone; the workflow takes it as the sign that the run is done.
 
     Raises:
         InputError: the run is not finished, or the history is damaged.

@@ -51,9 +51,9 @@ _COLUMNS = (
     Column("rounds_s", "Time a round (s)", 1, ".2g"),
 )
 _DRAWN = (
-    ("dice", "Dice through time", "Mean final Dice of each run", "Dice (%)", 100, False),
-    ("rounds", "Rounds through time", "Mean rounds to {goal} of each run", "rounds", 1, False),
-    ("session_s", "Speed through time", "Machine seconds a session of each run", "seconds", 1, True),
+    ("dice", "Dice over time", "Mean final Dice of each run", "Dice (%)", 100, False),
+    ("rounds", "Rounds over time", "Mean rounds to {goal} of each run", "rounds", 1, False),
+    ("session_s", "Speed over time", "Machine seconds a session of each run", "seconds", 1, True),
 )
 
 
@@ -139,7 +139,7 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[A
 
 
 def _front(letters: list[str]) -> list[bool]:
-    """Which entries, the best first, cannot be told from the first; nobody where that is true of all."""
+    """Which entries, the best first, cannot be told apart from the first; none if that is true of all."""
     tied = [bool(set(mine) & set(letters[0])) for mine in letters]
     return [one and not all(tied) for one in tied]
 
@@ -163,7 +163,7 @@ def _entry(row: dict[Any, Any]) -> str:
 def _runs(records: list[journal.Record]) -> list[dict[str, Any]]:
     """The runs, newest first."""
     keys = ("when", "run", "commit", "bifseg", "machine", "seed")
-    found: dict[tuple, dict[str, Any]] = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
         key = tuple(record[name] for name in keys)
         run = found.setdefault(key, dict(zip(keys, key, strict=True)) | {"entries": 0, "n": 0, "failed": 0})

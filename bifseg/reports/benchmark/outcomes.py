@@ -1,4 +1,4 @@
-"""What came of each session, in one row: the numbers that runs are compared by and that a history keeps."""
+"""The outcome of each session in one row: the numbers that comparisons of runs and the history use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status"
 
 @dataclass(frozen=True)
 class Measure:
-    """One of the numbers, how it is told to readers, and what makes it worse.
+    """One of the numbers, how readers see it, and which direction is worse.
 
     Attributes:
         name: its column.

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: what was read of each, what they have in common, and what only one has."""
+"""The two sides of a comparison: what each holds, what they have in common, and what only one has."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _files(run: Path, cohorts: list[str]) -> dict[tuple[str, str], dict[str, str
 
 @dataclass(frozen=True)
 class Pairing:
-    """Two sides cut down to the sessions that both have, and in a sentence each what else there is to know.
+    """Two sides reduced to the sessions that both have, with notes.
 
     Attributes:
         base, new: the same sessions in both; of two entries, `new` goes by the base's name.
@@ -116,10 +116,10 @@ class Pairing:
 
 
 def pair(base: RunView, new: RunView) -> Pairing:
-    """What two sides have in common.
+    """The sessions that two sides have in common, with notes on all that differs.
 
-    Left out, and told: entries, protocols, cohorts and objects of one side only; protocols with other rules; objects
-    whose image or label is another file. Kept, and told: other seeds, weights, cohort cards, versions, machines.
+    Left out, with a note: entries, protocols, cohorts and objects of one side only; protocols with other rules; objects
+    whose image or label is another file. Kept, with a note: other seeds, weights, cohort cards, versions, machines.
 
     Raises:
         InputError: an entry is named on one side only, or nothing is in common.
@@ -131,8 +131,8 @@ def pair(base: RunView, new: RunView) -> Pairing:
         new = replace(new, scores=new.scores.assign(**who))
     notes = [*_circumstances(base, new)]
     for cut in (_same_rules, _same_files, _same_sessions):
-        base, new, told = cut(base, new)
-        notes += told
+        base, new, more = cut(base, new)
+        notes += more
     if base.scores.empty:
         raise InputError(" ".join([f"{base.name} and {new.name}: no session in common.", *notes]))
     return Pairing(base, new, tuple(notes))

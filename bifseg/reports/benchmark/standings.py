@@ -1,4 +1,4 @@
-"""Where entries stand now, by the newest of what the history knows of each, and how they came there."""
+"""The newest result of every entry in a history, its rank, and its earlier results."""
 
 from __future__ import annotations
 

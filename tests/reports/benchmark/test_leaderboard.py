@@ -70,7 +70,7 @@ def test_simulated_cohorts_are_labelled(html):
 
 def test_curves_of_dice_rounds_and_speed(html, page):
     assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 5  # shared has no rounds
-    for title in ("Dice through time", "Rounds through time", "Speed through time"):
+    for title in ("Dice over time", "Rounds over time", "Speed over time"):
         assert title in html
 
 
@@ -78,7 +78,7 @@ def test_curves_begin_with_a_second_run(runs, tmp_path):
     append_run(runs[0], tmp_path / "history.jsonl", 0.9)
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
-    assert "Curves through time begin with a second run." in text
+    assert "Curves over time begin with the second run." in text
     assert "<figure" not in text
 
 

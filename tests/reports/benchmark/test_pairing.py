@@ -103,7 +103,7 @@ def test_other_circumstances_are_compared_and_told(change, note):
 
 def test_missing_provenance_is_told():
     (note,) = pair(side(ONE, facts={}), side(ONE, facts=FACTS)).notes
-    assert note.startswith("BASE_NET (results/a) has no provenance.json")
+    assert note.startswith("BASE (results/a) has no provenance.json")
 
 
 def test_two_entries_are_paired_under_the_name_of_the_base():
