@@ -131,7 +131,7 @@ def test_rounding_of_headers_is_not_another_grid(tmp_path):
 
 def test_what_is_no_image_is_bad_input(tmp_path):
     (tmp_path / "a.nii.gz").write_text("no image")
-    with pytest.raises(InputError, match=r"a\.nii\.gz: not a readable image"):
+    with pytest.raises(InputError, match=r"a\.nii\.gz: is not compressed, though its name ends in \.gz"):
         read_rounds([tmp_path / "a.nii.gz"], GRID, None, Labels())
 
 
