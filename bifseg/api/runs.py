@@ -123,7 +123,8 @@ def rank(scores: pd.DataFrame, measure: str = "dice", protocol: str | None = Non
     Returns:
         A row per cohort, structure and entry, best first: `n` sessions, `failed` of which have no result and count
         with the worst score; mean and standard deviation of the measure; `rank`; `group`: entries that share a letter
-        cannot be told apart (Wilcoxon's signed-rank test over patients, all pairs, Holm, 0.05).
+        cannot be told apart (Wilcoxon's signed-rank test over patients, all pairs, Holm, 0.05); empty where patients
+        are too few, and `least_p` is the smallest p-value that they allow.
 
     Raises:
         InputError: the scores are of several runs, or have no such column or protocol.
@@ -157,7 +158,7 @@ def compare(
 
     Returns:
         A row per cohort and structure: `n` objects of `patients` patients, `failed` pairs; `difference_mean` with its
-        95 % bootstrap interval over patients, `difference_low` and `difference_high`; `effect` (Cohen's d_z); `t_p` of
+        95 % interval over patients, `difference_low` and `difference_high`; `effect` (Cohen's d_z); `t_p` of
         the paired t-test over objects and `wilcoxon_p` of the signed-rank test over patients. No rows where the two
         have no cohort in common.
 
@@ -188,7 +189,7 @@ def interactions_to_target(
 ) -> pd.DataFrame:
     """What it takes until Dice first is at least a target, per cohort, structure and entry.
 
-    No session is left out: one that never reaches the target counts as the last round that the protocol allows.
+    No session is left out: one that never reaches the target costs one round more than the protocol allows.
 
     Args:
         scores: of one run.
@@ -214,7 +215,7 @@ def interactions_to_target(
         raise InputError(
             f"rules: nothing tells those of {name}; pass rules=bifseg.Protocol(rounds=..., target=...)"
         )
-    rule = StoppingRule(card["rounds"], card["target"])
+    rule = StoppingRule.of(card)
     return _per_cohort(
         scores[scores["protocol"] == name], lambda rows: interactions(rows, target, rule, name)
     )
