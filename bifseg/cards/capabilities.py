@@ -102,7 +102,7 @@ def _expand(
     """The entries that a pattern stands for, sorted."""
     method, at, network = pattern.partition("@")
     partners = [f"@{name}" for name in sorted(networks) if fnmatchcase(name, network)] if at else [""]
-    found = []
+    matches = []
     for name in sorted(name for name in methods if fnmatchcase(name, method)):
         plays = methods[name]
         if plays is None:
@@ -111,10 +111,10 @@ def _expand(
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
         if not misfit(plays, bool(at), dimension, shared):
-            found += [name + partner for partner in partners]
-    if not found:
+            matches += [name + partner for partner in partners]
+    if not matches:
         raise InputError(f"'{pattern}' stands for nobody: no method card can play here by that name")
-    return found
+    return matches
 
 
 def check_stated(plays: Plays | None, dimensions: frozenset[int], prompts: frozenset[str]) -> None:

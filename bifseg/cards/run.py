@@ -107,18 +107,20 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"configuration: {error}") from error
     except ValidationError as error:
         raise InputError(f"configuration: {first_problem(error)}; see config/README.md") from error
-    found, cards = run.model_dump(mode="json"), Path(run.cards)
-    for cohort, asked in run.cohorts.items():
+    resolved, cards = run.model_dump(mode="json"), Path(run.cards)
+    for cohort, experiment in run.cohorts.items():
         dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
-        networks = set(asked.networks)
-        for protocol, wanted in asked.protocols.items():
+        networks = set(experiment.networks)
+        for protocol, wanted in experiment.protocols.items():
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
             able = _able(wanted, cards / "methods")
             try:
-                entries = resolve(wanted, able, asked.networks, dimension, rules.scribbles_on == "initial")
+                entries = resolve(
+                    wanted, able, experiment.networks, dimension, rules.scribbles_on == "initial"
+                )
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
-            found["cohorts"][cohort]["protocols"][protocol] = entries
+            resolved["cohorts"][cohort]["protocols"][protocol] = entries
             networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
         for network in sorted(networks):
             path = cards / "networks" / f"{network}.yaml"
@@ -129,7 +131,7 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
                 raise InputError(
                     f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
                 )
-    return found
+    return resolved
 
 
 def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
@@ -154,9 +156,9 @@ def brought_weights(card: NetworkCard, path: Path) -> Path | None:
         return None
     root = path.parent / (card.root or "")
     try:
-        found = root / inside(root, str(card.weights))
+        weights = root / inside(root, str(card.weights))
     except ValueError as error:
         raise InputError(f"{path}: weights: {error}") from error
-    if not os.path.exists(found):
-        raise InputError(f"{path}: weights: {found}: no such weights file")
-    return found
+    if not os.path.exists(weights):
+        raise InputError(f"{path}: weights: {weights}: no such weights file")
+    return weights

@@ -48,7 +48,7 @@ _MEND = "resample the label map to the image, or copy the image's header if the 
 
 @dataclass(frozen=True)
 class Report:
-    """What the check found.
+    """The result of a check.
 
     Attributes:
         rows: the manifest's rows, sorted by case and structure.
@@ -75,7 +75,8 @@ class Report:
 
     def table(self) -> str:
         """The records, aligned."""
-        return tabulate(self.records(), headers="keys", disable_numparse=True)
+        text: str = tabulate(self.records(), headers="keys", disable_numparse=True)
+        return text
 
     def summary(self) -> str:
         """The table, then the notes, one a line, and how many problems there are."""

@@ -33,7 +33,7 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class File:
-    """What a look at one file found.
+    """What one reading of a file shows.
 
     Attributes:
         grid: None when the file cannot be read.

@@ -58,4 +58,5 @@ def _highs(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _cumulative(bins: NDArray[Any], n: int) -> NDArray[Any]:
-    return np.r_[0, np.bincount(bins.ravel(), minlength=n).cumsum()]
+    sums: NDArray[Any] = np.r_[0, np.bincount(bins.ravel(), minlength=n).cumsum()]
+    return sums

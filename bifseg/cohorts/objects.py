@@ -80,8 +80,8 @@ def find_objects(report: Report, root: Path, card: CohortCard, progress: Progres
         objects = [_volume(row, report, card) for row in report.rows]
     else:
         names = sorted({row.label for row in report.rows})
-        found = each_file(lambda name: _instances_in(name, report, root, card), names, progress)
-        objects = [made for several in found.values() for made in several]
+        by_map = each_file(lambda name: _instances_in(name, report, root, card), names, progress)
+        objects = [made for several in by_map.values() for made in several]
     objects.sort(key=lambda made: (made.case, made.structure, made.index or 0, made.instance or 0))
     _refuse_equal_names(objects)
     return objects
@@ -94,7 +94,8 @@ def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
 
 def instances(mask: Mask) -> NDArray[np.int32]:
     """Connected instances of a 2D mask numbered from 1 in scan order; diagonal neighbours are connected."""
-    return ndimage.label(mask, structure=np.ones((3, 3), bool))[0]
+    numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3, 3), bool))[0]
+    return numbers
 
 
 def through_plane(grid: Grid) -> int:

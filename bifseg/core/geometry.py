@@ -35,15 +35,15 @@ class Turn:
     axes: Index
     reverse: tuple[bool, ...]
 
-    def apply(self, values: NDArray) -> NDArray:
+    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
         """A view of an array in the new axes."""
         return self._reversed(values.transpose(self.axes))
 
-    def undo(self, values: NDArray) -> NDArray:
+    def undo(self, values: NDArray[Any]) -> NDArray[Any]:
         """A view of an array that is in the new axes, in the old ones."""
         return self._reversed(values).transpose(np.argsort(self.axes))
 
-    def _reversed(self, values: NDArray) -> NDArray:
+    def _reversed(self, values: NDArray[Any]) -> NDArray[Any]:
         return values[tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)]
 
 

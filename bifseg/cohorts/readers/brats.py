@@ -100,7 +100,9 @@ def gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[Lef
     A case that lies in several folders is taken from the one with the most of its files (of equals the first), so
     that no image meets the label map of another copy. Two files for one word leave the case out.
     """
-    places: defaultdict = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
+    places: defaultdict[str, defaultdict[str, defaultdict[str, list[str]]]] = defaultdict(
+        lambda: defaultdict(lambda: defaultdict(list))
+    )
     for piece in pieces:
         places[piece.case][piece.place][piece.word].append(piece.path)
     whole, left_out = {}, []

@@ -6,5 +6,5 @@ from collections.abc import Callable
 
 from bifseg.cohorts.simulated import fetal2d, tumour3d
 
-SIMULATORS: dict[str, Callable] = {"fetal2d": fetal2d.simulate, "tumour3d": tumour3d.simulate}
+SIMULATORS: dict[str, Callable[..., object]] = {"fetal2d": fetal2d.simulate, "tumour3d": tumour3d.simulate}
 """By the name in a cohort card: `simulate(counts, seed, folder, progress)` writes files and `manifest.tsv`."""

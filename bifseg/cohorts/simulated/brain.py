@@ -74,6 +74,7 @@ def random_brain(rng: np.random.Generator) -> Brain:
     at = np.tensordot(matrix, at, 1) + centre + displacement(rng, shape, {10: 1.5, 4: 0.6})
 
     def moved(part: NDArray[Any]) -> Field:
-        return ndimage.map_coordinates(part, at.astype(np.float32), np.float32, order=1)
+        voxels: Field = ndimage.map_coordinates(part, at.astype(np.float32), np.float32, order=1)
+        return voxels
 
     return Brain(moved(still.t1), moved(still.grey), moved(still.white), moved(still.inside) > 0.5)

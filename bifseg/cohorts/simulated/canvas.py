@@ -42,7 +42,8 @@ class Canvas:
         """Depth in mm, roughly, inside an ellipse (centre y, x; semi-axes in mm; turned by radians)."""
         v, u = self.local(centre, angle)
         semi_y, semi_x = semi_axes
-        return ((1 - np.hypot(v / semi_y, u / semi_x)) * min(semi_y, semi_x)).astype(np.float32)
+        values: Field = ((1 - np.hypot(v / semi_y, u / semi_x)) * min(semi_y, semi_x)).astype(np.float32)
+        return values
 
     def local(self, centre: NDArray[Any], angle: float) -> tuple[Field, Field]:
         """Coordinates (v, u) in mm of each pixel in the frame of a thing turned by an angle in radians."""

@@ -24,7 +24,8 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
         along[axis] = -1
         spectrum *= np.exp(-2 * (np.pi * sigma * frequency.reshape(along)) ** 2).astype(np.float32)
     field = fft.irfftn(spectrum, fast)[tuple(slice(n) for n in shape)]
-    return (field - field.mean()) / field.std()
+    values: Field = (field - field.mean()) / field.std()
+    return values
 
 
 def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[float, float]) -> Field:

@@ -23,10 +23,12 @@ def acquire(rng: np.random.Generator, ideal: NDArray[Any], shading: float, noise
     real = ideal * bias + noise * rng.standard_normal(ideal.shape, dtype=np.float32)
     imaginary = noise * rng.standard_normal(ideal.shape, dtype=np.float32)
     gain = rng.uniform(600, 1000)
-    return np.round(gain * np.hypot(real, imaginary)).astype(np.int16)
+    values: NDArray[np.int16] = np.round(gain * np.hypot(real, imaginary)).astype(np.int16)
+    return values
 
 
 def thick_slices(voxels: NDArray[Any], factor: int) -> NDArray[Any]:
     """The mean of each `factor` slices along axis 0; what is left over at the end is dropped."""
     n = len(voxels) // factor
-    return voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)
+    values: NDArray[Any] = voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)
+    return values

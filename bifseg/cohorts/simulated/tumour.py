@@ -95,4 +95,5 @@ def _around(core: Mask, margin_mm: float) -> Box:
 
 def _largest(mask: Mask) -> Mask:
     parts, _ = ndimage.label(mask)
-    return parts == np.bincount(parts.ravel())[1:].argmax() + 1
+    largest: Mask = parts == np.bincount(parts.ravel())[1:].argmax() + 1
+    return largest

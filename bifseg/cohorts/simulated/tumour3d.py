@@ -85,7 +85,8 @@ def _t1c(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
     ):
         at = tumour.labels == label
         image[at] = (rng.uniform(low, high) + patchy * texture + 0.02 * fine)[at]
-    return ndimage.gaussian_filter(image, 0.5)
+    voxels: Field = ndimage.gaussian_filter(image, 0.5)
+    return voxels
 
 
 def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
@@ -100,14 +101,16 @@ def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
     for label, low, high in ((NECROSIS, 0.50, 0.88), (NON_ENHANCING, 0.72, 0.95), (ENHANCING, 0.66, 0.88)):
         at = tumour.labels == label
         image[at] = (rng.uniform(low, high) + 0.07 * texture)[at]
-    return ndimage.gaussian_filter(image, 0.5).astype(np.float32)
+    voxels: Field = ndimage.gaussian_filter(image, 0.5).astype(np.float32)
+    return voxels
 
 
 def _vessels(rng: np.random.Generator, brain: Brain) -> Field:
     """Share of the voxel that is an enhancing vessel: curves where two random fields are zero at once."""
     first, second = (smooth_noise(rng, brain.t1.shape, 4) for _ in range(2))
     tubes = np.exp(-(first**2 + second**2) / 0.12**2)
-    return (tubes * (brain.inside & (brain.white < 0.6))).astype(np.float32)
+    voxels: Field = (tubes * (brain.inside & (brain.white < 0.6))).astype(np.float32)
+    return voxels
 
 
 def _caps(rng: np.random.Generator, brain: Brain) -> Field:
@@ -115,7 +118,10 @@ def _caps(rng: np.random.Generator, brain: Brain) -> Field:
     ventricles = ndimage.binary_opening(brain.fluid > 0.7, iterations=2)
     near = ndimage.gaussian_filter(ventricles.astype(np.float32), 1.5)
     spots = smooth_noise(rng, brain.t1.shape, 1.8) > 3.0
-    return (brain.white * (rng.uniform(0.3, 1.5) * near + 0.8 * spots)).clip(0, 0.85).astype(np.float32)
+    voxels: Field = (
+        (brain.white * (rng.uniform(0.3, 1.5) * near + 0.8 * spots)).clip(0, 0.85).astype(np.float32)
+    )
+    return voxels
 
 
 def _random_pose(rng: np.random.Generator, grid: Grid) -> Grid:
