@@ -12,7 +12,7 @@ patients, over structures, over cohorts.
 
 import csv
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -69,7 +69,8 @@ def main(settings, *folds):
     for fold in folds:
         cohort_folder, _, network_folder = fold.partition("=")
         cohort = Cohort.load(Path(cohort_folder))
-        trained = TrainedNetwork.load(Path(network_folder) / "weights.pt")
+        loaded = TrainedNetwork.load(Path(network_folder) / "weights.pt")
+        trained = replace(loaded, finetuning={})  # a setting is what the table names, not what a network brings
         for row in cohort.select(split="test"):
             image, truth = cohort.image(row), cohort.truth(row)
             who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)

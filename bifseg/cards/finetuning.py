@@ -11,7 +11,7 @@ from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
     2: {"strength": 2.5, "strength_alone": 1.0, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05, "omega": 2.0},
-    3: {"strength": 0.5, "strength_alone": 0.5, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1, "omega": 5.0},
+    3: {"strength": 0.5, "strength_alone": 0.3, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1, "omega": 5.0},
 }
 
 
