@@ -5,6 +5,8 @@ None of this is in the paper (Wang et al. 2018), which trains on the crops as th
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -27,47 +29,50 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
         settings: how often each change is made.
         rng: source of all draws.
     """
-    values = _standardised(values)
+    changed = _standardised(values)
     if rng.random() < settings.flatten:
-        values = _flattened(values, truth, rng)
+        changed = _flattened(changed, truth, rng)
     if rng.random() < settings.contrast:
-        values = _standardised(_through_curve(values, rng))
+        changed = _standardised(_through_curve(changed, rng))
     if rng.random() < settings.invert:
-        values = -values
+        changed = -changed
     if rng.random() < settings.field:
-        values = values + _field(values.shape, rng)
+        changed = changed + _field(changed.shape, rng)
     if rng.random() < settings.blur:
-        values = gaussian_filter(values, rng.uniform(0.3, 1.2))
+        changed = gaussian_filter(changed, rng.uniform(0.3, 1.2))
     if rng.random() < settings.noise:
-        values = values + rng.uniform(0, 0.3) * rng.standard_normal(values.shape)
-    return values.astype(np.float32)
+        changed = changed + rng.uniform(0, 0.3) * rng.standard_normal(changed.shape)
+    return changed.astype(np.float32)
 
 
-def _standardised(values: NDArray) -> NDArray:
-    return (values - values.mean()) / max(values.std(), 1e-3)
+def _standardised(values: NDArray[Any]) -> NDArray[Any]:
+    standardised: NDArray[Any] = (values - values.mean()) / max(values.std(), 1e-3)
+    return standardised
 
 
-def _flattened(values: NDArray, truth: Mask, rng: np.random.Generator) -> NDArray:
+def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> NDArray[Any]:
     """The object drawn towards its own mean, as if it were more homogeneous; the truth's border is smoothed."""
     if not truth.any():
         return values
     inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
-    return values + inside * rng.uniform(0, 1) * (values[truth].mean() - values)
+    flatter: NDArray[Any] = values + inside * rng.uniform(0, 1) * (values[truth].mean() - values)
+    return flatter
 
 
-def _through_curve(values: NDArray, rng: np.random.Generator) -> NDArray:
+def _through_curve(values: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
     """Intensities through a random rising curve of two to four straight pieces, from their 1st to 99th percentile."""
     low, high = np.percentile(values, (1, 99))
     knots = int(rng.integers(3, 6))
     heights = np.sort(rng.uniform(0, 1, knots))
-    return np.interp(values, np.linspace(low, high, knots), heights)
+    mapped: NDArray[Any] = np.interp(values, np.linspace(low, high, knots), heights)
+    return mapped
 
 
-def _field(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray:
+def _field(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
     """A smooth field over the crop, as of a receive coil: a random polynomial of second order, about 1 at most."""
     axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij", sparse=True)
     terms = [*axes, *(a * b for k, a in enumerate(axes) for b in axes[k:])]
-    field: NDArray = np.zeros(shape)
+    field: NDArray[Any] = np.zeros(shape)
     for term in terms:
         field = field + rng.normal(0, 0.3) * term
     return field

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,7 @@ def scaled_shape(shape: Index, size: int | Index) -> Index:
     return tuple(max(1, round(n * side / reference)) for n in shape)
 
 
-def resample(values: NDArray, shape: Index) -> NDArray[np.float32]:
+def resample(values: NDArray[Any], shape: Index) -> NDArray[np.float32]:
     """An array scaled to another shape over the same extent.
 
     Along an axis that grows, values are interpolated linearly between voxel centres; the ends repeat. Along an axis
@@ -58,9 +59,13 @@ def _weights(n: int, m: int) -> NDArray[np.float32]:
         edges = np.arange(m + 1) * n / m
         upper = np.minimum(edges[1:, None], np.arange(1, n + 1))
         lower = np.maximum(edges[:-1, None], np.arange(n))
-        return (np.clip(upper - lower, 0, None) * m / n).astype(np.float32)
+        shares: NDArray[np.float32] = (np.clip(upper - lower, 0, None) * m / n).astype(np.float32)
+        return shares
     centres = np.clip((np.arange(m) + 0.5) * n / m - 0.5, 0, n - 1)
-    return np.clip(1 - np.abs(centres[:, None] - np.arange(n)), 0, None).astype(np.float32)
+    weights: NDArray[np.float32] = np.clip(1 - np.abs(centres[:, None] - np.arange(n)), 0, None).astype(
+        np.float32
+    )
+    return weights
 
 
 class Crop:
@@ -95,7 +100,7 @@ class Crop:
         spacing = (image.grid.spacing[axis] for axis in self._turn.axes)
         self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
 
-    def scaled(self, values: NDArray) -> NDArray[np.float32]:
+    def scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """An array on the image's grid, as the crop shows it: float32 of `shape`."""
         return resample(self._inside(values), self.shape)
 
@@ -116,7 +121,10 @@ class Crop:
         return np.where(masks[0] ^ masks[1], np.where(masks[0], 1, 2), 0).astype(np.uint8)
 
     def to_image(
-        self, foreground: NDArray, scribbles: Scribbles | None = None, probability: NDArray | None = None
+        self,
+        foreground: NDArray[Any],
+        scribbles: Scribbles | None = None,
+        probability: NDArray[Any] | None = None,
     ) -> Mask:
         """A mask on the image's grid, False outside the box.
 
@@ -139,5 +147,5 @@ class Crop:
             inside = np.where(drawn == 0, inside, drawn == 1)
         return self.box.paste(inside, self.image.grid.shape)
 
-    def _inside(self, values: NDArray) -> NDArray:
+    def _inside(self, values: NDArray[Any]) -> NDArray[Any]:
         return self._turn.apply(values[self.box.slices])

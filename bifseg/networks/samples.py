@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bifseg.cards.cards import TrainingCard
-from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.networks.augmentation import augment
 from bifseg.networks.crops import Crop

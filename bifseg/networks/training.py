@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -18,7 +18,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bifseg.cards.cards import NetworkCard, TrainingCard
 from bifseg.cards.finetuning import FineTuning
-from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint, write_text
 from bifseg.core.geometry import Image
@@ -85,11 +86,10 @@ class Trainer:
                 f"architecture: {card.architecture} is {network}D, cohort {cohort.name} {images}D"
             )
         self._optimizer = _optimizer(self._network, self._settings)
-        self._average = AveragedModel(
-            self._network, multi_avg_fn=get_ema_multi_avg_fn(self._settings.average)
-        )
+        moving = get_ema_multi_avg_fn(self._settings.average)  # type: ignore[no-untyped-call]
+        self._average = AveragedModel(self._network, multi_avg_fn=moving)
         self._trained = TrainedNetwork(
-            self._average.module,
+            cast(Network, self._average.module),
             card.input_size or DEFAULT_INPUT_SIZE[cohort.dimension],
             normalisation_statistics(cohort, self._settings.normalisation),
             self._device,
@@ -140,7 +140,7 @@ class Trainer:
             logits = self._network(values.to(self._device))
         loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=PADDING)
         self._optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
         self._average.update_parameters(self._network)
         return float(loss.detach())

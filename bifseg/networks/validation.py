@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from bifseg.cohorts.cohort import Cohort, ObjectRow
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator

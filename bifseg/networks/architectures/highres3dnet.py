@@ -61,4 +61,5 @@ class ResidualBlock(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Features (1, outputs, *shape) of features (1, inputs, *shape)."""
-        return pad(image, self._widening) + self.layers(image)
+        widened: Tensor = pad(image, self._widening) + self.layers(image)
+        return widened
