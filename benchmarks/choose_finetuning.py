@@ -70,7 +70,9 @@ def main(settings, *folds):
         cohort_folder, _, network_folder = fold.partition("=")
         cohort = Cohort.load(Path(cohort_folder))
         loaded = TrainedNetwork.load(Path(network_folder) / "weights.pt")
-        trained = replace(loaded, finetuning={})  # a setting is what the table names, not what a network brings
+        trained = replace(
+            loaded, finetuning={}
+        )  # a setting is what the table names, not what a network brings
         for row in cohort.select(split="test"):
             image, truth = cohort.image(row), cohort.truth(row)
             who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)

@@ -12,9 +12,9 @@ from foreign_networks import SmallUNet
 from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.cards.finetuning import FineTuning
 from bifseg.cards.run import brought_weights, checked_run
+from bifseg.networks.bring import bring
 from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.registry import SOURCES, restore
-from bifseg.networks.bring import bring
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shards import run_shard
 

@@ -37,7 +37,13 @@ def scores(lines, **common):
     }
     zero = [name for name, kind in COLUMNS.items() if kind == "float64"]
     zero += ["n_prompts", "n_strokes", "n_scribble_voxels", "n_slices"]
-    zero_but = {"user_s": 7.0, "volume_ml": 1.0, "n_prompts": 1, "box_slices": 1, "box_mm": 30.0}  # of a session that begins with a box
+    zero_but = {
+        "user_s": 7.0,
+        "volume_ml": 1.0,
+        "n_prompts": 1,
+        "box_slices": 1,
+        "box_mm": 30.0,
+    }  # of a session that begins with a box
     rows = []
     for name, method, step, dice, *more in lines:
         number = int(step.removeprefix("round-")) if step.startswith("round-") else 0

@@ -81,5 +81,7 @@ def test_kernels_of_crops_of_other_shapes_are_not_kept():
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ONEDNN")}
         if given:
             environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = given
-        printed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
+        printed = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+        )
         assert printed.stdout.strip() == used

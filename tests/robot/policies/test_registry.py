@@ -168,7 +168,5 @@ def test_the_default_protocol_names_a_known_policy():
 
 @pytest.mark.parametrize("name", ["centre-line", "centre-line/2", "Centre-line/1", ""])
 def test_an_unknown_policy_lists_the_known(name):
-    with pytest.raises(
-        InputError, match=f"unknown policy '{name}'; known are centre-line/1, line/1, "
-    ):
+    with pytest.raises(InputError, match=f"unknown policy '{name}'; known are centre-line/1, line/1, "):
         policy(name)
