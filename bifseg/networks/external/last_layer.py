@@ -73,7 +73,7 @@ class Watched(nn.Module):
 
     def run(self, image: Tensor, watch: Watch) -> Any:
         """The network's own answer."""
-        with torch.no_grad(), torch.jit.optimized_execution(False), watch:
+        with torch.no_grad(), torch.jit.optimized_execution(False), watch:  # type: ignore[attr-defined]
             return self.model(self._fit(image))
 
     def forward(self, image: Tensor) -> Tensor:
