@@ -86,7 +86,7 @@ class Trainer:
                 f"architecture: {card.architecture} is {network}D, cohort {cohort.name} {images}D"
             )
         self._optimizer = _optimizer(self._network, self._settings)
-        moving = get_ema_multi_avg_fn(self._settings.average)  # type: ignore[no-untyped-call]
+        moving = get_ema_multi_avg_fn(self._settings.average)
         self._average = AveragedModel(self._network, multi_avg_fn=moving)
         self._trained = TrainedNetwork(
             cast(Network, self._average.module),
@@ -140,7 +140,7 @@ class Trainer:
             logits = self._network(values.to(self._device))
         loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=PADDING)
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._optimizer.step()
         self._average.update_parameters(self._network)
         return float(loss.detach())

@@ -17,7 +17,7 @@ from bifseg.cli.main import app, main
 from bifseg.cohorts.cohort import Cohort
 from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.runs.shard_plan import write_plan
+from bifseg.runs.shard_plan import Trial, write_plan
 
 STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "tables, figures, provenance, report"]
 TINY = "architecture: pnet\nsettings: {channels: 4}\ninput_size: 20\n"
@@ -196,7 +196,7 @@ def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, cap
     write_cards(tmp_path, CARDS)
     fields = {"cohort": by_hand / "cohorts/discs", "network": by_hand / "networks/discs/pnet-tiny"}
     names = [row.object for row in Cohort.load(fields["cohort"]).select(split="test")]
-    write_plan(Path("plan.tsv"), [[(name, 0) for name in names]])
+    write_plan(Path("plan.tsv"), [[Trial(name, 0) for name in names]])
     lines = Path("plan.tsv").read_text().splitlines(keepends=True)
     assert len(lines) == 7
     Path("plan.tsv").write_text("".join(lines[:keep]))

@@ -180,7 +180,7 @@ class ImageSpecificNetwork:
             margin = logits[:, 1] - logits[:, 0]
             losses = binary_cross_entropy_with_logits(margin, target, reduction="none")
             optimizer.zero_grad()
-            ((w * losses).sum() / w.sum()).backward()  # type: ignore[no-untyped-call]
+            ((w * losses).sum() / w.sum()).backward()
             optimizer.step()
 
     def _logits_of(self, chosen: Tensor) -> Callable[[], Tensor]:

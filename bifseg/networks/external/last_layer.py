@@ -45,7 +45,7 @@ class Watch(TorchDispatchMode):
     """While it is entered: the first and the last convolution that ran, or was about to."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.first: Convolution | None = None
         self.last: Convolution | None = None
 
