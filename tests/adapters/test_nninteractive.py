@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -57,10 +58,10 @@ def stroke(foreground, *voxels):
 
 
 @pytest.fixture
-def started(tmp_path, monkeypatch):
+def started(tmp_path, noted, monkeypatch):
     """Starts the adapter on the stub; `notes` reads what the stub was given."""
     monkeypatch.setenv("PYTHONPATH", str(HERE / "stub"))
-    monkeypatch.setenv("STUB_NOTES", str(tmp_path / "notes"))
+    monkeypatch.setenv("STUB_NOTES", str(noted))
     checkpoint = tmp_path / "model" / "fold_0" / "checkpoint_final.pth"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.touch()
@@ -77,9 +78,16 @@ def started(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def notes(tmp_path):
+def noted():
+    """A file that a confined method may write: in shared memory, since it may write nowhere else on the disk."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+        yield Path(folder) / "notes"
+
+
+@pytest.fixture
+def notes(noted):
     def read(*calls):
-        lines = [json.loads(line) for line in (tmp_path / "notes").read_text().splitlines()]
+        lines = [json.loads(line) for line in noted.read_text().splitlines()]
         return [line for line in lines if line["call"] in calls]
 
     return read

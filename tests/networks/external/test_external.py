@@ -52,7 +52,7 @@ def scribbles_on(image, box):
 def test_one_step_is_autograds_on_the_networks_own_last_layer(dimension, name, program):
     """The weighted loss is taken on the answer of the whole network, padded and cut, with everything before frozen."""
     network, foreign = trained(dimension, name, program=program)
-    settings = FineTuning.defaults(dimension, iterations=1, learning_rate=0.5)
+    settings = FineTuning.defaults(dimension, iterations=1, learning_rate=0.5, anchor=0)
     crop = foreign.crop(image_of(dimension), BOX[dimension])
     rng = np.random.default_rng(1)
     labels = rng.random(crop.shape) < 0.5
