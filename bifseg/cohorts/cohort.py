@@ -118,7 +118,7 @@ def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
         make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
-        raise InputError(f"{card_path}: manifest: {manifest} is not a file; correct the path, or {make}")
+        raise InputError(f"{card_path}: manifest: {card.manifest} is not a file; correct the path, or {make}")
     root = manifest.parent if card.root is None else beside / card.root
     if not os.path.isdir(root):
         raise InputError(f"{card_path}: root: {root} is not a folder; correct the path")

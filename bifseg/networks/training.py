@@ -83,7 +83,7 @@ class Trainer:
         if self._network.dimension != cohort.dimension:
             network, images = self._network.dimension, cohort.dimension
             raise InputError(
-                f"architecture: {card.architecture} is {network}D, cohort {cohort.name} {images}D"
+                f"architecture: {card.architecture} is {network}D, cohort {cohort.name} is {images}D"
             )
         self._optimizer = _optimizer(self._network, self._settings)
         moving = get_ema_multi_avg_fn(self._settings.average)

@@ -136,7 +136,7 @@ def test_validation_is_the_mean_over_several_boxes(discs):
 
 
 def test_wrong_dimension_is_refused(discs, tmp_path):
-    with pytest.raises(InputError, match="architecture: pcnet is 3D, cohort discs 2D"):
+    with pytest.raises(InputError, match="architecture: pcnet is 3D, cohort discs is 2D"):
         train(NetworkCard(architecture="pcnet"), discs, tmp_path, 1, "cpu", lambda *_: None)
 
 

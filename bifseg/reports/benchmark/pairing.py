@@ -16,7 +16,7 @@ from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import read_json
 from bifseg.reports.benchmark.outcomes import outcomes
 
@@ -134,7 +134,9 @@ def pair(base: RunView, new: RunView) -> Pairing:
         base, new, more = cut(base, new)
         notes += more
     if base.scores.empty:
-        raise InputError(" ".join([f"{base.name} and {new.name}: no session in common.", *notes]))
+        # The last reason explains the empty rest: it comes first, since long messages are cut in the middle.
+        names = f"{short(base.name, 60)} and {short(new.name, 60)}"
+        raise InputError(" ".join([f"{names}: no session in common.", *more, *notes]))
     return Pairing(base, new, tuple(notes))
 
 
