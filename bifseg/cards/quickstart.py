@@ -21,11 +21,15 @@ KINDS = ("methods", "networks", "protocols")
 
 
 def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) -> None:
-    """Raises InputError where a card is named that is neither among the run's own nor the shipped ones.
+    """Check that every named card exists among the run's own cards or the shipped ones.
 
     Args:
         named: names by --KIND, the option that names them, such as `--methods`.
-        cards, shipped: folders of cards.
+        cards: folder of the run's own cards.
+        shipped: folder of the cards that come with bifseg.
+
+    Raises:
+        InputError: a card exists in neither folder.
     """
     for option, names in named.items():
         places = [folder / option.removeprefix("--") for folder in (cards, shipped)]

@@ -50,7 +50,7 @@ def compare(
         typer.Option("--out", help="also write it to a .md, .csv or .json file; repeat for more"),
     ] = None,
 ) -> None:
-    """Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
+    r"""Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
 
     \b
     A regression, for an entry on a structure, under a protocol of a cohort:

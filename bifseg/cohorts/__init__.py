@@ -1,0 +1,1 @@
+"""From images, the user's own or simulated, to a checked and prepared cohort of objects."""

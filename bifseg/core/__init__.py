@@ -1,0 +1,1 @@
+"""Grids, images, strokes, mask metrics, whole files, seeds, errors and supervised child processes."""

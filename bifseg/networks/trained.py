@@ -75,6 +75,8 @@ class TrainedNetwork:
         Equal networks are equal files.
 
         Args:
+            path: of the file.
+            card: that the network was trained or imported by.
             made_from: what an imported network was made from; its weights are there.
         """
         weights = {key: value.cpu() for key, value in self.network.state_dict().items()}

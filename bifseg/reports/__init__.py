@@ -1,0 +1,1 @@
+"""Numbers to what people read: tables, figures, the page of claims, the report."""

@@ -284,7 +284,7 @@ _LATEX = str.maketrans(
 
 
 def to_latex(table: Table) -> str:
-    """The table in LaTeX, with a heading for each structure; needs `\\usepackage{booktabs}`."""
+    r"""The table in LaTeX, with a heading for each structure; needs `\usepackage{booktabs}`."""
     shown = present(table.frame)
     columns = list(shown)[2:]
     lines = [

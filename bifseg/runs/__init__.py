@@ -1,0 +1,1 @@
+"""Many sessions: shards, schedule, run folder, status, retry, reproduce, replay, provenance, fingerprints."""

@@ -42,7 +42,8 @@ class Seal:
 
         Args:
             name: of the session.
-            fingerprint, status: that stand beside the seal.
+            fingerprint: of the session, stored beside the seal.
+            status: of the session, stored beside the seal.
             contents: of its entries, in order.
         """
         if self._key() is None:

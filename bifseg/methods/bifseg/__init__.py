@@ -1,0 +1,1 @@
+"""BIFSeg, BIFSeg(-w), base + CRF and the base network."""

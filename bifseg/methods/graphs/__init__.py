@@ -1,0 +1,1 @@
+"""The label update by min-cut, geodesic distances, and the neighbourhoods of both."""

@@ -32,7 +32,7 @@ def unary(probability: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
 def pair_weights(
     intensity: NDArray[Any], spacing: tuple[float, ...], strength: float, sigma: float, full: bool
 ) -> list[tuple[tuple[int, ...], NDArray[Any]]]:
-    """lambda * exp(-(X_i - X_j)^2 / (2 sigma^2)) / d_ij of every pair of neighbours.
+    """Weights lambda * exp(-(X_i - X_j)^2 / (2 sigma^2)) / d_ij of every pair of neighbours.
 
     d_ij is in units of the finest spacing, so that lambda means the same at 0.5 and 2 mm (our default).
 

@@ -1,0 +1,1 @@
+"""Methods in processes of their own: start, messages, limits."""

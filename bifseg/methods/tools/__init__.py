@@ -1,0 +1,1 @@
+"""The traditional tools that the paper compares with."""

@@ -1,0 +1,1 @@
+"""The CNNs that bifseg trains, each as features and a classifier."""

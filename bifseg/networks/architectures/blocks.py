@@ -62,6 +62,9 @@ def unit(
     """The layers of one convolution and its ReLU, in 2D or 3D by its kernel.
 
     Args:
+        inputs: channels that come in.
+        outputs: channels that go out.
+        kernel: its size along each axis, two or three of them.
         instance_norm: normalise each feature over the crop before the ReLU.
         convolution: padding, dilation.
     """

@@ -1,0 +1,1 @@
+"""Run against run: comparison, gate, history, leaderboard."""

@@ -1,0 +1,1 @@
+"""How a stroke is drawn: error regions, lines, brushes, paths."""

@@ -1,0 +1,1 @@
+"""Strokes of people, and how the policies compare with them."""
