@@ -21,7 +21,9 @@ from bifseg.sessions.drawn_maps import Labels
 from bifseg.sessions.game import play
 
 # In a loose box there is much to click away: every session has its three rounds.
-PROTOCOL = ProtocolCard(rounds=3, target=None, policy="centre-click/1", box="loose/1", patience=None)
+PROTOCOL = ProtocolCard(
+    rounds=3, target=None, policy="centre-click/1", box="loose/1", patience=None, fresh_process="job"
+)
 CARD = MethodCard(method="bifseg", settings={"iterations": 4})
 TOOL = MethodCard(method="geos")
 
