@@ -33,6 +33,7 @@ JOBS = {
     "all": 1,
     "total": 42,
 }
+GEOS = "method: geos\nplays: {dimensions: [2, 3], prompts: [scribbles]}\n"
 FAILING = """
 import numpy as np
 
@@ -220,7 +221,16 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
 
 
 RESULTS = {
-    *("scores.parquet", "scores.csv", "tables", "figures", "provenance.json", "report.html", "history.jsonl")
+    *(
+        "scores.parquet",
+        "scores.csv",
+        "metrics.json",
+        "tables",
+        "figures",
+        "provenance.json",
+        "report.html",
+        "history.jsonl",
+    )
 }
 
 
@@ -249,7 +259,7 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
     (project / CONFIG).write_text(yaml.safe_dump(config))
     nobody = snakemake(project, "--dry-run")
     assert "protocols.own-scribbles: 'geo*' stands for nobody" in nobody.stdout
-    (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
+    (project / CARDS / "methods/geos.yaml").write_text(GEOS)
     assert {name for name in planned(project) if name.startswith("sessions")} == {
         f"sessions/{cohort}/own-scribbles/geos/shard-1.tsv" for cohort in ("tiny2d", "tiny3d")
     }
@@ -267,7 +277,7 @@ def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
 
 def test_entry_that_cannot_play_stops_before_any_job(tmp_path):
     project = lay_out(tmp_path)
-    (project / CARDS / "methods/geos.yaml").write_text("method: geos\n")
+    (project / CARDS / "methods/geos.yaml").write_text(GEOS)
     config = yaml.safe_load((project / CONFIG).read_text())
     config["cohorts"]["tiny2d"]["protocols"]["shared-scribbles"].append("geos")
     (project / CONFIG).write_text(yaml.safe_dump(config))
