@@ -123,9 +123,13 @@ class JobSetup:
         )
         shared = self.protocol.scribbles_on == "initial"
         reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
-        if reason:
-            raise InputError(f"method: {self.card_path.stem} {reason}; leave it out here")
-        check_stated(self.card.plays, method.dimensions, method.prompts)
+        try:
+            if reason:
+                raise InputError(f"method: {self.card_path.stem} {reason}; leave it out here")
+            check_stated(self.card.plays, method.dimensions, method.prompts)
+        except InputError:
+            method.close()
+            raise
         return method
 
     @cached_property

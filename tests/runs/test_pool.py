@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -102,20 +103,22 @@ def test_work_can_be_broken_off(tmp_path, workers):
 
 def test_workers_end_with_their_parent(tmp_path):
     """A parent that is killed leaves no process behind."""
-    child = os.fork()
-    if child == 0:
-        work = share_out(partial(Writing, tmp_path), range(1000), 2)
-        next(work)
-        pids = {os.getpid(), *(pid for _, pid in (next(work) for _ in range(20)))}
-        (tmp_path / "pids").write_text(" ".join(map(str, pids)))
-        os.kill(os.getpid(), signal.SIGKILL)
-    os.waitpid(child, 0)
-    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split() if int(pid) != child]
+    child = get_context("spawn").Process(target=_share_out_and_die, args=(tmp_path,))
+    child.start()
+    child.join(60)
+    pids = [int(pid) for pid in (tmp_path / "pids").read_text().split() if int(pid) != child.pid]
     deadline = time.monotonic() + 10
     while any(_alive(pid) for pid in pids) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert pids
     assert not any(_alive(pid) for pid in pids)
+
+
+def _share_out_and_die(folder):
+    work = share_out(partial(Writing, folder), range(1000), 2)
+    pids = {os.getpid(), *(pid for _, pid in (next(work) for _ in range(20)))}
+    (folder / "pids").write_text(" ".join(map(str, pids)))
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _alive(pid):
