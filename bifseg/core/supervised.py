@@ -27,7 +27,7 @@ LOG_BYTES = 2**20
 _WAITING_LINES = 16
 """More answers that nobody asked for are not read."""
 _ENDLESS = f"has no end within {LINE_BYTES} bytes"
-_START_S, _END_S, _LAST_WORDS_S = 60.0, 10.0, 5.0
+_START_S, _END_S, _LAST_WORDS_S = 60.0, 10.0, 1.0
 _SUPERVISOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
