@@ -22,7 +22,7 @@ from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
 
 # A random.py or yaml.py of the user's own in the current folder is not imported by the jobs.
-os.environ["PYTHONSAFEPATH"] = "1"
+os.environ.update(PYTHONSAFEPATH="1")
 
 # Plug-ins are found here as the jobs find them.
 import_from_module_folders()
