@@ -25,6 +25,18 @@ def blocks(page, language):
     return re.findall(rf"```{language}\n(.*?)```", (ROOT / page).read_text(), re.S)
 
 
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_code_that_a_page_names_is_there(page):
+    """Paths are those of the repository, or of the package."""
+    named = re.findall(r"`((?:\w+/)+\w+\.py)[`:]", page.read_text())
+    assert [
+        path for path in named if not any((top / path).is_file() for top in (ROOT, ROOT / "bifseg"))
+    ] == []
+
+
 def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     (source,) = blocks("docs/plugins.md", "python")
     (tmp_path / "my_methods.py").write_text(source)
