@@ -14,7 +14,7 @@ from bifseg.analysis.paired import rankings
 from bifseg.analysis.run_scores import CohortScores
 from bifseg.analysis.stages import final_rows
 
-MEASURES = ("initial", "dice", "reached", "rounds", "user_s", "machine_s")
+MEASURES = ("initial", "dice", "reached", "rounds", "prompts", "user_s", "machine_s")
 HIGHER_IS_BETTER = ("initial", "dice", "reached")
 _MOST = {"initial": 1.0, "dice": 1.0, "reached": 1.0}
 
@@ -42,8 +42,9 @@ class Overview:
 def overview(cohort: CohortScores) -> Overview:
     """The overview of a cohort under its main protocol, or under the first by name where that was not played.
 
-    A session that never reaches the target counts as one round more than the last, a failed one with the worst Dice
-    and the effort of `StoppingRule.limits`. An entry that starts from scribbles has no initial result.
+    Rounds, prompts and user time are those until the target; a session that never reaches it costs what
+    `StoppingRule.limits` says. Where the protocol does not show the target, user time is all that was spent. A failed
+    session has the worst Dice. An entry that starts from scribbles has no initial result.
 
     Raises:
         InputError: the protocol's card is missing.
@@ -54,12 +55,15 @@ def overview(cohort: CohortScores) -> Overview:
     known = rule.rounds > 1 and rule.show(target)
     rows = final_rows(cohort.frame, protocol, rule).set_index(SESSION)
     if known:
-        sessions = cost_to_target(cohort.frame, target, rule, protocol).set_index(SESSION)
-        reached = sessions["reached"].reindex(rows.index)
-        rounds = sessions["round"].reindex(rows.index)
-        rows = rows.assign(reached=reached.astype(float), rounds=rounds)
+        cost = cost_to_target(cohort.frame, target, rule, protocol).set_index(SESSION).loc[rows.index]
+        rows = rows.assign(
+            reached=cost["reached"].astype(float),
+            rounds=cost["round"],
+            prompts=cost["n_prompts"],
+            user_s=cost["user_s"],  # to stop early is no merit
+        )
     else:
-        rows = rows.assign(reached=np.nan, rounds=np.nan)
+        rows = rows.assign(reached=np.nan, rounds=np.nan, prompts=np.nan)
     by = "rounds" if known else "dice"
     frame = _entries(rows.reset_index(), cohort.stages[STAGES[0]])
     places = rankings(rows.reset_index().assign(seen=True, structure=""), by)

@@ -20,6 +20,7 @@ _SHOWN = {  # header, factor, digits
     "dice": ("Final Dice (%)", 100, 1),
     "reached": ("Reached {goal} (%)", 100, 0),
     "rounds": ("Rounds to {goal}", 1, 1),
+    "prompts": ("Prompts to {goal}", 1, 1),
     "user_s": ("User time (s)", 1, 1),
     "machine_s": ("Machine time (s)", 1, 2),
 }
@@ -137,15 +138,17 @@ def _sentence(found: Overview, goal: str) -> str:
 
 
 def _caption(found: Overview, goal: str) -> str:
-    by = (
-        f"rounds to {goal} (never: {found.rounds} + 1), fewest first"
-        if found.by == "rounds"
-        else "final Dice"
-    )
+    by, effort = "final Dice", ""
+    if found.by == "rounds":
+        by = f"rounds to {goal} (never: {found.rounds} + 1), fewest first"
+        effort = (
+            f"Prompts (the box counts 1) and user time are those until {goal}; a session that never reaches it costs "
+            "the most that the protocol allows. "
+        )
     return (
         f"Last results under {found.protocol}, ranked by mean {by}: means over all sessions with 95% "
         "intervals over patients. The best value of a column is bold. Entries that share a letter cannot be told "
         "apart (Wilcoxon signed-rank test over patients, all pairs, Holm, 0.05); a dash for a rank: too few "
-        "patients. A failed session counts with the worst score. User time is predicted. A dash: the entry starts from "
-        "scribbles and has no initial result."
+        f"patients. A failed session counts with the worst score. {effort}User time is predicted. A dash: the entry "
+        "starts from scribbles and has no initial result."
     )

@@ -51,6 +51,15 @@ def test_numbers_by_hand():
     assert (rows["dice_mean"] <= rows["dice_high"]).all()
 
 
+def test_who_never_reaches_the_target_costs_the_limit_whatever_was_spent():
+    """Entry `bifseg` misses it on one of three objects, after 40 s; the box is a prompt, and so is each stroke."""
+    rows = table(LINES).frame.set_index("method")
+    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))
+    assert rows.loc["bifseg", "user_s_mean"] == pytest.approx((20 + 20 + limit) / 3)
+    spent = scores(LINES).query("method == 'bifseg' and step == 'round-1'")["n_prompts"].tolist()
+    assert rows.loc["bifseg", "prompts_mean"] == pytest.approx((sum(spent[:2]) + 1 + 3 * 2) / 3)
+
+
 def test_who_starts_from_scribbles_has_no_initial_result():
     rows = table(LINES).frame.set_index("method")
     assert rows.loc["bifseg", "initial_mean"] == 0.5
