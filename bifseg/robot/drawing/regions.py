@@ -60,15 +60,6 @@ def mistakes(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tup
     return (True, truth & ~result), (False, result & ~truth)
 
 
-def largest_mistakes(
-    truth: Mask, result: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int
-) -> Iterator[tuple[bool, Patch]]:
-    """The `largest_patches` of both `mistakes`, each with its label, foreground first."""
-    for foreground, wrong in mistakes(truth, result, spacing):
-        for patch in largest_patches(wrong, spacing, min_area_mm2, most):
-            yield foreground, patch
-
-
 def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
     """The pairs of array axes of the planes that a person scrolls through; slices along axis 0 come first.
 
