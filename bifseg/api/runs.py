@@ -19,8 +19,9 @@ from bifseg.analysis.scores import read_scores as read_table
 from bifseg.analysis.stages import final_rows, results
 from bifseg.api.session import Session
 from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 
@@ -63,7 +64,7 @@ class Run:
         """
         cohort = self.cohort(row["cohort"])
         row_of_object = cohort.object(row["object"])
-        entry = "@".join(filter(None, (row["method"], row["network"])))
+        entry = entry_name(row["method"], row["network"])
         archive = Archive(self.folder / "sessions" / row["cohort"] / row["protocol"] / entry)
         record = archive.load(Trial(row["object"], int(row["replicate"])).session)
         tolerance = cohort.nsd_tolerance(row_of_object.structure)
@@ -173,7 +174,7 @@ def compare(
     """
     rows = final_rows(*_chosen(scores, measure, protocol))
     pairs = [_of_entry(rows, name) for name in (entry, reference)]
-    method, _, network = reference.partition("@")
+    method, network = split_entry(reference)
     both = pd.concat(pairs, ignore_index=True)
     # A correction over entries has no meaning for a single one.
     return _per_cohort(
@@ -237,12 +238,12 @@ def _chosen(scores: pd.DataFrame, measure: str, protocol: str | None) -> tuple[p
 
 
 def _of_entry(rows: pd.DataFrame, entry: str) -> pd.DataFrame:
-    method, _, network = entry.partition("@")
+    method, network = split_entry(entry)
     chosen = rows[(rows["method"] == method) & (rows["network"] == network)]
     if chosen.empty:
         pairs = sorted(set(zip(rows["method"], rows["network"], strict=True)))
-        known = ", ".join("@".join(filter(None, pair)) for pair in pairs)
-        raise InputError(f"entry: the scores have no '{entry}'; they have {known}"[:300])
+        known = ", ".join(entry_name(*pair) for pair in pairs)
+        raise InputError(short(f"entry: the scores have no '{entry}'; they have {known}", 300))
     return chosen
 
 

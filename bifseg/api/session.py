@@ -38,7 +38,7 @@ class Session:
 
     @property
     def ended(self) -> str:
-        """Why the session ended: `target`, `satisfied`, `stuck`, `rounds`, `no prompts`, `failed` or `timeout`."""
+        """Why the session ended: one of the values of `sessions.record.Ending`."""
         return self.record.ended
 
     @property
