@@ -13,6 +13,7 @@ from bifseg.cards.cards import (
     ProtocolCard,
     read_card,
 )
+from bifseg.cards.entries import split_entry
 from bifseg.cards.run import brought_weights, checked_run
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
@@ -72,12 +73,12 @@ def manifest_of(wildcards):
 
 def method_of(entry):
     """METHOD of METHOD@NETWORK."""
-    return entry.partition("@")[0]
+    return split_entry(entry)[0]
 
 
 def network_of(entry):
     """NETWORK of METHOD@NETWORK, empty where the method needs none."""
-    return entry.partition("@")[2]
+    return split_entry(entry)[1]
 
 
 def network_folder(wildcards):
@@ -111,9 +112,15 @@ def files_of(path):
 
 def session_code(wildcards):
     """Changes with the code that the entry's sessions run."""
-    method = Path(card("methods", method_of(wildcards.entry)))
-    protocol = Path(card("protocols", wildcards.protocol))
-    network = network_of(wildcards.entry)
+    return code_of_sessions(wildcards.protocol, wildcards.entry)
+
+
+@cache
+def code_of_sessions(protocol_name, entry):
+    """The same for all shards of an entry under a protocol."""
+    method = Path(card("methods", method_of(entry)))
+    protocol = Path(card("protocols", protocol_name))
+    network = network_of(entry)
     architecture = (
         read_card(NetworkCard, Path(card("networks", network))).architecture
         if network

@@ -1,5 +1,5 @@
 ENTRY = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{entry}}"
-LINEUP = (
+SETUP = (
     " --cohort {params.cohort:q} --protocol {input.protocol:q} {params.network:q} --out {params.folder:q}"
     f" --run {config['run']} --seed {config['seed']} --split {config['split']}"
     f" --replicates {config['replicates']} --device {config['device']} --workers {{threads}}"
@@ -27,7 +27,7 @@ checkpoint plan_sessions:
         job_minutes=config["job_minutes"],
     shell:
         "bifseg plan {input.method:q} --plan {output:q} --job-minutes {params.job_minutes:q}"
-        + LINEUP
+        + SETUP
         + " 2> >(tee {log:q} >&2)"
 
 
@@ -53,7 +53,7 @@ rule run_sessions:
         shards=lambda wildcards: len(shards_of(wildcards)),
     shell:
         "bifseg run {input.method:q} {params.plan:q} --shard {wildcards.shard}/{params.shards:q} --index {output:q}"
-        + LINEUP
+        + SETUP
         + " 2> >(tee {log:q} >&2)"
 
 
