@@ -28,6 +28,7 @@ test: install
 lint: install
 	ruff format --check .
 	ruff check .
+	pydoclint bifseg
 	mypy
 	snakefmt --check Snakefile workflow
 	snakemake --lint
