@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import os
 import shlex
-import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.cohort_from import DataOptions, make_from
 from bifseg.cli.option_groups import with_option_groups
+from bifseg.cli.workflow import find_profile, snakemake
 from bifseg.cohorts.manifest import listed
-from bifseg.core.errors import InputError
-from bifseg.core.sandbox import module_folders
 
-CHECKOUT = Path(__file__).parents[2]
 METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
 
 
@@ -42,8 +40,8 @@ def evaluate(
         int | None, typer.Option(help="GPUs that a job asks for which trains or plays; default: 0")
     ] = None,
     profile: Annotated[
-        Path, typer.Option(help="workflow profile: a folder, or one of the checkout's: default, slurm")
-    ] = CHECKOUT / "workflow/profiles/default",
+        Path, typer.Option(help="workflow profile: default, slurm, or a folder of your own")
+    ] = Path("default"),
     cores: Annotated[int, typer.Option(min=1, help="of this machine; not for a cluster")] = os.cpu_count()
     or 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be done")] = False,
@@ -64,12 +62,8 @@ def evaluate(
     )
     from bifseg.cards.run import checked_run
 
-    if not (CHECKOUT / "Snakefile").is_file():
-        raise InputError(
-            f"{CHECKOUT}: no Snakefile there; run bifseg from a checkout (pip install --editable .)"
-        )
-    profile, cohort, out = _profile(profile), cohort_options.name or reader, out.absolute()
-    cards, config, shipped = out / "cards", out / "config.yaml", CHECKOUT / "config"
+    profile, cohort, out = find_profile(profile), cohort_options.name or reader, out.absolute()
+    cards, config, shipped = out / "cards", out / "config.yaml", shipped_folder() / "config"
     named = {"methods": listed(methods), "protocols": listed(protocols), "networks": listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
@@ -90,31 +84,7 @@ def evaluate(
     if settings != before:
         checked_run(settings | {"cards": str(cards)})
         write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))
-    command = ["snakemake", "--snakefile", str(CHECKOUT / "Snakefile"), "--directory", str(out)]
-    command += ["--workflow-profile", str(profile), "--configfile", str(config)]
-    command += ["--cores", str(cores)] if profile.name == "default" else []
-    command += ["--dry-run"] if dry_run else []
-    typer.echo(shlex.join(command))
-    done = subprocess.run([sys.executable, "-P", "-m", *command], check=False, env=_environment())
-    if done.returncode:
-        raise typer.Exit(1)
+    words = ["--configfile", str(config), *(["--dry-run"] if dry_run else [])]
+    snakemake(shipped_folder() / "Snakefile", out, profile, cores, words)
     if not dry_run:
         typer.echo(f"report: {out / settings.get('results', 'results') / settings['run'] / 'report.html'}")
-
-
-def _profile(path: Path) -> Path:
-    """The folder of a profile: as named, or the checkout's."""
-    shipped = CHECKOUT / "workflow/profiles"
-    for place in (path.absolute(), shipped / path, CHECKOUT / path):
-        if any(place.glob("config*.yaml")):
-            return place
-    known = ", ".join(sorted(place.name for place in shipped.iterdir()))
-    raise InputError(f"--profile {path}: no folder with a config.yaml; those of the checkout are {known}")
-
-
-def _environment() -> dict[str, str]:
-    """With this environment's commands on the path, which the rules call, from another folder than this one."""
-    commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    modules = os.pathsep.join(map(str, module_folders()))
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return inherited | {"PATH": commands, "BIFSEG_PATH": modules}

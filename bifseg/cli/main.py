@@ -16,6 +16,7 @@ from bifseg.cli import (
     check_method,
     cohort,
     evaluate,
+    project,
     replay,
     results,
     robot,
@@ -43,6 +44,9 @@ The stages, in order; `snakemake` runs them all (see README.md), each can be run
  6. bifseg collect          all rows in one table: scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
+To begin: bifseg demo (the main job on embedded, simulated cohorts), bifseg init (a project to edit), bifseg evaluate
+(from a folder of data to the report).
+
 Beside them: bifseg status (how far is a run?), bifseg retry (play failed sessions again), bifseg reproduce (is the
 run reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (the same strokes for
 another method).
@@ -68,7 +72,6 @@ app = typer.Typer(
     cls=StagesInOrder,
     help=HELP,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -92,6 +95,8 @@ def options(
 
 app.add_typer(cohort.app, name="cohort")
 app.add_typer(robot.app, name="robot")
+app.command()(project.demo)
+app.command()(project.init)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command("check-method")(check_method.check_method)

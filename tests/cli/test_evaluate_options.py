@@ -8,7 +8,7 @@ import pytest
 import yaml
 from test_cohort_from import bifseg, write_brats
 
-from bifseg.cli import evaluate
+from bifseg.cli import workflow
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +26,7 @@ def asked(tmp_path, monkeypatch):
         return subprocess.CompletedProcess(command, 0)
 
     def ask(*words):
-        monkeypatch.setattr(evaluate.subprocess, "run", started)
+        monkeypatch.setattr(workflow.subprocess, "run", started)
         where = ("--reader", "brats2021", "--data", tmp_path / "data", "--out", "out")
         assert bifseg("evaluate", *where, *words) == 0
         return *calls[-1], yaml.safe_load(Path("out/config.yaml").read_text())
@@ -47,7 +47,7 @@ def test_options_of_a_cluster_reach_the_configuration(asked):
 
 
 @pytest.mark.parametrize("profile", ["workflow/profiles/slurm", "mine", "absolute"])
-def test_a_profile_is_a_folder_here_or_in_the_checkout(asked, tmp_path, profile):
+def test_a_profile_is_a_folder_here_or_a_shipped_one(asked, tmp_path, profile):
     places = {"mine": Path("mine").absolute(), "absolute": tmp_path / "site"}
     place = places.get(profile, ROOT / profile)
     if profile in places:
@@ -96,7 +96,7 @@ def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, mon
     [
         (
             ["--profile", "slrum"],
-            "--profile slrum: no folder with a config.yaml; those of the checkout are default, slurm",
+            "--profile slrum: no folder with a config.yaml; bifseg's own are default, slurm",
         ),
         (["--device", "tpu"], "configuration: device: String should match pattern"),
         (["--network", "pnet-small"], "configuration: cohorts.brats2021: pnet-small is 2D, the cohort 3D"),

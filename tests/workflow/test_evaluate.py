@@ -1,38 +1,21 @@
 """One command from a folder of data to the report."""
 
-import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
+from balls import write_balls
 
 from bifseg.analysis.scores import read_scores
-from bifseg.core.geometry import Grid
-from bifseg.core.images import write_array
 
 pytestmark = pytest.mark.workflow
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory) -> Path:
-    """An nnU-Net dataset of six noisy balls."""
-    folder = tmp_path_factory.mktemp("data") / "Dataset007_Balls"
-    rng = np.random.default_rng(0)
-    shape = (16, 28, 30)
-    far = np.linalg.norm((np.indices(shape).T - [8, 14, 15]) * [2.0, 1.0, 1.0], axis=-1).T
-    for k in range(6):
-        ball = far < 7 + k / 2
-        grid = Grid.plain(shape, (2.0, 1.0, 1.0))
-        voxels = (100 + 60 * ball + rng.normal(0, 10, shape)).astype(np.float32)
-        write_array(folder / f"imagesTr/ball_{k:03}_0000.nii.gz", voxels, grid)
-        write_array(folder / f"labelsTr/ball_{k:03}.nii.gz", ball.astype(np.uint8), grid)
-    about = {"channel_names": {"0": "T2"}, "labels": {"background": 0, "ball": 1}}
-    about |= {"numTraining": 6, "file_ending": ".nii.gz"}
-    (folder / "dataset.json").write_text(json.dumps(about))
-    return folder
+    return write_balls(tmp_path_factory.mktemp("data") / "Dataset007_Balls")
 
 
 def evaluate(*words):
