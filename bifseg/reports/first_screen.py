@@ -76,6 +76,12 @@ class FirstScreen:
 def first_screen(cohort: CohortScores) -> FirstScreen:
     """The first screen of a cohort.
 
+    Args:
+        cohort: its scores.
+
+    Returns:
+        Entries under the main protocol, best first, with a sentence and a caption.
+
     Raises:
         InputError: the card of its protocol is missing.
     """

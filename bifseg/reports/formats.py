@@ -35,7 +35,7 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Quantity:
+class _Quantity:
     """How a measure is shown.
 
     Attributes:
@@ -52,31 +52,31 @@ class Quantity:
 
 
 _EFFORT = {
-    "round": Quantity("Rounds", "rounds", 1, 1),
-    "n_prompts": Quantity("Prompts", "prompts", 1, 1),
-    "n_strokes": Quantity("Strokes", "strokes", 1, 1),
-    "n_scribble_voxels": Quantity("Scribble voxels", "scribble voxels", 1, 0),
-    "user_s": Quantity("User time (s)", "user time (s)", 1, 1),
-    "initial": Quantity("Initial Dice (%)", "initial Dice (points)", 100, 1),
-    "final": Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
-    "machine_s": Quantity("Machine time (s)", "machine time (s)", 1, 1),
+    "round": _Quantity("Rounds", "rounds", 1, 1),
+    "n_prompts": _Quantity("Prompts", "prompts", 1, 1),
+    "n_strokes": _Quantity("Strokes", "strokes", 1, 1),
+    "n_scribble_voxels": _Quantity("Scribble voxels", "scribble voxels", 1, 0),
+    "user_s": _Quantity("User time (s)", "user time (s)", 1, 1),
+    "initial": _Quantity("Initial Dice (%)", "initial Dice (points)", 100, 1),
+    "final": _Quantity("Final Dice (%)", "final Dice (points)", 100, 1),
+    "machine_s": _Quantity("Machine time (s)", "machine time (s)", 1, 1),
 }
 
 
-def quantities() -> dict[str, Quantity]:
-    """How each measure is shown, by column: the known metrics, then effort."""
+def _quantities() -> dict[str, _Quantity]:
+    """How each measure is shown, by column of the scores: the known metrics, then effort."""
     return {column: _of_metric(metric) for column, metric in known().items()} | _EFFORT
 
 
-def _of_metric(metric: MetricInfo) -> Quantity:
+def _of_metric(metric: MetricInfo) -> _Quantity:
     """How a metric is shown: a share in per cent, its differences in points; any other unit as it is."""
     if metric.unit == "share":
-        return Quantity(metric.header, f"{metric.name} (points)", 100, 1)
-    return Quantity(metric.header, metric.header, 1, 2)
+        return _Quantity(metric.header, f"{metric.name} (points)", 100, 1)
+    return _Quantity(metric.header, metric.header, 1, 2)
 
 
 TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
-"""Headers of the columns that hold text."""
+"""Headers of the columns whose cells are words."""
 
 Row = dict[str, Any]
 
@@ -84,9 +84,14 @@ Row = dict[str, Any]
 def present(frame: pd.DataFrame) -> pd.DataFrame:
     """The frame as text for readers: `84.6 ± 3.2*`, `+2.1 [+1.0, +3.3]`, `34 of 40 (85%)`, `> 10`, `<0.001`.
 
-    Keeps the columns `Seen` and `Structure` first, for grouping, then `Method`. A star marks a mean whose
-    `holm_p` is below 0.05. Rows of several targets become one row an entry, a column each: `3.4 [2.8, 4.1] (6)`,
-    the number of those that never reached it in brackets. A dash is for what is not known.
+    A star marks a mean whose `holm_p` is below 0.05. Rows of several targets become one row an entry with a column
+    for each target: `3.4 [2.8, 4.1] (6)`, where 6 sessions never reached it. A dash marks an unknown value.
+
+    Args:
+        frame: raw numbers of a `Table`.
+
+    Returns:
+        Texts in columns `Seen`, `Structure`, `Method`, then the numbers; a row for each row of the frame.
     """
     rows: list[Row] = [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]
     if "target" in frame:
@@ -96,12 +101,17 @@ def present(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
-    """By header of a measure's means, which rows of `present` are the best of their structure.
+    """Which means are the best of their structure.
 
-    None where all are equal, or where a row holds no mean. Rows of several targets have no best one.
+    Args:
+        frame: raw numbers of a `Table`.
+
+    Returns:
+        By header of a measure, a flag for each row of `present`. No row of a structure is the best where all are
+        equal; a table of several targets has no best rows.
     """
     best: dict[str, list[bool]] = {}
-    for name, quantity in quantities().items() if "target" not in frame else ():
+    for name, quantity in _quantities().items() if "target" not in frame else ():
         column = f"{name}_mean"
         if column in frame:
             higher = higher_is_better(name) or name in ("initial", "final")
@@ -131,9 +141,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
         ("Protocol", "protocol", lambda row: row["protocol"]),
         ("User", "user", lambda row: row["user"]),
-        ("Measure", "measure", lambda row: quantities()[row["measure"]].difference),
-        *_ways(frame),
-        *((q.header, f"{name}_mean", _mean(name)) for name, q in quantities().items()),
+        ("Measure", "measure", lambda row: _quantities()[row["measure"]].difference),
+        *_effort_columns(frame),
+        *((q.header, f"{name}_mean", _mean(name)) for name, q in _quantities().items()),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
         ("Rank", "rank", rank_text),
         ("Difference", "difference_mean", _difference),
@@ -148,7 +158,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
     return {header: text for header, needed, text in columns if needed in frame}
 
 
-def _ways(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
+def _effort_columns(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row], str]]]:
     """The columns of effort to one target, or to each of several."""
     if "target" in frame:
         return [(f"{100 * goal:g}%", "target", _at(goal)) for goal in sorted(set(frame["target"]))]
@@ -169,24 +179,56 @@ def _count(name: str) -> Callable[[Row], str]:
 
 
 def p_value(p: float) -> str:
-    """`0.034`, `<0.001`, or a dash if no test was possible; near 0.05 with one digit more."""
+    """A p-value as text.
+
+    Args:
+        p: in [0, 1]; NaN if no test was possible.
+
+    Returns:
+        `0.034`, `<0.001`, or a dash for NaN; near 0.05 with one digit more.
+    """
     text = plain(p, ".2g")
     return "<0.001" if p < 0.001 else plain(p, ".3g") if text == "0.05" else text
 
 
 def plain(value: float, form: str) -> str:
-    """A number with a typographic minus; a dash for NaN."""
+    """A number with a typographic minus.
+
+    Args:
+        value: any number.
+        form: format specification, such as `.1f`.
+
+    Returns:
+        The text; a dash for NaN.
+    """
     return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
 
 
 def with_limits(value: float, low: float, high: float, form: str) -> str:
-    """`2.3 [1.0, 3.3]`: a number with the limits of its interval, if it has one."""
+    """A number with the limits of its interval.
+
+    Args:
+        value: the number.
+        low: lower limit; NaN for a number without an interval.
+        high: upper limit.
+        form: format specification, such as `.1f`.
+
+    Returns:
+        `2.3 [1.0, 3.3]`, or the number alone.
+    """
     text = plain(value, form)
     return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
 
 
 def rank_text(row: Mapping[Any, Any]) -> str:
-    """Rank and letters; a dash where the patients are too few to rank."""
+    """Rank and letters of an entry.
+
+    Args:
+        row: with `rank` and `group`.
+
+    Returns:
+        `1 a`; a dash where the patients are too few to rank.
+    """
     return f"{plain(row['rank'], 'g')} {row['group']}" if row["group"] else "–"
 
 
@@ -232,7 +274,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
     """Text of a column in the units of the row's measure."""
 
     def text(row: Row) -> str:
-        how = quantities()[row["measure"]]
+        how = _quantities()[row["measure"]]
         return plain(how.factor * row[name], f".{how.digits}f")
 
     return text
@@ -240,7 +282,7 @@ def _scaled(name: str) -> Callable[[Row], str]:
 
 def _mean(name: str) -> Callable[[Row], str]:
     """Text of a measure: mean, standard deviation if there is one, star if its test is significant."""
-    how = quantities()[name]
+    how = _quantities()[name]
 
     def text(row: Row) -> str:
         mean, std = (how.factor * row[f"{name}_{kind}"] for kind in ("mean", "std"))
@@ -252,13 +294,20 @@ def _mean(name: str) -> Callable[[Row], str]:
 
 
 def _difference(row: Row) -> str:
-    how = quantities()[row["measure"]]
+    how = _quantities()[row["measure"]]
     mean, low, high = (how.factor * row[f"difference_{kind}"] for kind in ("mean", "low", "high"))
     return with_limits(mean, low, high, f"+.{how.digits}f")
 
 
 def to_markdown(table: Table) -> str:
-    """The table in Markdown, with its caption."""
+    """The table in Markdown, with its caption.
+
+    Args:
+        table: with at least one row.
+
+    Returns:
+        Title and caption in a paragraph, then the table.
+    """
     shown = present(table.frame)
     cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
     align = ["left" if name in TEXT else "right" for name in shown]
@@ -284,7 +333,14 @@ _LATEX = str.maketrans(
 
 
 def to_latex(table: Table) -> str:
-    r"""The table in LaTeX, with a heading for each structure; needs `\usepackage{booktabs}`."""
+    r"""The table in LaTeX, with a heading for each structure; needs `\usepackage{booktabs}`.
+
+    Args:
+        table: with at least one row.
+
+    Returns:
+        A whole `table` environment.
+    """
     shown = present(table.frame)
     columns = list(shown)[2:]
     lines = [
@@ -310,7 +366,12 @@ def _tex(text: object) -> str:
 
 
 def write_table(table: Table, folder: Path) -> None:
-    """Write a table as NAME.csv (raw numbers), NAME.md and NAME.tex (for readers)."""
+    """Write a table as NAME.csv (raw numbers), NAME.md and NAME.tex (for readers).
+
+    Args:
+        table: with at least one row.
+        folder: where the files go.
+    """
     write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
     write_text(folder / f"{table.name}.md", to_markdown(table))
     write_text(folder / f"{table.name}.tex", to_latex(table))

@@ -15,7 +15,10 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
     Args:
         template: name of a file in `templates/`.
         content: variables of the template.
-        filters: functions that the template applies, beside `words`, which shows a name as words.
+        **filters: functions that the template applies, beside `words`, which shows a name as words.
+
+    Returns:
+        The whole page.
     """
     environment = Environment(
         loader=PackageLoader("bifseg.reports"),
@@ -29,7 +32,15 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
 
 
 def embed(picture: bytes, kind: str) -> str:
-    """A data URL that holds a picture; kind: `png` or `svg+xml`."""
+    """A data URL that holds a picture.
+
+    Args:
+        picture: bytes of its file.
+        kind: `png`, `webp` or `svg+xml`.
+
+    Returns:
+        The URL, for the `src` of an image.
+    """
     return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"
 
 

@@ -66,7 +66,14 @@ class Entry:
 
 
 def entries(scores: pd.DataFrame) -> list[Entry]:
-    """Methods with their networks in reading order; colours depend on the methods of the whole frame."""
+    """Methods with their networks in reading order.
+
+    Args:
+        scores: rows of all that is drawn together; colours depend on the methods of the whole frame.
+
+    Returns:
+        An entry for each pair of method and network.
+    """
     methods = sorted(set(scores["method"]), key=method_rank)
     others = [method for method in methods if method not in FIXED]
     colours = FIXED | {method: OTHERS[k % len(OTHERS)] for k, method in enumerate(others)}
@@ -86,7 +93,14 @@ def entries(scores: pd.DataFrame) -> list[Entry]:
 
 
 def structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
-    """(structure, seen), seen first."""
+    """The structures of a frame.
+
+    Args:
+        scores: with columns `structure` and `seen`.
+
+    Returns:
+        (structure, seen), seen ones first, then by name.
+    """
     pairs = set(zip(scores["structure"], scores["seen"].astype(bool), strict=True))
     return sorted(pairs, key=lambda pair: (not pair[1], pair[0]))
 
@@ -94,7 +108,17 @@ def structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
 def panels(
     scores: pd.DataFrame, width: float, height: float, scale: str = "Dice"
 ) -> tuple[Figure, list[Axes]]:
-    """A titled panel per structure, two in a row, with one scale."""
+    """A titled panel per structure, two in a row, with one scale.
+
+    Args:
+        scores: with columns `structure` and `seen`.
+        width: of a panel in inches.
+        height: of a panel in inches.
+        scale: label of the vertical axis.
+
+    Returns:
+        The figure, and its axes in the order of `structures`.
+    """
     shown = structures(scores)
     columns = min(2, len(shown))
     lines = -(-len(shown) // columns)
@@ -113,20 +137,44 @@ def panels(
 
 
 def in_protocol(rows: pd.DataFrame, cast: Sequence[Entry], protocol: str) -> list[Entry]:
-    """The entries who play under a protocol."""
-    mine = rows[rows["protocol"] == protocol]
-    there = set(zip(mine["method"], mine["network"], strict=True))
-    return [entry for entry in cast if (entry.method, entry.network) in there]
+    """The entries that have sessions under a protocol.
+
+    Args:
+        rows: of the scores.
+        cast: the entries to choose from.
+        protocol: its name.
+
+    Returns:
+        Those of `cast`, in its order.
+    """
+    sessions = rows[rows["protocol"] == protocol]
+    players = set(zip(sessions["method"], sessions["network"], strict=True))
+    return [entry for entry in cast if (entry.method, entry.network) in players]
 
 
 def of(rows: pd.DataFrame, entry: Entry, structure: str) -> pd.DataFrame:
-    """An entry's rows on a structure."""
-    mine = (rows["method"] == entry.method) & (rows["network"] == entry.network)
-    return rows[mine & (rows["structure"] == structure)]
+    """The rows of an entry on a structure.
+
+    Args:
+        rows: with columns `method`, `network` and `structure`.
+        entry: method and network.
+        structure: its name.
+
+    Returns:
+        A part of `rows`; empty where the entry has none.
+    """
+    by_entry = (rows["method"] == entry.method) & (rows["network"] == entry.network)
+    return rows[by_entry & (rows["structure"] == structure)]
 
 
 def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
-    """Name the entries above the panels, by their lines or by their colours."""
+    """Name the entries above the panels.
+
+    Args:
+        figure: with its panels placed.
+        cast: the entries.
+        lines: whether the figure shows them as lines, and not as boxes of their colours.
+    """
     if lines:
         handles = [Line2D([], [], color=p.colour, ls=p.dash, marker="o", ms=4, lw=1.8) for p in cast]
     else:
@@ -145,7 +193,14 @@ def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
 
 
 def svg(figure: Figure) -> bytes:
-    """The SVG of a figure, without a date, and close the figure."""
+    """The SVG of a figure, without a date; closes the figure.
+
+    Args:
+        figure: to be drawn.
+
+    Returns:
+        Bytes of the SVG file.
+    """
     text = io.BytesIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)

@@ -43,11 +43,25 @@ class Plane:
     index: int = 0
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The slice of an array."""
+        """The slice of an array.
+
+        Args:
+            array: on the object's grid, (z, y, x) or (y, x).
+
+        Returns:
+            The 2D array.
+        """
         return array if self.axis is None else array.take(self.index, self.axis)
 
     def pick(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Of one value per array axis, those of the slice."""
+        """The values of the axes that the slice keeps.
+
+        Args:
+            values: one per axis of the array.
+
+        Returns:
+            Two values.
+        """
         return tuple(value for axis, value in enumerate(values) if axis != self.axis)
 
     @property
@@ -67,12 +81,15 @@ class Panel:
 
 
 def session_picture(image: Image, truth: Mask, session: Session) -> bytes:
-    """PNG of the initial, the unsupervised and the last result, side by side, with Dice of the whole object.
+    """A picture of the initial, the unsupervised and the last result, side by side, with Dice of the whole object.
 
     Args:
         image: of the object, on the session's grid.
         truth: of the object, same shape.
         session: a panel is drawn for each of these steps that it has; without any, the truth alone.
+
+    Returns:
+        Bytes of a PNG file.
 
     Raises:
         ValueError: image or truth are not on the session's grid.
@@ -95,6 +112,9 @@ def session_figure(
         panels: what is drawn, from the left.
         plane: the slice that is shown.
 
+    Returns:
+        The figure.
+
     Raises:
         ValueError: image or truth are not on the session's grid.
     """
@@ -114,7 +134,16 @@ def session_figure(
 
 
 def step_panel(truth: Mask, session: Session, k: int) -> Panel:
-    """The result of a session's step with the truth and all scribbles drawn so far; its title tells the Dice."""
+    """The result of a session's step with the truth and all scribbles drawn so far; its title gives the Dice.
+
+    Args:
+        truth: of the object, on the session's grid.
+        session: that was played.
+        k: index of the step.
+
+    Returns:
+        The panel.
+    """
     step = session.steps[k]
     result = session.box.paste(step.mask, session.grid.shape)
     title = f"{step.name}: Dice {100 * dice(result, truth):.1f}%"
@@ -122,7 +151,11 @@ def step_panel(truth: Mask, session: Session, k: int) -> Panel:
 
 
 def add_legend(figure: Figure) -> None:
-    """Name the colours below the panels."""
+    """Name the colours below the panels.
+
+    Args:
+        figure: of `session_figure`.
+    """
     named = (
         ("truth", TRUTH),
         ("result", RESULT),
@@ -134,21 +167,29 @@ def add_legend(figure: Figure) -> None:
 
 
 def shown_plane(truth: Mask, session: Session) -> Plane:
-    """In 3D the slice with the most scribble voxels; ties, and sessions without any, by the truth's area.
+    """The slice that shows most of a session: in 3D the one with the most scribble voxels.
 
-    Axis 0 goes first where two slices are equal.
+    The area of the truth decides between equal slices and in sessions without scribbles; axis 0 goes first after
+    that.
+
+    Args:
+        truth: of the object, on the session's grid.
+        session: for its scribbles.
+
+    Returns:
+        The plane; all of a 2D image.
     """
     if truth.ndim == 2:
         return Plane()
     drawn = session.scribbles().label_map() > 0
     axes = range(3) if drawn.any() else range(1)
-    found = []
+    candidates = []
     for axis in axes:
         others = tuple(k for k in range(3) if k != axis)
         counts, areas = drawn.sum(axis=others), truth.sum(axis=others)
         index = int(np.lexsort((areas, counts))[-1])
-        found.append((int(counts[index]), -axis, index))
-    _, minus_axis, index = max(found)
+        candidates.append((int(counts[index]), -axis, index))
+    _, minus_axis, index = max(candidates)
     return Plane(-minus_axis, index)
 
 
@@ -160,6 +201,9 @@ def slice_plane(truth: Mask, session: Session, axis: int | None = None, index: i
         session: for its scribbles.
         axis: of the slice; None chooses axis and slice as `shown_plane`.
         index: of the slice along `axis`; None is the slice with most truth.
+
+    Returns:
+        The plane.
 
     Raises:
         InputError: a 2D object has no slices, or there is no such slice.
