@@ -4,28 +4,36 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= 2
 BIN := $(VENV)/bin
+# Modules are compiled when they are first imported, which most never are.
+PIP_OPTIONS = --quiet --no-compile --constraint constraints.txt
 export PATH := $(abspath $(BIN)):$(PATH)
 # Jobs run side by side with one thread each: faster than one after the other with many.
 export OMP_NUM_THREADS = 1
 
-.PHONY: demo test lint bench install clean
+.PHONY: demo test lint docs bench install dev clean
 
 install: $(VENV)/installed
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "bifseg needs Python 3.11 or later: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable .[dev]
+	$(BIN)/pip install $(PIP_OPTIONS) --editable .
+	touch $@
+
+dev: $(VENV)/dev
+
+$(VENV)/dev: $(VENV)/installed
+	$(BIN)/pip install $(PIP_OPTIONS) --editable .[dev]
 	touch $@
 
 demo: install
 	snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
 	@echo "Report: $(abspath results/demo/report.html)"
 
-test: install
+test: dev
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
-lint: install
+lint: dev
 	ruff format --check .
 	ruff check .
 	pydoclint bifseg
@@ -33,8 +41,11 @@ lint: install
 	snakefmt --check Snakefile workflow
 	snakemake --lint
 
-bench: install
+docs: dev
+	mkdocs build --strict --quiet --site-dir site
+
+bench: dev
 	for script in label_update geodesic_band network_update robot scoring session methods workers; do python benchmarks/$$script.py || exit 1; done
 
 clean:
-	rm -rf $(VENV) results/demo .snakemake
+	rm -rf $(VENV) site results/demo .snakemake
