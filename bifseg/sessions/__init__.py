@@ -1,1 +1,1 @@
-"""One session: user and method, its record, its archive, when the user gives up, the conformance kit."""
+"""One session: user and method, its record, its archive, when the user gives up, the checks of a method."""

@@ -1,9 +1,9 @@
-"""The stored sessions of one entry: a file each while they are played, one file a shard when it is done.
+"""The stored sessions of one entry: one file a session while a shard runs, one file a shard when it is done.
 
-`FOLDER/unpacked/NAME.zip` holds one session, `FOLDER/shard-1.zip` many; inside, `NAME/` holds its entries (see
-`record`). Files appear whole or not at all, so a reader never sees half a session, and two jobs that play the same
-shard at the same moment leave what one of them would have left. Where files hold the same session, one that is
-unpacked counts, else that of the newest pack.
+`FOLDER/unpacked/NAME.zip` holds one session and `FOLDER/shard-1.zip` holds many; inside, `NAME/` holds the session's
+entries (see `record`). Files are written beside and renamed, so that a reader never sees half a session and two jobs
+that play the same shard at once do no harm. If several files hold the same session, the unpacked one counts, then
+the one in the newest pack.
 """
 
 from __future__ import annotations
@@ -24,34 +24,24 @@ from bifseg.sessions.record import Session
 from bifseg.sessions.seal import Seal
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error, NotImplementedError)
-"""What reading a file that was cut off or overwritten may raise."""
+"""Errors from reading a file that was cut off or overwritten."""
 _RECORD = "session.json"
 
 _OPEN = 200
-"""Packs that are held open; a process may have some 1,000 files."""
-_OR = ", or `snakemake --forcerun run_sessions`: whole sessions are kept"
+"""Most packs held open; a process may open about 1,000 files."""
+_OR = ", or `snakemake --forcerun run_sessions`: undamaged sessions are not run again"
 
 
-class Pack(NamedTuple):
-    """A shard's file as it was seen: when it is replaced, it is another pack of the same path."""
+class _Pack(NamedTuple):
+    """One state of a shard's file; a new file at the same path is another pack."""
 
     written_ns: int
     path: Path
     inode: int
 
-    @classmethod
-    def of(cls, path: Path) -> Pack:
-        """The file that now is at a path."""
-        facts = path.stat()
-        return cls(facts.st_mtime_ns, path, facts.st_ino)
 
-    def open(self) -> ZipFile:
-        """The file; reading its directory takes longer than a session of it."""
-        return ZipFile(self.path)
-
-
-class Stored(NamedTuple):
-    """A session as it is stored: what its record's comment says, and the content of each entry."""
+class _Stored(NamedTuple):
+    """A stored session: the fields of its record's comment, and the bytes of each entry by its name."""
 
     fingerprint: str
     status: str
@@ -60,18 +50,29 @@ class Stored(NamedTuple):
 
 
 class Archive:
-    """The sessions in an entry's folder, which need not exist yet."""
+    """The stored sessions of one entry.
+
+    Args:
+        folder: the entry's folder, which need not exist yet.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
-        self._opened = lru_cache(_OPEN)(Pack.open)
-        self._packs: list[Pack] = []
-        self._packed: dict[str, Pack] = {}
+        self._opened = lru_cache(_OPEN)(_open_pack)  # reading a directory takes longer than reading a session
+        self._packs: list[_Pack] = []
+        self._packed: dict[str, _Pack] = {}
         self._seal = Seal(self.folder)
-        self._look()
+        self._list_packs()
 
     def fingerprint(self, name: str) -> str | None:
-        """The fingerprint of a stored session that is as bifseg wrote it; None if there is none."""
+        """The fingerprint that a session was stored with.
+
+        Args:
+            name: the session's name.
+
+        Returns:
+            None if the session is missing or damaged, or has no valid seal: it must be run again.
+        """
         try:
             stored = self._read(name)
         except BROKEN:
@@ -79,8 +80,12 @@ class Archive:
         return stored.fingerprint if stored.sealed else None
 
     def stored(self) -> dict[str, str]:
-        """The status of every stored session by its name; files that were cut off hold none."""
-        self._look()
+        """The status of every stored session.
+
+        Returns:
+            `ok`, `failed`, `timeout` or `stuck` by the session's name, without sessions in damaged files.
+        """
+        self._list_packs()
         statuses: dict[str, str] = {}
         for pack in dict.fromkeys(self._packed.values()):
             with suppress(*BROKEN):
@@ -91,7 +96,17 @@ class Archive:
         return statuses
 
     def load(self, name: str) -> Session:
-        """A stored session; raises InputError where there is none, it is damaged, or its seal is wrong."""
+        """A stored session.
+
+        Args:
+            name: the session's name.
+
+        Returns:
+            The session with all its steps.
+
+        Raises:
+            InputError: the session is missing or damaged, or its seal is wrong.
+        """
         try:
             return Session.from_entries(self._read(name).contents)
         except FileNotFoundError as error:
@@ -104,11 +119,27 @@ class Archive:
             ) from error
 
     def save(self, name: str, session: Session, whole: Grid, plane: tuple[int, int] | None = None) -> None:
-        """Store a session whole, in place of the one of that name; arguments as for `Session.to_entries`."""
+        """Store a session in a file of its own and replace an earlier one of that name.
+
+        Args:
+            name: the session's name.
+            session: a session that has ended.
+            whole: grid of the image file.
+            plane: (axis, index) of the object's slice; None if the object is on the whole image.
+        """
         self._write(name, session.fingerprint, session.status, session.to_entries(whole, plane))
 
     def outdate(self, name: str) -> None:
-        """Have a stored session played again by the next job of its shard, whose list goes; until then it stays."""
+        """Mark a stored session to be run again by the next job of its shard; it stays readable until then.
+
+        The shard's list (`shard-1.tsv`) is deleted, so that Snakemake runs the shard.
+
+        Args:
+            name: the session's name.
+
+        Raises:
+            InputError: the session is missing or damaged.
+        """
         try:
             stored = self._read(name)
         except BROKEN as error:
@@ -118,15 +149,19 @@ class Archive:
             self._packed[name].path.with_suffix(".tsv").unlink(missing_ok=True)
 
     def pack(self, names: Iterable[str], number: int) -> None:
-        """Bring stored sessions together in shard-NUMBER.zip; what is unpacked of them goes.
+        """Collect stored sessions in `shard-NUMBER.zip` and delete their own files.
 
-        What an older pack of that number held beside them stays in it, unless a newer one holds it.
+        Other sessions in an older pack of that number stay in it, unless a newer pack holds them.
+
+        Args:
+            names: the sessions' names.
+            number: the shard's number, from 1.
 
         Raises:
-            InputError: a session is missing or damaged; nothing has changed then.
+            InputError: a session is missing or damaged; no file has changed.
         """
         names, path = sorted(names), self.folder / f"shard-{number}.zip"
-        self._look()
+        self._list_packs()
         packed = {n for n, pack in self._packed.items() if pack.path == path}
         rest = sorted(packed - set(names))
         if not rest and packed.issuperset(names) and not any(self._single(n).exists() for n in names):
@@ -135,30 +170,30 @@ class Archive:
             for name in [*names, *rest]:
                 for entry, content in self._entries(name):
                     target.writestr(entry, content)
-        self._look()
+        self._list_packs()
         for name in names:
             self._single(name).unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """When no job is at work: remove what counts for nothing.
+        """Delete files that are no longer needed. Call it only while no job is at work.
 
-        Packs whose sessions are all in newer ones, as a change of the number of shards leaves them, and half-written
-        files of jobs that were killed.
+        These are packs whose sessions are all in newer packs, which remain when the number of shards changes, and
+        unfinished files of killed jobs.
         """
-        self._look()
+        self._list_packs()
         for pack in set(self.folder.glob("shard-*.zip")) - {pack.path for pack in self._packed.values()}:
             pack.unlink(missing_ok=True)
         for part in self.folder.rglob(f"{PART}*"):
             part.unlink(missing_ok=True)
 
-    def _read(self, name: str) -> Stored:
-        """A session as it is stored; raises one of BROKEN where it is damaged or its seal is wrong."""
+    def _read(self, name: str) -> _Stored:
+        """A stored session; raises one of BROKEN if it is missing or damaged, or its seal is wrong."""
         with self._open(name) as archive:
             contents = {kind: archive.read(f"{name}/{kind}") for kind in Session.ENTRIES}  # checks the sums
             words = archive.getinfo(f"{name}/{_RECORD}").comment.decode().split(" ")
         fingerprint, status, seal = (*words, "", "")[:3]
         sealed = self._seal.check(name, fingerprint, status, seal, contents.values())
-        return Stored(fingerprint, status, sealed, contents)
+        return _Stored(fingerprint, status, sealed, contents)
 
     def _write(self, name: str, fingerprint: str, status: str, contents: Mapping[str, bytes]) -> None:
         """Write a session's own file, sealed."""
@@ -184,17 +219,17 @@ class Archive:
 
     def _open(self, name: str) -> AbstractContextManager[ZipFile]:
         """The file that holds a session; raises FileNotFoundError."""
-        with suppress(FileNotFoundError):  # there is none, or another job has just packed it
+        with suppress(FileNotFoundError):  # missing, or just packed by another job
             return ZipFile(self._single(name))
         if name not in self._packed:
-            self._look()
+            self._list_packs()
         if name not in self._packed:
             raise FileNotFoundError(name)
         return nullcontext(self._opened(self._packed[name]))
 
-    def _look(self) -> None:
-        """See which pack holds each packed session: the newest that does. A pack that was cut off holds nothing."""
-        packs = sorted(Pack.of(path) for path in self.folder.glob("shard-*.zip"))
+    def _list_packs(self) -> None:
+        """Find the newest pack that holds each packed session; a damaged pack holds none."""
+        packs = sorted(_pack_at(path) for path in self.folder.glob("shard-*.zip"))
         if packs == self._packs:
             return
         self._packs, self._packed = packs, {}
@@ -203,7 +238,16 @@ class Archive:
                 self._packed |= dict.fromkeys(_statuses(self._opened(pack)), pack)
 
 
+def _pack_at(path: Path) -> _Pack:
+    facts = path.stat()
+    return _Pack(facts.st_mtime_ns, path, facts.st_ino)
+
+
+def _open_pack(pack: _Pack) -> ZipFile:
+    return ZipFile(pack.path)
+
+
 def _statuses(archive: ZipFile) -> dict[str, str]:
-    """The status of every session in a file by its name."""
+    """The status by name of every session in a file."""
     records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
     return {e.filename.rpartition("/")[0]: (*e.comment.decode().split(" "), "")[1] for e in records}

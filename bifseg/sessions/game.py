@@ -1,4 +1,4 @@
-"""The game: box, initial result, adaptation, rounds of scribbles."""
+"""One session from start to end: box, initial result, unsupervised adaptation, rounds of scribbles."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ from bifseg.sessions.stuck import why_stuck
 
 _NAMELESS = Identity()
 _OWN_SECONDS = {"network": "network", "label_update": "label_update", "machine": "method"}
-"""By its key in a method's `seconds`: what a step calls it."""
+"""Names in `Step.seconds` by the keys of a method's `seconds`."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What the user has before them when a round begins.
+    """What the user sees when a round begins.
 
     Attributes:
-        number: of the round, from 1.
-        box: the box.
+        number: the round's number, from 1.
+        box: the user's box on the object's grid.
         steps: results so far.
         scribbles: all strokes so far.
-        opening: whether the method waits for scribbles and has no result yet.
+        opening: whether the method needs scribbles before it gives its first result.
     """
 
     number: int
@@ -52,16 +52,16 @@ class View:
 
     @property
     def step(self) -> str:
-        """Name of the step that the round's result will be."""
+        """Name of the step that this round leads to."""
         return f"round-{self.number}"
 
 
 class User(Protocol):
-    """The user's part of a session: the robot of a `SimulatedUser`, or people's recorded strokes."""
+    """A session's user: a `SimulatedUser`, or a person's recorded strokes."""
 
     @property
     def image(self) -> Image:
-        """What is to be segmented."""
+        """The image that holds the object."""
         ...
 
     @property
@@ -71,49 +71,75 @@ class User(Protocol):
 
     @property
     def ignored(self) -> Mask | None:
-        """Voxels that nobody annotated: every result is cleared there before the user or a score sees it."""
+        """Voxels without annotation: every result is cleared there before the user or a score sees it."""
         ...
 
     @property
     def target(self) -> float | None:
-        """Dice that ends the session; None: none does."""
+        """Dice at which the session ends; None: no target."""
         ...
 
     @property
     def time_limit_s(self) -> float | None:
-        """Seconds that the session may take, the user's included; None: no limit."""
+        """Most seconds of the session, the user's included; None: no limit."""
         ...
 
     def box(self) -> Box:
-        """The user's box."""
+        """The box that the user draws.
+
+        Returns:
+            A box on the object's grid.
+        """
         ...
 
     def is_satisfied_with(self, result: Mask) -> bool:
-        """Whether a result on the object's grid is as good as was wanted."""
+        """Whether a result has reached the target.
+
+        Args:
+            result: mask on the object's grid, (z, y, x) or (y, x).
+
+        Returns:
+            False if there is no target.
+        """
         ...
 
     def next_strokes(self, view: View) -> list[Stroke]:
-        """The strokes of a round; none if the user sees no error worth a stroke."""
+        """The strokes of a round.
+
+        Args:
+            view: what the user sees.
+
+        Returns:
+            New strokes on the object's grid; empty if the user sees no error worth a stroke.
+        """
         ...
 
     def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
-        """Why the user stops instead of drawing these strokes; empty: they draw them."""
+        """Why the user gives up instead of drawing strokes.
+
+        Args:
+            view: what the user sees.
+            strokes: what the user would draw next.
+
+        Returns:
+            One line; empty if the user draws them.
+        """
         ...
 
 
 @dataclass(frozen=True)
 class SimulatedUser:
-    """One object to be played: the method gets the image and the prompts, the robot alone the truth.
+    """The robot at one object: it alone knows the truth; the method gets the image and the prompts.
 
     Attributes:
-        image: with the object.
+        image: the image that holds the object.
         truth: the object's mask on the image's grid, (z, y, x) or (y, x).
-        protocol: the rules.
+        protocol: the session's rules.
         box_margin: most voxels between the object and a side of its box.
-        seed: of boxes and strokes.
-        raters: other people's masks of the object, on its grid; where they and the truth differ, nothing is wrong.
-        seed_key: names that, with the seed, choose the box and the strokes: of the object and the replicate.
-        ignored: voxels that nobody annotated, on the image's grid; None: there are none.
+        seed: seed of boxes and strokes.
+        raters: other raters' masks of the object on its grid; the robot corrects no voxel on which raters differ.
+        seed_key: names of the object and the replicate that, with the seed, determine box and strokes.
+        ignored: voxels without annotation, on the image's grid; None: every voxel is annotated.
     """
 
     image: Image
@@ -132,16 +158,20 @@ class SimulatedUser:
 
     @property
     def target(self) -> float | None:
-        """Dice that ends the session; None: none does."""
+        """Dice at which the session ends; None: no target."""
         return self.protocol.target
 
     @property
     def time_limit_s(self) -> float | None:
-        """Seconds that the session may take, the robot's included; None: no limit."""
+        """Most seconds of the session, the robot's included; None: no limit."""
         return self.protocol.time_limit_s
 
     def box(self) -> Box:
-        """The robot's box: the same for every method, and for every protocol with the same kind of box and user."""
+        """The box that the robot draws.
+
+        Returns:
+            A box on the image's grid, the same for all methods and all protocols with the same kind of box and user.
+        """
         kind, who = box_kind(self.protocol.box), user_profile(self.protocol.user)
         spacing = self.image.grid.spacing
         box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
@@ -149,33 +179,39 @@ class SimulatedUser:
         return who.loosened(box, self.truth.shape, spacing, slack)
 
     def next_strokes(self, view: View) -> list[Stroke]:
-        """What the robot draws in a round."""
-        if view.opening:
-            return self.opening(view.box, view.step)
-        corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
-        return self.strokes(corrected.mask, view.box, view.step, view.scribbles)
+        """The strokes that the robot draws in a round.
 
-    def strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
-        """What the robot draws on a result inside the box.
+        Random draws depend on the object and the step, not on the method. Below a target the robot corrects the
+        largest error that it sees, even if the policy finds none worth a stroke.
 
-        The draw depends on the object and the step, not on the method. While a target is not reached, the robot
-        corrects the largest error that it sees, even if the policy finds none worth a stroke.
+        Args:
+            view: what the robot sees besides the truth.
+
+        Returns:
+            New strokes on the image's grid; empty if the robot sees no error worth a stroke.
         """
+        if view.opening:
+            return self._opening(view.box, view.step)
+        corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
+        return self._strokes(corrected.mask, view.box, view.step, view.scribbles)
+
+    def _strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
+        """The strokes that the robot draws on a result inside the box."""
         rules, truth = self.protocol, self.truth[box.slices]
-        shown = self._visible(result, truth, box)
+        visible = self._visible(result, truth, box)
         if policy(rules.policy).skips_drawn:
-            shown = np.where(before.label_map()[box.slices] > 0, truth, shown)
+            visible = np.where(before.label_map()[box.slices] > 0, truth, visible)
         drawn: list[Stroke] = []
         for large in (LARGE,) if rules.target is None else (LARGE, 0.0):
             robot = user_profile(rules.user).plays(thorough(policy(rules.policy), large))
             rng = self._generator(step, rules.policy)
             drawn = drawn or robot.strokes(
-                truth, shown, self.image.grid.spacing, rng, rules.strokes_per_label
+                truth, visible, self.image.grid.spacing, rng, rules.strokes_per_label
             )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
-    def opening(self, box: Box, step: str) -> list[Stroke]:
-        """What the robot draws first where there is no initial result: both labels, however small the object."""
+    def _opening(self, box: Box, step: str) -> list[Stroke]:
+        """The first strokes if there is no initial result: both labels, however small the object."""
         drawn = opening_strokes(
             user_profile(self.protocol.user).plays(
                 thorough(policy(self.protocol.policy), 0.0), overlooks=False
@@ -189,12 +225,27 @@ class SimulatedUser:
         return [stroke.shifted(box.lower) for stroke in drawn]
 
     def is_satisfied_with(self, result: Mask) -> bool:
-        """Whether the result is as good as the protocol asks for."""
+        """Whether a result has reached the protocol's target.
+
+        Args:
+            result: mask on the image's grid, (z, y, x) or (y, x).
+
+        Returns:
+            Whether its Dice with the truth is at least the target; False without a target.
+        """
         target = self.protocol.target
         return target is not None and dice(result, self.truth) >= target
 
     def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
-        """Why the robot is stuck, as `why_stuck`; never where it does not correct the method's own results."""
+        """Why the robot gives up instead of drawing strokes; see `why_stuck`.
+
+        Args:
+            view: what the robot sees besides the truth.
+            strokes: what the robot would draw next.
+
+        Returns:
+            One line; empty if it draws them, has no limit of patience, or corrects the initial result throughout.
+        """
         rules = self.protocol
         if rules.patience is None or rules.scribbles_on == "initial":
             return ""
@@ -208,8 +259,8 @@ class SimulatedUser:
         """
         if self.protocol.tolerance_mm == 0 and not self.raters:
             return result
-        right = self._tolerated[box.slices]
-        return np.where(right if (truth & result).any() else right & ~truth, truth, result)
+        unseen = self._tolerated[box.slices]
+        return np.where(unseen if (truth & result).any() else unseen & ~truth, truth, result)
 
     @cached_property
     def _tolerated(self) -> Mask:
@@ -220,15 +271,17 @@ class SimulatedUser:
 
 
 def play(user: User, method: Method, fingerprint: str = "", identity: Identity = _NAMELESS) -> Session:
-    """The session of a user and a method.
-
-    Whatever the method raises ends the session as `failed`, TimeoutError as `timeout`; its steps so far are kept.
+    """The session of one user with one method.
 
     Args:
         user: draws the box and the strokes.
         method: gets the image, the box and the strokes.
         fingerprint: hash of everything that the session's result depends on.
-        identity: the label of the session.
+        identity: the run's label of the session.
+
+    Returns:
+        The record. An error of the method ends the session as `failed`, a TimeoutError as `timeout`; earlier steps
+        are kept.
     """
     box = user.box()
     recorder = StepRecorder(user.image.grid.shape, method, box, ignored=user.ignored)
@@ -237,7 +290,7 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
         ended, error = _play(user, method, recorder)
     except TimeoutError as raised:
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
-    except Exception as raised:  # a method may raise anything; the failure belongs into the table
+    except Exception as raised:  # a method may raise anything; the scores report the failure
         status, ended = "failed", "failed"
         kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
         error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"
@@ -257,7 +310,7 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
 
 
 def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, str]:
-    """Take the turns and return how the session ended, and why where it did not end normally."""
+    """How the session ended, and why if it ended early."""
     result = recorder.take("initial", partial(method.start, user.image, recorder.box))
     if adapts(method):
         result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
@@ -267,17 +320,17 @@ def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, s
             return "target", ""
         if "scribbles" not in method.prompts:
             return "no prompts", ""
-        begun = perf_counter()
+        started = perf_counter()
         opening = number == 1 and "box" not in method.prompts
         view = View(number, recorder.box, recorder.steps, scribbles, opening)
         strokes = user.next_strokes(view)
-        robot_s = perf_counter() - begun
+        robot_s = perf_counter() - started
         recorder.check_time(view.step, user.time_limit_s, robot_s)
         if not strokes:
             return ("satisfied" if user.target is None else "no visible error"), ""
-        why = user.stuck_reason(view, strokes)
-        if why:
-            return "stuck", why
+        reason = user.stuck_reason(view, strokes)
+        if reason:
+            return "stuck", reason
         scribbles = scribbles.add(strokes)
         result = recorder.take(view.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
     return ("target" if user.is_satisfied_with(result) else "rounds"), ""
@@ -285,14 +338,16 @@ def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, s
 
 @dataclass
 class StepRecorder:
-    """Runs the method's calls: checks what comes back, takes the time, and notes the step.
+    """Makes the method's calls: it checks each result, measures the time and appends the step.
 
     Attributes:
-        shape: of the object's grid.
-        steps: taken so far.
-        now: the step that is being taken.
-        ignored: voxels in which every result is cleared.
-        begun: when the session began, in seconds of `perf_counter`.
+        shape: shape of the object's grid.
+        method: the session's method.
+        box: the user's box; no result may leave it.
+        steps: steps so far.
+        now: name of the current step.
+        ignored: voxels in which every result is cleared; None: none.
+        started: start of the session in seconds of `perf_counter`.
     """
 
     shape: Index
@@ -301,11 +356,20 @@ class StepRecorder:
     steps: list[Step] = field(default_factory=list)
     now: str = "initial"
     ignored: Mask | None = None
-    begun: float = field(default_factory=perf_counter)
+    started: float = field(default_factory=perf_counter)
 
     def check_time(self, step: str, limit_s: float | None, user_s: float) -> None:
-        """Raise TimeoutError if the session has taken longer than its limit when the user has drawn."""
-        if limit_s is not None and perf_counter() - self.begun > limit_s:
+        """Check the session's time limit after the user has drawn.
+
+        Args:
+            step: name of the step that would come next.
+            limit_s: most seconds since the session started; None: no limit.
+            user_s: seconds that the user took in this round.
+
+        Raises:
+            TimeoutError: the limit has passed.
+        """
+        if limit_s is not None and perf_counter() - self.started > limit_s:
             self.now = step
             raise TimeoutError(
                 f"the session's {limit_s:g} s are over; the user took {user_s:.1f} s of this round"
@@ -314,12 +378,25 @@ class StepRecorder:
     def take(
         self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
     ) -> Mask:
-        """The checked result of a call; raises BrokenContract when it is not a mask within the box."""
+        """The checked result of one call, which becomes the next step.
+
+        Args:
+            name: the step's name.
+            call: the method's call.
+            strokes: the strokes that the user drew for this step.
+            robot_s: seconds that the user took for them.
+
+        Returns:
+            Mask on the object's grid, cleared in ignored voxels.
+
+        Raises:
+            BrokenContract: the result is no mask inside the box, or the method states impossible seconds.
+        """
         self.now = name
         before = self._own_seconds() if name != "initial" else {}
-        begun = perf_counter()
+        started = perf_counter()
         result = checked_mask(call(), self.shape)
-        machine_s = perf_counter() - begun
+        machine_s = perf_counter() - started
         outside = int(result.sum()) - int(result[self.box.slices].sum())
         if outside:
             raise BrokenContract(f"{outside} voxels of the result lie outside the box")
@@ -328,18 +405,20 @@ class StepRecorder:
         own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
         for part, value in own.items():
             if value < 0:
-                raise BrokenContract(f"seconds: {part} fell by {-value:g} s; it counts all since `start`")
+                raise BrokenContract(
+                    f"seconds: {part} fell by {-value:g} s; it must count all seconds since `start`"
+                )
         seconds = {"robot": robot_s, "machine": machine_s, **own}
         self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
         return result
 
     def _own_seconds(self) -> dict[str, float]:
-        """What the method says that it has spent since `start`, under the names of `Step.seconds`."""
+        """The seconds since `start` that the method states, under the names of `Step.seconds`."""
         stated = getattr(self.method, "seconds", {})
         own = {name: stated[part] for part, name in _OWN_SECONDS.items() if part in stated}
         for name, value in own.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
                 raise BrokenContract(
-                    f"seconds: {name} must be a finite number, not negative, is {value!r:.50}"
+                    f"seconds: {name} must be a finite number and not negative, but is {value!r:.50}"
                 )
         return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}

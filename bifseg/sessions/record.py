@@ -1,7 +1,7 @@
 """The record of a session: every prompt in world mm, every mask, every second.
 
-A session is kept as three entries of an archive: `session.json` (identity, box, strokes, times, status), `masks.npz`
-(the mask of each step inside the box) and `final.nii.gz` (the last mask on the image's own grid).
+An archive holds three entries a session: `session.json` (identity, box, strokes, times, status), `masks.npz` (the
+mask of each step inside the box) and `final.nii.gz` (the last mask on the image file's grid).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Status = Literal["ok", "failed", "timeout", "stuck"]
 Ending = Literal[
     "target", "satisfied", "no visible error", "stuck", "rounds", "no prompts", "failed", "timeout"
 ]
-"""How a session ended. Without a target, `satisfied`: no error is worth a stroke. With one, `no visible error`: the
-result is below the target, and the user sees no error to correct."""
+"""How a session ended. `satisfied`: there is no target, and the user finds no error worth a stroke. `no visible
+error`: the result is below the target, and the user sees no error to correct."""
 
 
 @dataclass(frozen=True)
 class Identity:
-    """The label that a run puts on a session: the key columns of the scores. A session alone needs none."""
+    """The label that a run gives a session: the key columns of `scores`. A session outside a run needs none."""
 
     run: str = ""
     cohort: str = ""
@@ -50,7 +50,7 @@ class Identity:
 
     @property
     def seed_key(self) -> tuple[str | int, ...]:
-        """The names that boxes and strokes are drawn by: the same for every method and protocol."""
+        """The names that seed the draws of boxes and strokes: the same for every method and protocol."""
         return self.cohort, self.case, self.structure, self.object, self.replicate
 
 
@@ -60,10 +60,10 @@ class Step:
 
     Attributes:
         name: `initial`, `unsupervised`, `round-1`, `round-2`, ...
-        strokes: what the robot drew before this step, on the object's grid.
-        mask: the result inside the box.
-        seconds: time of this step alone: `robot` and `machine` (the whole method) by the session's own clock; what
-            the method says that it spent: `network`, `label_update` and `method` (all of it), where it says so.
+        strokes: the strokes that the user drew for this step, on the object's grid.
+        mask: the result inside the box, of the box's shape.
+        seconds: seconds of this step alone. `robot` and `machine` (the whole method) by the session's clock;
+            `network`, `label_update` and `method` (the whole method) as the method states them.
     """
 
     name: str
@@ -73,24 +73,25 @@ class Step:
 
     @property
     def round(self) -> int:
-        """0 before any scribbles, then the number of the round."""
+        """0 for the steps before any scribbles, then the number of the round."""
         return int(self.name.removeprefix("round-")) if self.name.startswith("round-") else 0
 
 
 @dataclass(frozen=True)
 class Session:
-    """One method on one object under one protocol.
+    """The record of one method on one object under one protocol.
 
     Attributes:
+        identity: the run's label of the session.
         grid: the object's grid: the image's, or that of one slice of it.
-        box: the robot's box on that grid: the method's prompt, or only its window (`box_drawn` is False).
+        box: the robot's box on that grid: a prompt, or only the method's window if `box_drawn` is False.
         steps: results in order; a failed session keeps the steps before the failure.
-        ended: why it ended.
-        status: `failed` and `timeout` have no result at the end; `stuck` has one, the last.
-        error: one line, empty unless `status` is not ok.
+        ended: why the session ended.
+        status: a `failed` or `timeout` session has no final result; that of a `stuck` one is its last step.
+        error: one line; empty if `status` is `ok`.
         fingerprint: hash of everything that the result depends on.
         box_drawn: whether the user drew the box.
-        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) in MiB, as the method says.
+        peak_mb: highest memory in MiB of the process (`rss`) and of the GPU (`gpu`), as the method states them.
         confinement: what confined the method (`sandbox.confine`); empty if it ran in the session's own process.
     """
 
@@ -110,15 +111,25 @@ class Session:
     confinement: str = ""
 
     def scribbles(self, steps: int | None = None) -> Scribbles:
-        """The strokes of the session's first steps, or of all, on the object's grid."""
+        """All strokes up to a step.
+
+        Args:
+            steps: how many steps from the first one count; None: all.
+
+        Returns:
+            The strokes on the object's grid in the order of drawing.
+        """
         return Scribbles(self.grid.shape, tuple(s for step in self.steps[:steps] for s in step.strokes))
 
     def to_entries(self, whole: Grid, plane: tuple[int, int] | None = None) -> dict[str, bytes]:
-        """What is stored of the session: the content of each of `ENTRIES`.
+        """The session as an archive stores it.
 
         Args:
             whole: grid of the image file.
-            plane: (axis, index) of the object's slice where the object is a slice of `whole`.
+            plane: (axis, index) of the object's slice; None if the object is on the whole image.
+
+        Returns:
+            The bytes of each entry by its name, in the order of `ENTRIES`. Without steps the final mask is empty.
         """
         masks = np.zeros((len(self.steps), *self.box.shape), bool)
         for k, step in enumerate(self.steps):
@@ -138,7 +149,14 @@ class Session:
 
     @classmethod
     def from_entries(cls, entries: Mapping[str, bytes]) -> Session:
-        """The session whose entries `to_entries` made."""
+        """The session that `to_entries` stored.
+
+        Args:
+            entries: bytes by name; `final.nii.gz` is not read.
+
+        Returns:
+            An equal session; seconds are rounded to 1e-6.
+        """
         data = json.loads(entries["session.json"])
         with np.load(io.BytesIO(entries["masks.npz"])) as stored:
             shape = tuple(int(n) for n in stored["shape"])

@@ -1,7 +1,7 @@
-"""Seals of stored sessions: an HMAC with a key that methods cannot read, so that none can write a session.
+"""Seals of stored sessions: an HMAC (RFC 2104, SHA-256) whose key no method can read, so that none can forge one.
 
-The key lies in the folder of the run, `RESULTS/RUN/.session-key`, which is hidden from methods. Copy it along with the
-sessions. Sessions without seal or key, as older versions wrote them, can be read but are played again.
+The key is `RESULTS/RUN/.session-key`, in a folder that is hidden from methods. Copy it together with the sessions.
+Sessions of older versions have neither seal nor key: they can be read, but are run again.
 """
 
 from __future__ import annotations
@@ -20,7 +20,14 @@ _BYTES = 32
 
 
 def run_folder(folder: Path) -> Path:
-    """The folder of all that a run makes: the nearest one with a key, else with a configuration, else `folder`."""
+    """The folder that holds everything a run makes.
+
+    Args:
+        folder: inside the run's folder, or that folder.
+
+    Returns:
+        The nearest folder upwards with a session key, else with `config.json`, else `folder` itself.
+    """
     around = [folder, *list(folder.absolute().parents)[:_LEVELS_UP]]
     marked = (place for mark in (KEY, _RUN_MARK) for place in around if (place / mark).is_file())
     return next(marked, folder)
@@ -30,7 +37,7 @@ class Seal:
     """Seals sessions of a folder and checks their seals.
 
     Args:
-        folder: of an entry's sessions.
+        folder: the folder of an entry's sessions.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,23 +45,36 @@ class Seal:
         self._known_key: bytes | None = None
 
     def of(self, name: str, fingerprint: str, status: str, contents: Iterable[bytes]) -> str:
-        """The seal of a session: 64 hexadecimal digits; the key is made where there is none yet.
+        """The seal of a session; writes a new key if the run has none.
 
         Args:
-            name: of the session.
-            fingerprint: of the session, stored beside the seal.
-            status: of the session, stored beside the seal.
-            contents: of its entries, in order.
+            name: the session's name.
+            fingerprint: the session's fingerprint, stored beside the seal.
+            status: the session's status, stored beside the seal.
+            contents: the bytes of its entries in the order of `Session.ENTRIES`.
+
+        Returns:
+            64 hexadecimal digits.
         """
         if self._key() is None:
             _make_key(run_folder(self._folder) / KEY)
         return _digest(self._key() or b"", name, fingerprint, status, contents)
 
     def check(self, name: str, fingerprint: str, status: str, seal: str, contents: Iterable[bytes]) -> bool:
-        """Whether a session has a seal, which is the one that `of` gives; arguments as there.
+        """Whether a session has a seal; a wrong one raises.
+
+        Args:
+            name: the session's name.
+            fingerprint: the fingerprint beside the seal.
+            status: the status beside the seal.
+            seal: the stored seal, empty if the session has none.
+            contents: the bytes of its entries in the order of `Session.ENTRIES`.
+
+        Returns:
+            True for a valid seal; False if neither a seal nor a key exists.
 
         Raises:
-            ValueError: it has another seal, or none beside a key, or there is no key.
+            ValueError: the seal is wrong or missing beside a key, or the key is missing.
         """
         key = self._key()
         if key is None:
@@ -62,11 +82,13 @@ class Seal:
                 raise ValueError(f"its key, {run_folder(self._folder) / KEY}, is missing: copy it along")
             return False
         if not hmac.compare_digest(seal, _digest(key, name, fingerprint, status, contents)):
-            raise ValueError("its seal is wrong: something else than bifseg wrote it, or it was changed")
+            raise ValueError(
+                "its seal is wrong: bifseg did not write this file, or it was changed afterwards"
+            )
         return True
 
     def _key(self) -> bytes | None:
-        """The key; None where there is none yet."""
+        """The key; None if it does not exist yet."""
         if self._known_key is None:
             with suppress(FileNotFoundError):
                 self._known_key = (run_folder(self._folder) / KEY).read_bytes()
@@ -81,7 +103,7 @@ def _digest(key: bytes, name: str, fingerprint: str, status: str, contents: Iter
 
 
 def _make_key(path: Path) -> None:
-    """Write a new key, whole, unless another job has just done so."""
+    """Write a new key, unless another job has just written one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{KEY}-{os.getpid()}-{secrets.token_hex(4)}")
     handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,6 +1,6 @@
-"""When a person gives up: results repeat, or strokes on the same error have no effect.
+"""When a user gives up: results repeat, or strokes on the same error have no effect.
 
-A result that changes without getting better is not stuck: some methods get worse for a few rounds before they improve.
+A session whose results change without improving is not stuck: some methods get worse for a few rounds first.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from bifseg.robot.drawing.regions import mistakes
 from bifseg.robot.policies.centre_click import deepest
 from bifseg.sessions.record import Step
 
-_SHOWN = 2  # regions that are described
+_DESCRIBED = 2  # regions
 
 
 @dataclass(frozen=True)
-class Region:
-    """A connected error that a stroke lies on: its label, and its voxels as a mask of the box's shape."""
+class _Region:
+    """A connected error under a stroke: whether foreground was missed, and its mask of the box's shape."""
 
     foreground: bool
     mask: Mask
@@ -31,22 +31,22 @@ class Region:
 def why_stuck(
     steps: Sequence[Step], strokes: Sequence[Stroke], truth: Mask, grid: Grid, box: Box, patience: int
 ) -> str:
-    """Why a person would give up instead of drawing these strokes; empty if nothing suggests it.
+    """Why a user gives up instead of drawing the next strokes.
 
-    Either each of the last `patience` rounds repeated an earlier result. Or the strokes lie on errors that had strokes
-    in each of those rounds, and none of them corrected a single voxel. Two errors are the same if they have the same
-    label and share a voxel.
+    The user gives up in two cases. Each of the last `patience` rounds repeated an earlier result; or the next strokes
+    lie on errors that had strokes in each of those rounds, and no round corrected a single voxel of them. Two errors
+    are the same if they have the same label and share a voxel.
 
     Args:
-        steps: so far, their masks inside the box, at least one.
-        strokes: those to be drawn next, on the object's grid.
-        truth: of the object inside the box.
+        steps: results so far with masks of the box's shape, at least one.
+        strokes: the strokes to be drawn next, on the object's grid.
+        truth: the object's mask inside the box, of the box's shape.
         grid: the object's grid.
-        box: on that grid.
-        patience: rounds, at least 1.
+        box: the box on that grid.
+        patience: rounds without effect until the user gives up, at least 1.
 
     Returns:
-        One line: which rounds, what did not change, and where in world mm.
+        One line: which rounds, what did not change, and where in world mm (x, y, z); empty if the user goes on.
     """
     rounds = [k for k, step in enumerate(steps) if step.round][-patience:]
     if len(rounds) < patience:
@@ -55,16 +55,16 @@ def why_stuck(
     if reason or all(_ignored_a_stroke(steps, k, box) for k in rounds):
         errors = list(_marked(steps[-1].mask, strokes, truth, grid, box))
         if not reason and errors and all(_in_vain(steps, rounds, e, truth, grid, box) for e in errors):
-            reason = f"{_rounds(rounds, steps)} changed not one voxel of what was asked for"
+            reason = f"{_rounds(rounds, steps)} changed no voxel of the errors that the strokes marked"
         if reason:
             return f"{reason}; {_places(errors, grid, box)}".removesuffix("; ")
     return ""
 
 
 def _in_circles(steps: Sequence[Step], rounds: Sequence[int]) -> str:
-    """In words, which earlier result each of these rounds gave again; empty where one of them was new."""
+    """Which earlier result each of these rounds repeated, in words; empty if one result was new."""
     again: dict[int, int] = {}
-    for k in reversed(rounds):  # the last is the one that most likely was new
+    for k in reversed(rounds):  # the last result is the most likely to be new
         known = next((j for j in range(k) if np.array_equal(steps[j].mask, steps[k].mask)), None)
         if known is None:
             return ""
@@ -76,14 +76,14 @@ def _in_circles(steps: Sequence[Step], rounds: Sequence[int]) -> str:
 
 
 def _ignored_a_stroke(steps: Sequence[Step], k: int, box: Box) -> bool:
-    """Whether a round left every voxel of some stroke as it was. Checked first because it is cheap."""
+    """Whether a round changed no voxel under some stroke. Checked first because it is cheap."""
     before, after = steps[k - 1].mask, steps[k].mask
     painted = [tuple((stroke.voxels - box.lower).T) for stroke in steps[k].strokes]
     return any(np.array_equal(before[voxels], after[voxels]) for voxels in painted)
 
 
 def _in_vain(
-    steps: Sequence[Step], rounds: Sequence[int], region: Region, truth: Mask, grid: Grid, box: Box
+    steps: Sequence[Step], rounds: Sequence[int], region: _Region, truth: Mask, grid: Grid, box: Box
 ) -> bool:
     """Whether each of these rounds had a stroke on this error and corrected no voxel of it."""
     return all(
@@ -97,14 +97,14 @@ def _in_vain(
     )
 
 
-def _marked(result: Mask, strokes: Iterable[Stroke], truth: Mask, grid: Grid, box: Box) -> Iterable[Region]:
-    """The connected errors of a result that strokes lie on."""
+def _marked(result: Mask, strokes: Iterable[Stroke], truth: Mask, grid: Grid, box: Box) -> Iterable[_Region]:
+    """The connected errors of a result that have a stroke on them."""
     voxels = np.concatenate([stroke.voxels for stroke in strokes]) - box.lower
     for foreground, wrong in mistakes(truth, result, grid.spacing):
         labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
         for number in np.unique(labels[tuple(voxels.T)]):
             if number:
-                yield Region(foreground, labels == number)
+                yield _Region(foreground, labels == number)
 
 
 def _rounds(rounds: Sequence[int], steps: Sequence[Step]) -> str:
@@ -112,19 +112,19 @@ def _rounds(rounds: Sequence[int], steps: Sequence[Step]) -> str:
     return f"round {names[0]}" if len(names) == 1 else f"rounds {', '.join(names[:-1])} and {names[-1]}"
 
 
-def _places(regions: Sequence[Region], grid: Grid, box: Box) -> str:
+def _places(regions: Sequence[_Region], grid: Grid, box: Box) -> str:
     """Where the regions lie, the largest first."""
     if not regions:
         return ""
     largest = sorted(regions, key=lambda region: -int(region.mask.sum()))
-    places = [_place(region, grid, box) for region in largest[:_SHOWN]]
+    places = [_place(region, grid, box) for region in largest[:_DESCRIBED]]
     more = len(regions) - len(places)
     return "still " + " and ".join(places) + (f" and {more} more" if more else "")
 
 
-def _place(region: Region, grid: Grid, box: Box) -> str:
+def _place(region: _Region, grid: Grid, box: Box) -> str:
     voxels = np.argwhere(region.mask)
-    at = grid.to_world((deepest(voxels, grid.spacing) + box.lower)[np.newaxis])[0]
-    where = ", ".join(f"{mm:.1f}" for mm in at)
+    centre = grid.to_world((deepest(voxels, grid.spacing) + box.lower)[np.newaxis])[0]
+    where = ", ".join(f"{mm:.1f}" for mm in centre)
     what = "missed" if region.foreground else "too much"
     return f"{len(voxels)} voxels {what} around ({where}) mm"

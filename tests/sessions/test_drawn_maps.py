@@ -103,7 +103,7 @@ def test_a_round_without_anything_new_is_bad_input(tmp_path, second):
         for k, lines in enumerate([(OBJECT,), second], 1)
     ]
     with pytest.raises(
-        InputError, match=r"a\.round-2\.nii\.gz: holds no scribbles that were not drawn before"
+        InputError, match=r"a\.round-2\.nii\.gz: holds no new scribbles; leave this round out"
     ):
         read_rounds(paths, GRID, None, Labels())
 
@@ -139,5 +139,5 @@ def test_of_a_stack_the_object_s_slice_counts(tmp_path):
     path = write(tmp_path, "a.nii.gz", scribbles(OBJECT, (1, 5, 10, slice(0, 9))))
     ((stroke,),) = read_rounds([path], GRID, (0, 3), Labels())
     assert stroke.voxels.tolist() == [[10, x] for x in range(5, 20)]
-    with pytest.raises(InputError, match="holds no scribbles in slice 4 along axis 0"):
+    with pytest.raises(InputError, match="holds no new scribbles in slice 4 along axis 0"):
         read_rounds([path], GRID, (0, 4), Labels())

@@ -147,7 +147,9 @@ def test_a_place_asked_for_in_vain_while_the_rest_keeps_changing(grid):
         results[-1][(6,) * (truth_on(grid).ndim - 2) + (20, 20 + k)] = False
     played = session(Fake(*results), grid)
     assert (played.ended, [s.round for s in played.steps][-1]) == ("stuck", 3)
-    assert played.error.startswith("rounds 1, 2 and 3 changed not one voxel of what was asked for; still ")
+    assert played.error.startswith(
+        "rounds 1, 2 and 3 changed no voxel of the errors that the strokes marked; still "
+    )
 
 
 def test_as_long_as_something_asked_for_changes_it_is_not_stuck():
