@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from math import inf
 from time import perf_counter
 from typing import Protocol
 
 import numpy as np
 
 from bifseg.cards.cards import ProtocolCard
-from bifseg.core.geometry import Box, Image, Index, Mask
+from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
-from bifseg.methods.contract import BrokenContract, Method, adapts, checked_mask
+from bifseg.methods.contract import Method, adapts
 from bifseg.methods.process.process import MethodError
 from bifseg.robot.box import box_kind
 from bifseg.robot.opening import opening_strokes
@@ -25,11 +24,10 @@ from bifseg.robot.thorough import LARGE, thorough
 from bifseg.robot.users import user_profile
 from bifseg.robot.visible import tolerated
 from bifseg.sessions.record import Ending, Identity, Session, Status, Step
+from bifseg.sessions.recorder import StepRecorder
 from bifseg.sessions.stuck import why_stuck
 
 _NAMELESS = Identity()
-_OWN_SECONDS = {"network": "network", "label_update": "label_update", "machine": "method"}
-"""Names in `Step.seconds` by the keys of a method's `seconds`."""
 
 
 @dataclass(frozen=True)
@@ -334,91 +332,3 @@ def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, s
         scribbles = scribbles.add(strokes)
         result = recorder.take(view.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
     return ("target" if user.is_satisfied_with(result) else "rounds"), ""
-
-
-@dataclass
-class StepRecorder:
-    """Makes the method's calls: it checks each result, measures the time and appends the step.
-
-    Attributes:
-        shape: shape of the object's grid.
-        method: the session's method.
-        box: the user's box; no result may leave it.
-        steps: steps so far.
-        now: name of the current step.
-        ignored: voxels in which every result is cleared; None: none.
-        started: start of the session in seconds of `perf_counter`.
-    """
-
-    shape: Index
-    method: Method
-    box: Box
-    steps: list[Step] = field(default_factory=list)
-    now: str = "initial"
-    ignored: Mask | None = None
-    started: float = field(default_factory=perf_counter)
-
-    def check_time(self, step: str, limit_s: float | None, user_s: float) -> None:
-        """Check the session's time limit after the user has drawn.
-
-        Args:
-            step: name of the step that would come next.
-            limit_s: most seconds since the session started; None: no limit.
-            user_s: seconds that the user took in this round.
-
-        Raises:
-            TimeoutError: the limit has passed.
-        """
-        if limit_s is not None and perf_counter() - self.started > limit_s:
-            self.now = step
-            raise TimeoutError(
-                f"the session's {limit_s:g} s are over; the user took {user_s:.1f} s of this round"
-            )
-
-    def take(
-        self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
-    ) -> Mask:
-        """The checked result of one call, which becomes the next step.
-
-        Args:
-            name: the step's name.
-            call: the method's call.
-            strokes: the strokes that the user drew for this step.
-            robot_s: seconds that the user took for them.
-
-        Returns:
-            Mask on the object's grid, cleared in ignored voxels.
-
-        Raises:
-            BrokenContract: the result is no mask inside the box, or the method states impossible seconds.
-        """
-        self.now = name
-        before = self._own_seconds() if name != "initial" else {}
-        started = perf_counter()
-        result = checked_mask(call(), self.shape)
-        machine_s = perf_counter() - started
-        outside = int(result.sum()) - int(result[self.box.slices].sum())
-        if outside:
-            raise BrokenContract(f"{outside} voxels of the result lie outside the box")
-        if self.ignored is not None:
-            result = result & ~self.ignored
-        own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
-        for part, value in own.items():
-            if value < 0:
-                raise BrokenContract(
-                    f"seconds: {part} fell by {-value:g} s; it must count all seconds since `start`"
-                )
-        seconds = {"robot": robot_s, "machine": machine_s, **own}
-        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
-        return result
-
-    def _own_seconds(self) -> dict[str, float]:
-        """The seconds since `start` that the method states, under the names of `Step.seconds`."""
-        stated = getattr(self.method, "seconds", {})
-        own = {name: stated[part] for part, name in _OWN_SECONDS.items() if part in stated}
-        for name, value in own.items():
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
-                raise BrokenContract(
-                    f"seconds: {name} must be a finite number and not negative, but is {value!r:.50}"
-                )
-        return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}
