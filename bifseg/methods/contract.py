@@ -27,24 +27,39 @@ class Method(Protocol):
     """A complete interactive system. Masks are boolean arrays of the image's shape, False outside the box.
 
     A method never sees the truth. One instance plays many sessions, one after the other: `start` begins a new one.
-    It may keep a dict `seconds` with what it has spent in `network` and `label_update` since `start`.
+    It may keep a dict `seconds` of the time since `start` that it spent in `network` and in `label_update`.
 
     Attributes:
         dimensions: {2}, {3} or both.
         prompts: what it takes beside the image: "box", "scribbles". A method without "box" starts from scribbles:
-            the box that `start` gets is the window that the user looks at, not a prompt, and costs no effort. The
-            robot draws its first scribbles on the object itself.
+            the box that `start` gets is then the window that the user looks at. It is no prompt and costs no effort.
+            The robot draws the first scribbles on the object itself.
     """
 
     dimensions: frozenset[int]
     prompts: frozenset[str]
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The initial result, from the image and a box in voxels; empty for a method that starts from scribbles."""
+        """The initial result, before any scribble.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape; empty from a method that starts from scribbles.
+        """
         ...
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The result after a round, given all scribbles so far. Never called without "scribbles" in `prompts`."""
+        """The result after a round. A session calls it only if `prompts` has "scribbles".
+
+        Args:
+            scribbles: all scribbles so far, not only those of the round.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         ...
 
 
@@ -53,12 +68,23 @@ class Adaptive(Method, Protocol):
     """A method that improves its initial result without any prompt."""
 
     def adapt(self) -> Mask:
-        """The unsupervised result."""
+        """The unsupervised result; a session calls it once, between `start` and the first `refine`.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         ...
 
 
 def adapts(method: Method) -> bool:
-    """Whether a method has an unsupervised step. A method in another process has an attribute `adapts`."""
+    """Whether a method has an unsupervised step.
+
+    Args:
+        method: any method; one in another process says so in its attribute `adapts`.
+
+    Returns:
+        True if the session calls `adapt`.
+    """
     return bool(getattr(method, "adapts", isinstance(method, Adaptive)))
 
 
@@ -70,8 +96,11 @@ def checked_mask(result: Any, shape: Index) -> Mask:
     """A method's result, unchanged.
 
     Args:
-        result: what the method returned.
-        shape: of the image.
+        result: any object that a method returned.
+        shape: of the image, (z, y, x) or (y, x).
+
+    Returns:
+        The same array.
 
     Raises:
         BrokenContract: the result is not a boolean array of this shape.

@@ -1,4 +1,4 @@
-"""From a method card to a method."""
+"""The registered methods, and the method of a card."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bifseg.core.errors import InputError
 from bifseg.core.registry import Registry
 from bifseg.methods.contract import Method
 
-if TYPE_CHECKING:  # a method without a network does not wait for torch
+if TYPE_CHECKING:  # importing torch takes seconds, which a method without a network saves
     from bifseg.networks.trained import TrainedNetwork
 
-# Loaded when asked for: a job waits for the libraries of its own method only.
+# `build` imports one of them, so that a job loads the libraries of its own method only.
 METHODS: Registry[str] = Registry(
     "method",
     {
@@ -39,12 +39,15 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     """The method of a card.
 
     Args:
-        card: names the method and its settings.
-        network: what `METHOD@NETWORK` names; None without a network.
+        card: names the method (a registered name or `module:Class`) and its settings.
+        network: the one that `METHOD@NETWORK` names; None for a method that takes no network.
+
+    Returns:
+        A new instance, ready for its first session.
 
     Raises:
-        InputError: the method is unknown or breaks the contract, a setting is wrong, or a network is missing or not
-            wanted.
+        InputError: the method is unknown or lacks an attribute or call of `Method`, a setting is wrong, the method
+            needs a network and has none, or it takes none and has one.
     """
     maker = _find(card.method or "")
     wants_network = "network" in signature(maker).parameters
@@ -60,7 +63,7 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
     except TypeError as error:
         raise InputError(f"settings of {card.method}: {error}") from error
     if not isinstance(method, Method):
-        raise InputError(f"method: {card.method} has not all of dimensions, prompts, start and refine")
+        raise InputError(f"method: {card.method} must have dimensions, prompts, start and refine")
     return method
 
 

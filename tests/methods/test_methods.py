@@ -112,7 +112,7 @@ BAD = {
     ),
     "argument": (MethodCard(method="base-net", settings={"x": 1}), True, "settings of base-net"),
     "module": (MethodCard(method="nowhere:Class"), False, "cannot be imported"),
-    "no method": (MethodCard(method="fractions:Fraction"), False, "has not all of dimensions"),
+    "no method": (MethodCard(method="fractions:Fraction"), False, "must have dimensions"),
 }
 
 

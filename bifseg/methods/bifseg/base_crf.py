@@ -16,8 +16,8 @@ class BaseCRF(BaseNet):
     """The min-cut of the base network's probabilities; scribbles are hard constraints.
 
     Args:
-        network: the base network.
-        settings: any of `FineTuning`; they replace those that came with the network.
+        network: the base network, never changed.
+        **settings: fields of `FineTuning`; they replace those of the network's card.
     """
 
     prompts = frozenset({"box", "scribbles"})
@@ -27,12 +27,23 @@ class BaseCRF(BaseNet):
         self.settings = FineTuning.defaults(network.network.dimension, **network.finetuning | settings)
 
     def adapt(self) -> Mask:
-        """The min-cut without scribbles: bool, of the image's shape."""
+        """The min-cut without scribbles.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         nothing = np.zeros(self._crop.shape, np.uint8)
         labels = self._tuned.update_labels(nothing)
         return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The min-cut that obeys the scribbles: bool, of the image's shape."""
+        """The min-cut with the scribbles as hard constraints.
+
+        Args:
+            scribbles: all so far; those outside the box have no effect.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         labels = self._tuned.update_labels(self._crop.label_map(scribbles))
         return self._crop.to_image(labels, scribbles, self._tuned.probability)

@@ -10,7 +10,11 @@ from bifseg.networks.trained import TrainedNetwork
 
 
 class BaseNet:
-    """The network's answer, foreground where its probability is at least 0.5. Takes no scribbles."""
+    """The network's answer: foreground where its probability is at least 0.5. Takes no scribbles.
+
+    Args:
+        network: the base network; its card's fine-tuning settings are kept in `settings`.
+    """
 
     prompts = frozenset({"box"})
 
@@ -21,12 +25,19 @@ class BaseNet:
         self.seconds: dict[str, float] = {}
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The initial segmentation."""
+        """The initial segmentation.
+
+        Args:
+            image: of the network's dimension, (y, x) or (z, y, x).
+            box: in voxels of the image; the network sees the box with its margin.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         self._crop: Crop = self._trained.crop(image, box)
         self._tuned = ImageSpecificNetwork(self._trained, self._crop, self.settings)
         self.seconds = self._tuned.seconds
         return self._crop.to_image(self._tuned.probability)
 
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """Never called: the base network takes no scribbles."""
+    def refine(self, scribbles: Scribbles) -> Mask:  # noqa: D102 - no session calls it
         raise NotImplementedError("the base network takes no scribbles")

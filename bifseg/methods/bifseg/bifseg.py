@@ -1,4 +1,4 @@
-"""BIFSeg: the classifier is tuned to the image, first without and then with scribbles."""
+"""BIFSeg: fine-tunes the classifier to the image, first without and then with scribbles."""
 
 from __future__ import annotations
 
@@ -14,17 +14,28 @@ class BIFSeg(BaseCRF):
     Every round starts from the trained network (setting `restart`) and takes all scribbles so far.
 
     Args:
-        network: the base network.
-        settings: any of `bifseg.cards.finetuning.FineTuning`.
+        network: the base network, never changed.
+        **settings: fields of `bifseg.cards.finetuning.FineTuning`; they replace those of the network's card.
     """
 
     def adapt(self) -> Mask:
-        """The result of fine-tuning without scribbles: bool, of the image's shape."""
+        """The result of fine-tuning without scribbles.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         nothing = np.zeros(self._crop.shape, np.uint8)
         labels = self._tuned.fit(nothing)
         return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The result of fine-tuning with all scribbles so far: bool, of the image's shape."""
+        """The result of fine-tuning with the scribbles, which are hard constraints of the min-cut.
+
+        Args:
+            scribbles: all so far; those outside the box have no effect.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         labels = self._tuned.fit(self._crop.label_map(scribbles))
         return self._crop.to_image(labels, scribbles, self._tuned.probability)

@@ -34,10 +34,13 @@ def scribble_doubt(
     at most `largest_share` of its voxels are in doubt, those nearest to the scribbles (our bound, not the paper's).
 
     Args:
-        labels: of the label update.
-        distances: geodesic distances to foreground and to background scribbles, of the labels' shape; infinity where
-            they exceed eps.
-        settings: `eps`, `conflict` and `largest_share`.
+        labels: y, the labels of the label update.
+        distances: geodesic distances G to foreground and to background scribbles, of the labels' shape; infinity
+            where they exceed eps.
+        settings: it uses `eps`, `conflict` and `largest_share`.
+
+    Returns:
+        Bool mask of the labels' shape; empty without scribbles and under the rule `off`.
     """
     to_foreground, to_background = distances
     if settings.conflict == "all":
@@ -51,7 +54,7 @@ def scribble_doubt(
 
 
 def _nearest(distance: NDArray[np.float64], candidates: Mask, most: int) -> Mask:
-    """The candidates at the least distances: at most so many, all or none of those at equal distance."""
+    """The candidates at the least distances, at most `most`; of candidates at equal distance, all or none."""
     values = distance[candidates]
     if len(values) <= most:
         return candidates
@@ -69,12 +72,17 @@ def loss_weights(
 ) -> NDArray[np.float32]:
     """w(i) of the network update: omega on scribbles, 0 in U_p and U_s, 1 elsewhere.
 
+    U_p are the voxels whose probability lies between t0 and t1. Without `weighted`, every weight is 1.
+
     Args:
-        labels: of the label update.
+        labels: bool, from the label update.
         probability: of foreground, of the labels' shape.
-        scribbles: 0 free, 1 foreground, 2 background.
+        scribbles: of the labels' shape: 0 free, 1 foreground, 2 background.
         distances: see `scribble_doubt`.
-        settings: all that concern the weights.
+        settings: it uses `weighted`, `t0`, `t1`, `omega` and those of `scribble_doubt`.
+
+    Returns:
+        float32 array of the labels' shape.
     """
     if not settings.weighted:
         return np.ones(labels.shape, np.float32)
@@ -90,11 +98,11 @@ class ImageSpecificNetwork:
 
     Args:
         trained: the base network.
-        crop: what it sees.
-        settings: of both updates.
+        crop: the part of the image that the network sees.
+        settings: of the label update and the network update.
 
     Attributes:
-        probability: float32 of the crop's shape, of foreground, from the classifier as it is now.
+        probability: of foreground, float32 of the crop's shape, from the classifier as it is now.
         seconds: spent so far in `network` (features, classifier, tuning) and `label_update` (min-cut, geodesics).
     """
 
@@ -125,13 +133,25 @@ class ImageSpecificNetwork:
         return GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)
 
     def update_labels(self, scribbles: NDArray[np.uint8]) -> Mask:
-        """(a) The labels of least energy that obey the scribbles; the network is fixed."""
+        """The labels of least energy that obey the scribbles; the network is fixed (Wang et al. 2018, Eq. 7).
+
+        Args:
+            scribbles: of the crop's shape: 0 free, 1 foreground, 2 background. Without any, `strength_alone` holds.
+
+        Returns:
+            Bool array of the crop's shape.
+        """
         with self._timed("label_update"):
             cut = self._cut if scribbles.any() else self._cut_alone
             return cut(self.probability, scribbles)
 
     def update_network(self, labels: Mask, scribbles: NDArray[np.uint8]) -> None:
-        """(b) Gradient steps of the classifier on the weighted cross-entropy; the labels are fixed."""
+        """Gradient steps of the classifier on the weighted cross-entropy; the labels are fixed.
+
+        Args:
+            labels: bool array of the crop's shape.
+            scribbles: of the crop's shape: 0 free, 1 foreground, 2 background.
+        """
         with self._timed("label_update"):
             distances = self._distances(scribbles)
             weights = loss_weights(labels, self.probability, scribbles, distances, self._settings)
@@ -140,7 +160,14 @@ class ImageSpecificNetwork:
             self.probability = self._predict()
 
     def fit(self, scribbles: NDArray[np.uint8]) -> Mask:
-        """The labels after label and network updates in turn and a last label update."""
+        """The labels after `alternations` label and network updates in turn and a last label update.
+
+        Args:
+            scribbles: of the crop's shape: 0 free, 1 foreground, 2 background.
+
+        Returns:
+            Bool array of the crop's shape.
+        """
         if self._settings.restart:
             self._restart()
             self.probability = self._trained_probability
@@ -161,7 +188,7 @@ class ImageSpecificNetwork:
     def _descend(self, labels: Mask, weights: NDArray[np.float32]) -> None:
         """Gradient steps on sum_i (w_i CE(y_i, p_i) + anchor CE(q_i, p_i)) / sum_i (w_i + anchor).
 
-        q is the trained network's probability. Voxels without weight and anchor are left out: they have no gradient.
+        q is the trained network's probability. Voxels without weight and anchor have no gradient and are left out.
         """
         if not (weights > 0).any():
             return
@@ -184,7 +211,7 @@ class ImageSpecificNetwork:
             optimizer.step()
 
     def _logits_of(self, chosen: Tensor) -> Callable[[], Tensor]:
-        """A function that gives the classifier's present logits (n, 2) of the chosen voxels."""
+        """A function that returns the classifier's present logits (n, 2) of the chosen voxels."""
         classifier = self._classifier
         if isinstance(classifier, PointwiseClassifier):
             features = self._features.flatten(2)[0].T[chosen]

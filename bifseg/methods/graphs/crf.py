@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.neighbours import contrast, distance, offsets, pair_slices
 
-# More than any finite energy of a crop, small enough that sums with it stay exact to 1e-6.
+# It exceeds any finite energy of a crop, and sums with it stay exact to 1e-6.
 _FORBIDDEN = 1e9
 _SMALLEST = 1e-6
 
@@ -37,7 +37,7 @@ def pair_weights(
     d_ij is in units of the finest spacing, so that lambda means the same at 0.5 and 2 mm (our default).
 
     Args:
-        intensity: X, any dimension.
+        intensity: X, an array of any dimension.
         spacing: mm per axis, in array order.
         strength: lambda.
         sigma: in the unit of X.
@@ -81,15 +81,18 @@ class LabelUpdate:
         """The labels of least energy.
 
         Args:
-            probability: of foreground, per voxel.
-            scribbles: 0 free, 1 must be foreground, 2 must be background.
+            probability: of foreground, of the crop's shape.
+            scribbles: of the crop's shape: 0 free, 1 must be foreground, 2 must be background.
+
+        Returns:
+            Bool array of the crop's shape, True for foreground.
         """
         as_background, as_foreground = unary(probability)
         on_foreground, on_background = scribbles == 1, scribbles == 2
         as_background[on_foreground] = as_foreground[on_background] = _FORBIDDEN
         as_foreground[on_foreground] = as_background[on_background] = 0.0
         graph = self._pairs.copy()
-        # A node on the sink's side counts as foreground and cuts its edge from the source.
+        # A node on the sink's side is foreground and cuts its edge from the source.
         graph.add_grid_tedges(self._nodes, as_foreground, as_background)
         graph.maxflow()
         return np.asarray(graph.get_grid_segments(self._nodes), dtype=bool)

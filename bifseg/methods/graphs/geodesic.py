@@ -18,7 +18,7 @@ def grid_graph(shape: Index, costs: Iterable[tuple[Index, NDArray[Any]]]) -> csr
     """The graph of an image: voxels in array order are nodes, pairs of neighbours are edges in both directions.
 
     Args:
-        shape: of the image.
+        shape: of the image, 2D or 3D.
         costs: for each offset, the cost of every pair at this offset, as `neighbours.pair_slices` lists them. An edge
             may cost nothing.
 
@@ -57,10 +57,10 @@ def path_cost(graph: csr_array, sources: Mask, limit: float = np.inf) -> NDArray
 
 
 class GeodesicBand:
-    """Where the geodesic distance G to a set of voxels is below eps.
+    """The geodesic distance G to a set of voxels, as far as eps.
 
     G is the least sum of intensity differences along a path of neighbouring voxels (Wang et al. 2018).
-    The search is a shortest path cut off at eps: exact, and only as long as the band is large.
+    The search is a shortest path cut off at eps: exact, and its time grows with the band, not with the image.
 
     Args:
         intensity: the crop's intensities scaled to about [0, 1], any dimension.
@@ -73,10 +73,26 @@ class GeodesicBand:
         self._graph = grid_graph(values.shape, costs)
 
     def __call__(self, sources: Mask, eps: float) -> Mask:
-        """True where G < eps; nowhere if there are no sources."""
+        """Where G is below eps.
+
+        Args:
+            sources: bool array of the crop's shape.
+            eps: in the unit of the intensities.
+
+        Returns:
+            Bool array of the crop's shape; all False without sources.
+        """
         near: Mask = self.distance(sources, eps) < eps
         return near
 
     def distance(self, sources: Mask, eps: float) -> NDArray[np.float64]:
-        """G where it is at most eps, and infinity elsewhere; infinity everywhere if there are no sources."""
+        """G where it is at most eps, and infinity elsewhere.
+
+        Args:
+            sources: bool array of the crop's shape.
+            eps: in the unit of the intensities.
+
+        Returns:
+            Array of the crop's shape, in the unit of the intensities; infinity everywhere without sources.
+        """
         return path_cost(self._graph, sources, eps)

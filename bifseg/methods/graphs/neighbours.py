@@ -12,7 +12,7 @@ from bifseg.core.geometry import Index
 
 
 def offsets(ndim: int, full: bool) -> list[Index]:
-    """The offsets to half of a voxel's neighbours, so that each pair comes once.
+    """The offsets to half of a voxel's neighbours, so that each pair occurs once.
 
     Args:
         ndim: 2 or 3.
@@ -40,24 +40,30 @@ def pair_slices(offset: Index) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
 
 
 def distance(offset: Index, spacing: tuple[float, ...]) -> float:
-    """Euclidean distance of a pair in units of the finest spacing: the closest neighbours are 1 apart.
+    """Euclidean distance of a pair in units of the finest spacing.
 
     Args:
         offset: whole voxels in array order.
         spacing: mm per axis, in the same order.
+
+    Returns:
+        1 for the closest neighbours.
     """
     return float(np.linalg.norm(np.multiply(offset, spacing)) / min(spacing))
 
 
 def typical_contrast(values: NDArray[Any], full: bool) -> float:
-    """Root mean square difference of neighbours; 1e-4 at least, which a flat image gives.
+    """Root mean square difference of neighbours.
 
     With this as sigma, exp(-d^2 / (2 sigma^2)) is the contrast term of Rother et al. (ACM TOG 2004), whose beta is
     1 / (2 <d^2>).
 
     Args:
-        values: intensities of any shape.
+        values: intensities, an array of any dimension.
         full: over 8 or 26 neighbours instead of 4 or 6.
+
+    Returns:
+        At least 1e-4, the value of a flat image and of one without neighbours.
     """
     squares = [contrast(values, offset) ** 2 for offset in offsets(values.ndim, full)]
     count = sum(part.size for part in squares)
@@ -66,11 +72,14 @@ def typical_contrast(values: NDArray[Any], full: bool) -> float:
 
 
 def contrast(values: NDArray[Any], offset: Index) -> NDArray[Any]:
-    """Absolute difference of the values at the two ends of every pair at this offset, as `pair_slices` lists them.
+    """Absolute difference of the values at the two ends of every pair at this offset.
 
     Args:
-        values: any shape.
+        values: an array of any dimension.
         offset: whole voxels in array order.
+
+    Returns:
+        One difference a pair, in the order of `pair_slices`; empty if the array is too small for the offset.
     """
     first, second = pair_slices(offset)
     difference: NDArray[Any] = np.abs(values[first] - values[second])

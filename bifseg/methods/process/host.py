@@ -1,8 +1,8 @@
-"""The process in which a method written in Python lives: it gets images and prompts, and nothing else.
+"""The program that runs a Python method in a process of its own; it gets images and prompts, and nothing else.
 
-Started by `process.MethodProcess`, it answers each line of its standard input with one on its standard output. What
-the method prints goes to standard error. The process is confined before this file is even read (`core.supervisor`), so
-the modules of plug-ins are imported under the same rules as they run.
+`process.MethodProcess` starts it. It answers each line of its standard input with one on its standard output. What
+the method prints goes to standard error. `core.supervisor` confines the process before Python reads this file, so
+plug-ins are imported under the same confinement under which they run.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from bifseg.core.sandbox import import_from_module_folders
 
 
 def main() -> None:
-    """Answer until the input ends."""
+    """Answer messages until the input ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # a print is no answer
+    os.dup2(2, 1)  # so that nothing that the method prints becomes an answer
     sys.stdout = sys.stderr
     import_from_module_folders()
-    say_why_libraries_exit()
+    _report_exits_for_memory()
     host: Host | None = None
     for line in sys.stdin:
         try:
@@ -41,11 +41,11 @@ def main() -> None:
             answer = {kind: " ".join(text.split())}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
-    os._exit(0)  # not by way of `say_why_libraries_exit`
+    os._exit(0)  # without the exit handler of `_report_exits_for_memory`
 
 
-def say_why_libraries_exit() -> None:
-    """Have a library that ends the process after an allocation failed, as maxflow does, say so on standard error."""
+def _report_exits_for_memory() -> None:
+    """Write the reason to standard error if a library ends the process after a failed allocation, as maxflow does."""
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         libc.__errno_location.restype = ctypes.POINTER(ctypes.c_int)
@@ -59,52 +59,69 @@ def say_why_libraries_exit() -> None:
 
 
 _callbacks: list[Any] = []
-"""What the C library calls; it must not be collected."""
+"""Keeps the functions that the C library calls from being collected."""
 
 
 class Host:
-    """A method and the session that it plays."""
+    """A method and the session that it plays.
+
+    Args:
+        opening: the first message; `card` has the method, `weights` and `device` its network.
+    """
 
     def __init__(self, opening: dict[str, Any]) -> None:
         from bifseg.cards.cards import MethodCard
-        from bifseg.methods.process import messages  # noqa: F401  imported now, not in the time of a session
+        from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
         from bifseg.methods.registry import build
 
         self._network = _network(opening["weights"], opening["device"])
         self._card = MethodCard(**opening["card"])
         self._method = build(self._card, self._network)
-        self._here = Path.cwd()
+        self._folder = Path.cwd()
         self._machine_s = 0.0
 
     def opening(self) -> dict[str, Any]:
-        """What the method is."""
+        """The first answer.
+
+        Returns:
+            Dimensions, prompts, unsupervised step and memory of the method; see `messages.Opening`.
+        """
         from bifseg.methods.contract import Adaptive
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
 
-        needs = getattr(self._method, "bytes_per_voxel", BYTES_PER_VOXEL.get(self._card.method or "", 0.0))
+        bytes_per_voxel = getattr(
+            self._method, "bytes_per_voxel", BYTES_PER_VOXEL.get(self._card.method or "", 0.0)
+        )
         return {
             "dimensions": sorted(self._method.dimensions),
             "prompts": sorted(self._method.prompts),
             "adapts": isinstance(self._method, Adaptive),
-            "bytes_per_voxel": float(needs),
+            "bytes_per_voxel": float(bytes_per_voxel),
         }
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a message asks for; the result goes to a file, the answer says what it took since `start`."""
+        """The answer to a message; the result goes to a file.
+
+        Args:
+            message: its `call` is start, base, adapt or refine; docs/plugins.md has the other keys.
+
+        Returns:
+            Seconds and highest memory since `start`; see `messages.Answer`.
+        """
         from bifseg.methods.contract import checked_mask
         from bifseg.methods.process import messages
 
         if message["call"] in ("start", "base"):
-            self._image, self._box = messages.read_image_message(message, self._here)
+            self._image, self._box = messages.read_image_message(message, self._folder)
             self._machine_s = 0.0
         shape = self._image.grid.shape
         prompts = [messages.read_scribbles_message(message, shape)] if message["call"] == "refine" else []
-        begun = perf_counter()
+        start = perf_counter()
         result = self._call(message["call"], *prompts)
-        self._machine_s += perf_counter() - begun
-        messages.write_result(checked_mask(result, shape), self._image.grid, self._here)
-        spent = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
-        return {"seconds": spent | {"machine": self._machine_s}, "peak_mb": _peak_mb()}
+        self._machine_s += perf_counter() - start
+        messages.write_result(checked_mask(result, shape), self._image.grid, self._folder)
+        seconds = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
+        return {"seconds": seconds | {"machine": self._machine_s}, "peak_mb": _peak_mb()}
 
     def _call(self, name: str, *prompts: Any) -> Any:
         if name == "start":
@@ -115,7 +132,7 @@ class Host:
 
 
 def _network(weights: str, device: str) -> Any:
-    """The trained network of a weights file; None without one, and torch is not even imported."""
+    """The trained network of a weights file; without one None, and torch is not imported."""
     if not weights:
         return None
     from bifseg.networks.trained import TrainedNetwork, checked_device
@@ -124,14 +141,14 @@ def _network(weights: str, device: str) -> Any:
 
 
 def _peak_mb() -> dict[str, float]:
-    """Highest memory so far of this process and, where the method uses one, of the GPU, in MiB."""
+    """Highest memory so far of this process and of the GPU that the method uses, in MiB."""
     torch = sys.modules.get("torch")
     gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_available() else 0.0
     return {"rss": round(_peak_bytes() / 2**20, 1), "gpu": round(gpu, 1)}
 
 
 def _peak_bytes() -> int:
-    if sys.platform == "linux":  # rusage would count what the parent had before this program began
+    if sys.platform == "linux":  # rusage would include the parent's memory from before this program began
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

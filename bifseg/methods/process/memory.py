@@ -1,4 +1,4 @@
-"""Whether memory was the reason: how much there is, what the kernel counts, and what programs say."""
+"""Whether a method failed for lack of memory: available memory, the kernel's counter, and words in error messages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,32 @@ _WORDS = re.compile(
 )
 _MIB = 2**20
 BYTES_PER_VOXEL = {"geos": 650.0, "growcut": 225.0, "random-walks": 645.0, "grabcut": 540.0}
-"""By its registered name, what a method needs for each voxel of a 3D box, measured from boxes of 48³ to 80³ voxels."""
+"""Bytes that a registered method needs for each voxel of a 3D box, measured on boxes of 48³ to 80³ voxels."""
 _CGROUPS = {
     "": ("/sys/fs/cgroup", "memory.max", "memory.current"),
     "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
 }
-"""Where version 2 and version 1 of control groups keep limit and use, by the controller in /proc/self/cgroup."""
+"""Root and files of limit and usage, by the controller in /proc/self/cgroup: control groups version 2, version 1."""
 
 
 def memory_prefix(text: str) -> str:
-    """`out of memory: ` to be put before a text that says so in other words; else nothing."""
+    """The prefix `out of memory: ` for an error message that says so in other words.
+
+    Args:
+        text: the message of an exception or the last lines of a program.
+
+    Returns:
+        The prefix; empty if the text has another reason or has the prefix already.
+    """
     return "out of memory: " if _WORDS.search(text) and not text.startswith("out of memory") else ""
 
 
 def kills_for_memory() -> int:
-    """How many processes the kernel has killed on this machine since memory was short; 0 where it does not tell."""
+    """The number of processes that the kernel has killed on this machine for lack of memory.
+
+    Returns:
+        `oom_kill` of /proc/vmstat; 0 on systems without it.
+    """
     with suppress(OSError):
         for line in Path("/proc/vmstat").read_text().splitlines():
             if line.startswith("oom_kill "):
@@ -35,7 +46,11 @@ def kills_for_memory() -> int:
 
 
 def available_mb() -> float:
-    """Memory in MiB that this process may still take: of the machine and of its job; infinite if nothing tells."""
+    """The memory that this process may still take: the least that the machine and its control groups leave.
+
+    Returns:
+        MiB, with free swap; infinity on systems without /proc/meminfo and control groups.
+    """
     left = [inf]
     with suppress(OSError):
         lines = (line.split() for line in Path("/proc/meminfo").read_text().splitlines())
@@ -49,10 +64,10 @@ def available_mb() -> float:
 
 
 def _left_in_groups(root: str, limit: str, usage: str, group: str) -> list[float]:
-    """What a control group and those around it may still take, in MiB."""
+    """MiB that a control group and each of its parents may still take."""
     folder = Path(root) / group.lstrip("/")
     left = []
-    for around in (folder, *folder.parents):
+    for parent in (folder, *folder.parents):
         with suppress(OSError, ValueError):  # no such file, or the limit is `max`
-            left.append((int((around / limit).read_text()) - int((around / usage).read_text())) / _MIB)
+            left.append((int((parent / limit).read_text()) - int((parent / usage).read_text())) / _MIB)
     return left

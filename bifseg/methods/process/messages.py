@@ -1,10 +1,10 @@
-"""What goes between a session and the process of its method: lines of JSON, and NIfTI files for arrays.
+"""Messages between a session and the process of its method: lines of JSON, and NIfTI files for arrays.
 
 docs/plugins.md describes them for programs that are not written with bifseg. Arrays are (z, y, x) or (y, x). The
-grid is in the message too, since a NIfTI file keeps single precision and no slice of an oblique stack.
+message has the grid too, since a NIfTI file keeps single precision and cannot place a slice of an oblique stack.
 
-The process may be anybody's, so its answers are read with care: a model checks each line, and a result is a plain file
-of the shared folder, of a size that the image allows.
+The process may run foreign code, so nothing in its answers is trusted: a model checks each line, and a result must be a
+plain file of the shared folder, no larger than the image allows.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ _TYPES = {
     1024: "i8",
     1280: "u8",
 }
-"""NumPy's name for each NIfTI type of numbers."""
+"""NumPy's name for each NIfTI data type."""
 
 
 class Answer(BaseModel):
-    """What a process answers; a key that is not here is ignored.
+    """The answer of a process; other keys are ignored.
 
     Attributes:
-        error: why it failed.
-        bad_input: why its card is wrong; in the first answer.
+        error: why the call failed.
+        bad_input: why the method's card is wrong; in the first answer only.
         seconds: spent since `start`.
         peak_mb: highest memory so far of the process (`rss`) and of the GPU (`gpu`).
     """
@@ -67,10 +67,10 @@ class Opening(Answer):
     """The first answer.
 
     Attributes:
-        dimensions: of the images that the method takes.
-        prompts: that it takes beside the image.
-        adapts: whether it has an unsupervised step.
-        bytes_per_voxel: memory that it needs for each voxel of the box; 0 where it does not say.
+        dimensions: of the images that the method takes: 2, 3 or both.
+        prompts: what the method takes beside the image: "box", "scribbles".
+        adapts: whether the method has an unsupervised step.
+        bytes_per_voxel: memory that the method needs for each voxel of the box; 0 if unknown.
     """
 
     dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)]
@@ -85,13 +85,22 @@ A = TypeVar("A", bound=Answer)
 def read_answer(kind: type[A], line: str) -> A:
     """The answer in a line of JSON.
 
+    Args:
+        kind: `Opening` for the first answer, `Answer` for the others.
+        line: JSON as the process wrote it.
+
+    Returns:
+        The checked answer. One that only says why the method failed to open gets placeholders for its other keys.
+
     Raises:
-        BrokenContract: it is no JSON, or a value is wrong; the message has the key and the value.
+        BrokenContract: the line is no JSON, or a value is missing or wrong; the message names the key and the value.
     """
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BrokenContract(f"an answer of the method's process is no JSON: {line[:100]}") from error
+        raise BrokenContract(
+            f"the method's process answered with a line that is no JSON: {line[:100]}"
+        ) from error
     if kind is Opening and isinstance(content, dict) and (content.get("error") or content.get("bad_input")):
         content = {"dimensions": [2], "prompts": [], "adapts": False, **content}
     try:
@@ -100,24 +109,52 @@ def read_answer(kind: type[A], line: str) -> A:
         problem = error.errors()[0]
         if problem["type"] == "missing":
             raise BrokenContract(f"the method's process does not say its {problem['loc'][0]}") from error
-        raise BrokenContract(f"an answer of the method's process: {first_problem(error)[:200]}") from error
+        raise BrokenContract(
+            f"the method's process gave a wrong answer: {first_problem(error)[:200]}"
+        ) from error
 
 
 def image_message(image: Image, box: Box, folder: OwnFolder) -> dict[str, Any]:
-    """The message of an image and a box; the voxels go to image.nii in the shared folder."""
+    """The message of an image and a box; the voxels go to image.nii in the shared folder.
+
+    Args:
+        image: 2D (y, x) or 3D (z, y, x), with its grid and modality.
+        box: in voxels of the image.
+        folder: the one that session and process share.
+
+    Returns:
+        The keys `image` (file name), `modality`, `grid` and `box`, ready for JSON.
+    """
     _share(IMAGE, image.voxels, image.grid, folder)
     return {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
 
 
 def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Box]:
-    """The image and the box of a message."""
+    """The image and the box of a message.
+
+    Args:
+        message: of `image_message`, after JSON.
+        folder: the shared folder, as the process sees it.
+
+    Returns:
+        The image on the message's own grid, and the box in voxels.
+    """
     grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
     return Image(voxels, grid, message["modality"]), Box(**{k: tuple(v) for k, v in message["box"].items()})
 
 
 def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder) -> dict[str, Any]:
-    """The message of all scribbles so far: a label map in scribbles.nii, and the strokes in voxels."""
+    """The message of all scribbles so far; their label map goes to scribbles.nii in the shared folder.
+
+    Args:
+        scribbles: on the image's voxels.
+        grid: of the image.
+        folder: the one that session and process share.
+
+    Returns:
+        The keys `scribbles` (file name) and `strokes`: path and painted voxels of each, in voxels.
+    """
     _share(SCRIBBLES, scribbles.label_map(), grid, folder)
     strokes = [
         {"foreground": s.foreground, "path": s.path.tolist(), "voxels": s.voxels.tolist()}
@@ -127,7 +164,15 @@ def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder) -> di
 
 
 def read_scribbles_message(message: dict[str, Any], shape: Index) -> Scribbles:
-    """The scribbles of a message."""
+    """The scribbles of a message.
+
+    Args:
+        message: of `scribbles_message`, after JSON.
+        shape: of the image, (z, y, x) or (y, x).
+
+    Returns:
+        All strokes so far, in drawing order.
+    """
     strokes = (
         Stroke(s["foreground"], np.array(s["path"], float), np.array(s["voxels"], np.intp))
         for s in message["strokes"]
@@ -136,7 +181,13 @@ def read_scribbles_message(message: dict[str, Any], shape: Index) -> Scribbles:
 
 
 def write_result(mask: Mask, grid: Grid, folder: Path) -> None:
-    """Answer with a mask, in FOLDER/result.nii."""
+    """Write a mask to result.nii.
+
+    Args:
+        mask: bool array of the image's shape.
+        grid: of the image.
+        folder: the shared folder, as the process sees it.
+    """
     write_array(folder / RESULT, mask, _flat(grid), durable=False)
 
 
@@ -145,11 +196,14 @@ def read_result(shape: Index, folder: OwnFolder) -> Mask:
 
     Args:
         shape: of the image, (z, y, x) or (y, x).
-        folder: in whose shared folder result.nii lies.
+        folder: its shared folder holds result.nii.
+
+    Returns:
+        Bool array of that shape.
 
     Raises:
-        BrokenContract: the file is no plain NIfTI file of that folder, larger than the image allows, of another
-            shape, or holds more than 0 and 1.
+        BrokenContract: the file is no plain NIfTI file of that folder, is larger than the image allows, has another
+            shape, or holds other values than 0 and 1.
     """
     try:
         content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(shape)))
@@ -164,7 +218,7 @@ def read_result(shape: Index, folder: OwnFolder) -> Mask:
 
 
 def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
-    """The voxels of a NIfTI-1 file; its header is checked before anything is taken from it."""
+    """The voxels of a NIfTI-1 file, after a check of its header."""
     order = "<" if content[:4] == struct.pack("<i", _HEADER_BYTES) else ">"
     if content[:4] != struct.pack(f"{order}i", _HEADER_BYTES) or content[344:348] != b"n+1\0":
         raise ValueError("it is no uncompressed NIfTI-1 file")
@@ -184,11 +238,11 @@ def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
 
 
 def _share(name: str, voxels: NDArray[Any], grid: Grid, folder: OwnFolder) -> None:
-    """Write voxels beside the shared folder, then move the file into it: nobody can put a link in its way."""
+    """Write voxels beside the shared folder, then move the file in, so that no link of the process redirects them."""
     write_array(folder.path / name, voxels, _flat(grid), durable=False)
     folder.share(name)
 
 
 def _flat(grid: Grid) -> Grid:
-    """The grid as NIfTI can keep it: a slice that lies in a volume's world loses its place, not its spacing."""
+    """The grid as NIfTI can keep it: a slice in a volume's world keeps its spacing and loses its position."""
     return grid if len(grid.origin) == grid.ndim else Grid.plain(grid.shape, grid.spacing)

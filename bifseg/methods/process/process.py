@@ -1,7 +1,7 @@
 """A method in a process of its own, which a session uses like any other method (`contract.Method`).
 
-A method that hangs, crashes or fills the memory takes its own process with it; the session gets an exception.
-Any program can be such a method: `bifseg.methods.process.host` is the one for methods written in Python with bifseg.
+If a method hangs, crashes or fills the memory, only its own process ends; the session gets an exception.
+Any program can be such a method. `bifseg.methods.process.host` is the program of methods written in Python.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from bifseg.methods.process.memory import available_mb, kills_for_memory, memory
 from bifseg.methods.process.messages import Answer, Opening, read_answer
 
 OPENING_S = 600.0
-"""Time to open: enough for a large network on a slow disk."""
+"""Default time limit of the first answer: enough to load a large network from a slow disk."""
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
-"""Beginnings of environment variables that name a job's files or the sockets of services."""
+"""Prefixes of environment variables that name a job's files or the sockets of services."""
 _IN_OWN_FOLDER = ("PWD", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 A = TypeVar("A", bound=Answer)
 
 
 class MethodError(RuntimeError):
-    """What went wrong in the method's process, in its own words."""
+    """A call failed in the method's process; the message is the process's own."""
 
 
 class MethodDied(MethodError):
@@ -47,16 +47,16 @@ class MethodDied(MethodError):
 
 @dataclass(frozen=True)
 class Program:
-    """How a method's process is started.
+    """The command, the first message and the limits of a method's process.
 
     Attributes:
-        command: words of the command; `{folder}` stands for the folder that the process shares with the session.
-        opening: what the first message holds beside `"call": "open"`.
+        command: words of the command; `{folder}` becomes the folder that the process shares with the session.
+        opening: keys of the first message beside `"call": "open"`.
         time_limit_s: of a session, from `start` on; None: no limit.
-        threads: that numeric libraries of the process may use.
-        confinement: what the process cannot reach; None leaves it free.
-        memory_mb: that each of its processes may allocate, in MiB; None: no limit.
-        opening_s: time until its first answer.
+        threads: most threads of the process's numeric libraries.
+        confinement: what the process cannot reach; None: it runs unconfined.
+        memory_mb: most memory, in MiB, that each process of the method may allocate; None: no limit.
+        opening_s: time limit of the first answer.
     """
 
     command: tuple[str, ...]
@@ -69,20 +69,26 @@ class Program:
 
 
 class MethodProcess:
-    """A method that is played through its process: started at once, and again when it is needed after its end.
+    """A method that runs in a process of its own, which is started at once and, after its end, when it is needed.
+
+    Every call and the constructor raise the errors below.
+
+    Args:
+        program: how to start the process.
 
     Attributes:
-        dimensions, prompts, adapts: as the process says.
-        seconds: what the method says it has spent since `start`.
-        peak_mb: highest memory of the process (`rss`) and of the GPU (`gpu`) so far, as it says.
+        dimensions, prompts, adapts: as the process says; see `contract`.
+        seconds: time since `start` by part, as the method says.
+        peak_mb: highest memory so far of the process (`rss`) and of the GPU (`gpu`) in MiB, as the process says.
         confinement: what confines the process, as `sandbox.confine` says.
         died: whether the process has ended by itself since `start`.
-        killed: whether it was killed then (SIGKILL), as the kernel does where memory is short.
+        killed: whether that end was a SIGKILL, which the kernel sends if memory is short.
 
     Raises:
-        InputError: the process says that its card is wrong, or its command cannot be started.
-        MethodError: it ended before its first answer, or its answer is wrong.
-        TimeoutError: its first answer did not come in time.
+        InputError: the process has to be started, and its card is wrong or its command cannot run.
+        MethodError: the process fails or ends.
+        BrokenContract: its answer or its result breaks the contract.
+        TimeoutError: it does not answer in time.
     """
 
     def __init__(self, program: Program) -> None:
@@ -96,20 +102,47 @@ class MethodProcess:
         self._running()
 
     def start(self, image: Image, box: Box) -> Mask:
-        """See `Method`; the session's time begins."""
+        """The initial result; the session's time limit begins.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         return self._begin("start", image, box)
 
     def base(self, image: Image, box: Box) -> Mask:
-        """The answer of the base network that the method was given; ends a session that is being played."""
+        """The initial result of the method's base network; the session in progress ends.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         return self._begin("base", image, box)
 
     def adapt(self) -> Mask:
-        """See `Adaptive`; only where `adapts`."""
+        """The unsupervised result. A session calls it only if `adapts`.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         self._running()
         return self._ask("adapt", dict)
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """See `Method`."""
+        """The result after a round.
+
+        Args:
+            scribbles: all scribbles so far.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
         self._running()
         folder, grid = self._folder, self._image.grid
         return self._ask("refine", lambda: messages.scribbles_message(scribbles, grid, folder))
@@ -117,19 +150,23 @@ class MethodProcess:
     def open(self) -> None:
         """Start the process if it does not run, outside the time of a session.
 
-        One that does not start now is started again, with its error, by the session.
+        If it fails to start, the session tries again and gets the error.
         """
         with suppress(MethodError, TimeoutError):
             self._running()
 
     def memory_mb(self) -> float:
-        """What the running process holds now, in MiB; 0 where the system does not tell."""
+        """The memory of the running process now (VmRSS).
+
+        Returns:
+            MiB; 0 on systems without /proc.
+        """
         status = Path(f"/proc/{self._running().number}/status")
         lines = status.read_text().splitlines() if status.exists() else []
         return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
     def close(self) -> None:
-        """End the process; the next `start` begins another."""
+        """End the process; the next call starts another."""
         if self._process:
             self._process.end()
         self._process = None
@@ -178,19 +215,20 @@ class MethodProcess:
         return self._ask(call, lambda: messages.image_message(image, box, folder))
 
     def _check_memory(self, box: Box) -> None:
-        """Raise MethodError where a box needs more memory than there is, before it is tried."""
-        need, voxels = self._bytes_per_voxel, int(np.prod(box.shape))
-        have = min(self._program.memory_mb or np.inf, available_mb())
-        if voxels * need > have * 2**20:
+        """Raise MethodError if the box needs more memory than is available, before the method tries."""
+        voxels = int(np.prod(box.shape))
+        needed_mb = voxels * self._bytes_per_voxel / 2**20
+        free_mb = min(self._program.memory_mb or np.inf, available_mb())
+        if needed_mb > free_mb:
             raise MethodError(
-                f"out of memory before it began: a box of {voxels} voxels takes about {voxels * need / 2**20:.0f} MiB "
-                f"({need:g} bytes a voxel), {have:.0f} MiB are available"
+                f"out of memory before it began: a box of {voxels} voxels takes about {needed_mb:.0f} MiB "
+                f"({self._bytes_per_voxel:g} bytes a voxel), {free_mb:.0f} MiB are available"
             )
 
     def _ask(self, call: str, make_message: Callable[[], dict[str, Any]]) -> Mask:
-        """The mask that answers a message; the process goes on only where it keeps to the contract."""
+        """The mask that answers a message; a process that breaks the contract is closed."""
         try:
-            self._folder.discard(messages.RESULT)  # of the question before
+            self._folder.discard(messages.RESULT)  # of the call before
             message = {"call": call, **make_message()}
         except OSError as error:  # the method put a folder in the way, or the disk is full
             self.close()
@@ -201,7 +239,7 @@ class MethodProcess:
         except TimeoutError as error:
             raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over: {error}") from None
         if answer.error:
-            if "CUDA error" in answer.error:  # nothing works any more in a process that had one
+            if "CUDA error" in answer.error:  # CUDA stays unusable in this process
                 self.close()
             raise MethodError(f"{memory_prefix(answer.error)}{answer.error[:300]}")
         try:
@@ -213,16 +251,17 @@ class MethodProcess:
         return mask
 
     def _answer(self, kind: type[A], message: dict[str, Any], deadline: float | None) -> A:
-        """The process's answer; after an error the process is closed, for its next answer may be to this message."""
+        """The answer to a message; an error closes the process, whose next answer might be to this message."""
         process = self._running()
         kills = kills_for_memory()
         try:
             return read_answer(kind, process.ask(json.dumps(message), deadline))
         except ProcessEndedError as error:
             self.died, self.killed = True, process.killed
-            short = process.killed and kills_for_memory() > kills
+            killed_for_memory = process.killed and kills_for_memory() > kills
             self.close()
-            raise MethodDied(f"{'out of memory: ' if short else memory_prefix(str(error))}{error}") from error
+            prefix = "out of memory: " if killed_for_memory else memory_prefix(str(error))
+            raise MethodDied(f"{prefix}{error}") from error
         except AnswerError as error:
             self.close()
             raise MethodError(str(error)) from error
@@ -232,9 +271,10 @@ class MethodProcess:
 
 
 class FailedMethod:
-    """A method whose process did not open: each of its sessions fails at once, with the same reason.
+    """Takes the place of a `MethodProcess` that did not open; each of its sessions fails at once.
 
-    Attributes: as those of `MethodProcess`.
+    Args:
+        error: the exception that `start` and `refine` raise.
     """
 
     dimensions = frozenset({2, 3})
@@ -245,22 +285,20 @@ class FailedMethod:
         self._error = error
 
     def open(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
-    def start(self, image: Image, box: Box) -> Mask:
-        """Raise the error."""
+    def start(self, image: Image, box: Box) -> Mask:  # noqa: D102 - described with the class
         raise self._error
 
-    def refine(self, scribbles: Scribbles) -> Mask:
-        """Raise the error."""
+    def refine(self, scribbles: Scribbles) -> Mask:  # noqa: D102 - described with the class
         raise self._error
 
     def close(self) -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:
-    """This process's environment without what names the job's files; module folders are absolute."""
+    """This process's environment without the variables of the job's files; module folders are absolute."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED)}
     modules = os.pathsep.join(map(str, module_folders()))
     own = dict.fromkeys(_IN_OWN_FOLDER, str(folder)) | dict.fromkeys(MODULE_VARIABLES, modules)

@@ -1,4 +1,4 @@
-"""How the process of a method is started, from its card."""
+"""The program that runs the method of a card."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bifseg.core.supervised import Confinement
 from bifseg.methods.process.process import Program
 
 _HOST = (sys.executable, "-E", "-P", "-m", "bifseg.methods.process.host")
-"""Python without its environment variables and without the current folder: only installed code can be imported."""
+"""Python that ignores its environment variables and the current folder, so that it imports installed code only."""
 
 
 def program(
@@ -28,24 +28,27 @@ def program(
     """The program of a method card.
 
     Args:
-        card: the card.
+        card: has either a `command` or a `method` of the registry.
         folder: the folder of the card's file, `{card}` in its command.
-        weights: of the trained network, for a method that takes one; it can be read, with its card.json, wherever
-            it lies.
+        weights: weights file of the trained network, for a method that takes one; the method can read it and the
+            card.json beside it even in a hidden folder.
         device: for torch: cpu, cuda or auto.
         hidden: folders that the method cannot read.
         time_limit_s: of a session; None: no limit.
-        threads: of numeric libraries.
-        memory_mb: that each process of the method may allocate, in MiB; None: no limit.
+        threads: most threads of numeric libraries.
+        memory_mb: most memory, in MiB, that each process of the method may allocate; None: no limit.
+
+    Returns:
+        The card's own command, or Python with `host`; confined unless a command's card says `confined: false`.
 
     Raises:
-        InputError: a hidden folder holds Python, bifseg or a module folder.
+        InputError: a hidden folder holds Python, bifseg or a folder of plug-ins.
     """
-    hidden = tuple(Path(place).resolve() for place in hidden)
+    hidden = tuple(Path(path).resolve() for path in hidden)
     check_readable(hidden)
     network = (weights.resolve(), weights.resolve().with_name("card.json")) if weights else ()
-    free = bool(card.command) and not card.confined
-    confinement = None if free else Confinement(hidden, network, card.online)
+    unconfined = bool(card.command) and not card.confined
+    confinement = None if unconfined else Confinement(hidden, network, card.online)
     if card.command:
         words = tuple(word.replace("{card}", str(folder.resolve())) for word in card.command)
         opening = {"settings": card.settings, "device": device, "threads": threads}

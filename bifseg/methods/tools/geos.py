@@ -1,4 +1,4 @@
-"""GeoS: geodesic distances to both scribbles, made smooth by a min-cut (Criminisi, Sharp and Blake, ECCV 2008)."""
+"""GeoS: geodesic distances to the scribbles, smoothed by a min-cut (Criminisi, Sharp and Blake, ECCV 2008)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class GeoSSettings(Card):
     """Settings of GeoS; docs/method.md says which images chose the defaults."""
 
     gamma: Annotated[float, Field(ge=0)] = Field(
-        300.0, description="mm that a contrast of 1 is worth; 0: Euclidean distance along the grid"
+        300.0,
+        description="length in mm of a step across a contrast of 1; 0: Euclidean distance along the grid",
     )
     strength: Annotated[float, Field(ge=0)] = Field(5.0, description="lambda: weight of the pairwise term")
     sigma: Annotated[float, Field(gt=0)] = Field(
@@ -32,16 +33,15 @@ class GeoSSettings(Card):
 
 
 class GeoS(FromScribbles):
-    """Starts from scribbles: foreground where the object's scribbles are nearer, as smooth as the image asks for.
+    """Foreground where the foreground scribbles are nearer by geodesic distance; a min-cut smooths the boundary.
 
     A step along a path costs sqrt(length^2 + (gamma * contrast)^2) in mm, and the distances D_f and D_b are exact
     shortest paths. P(foreground) = D_b / (D_f + D_b) is the data term of a contrast-sensitive random field with
-    the scribbles as hard constraints. The paper searches that field's energy among labellings that geodesic
-    opening and closing propose; here it is minimised exactly, by min-cut. While a label has no scribble, the
-    result is the foreground that was drawn.
+    the scribbles as hard constraints. The paper minimises that field's energy over labellings that geodesic opening
+    and closing propose; we minimise it exactly, by min-cut. The tool starts from scribbles (`FromScribbles`).
 
     Args:
-        settings: any of `GeoSSettings`.
+        **settings: fields of `GeoSSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2, 3})
@@ -50,7 +50,7 @@ class GeoS(FromScribbles):
         self.settings = GeoSSettings(**settings)
 
     def _prepare(self, window: Window) -> None:
-        """The graphs of the window."""
+        """Build both graphs of the window."""
         s = self.settings
         self._graph = _path_graph(window.intensity, window.spacing, s.gamma, s.full_neighbourhood)
         self._smooth = LabelUpdate(

@@ -17,7 +17,7 @@ from bifseg.methods.graphs.neighbours import contrast, offsets
 from bifseg.methods.tools.mixture import LEVELS, Mixture, histogram
 from bifseg.methods.tools.window import SurroundedBox
 
-# Least contrast of an image that counts as such, of a grey range of 1: below a grey level.
+# Least unit of contrast, of a grey range of 1: less than a grey level, so that it matters in flat images only.
 _LEAST_CONTRAST = 1e-3
 
 
@@ -28,7 +28,9 @@ class GrabCutSettings(Card):
     """
 
     surround: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        0.5, description="voxels around the box that teach the background, in lengths of the box on each side"
+        0.5,
+        description="width of the margin around the box that background is learnt from, as a multiple of the box's "
+        "length along each axis",
     )
     components: Positive = Field(5, description="K: Gaussians of object and of background")
     strength: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
@@ -46,22 +48,19 @@ class GrabCutSettings(Card):
 
 
 class GrabCut:
-    """Cuts the object out by two intensity mixtures, learnt from the box and what lies around it.
+    """Cuts the object out by two mixtures of intensities, learnt from the box and its surroundings.
 
     The pairwise term is that of `crf.LabelUpdate` in the image's spacing. Voxels next to the box are background, so
     that an object along a side of the box pays for its boundary there. Scribbles are hard constraints; each round
-    continues from the labels and mixtures of the round before. A side without voxels has nothing to learn from:
-    then the labels stay as they are.
+    continues from the labels and mixtures of the round before. If object or background has no voxel, there is
+    nothing to learn from, and the labels stay as they are.
 
     Voxels at the lowest value of the image (skull-stripped, or out of view) start as background, and those around
     the box are not learnt: otherwise the mixtures separate the head from the air instead of the object from the
     brain.
 
     Args:
-        settings: any of `GrabCutSettings`.
-
-    Raises:
-        pydantic.ValidationError: a setting is unknown or out of range.
+        **settings: fields of `GrabCutSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2, 3})
@@ -71,7 +70,15 @@ class GrabCut:
         self.settings = GrabCutSettings(**settings)
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The cut inside the box, of the image's shape."""
+        """The cut inside the box.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         s = self.settings
         margin = tuple(int(np.ceil(s.surround * n)) for n in box.shape)
         self._window = window = SurroundedBox(image, box, margin)
@@ -87,7 +94,14 @@ class GrabCut:
         return self._segment(guess, np.zeros(box.shape, np.uint8))
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The cut that obeys the scribbles inside the box, of the image's shape."""
+        """The cut with the scribbles as hard constraints.
+
+        Args:
+            scribbles: all scribbles so far; those outside the box have no effect.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         return self._segment(self._labels, self._window.label_map(scribbles))
 
     def _segment(self, labels: Mask, drawn: NDArray[np.uint8]) -> Mask:
@@ -109,7 +123,7 @@ class GrabCut:
         return self._window.to_image(labels)
 
     def _log_likelihood(self, is_object: bool, counts: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of each grey level, by the mixture of a side after a step of learning."""
+        """Log-likelihood of each grey level under the object's or background's mixture, after a step of learning."""
         mixture = self._mixtures.get(is_object)
         learnt = mixture.updated(counts) if mixture else Mixture.clustered(counts, self.settings.components)
         self._mixtures[is_object] = learnt
@@ -117,7 +131,7 @@ class GrabCut:
 
 
 def _root_mean_square_contrast(intensity: NDArray[np.float64]) -> float:
-    """Of all pairs of face neighbours; 0 without pairs."""
+    """Root mean square contrast of all pairs of face neighbours; 0 without pairs."""
     differences = [contrast(intensity, offset).ravel() for offset in offsets(intensity.ndim, full=False)]
     pairs = np.concatenate(differences)
     return float(np.sqrt(np.mean(pairs**2))) if pairs.size else 0.0

@@ -16,30 +16,29 @@ from bifseg.methods.tools.window import SurroundedBox
 
 
 class GrabCutOpenCVSettings(Card):
-    """OpenCV fixes the rest: K = 5 components a side, gamma = 50 and 8 neighbours, as in the original."""
+    """Settings of OpenCV's GrabCut. OpenCV fixes K = 5 components, gamma = 50 and 8 neighbours, as the original."""
 
     surround: Annotated[int, Field(ge=0)] | None = Field(
-        None, description="voxels around the box that teach the background; null: the whole image"
+        None,
+        description="width in voxels of the margin around the box that background is learnt from; null: the whole "
+        "image",
     )
     iterations: Positive = Field(5, description="most rounds of learning and cutting per call")
     seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="of the first clustering")
 
 
 class GrabCutOpenCV:
-    """Cuts the object out by two colour mixtures, learnt from the box and what lies around it.
+    """Cuts the object out by two mixtures of colours, learnt from the box and its surroundings.
 
-    Scribbles are hard constraints; each round continues from the labels and mixtures of the round before. A side
-    without voxels has nothing to learn from: then the labels stay as they are. The first result is that of
-    `cv2.grabCut` on the whole image, with the box as its rectangle.
+    Scribbles are hard constraints; each round continues from the labels and mixtures of the round before. If object
+    or background has no voxel, there is nothing to learn from, and the labels stay as they are. The first result is
+    that of `cv2.grabCut` on the whole image, with the box as its rectangle.
 
     OpenCV fixes gamma at 50, which often leaves the initial result of a noisy grey image empty. `grabcut` has
     gamma as a setting (`strength`).
 
     Args:
-        settings: any of `GrabCutOpenCVSettings`.
-
-    Raises:
-        pydantic.ValidationError: a setting is unknown or out of range.
+        **settings: fields of `GrabCutOpenCVSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2})
@@ -49,7 +48,15 @@ class GrabCutOpenCV:
         self.settings = GrabCutOpenCVSettings(**settings)
 
     def start(self, image: Image, box: Box) -> Mask:
-        """The cut inside the box, of the image's shape."""
+        """The cut inside the box.
+
+        Args:
+            image: 2D (y, x), with its grid.
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         surround = self.settings.surround
         margin = None if surround is None else (surround,) * len(box.shape)
         self._window = SurroundedBox(image, box, margin)
@@ -58,7 +65,14 @@ class GrabCutOpenCV:
         return self._segment(self._window.first_guess(), np.zeros(box.shape, np.uint8))
 
     def refine(self, scribbles: Scribbles) -> Mask:
-        """The cut that obeys the scribbles inside the box, of the image's shape."""
+        """The cut with the scribbles as hard constraints.
+
+        Args:
+            scribbles: all scribbles so far; those outside the box have no effect.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         return self._segment(self._labels, self._window.label_map(scribbles))
 
     def _segment(self, labels: Mask, drawn: NDArray[np.uint8]) -> Mask:
@@ -79,7 +93,7 @@ class GrabCutOpenCV:
     def _iterate(self, known: NDArray[np.uint8]) -> None:
         """One round of learning and cutting; changes `known`."""
         mode = cv2.GC_EVAL if self._foreground.any() else cv2.GC_INIT_WITH_MASK
-        # OpenCV's generator is one per thread and remembers the sessions before; jobs run in parallel as processes.
+        # OpenCV keeps one random generator a thread; its state would depend on the sessions before.
         cv2.setNumThreads(1)
         cv2.setRNGSeed(self.settings.seed)
         cv2.grabCut(self._pixels, known, (0, 0, 0, 0), self._background, self._foreground, 1, mode)

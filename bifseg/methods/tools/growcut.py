@@ -1,4 +1,4 @@
-"""GrowCut: scribbles that conquer their neighbours (Vezhnevets and Konouchine, GraphiCon 2005)."""
+"""GrowCut: scribbles grow by a cellular automaton (Vezhnevets and Konouchine, GraphiCon 2005)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bifseg.methods.graphs.neighbours import contrast, distance, offsets
 from bifseg.methods.tools.from_scribbles import FromScribbles
 from bifseg.methods.tools.window import Window
 
-# Too cheap to outweigh a difference in strength that anyone could see, dear enough to survive rounding.
+# Far below any visible difference in strength, and above the rounding error.
 _STEP = 1e-9
 
 
@@ -31,19 +31,18 @@ class GrowCutSettings(Card):
 
 
 class GrowCut(FromScribbles):
-    """Starts from scribbles: every voxel goes to the scribble that reaches it with the greatest strength.
+    """Every voxel takes the label of the scribble that reaches it with the greatest strength.
 
-    In the cellular automaton a scribble has strength 1, and a voxel p that attacks its neighbour q arrives with
-    g(|C_p - C_q|) times p's strength, g(x) = 1 - x / max C, where intensities go up to max C = 1. Where the
-    automaton comes to rest, a voxel's strength is the largest product of g along any path from a scribble: a
-    shortest path whose edges cost -log g. So the state of rest is found at once, and exactly. Ties, as in flat
-    regions where strength does not fade, go to the nearer scribble, as in the automaton, whose labels spread one
-    voxel a step; lengths are in units of the finest spacing, otherwise spacing plays no part. Voxels cut off on
-    every side by full contrast, which the automaton never reaches, are background. While a label has no scribble,
-    the result is the foreground that was drawn.
+    In the cellular automaton a scribble has strength 1, and a voxel p attacks its neighbour q with strength
+    g(|C_p - C_q|) times its own, where g(x) = 1 - x / max C and max C = 1. Once the automaton has come to rest, a
+    voxel's strength is the largest product of g along any path from a scribble. A shortest path whose edges cost
+    -log g gives this state exactly and without iterations. In flat regions, where strength does not fade, the nearer
+    scribble wins, as in the automaton, whose labels spread one voxel a step; lengths are in units of the finest
+    spacing, which has no other effect. Voxels that full contrast cuts off on every side, which the automaton never
+    reaches, are background. The tool starts from scribbles (`FromScribbles`).
 
     Args:
-        settings: any of `GrowCutSettings`.
+        **settings: fields of `GrowCutSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2, 3})
@@ -52,13 +51,13 @@ class GrowCut(FromScribbles):
         self.settings = GrowCutSettings(**settings)
 
     def _prepare(self, window: Window) -> None:
-        """The graph of the window."""
+        """Build the graph of the window."""
         full = self.settings.full_neighbourhood
         full = window.intensity.ndim == 2 if full is None else full
         self._graph = _strength_graph(window.intensity, window.spacing, full)
 
     def _segment(self, drawn: NDArray[np.uint8]) -> Mask:
-        """The automaton at rest, begun from the scribbles."""
+        """The automaton's labels at rest, from the scribbles."""
         seeds = np.flatnonzero(drawn)
         cost, _, source = dijkstra(self._graph, indices=seeds, min_only=True, return_predecessors=True)
         reached = np.isfinite(cost)

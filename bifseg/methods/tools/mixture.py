@@ -1,4 +1,4 @@
-"""Gaussian mixtures of grey levels, learnt from a histogram: every voxel counts, and nothing is random."""
+"""Gaussian mixtures of grey levels, learnt from a histogram of all voxels without random draws."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 
 LEVELS = 256
 _GREY = np.arange(LEVELS, dtype=np.float64)
-# Variance added to each component: a grey level is one wide.
+# Variance added to each component, since a grey level has width 1.
 _WIDTH = 1.0
 _CLUSTERING_STEPS = 10
 
@@ -34,8 +34,11 @@ class Mixture:
         """The mixture of a k-means clustering that begins at evenly spaced quantiles.
 
         Args:
-            counts: (256,) voxels of each grey level, of which at least one is positive.
-            components: most components; there are no more than grey levels that occur.
+            counts: (256,) number of voxels of each grey level; at least one is positive.
+            components: most components.
+
+        Returns:
+            At most as many components as grey levels occur.
         """
         size = min(components, int(np.count_nonzero(counts)))
         share = np.cumsum(counts) / counts.sum()
@@ -48,11 +51,22 @@ class Mixture:
         return cls._of_clusters(counts, nearest)
 
     def updated(self, counts: NDArray[np.float64]) -> Mixture:
-        """The mixture after one step of learning: each grey level joins the component where it is densest."""
+        """The mixture after one step of learning: each grey level joins the component of its highest density.
+
+        Args:
+            counts: (256,) number of voxels of each grey level; at least one is positive.
+
+        Returns:
+            A new mixture; components that no voxel joined are gone.
+        """
         return self._of_clusters(counts, self._log_densities().argmax(axis=1))
 
     def log_likelihood(self) -> NDArray[np.float64]:
-        """(256,) log-likelihood of each grey level."""
+        """Log-likelihood of each grey level.
+
+        Returns:
+            (256,) natural logarithms.
+        """
         table: NDArray[np.float64] = logsumexp(self._log_densities() + np.log(self.weight), axis=1)
         return table
 
@@ -73,6 +87,13 @@ class Mixture:
 
 
 def histogram(grey: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(256,) number of voxels of each grey level; all 0 for an empty array."""
+    """The number of voxels of each grey level.
+
+    Args:
+        grey: uint8 array of any shape.
+
+    Returns:
+        (256,) counts; all 0 for an empty array.
+    """
     counts: NDArray[np.float64] = np.bincount(grey.ravel(), minlength=LEVELS).astype(np.float64)
     return counts

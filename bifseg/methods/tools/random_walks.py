@@ -1,4 +1,4 @@
-"""Random Walks: which scribble a random walker meets first (Grady, IEEE TPAMI 2006)."""
+"""Random Walks: the label that a random walker reaches first (Grady, IEEE TPAMI 2006)."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class RandomWalksSettings(Card):
 
     beta: Annotated[float, Field(ge=0)] = Field(
         300.0,
-        description="a walker crosses a contrast x with weight exp(-beta * x^2); Grady's program has 90, which "
-        "could not be checked",
+        description="a walker crosses a contrast x with weight exp(-beta * x^2). Our default; Grady's value could "
+        "not be checked",
     )
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
         1e-6, description="relative residual at which the linear system counts as solved"
@@ -36,19 +36,16 @@ class RandomWalksSettings(Card):
 
 
 class RandomWalks(FromScribbles):
-    """Starts from scribbles: foreground where a walker reaches the object's scribbles first in half the cases.
+    """Foreground where a walker reaches a foreground scribble first with probability 0.5 or more.
 
-    Contrast is the difference of the intensities, in [0, 1], of neighbours, whatever their distance, as in Grady's
-    weight. (With a spacing, scikit-image divides the contrast by it, which leaves next to no border between thick
-    slices.) The linear system of the foreground is solved in double precision by conjugate gradients with an
-    algebraic multigrid as preconditioner. While a label has no scribble, and in a window without any contrast, the
-    result is the foreground that was drawn.
+    Contrast is the difference of neighbours' intensities, in [0, 1], whatever their distance, as in Grady's weight.
+    (scikit-image divides the contrast by the spacing, which leaves next to no border between thick slices.) The
+    linear system of the foreground is solved in double precision by conjugate gradients with an algebraic multigrid
+    as preconditioner. In a window without contrast the result is the foreground scribbles themselves. The tool starts
+    from scribbles (`FromScribbles`).
 
     Args:
-        settings: any of `RandomWalksSettings`.
-
-    Raises:
-        pydantic.ValidationError: a setting is unknown or out of range.
+        **settings: fields of `RandomWalksSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2, 3})
@@ -57,7 +54,7 @@ class RandomWalks(FromScribbles):
         self.settings = RandomWalksSettings(**settings)
 
     def _prepare(self, window: Window) -> None:
-        """The Laplacian of the window."""
+        """Build the Laplacian of the window."""
         values = np.asarray(window.intensity, np.float64)
         costs = ((o, self._weight(contrast(values, o))) for o in offsets(values.ndim, full=False))
         adjacency = grid_graph(values.shape, costs)
@@ -77,7 +74,7 @@ class RandomWalks(FromScribbles):
         free, foreground = (np.flatnonzero(drawn == label) for label in (0, 1))
         rows = self._laplacian[free]
         right = -np.asarray(rows[:, foreground].sum(axis=1)).ravel()
-        # pyamg takes sparse matrices only.
+        # pyamg takes matrices, not arrays.
         solver = ruge_stuben_solver(csr_matrix(rows[:, free]))
         solution = solver.solve(right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel="cg")
         probability: NDArray[np.float64] = (drawn == 1).astype(np.float64)

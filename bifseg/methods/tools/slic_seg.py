@@ -1,9 +1,9 @@
-"""Slic-Seg in one slice: a random forest of patch features learnt from the scribbles, then a min-cut.
+"""Slic-Seg in one slice: a random forest learns patch features from the scribbles, then a min-cut.
 
 Wang et al., "Slic-Seg: slice-by-slice segmentation propagation of the placenta in fetal MRI using one-plane
 scribbles and online learning", MICCAI 2015, and Medical Image Analysis 34, 2016. Features, forest and connectivity
-follow the authors' published program (github.com/gift-surg/SlicSeg); its propagation to other slices has no part
-in a game on one slice.
+follow the authors' published program (github.com/gift-surg/SlicSeg). Its propagation to other slices is left out,
+since a session is on one slice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bifseg.methods.tools.from_scribbles import FromScribbles
 from bifseg.methods.tools.window import Window
 
 _BINS = 8
-# Of radius 3 voxels.
+# Radius 3 voxels.
 _DISC = np.hypot(*np.indices((7, 7)) - 3) <= 3
 
 
@@ -33,7 +33,7 @@ class SlicSegSettings(Card):
     trees: Annotated[int, Field(ge=1)] = Field(20, description="trees of the forest (authors: 20)")
     depth: Annotated[int, Field(ge=1)] = Field(8, description="greatest depth of a tree (authors: 8)")
     strength: Annotated[float, Field(ge=0)] = Field(
-        10.0, description="lambda of the min-cut (the authors' 5 goes with another, much weaker unary term)"
+        10.0, description="lambda of the min-cut (the authors' 5 belongs to a much weaker unary term)"
     )
     sigma: Annotated[float, Field(gt=0)] = Field(
         0.07,
@@ -41,20 +41,20 @@ class SlicSegSettings(Card):
     )
     connected: bool = Field(
         True,
-        description="only what hangs together with foreground scribbles is likely foreground (authors: yes)",
+        description="only regions connected to foreground scribbles are likely foreground (authors: yes)",
     )
 
 
 class SlicSeg(FromScribbles):
-    """Learns the user's scribbles and nothing else; the same settings and scribbles give the same masks.
+    """A forest that learns from the user's scribbles alone; equal settings and scribbles give equal masks.
 
-    The forest is grown anew each round from all scribbles so far. The authors' online forest keeps its trees and
-    passes the new samples down them; ours is scikit-learn's. Their background
-    seeds along the image's border are left out, for here the user alone says what is background, and so is the
-    final closing and opening, which cost rounds on the validation split.
+    We grow scikit-learn's forest anew each round from all scribbles so far; the authors' online forest keeps its
+    trees and passes the new samples down them. We leave out their background seeds along the image's border, since
+    background comes from the user alone, and their final closing and opening, which cost rounds on the validation
+    split. The tool starts from scribbles (`FromScribbles`).
 
     Args:
-        settings: any of `SlicSegSettings`.
+        **settings: fields of `SlicSegSettings`; a wrong one raises pydantic.ValidationError.
     """
 
     dimensions = frozenset({2})
@@ -66,7 +66,7 @@ class SlicSeg(FromScribbles):
         )
 
     def _prepare(self, window: Window) -> None:
-        """The features and the pairwise part of the min-cut."""
+        """Compute the features and the pairwise part of the min-cut."""
         self._features = features(window.intensity)
         strength, sigma = self.settings.strength, self.settings.sigma
         self._cut = LabelUpdate(window.intensity, window.spacing, strength, sigma, full=False)
@@ -79,7 +79,7 @@ class SlicSeg(FromScribbles):
         return self._cut(probability, drawn)
 
     def _probability(self, drawn: NDArray[np.uint8]) -> NDArray[np.float64]:
-        """Of foreground, of the window's shape."""
+        """Probability of foreground, of the window's shape."""
         self._forest.fit(self._features[drawn > 0], drawn[drawn > 0] == 1)
         rows = self._features.reshape(-1, self._features.shape[-1])
         probability: NDArray[np.float64] = self._forest.predict_proba(rows)[:, 1].reshape(drawn.shape)
@@ -87,23 +87,31 @@ class SlicSeg(FromScribbles):
 
 
 def connected(probability: NDArray[Any], intensity: NDArray[Any], foreground: Mask) -> NDArray[np.float64]:
-    """Probabilities (y, x), lowered to 0.4 of themselves where they do not hang together with the scribbles.
+    """Probabilities, multiplied by 0.4 outside the regions that are connected to the scribbles.
 
-    What may hang together, over 8 neighbours: likely foreground (p >= 0.5, closed by a disc of radius 3 voxels) whose
-    intensity lies between 3 standard deviations below and 2 above the mean under the foreground scribbles. All
-    these numbers are the authors'. Without foreground scribbles nothing hangs together.
+    A region is a set of 8-connected voxels of likely foreground (p >= 0.5, closed by a disc of radius 3 voxels) whose
+    intensity lies between 3 standard deviations below and 2 above the mean under the foreground scribbles. All these
+    numbers are the authors'.
+
+    Args:
+        probability: of foreground, (y, x).
+        intensity: of the same shape.
+        foreground: bool array of the same shape, True at foreground scribbles; without any, no region is connected.
+
+    Returns:
+        Probabilities of the same shape.
     """
     likely = binary_closing(np.pad(probability >= 0.5, 3), _DISC)[3:-3, 3:-3]
     if foreground.any():
         mean, deviation = intensity[foreground].mean(), intensity[foreground].std()
         likely &= (intensity > mean - 3 * deviation) & (intensity < mean + 2 * deviation)
     parts, _ = label(likely | foreground, np.ones((3, 3)))
-    kept = np.isin(parts, np.unique(parts[foreground]))
-    return np.where(kept, probability, 0.4 * probability)
+    scribbled = np.isin(parts, np.unique(parts[foreground]))
+    return np.where(scribbled, probability, 0.4 * probability)
 
 
 def features(intensity: NDArray[Any]) -> NDArray[np.float32]:
-    """What the forest sees of each voxel, (y, x) -> (y, x, 25); lengths are in voxels, edges are mirrored.
+    """The features of each voxel; lengths are in voxels, edges are mirrored.
 
     | columns | feature |
     |---|---|
@@ -113,6 +121,12 @@ def features(intensity: NDArray[Any]) -> NDArray[np.float32]:
     | 11-24 | mean and standard deviation of each band of two levels of the Haar wavelet in 8 x 8 (`haar`) |
 
     The authors' other columns are monotone functions of columns 0 and 2, which a tree cannot tell from them.
+
+    Args:
+        intensity: (y, x).
+
+    Returns:
+        (y, x, 25), rounded to 6 digits.
     """
     values = np.asarray(intensity, np.float64)
     size, bins = directions(values)
@@ -122,7 +136,15 @@ def features(intensity: NDArray[Any]) -> NDArray[np.float32]:
 
 
 def moments(values: NDArray[Any], taps: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Mean and standard deviation at the same taps of both axes; voxel i sees i - n // 2 and on. Taps sum to 1."""
+    """Weighted mean and standard deviation of the neighbourhood of each voxel.
+
+    Args:
+        values: (y, x).
+        taps: (n,) weights along both axes, with sum 1; those of voxel i begin at voxel i - n // 2.
+
+    Returns:
+        Mean and standard deviation, each (y, x).
+    """
     mean = _filter(values, taps, taps)
     return mean, np.sqrt(np.maximum(_filter(values**2, taps, taps) - mean**2, 0.0))
 
@@ -130,7 +152,11 @@ def moments(values: NDArray[Any], taps: NDArray[Any]) -> tuple[NDArray[Any], NDA
 def directions(values: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
     """Size of the gradient, and its histogram of directions: sizes weighted by exp(-d^2 / 4^2) in 9 x 9.
 
-    The 8 bins of a voxel sum to 1, or are 0 where the neighbourhood is flat.
+    Args:
+        values: (y, x).
+
+    Returns:
+        The size, and 8 bins, each (y, x). The bins of a voxel sum to 1, or are 0 where its neighbourhood is flat.
     """
     slope, one = np.array([-0.5, 0.0, 0.5]), np.ones(1)
     dy, dx = _filter(values, slope, one), _filter(values, one, slope)
@@ -143,9 +169,15 @@ def directions(values: NDArray[Any]) -> tuple[NDArray[Any], list[NDArray[Any]]]:
 
 
 def haar(values: NDArray[Any]) -> list[NDArray[Any]]:
-    """Means and standard deviations of the 7 bands of the 8 x 8 voxels from 4 before to 3 after each voxel.
+    """Haar wavelet features of the 8 x 8 voxels from 4 before to 3 after each voxel.
 
     Level 1 has 4 x 4 coefficients of 2 x 2 voxels, level 2 has 2 x 2 of 4 x 4 voxels.
+
+    Args:
+        values: (y, x).
+
+    Returns:
+        Mean and standard deviation of each of the 7 bands, each (y, x).
     """
     bands: list[NDArray[Any]] = []
     low = values

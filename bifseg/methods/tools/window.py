@@ -1,4 +1,4 @@
-"""The inside of the box as the traditional tools see it: on the image's own voxels."""
+"""The part of the image that the traditional tools see: the box, on the image's own voxels."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Window:
     """The voxels of a box.
 
     Args:
-        image: 2D or 3D.
+        image: 2D (y, x) or 3D (z, y, x), with its grid.
         box: in voxels of the image.
 
     Attributes:
@@ -29,15 +29,25 @@ class Window:
         self.spacing = image.grid.spacing
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
-        """Scribbles inside the box, of the box's shape: 0 free, 1 foreground, 2 background."""
+        """The label map of the scribbles inside the box.
+
+        Args:
+            scribbles: on the image's voxels.
+
+        Returns:
+            uint8 array of the box's shape: 0 free, 1 foreground, 2 background.
+        """
         return scribbles.label_map()[self._box.slices]
 
     def to_image(self, foreground: Mask, drawn: NDArray[np.uint8] | None = None) -> Mask:
-        """The mask on the image's grid, False outside the box.
+        """The mask on the image's grid.
 
         Args:
-            foreground: of the box's shape.
-            drawn: label map of the box's shape, whose foreground and background voxels keep their label.
+            foreground: bool array of the box's shape.
+            drawn: label map of the box's shape; its foreground and background voxels keep their label.
+
+        Returns:
+            Bool array of the image's shape, False outside the box.
         """
         inside = foreground if drawn is None else np.where(drawn == 0, foreground, drawn == 1)
         return self._box.paste(inside.astype(bool), self._shape)
@@ -47,14 +57,14 @@ class SurroundedBox(Window):
     """A box and the voxels around it, which are background, on one grey scale.
 
     Args:
-        image: 2D or 3D.
+        image: 2D (y, x) or 3D (z, y, x), with its grid.
         box: in voxels of the image; results stay inside.
-        surround: voxels on both sides of each axis, clipped to the image; None: the whole image.
+        surround: width in voxels of the margin along each axis, clipped to the image; None: the whole image.
 
     Attributes:
         grey: uint8 of the box with its surround; `unit_range` times 255.
         inner: index of the box in `grey`.
-        rim: index in `grey` of the box with one more voxel on each side, where there is one.
+        rim: index in `grey` of the box with one more voxel on each side, clipped to `grey`.
         inner_of_rim: index of the box in `grey[rim]`.
         around: bool of grey's shape, True outside the box.
         lowest: bool of grey's shape, True at the lowest value of the whole image.
@@ -75,10 +85,13 @@ class SurroundedBox(Window):
         self.around[self.inner] = False
 
     def first_guess(self) -> Mask:
-        """True in all of the box, of the box's shape.
+        """The labels to begin with: all of the box is object.
 
-        Where nothing surrounds the box, its outermost layer is False: the background needs voxels to learn from.
-        An axis of one voxel has no outermost layer.
+        If nothing surrounds the box, its outermost layer is background, which needs voxels to be learnt from. An axis
+        of one voxel has no outermost layer.
+
+        Returns:
+            Bool array of the box's shape.
         """
         shape = self._box.shape
         if self.around.any():
