@@ -51,8 +51,8 @@ correction over structures, measures or claims. The paper's Student t-test, over
   `{BY_FOUR}` if it is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}` and does not count.
 - `{AS_GOOD}` holds if Dice is not significantly worse and its interval stays above −{100 * MARGIN:g} points, a
   margin of ours: half of the least gain of claim 3.
-- `{FAILS}` is all else: *the opposite* is significant, or there is *no difference shown*, which does not show
-  that there is none.
+- `{FAILS}` is all else: *the opposite* is significant, or there is *no difference shown*, which does not prove
+  equality.
 - `{UNKNOWN}`: sessions are missing, or patients are too few for p < {LEVEL} in a family of that size (6 patients are
   needed for one comparison, 7 for two or three).
 - A claim holds if all its comparisons hold, and does not hold if one does not.
@@ -82,36 +82,61 @@ class Check:
 
 
 def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
-    """The forgetting checks of the sessions of the scores, by job; raises InputError for a file that is not one."""
+    """The forgetting checks of the sessions of the scores.
+
+    Args:
+        run: RESULTS/RUN.
+        scores: of the run.
+
+    Returns:
+        A check for each session job that has one, by job.
+
+    Raises:
+        InputError: a file is no forgetting check.
+    """
     folders = session_folders(run, scores)
     return [_read_check(run, path) for folder in folders for path in sorted(folder.glob("forgetting-*.json"))]
 
 
 def _read_check(run: Path, path: Path) -> Check:
     try:
-        found = read_json(path)
-        equal = bool(found["objects"]) and found["before"] == found["after"]
+        record = read_json(path)
+        equal = bool(record["objects"]) and record["before"] == record["after"]
         job = path.relative_to(run / "sessions").with_suffix("").as_posix()
-        return Check(job, found["network"], tuple(found["objects"]), equal)
+        return Check(job, record["network"], tuple(record["objects"]), equal)
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a forgetting check; delete it and play its sessions again") from error
 
 
 def forgetting_line(checks: Sequence[Check]) -> str:
-    """One sentence: whether image-specific fine-tuning left the base networks unchanged."""
+    """A sentence on whether image-specific fine-tuning left the base networks unchanged.
+
+    Args:
+        checks: of `read_checks`.
+
+    Returns:
+        The sentence; it names the jobs whose Dice changed.
+    """
     if not checks:
         return "Forgetting: no checks found."
     networks = {(check.cohort, check.network) for check in checks}
     objects = {(check.cohort, name) for check in checks for name in check.objects}
     each = ((checks, "session job"), (networks, "network"), (objects, "validation object"))
-    jobs, *on = (counted(len(found), what) for found, what in each)
+    jobs, *on = (counted(len(items), what) for items, what in each)
     changed = [check.job for check in checks if not check.equal]
-    found = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
-    return f"Forgetting: {jobs} with {' on '.join(on)}; Dice before and after is {found}."
+    verdict = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
+    return f"Forgetting: {jobs} with {' on '.join(on)}; Dice before and after is {verdict}."
 
 
 def present_claim(claim: Claim) -> pd.DataFrame:
-    """The rows of a claim as text for readers."""
+    """The rows of a claim as text for readers.
+
+    Args:
+        claim: with its comparisons.
+
+    Returns:
+        Texts, a row a comparison.
+    """
     rows = claim.rows.to_dict("records")
     networks = [*claim.rows["network"], *claim.rows["against_network"]]
     shown = {
@@ -155,7 +180,14 @@ def _difference(row: dict[Any, Any]) -> str:
 
 
 def write_claims(claims: Sequence[Claim], run: RunScores, checks: Sequence[Check], folder: Path) -> None:
-    """Write FOLDER/claims.md, all rows, raw, as FOLDER/claims.csv, and FOLDER/claims.json for `read_claims`."""
+    """Write claims.md for readers, claims.csv with raw numbers, and claims.json for `read_claims`.
+
+    Args:
+        claims: of all cohorts.
+        run: its scores.
+        checks: of `read_checks`.
+        folder: where the files go.
+    """
     write_text(folder / "claims.md", _page(claims, run, checks))
     parts = [claim.rows.assign(cohort=claim.cohort, claim=claim.number) for claim in claims]
     columns = ["cohort", "claim", *ROW]
@@ -171,13 +203,19 @@ def write_claims(claims: Sequence[Claim], run: RunScores, checks: Sequence[Check
 def read_claims(folder: Path) -> list[Claim]:
     """The claims that `write_claims` wrote.
 
+    Args:
+        folder: RESULTS/RUN/tables.
+
+    Returns:
+        The claims of all cohorts.
+
     Raises:
-        InputError: claims.csv is not as it was written.
+        InputError: claims.csv differs from the one that was written.
     """
     about, path = read_json(folder / "claims.json"), folder / "claims.csv"
     check_hash(path, about["sha256"], f"delete {folder} and write the tables again")
     texts = dict.fromkeys(("cohort", *COMPARISON[1:], "measure", "rule", "verdict", "note"), str)
-    # An entry may be named "none" or "nan": only what is empty is missing.
+    # An entry may be named "none" or "nan": only an empty cell is missing.
     frame = pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=[""])
     frame = frame.fillna(dict.fromkeys(texts, ""))
     return [
@@ -204,7 +242,7 @@ def _page(claims: Sequence[Claim], run: RunScores, checks: Sequence[Check]) -> s
     return "\n\n".join([*parts, forgetting_line(checks)]) + "\n"
 
 
-def _verdicts(found: Sequence[Claim]) -> str:
+def _verdicts(claims: Sequence[Claim]) -> str:
     lines = [
         {
             "Claim": f"{claim.number}. {claim.statement}",
@@ -212,7 +250,7 @@ def _verdicts(found: Sequence[Claim]) -> str:
             "Seen: comparisons that hold": claim.count(True),
             "Unseen: comparisons that hold": claim.count(False),
         }
-        for claim in found
+        for claim in claims
     ]
     return _pipe(pd.DataFrame(lines))
 

@@ -47,7 +47,16 @@ _CAPTION = (
 
 
 def comparison_page(comparison: pd.DataFrame, copies: list[str], fit: pd.DataFrame | None) -> str:
-    """The comparison in Markdown: one table for each label over all images, the distances by group, and the fit."""
+    """The comparison in Markdown: a table for each label over all images, the distances by group, and the fit.
+
+    Args:
+        comparison: rows of `stroke_statistics.compare`, with columns `who`, `label`, `statistic`, `group`.
+        copies: a line for each drawing that was left out.
+        fit: leave-one-out fits of a policy's parameters; None for none.
+
+    Returns:
+        The page.
+    """
     everywhere = comparison[comparison.group == EVERYWHERE]
     parts = [
         f"**{label.capitalize()} strokes.** {_CAPTION}\n\n{_table(everywhere, label)}"
@@ -104,7 +113,7 @@ def _fit_table(fit: pd.DataFrame) -> str:
         for row in fit.to_dict("records")
     ]
     text = (
-        "**Fit of `centre-line`.** Distance over the fitted statistics, from the defaults to the parameters that come "
+        "**Fit of `centre-line`.** Distance over the fitted statistics: of the defaults, then of the parameters "
         "nearest to the other people."
     )
     return f"{text}\n\n{_pipe(['left out', 'nearest parameters', 'to those fitted', 'to the one left out'], rows)}"
@@ -133,9 +142,16 @@ def write_comparison(
 ) -> None:
     """Write OUT/comparison.csv, comparison.md, people.png, and a picture of every image in OUT/overlays.
 
-    `people.png` shows one image of each group, the first with the most people, without its grey values, so that it
-    can be published where the image cannot.
-    `robots` holds the function that draws as each policy does.
+    `people.png` shows one image of each group, the one with the most people, without its grey values. It can be
+    published where the image cannot.
+
+    Args:
+        out: folder of the files.
+        comparison: as for `comparison_page`.
+        pages: images with people's strokes.
+        robots: by policy, the function that draws on a page.
+        copies: a line for each drawing that was left out.
+        fit: as for `comparison_page`.
     """
     write_text(out / "comparison.csv", comparison.to_csv(index=False, lineterminator="\n"))
     write_text(out / "comparison.md", comparison_page(comparison, copies, fit))
@@ -143,12 +159,12 @@ def write_comparison(
         write_text(out / "fit.csv", fit.to_csv(index=False, lineterminator="\n"))
     groups = dict.fromkeys(page.group for page in pages)
     shown = [max((p for p in pages if p.group == name), key=lambda p: len(p.people)) for name in groups]
-    draw_side_by_side(out / "people.png", shown, robots, grey=False)
+    _draw_side_by_side(out / "people.png", shown, robots, grey=False)
     for page in pages:
-        draw_side_by_side(out / "overlays" / f"{page.group}-{page.name}.png", [page], robots)
+        _draw_side_by_side(out / "overlays" / f"{page.group}-{page.name}.png", [page], robots)
 
 
-def draw_side_by_side(
+def _draw_side_by_side(
     path: Path, pages: list[Page], robots: Mapping[str, Callable[[Page], ScribbleMap]], grey: bool = True
 ) -> None:
     """A row an image: every person's strokes, then every policy's, on the image with the object's contour."""

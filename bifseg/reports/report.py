@@ -57,7 +57,7 @@ def write_report(run: Path, date: str | None = None) -> None:
     Raises:
         InputError: a cohort of the scores is not in the folder.
     """
-    html = page("report.html.j2", _content(run, date), rows=structure_rows)
+    html = page("report.html.j2", _content(run, date), rows=_structure_rows)
     write_text(run / "report.html", html)
 
 
@@ -91,12 +91,19 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
 
 
 def confinement_line(scores: pd.DataFrame) -> str:
-    """By what the methods were kept from the truth, with the entries of each way; of no scores: empty."""
+    """A sentence on what kept each entry from the truth.
+
+    Args:
+        scores: of the run, with column `confinement`.
+
+    Returns:
+        The sentence; empty without scores.
+    """
     entry = scores["method"].where(scores["network"] == "", scores["method"] + "@" + scores["network"])
     lines = []
     for means, entries in entry.groupby(scores["confinement"], sort=True):
-        names, kept = ", ".join(sorted(set(entries))), str(means).startswith("landlock")
-        how = f"kept from the truth by {means}" if kept else "not kept from the truth by the kernel"
+        names, confined = ", ".join(sorted(set(entries))), str(means).startswith("landlock")
+        how = f"kept from the truth by {means}" if confined else "not kept from the truth by the kernel"
         lines.append(f"{how}: {names}")
     return f"Methods {'; '.join(lines)}." if lines else ""
 
@@ -139,7 +146,7 @@ def _cohort(
     }
 
 
-def structure_rows(table: Table) -> dict[str, Any]:
+def _structure_rows(table: Table) -> dict[str, Any]:
     """Headers, and per structure its name, whether it is seen, and its rows: texts, and which of them are the best."""
     shown, best = present(table.frame), best_cells(table.frame)
     columns = shown.columns.tolist()[2:]
@@ -245,13 +252,13 @@ def _pictures(
     protocol = SHARED_SCRIBBLES if SHARED_SCRIBBLES in set(rows["protocol"]) else min(rows["protocol"])
     last = rows[rows["protocol"] == protocol].groupby(SESSION).tail(1)
     entry = run / "sessions" / cohort.name / protocol / entry_name(*hero)
-    found = {}
+    pictures = {}
     for (unseen, structure), group in last.groupby([~last["seen"], "structure"], sort=True):
         ranked = group.sort_values(["dice", "object"], ascending=[False, True])
-        found[str(structure), not unseen] = [
+        pictures[str(structure), not unseen] = [
             _picture(place, row, cohort, entry) for place, row in _best_median_worst(ranked)
         ]
-    return found
+    return pictures
 
 
 def _best_median_worst(ranked: pd.DataFrame) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -23,15 +23,15 @@ from bifseg.reports.paper_claims_page import read_checks, write_claims
 
 
 @dataclass(frozen=True)
-class Question:
+class _Question:
     """One table of results; in its texts, {shared} and {own} are protocols and {goal} is the target.
 
     Attributes:
         title: of the table.
-        caption: what the numbers are and which sessions they are of.
+        caption: what the numbers are, and over which sessions.
         reference: the method, on the main network, with which the others are compared.
-        effort: columns of effort and time that are shown after the metrics.
-        tested_effort: those of them that are compared; metrics always are.
+        effort: columns of effort and time that follow the metrics.
+        tested_effort: the columns of effort that are compared; metrics always are.
         needs: the sessions without which the table is empty.
     """
 
@@ -47,30 +47,30 @@ _BASE_NET_WORDS = {
     "repeated": "methods that begin with their base net's result are not repeated; ",
     "no_scribbles": "A base net takes no scribbles: it reaches the target with its initial result or never. ",
 }
-"""Parts of captions that a run without base nets does not need."""
+"""Parts of captions that only a run with base nets needs."""
 _MEANS = "Mean ± standard deviation over n sessions."
-QUESTIONS = {
-    "initial": Question(
+_QUESTIONS = {
+    "initial": _Question(
         "Initial results",
         f"{_MEANS} The result inside the box, before any adaptation; {{repeated}}methods that start from scribbles "
         "have none.",
         BASE_NET,
         "methods that begin with a box",
     ),
-    "unsupervised": Question(
+    "unsupervised": _Question(
         "Without scribbles",
         f"{_MEANS} The last result before any scribbles; for a base net, its initial result.",
         BASE_NET,
         "methods that adapt",
     ),
-    "supervised": Question(
+    "supervised": _Question(
         "With the same scribbles",
         f"{_MEANS} The last result under {{shared}}: every method of a network gets the scribbles that were "
         "drawn on its base net's initial result. A base net takes no scribbles: its initial result is shown.",
         BASE_NET,
         "methods that adapt under {shared}",
     ),
-    "tools": Question(
+    "tools": _Question(
         "All tools on their own mistakes",
         "Under {own}, when the session ended: metrics, rounds, prompts, strokes, user time (predicted) and machine "
         "time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. Prompts: box, "
@@ -82,13 +82,12 @@ QUESTIONS = {
         ("n_prompts", "user_s"),
     ),
 }
-TARGETS = (0.80, 0.85, 0.90, 0.95)
-"""Dice of the table of rounds to several targets."""
+_TARGETS = (0.80, 0.85, 0.90, 0.95)  # Dice of the table of rounds to several targets
 _NEVER = (
-    "No session is left out: one that ended without reaching the target, whatever the reason, never will, and "
-    "counts in these means as one round more than the {rounds} of the protocol, with the most strokes that it allows "
-    "in every round, each as long as the box. {no_scribbles}"
-    "A dash: {own} ended sessions at a lower target, so that it is not known."
+    "Every session counts. One that ended without reaching the target, for whatever reason, counts in these means as "
+    "one round more than the {rounds} of the protocol, with the most strokes that the protocol allows in every round, "
+    "each as long as the box. {no_scribbles}"
+    "A dash marks an unknown number: {own} ended sessions at a lower target."
 )
 _INTERACTIONS = (
     "Under {own}, until Dice first is at least {goal}. Rounds, prompts (box, strokes and clicks, each counting 1) and "
@@ -97,7 +96,7 @@ _INTERACTIONS = (
     "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
     "with its interval, where a session that ended early carries its last Dice forward. "
 )
-_TARGETS = (
+_TARGETS_CAPTION = (
     "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "
     "brackets how many of the n sessions never reached it (NoF@{rounds}). "
 )
@@ -107,44 +106,56 @@ _USERS = (
     "`bifseg robot list` describes the users. "
 )
 _REPLICATES = (
-    "Spread of the last results, as standard deviations: between replicates of one object, played with other "
-    "boxes and scribbles (variances averaged over objects), and between cases (of the means of their objects' "
-    "means, without the part that replicates explain). Replicates' share: of the sum of both variances."
+    "Spread of the last results as standard deviations: between replicates of one object, which differ in box and "
+    "scribbles (variances averaged over objects), and between cases (over the mean of each case, minus the part that "
+    "replicates explain). Replicates' share: their part of the sum of both variances."
 )
 _UNEQUAL = (
-    "On {n} objects ({first} is the first) scribbles differ: a method's initial result is not its base net's."
+    "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
+    "net's."
 )
-_UNLIKE = "{names} played with other boxes or users ({how}) than the rest, under every protocol."
+_UNLIKE = "{names} had other boxes or users ({how}) than the rest under every protocol."
 _STARS = (
     "* differs from {reference}: Wilcoxon signed-rank test over patients, corrected by Holm over the entries of the "
     "structure, p < 0.05; no correction over structures and measures. The paper's Student t-test over objects is in "
     "the CSV of the tests (`t_p`)."
 )
 _RANK = (
-    "Rank by mean Dice; entries that share a letter are not told apart (Wilcoxon signed-rank over patients, all "
-    "pairs of entries, Holm, 0.05)."
+    "Rank by mean Dice; entries that share a letter do not differ significantly (Wilcoxon signed-rank test over "
+    "patients, all pairs of entries, Holm, 0.05)."
 )
 _TOO_FEW = "{structures}: too few patients to rank (no corrected p-value can be below {least:.2g} there)."
 _TESTS = (
-    "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t); effect: "
-    "mean over standard deviation of the differences (Cohen's d_z); Wilcoxon signed-rank test over the patients' mean "
-    "differences, because objects of one patient are alike, as it is and corrected by Holm over the entries of the "
-    "structure. The CSV has the paper's paired Student t-test over objects (`t_p`), which calls too much significant "
-    "where objects share patients. n objects of patients, replicates averaged; failed: pairs of sessions in which "
-    "either failed."
+    "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t). Effect: mean "
+    "over standard deviation of the differences (Cohen's d_z). p: Wilcoxon signed-rank test over the patients' mean "
+    "differences, since objects of one patient are alike; uncorrected, and corrected by Holm over the entries of the "
+    "structure. The CSV has the paper's paired Student t-test over objects (`t_p`), which finds too many differences "
+    "significant where objects share patients. n: objects, with replicates averaged. Failed: pairs of sessions of "
+    "which at least one failed."
 )
 
 
 @dataclass(frozen=True)
-class CohortTables:
-    """What the tables of a cohort share: its name, the sentence on its data, and the words for captions."""
+class _CohortTables:
+    """What the tables of a cohort share: its name, the sentence on its data, and the words of captions."""
 
     cohort: str
     about: str
     words: dict[str, str]
 
     def table(self, kind: str, title: str, caption: str, frame: pd.DataFrame, needs: str) -> Table:
-        """The table COHORT-KIND; the caption of one without rows says which sessions are missing."""
+        """The table COHORT-KIND.
+
+        Args:
+            kind: what the table shows; a part of its name.
+            title: with names of `words` in braces.
+            caption: with names of `words` in braces; replaced by the missing sessions if the frame is empty.
+            frame: raw numbers.
+            needs: the sessions without which the frame is empty.
+
+        Returns:
+            The table with its texts filled in.
+        """
         if frame.empty:
             caption = f"Left out: cohort {self.cohort} has no sessions of {needs.format(**self.words)}."
         else:
@@ -153,7 +164,13 @@ class CohortTables:
 
 
 def run_tables(run: RunScores) -> list[Table]:
-    """Every table of every cohort of a run, in reading order.
+    """Every table of every cohort of a run.
+
+    Args:
+        run: its scores.
+
+    Returns:
+        The tables in reading order; those that the run has no sessions for have an empty frame.
 
     Raises:
         InputError: there are sessions under a protocol whose card is missing.
@@ -171,7 +188,7 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
         "interactions", "Interactions to a Dice of {goal}", _INTERACTIONS + _NEVER, effort, "{own}"
     )
     yield _about(cohort, roles.widest).table(
-        "targets", "Rounds to several targets", _TARGETS + _NEVER, _targets(cohort), "{own}"
+        "targets", "Rounds to several targets", _TARGETS_CAPTION + _NEVER, _targets(cohort), "{own}"
     )
     levels = by_user(cohort.frame, run.target, run.rules, roles.users)
     if len(levels):
@@ -182,15 +199,15 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
         yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
 
 
-def _about(cohort: CohortScores, own: str) -> CohortTables:
-    """What the tables of a cohort share; `own` is the protocol that their texts call so."""
+def _about(cohort: CohortScores, own: str) -> _CohortTables:
+    """What the tables of a cohort share, with `own` as the protocol of their texts."""
     run = cohort.run
     words = dict.fromkeys(_BASE_NET_WORDS, "")
     words |= {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
     if BASE_NET in set(cohort.frame["method"]):
         words |= _BASE_NET_WORDS
     rounds = str(run.rules[own].rounds) if own in run.rules else ""
-    return CohortTables(cohort.name, cohort.note, words | {"rounds": rounds})
+    return _CohortTables(cohort.name, cohort.note, words | {"rounds": rounds})
 
 
 def _interactions(cohort: CohortScores) -> pd.DataFrame:
@@ -204,10 +221,10 @@ def _targets(cohort: CohortScores) -> pd.DataFrame:
     widest = cohort.run.roles.widest
     if not cohort.plays(widest):
         return pd.DataFrame()
-    return counts_at(cohort.frame, TARGETS, cohort.rule(widest), widest)
+    return counts_at(cohort.frame, _TARGETS, cohort.rule(widest), widest)
 
 
-def _result_tables(cohort: CohortScores, about: CohortTables, effort: pd.DataFrame) -> Iterator[Table]:
+def _result_tables(cohort: CohortScores, about: _CohortTables, effort: pd.DataFrame) -> Iterator[Table]:
     """For each question the table of results and the table of tests."""
     stages, shared = cohort.stages, cohort.run.roles.shared
     chosen = {
@@ -217,10 +234,10 @@ def _result_tables(cohort: CohortScores, about: CohortTables, effort: pd.DataFra
         "tools": cohort.final,
     }
     for kind, rows in chosen.items():
-        question = QUESTIONS[kind]
+        question = _QUESTIONS[kind]
         reference = (question.reference, main_network(cohort.frame))
-        tests = paired_frame(rows, question, reference)
-        frame = result_frame(rows, question, tests)
+        tests = _paired_frame(rows, question, reference)
+        frame = _result_frame(rows, question, tests)
         if kind == "tools" and len(frame):
             frame = frame.merge(effort[[*GROUP, "reached", "reached_share"]], on=GROUP)
         label = method_label(*reference, rows["network"])
@@ -256,8 +273,8 @@ def _unlike(rows: pd.DataFrame) -> list[str]:
     return [_UNLIKE.format(how=", ".join(sorted(set(how[others.index]))), names=names)] if names else []
 
 
-def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) -> pd.DataFrame:
-    """A row an entry: means over sessions, the tests' `MEASURE_holm_p` and `MEASURE_t_p`, columns of `rankings`."""
+def _result_frame(rows: pd.DataFrame, question: _Question, tests: pd.DataFrame) -> pd.DataFrame:
+    """A row an entry: means over sessions, `MEASURE_holm_p` and `MEASURE_t_p` of the tests, columns of `rankings`."""
     frame = results(rows, (*table_metrics(rows), *question.effort))
     if frame.empty:
         return frame
@@ -269,9 +286,13 @@ def result_frame(rows: pd.DataFrame, question: Question, tests: pd.DataFrame) ->
 
 
 def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
-    """The columns of the metrics that tables of results show, in order.
+    """The metrics that tables of results show.
 
-    Distances are in voxels for images without a spacing, which have no value in mm.
+    Args:
+        scores: of one cohort. If its images have no spacing, distances are in voxels.
+
+    Returns:
+        Columns of the scores, in order.
     """
     shown = {column: metric for column, metric in known().items() if column in scores}
     in_pixels = without_mm(scores)
@@ -286,7 +307,7 @@ def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
     )
 
 
-def paired_frame(rows: pd.DataFrame, question: Question, reference: tuple[str, str]) -> pd.DataFrame:
+def _paired_frame(rows: pd.DataFrame, question: _Question, reference: tuple[str, str]) -> pd.DataFrame:
     """The rows of `compare` for every metric and every tested effort, with a column `measure`."""
     measures = (*table_metrics(rows), *question.tested_effort)
     parts = [compare(rows, reference, measure) for measure in measures]
@@ -321,9 +342,16 @@ def write_tables(folder: Path, target: float = 0.90) -> None:
 
 
 def read_tables(folder: Path) -> list[Table]:
-    """The tables that `write_tables` wrote, in reading order; those left out have an empty frame.
+    """The tables that `write_tables` wrote.
 
-    Raises InputError for a file that is not as it was written.
+    Args:
+        folder: RESULTS/RUN/tables.
+
+    Returns:
+        The tables in reading order; those that were left out have an empty frame.
+
+    Raises:
+        InputError: a CSV file differs from the one that was written.
     """
     return [
         Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))

@@ -233,7 +233,7 @@ def test_table_without_rows_says_why():
 
 def test_caption_says_that_none_is_left_out_and_what_the_limit_is():
     caption = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-interactions"].caption
-    assert "No session is left out" in caption
+    assert "Every session counts" in caption
     assert "one round more than the 10 of the protocol" in caption
     assert "90%" in caption
 

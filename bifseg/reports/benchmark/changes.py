@@ -19,11 +19,15 @@ _SIGNS = np.array([-1.0, 1.0, 1.0, -1.0])
 _UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
 
-def changes(found: Pairing, target: float) -> pd.DataFrame:
+def changes(sides: Pairing, target: float) -> pd.DataFrame:
     """Every measure of every entry on every structure of every cohort and protocol that both sides have.
 
     A failed session counts with its worst score. Times leave out a failed session and its partner, because an early
     crash would look fast.
+
+    Args:
+        sides: BASE and NEW, reduced to their common sessions.
+        target: Dice that rounds are counted to.
 
     Returns:
         `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects
@@ -33,9 +37,9 @@ def changes(found: Pairing, target: float) -> pd.DataFrame:
         they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
         NaN for an interval of a single patient. A measure that an entry has on one side only has n = 0.
     """
-    sides = [side.outcomes(target) for side in (found.base, found.new)]
-    keep = ["case", "patient", "seen", "structure", "goal"]
-    pairs = sides[0].merge(sides[1].drop(columns=keep), on=KEY, suffixes=("_base", "_new"))
+    base, new = (side.outcomes(target) for side in (sides.base, sides.new))
+    shared = ["case", "patient", "seen", "structure", "goal"]
+    pairs = base.merge(new.drop(columns=shared), on=KEY, suffixes=("_base", "_new"))
     rows = [
         {**dict(zip(ENTRY, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
         for key, group in pairs.groupby(ENTRY, sort=True)
@@ -62,16 +66,16 @@ def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
 def _failures(group: pd.DataFrame) -> dict[str, Any]:
     base, new = group["failed_base"], group["failed_new"]
     counts = {"base": int(base.sum()), "new": int(new.sum()), "change": int((new > base).sum())}
-    return _told(group, _UNKNOWN) | counts
+    return _row(group, _UNKNOWN) | counts
 
 
 def _difference(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
     each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
     base, new = (each[name].to_numpy(float) for name in columns)
     if not len(each):
-        return _told(pairs, _UNKNOWN)
-    found = mean_interval(new - base, each.index.get_level_values("patient"))
-    return _told(pairs, found) | {"base": base.mean(), "new": new.mean()}
+        return _row(pairs, _UNKNOWN)
+    change = mean_interval(new - base, each.index.get_level_values("patient"))
+    return _row(pairs, change) | {"base": base.mean(), "new": new.mean()}
 
 
 def _ratio(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
@@ -82,10 +86,10 @@ def _ratio(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
     if not group[columns[1::2]].any(axis=None):
         return {}  # nobody played a round
     if not sums.all():
-        return _told(pairs, _UNKNOWN)
+        return _row(pairs, _UNKNOWN)
     log = bootstrap_t(pairs[columns], pairs["patient"], _log_ratio, lambda sums: _SIGNS / sums)
-    found = Interval(*(float(np.exp(value)) for value in (log.mean, log.low, log.high)))
-    return _told(pairs, found) | {"base": sums[0] / sums[1], "new": sums[2] / sums[3]}
+    change = Interval(*(float(np.exp(value)) for value in (log.mean, log.low, log.high)))
+    return _row(pairs, change) | {"base": sums[0] / sums[1], "new": sums[2] / sums[3]}
 
 
 def _log_ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -93,12 +97,12 @@ def _log_ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(sums) @ _SIGNS)
 
 
-def _told(pairs: pd.DataFrame, found: Interval) -> dict[str, Any]:
+def _row(pairs: pd.DataFrame, change: Interval) -> dict[str, Any]:
     counts = {"n": pairs["object"].nunique(), "patients": pairs["patient"].nunique()}
     return counts | {
         "base": np.nan,
         "new": np.nan,
-        "change": found.mean,
-        "low": found.low,
-        "high": found.high,
+        "change": change.mean,
+        "low": change.low,
+        "high": change.high,
     }

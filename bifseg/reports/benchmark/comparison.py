@@ -44,15 +44,31 @@ class Comparison:
 def compare(base: str, new: str, limits: Limits, target: float) -> Comparison:
     """Compare two runs, RUN, or two entries, RUN:METHOD@NETWORK.
 
+    Args:
+        base: the side before.
+        new: the side after.
+        limits: how much worse NEW may be.
+        target: Dice that rounds are counted to.
+
+    Returns:
+        Every comparison with its verdict.
+
     Raises:
-        InputError: a side is not there, or they have nothing in common.
+        InputError: a side does not exist, or the sides have no session in common.
     """
     sides = pair(read_view(base), read_view(new))
     return Comparison(sides, judge(changes(sides, target), limits), limits, target)
 
 
 def check_format(path: Path) -> None:
-    """Raises InputError for a file that `write` cannot write."""
+    """Check that `write` can write a file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        InputError: the file's ending is not one of `FORMATS`.
+    """
     if path.suffix not in FORMATS:
         raise InputError(f"--out {path}: write to a file that ends in {', '.join(FORMATS)}")
 
@@ -60,8 +76,12 @@ def check_format(path: Path) -> None:
 def write(comparison: Comparison, path: Path) -> None:
     """Write a comparison: `.md` for readers; `.csv` and `.json` with every comparison and raw numbers.
 
+    Args:
+        comparison: of `compare`.
+        path: of the file.
+
     Raises:
-        InputError: another ending.
+        InputError: the file's ending is not one of `FORMATS`.
     """
     check_format(path)
     if path.suffix == ".md":
@@ -73,7 +93,14 @@ def write(comparison: Comparison, path: Path) -> None:
 
 
 def to_markdown(comparison: Comparison) -> str:
-    """Verdict, sides, notes, and tables of what is worse, what cannot be told, and what else changed."""
+    """The comparison for readers: verdict, sides, notes, and tables of regressions, unclear and other changes.
+
+    Args:
+        comparison: of `compare`.
+
+    Returns:
+        A page in Markdown.
+    """
     sides, frame = comparison.sides, comparison.frame
     worse, unclear = (frame["verdict"] == kind for kind in (REGRESSION, UNCLEAR))
     none = frame["measure"].map(lambda name: 1.0 if _KNOWN[name].per else 0.0)  # no change at all
@@ -98,8 +125,8 @@ def to_markdown(comparison: Comparison) -> str:
     rest = len(frame) - worse.sum() - unclear.sum() - moved.sum()
     blocks += [
         _times(frame),
-        f"{rest} of {len(frame)} comparisons are in none of these tables: no change is shown, "
-        f"or times below {comparison.limits.noticeable:g} s.",
+        f"{rest} of {len(frame)} comparisons are in none of these tables: they show no change, or times are below "
+        f"{comparison.limits.noticeable:g} s.",
         _rule(comparison),
     ]
     return "\n\n".join(filter(None, blocks)) + "\n"
@@ -108,8 +135,8 @@ def to_markdown(comparison: Comparison) -> str:
 def _headline(comparison: Comparison) -> str:
     count, frame = comparison.regressions, comparison.frame
     unclear = int((frame["verdict"] == UNCLEAR).sum())
-    found = counted(count, "regression") if count else "No regression shown"
-    return f"{found} in {len(frame)} comparisons ({unclear} unclear)"
+    verdict = counted(count, "regression") if count else "No regression shown"
+    return f"{verdict} in {len(frame)} comparisons ({unclear} unclear)"
 
 
 def _origin(side: RunView) -> str:
@@ -150,11 +177,11 @@ def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
         "n": f"{row['n']} ({row['patients']})",
         "BASE": base,
         "NEW": new,
-        "Change": change_text(row),
+        "Change": _change_text(row),
     }
 
 
-def change_text(row: dict[Any, Any]) -> str:
+def _change_text(row: dict[Any, Any]) -> str:
     """`−2.1 [−3.3, −1.0]`, `×1.31 [1.22, 1.40]`, or the number of new failures: `+3`."""
     measure = _KNOWN[row["measure"]]
     change, low, high = (measure.factor * row[name] for name in ("change", "low", "high"))
@@ -171,7 +198,7 @@ def _times(frame: pd.DataFrame) -> str:
     low, middle, high = ratios.quantile([0.05, 0.5, 0.95])
     return (
         f"All times together: ×{middle:.2f} in the median, nine in ten between ×{low:.2f} and ×{high:.2f}. Where "
-        "entries that were not changed are far from ×1, it is the machine that differs."
+        "entries whose code is the same are far from ×1, the machines differ."
     )
 
 

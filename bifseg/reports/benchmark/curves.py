@@ -26,7 +26,9 @@ def curves(past: pd.DataFrame, measure: str, scale: str, factor: float = 1, log:
         factor: from the measure to the scale.
         log: whether the scale is logarithmic.
 
-    A run with failed sessions is marked. Runs are in the order of their end, at equal distances.
+    Returns:
+        Bytes of the SVG file. Runs are in the order of their end, at equal distances; a cross marks a run with failed
+        sessions.
     """
     with plt.rc_context(STYLE):
         return svg(_figure(past, measure, scale, factor, log))
@@ -39,9 +41,9 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
     cast = entries(rows)
     for axis, (structure, _) in zip(axes, structures(rows), strict=True):
         for k, entry in enumerate(cast):
-            mine = (rows["method"] == entry.method) & (rows["network"] == entry.network)
+            by_entry = (rows["method"] == entry.method) & (rows["network"] == entry.network)
             aside = 0.3 * ((k + 0.5) / len(cast) - 0.5)  # so that intervals do not hide each other
-            _line(axis, rows[mine & (rows["structure"] == structure)], measure, factor, entry, aside)
+            _line(axis, rows[by_entry & (rows["structure"] == structure)], measure, factor, entry, aside)
         _ticks(axis, rows, len(turns))
         if log:
             axis.set_yscale("log")

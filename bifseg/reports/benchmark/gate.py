@@ -37,9 +37,16 @@ class Limits:
 def judge(frame: pd.DataFrame, limits: Limits) -> pd.DataFrame:
     """The changes with their `verdict`.
 
-    `regression`: worse by more than the limit, and the interval excludes that nothing changed (failures have
-    no interval: more than the limit). `within limits`: the interval excludes that NEW is worse by more than the
-    limit. `unclear`: neither; the patients are too few or too unlike to tell. `not gated`: the measure has no limit.
+    `regression`: worse by more than the limit, and the interval excludes no change (failures have no interval: more
+    than the limit). `within limits`: the interval excludes that NEW is worse by more than the limit. `unclear`:
+    neither, since patients are too few or differ too much. `not gated`: the measure has no limit.
+
+    Args:
+        frame: rows of `changes.changes`.
+        limits: how much worse NEW may be.
+
+    Returns:
+        The frame with a column `verdict`.
     """
     return frame.assign(verdict=[_verdict(row, limits) for row in frame.to_dict("records")])
 

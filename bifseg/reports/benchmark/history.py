@@ -24,27 +24,43 @@ _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
 def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
-    """The new records of a finished run, one for each entry, after they were added to the history.
+    """Add a finished run to the history, a record for each entry.
 
-    An entry is not added again while its sessions are unchanged. RUN/history.jsonl, written last, holds the records
-    of this run alone; the workflow takes it as the sign that the run is done.
+    An entry whose sessions are unchanged is not added again. RUN/history.jsonl, written last, holds the records of
+    this run alone; the workflow takes it as the sign that the run is done.
+
+    Args:
+        run: RESULTS/RUN.
+        path: history.jsonl.
+        target: Dice that rounds are counted to.
+
+    Returns:
+        The records that were added.
 
     Raises:
         InputError: the run is not finished, or the history is damaged.
     """
-    found = run_records(run, target)
-    for record, sessions in found:
+    pairs = run_records(run, target)
+    for record, sessions in pairs:
         place = sessions_file(path, record)
         if not place.is_file():
             with writing(place) as part:
                 sessions.to_parquet(part, engine="pyarrow", index=False, compression="zstd")
-    added = journal.append(path, [record for record, _ in found])
-    write_text(run / "history.jsonl", "".join(f"{journal.line(record)}\n" for record, _ in found))
+    added = journal.append(path, [record for record, _ in pairs])
+    write_text(run / "history.jsonl", "".join(f"{journal.line(record)}\n" for record, _ in pairs))
     return added
 
 
 def sessions_file(path: Path, record: Mapping[str, Any]) -> Path:
-    """Where the outcomes of a record of the history at `path` lie."""
+    """The file of a record's outcomes.
+
+    Args:
+        path: history.jsonl.
+        record: of that history; only its fingerprint is used.
+
+    Returns:
+        Path of the Parquet file.
+    """
     return path.with_suffix("") / f"{record[journal.KEY]}.parquet"
 
 
@@ -53,8 +69,15 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
 
     Each record: `fingerprint` of all that follows but times and versions; `when` the run was finished; `run`,
     `method`, `network`; what it was made with and from; and `results`, one per cohort, protocol and structure.
-    There, each measure is [mean, low, high] with its 95% interval over patients; null is not known.
-    Times are seconds a session or round of those that did not fail.
+    There, each measure is [mean, low, high] with its 95% interval over patients; null is unknown. Times are seconds a
+    session or round of the sessions that did not fail.
+
+    Args:
+        run: RESULTS/RUN.
+        target: Dice that rounds are counted to.
+
+    Returns:
+        Records with a row of outcomes for each session.
 
     Raises:
         InputError: the run has no scores, rules or provenance.
@@ -64,18 +87,18 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     about = {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}
-    found = []
+    pairs = []
     for (method, network), rows in sessions.groupby(["method", "network"], sort=True):
-        mine = rows.reset_index(drop=True)
-        cohorts = {name: _cohort(about[name], mine) for name in sorted(set(mine["cohort"]))}
+        of_entry = rows.reset_index(drop=True)
+        cohorts = {name: _cohort(about[name], of_entry) for name in sorted(set(of_entry["cohort"]))}
         weights = {
             name: facts["networks"].get(f"{name}/{network}", {}).get("weights_sha256")
             for name in cohorts
             if network
         }
         who = {"run": run.resolve().name, "method": method, "network": network}
-        protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(mine["protocol"]))}
-        key = fingerprint(who, cohorts, weights, protocols, target, mine.to_csv(index=False))
+        protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(of_entry["protocol"]))}
+        key = fingerprint(who, cohorts, weights, protocols, target, of_entry.to_csv(index=False))
         record = {
             journal.KEY: key,
             "when": facts["written"],
@@ -88,21 +111,21 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
             "protocols": protocols,
             "results": [
                 dict(zip(WHERE, where, strict=True)) | _numbers(group)
-                for where, group in mine.groupby(WHERE, sort=True)
+                for where, group in of_entry.groupby(WHERE, sort=True)
             ],
         }
-        found.append((record, mine))
-    return found
+        pairs.append((record, of_entry))
+    return pairs
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
-    """`data` is what images, labels and objects are and how far boxes reach; a manifest only names files."""
-    mine = rows[rows["cohort"] == about["name"]]
+    """Facts of a cohort; `data` hashes images, labels, objects and the margin of boxes."""
+    splits = rows.loc[rows["cohort"] == about["name"], "split"]
     return {
         "data": fingerprint(about["hashes"], about["objects_sha256"], about["card"]["box_margin"]),
         "simulated": about["simulated"],
         "dimension": about["dimension"],
-        "split": ", ".join(sorted(set(mine["split"]))),
+        "split": ", ".join(sorted(set(splits))),
     }
 
 
@@ -113,7 +136,7 @@ def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
     counts["goal"] = _short(rows["goal"].iloc[0])
     first = {"error": failed["error"].iloc[0]} if len(failed) else {}
     measures = {m.name: _interval(rows, m) for m in MEASURES if m.name != "failed"}
-    return counts | first | {name: found for name, found in measures.items() if found}
+    return counts | first | {name: values for name, values in measures.items() if values}
 
 
 def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
@@ -126,9 +149,11 @@ def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
         terms = some[[measure.name]].assign(one=1)
     if not terms.iloc[:, 1].any():
         return []
-    found = ratio_interval(terms.iloc[:, 0], terms.iloc[:, 1], some["patient"])
-    found = found.within(0, 1 if measure.factor == 100 else np.inf)  # shares in per cent, and what has no end
-    return [_short(value) for value in (found.mean, found.low, found.high)]
+    ratio = ratio_interval(terms.iloc[:, 0], terms.iloc[:, 1], some["patient"])
+    ratio = ratio.within(
+        0, 1 if measure.factor == 100 else np.inf
+    )  # a share ends at 1, other numbers nowhere
+    return [_short(value) for value in (ratio.mean, ratio.low, ratio.high)]
 
 
 def _short(value: float) -> float | None:

@@ -19,9 +19,16 @@ KEY = "fingerprint"
 
 
 def append(path: Path, records: Iterable[Record]) -> list[Record]:
-    """Add the records that are not there yet, in one write under a lock (flock); returns those added.
+    """Add the records that the journal lacks, in one write under a lock (flock).
 
-    What a killed writer left of a line is cut off first: whoever was killed has not said that it was done.
+    Half a line that a killed writer left is cut off first, since that writer has not reported success.
+
+    Args:
+        path: of the journal; a new one is created with its folder.
+        records: each with a fingerprint.
+
+    Returns:
+        The records that were added.
 
     Raises:
         InputError: a line of the file is no record.
@@ -42,15 +49,30 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
 
 
 def line(record: Record) -> str:
-    """A record as it stands in a journal."""
+    """A record as a line of a journal.
+
+    Args:
+        record: with a fingerprint.
+
+    Returns:
+        JSON without a line break.
+    """
     return json.dumps(record, ensure_ascii=False)
 
 
 def read(path: Path) -> list[Record]:
-    """All records, oldest first. Half a line at the end, of a writer at work or killed, is told and left out.
+    """All records, oldest first.
+
+    Half a line at the end, of a writer at work or killed, is left out with a warning.
+
+    Args:
+        path: of the journal.
+
+    Returns:
+        The records.
 
     Raises:
-        InputError: there is no such file, or another line is no record.
+        InputError: the file does not exist, or another line is no record.
     """
     try:
         with open(path, "rb") as stream:
@@ -70,13 +92,13 @@ def _lines(stream: BinaryIO) -> tuple[list[bytes], bytes]:
 
 
 def _records(path: Path, lines: list[bytes]) -> list[Record]:
-    found = []
+    records = []
     for number, line in enumerate(lines, 1):
         try:
             record = json.loads(line)
         except ValueError:
             record = None
         if not isinstance(record, dict) or KEY not in record:
-            raise InputError(f"{path}: line {number}: is no record of a run; mend it or take it out")
-        found.append(record)
-    return found
+            raise InputError(f"{path}: line {number}: is no record of a run; repair or delete the line")
+        records.append(record)
+    return records

@@ -1,4 +1,4 @@
-"""The leaderboard: one HTML page over a history, with who stands where now and how they came there."""
+"""The leaderboard: one HTML page over a history, with the rank of every entry now and over time."""
 
 from __future__ import annotations
 
@@ -36,7 +36,14 @@ class Column:
     interval: bool = False
 
     def text(self, row: dict[Any, Any]) -> str:
-        """The cell of a row of a standing."""
+        """The cell of a row.
+
+        Args:
+            row: of a standing.
+
+        Returns:
+            The number, with its interval if the column shows it.
+        """
         mean, low, high = (self.factor * row[f"{self.measure}_{kind}"] for kind in ("mean", "low", "high"))
         return with_limits(mean, low, high, self.form) if self.interval else plain(mean, self.form)
 
@@ -58,19 +65,23 @@ _DRAWN = (
 
 
 def write_leaderboard(history: Path, out: Path) -> None:
-    """Write the page of the history in a file; the same history gives the same page.
+    """Write the page of a history; the same history gives the same page.
+
+    Args:
+        history: history.jsonl.
+        out: the HTML file.
 
     Raises:
-        InputError: there is no history, or it is empty or damaged.
+        InputError: the history does not exist, is empty, or is damaged.
     """
     records = journal.read(history)
     if not records:
-        raise InputError(f"{history}: no run is in it yet; run `bifseg history append` after a run")
+        raise InputError(f"{history}: holds no run yet; run `bifseg history append` after a run")
     write_text(out, page("leaderboard.html.j2", _content(records, standings(records, history))))
 
 
-def _content(records: list[journal.Record], found: list[Standing]) -> dict[str, Any]:
-    cohorts = [_cohort(name, list(group)) for name, group in groupby(found, key=lambda one: one.cohort)]
+def _content(records: list[journal.Record], places: list[Standing]) -> dict[str, Any]:
+    cohorts = [_cohort(name, list(group)) for name, group in groupby(places, key=lambda one: one.cohort)]
     runs = _runs(records)
     return {
         "runs": runs,
@@ -83,15 +94,15 @@ def _content(records: list[journal.Record], found: list[Standing]) -> dict[str, 
     }
 
 
-def _cohort(name: str, found: list[Standing]) -> dict[str, Any]:
-    newest = found[0].now.iloc[-1]
+def _cohort(name: str, places: list[Standing]) -> dict[str, Any]:
+    newest = places[0].now.iloc[-1]
     return {
         "name": name,
         "simulated": bool(newest["simulated"]),
         "dimension": newest["dimension"],
         "split": newest["split"],
         "data": newest["data"],
-        "protocols": [_protocol(standing) for standing in found],
+        "protocols": [_protocol(standing) for standing in places],
     }
 
 
@@ -139,8 +150,8 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[A
 
 
 def _front(letters: list[str]) -> list[bool]:
-    """Which entries, the best first, cannot be told apart from the first; none if that is true of all."""
-    tied = [bool(set(mine) & set(letters[0])) for mine in letters]
+    """Which entries, best first, do not differ significantly from the first; none if no entry does."""
+    tied = [bool(set(group) & set(letters[0])) for group in letters]
     return [one and not all(tied) for one in tied]
 
 
@@ -163,14 +174,14 @@ def _entry(row: dict[Any, Any]) -> str:
 def _runs(records: list[journal.Record]) -> list[dict[str, Any]]:
     """The runs, newest first."""
     keys = ("when", "run", "commit", "bifseg", "machine", "seed")
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    runs: dict[tuple[Any, ...], dict[str, Any]] = {}
     for record in records:
         key = tuple(record[name] for name in keys)
-        run = found.setdefault(key, dict(zip(keys, key, strict=True)) | {"entries": 0, "n": 0, "failed": 0})
+        run = runs.setdefault(key, dict(zip(keys, key, strict=True)) | {"entries": 0, "n": 0, "failed": 0})
         run["entries"] += 1
         for name in ("n", "failed"):
             run[name] += sum(result[name] for result in record["results"])
-    return sorted(found.values(), key=lambda run: run["when"], reverse=True)
+    return sorted(runs.values(), key=lambda run: run["when"], reverse=True)
 
 
 def _failures(records: list[journal.Record]) -> list[dict[str, Any]]:

@@ -50,7 +50,7 @@ MEASURES = (
     Measure("session_s", "Machine time a session (s)", "worse", "slowdown", digits=3, per="sessions"),
     Measure("rounds_s", "Machine time a round (s)", "worse", "slowdown", digits=3, per="n_rounds"),
 )
-"""In reading order. A stopped protocol ends near its target whoever plays, so the rounds tell more than the Dice."""
+"""In reading order. A protocol that stops at a target ends near it with every entry: rounds say more than Dice then."""
 COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds", "goal"]
 
 
@@ -63,28 +63,28 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
         target: Dice that the rounds are counted to, or to a protocol's own target where that is lower.
 
     Returns:
-        `COLUMNS`. `initial` and `unsupervised` are NaN but under the one protocol that `stage_rows` takes them
-        from, and where an entry has no such step. `dice` and `assd_mm` are those of the last result. `rounds`
-        until the `goal`, one more than the protocol allows where it was never reached; both are NaN under
-        a protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are
-        machine seconds in all and in the `n_rounds` rounds; `sessions` is 1.
+        `COLUMNS`. `initial` and `unsupervised` are known under the one protocol from which `stage_rows` takes them,
+        for entries that have such a step, and NaN elsewhere. `dice` and `assd_mm` are those of the last result.
+        `rounds`: until the `goal`, one more than the protocol allows where it was never reached; both are NaN under a
+        protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are machine seconds of the session and
+        of its `n_rounds` rounds. `sessions` is 1.
 
     Raises:
-        InputError: nothing tells the rules of a protocol.
+        InputError: the rules of a protocol are missing.
     """
     rows = in_step_order(scores)
-    found = rows.groupby(SESSION).tail(1).set_index(SESSION)
+    last = rows.groupby(SESSION).tail(1).set_index(SESSION)
     before = rows[rows["round"] == 0].groupby(SESSION)["machine_s"].last()
-    found = found.assign(
+    last = last.assign(
         initial=_stage(scores, "initial"),
         unsupervised=_stage(scores, "unsupervised"),
-        failed=found["status"].isin(FAILED).astype(int),
-        session_s=found["machine_s"],
-        rounds_s=found["machine_s"] - before,
-        n_rounds=found["round"],
+        failed=last["status"].isin(FAILED).astype(int),
+        session_s=last["machine_s"],
+        rounds_s=last["machine_s"] - before,
+        n_rounds=last["round"],
         sessions=1,
     )
-    return found.join(_rounds(scores, rules, target)).reset_index()[COLUMNS]
+    return last.join(_rounds(scores, rules, target)).reset_index()[COLUMNS]
 
 
 def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
@@ -95,12 +95,12 @@ def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
 
 
 def _rounds(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float) -> pd.DataFrame:
-    """`rounds` and their `goal` by session: what is above a protocol's own target, it does not show."""
+    """`rounds` and their `goal` by session; the goal is never above the protocol's own target."""
     parts = []
     for protocol, rows in scores.groupby("protocol", sort=True):
         rule = stopping_rule(rules, str(protocol))
         goal = rule.goal(target)
         sessions = cost_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
-        found = pd.DataFrame({"rounds": sessions["round"], "goal": goal})
-        parts.append(found if rule.rounds > 1 else found * np.nan)
+        counts = pd.DataFrame({"rounds": sessions["round"], "goal": goal})
+        parts.append(counts if rule.rounds > 1 else counts * np.nan)
     return pd.concat(parts)

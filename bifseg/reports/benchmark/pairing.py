@@ -30,11 +30,11 @@ class RunView:
     """One side: a run, or one of its entries.
 
     Attributes:
-        name: as it was given: RUN, or RUN:METHOD@NETWORK.
+        name: RUN or RUN:METHOD@NETWORK, as the user wrote it.
         scores: of the run; of the entry alone where one is named.
         rules: the card of each protocol.
-        files: hashes of the image and label of each object by (cohort, object), as far as they are known.
-        facts: where the run comes from; empty without provenance.json.
+        files: hashes of the image and label of each object by (cohort, object), where the run has them.
+        facts: the run's provenance; empty without provenance.json.
         simulated: the run's cohorts whose images a simulator made.
     """
 
@@ -47,11 +47,28 @@ class RunView:
     entry: tuple[str, str] | None = None
 
     def only(self, keep: pd.Series | NDArray[np.bool_]) -> RunView:
-        """The side with these rows of its scores."""
+        """The side with a part of its scores.
+
+        Args:
+            keep: a flag for each row.
+
+        Returns:
+            A new side.
+        """
         return replace(self, scores=self.scores[keep])
 
     def outcomes(self, target: float) -> pd.DataFrame:
-        """Its sessions, a row each; raises InputError where the rules of a protocol are missing."""
+        """Its sessions, a row each.
+
+        Args:
+            target: Dice that rounds are counted to.
+
+        Returns:
+            Rows of `outcomes.outcomes`.
+
+        Raises:
+            InputError: the rules of a protocol are missing.
+        """
         rules = {name: StoppingRule.of(card) for name, card in self.rules.items()}
         try:
             return outcomes(self.scores, rules, target)
@@ -60,10 +77,16 @@ class RunView:
 
 
 def read_view(name: str) -> RunView:
-    """The side that RUN or RUN:METHOD@NETWORK names, RUN being a run's folder.
+    """The side that a name stands for.
+
+    Args:
+        name: RUN, a run's folder, or RUN:METHOD@NETWORK.
+
+    Returns:
+        The whole run, or one of its entries.
 
     Raises:
-        InputError: there is no such run, it has no scores, or nobody of that name plays in it.
+        InputError: the run does not exist or has no scores, or the entry does not play in it.
     """
     folder, colon, entry = name.rpartition(":")
     if Path(name).is_dir() or not colon:
@@ -85,20 +108,20 @@ def read_view(name: str) -> RunView:
     if not entry:
         return side
     method, network = split_entry(entry)
-    mine = (scores["method"] == method) & (scores["network"] == network)
-    if not mine.any():
+    of_entry = (scores["method"] == method) & (scores["network"] == network)
+    if not of_entry.any():
         known = sorted({entry_name(*pair) for pair in scores[["method", "network"]].to_numpy()})
         raise InputError(f"{name}: {entry} does not play in {run}; its entries are {', '.join(known)}")
-    return replace(side.only(mine), entry=(method, network))
+    return replace(side.only(of_entry), entry=(method, network))
 
 
 def _files(run: Path, cohorts: list[str]) -> dict[tuple[str, str], dict[str, str]]:
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    hashes: dict[tuple[str, str], dict[str, str]] = {}
     for name in cohorts:
         if (run / "cohorts" / name / "cohort.json").is_file():
             cohort = Cohort.load(run / "cohorts" / name)
-            found |= {(name, row.object): cohort.hashes(row) for row in cohort.objects}
-    return found
+            hashes |= {(name, row.object): cohort.hashes(row) for row in cohort.objects}
+    return hashes
 
 
 @dataclass(frozen=True)
@@ -107,7 +130,7 @@ class Pairing:
 
     Attributes:
         base, new: the same sessions in both; of two entries, `new` goes by the base's name.
-        notes: what was left out and why, and what differs beside the code.
+        notes: what was left out and why, and what differs besides the code.
     """
 
     base: RunView
@@ -120,6 +143,13 @@ def pair(base: RunView, new: RunView) -> Pairing:
 
     Left out, with a note: entries, protocols, cohorts and objects of one side only; protocols with other rules; objects
     whose image or label is another file. Kept, with a note: other seeds, weights, cohort cards, versions, machines.
+
+    Args:
+        base: the side before.
+        new: the side after.
+
+    Returns:
+        Both sides with the same sessions.
 
     Raises:
         InputError: an entry is named on one side only, or nothing is in common.
@@ -141,20 +171,20 @@ def pair(base: RunView, new: RunView) -> Pairing:
 
 
 def _circumstances(base: RunView, new: RunView) -> Iterator[str]:
-    """What differs beside the sessions."""
+    """What differs besides the sessions."""
     for side, which in ((base, "BASE"), (new, "NEW")):
         if not side.facts:
-            yield f"{which} ({side.name}) has no provenance.json: whether seeds and versions differ is not known."
+            yield f"{which} ({side.name}) has no provenance.json: seeds and versions are unknown."
     if not base.facts or not new.facts:
         return
     seeds = [(side.facts.get("config") or {}).get("seed") for side in (base, new)]
     if seeds[0] != seeds[1]:
         yield (
-            f"The seeds differ ({seeds[0]}, {seeds[1]}): other boxes and scribbles, so differences are wider, and "
-            "small ones may be chance."
+            f"The seeds differ ({seeds[0]}, {seeds[1]}), and with them boxes and scribbles: small differences may be "
+            "chance."
         )
     for name, *_ in _others(base, new, "networks", "weights_sha256"):
-        yield f"Network {name} is another weights file: differences may be those of its training."
+        yield f"Network {name} has other weights: differences may come from its training."
     for name, *cards in _others(base, new, "cohorts", "card"):
         yield f"Cohort {name} was prepared by another card ({_unlike(*cards)})."
     for key, what in (("machine", "machines"), ("packages", "packages")):
@@ -185,7 +215,7 @@ def _same_rules(base: RunView, new: RunView) -> tuple[RunView, RunView, list[str
         if base.rules[name] != new.rules[name]:
             other.add(name)
             notes.append(
-                f"Protocol {name} was played by other rules ({_unlike(base.rules[name], new.rules[name])}): "
+                f"Protocol {name} had other rules ({_unlike(base.rules[name], new.rules[name])}): "
                 "not compared."
             )
     base, new = (side.only(~side.scores["protocol"].isin(other)) for side in (base, new))
@@ -196,16 +226,17 @@ def _same_files(base: RunView, new: RunView) -> tuple[RunView, RunView, list[str
     """Leaves out objects that only share a name."""
     notes = []
     for cohort in sorted(set(base.scores["cohort"]) & set(new.scores["cohort"])):
-        mine, other = (
+        base_names, new_names = (
             set(side.scores.loc[side.scores["cohort"] == cohort, "object"]) for side in (base, new)
         )
-        pairs = {name: [side.files.get((cohort, name)) for side in (base, new)] for name in mine & other}
+        pairs = {
+            name: [side.files.get((cohort, name)) for side in (base, new)] for name in base_names & new_names
+        }
         unknown = [name for name, files in pairs.items() if None in files]
         unlike = [name for name, files in pairs.items() if None not in files and files[0] != files[1]]
         if unknown:
             notes.append(
-                f"Cohort {cohort}: of {_some(unknown, 'object')} it is not known whether the images are the "
-                "same (no cohort.json on one side)."
+                f"Cohort {cohort}: images of {_some(unknown, 'object')} may differ (no cohort.json on one side)."
             )
         if unlike:
             notes.append(
@@ -223,16 +254,16 @@ def _same_sessions(base: RunView, new: RunView) -> tuple[RunView, RunView, list[
     keys = [pd.MultiIndex.from_frame(side.scores[KEY]) for side in (base, new)]
     notes = [
         note
-        for which, mine, others in (("BASE", keys[0], keys[1]), ("NEW", keys[1], keys[0]))
-        for note in _lone(which, mine, others)
+        for which, sessions, others in (("BASE", keys[0], keys[1]), ("NEW", keys[1], keys[0]))
+        for note in _lone(which, sessions, others)
     ]
     base, new = base.only(keys[0].isin(keys[1])), new.only(keys[1].isin(keys[0]))
     return base, new, notes
 
 
-def _lone(which: str, mine: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
-    """What only one side has: whole cohorts, whole entries of a protocol, or some of their objects."""
-    lone = mine[~mine.isin(others)].unique().to_frame(index=False)
+def _lone(which: str, keys: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
+    """Sessions of one side only: whole cohorts, whole entries of a protocol, or some of their objects."""
+    lone = keys[~keys.isin(others)].unique().to_frame(index=False)
     theirs = others.to_frame(index=False)
     absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
     for cohort in absent:

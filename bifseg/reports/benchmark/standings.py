@@ -26,13 +26,13 @@ class Standing:
     """One protocol on one cohort.
 
     Attributes:
-        by: the measure that places are given by: `rounds` where the protocol counts them, since it stops sessions
-            at a Dice; else `dice`.
+        by: the measure of the ranks: `rounds` where the protocol counts them, since it stops sessions at a Dice;
+            else `dice`.
         now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
             `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
-        apart: entries whose newest result is on other data, by other rules or to another goal: they have no place.
-        older: how many rows of other data, rules or goals there are.
+        apart: entries without a rank, since their newest result has other data, rules or goal.
+        older: number of rows with other data, rules or goals.
     """
 
     cohort: str
@@ -47,38 +47,50 @@ class Standing:
 def entries(records: Iterable[Record]) -> pd.DataFrame:
     """A row per record, cohort, protocol and structure, oldest first.
 
-    Columns: the record's own; `data`, `split`, `simulated`, `dimension`, `rules`; `goal`, what rounds are counted
-    to, 0 where they are not; of each measure its name with `_mean`, `_low` and `_high`; `n failed error`.
+    Args:
+        records: of a history.
+
+    Returns:
+        Columns: the record's own; `data`, `split`, `simulated`, `dimension`, `rules`; `goal`, the Dice that rounds are
+        counted to (0 if the protocol has none); `NAME_mean`, `NAME_low` and `NAME_high` of each measure; `n`,
+        `failed`, `error`.
     """
     rows = []
     for record in records:
         about = {key: record[key] for key in _ABOUT}
         for result in record["results"]:
             cohort = record["cohorts"][result["cohort"]]
-            older = {"data": cohort.get("manifest_sha256")}  # all that records told before they had `data`
-            kept = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
-            kept["rules"] = record["protocols"][result["protocol"]]
-            kept["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
-            rows.append(about | older | cohort | kept | _spread(result))
+            older = {"data": cohort.get("manifest_sha256")}  # of records from before there was `data`
+            row = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
+            row["rules"] = record["protocols"][result["protocol"]]
+            row["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
+            rows.append(about | older | cohort | row | _intervals(result))
     frame = pd.DataFrame(rows)
     return frame.sort_values("when", kind="stable", ignore_index=True) if rows else frame
 
 
-def _spread(result: Record) -> dict[str, float]:
-    found = {}
+def _intervals(result: Record) -> dict[str, float]:
+    numbers = {}
     for measure in MEASURES:
         values = result.get(measure.name)
         values = values if isinstance(values, list) else [None] * 3
         for kind, value in zip(("mean", "low", "high"), values, strict=True):
-            found[f"{measure.name}_{kind}"] = np.nan if value is None else value
-    return found
+            numbers[f"{measure.name}_{kind}"] = np.nan if value is None else value
+    return numbers
 
 
 def standings(records: Iterable[Record], path: Path) -> list[Standing]:
-    """The standing of every cohort and protocol in the history at `path`, sorted by name.
+    """The standing of every cohort and protocol in a history.
 
-    Compared is what was played on the same data (`history` says what that is) and split by the same rules, rounds
-    counted to the same goal, as the newest result there.
+    An entry has a place if its newest result shares data (defined in `history`), split, rules and goal with the
+    newest result of the protocol.
+
+    Args:
+        records: of the history.
+        path: history.jsonl, beside which the outcomes of sessions are.
+
+    Returns:
+        Standings sorted by cohort and protocol.
     """
     frame = entries(records)
     if frame.empty:
@@ -119,6 +131,6 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
 
 
 def _sessions(file: Path) -> pd.DataFrame:
-    """The outcomes of a record; in those from before there were patients, each case is one."""
-    found = pd.read_parquet(file, engine="pyarrow")
-    return found.assign(patient=found.get("patient", found["case"]))
+    """The outcomes of a record; each case is a patient in records from before there were patients."""
+    outcomes = pd.read_parquet(file, engine="pyarrow")
+    return outcomes.assign(patient=outcomes.get("patient", outcomes["case"]))

@@ -78,7 +78,7 @@ def test_curves_begin_with_a_second_run(runs, tmp_path):
     append_run(runs[0], tmp_path / "history.jsonl", 0.9)
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
-    assert "Curves over time begin with the second run." in text
+    assert "Curves over time appear after the second run." in text
     assert "<figure" not in text
 
 
@@ -108,6 +108,6 @@ def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         write_leaderboard(tmp_path / "history.jsonl", out)
     (tmp_path / "history.jsonl").touch()
-    with pytest.raises(InputError, match=r"no run is in it yet; run `bifseg history append`"):
+    with pytest.raises(InputError, match=r"holds no run yet; run `bifseg history append`"):
         write_leaderboard(tmp_path / "history.jsonl", out)
     assert not out.exists()

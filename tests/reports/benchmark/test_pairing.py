@@ -66,7 +66,7 @@ def test_unknown_images_are_compared_and_told():
     found = pair(side(ONE), side(ONE, files={}))
     assert kept(found) == (["a"], ["a"])
     (note,) = found.notes
-    assert note.startswith("Cohort c: of 1 object (a) it is not known whether the images are the same")
+    assert note.startswith("Cohort c: images of 1 object (a) may differ")
 
 
 def test_protocol_with_other_rules_is_left_out_and_told():
@@ -76,17 +76,17 @@ def test_protocol_with_other_rules_is_left_out_and_told():
     )
     assert set(found.base.scores["protocol"]) == {SHARED_SCRIBBLES}
     assert found.notes == (
-        "Protocol own-scribbles was played by other rules (rounds 4 and 5): not compared.",
+        "Protocol own-scribbles had other rules (rounds 4 and 5): not compared.",
     )
 
 
 @pytest.mark.parametrize(
     ("change", "note"),
     [
-        ({"config": {"seed": 2}}, "The seeds differ (1, 2): "),
+        ({"config": {"seed": 2}}, "The seeds differ (1, 2), and with them boxes"),
         ({"machine": "Darwin"}, "The machines differ: Linux and Darwin."),
         ({"packages": {"numpy": "3"}}, "The packages differ: numpy 2 and 3."),
-        ({"networks": {"c/pnet": {"weights_sha256": "y"}}}, "Network c/pnet is another weights file"),
+        ({"networks": {"c/pnet": {"weights_sha256": "y"}}}, "Network c/pnet has other weights"),
         (
             {"cohorts": {"c": {"card": {"box_margin": 40, "slices": "auto"}}}},
             "Cohort c was prepared by another card (box_margin 10 and 40).",
