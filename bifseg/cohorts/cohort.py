@@ -258,9 +258,13 @@ class Cohort:
 
     def truth_folders(self) -> set[Path]:
         """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
+        links = (file for file in self.truth_files() if file.is_symlink())
+        return {self.folder, self._root, *(file.resolve().parent for file in links)}
+
+    def truth_files(self) -> set[Path]:
+        """Every file of the objects' label maps, of their raters too; those that are gone have their name alone."""
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
-        files = {file for path in maps if path.is_file() for file in files_of(path)} | maps
-        return {self.folder, self._root, *(file.resolve().parent for file in files if file.is_symlink())}
+        return {file for path in maps if path.is_file() for file in files_of(path)} | maps
 
     def hashes(self, row: ObjectRow) -> dict[str, str]:
         """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.

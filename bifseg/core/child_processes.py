@@ -39,7 +39,7 @@ class OwnFolder:
     """
 
     def __init__(self) -> None:
-        for abandoned in Path(tempfile.gettempdir()).glob("bifseg-????????.own"):
+        for abandoned in own_folders():
             _remove_abandoned(abandoned)
         self.path = Path(tempfile.mkdtemp(prefix="bifseg-", suffix=".own"))
         self.shared = self.path / "shared"
@@ -87,6 +87,11 @@ class OwnFolder:
         shutil.rmtree(self.path, ignore_errors=True)
         for handle in (self._lock, self._shared):
             os.close(handle)
+
+
+def own_folders() -> list[Path]:
+    """The folders of this and other processes that are in the temporary folder now."""
+    return list(Path(tempfile.gettempdir()).glob("bifseg-????????.own"))
 
 
 def _read(handle: int, size: int) -> bytes:

@@ -18,7 +18,7 @@ from threading import Thread
 from time import monotonic
 from typing import IO, Any, NamedTuple
 
-from bifseg.core.child_processes import OwnFolder
+from bifseg.core.child_processes import OwnFolder, own_folders
 
 LINE_BYTES = 2**20
 """A longer line is no answer."""
@@ -58,8 +58,12 @@ class Confinement(NamedTuple):
     seccomp: bool = True
 
     def order(self, folder: Path) -> dict[str, Any]:
-        """The arguments of `sandbox.confine`, as JSON holds them, for a process that works in a folder."""
-        hidden, readable = list(map(str, self.hidden)), list(map(str, self.readable))
+        """The arguments of `sandbox.confine`, as JSON holds them, for a process that works in a folder.
+
+        The folders of other processes are hidden too: they hold strokes, which were drawn from the truth.
+        """
+        hidden = list(map(str, [*self.hidden, *own_folders()]))
+        readable = list(map(str, self.readable))
         return {**self._asdict(), "hidden": hidden, "readable": readable, "writable": str(folder)}
 
 

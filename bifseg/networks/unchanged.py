@@ -36,30 +36,34 @@ class ForgettingCheck:
 
     def write(self, path: Path) -> None:
         """Measure again and write both as JSON."""
-        found: dict[str, Any] = {
-            "network": self._network,
-            "objects": [row.object for row in self._sample],
-            "before": self._before,
-            "after": self._dice(),
-        }
-        write_json(path, found)
+        self._write(path, {"after": self._dice()})
+
+    def write_failure(self, path: Path, reason: str) -> None:
+        """Write that the second measurement failed, and why: nothing is known of the network then."""
+        self._write(path, {"after": [], "error": reason})
+
+    def _write(self, path: Path, second: dict[str, Any]) -> None:
+        objects = [row.object for row in self._sample]
+        write_json(path, {"network": self._network, "objects": objects, "before": self._before} | second)
 
     def _dice(self) -> list[float]:
         return validation_dice(self._answer, self._cohort, self._sample, self._seed)
 
 
 def join_checks(parts: list[Path], path: Path) -> bool:
-    """One file for the checks of a job's processes: the first, or one that found a change; False for a change.
+    """One file for the checks of a job's processes: one that found a change, else one that failed, else the first.
 
+    Returns False for a change.
     No parts, as of a job that played nothing: what stands at `path` stays, and nothing has changed.
     """
     checks = []
     for part in sorted(parts):
         with suppress(FileNotFoundError):  # another job with the same shard has just joined it
             checks.append(read_json(part))
-    changed = [check for check in checks if check["before"] != check["after"]]
+    failed = [check for check in checks if check.get("error")]
+    changed = [check for check in checks if check["before"] != check["after"] and check not in failed]
     if checks:
-        write_json(path, (changed or checks)[0])
+        write_json(path, (changed or failed or checks)[0])
     for part in parts:
         part.unlink(missing_ok=True)
     return not changed

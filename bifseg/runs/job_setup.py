@@ -14,13 +14,15 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, read_json
+from bifseg.core.hard_links import check_hard_links
+from bifseg.core.sandbox import module_folders
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
-from bifseg.sessions.seal import run_folder
+from bifseg.sessions.seal import KEY, run_folder
 
 
 @dataclass(frozen=True)
@@ -106,16 +108,18 @@ class JobSetup:
             folder: of the entry's sessions.
 
         Raises:
-            InputError: the method does not fit.
+            InputError: the method does not fit, or a label map has a hard link where the method's files lie.
             MethodError, TimeoutError: its process does not open.
         """
+        hidden = self.cohort.truth_folders() | (derived_from_truth(folder) if folder else set())
+        check_hard_links(self.cohort.truth_files(), hidden, {self.card_path.parent, *module_folders()})
         method = MethodProcess(
             program(
                 self.card,
                 self.card_path.parent,
                 self.network / "weights.pt" if self.network else None,
                 self.device,
-                self.cohort.truth_folders() | (derived_from_truth(folder) if folder else set()),
+                hidden,
                 self.protocol.time_limit_s,
                 self.threads,
                 self.protocol.memory_mb,
@@ -165,10 +169,12 @@ def derived_from_truth(folder: Path) -> set[Path]:
     """What a run derived from the truth: its own folder, and other runs and histories beside it.
 
     Args:
-        folder: of an entry's sessions, in the run's folder.
+        folder: of an entry's sessions, in the run's folder, or anywhere if they are played by hand. Then it is
+            hidden with what `bifseg run` and `bifseg score` wrote beside it.
     """
     run = run_folder(folder)
-    if run == folder:  # played by hand, in a folder that may lie anywhere
-        return {run}
+    if run == folder:
+        sealed = {path.parent for path in run.parent.glob(f"*/{KEY}")}
+        return {run, *sealed, *run.parent.glob("*.parquet")}
     others = {path.parent for path in run.parent.glob("*/config.json")}
     return {run, *others, *run.parent.glob("*.jsonl")}

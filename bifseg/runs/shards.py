@@ -13,6 +13,7 @@ from pathlib import Path
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_json, write_text
+from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
 from bifseg.runs.job_setup import JobSetup
@@ -69,8 +70,17 @@ class SessionWorker:
         """Check that the network has not changed, and end the method's process."""
         if "_method" in vars(self):
             if self._check:
-                self._check.write(_check_part(self._archive.folder, self._number, os.getpid()))
+                self._write_check(self._check)
             self._method.close()
+
+    def _write_check(self, check: ForgettingCheck) -> None:
+        """Write the check; a method that fails in it fails the check alone, for its sessions are stored."""
+        part = _check_part(self._archive.folder, self._number, os.getpid())
+        try:
+            check.write(part)
+        except (MethodError, TimeoutError, BrokenContract) as error:
+            log.error("%s: the forgetting check failed: %s", self._setup.card_path.stem, error)
+            check.write_failure(part, str(error))
 
     @cached_property
     def _method(self) -> MethodProcess | FailedMethod:
@@ -81,7 +91,7 @@ class SessionWorker:
             method = setup.method(self._archive.folder)
             if setup.network:
                 self._check = ForgettingCheck(setup.network.name, method.base, setup.cohort, setup.seed)
-        except (MethodError, TimeoutError) as error:
+        except (MethodError, TimeoutError, BrokenContract) as error:
             if method:
                 method.close()
             return FailedMethod(error)

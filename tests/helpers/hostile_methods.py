@@ -79,7 +79,7 @@ def run(code, facts):
 
 def _names():
     """Modules that the expressions use."""
-    names = ("ctypes", "os", "resource", "shutil", "signal", "socket", "subprocess", "threading")
+    names = ("ctypes", "os", "resource", "shutil", "signal", "socket", "subprocess", "threading", "time")
     return {name: importlib.import_module(name) for name in names} | {"Path": Path}
 
 

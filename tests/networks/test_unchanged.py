@@ -41,6 +41,14 @@ def test_one_process_that_forgot_is_one_too_many(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["whole.json"]
 
 
+def test_a_check_that_failed_is_no_change_and_is_told(tmp_path):
+    parts = [tmp_path / f"{name}.json" for name in "ab"]
+    write_json(parts[0], {"before": [0.5], "after": [0.5]})
+    write_json(parts[1], {"before": [0.5], "after": [], "error": "it died"})
+    assert join_checks(parts, tmp_path / "whole.json")
+    assert json.loads((tmp_path / "whole.json").read_text())["error"] == "it died"
+
+
 def test_job_that_played_nothing_keeps_the_check_that_is_there(tmp_path):
     write_json(tmp_path / "whole.json", {"before": [1], "after": [1]})
     assert join_checks([], tmp_path / "whole.json")

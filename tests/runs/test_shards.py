@@ -22,6 +22,7 @@ from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.images import read_array, write_array
+from bifseg.methods.process.process import MethodError, MethodProcess
 from bifseg.runs.job_setup import JobSetup, derived_from_truth
 from bifseg.runs.scheduling import share_out_shards
 from bifseg.runs.shards import load_sessions, missing, run_shard, write_index
@@ -228,6 +229,25 @@ def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
     assert derived_from_truth(tmp_path / "out") == {tmp_path / "out"}
 
 
+def test_what_was_played_by_hand_is_hidden_from_the_next_entry(tmp_path):
+    for name in ("a/.session-key", "b/.session-key", "a.parquet", "code/plugin.py"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    hidden = {tmp_path / name for name in ("a", "b", "a.parquet")}
+    assert derived_from_truth(tmp_path / "b") == hidden
+    assert derived_from_truth(tmp_path / "c") == hidden | {tmp_path / "c"}
+
+
+def test_a_hard_link_of_the_truth_beside_the_card_is_refused(odd, discs, trials, tmp_path):
+    label = next(iter(discs.truth_files()))
+    os.link(label, tmp_path / "notes.bin")
+    try:
+        with pytest.raises(InputError, match=r"notes\.bin: is a hard link"):
+            run_shard(replace(odd(), card_path=tmp_path / "odd.yaml"), trials[:1], tmp_path / "out")
+    finally:
+        (tmp_path / "notes.bin").unlink()
+
+
 def test_timeout_is_a_row(discs, odd, trials, tmp_path):
     setup = odd(do="hang")
     setup = replace(setup, protocol=PROTOCOL.model_copy(update={"time_limit_s": 0.5}))
@@ -260,6 +280,28 @@ def test_base_network_is_checked_by_every_job_that_plays(setup, trials, tmp_path
     found = read_json(tmp_path / "forgetting-3.json")
     assert found["before"] == found["after"]
     assert not list(tmp_path.glob(".forgetting*"))
+
+
+def test_a_method_that_dies_in_the_last_check_fails_the_check_alone(
+    setup, trials, tmp_path, caplog, monkeypatch
+):
+    """Its sessions are stored, so the job ends well; the claims say that the check shows nothing."""
+
+    def base(self, image, box):
+        if Archive(tmp_path).stored():
+            self.close()
+            raise MethodError("the method's process ended by signal SIGSEGV")
+        return begin(self, "base", image, box)
+
+    begin = MethodProcess._begin
+    monkeypatch.setattr(MethodProcess, "base", base)
+    assert run_shard(setup, trials[:2], tmp_path) == {"ok": 2}
+    check = read_json(tmp_path / "forgetting-1.json")
+    assert (check["after"], check["error"]) == ([], "the method's process ended by signal SIGSEGV")
+    assert [m for m in caplog.messages if "check" in m] == [
+        f"bifseg: the forgetting check failed: {check['error']}"
+    ]
+    assert run_shard(setup, trials[:2], tmp_path) == {"kept": 2}
 
 
 def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):

@@ -9,12 +9,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import gettempdir
+from threading import Timer
 
 import numpy as np
 import pytest
 from hostile_methods import FROM
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.child_processes import OwnFolder
 from bifseg.core.geometry import Grid, Image
 from bifseg.core.landlock import landlock_version
 from bifseg.methods.process.process import MethodProcess
@@ -90,6 +93,39 @@ def test_the_truth_cannot_be_read(house, code):
     said = attempt(house, code)
     assert "tried: " in said
     assert "GOT" not in said
+
+
+@pytest.mark.parametrize("begun", ["before", "after"])
+def test_the_strokes_of_another_session_cannot_be_read(house, begun):
+    """They were drawn from the truth; they lie in a temporary folder of the same user."""
+    code = "(time.sleep(2), [open(p).read() for p in Path(tmp).glob('bifseg-*.own/shared/strokes')])"
+    others = []
+
+    def begin():
+        others.append(OwnFolder())
+        (others[0].shared / "strokes").write_text(SECRET)
+
+    timer = Timer(1.0, begin) if begun == "after" else None
+    if timer:
+        timer.start()
+    else:
+        begin()
+    try:
+        assert "PermissionError" in attempt(house, code.replace("tmp", repr(gettempdir())))
+    finally:
+        if timer:
+            timer.join()
+        others[0].remove()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_the_truth_cannot_be_read_through_a_bind_mount(house):
+    (house / "elsewhere/mount").mkdir()
+    subprocess.run(["mount", "--bind", house / "cohort", house / "elsewhere/mount"], check=True)
+    try:
+        assert "PermissionError" in attempt(house, "open(base + '/elsewhere/mount/label.nii').read()")
+    finally:
+        subprocess.run(["umount", house / "elsewhere/mount"], check=True)
 
 
 @pytest.mark.parametrize("source", FROM)
