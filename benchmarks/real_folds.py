@@ -39,6 +39,7 @@ def main() -> None:
             _run(
                 "train",
                 options.network,
+                "--cohort",
                 folder / "cohort",
                 "--out",
                 folder / "network",

@@ -36,7 +36,8 @@ def time_to_target(
 
     Returns:
         The session's last row of scores, in which `reached` says whether it did, and the columns of `EFFORT_COLUMNS`
-        hold what was spent by then: infinity for a session that never reached it.
+        hold what was spent by then: infinity for a session that never reached it, NaN for user time that is not known
+        (images without a spacing).
 
     Raises:
         InputError: a session has more rounds than the rules allow.
@@ -50,7 +51,9 @@ def time_to_target(
     last = rows.groupby(SESSION).tail(1).set_index(SESSION)
     there = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
     reached = pd.Series(last.index.isin(there.index), last.index)
-    spent = {name: there[name].reindex(last.index).astype(float).fillna(np.inf) for name in EFFORT_COLUMNS}
+    spent = {
+        name: there[name].reindex(last.index).astype(float).where(reached, np.inf) for name in EFFORT_COLUMNS
+    }
     return last.assign(**spent, reached=reached).reset_index()
 
 

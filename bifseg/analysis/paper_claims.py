@@ -13,6 +13,7 @@ from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TOOLS, counted
 from bifseg.analysis.paired import STRUCTURE, compare, main_network
 from bifseg.analysis.run_scores import CohortScores, RunScores
+from bifseg.analysis.scores import without_mm
 from bifseg.analysis.statistics import LEVEL
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not enough data"
@@ -129,7 +130,8 @@ def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
     tools = [(tool, "") for tool in TOOLS if tool in set(scores["method"])] or [("traditional tools", "")]
     gains = {(base, "dice"): BY_FOUR, (base, "spread"): BETTER}
     others = {(entry, name): BETTER for entry in (crf, unweighted) for name in ("dice", "spread")}
-    effort = {"round": SHOWN, "n_prompts": BETTER, "user_s": BETTER, "dice": AS_GOOD}
+    seconds = SHOWN if without_mm(scores) else BETTER
+    effort = {"round": SHOWN, "n_prompts": BETTER, "user_s": seconds, "dice": AS_GOOD}
     places = scores[STRUCTURE].drop_duplicates().sort_values(STRUCTURE, ascending=[False, True])
 
     def rows(sessions: pd.DataFrame, hub: Entry, plan: Plan, leads: bool = True) -> pd.DataFrame:
@@ -256,7 +258,8 @@ _WORDS = {
         "Dice.",
         "Under {own}: prompts (box, strokes and clicks, each counting 1) and user time (predicted) until Dice first is "
         "at least {goal}, and Dice at the end; rounds are shown. A comparison is one opponent on one structure: it "
-        "holds if prompts and user time are both better and Dice is at least as good. A session that never reached "
+        "holds if prompts and user time (prompts alone where images state no spacing) are better and Dice is at least "
+        "as good. A session that never reached "
         "{goal}, whatever the reason, counts as one round more than the protocol allows, with the most strokes that it "
         "allows in every round, each as long as the box.",
     ),

@@ -66,7 +66,7 @@ def score_session(
     robot's box itself, as a rule), so a failure never scores better than a result.
 
     Lengths and volumes of an image without a spacing are in pixels, so that the columns in mm and ml are empty (NaN);
-    0 ml stays 0. The predicted user time takes a pixel for 1 mm.
+    0 ml stays 0. The predicted user time is empty from round 1 on: how long a stroke takes depends on its mm.
 
     Args:
         session: with masks inside its box.
@@ -102,8 +102,10 @@ def score_session(
 
 def _without_mm(row: dict[str, Any], metrics: Sequence[Metric] | None) -> dict[str, float]:
     """The columns of a row that have no value without a spacing."""
-    columns = ["stroke_mm", *(metric.column for metric in metrics or built_in() if metric.is_in_mm)]
-    return dict.fromkeys(columns, math.nan) | {"volume_ml": math.nan if row["volume_ml"] else 0.0}
+    columns = ["stroke_mm", "box_mm", *(metric.column for metric in metrics or built_in() if metric.is_in_mm)]
+    known = {"volume_ml": row["volume_ml"] == 0, "user_s": row["round"] == 0}
+    kept = {name: row[name] if is_known else math.nan for name, is_known in known.items()}
+    return dict.fromkeys(columns, math.nan) | kept
 
 
 def failed_step(session: Session) -> str:

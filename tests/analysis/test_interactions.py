@@ -65,6 +65,17 @@ def test_waits_by_hand():
     assert found["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
 
 
+def test_user_time_that_is_not_known_is_neither_never_nor_a_number():
+    pixels = scores(PLAYED).assign(box_mm=np.nan)
+    pixels["user_s"] = pixels["user_s"].where(pixels["round"] == 0)
+    found = only(interactions(pixels, 0.90, FOUR))
+    assert found[["user_s_restricted", "user_s_low", "user_s_high"]].isna().all()
+    assert np.isnan(found["user_s_median"])
+    known = only(interactions(scores(PLAYED), 0.90, FOUR))
+    others = [name for name in known.index if not name.startswith("user_s")]
+    assert found[others].to_dict() == known[others].to_dict()
+
+
 def test_interactions_by_hand():
     found = only(interactions(scores(PLAYED), 0.90, FOUR))
     assert (found["n"], found["failed"], found["reached"], found["never"]) == (4, 0, 2, 2)

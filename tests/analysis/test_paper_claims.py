@@ -270,6 +270,15 @@ def test_a_tool_counts_once_and_needs_all_three():
     assert found.count(seen=False) == "1 of 2"
 
 
+def test_prompts_decide_where_images_state_no_spacing():
+    """User time is not known there."""
+    frame = full_run().assign(stroke_mm=np.nan)
+    frame["user_s"] = frame["user_s"].where(frame["round"] == 0)
+    found = claim(frame, 4)
+    assert found.verdict == HOLDS
+    assert set(found.rows.loc[found.rows["measure"] == "user_s", "rule"]) == {SHOWN}
+
+
 def test_value_that_is_not_finite_is_no_verdict():
     frame = full_run()
     frame.loc[(frame["method"] == "bifseg") & (frame["step"] == "unsupervised"), "dice"] = np.nan

@@ -93,7 +93,7 @@ def test_images_without_a_spacing_have_no_mm():
     )
     for row, expected in zip(rows, in_mm, strict=True):
         empty = {key for key, value in row.items() if value != value and expected[key] == expected[key]}
-        lengths = {"stroke_mm", "assd_mm", "hd95_mm", "nsd_2mm", "nsd"}
+        lengths = {"stroke_mm", "box_mm", "assd_mm", "hd95_mm", "nsd_2mm", "nsd"}
         assert empty == lengths | ({"volume_ml"} if expected["volume_ml"] else set())
         assert {key: row[key] for key in ("dice", "assd_px", "n_strokes", "user_s")} == {
             key: expected[key] for key in ("dice", "assd_px", "n_strokes", "user_s")
@@ -101,6 +101,12 @@ def test_images_without_a_spacing_have_no_mm():
     assert without_mm(to_frame(rows))
     assert not without_mm(to_frame(in_mm))
     assert not without_mm(to_frame([]))
+
+
+def test_user_time_of_strokes_is_not_known_without_a_spacing():
+    rows = score_session(replace(session(), grid=replace(GRID, in_mm=False)), truth(), "anna")
+    assert [row["user_s"] for row in rows[:2]] == [ASSUMED.box_s] * 2
+    assert all(np.isnan(row["user_s"]) for row in rows[2:])
 
 
 def test_effort_is_cumulative():
