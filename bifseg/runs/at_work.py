@@ -1,7 +1,7 @@
-"""Who works on a run, so that a second snakemake on the same run says so at once.
+"""A lock on a run, so that a second snakemake on the same run stops at once and says why.
 
-The process at work holds a lock on RUN/at-work.json. The kernel gives the lock up when the process ends, however it
-ends; the file alone means nothing.
+The working process holds a lock on RUN/at-work.json. The kernel releases the lock when the process ends, for whatever
+reason; the file alone means nothing.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ def begin_work(run: Path) -> TextIO:
     """Mark a run as worked on by this process.
 
     Args:
-        run: the folder RESULTS/RUN; it is made if it is missing.
+        run: the folder RESULTS/RUN; it is created if it is missing.
 
     Returns:
-        The open file that holds the mark: closing it, or the end of the process, gives the mark up.
+        The open file that holds the lock, until it is closed or the process ends.
 
     Raises:
         InputError: another process works on the run.
     """
     run.mkdir(parents=True, exist_ok=True)
-    mark = open(run / _FILE, "a+", encoding="utf-8")  # noqa: SIM115  # stays open while the run is worked on
+    mark = open(run / _FILE, "a+", encoding="utf-8")  # noqa: SIM115  # stays open as long as the process works
     if not _lock(mark):
         mark.close()
         raise InputError(
-            who_is_at_work(run) or f"{run}: another snakemake is at work on this run; wait for it"
+            who_is_at_work(run) or f"{run}: another snakemake works on this run; wait for it to end"
         )
     mark.truncate(0)
     since = datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
@@ -48,7 +48,14 @@ def begin_work(run: Path) -> TextIO:
 
 
 def who_is_at_work(run: Path) -> str:
-    """One line about the process at work on a run: since when and on which machine; empty if there is none."""
+    """A line about the process that works on a run.
+
+    Args:
+        run: the folder RESULTS/RUN.
+
+    Returns:
+        The process, its machine and since when; empty if no process works on the run.
+    """
     try:
         with open(run / _FILE, encoding="utf-8") as mark:
             if _lock(mark):
@@ -57,13 +64,13 @@ def who_is_at_work(run: Path) -> str:
             about = f"process {worker['process']} on {worker['machine']}, since {worker['since']}"
     except OSError:
         return ""
-    except (ValueError, KeyError, TypeError):  # it is just being written
-        about = "it has just begun"
-    return f"{run}: another snakemake is at work on this run ({about}); wait for it, or stop it first"
+    except (ValueError, KeyError, TypeError):  # the file is being written
+        about = "it has just started"
+    return f"{run}: another snakemake works on this run ({about}); wait for it to end, or stop it"
 
 
 def _lock(mark: TextIO) -> bool:
-    """Whether the lock of an open file could be taken; True where the file system has no locks."""
+    """Whether the file is now locked; also True if the file system has no locks."""
     try:
         fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""What an entry is made of, as hashes: its code and its files. Sessions whose hashes match are not played again.
+"""Hashes of an entry's code and files. A session whose hashes still match is not run again.
 
-Nothing here imports what it fingerprints, so that the Snakefile can ask.
+The code is read, not imported, so that the Snakefile can compute the hashes without torch.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ARCHITECTURES = Reference("bifseg.networks.registry", "ARCHITECTURES")
 _SOURCES = Reference("bifseg.networks.registry", "SOURCES")
 _NETWORKS, _METRICS = "bifseg.networks", "bifseg.core.metrics"
 _SCORING = tuple(Reference("bifseg.analysis.scores", name) for name in ("score_session", "to_frame"))
-_LARGE = 2**26  # bytes; a larger file, such as a container, is recognised by its size and time
+_LARGE = 2**26  # bytes; a larger file, such as a container, is identified by its size and time
 
 
 def entry_code(
@@ -41,10 +41,13 @@ def entry_code(
 
     Args:
         card: the method's card.
-        folder: of the card's file, `{card}` in a program's command.
+        folder: the folder of the card's file, `{card}` in a program's command.
         protocol: names the robot's policy, box and user.
-        architecture: of the entry's network; empty for an entry without one.
-        setup: the class that makes the sessions; by default `JobSetup`.
+        architecture: architecture of the entry's network; empty for an entry without a network.
+        setup: the class that makes the sessions; None: `JobSetup`.
+
+    Returns:
+        Hexadecimal digits; the same after a change of comments, docstrings, layout or file names.
     """
     session = _bifseg().hash(*_session(protocol, architecture, setup))
     trees = [_parsed(file) for file in code_files(card, folder)]
@@ -55,13 +58,26 @@ def entry_code(
 
 
 def entry_definitions(method: str, protocol: ProtocolCard, architecture: str = "") -> list[Reference]:
-    """The definitions in the `entry_code` of a built-in method; arguments as there."""
+    """The definitions that `entry_code` hashes for a built-in method.
+
+    Args:
+        method: the method's registered name.
+        protocol: names the robot's policy, box and user.
+        architecture: architecture of the entry's network; empty for an entry without a network.
+
+    Returns:
+        Definitions of bifseg, those of the session first.
+    """
     code = _bifseg()
     return [*code.reached(*_session(protocol, architecture)), *code.reached(_chosen((_METHODS, method)))]
 
 
 def session_code() -> str:
-    """Hash of the code of all sessions, whatever their entry and protocol."""
+    """Hash of the code of all sessions, for every entry and protocol.
+
+    Returns:
+        Hexadecimal digits.
+    """
     registries = (_POLICIES, _BOXES, _USERS, _ARCHITECTURES, _SOURCES, _METHODS)
     entries = [
         registry._replace(key=key) for registry in registries for key in sorted(_bifseg().keys(registry))
@@ -74,6 +90,9 @@ def scoring_code(own_metrics: Iterable[str] = ()) -> str:
 
     Args:
         own_metrics: `module:attribute` of each metric that the configuration adds.
+
+    Returns:
+        Hexadecimal digits.
     """
     metrics = [Reference(module) for module in _bifseg().modules(_METRICS)]
     trees = [_parsed(file) for name in own_metrics for file in _plug_in_files(name)]
@@ -81,19 +100,30 @@ def scoring_code(own_metrics: Iterable[str] = ()) -> str:
 
 
 def method_fingerprint(card: MethodCard, folder: Path) -> str:
-    """Hash of a method's card and of the contents of its files."""
+    """Hash of a method's card and of the files that it names.
+
+    Args:
+        card: the method's card.
+        folder: the folder of the card's file.
+
+    Returns:
+        Hexadecimal digits. A file over 64 MiB counts by its size and time of change, any other by its content.
+    """
     files = sorted((path.name, _content(path)) for path in method_files(card, folder))
     return fingerprint(card.model_dump(mode="json"), files)
 
 
 def method_files(card: MethodCard, folder: Path) -> list[Path]:
-    """The files that a card's settings and a program's command name, Python code excepted; sorted.
+    """The files that a card's settings or a program's command names, except Python code.
 
-    A folder that is named by its absolute path stands for all its files: a checkpoint may be a folder.
+    The absolute path of a folder names all files in it, since a checkpoint may be a folder.
 
     Args:
         card: the method's card.
-        folder: of the card's file, `{card}` in the command.
+        folder: the folder of the card's file, `{card}` in the command.
+
+    Returns:
+        Sorted paths; empty if the card names no file.
     """
     texts = (*_words(card, folder), *_texts(card.settings))
     code = set(code_files(card, folder))
@@ -106,14 +136,14 @@ def _bifseg() -> SourceCode:
 
 
 def _chosen(*choices: tuple[Reference, str]) -> list[Reference]:
-    """The entries of registries; a name that none has, such as `recorded` for people's strokes, has no code."""
+    """The entries of registries; an unregistered name, such as `recorded` for people's strokes, has no code."""
     return [registry._replace(key=key) for registry, key in choices if key in _bifseg().keys(registry)]
 
 
 def _session(
     protocol: ProtocolCard, architecture: str, setup: type | None = None
 ) -> tuple[list[Reference], tuple[str, ...]]:
-    """What a session uses beside its method, and what is left out: networks of an entry that has none."""
+    """What a session uses besides its method, and the packages to leave out: networks if the entry has none."""
     maker = Reference(setup.__module__, setup.__name__) if setup else _JOB_SETUP
     robot = _chosen((_POLICIES, protocol.policy), (_BOXES, protocol.box), (_USERS, protocol.user))
     network = _chosen((_ARCHITECTURES, architecture), (_SOURCES, architecture))
@@ -121,14 +151,23 @@ def _session(
 
 
 def code_files(card: MethodCard, folder: Path) -> list[Path]:
-    """The Python files of a plug-in or a program: a whole package, or a module with those beside it that it imports."""
+    """The Python files of a plug-in or a program.
+
+    Args:
+        card: the method's card.
+        folder: the folder of the card's file.
+
+    Returns:
+        All files of a package; for a single module, the module and the neighbouring modules that it imports. Empty
+        for a built-in method.
+    """
     named = [file for word in _words(card, folder) if word.endswith(".py") for file in _files_at(Path(word))]
     names = {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}
     return [*_with_neighbours(named), *_plug_in_files(names.get(card.method or "", card.method or ""))]
 
 
 def _plug_in_files(name: str) -> list[Path]:
-    """The files of `module:attribute`; none for another kind of name, or if there is no such module."""
+    """The files of `module:attribute`; empty for any other name or a missing module."""
     module, colon, _ = name.partition(":")
     spec = PathFinder.find_spec(module.partition(".")[0]) if colon else None
     if spec and spec.submodule_search_locations:
@@ -138,7 +177,7 @@ def _plug_in_files(name: str) -> list[Path]:
 
 
 def _with_neighbours(modules: list[Path]) -> list[Path]:
-    """Modules, and the modules and packages beside them that they import, directly or not."""
+    """Modules, and the neighbouring modules and packages that they import, directly or indirectly."""
     files = dict.fromkeys(modules)
     queue = list(files)
     for file in queue:
@@ -158,7 +197,7 @@ def _module_at(path: Path) -> list[Path]:
 
 
 def _parsed(file: Path) -> ast.Module:
-    """A file's syntax tree; its bytes as one constant if it is not Python."""
+    """A file's syntax tree; if it is no valid Python, its bytes as one constant."""
     try:
         return ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):
@@ -181,12 +220,12 @@ def _texts(settings: Any) -> Iterator[str]:
 
 
 def _files_at(path: Path) -> Iterable[Path]:
-    """The file of a path, or all files below a folder that is named in full."""
+    """The file at a path, or all files in a folder given by its absolute path."""
     try:
         if path.is_absolute() and path.is_dir():
             return (file for file in path.rglob("*") if file.is_file())
         return [path] if path.is_file() else []
-    except (OSError, ValueError):  # too long or with a zero byte: no path at all
+    except (OSError, ValueError):  # a text that is no path: too long, or with a zero byte
         return []
 
 

@@ -30,10 +30,17 @@ class JobSetup:
     """The entry, protocol and cohort of one job.
 
     Attributes:
-        card_path: the method card's file, whose name is the method's.
-        network: folder that `bifseg train` wrote, for a method that takes one.
-        replicates: how often each object is played, each time with other boxes and scribbles.
-        device, threads: for the method's process.
+        run: name of the run.
+        seed: seed of the run.
+        cohort: the prepared cohort.
+        protocol_name: name of the protocol's card.
+        protocol: the rules of every session.
+        card_path: file of the method's card; its name without ending is the method's name.
+        card: the method's card.
+        network: folder that `bifseg train` wrote; None for a method without a network.
+        replicates: sessions of each object, each with another box and other scribbles.
+        device: device of the method's process: `auto`, `cpu` or `cuda`.
+        threads: threads of the method's process.
     """
 
     run: str
@@ -49,11 +56,25 @@ class JobSetup:
     threads: int = 1
 
     def trials(self, objects: Iterable[ObjectRow]) -> list[Trial]:
-        """The trials on these objects, replicate by replicate."""
+        """The trials on objects.
+
+        Args:
+            objects: rows of the cohort.
+
+        Returns:
+            One trial a replicate, object by object.
+        """
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]
 
     def identity(self, trial: Trial) -> Identity:
-        """The key columns of a session."""
+        """The label of a session: the key columns of `scores`.
+
+        Args:
+            trial: an object of the cohort, with its replicate.
+
+        Returns:
+            The label.
+        """
         row, replicate = self.rows[trial.object], trial.replicate
         return Identity(
             run=self.run,
@@ -74,16 +95,37 @@ class JobSetup:
         )
 
     def fingerprint(self, trial: Trial) -> str:
-        """Hash of everything that the session's result depends on."""
+        """Hash of everything that a session's result depends on.
+
+        Args:
+            trial: an object of the cohort, with its replicate.
+
+        Returns:
+            Hexadecimal digits: code, cards, weights, seed, and the object's image and truth.
+        """
         row = self.rows[trial.object]
         return fingerprint(vars(self.identity(trial)), self.cohort.hashes(row), self._common)
 
     def rules(self) -> dict[str, Any]:
-        """What the sessions are played by, as it is written beside them."""
+        """The rules of the sessions, as `protocol.json` beside them holds them.
+
+        Returns:
+            Values by the keys of a protocol card.
+        """
         return self.protocol.model_dump(mode="json")
 
     def user(self, trial: Trial) -> User:
-        """The robot's part of a session, with the object's image and truth read from their files."""
+        """The simulated user of a session.
+
+        Args:
+            trial: an object of the cohort, with its replicate.
+
+        Returns:
+            A user with the object's image and truth, read from their files.
+
+        Raises:
+            InputError: a file is missing or unreadable, or has changed since the cohort was prepared.
+        """
         row, cohort = self.rows[trial.object], self.cohort
         return SimulatedUser(
             cohort.image(row),
@@ -98,18 +140,23 @@ class JobSetup:
 
     @property
     def fresh_process(self) -> bool:
-        """Whether the method's process plays one session only."""
+        """Whether every session starts a new process of the method."""
         return (self.protocol.fresh_process or ("object" if self.replicates > 1 else "job")) == "object"
 
     def method(self, folder: Path | None = None) -> MethodProcess:
-        """The method, in a process that can read neither the truth nor what a run derived from it.
+        """The method, in a process that can read neither the truth nor any file derived from it.
 
         Args:
-            folder: of the entry's sessions.
+            folder: the folder of the entry's sessions; None if sessions are not stored.
+
+        Returns:
+            The method's process, which the caller closes.
 
         Raises:
-            InputError: the method does not fit, or a label map has a hard link where the method's files lie.
-            MethodError, TimeoutError: its process does not open.
+            InputError: the method does not fit the cohort or the protocol, or contradicts its card; or a label map has
+                a hard link in a folder of the method's files.
+            MethodError: its process does not start.
+            TimeoutError: its process does not start in time.
         """
         hidden = self.cohort.truth_folders() | (derived_from_truth(folder) if folder else set())
         check_hard_links(self.cohort.truth_files(), hidden, {self.card_path.parent, *module_folders()})
@@ -138,12 +185,16 @@ class JobSetup:
 
     @cached_property
     def rows(self) -> dict[str, ObjectRow]:
-        """The cohort's objects by name."""
+        """The rows of the cohort's objects by name.
+
+        Returns:
+            Rows in the cohort's order.
+        """
         return {row.object: row for row in self.cohort.objects}
 
     @property
     def _architecture(self) -> str:
-        """Of the network; empty for an entry without one."""
+        """The network's architecture; empty for an entry without a network."""
         if self.network is None:
             return ""
         path = self.network / "card.json"
@@ -154,7 +205,7 @@ class JobSetup:
 
     @cached_property
     def _common(self) -> str:
-        """Hash of what all sessions of the setup depend on."""
+        """Hash of everything that all sessions of the setup depend on."""
         return fingerprint(
             self.seed,
             self.cohort.box_margin,
@@ -166,11 +217,14 @@ class JobSetup:
 
 
 def derived_from_truth(folder: Path) -> set[Path]:
-    """What a run derived from the truth: its own folder, and other runs and histories beside it.
+    """Paths that hold results derived from the truth, which no method may read.
 
     Args:
-        folder: of an entry's sessions, in the run's folder, or anywhere if they are played by hand. Then it is
-            hidden with what `bifseg run` and `bifseg score` wrote beside it.
+        folder: the folder of an entry's sessions, in a run's folder or anywhere else.
+
+    Returns:
+        The run's folder, and other runs and histories beside it. Outside of a run: `folder`, and beside it the folders
+        that `bifseg run` and the tables that `bifseg score` wrote.
     """
     run = run_folder(folder)
     if run == folder:

@@ -1,4 +1,4 @@
-"""Tasks shared out among processes that may be killed: what was not done is done by others."""
+"""A pool of processes that survives killed ones: new processes do the tasks that are left."""
 
 from __future__ import annotations
 
@@ -19,30 +19,40 @@ _MOST_DEATHS = 3
 
 
 class Worker(Protocol[T_contra]):
-    """What is made once in each process and does one task after the other."""
+    """Does tasks, one after the other; each process makes one worker."""
 
     def do(self, task: T_contra) -> Any:
-        """The result of a task; doing a task again must do no harm."""
+        """The result of a task.
+
+        Args:
+            task: a task that a killed process may already have done in part or whole.
+
+        Returns:
+            Any value that can be pickled.
+        """
         ...
 
     def close(self) -> None:
-        """Called when there is no more to do."""
+        """Release what the worker holds; called after the last task."""
         ...
 
 
 def share_out(make: Callable[[], Worker[T]], tasks: Sequence[T], workers: int) -> Iterator[tuple[T, Any]]:
-    """Each task with its result, as they are done.
+    """Do tasks in several processes.
 
-    When a process is killed, new ones do what is left, the tasks in hand from their beginning.
+    If a process is killed, new processes do all tasks that have no result yet.
 
     Args:
-        make: makes a worker; it is pickled, as tasks and results are.
-        tasks: hashable, begun in this order.
-        workers: most processes; a single one is this process itself.
+        make: makes a worker; it is pickled, like tasks and results.
+        tasks: hashable tasks in the order of their start; none yields nothing.
+        workers: most processes; with 1, this process does the tasks.
+
+    Yields:
+        Each task with its result, in the order of completion.
 
     Raises:
-        BrokenProcessPool: processes were killed three times before a further task was done.
-        Exception: what a worker raised; tasks not begun are left.
+        BrokenProcessPool: processes were killed three times in a row without a further result.
+        Exception: a worker raised it; tasks that have not started are dropped.
     """
     left = dict.fromkeys(tasks)
     if min(workers, len(left)) < 2:
@@ -71,8 +81,8 @@ def _alone(make: Callable[[], Worker[T]], tasks: list[T]) -> Iterator[tuple[T, A
 
 
 def _together(make: Callable[[], Worker[T]], tasks: list[T], workers: int) -> Iterator[tuple[T, Any]]:
-    crew = min(workers, len(tasks))
-    pool = ProcessPoolExecutor(crew, get_context("spawn"), initializer=_begin, initargs=(make, os.getpid()))
+    count = min(workers, len(tasks))
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=_start, initargs=(make, os.getpid()))
     try:
         futures = {pool.submit(_do, task): task for task in tasks}
         for future in as_completed(futures):
@@ -82,10 +92,10 @@ def _together(make: Callable[[], Worker[T]], tasks: list[T], workers: int) -> It
 
 
 _worker: Worker[Any]
-"""The worker of this process, in a process of the pool."""
+"""The worker of a process of the pool."""
 
 
-def _begin(make: Callable[[], Worker[Any]], parent: int) -> None:
+def _start(make: Callable[[], Worker[Any]], parent: int) -> None:
     global _worker
     end_with(parent)
     _worker = make()

@@ -1,4 +1,4 @@
-"""Where a run's results come from: versions, settings and hashes."""
+"""The provenance of a run's results: versions, settings and hashes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bifseg import __version__
 from bifseg.core.files import file_hash, read_json, write_json
 from bifseg.runs.fingerprints import session_code
 
-PACKAGES = (
+_PACKAGES = (
     "torch",
     "numpy",
     "scipy",
@@ -30,12 +30,16 @@ PACKAGES = (
 
 
 def write_provenance(run: Path, config: Any) -> None:
-    """Write provenance.json of a run folder."""
-    write_json(run / "provenance.json", collect_provenance(run, config))
+    """Write RUN/provenance.json: versions, settings and hashes, and the records of cohorts and networks.
+
+    Args:
+        run: the folder RESULTS/RUN, with its scores.
+        config: the run's configuration, as JSON can hold it.
+    """
+    write_json(run / "provenance.json", _provenance(run, config))
 
 
-def collect_provenance(run: Path, config: Any) -> dict[str, Any]:
-    """Versions, settings and hashes of a run; the cohorts' and networks' own records are included whole."""
+def _provenance(run: Path, config: Any) -> dict[str, Any]:
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "bifseg": __version__,
@@ -43,7 +47,7 @@ def collect_provenance(run: Path, config: Any) -> dict[str, Any]:
         "session_code": session_code(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "packages": {name: version(name) for name in PACKAGES},
+        "packages": {name: version(name) for name in _PACKAGES},
         "config": config,
         "cohorts": {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))},
         "networks": {
@@ -55,7 +59,7 @@ def collect_provenance(run: Path, config: Any) -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the working tree, with `-dirty` where it has changes; None outside of git."""
+    """The commit of the working tree, with `-dirty` if it has changes; None outside of git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)

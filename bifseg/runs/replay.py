@@ -1,4 +1,4 @@
-"""Recorded interactions for another method: where they come from, and the sessions that are played with them."""
+"""Replay: another method gets recorded boxes and strokes, of stored sessions or of people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from typing_extensions import override
 
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.files import differences
@@ -24,14 +26,14 @@ from bifseg.sessions.record import Identity, Session
 
 @dataclass(frozen=True)
 class Recording:
-    """The user's part of a session.
+    """The prompts of a session.
 
     Attributes:
-        box: on the object's grid.
-        rounds: strokes of each round, on the object's grid.
-        policy: what drew them: a policy, or `recorded` for people.
-        box_kind: what drew the box.
-        user: who.
+        box: the box on the object's grid.
+        rounds: strokes of each round on the object's grid.
+        policy: the robot's policy, or `recorded` for people's strokes.
+        box_kind: the kind of box.
+        user: name of the robot's level or of the person.
     """
 
     box: Box
@@ -42,13 +44,24 @@ class Recording:
 
     @classmethod
     def of(cls, session: Session) -> Recording:
-        """What was drawn in a session; of one that failed, before that."""
+        """The prompts of a stored session.
+
+        Args:
+            session: a session; of a failed one, the rounds before the failure count.
+
+        Returns:
+            Its box and its rounds of strokes.
+        """
         who = session.identity
         rounds = tuple(step.strokes for step in session.steps if step.round)
         return cls(session.box, rounds, who.policy, who.box, who.user)
 
     def digest(self) -> str:
-        """Hash of all that a method is given."""
+        """Hash of all prompts that a method gets.
+
+        Returns:
+            Hexadecimal digits.
+        """
         painted = [
             [(s.foreground, s.path.tolist(), s.voxels.tolist()) for s in strokes] for strokes in self.rounds
         ]
@@ -57,7 +70,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recorded:
-    """Plays a recording; see `sessions.User`."""
+    """A user who repeats a recording; see `sessions.game.User`."""
 
     image: Image
     recording: Recording
@@ -65,7 +78,7 @@ class Recorded:
 
     @property
     def rounds(self) -> int:
-        """As many as were recorded."""
+        """Number of recorded rounds."""
         return len(self.recording.rounds)
 
     @property
@@ -74,62 +87,104 @@ class Recorded:
 
     @property
     def time_limit_s(self) -> None:
-        """None: the method's own limit alone counts."""
+        """None: only the method's own limit counts."""
 
     def box(self) -> Box:
-        """The recorded box."""
+        """The recorded box.
+
+        Returns:
+            A box on the object's grid.
+        """
         return self.recording.box
 
     def is_satisfied_with(self, result: Mask) -> bool:
-        """No result ends a replay."""
+        """Whether a result ends the replay.
+
+        Args:
+            result: not used.
+
+        Returns:
+            False: every recorded round is replayed.
+        """
         return False
 
     def next_strokes(self, view: View) -> list[Stroke]:
-        """The strokes of the recorded round."""
+        """The strokes of a recorded round.
+
+        Args:
+            view: only its round counts.
+
+        Returns:
+            Strokes on the object's grid, whatever the result so far.
+        """
         return list(self.recording.rounds[view.number - 1])
 
     def stuck_reason(self, view: View, strokes: list[Stroke]) -> str:
-        """Never."""
+        """Why the user gives up.
+
+        Args:
+            view: not used.
+            strokes: not used.
+
+        Returns:
+            An empty text: a replay never gives up.
+        """
         return ""
 
 
 Recordings = Mapping[Trial, Recording]
-"""What was drawn in each trial."""
+"""The recorded prompts of each trial."""
 
 
 @dataclass(frozen=True)
 class Replay(JobSetup):
-    """One method on the recordings of many objects."""
+    """One method on the recordings of many objects.
+
+    Attributes:
+        recordings: the prompts of each trial.
+    """
 
     recordings: Recordings = field(default_factory=dict)
 
+    @override
     def identity(self, trial: Trial) -> Identity:
-        """The key columns, with who drew in the recording."""
-        told = self.recordings[trial]
-        return replace(super().identity(trial), policy=told.policy, box=told.box_kind, user=told.user)
+        source = self.recordings[trial]
+        return replace(super().identity(trial), policy=source.policy, box=source.box_kind, user=source.user)
 
+    @override
     def user(self, trial: Trial) -> User:
-        """The recorded user of an object."""
         row = self.rows[trial.object]
         return Recorded(self.cohort.image(row), self.recordings[trial], self.cohort.ignored(row))
 
+    @override
     def fingerprint(self, trial: Trial) -> str:
-        """Hash of everything that the session's result depends on."""
         return fingerprint(super().fingerprint(trial), self.recordings[trial].digest())
 
+    @override
     def rules(self) -> dict[str, Any]:
-        """What the sessions were played by: nobody looked at a result, so nobody's mistakes were corrected."""
+        # no user corrects a result
         return super().rules() | {"scribbles_on": "recorded"}
 
 
 def replay_of(setup: JobSetup, recordings: Recordings, name: str) -> Replay:
-    """The replay of recordings, at least one, to a setup's method; `name` is its protocol where it has none."""
+    """The replay of recordings to a setup's method.
+
+    Args:
+        setup: the cohort, the method and its network.
+        recordings: prompts of at least one trial.
+        name: name of the replay's protocol if the setup has none.
+
+    Returns:
+        A setup with as many rounds and replicates as the recordings have, and neither target nor patience.
+    """
     first = next(iter(recordings.values()))
-    told = {"policy": first.policy, "box": first.box_kind, "user": first.user}
+    source = {"policy": first.policy, "box": first.box_kind, "user": first.user}
     most = max(len(recording.rounds) for recording in recordings.values())
     changed = replace(
         setup,
-        protocol=setup.protocol.model_copy(update={"rounds": most, "target": None, "patience": None, **told}),
+        protocol=setup.protocol.model_copy(
+            update={"rounds": most, "target": None, "patience": None, **source}
+        ),
         protocol_name=setup.protocol_name or name,
         replicates=1 + max(trial.replicate for trial in recordings),
     )
@@ -139,41 +194,55 @@ def replay_of(setup: JobSetup, recordings: Recordings, name: str) -> Replay:
 def recorded_sessions(
     folder: Path, cohort: Cohort, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> tuple[dict[Trial, Recording], str]:
-    """What was drawn in stored sessions, and a name for it: PROTOCOL-of-ENTRY.
+    """The prompts of stored sessions.
+
+    Args:
+        folder: the folder of an entry's sessions.
+        cohort: the cohort of the objects.
+        objects: objects whose sessions are read.
+        replicates: sessions of each object.
+
+    Returns:
+        The prompts by trial, and a name for them: PROTOCOL-of-ENTRY. Without objects both are empty.
 
     Raises:
-        InputError: a session is missing, or was played on another grid than the cohort's image now has.
+        InputError: a session is missing or damaged, or its grid is not that of the cohort's image.
     """
-    found, name = {}, ""
+    recordings, name = {}, ""
     for row, session in load_sessions(folder, objects, replicates):
-        wrong = list(differences(cohort.image(row).grid, session.grid))
-        if wrong:
-            raise InputError(f"{folder}: {row.object}: {'; '.join(wrong)}; it was recorded on another image")
-        who = session.identity
-        found[Trial(row.object, who.replicate)] = Recording.of(session)
-        name = f"{who.protocol}-of-{'@'.join(filter(None, (who.method, who.network)))}"
-    return found, name
+        unequal = list(differences(cohort.image(row).grid, session.grid))
+        if unequal:
+            raise InputError(
+                f"{folder}: {row.object}: {'; '.join(unequal)}; it was recorded on another image"
+            )
+        source = session.identity
+        recordings[Trial(row.object, source.replicate)] = Recording.of(session)
+        name = f"{source.protocol}-of-{'@'.join(filter(None, (source.method, source.network)))}"
+    return recordings, name
 
 
 def recorded_scribbles(
     folder: Path, setup: JobSetup, objects: Iterable[ObjectRow], labels: Labels, user: str
 ) -> dict[Trial, Recording]:
-    """What a person drew in label maps, in the boxes that the robot draws in sessions of the same seed.
+    """A person's scribbles from label maps, with the box that the robot draws by the setup's seed.
 
     Args:
-        folder: label maps, named as `find_maps` says.
+        folder: label maps, named as for `find_maps`.
         setup: gives the cohort, the seed and the kind of box.
-        objects: each needs its maps.
+        objects: objects of the cohort, each with a map.
         labels: values of the maps.
-        user: the person.
+        user: name of the person.
+
+    Returns:
+        The prompts by trial, all of replicate 0.
 
     Raises:
-        InputError: see `find_maps` and `read_rounds`.
+        InputError: maps are missing or wrong; see `find_maps` and `read_rounds`.
     """
-    found = {}
+    recordings = {}
     for row in objects:
         cohort, maps = setup.cohort, find_maps(folder, row.object)
         rounds = read_rounds(maps, cohort.whole_grid(row), row.plane, labels)
         box = setup.user(Trial(row.object)).box()
-        found[Trial(row.object)] = Recording(box, rounds, "recorded", setup.protocol.box, user)
-    return found
+        recordings[Trial(row.object)] = Recording(box, rounds, "recorded", setup.protocol.box, user)
+    return recordings

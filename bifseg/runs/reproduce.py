@@ -1,4 +1,4 @@
-"""Whether a run's results can be reproduced: a sample of its sessions is played again and compared."""
+"""Reproduction of a run's results: a sample of its sessions is run again and compared."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ from bifseg.sessions.record import Session
 
 @dataclass(frozen=True)
 class Verdict:
-    """One session, played again.
+    """The comparison of a stored session with its repetition.
 
     Attributes:
-        same: to the bit: box, strokes, masks, and how it ended.
-        dice: the least Dice between a stored result and its repetition; 0 where there is no such result.
-        outdated: whether cards, weights or code have changed since the session was played.
+        condition: the session's entry, protocol and cohort.
+        name: the session's name.
+        same: whether box, strokes, masks and ending are exactly equal.
+        dice: the least Dice between results of the same step; 0 if the steps do not correspond.
+        outdated: whether cards, weights or code have changed since the session was stored.
     """
 
     condition: Condition
@@ -35,10 +37,17 @@ class Verdict:
 
 
 def reproduce(folder: Path, sample: int) -> Iterator[Verdict]:
-    """Play `sample` sessions of every entry of a finished run again; which ones depends on the run's seed alone.
+    """Run a sample of a finished run's sessions again.
+
+    Args:
+        folder: RESULTS/RUN.
+        sample: sessions of every condition, drawn by the run's seed alone.
+
+    Yields:
+        One comparison a session, condition by condition.
 
     Raises:
-        InputError: no such run, or a session, a card or a weights file of it is missing.
+        InputError: there is no such run, or one of its sessions, cards or weights files is missing.
     """
     run = Run(folder)
     for condition in run.conditions():
@@ -56,13 +65,22 @@ def reproduce(folder: Path, sample: int) -> Iterator[Verdict]:
                 stored = archive.load(trials[k].session)
                 again = play(setup.user(trials[k]), method)
                 outdated = stored.fingerprint != setup.fingerprint(trials[k])
-                yield Verdict(condition, trials[k].session, *compare(stored, again), outdated)
+                yield Verdict(condition, trials[k].session, *compare_sessions(stored, again), outdated)
         finally:
             method.close()
 
 
-def compare(one: Session, other: Session) -> tuple[bool, float]:
-    """Whether two sessions are the same to the bit but for times, and the least Dice between results of one step."""
+def compare_sessions(one: Session, other: Session) -> tuple[bool, float]:
+    """Whether two sessions are equal, and how close their results are.
+
+    Args:
+        one: a session.
+        other: a session on the same object.
+
+    Returns:
+        Whether everything but times is exactly equal, and the least Dice between results of the same step: 1 without
+        steps, 0 if box or number of steps differ.
+    """
     if one.box != other.box or len(one.steps) != len(other.steps):
         return False, 0.0
     pairs = [(a.mask, b.mask) for a, b in zip(one.steps, other.steps, strict=True)]

@@ -1,4 +1,4 @@
-"""Sessions that failed are played again, for when the reason has passed: a full GPU, a server that was down."""
+"""A second attempt at failed sessions, once the reason is gone: a full GPU, a server that was down."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from pathlib import Path
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.sessions.archive import Archive
 
-_ENDED_BADLY = ("failed", "timeout")
+_FAILED = ("failed", "timeout")
 
 
 def retry(folder: Path) -> Counter[Condition]:
-    """Have the next `snakemake` play a run's failed sessions again; how many of each entry.
+    """Mark a run's failed sessions to be run again by the next `snakemake`.
 
-    Their rows stay until then. A job is begun again where its list, `shard-N.tsv`, is missing; what it has that is
-    whole is kept.
+    Their rows in `scores` stay until then. A shard's list, `shard-N.tsv`, is deleted, so that Snakemake starts its job
+    again; the job keeps all other sessions.
 
     Args:
         folder: RESULTS/RUN.
+
+    Returns:
+        The number of failed sessions by condition; empty if no session failed.
 
     Raises:
         InputError: there is no such run.
     """
     run = Run(folder)
-    found: Counter[Condition] = Counter()
+    count: Counter[Condition] = Counter()
     for condition in run.conditions():
         archive = Archive(run.sessions(condition))
         for name, status in archive.stored().items():
-            if status in _ENDED_BADLY:
+            if status in _FAILED:
                 archive.outdate(name)
-                found[condition] += 1
-    return found
+                count[condition] += 1
+    return count

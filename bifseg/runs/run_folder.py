@@ -1,4 +1,4 @@
-"""The folder of a run, and the configuration that the run was started with."""
+"""A run's folder, and the configuration that the run was started with."""
 
 from __future__ import annotations
 
@@ -31,16 +31,19 @@ class Condition:
 
     @property
     def network(self) -> str:
-        """NETWORK of METHOD@NETWORK; empty where there is none."""
+        """NETWORK of METHOD@NETWORK; empty for an entry without a network."""
         return split_entry(self.entry)[1]
 
 
 class Run:
-    """The folder of a run.
+    """A run's folder.
+
+    Args:
+        folder: RESULTS/RUN.
 
     Attributes:
         folder: RESULTS/RUN.
-        card: the configuration, as the workflow wrote it to config.json when it began.
+        card: the configuration that the workflow wrote to config.json when the run started.
 
     Raises:
         InputError: there is no such run.
@@ -52,38 +55,82 @@ class Run:
             self.card = RunCard.model_validate(read_json(self.folder / "config.json"))
         except (OSError, ValueError) as error:
             raise InputError(
-                f"{self.folder / 'config.json'}: run: not there or damaged; name the folder RESULTS/RUN of a run that "
-                "snakemake began"
+                f"{self.folder / 'config.json'}: run: missing or damaged; name the folder RESULTS/RUN of a run that "
+                "snakemake started"
             ) from error
 
     def conditions(self) -> Iterator[Condition]:
-        """The conditions of the configuration, in its order."""
-        for cohort, asked in self.card.cohorts.items():
-            for protocol, entries in asked.protocols.items():
+        """The run's conditions.
+
+        Yields:
+            Each cohort with its protocols and their entries, in the configuration's order.
+        """
+        for cohort, experiment in self.card.cohorts.items():
+            for protocol, entries in experiment.protocols.items():
                 yield from (Condition(cohort, protocol, entry) for entry in entries)
 
     def networks(self) -> Iterator[tuple[str, str]]:
-        """(cohort, network) of every network that is trained, in order."""
-        named = [
-            (condition.cohort, condition.network) for condition in self.conditions() if condition.network
+        """The networks that the run trains.
+
+        Yields:
+            (cohort, network): those listed under `networks` first, then those of entries.
+        """
+        used = [(condition.cohort, condition.network) for condition in self.conditions() if condition.network]
+        listed = [
+            (cohort, name) for cohort, experiment in self.card.cohorts.items() for name in experiment.networks
         ]
-        asked = [(cohort, name) for cohort, play in self.card.cohorts.items() for name in play.networks]
-        yield from dict.fromkeys([*asked, *named])
+        yield from dict.fromkeys([*listed, *used])
 
     def cohort(self, name: str) -> Cohort:
-        """A prepared cohort; raises InputError when it is not."""
+        """A prepared cohort.
+
+        Args:
+            name: the cohort's name.
+
+        Returns:
+            The cohort with its objects.
+
+        Raises:
+            InputError: the cohort is not prepared, or its files are damaged.
+        """
         return Cohort.load(self.folder / "cohorts" / name)
 
     def sessions(self, condition: Condition) -> Path:
-        """The folder of an entry's sessions."""
+        """The folder of a condition's sessions.
+
+        Args:
+            condition: a condition of the run.
+
+        Returns:
+            RUN/sessions/COHORT/PROTOCOL/ENTRY, which need not exist yet.
+        """
         return self.folder / "sessions" / condition.cohort / condition.protocol / condition.entry
 
     def network(self, cohort: str, name: str) -> Path:
-        """The folder of a trained network."""
+        """The folder of a trained network.
+
+        Args:
+            cohort: name of the cohort that the network is trained on.
+            name: the network's name.
+
+        Returns:
+            RUN/networks/COHORT/NETWORK, which need not exist yet.
+        """
         return self.folder / "networks" / cohort / name
 
     def setup(self, condition: Condition, cohort: Cohort) -> JobSetup:
-        """The setup of a condition, with its cards read again. Raises InputError where a card is missing or wrong."""
+        """The setup of a condition, with its cards as they are now.
+
+        Args:
+            condition: a condition of the run.
+            cohort: the condition's cohort.
+
+        Returns:
+            The setup with the run's seed, replicates and device.
+
+        Raises:
+            InputError: a card is missing or wrong.
+        """
         cards = Path(self.card.cards)
         method = cards / "methods" / f"{condition.method}.yaml"
         rules = read_card(ProtocolCard, cards / "protocols" / f"{condition.protocol}.yaml")
@@ -101,6 +148,13 @@ class Run:
         )
 
     def trials(self, cohort: Cohort) -> list[Trial]:
-        """The trials of every entry on a cohort."""
+        """The trials of every entry on a cohort.
+
+        Args:
+            cohort: a cohort of the run.
+
+        Returns:
+            One trial a replicate of each object in the run's split.
+        """
         objects = cohort.select(split=self.card.split)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]

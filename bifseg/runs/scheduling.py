@@ -1,8 +1,7 @@
-"""How sessions are shared out among jobs: as many jobs as last about as long as asked for, the longest sessions first.
+"""Distribution of sessions over jobs of about the requested length, the longest sessions first.
 
-What a session takes is measured on a few of them, the pilot, spread over the sizes of the objects; the others are
-expected to take a fixed time and so much a voxel of the object. The pilot's sessions are stored like any other, so
-nothing is played twice.
+A pilot measures a few sessions, spread over the sizes of the objects. The others are expected to take a fixed time
+plus a time per voxel of the object. The pilot's sessions are stored like all others, so that none is run twice.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from bifseg.runs.shards import Progress, missing, play_missing, unwatched
 from bifseg.sessions.archive import Archive
 
 PILOT_SHARE = 0.1
-"""Of a job's length: after that time no further session of a pilot is begun."""
+"""Longest pilot as a fraction of a job's length; no session of the pilot starts later."""
 
 
 def plan_shards(
@@ -34,9 +33,21 @@ def plan_shards(
     workers: int = 1,
     progress: Progress = unwatched,
 ) -> list[list[Trial]]:
-    """The trials of each shard, after a pilot; a single shard where the pilot has played everything.
+    """The trials of each shard; runs the pilot first.
 
-    Arguments as for `run_shard`; `job_minutes` is how long a job with so many workers should last.
+    Args:
+        setup: the entry, protocol and cohort.
+        trials: all trials of the entry.
+        folder: the folder of the entry's sessions.
+        job_minutes: length of a job with this many workers.
+        workers: processes of a job.
+        progress: shows the pilot's progress.
+
+    Returns:
+        Trials by shard, the longest first; one shard if the pilot has run all missing sessions.
+
+    Raises:
+        InputError: the method changed its base network.
     """
     sizes = {trial: float(setup.rows[trial.object].voxels) for trial in trials}
     order = spread(missing(setup, trials, folder), sizes)
@@ -54,7 +65,15 @@ def plan_shards(
 
 
 def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:
-    """Seconds that each stored session took: robot and method together."""
+    """Measured length of stored sessions.
+
+    Args:
+        folder: the folder of an entry's sessions.
+        trials: trials whose sessions are stored.
+
+    Returns:
+        Seconds of robot and method together, by trial.
+    """
     archive = Archive(folder)
     return {
         trial: sum(
@@ -65,9 +84,14 @@ def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float
 
 
 def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, float]) -> dict[Trial, float]:
-    """Expected seconds of each session: as measured, else a + b * size, fitted with a, b >= 0.
+    """Expected length of sessions: the measured one, else a + b * size, a least-squares fit with a, b >= 0.
 
-    Without a measurement a session takes as many seconds as its object has voxels: good for sharing out alone.
+    Args:
+        sizes: voxels of each trial's object.
+        measured: seconds of some of these trials.
+
+    Returns:
+        Seconds by trial. Without measurements they are the sizes, which only serve to balance shards.
     """
     if not measured:
         return dict(sizes)
@@ -78,21 +102,34 @@ def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, floa
 
 
 def share_out_shards(seconds: Mapping[Trial, float], shards: int) -> list[list[Trial]]:
-    """Tasks by shard, each the longest first; the next longest always goes where least is (Graham 1969).
+    """Balanced shards: the next longest trial goes to the shard with the least time (LPT rule, Graham 1969).
 
-    The same for the same seconds, whatever their order. A shard may be empty.
+    Args:
+        seconds: expected length by trial; its order has no influence.
+        shards: number of shards.
+
+    Returns:
+        Trials by shard, the longest first; a shard may be empty.
     """
-    found: list[list[Trial]] = [[] for _ in range(shards)]
+    parts: list[list[Trial]] = [[] for _ in range(shards)]
     load = [(0.0, number) for number in range(shards)]
     for trial in sorted(seconds, key=lambda trial: (-seconds[trial], trial)):
-        so_far, number = heapq.heappop(load)
-        found[number].append(trial)
-        heapq.heappush(load, (so_far + seconds[trial], number))
-    return found
+        total, number = heapq.heappop(load)
+        parts[number].append(trial)
+        heapq.heappush(load, (total + seconds[trial], number))
+    return parts
 
 
 def spread(trials: Sequence[Trial], sizes: Mapping[Trial, float]) -> list[Trial]:
-    """Tasks in an order whose every beginning covers the sizes evenly: the middle, the quarters, the eighths, ..."""
+    """Trials in an order in which the first few always cover the range of sizes: bit-reversed ranks.
+
+    Args:
+        trials: trials in any order.
+        sizes: voxels of each trial's object.
+
+    Returns:
+        The same trials.
+    """
     ranked = sorted(trials, key=lambda trial: (sizes[trial], trial))
     bits = max(len(ranked) - 1, 1).bit_length()
     order = sorted(range(len(ranked)), key=lambda k: format(k, f"0{bits}b")[::-1])

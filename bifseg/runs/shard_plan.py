@@ -1,4 +1,4 @@
-"""Shard plans: which job plays which trials, as a table that the workflow reads too."""
+"""Shard plans: the trials of each job, in a table that the workflow reads too."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bifseg.core.files import table_text, write_text
 
 @dataclass(frozen=True, order=True)
 class Trial:
-    """What one session of an entry plays.
+    """An object and a replicate: what one session of an entry is about.
 
     Attributes:
-        object: name of an object.
+        object: name of the object.
         replicate: from 0; each replicate of an object has another box and other scribbles.
     """
 
@@ -25,16 +25,16 @@ class Trial:
 
     @property
     def session(self) -> str:
-        """The stored name of the session: OBJECT, then OBJECT.r1, OBJECT.r2, ... for further replicates."""
+        """Name of the stored session: OBJECT, or OBJECT.r1, OBJECT.r2, ... for further replicates."""
         return f"{self.object}.r{self.replicate}" if self.replicate else self.object
 
 
 def write_plan(path: Path, shards: Sequence[Sequence[Trial]]) -> None:
-    """Write which shard plays which trials, in the order in which the job begins them.
+    """Write the trials of each shard in the order in which its job starts them.
 
     Args:
-        path: a tab-separated file with the columns shard, object, replicate.
-        shards: trials of shard 1, 2, ...; an empty shard has no row.
+        path: tab-separated file with the columns shard, object, replicate.
+        shards: trials of shard 1, 2, ...; an empty shard gets no row.
     """
     rows = (
         [number, trial.object, trial.replicate]
@@ -45,7 +45,13 @@ def write_plan(path: Path, shards: Sequence[Sequence[Trial]]) -> None:
 
 
 def read_plan(path: Path) -> dict[int, list[Trial]]:
-    """The trials of each shard by its number, in order.
+    """The trials of each shard.
+
+    Args:
+        path: a file that `write_plan` wrote.
+
+    Returns:
+        Trials in their order, by the shard's number from 1; empty shards are missing.
 
     Raises:
         InputError: the file is missing or no plan.

@@ -1,4 +1,4 @@
-"""A job's share of the work: one method on many objects, the network loaded once, finished sessions kept."""
+"""The sessions of one job: one method on many objects; finished sessions are kept."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import cached_property, partial
 from pathlib import Path
 
+from typing_extensions import override
+
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_json, write_text
@@ -17,7 +19,7 @@ from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.pool import share_out
+from bifseg.runs.pool import Worker, share_out
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
@@ -28,36 +30,50 @@ log = logging.getLogger(__name__)
 Played = tuple[Trial, str]
 """A trial and the status of its session."""
 Progress = Callable[[Iterable[Played], int], Iterable[Played]]
-"""A display of progress: wraps the trials that are played; its second argument is their number."""
+"""A display of progress: passes on the finished trials; its second argument is their number."""
 
 
 def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
-    """No display."""
+    """The finished trials, without a display of progress.
+
+    Args:
+        played: trials with the status of their sessions.
+        total: not used.
+
+    Returns:
+        `played` itself.
+    """
     return played
 
 
-class SessionWorker:
-    """Plays and stores the sessions of a setup; it starts the method's process before the first of them."""
+class SessionWorker(Worker[Trial]):
+    """Runs and stores the sessions of a setup; the first one starts the method's process.
+
+    Args:
+        setup: the entry, protocol and cohort.
+        folder: the folder of the entry's sessions.
+        number: the shard's number.
+    """
 
     def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
         self._setup, self._archive, self._number = setup, Archive(folder), number
 
+    @override
     def do(self, trial: Trial) -> str:
-        """Play and store a session; returns its status, or `unreadable` if the object's files cannot be read."""
         setup, row = self._setup, self._setup.rows[trial.object]
         try:
-            game = setup.user(trial)
-        except InputError as error:
+            user = setup.user(trial)
+        except InputError as error:  # the object's files cannot be read; other sessions go on
             log.error("%s: %s", trial.session, error)
             return "unreadable"
         identity, method = setup.identity(trial), self._method
         method.open()
-        session = play(game, method, setup.fingerprint(trial), identity)
-        # If it was killed from outside, it has another chance; a crash of its own comes again.
+        session = play(user, method, setup.fingerprint(trial), identity)
+        # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
         if method.died:
             method.open()
-            session = play(game, method, session.fingerprint, identity)
-        if method.killed:  # twice: a job that has more memory is to play it again
+            session = play(user, method, session.fingerprint, identity)
+        if method.killed:  # twice: without a fingerprint, a job with more memory runs the session again
             session = replace(session, fingerprint="")
         if setup.fresh_process:
             method.close()
@@ -66,8 +82,8 @@ class SessionWorker:
             log.error("%s: %s", trial.session, session.error)
         return session.status
 
+    @override
     def close(self) -> None:
-        """Check that the network has not changed, and end the method's process."""
         if "_method" in vars(self):
             if self._check:
                 self._write_check(self._check)
@@ -106,22 +122,24 @@ def run_shard(
     workers: int = 1,
     progress: Progress = unwatched,
 ) -> Counter[str]:
-    """Play the missing sessions of a shard and pack all its sessions.
+    """Run the missing sessions of a shard, pack all its sessions, and write the rules to FOLDER/protocol.json.
 
-    A session is kept when it is whole and its fingerprint matches. A session that fails is stored as failed; one whose
-    method was killed is so too, but a later job plays it again, which may have more memory.
-    The rules that were played by are written beside the sessions, in FOLDER/protocol.json.
+    An undamaged session with the right fingerprint is kept. A failed session is stored as failed. If its method was
+    killed, a later job, which may have more memory, runs it again.
 
     Args:
-        setup: who plays what.
-        trials: the job's share, begun in this order.
-        folder: the entry's folder.
-        number: of the shard, from 1.
-        workers: processes that play, each with a process of the method.
-        progress: wraps the sessions that are played.
+        setup: the entry, protocol and cohort.
+        trials: the shard's trials in the order of their start.
+        folder: the folder of the entry's sessions.
+        number: the shard's number, from 1.
+        workers: processes that run sessions, each with a process of the method.
+        progress: shows the progress of the missing sessions.
+
+    Returns:
+        Number of sessions by status; `kept` are those that were not run.
 
     Raises:
-        InputError: objects whose files cannot be read, after all others were played; or a method that changed its
+        InputError: files of some objects cannot be read (all others are run first), or the method changed its
             network.
     """
     left = missing(setup, trials, folder)
@@ -129,7 +147,7 @@ def run_shard(
     count = Counter(kept=len(trials) - len(left)) + Counter(status for _, status in played)
     if count["unreadable"]:
         raise InputError(
-            f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; mend their files"
+            f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; repair their files"
         )
     write_json(folder / "protocol.json", setup.rules())
     Archive(folder).pack([trial.session for trial in trials], number)
@@ -139,9 +157,20 @@ def run_shard(
 def play_missing(
     setup: JobSetup, trials: Sequence[Trial], folder: Path, number: int, workers: int
 ) -> Generator[Played]:
-    """Play trials and store their sessions, unpacked, with the forgetting check of the processes that play.
+    """Run trials, store their sessions unpacked, and check that the network has not changed.
 
-    Arguments and errors as for `run_shard`.
+    Args:
+        setup: the entry, protocol and cohort.
+        trials: trials in the order of their start.
+        folder: the folder of the entry's sessions.
+        number: the shard's number.
+        workers: processes that run sessions.
+
+    Yields:
+        Each trial with its session's status, or `unreadable`.
+
+    Raises:
+        InputError: the method changed its base network.
     """
     try:
         yield from share_out(partial(SessionWorker, setup, folder, number), trials, workers)
@@ -154,13 +183,31 @@ def play_missing(
 
 
 def missing(setup: JobSetup, trials: Iterable[Trial], folder: Path) -> list[Trial]:
-    """The trials to be played: without a stored session, or with one that is damaged or has another fingerprint."""
+    """The trials that must be run: their session is missing or damaged, or has another fingerprint.
+
+    Args:
+        setup: the entry, protocol and cohort.
+        trials: trials of the setup.
+        folder: the folder of the entry's sessions.
+
+    Returns:
+        Trials in the given order.
+    """
     archive = Archive(folder)
     return [trial for trial in trials if archive.fingerprint(trial.session) != setup.fingerprint(trial)]
 
 
 def write_index(folder: Path, trials: Iterable[Trial], path: Path) -> None:
-    """List stored sessions: object, replicate, status, how it ended, steps, fingerprint."""
+    """Write a list of stored sessions.
+
+    Args:
+        folder: the folder of the entry's sessions.
+        trials: trials whose sessions are listed.
+        path: tab-separated file with the columns object, replicate, status, ended, steps, fingerprint.
+
+    Raises:
+        InputError: a session is missing or damaged.
+    """
     archive = Archive(folder)
     loaded = ((trial, archive.load(trial.session)) for trial in trials)
     rows = (
@@ -173,7 +220,19 @@ def write_index(folder: Path, trials: Iterable[Trial], path: Path) -> None:
 def load_sessions(
     folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> Iterator[tuple[ObjectRow, Session]]:
-    """The stored sessions of every object; raises InputError when one is missing or damaged."""
+    """The stored sessions of objects.
+
+    Args:
+        folder: the folder of the entry's sessions.
+        objects: rows of the cohort.
+        replicates: sessions of each object.
+
+    Yields:
+        Each object's row with a session, replicate by replicate.
+
+    Raises:
+        InputError: a session is missing or damaged.
+    """
     archive = Archive(folder)
     for row in objects:
         for replicate in range(replicates):

@@ -1,8 +1,7 @@
-"""The code of bifseg that a function or class uses, found in the source without importing any of it.
+"""The code of bifseg that a function or class uses, read from the source without importing it.
 
-Definitions are followed from name to name, so that a change counts for those who use what has changed, and for nobody
-else. A hash is of the syntax: comments, docstrings, layout, annotations of functions, descriptions of fields and the
-names of modules are not in it.
+Definitions are followed from name to name, so that a change counts only for the code that uses it. A hash is of the
+syntax tree without comments, docstrings, layout, annotations of functions, descriptions of fields and module names.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ class Reference(NamedTuple):
 
     Attributes:
         module: for example `bifseg.core.geometry`.
-        name: of a top-level function, class or variable; empty: the whole module.
-        key: of one entry, where the variable is a `Registry`; empty: none of its entries.
+        name: name of a top-level function, class or variable; empty: the whole module.
+        key: key of one entry if the variable is a `Registry`; empty: none of its entries.
     """
 
     module: str
@@ -37,8 +36,8 @@ class Reference(NamedTuple):
     key: str = ""
 
 
-class Definition(NamedTuple):
-    """The syntax of a definition, and what its names mean in the order in which they appear."""
+class _Definition(NamedTuple):
+    """The syntax of a definition, and what its names refer to in the order in which they appear."""
 
     syntax: str
     uses: tuple[Reference | str, ...] = ()
@@ -48,7 +47,7 @@ class SourceCode:
     """The source files of bifseg; each is read once.
 
     Args:
-        folder: of the package.
+        folder: the package's folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -57,11 +56,14 @@ class SourceCode:
         self._definition = cache(self._parse)
 
     def hash(self, roots: Iterable[Reference], without: tuple[str, ...] = ()) -> str:
-        """Hash of the definitions that the roots use, themselves included.
+        """Hash of the roots and of all definitions that they use.
 
         Args:
-            roots: in an order that does not change.
-            without: modules and packages that are not followed.
+            roots: definitions in a fixed order.
+            without: modules and packages to leave out.
+
+        Returns:
+            16 hexadecimal digits.
 
         Raises:
             LookupError: a root is not defined.
@@ -75,7 +77,18 @@ class SourceCode:
         return digest.hexdigest()[:16]
 
     def reached(self, roots: Iterable[Reference], without: tuple[str, ...] = ()) -> list[Reference]:
-        """The definitions that the roots use, themselves first; arguments and errors as for `hash`."""
+        """The roots and all definitions that they use, directly or indirectly.
+
+        Args:
+            roots: definitions in a fixed order.
+            without: modules and packages to leave out.
+
+        Returns:
+            Definitions, the roots first.
+
+        Raises:
+            LookupError: a root is not defined.
+        """
         reached = dict.fromkeys(map(self._root, roots))
         queue = list(reached)
         for reference in queue:
@@ -87,16 +100,37 @@ class SourceCode:
         return queue
 
     def keys(self, registry: Reference) -> set[str]:
-        """The keys of a `Registry`; empty for any other definition."""
+        """The keys of a `Registry`.
+
+        Args:
+            registry: a top-level variable.
+
+        Returns:
+            The keys; empty for any other definition.
+        """
         module = self._module(registry.module)
         return set(_entries(module.bindings[registry.name])) if module else set()
 
     def has(self, reference: Reference) -> bool:
-        """Whether a definition, or a whole module of bifseg, is there."""
+        """Whether a definition exists in bifseg.
+
+        Args:
+            reference: a definition or a whole module.
+
+        Returns:
+            True for what bifseg defines or imports from itself.
+        """
         return not isinstance(self._meaning(reference), str)
 
     def modules(self, package: str) -> list[str]:
-        """The modules in the folder of a package, sorted."""
+        """The modules directly in a package.
+
+        Args:
+            package: for example `bifseg.core.metrics`.
+
+        Returns:
+            Sorted full names, without `__init__`.
+        """
         folder = self._folder.joinpath(*package.split(".")[1:])
         return sorted(f"{package}.{file.stem}" for file in folder.glob("*.py") if file.stem != "__init__")
 
@@ -107,7 +141,7 @@ class SourceCode:
         return meaning
 
     def _read(self, name: str) -> _Module | None:
-        """A module of bifseg; None of any other."""
+        """A module of bifseg; None for any other module."""
         first, *rest = name.split(".")
         path = self._folder.joinpath(*rest)
         files = (path / "__init__.py", path.with_suffix(".py")) if first == PACKAGE else ()
@@ -115,7 +149,7 @@ class SourceCode:
         return _Module(name, file) if file else None
 
     def _meaning(self, reference: Reference) -> Reference | str:
-        """Where a name is defined that may only be imported there; a text for what is not of bifseg."""
+        """The place of a name's definition, past re-imports; a text for a name from outside bifseg."""
         module = self._module(reference.module)
         if module is None:
             return f"{reference.module}.{reference.name}"
@@ -126,25 +160,25 @@ class SourceCode:
         inner = f"{reference.module}.{reference.name}"
         return Reference(inner) if self._module(inner) else reference.name
 
-    def _parse(self, reference: Reference) -> Definition:
+    def _parse(self, reference: Reference) -> _Definition:
         module = self._module(reference.module)
         assert module
         if not reference.name:
-            return Definition("module", tuple(Reference(module.name, n) for n in sorted(module.bindings)))
+            return _Definition("module", tuple(Reference(module.name, n) for n in sorted(module.bindings)))
         nodes = module.bindings[reference.name]
         if entries := _entries(nodes):
             if not reference.key:
-                return Definition("registry")  # a card chooses one of its entries
+                return _Definition("registry")  # a card chooses one of its entries
             nodes = [entries[reference.key]]
         own = {name: Reference(module.name, name) for name in module.bindings}
         inside = dict(pair for node in nodes for pair in imports_in(node, module.package))
         scope = module.imports | own | inside
         nodes = [*nodes, *module.effects]
         uses = (use for node in nodes for use in self._uses(node, scope))
-        return Definition("\n".join(map(syntax, nodes)), tuple(uses))
+        return _Definition("\n".join(map(syntax, nodes)), tuple(uses))
 
     def _uses(self, node: ast.AST, scope: Mapping[str, Reference]) -> Iterator[Reference | str]:
-        """What the names in a node mean, where they are neither local nor built in."""
+        """What the names in a node refer to, except local and built-in names."""
         if isinstance(node, ast.Attribute) and (meaning := self._attribute(node, scope)):
             yield meaning
         elif isinstance(node, ast.Name) and node.id in scope:
@@ -157,7 +191,7 @@ class SourceCode:
                 yield from self._uses(child, scope)
 
     def _attribute(self, node: ast.Attribute, scope: Mapping[str, Reference]) -> Reference | str | None:
-        """What `module.name` means; None where there is no module before the dot."""
+        """What `module.name` refers to; None if the part before the dot is no module."""
         before: Reference | str | None = None
         if isinstance(node.value, ast.Attribute):
             before = self._attribute(node.value, scope)
@@ -169,8 +203,7 @@ class SourceCode:
 
 
 class _Module:
-    """A file's top-level statements by the names that they bind, what its imports mean, and all other statements."""
-
+    # A module's top-level statements by the names that they bind, its imports, and all other statements.
     def __init__(self, name: str, file: Path) -> None:
         self.name = name
         self.package = name if file.name == "__init__.py" else name.rpartition(".")[0]
@@ -190,7 +223,15 @@ class _Module:
 
 
 def imports_in(node: ast.AST, package: str = "") -> Iterator[tuple[str, Reference]]:
-    """The names that the imports anywhere in a node bind, and what they mean; `package` is the importing module's."""
+    """The imports anywhere in a node.
+
+    Args:
+        node: a syntax tree.
+        package: the package of the importing module, for relative imports.
+
+    Yields:
+        Each bound name with the definition that it refers to.
+    """
     for inner in ast.walk(node):
         if isinstance(inner, ast.Import):
             for alias in inner.names:
@@ -204,7 +245,14 @@ def imports_in(node: ast.AST, package: str = "") -> Iterator[tuple[str, Referenc
 
 
 def syntax(node: object) -> str:
-    """A node as text: the same in every version of Python and for every layout, without what has no effect."""
+    """A syntax tree as text, equal for every layout and version of Python.
+
+    Args:
+        node: a node, a list of nodes, or a field's value.
+
+    Returns:
+        The text, without parts that have no effect, such as docstrings and annotations.
+    """
     if isinstance(node, ast.AST):
         inside = (f"{name}={syntax(value)}" for name, value in _fields(node))
         return f"{type(node).__name__}({' '.join(inside)})"
@@ -268,7 +316,7 @@ def _called(call: ast.Call) -> str:
 
 
 def _is_text(node: object) -> bool:
-    """Whether a statement is a docstring, of whatever lies above it."""
+    """Whether a statement is a docstring, of a module, class, function or variable."""
     return (
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Constant)
@@ -277,7 +325,7 @@ def _is_text(node: object) -> bool:
 
 
 def _is_guard(statement: ast.AST) -> bool:
-    """Whether a statement is for type checkers or for `python -m`."""
+    """Whether a statement serves only type checkers or `python -m`."""
     return isinstance(statement, ast.If) and any(
         name in ast.dump(statement.test) for name in ("TYPE_CHECKING", "__main__")
     )

@@ -1,4 +1,4 @@
-"""How far a run is: what is done, what goes on, what failed and why, from its files alone."""
+"""A run's status, read from its files: what is done, what is running, what failed and why."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from bifseg.sessions.archive import Archive
 
 _RATE_S = 3600.0
 STILL_S = 600.0
-"""Who stored nothing for so long is not taken to be at work."""
+"""Seconds without a new file after which a part of the run counts as stopped."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One thing that the run makes.
+    """The status of one part of a run: a cohort, a network, a condition's sessions, or the report.
 
     Attributes:
-        what: its name.
-        done, of: how much of it is there; `of` is 0 where that is not known yet.
-        state: `done`, `running`, `stopped` (begun, and nothing was stored for `STILL_S`) or `waiting`.
-        left_s: estimated from what was stored in the last hour, while it is running; else None.
-        failed: stored sessions that are not ok, by status and reason.
+        what: the part's name.
+        done: number of its finished sessions or files.
+        of: number of all its sessions or files; 0 if it is not known yet.
+        state: `done`, `running`, `stopped` (started, but no new file for `STILL_S`) or `waiting`.
+        left_s: seconds left at the rate of the last hour; None if the part is not running.
+        failed: number of sessions whose status is not `ok`, by status and reason.
     """
 
     what: str
@@ -38,11 +39,14 @@ class Progress:
 
 
 def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
-    """Cohorts, networks, entries and the report of a run's folder, in the order in which they are made.
+    """The status of all parts of a run.
 
     Args:
         folder: RESULTS/RUN.
-        now: seconds since 1970; by default the time that it is.
+        now: seconds since 1970; None: the current time.
+
+    Yields:
+        Cohorts, networks, conditions and the report, in the order of the workflow.
 
     Raises:
         InputError: there is no such run.
@@ -65,7 +69,7 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
 
 
 def _made(what: str, last: Path, now: float) -> Progress:
-    """A folder whose last file tells that it is whole."""
+    """The status of a folder that is complete once its last file exists."""
     folder = last.parent
     if last.exists():
         return Progress(what, 1, 1, "done")
@@ -76,17 +80,17 @@ def _made(what: str, last: Path, now: float) -> Progress:
 def _played(what: str, folder: Path, names: list[str], now: float) -> Progress:
     archive = Archive(folder)
     stored = archive.stored()
-    there = [name for name in names if name in stored]
+    done = [name for name in names if name in stored]
     failed = Counter(
-        (stored[name], archive.load(name).error.partition(": ")[2]) for name in there if stored[name] != "ok"
+        (stored[name], archive.load(name).error.partition(": ")[2]) for name in done if stored[name] != "ok"
     )
-    if there and len(there) == len(names):
-        return Progress(what, len(there), len(names), "done", failed=failed)
+    if done and len(done) == len(names):
+        return Progress(what, len(done), len(names), "done", failed=failed)
     times = sorted(path.stat().st_mtime for path in folder.rglob("*.zip"))
     state, recent = _state(times, now), [t for t in times if now - t < _RATE_S]
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
-    left_s = (len(names) - len(there)) / rate if rate and state == "running" else None
-    return Progress(what, len(there), len(names), state, left_s, failed)
+    left_s = (len(names) - len(done)) / rate if rate and state == "running" else None
+    return Progress(what, len(done), len(names), state, left_s, failed)
 
 
 def _state(times: list[float], now: float) -> str:

@@ -54,4 +54,4 @@ def test_nobody_is_at_work_on_a_run_that_is_not_there(tmp_path):
 def test_a_mark_that_is_being_written_counts(tmp_path):
     mark = begin_work(tmp_path)
     mark.truncate(0)
-    assert "it has just begun" in who_is_at_work(tmp_path)
+    assert "it has just started" in who_is_at_work(tmp_path)

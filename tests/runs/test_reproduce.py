@@ -8,7 +8,7 @@ import pytest
 
 from bifseg.cli.main import main
 from bifseg.core.files import write_json, write_text
-from bifseg.runs.reproduce import compare, reproduce
+from bifseg.runs.reproduce import compare_sessions, reproduce
 from bifseg.runs.run_folder import Run
 from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
@@ -82,5 +82,5 @@ def test_times_do_not_count(discs, folder):
     name = Run(folder).trials(discs)[0].session
     session = Archive(Path(folder) / "sessions/discs/own-scribbles/geos").load(name)
     steps = tuple(replace(step, seconds={"machine": 9.0, "robot": 9.0}) for step in session.steps)
-    assert compare(session, replace(session, steps=steps, peak_mb={})) == (True, 1.0)
-    assert compare(session, replace(session, steps=session.steps[:-1])) == (False, 0.0)
+    assert compare_sessions(session, replace(session, steps=steps, peak_mb={})) == (True, 1.0)
+    assert compare_sessions(session, replace(session, steps=session.steps[:-1])) == (False, 0.0)

@@ -90,7 +90,7 @@ def test_training_that_goes_on_is_seen(folder):
 def test_what_is_no_run_is_bad_input(tmp_path, text):
     if text is not None:
         write_text(tmp_path / "config.json", text)
-    with pytest.raises(InputError, match=r"config\.json: run: not there or damaged"):
+    with pytest.raises(InputError, match=r"config\.json: run: missing or damaged"):
         list(progress(tmp_path))
 
 

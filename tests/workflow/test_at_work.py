@@ -17,7 +17,7 @@ def test_the_second_snakemake_on_a_run_stops_at_once(tmp_path):
     second = subprocess.run(command, **quietly(folder), timeout=120, check=False)
     mark.close()
     assert second.returncode != 0
-    said = [line for line in second.stdout.splitlines() if "another snakemake is at work on this run" in line]
+    said = [line for line in second.stdout.splitlines() if "another snakemake works on this run" in line]
     assert said[0].startswith("results/demo: ")
     assert "since 20" in said[0]
     assert not (folder / "results/demo/cohorts").exists()
