@@ -68,7 +68,17 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """A name of `__all__`, loaded from its room when it is first used, or the version."""
+    """A name of `__all__`, imported at its first use.
+
+    Args:
+        name: a name of `__all__`, or `__version__`.
+
+    Returns:
+        The class, function or type, or the version as text.
+
+    Raises:
+        AttributeError: bifseg has no such name.
+    """
     if name == "__version__":
         return import_module("importlib.metadata").version("bifseg")
     if name not in __all__:
@@ -80,5 +90,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """The names of `__all__`, for completion, before they are loaded."""
+    """The module's names, for completion.
+
+    Returns:
+        Sorted names, those that are not imported yet included.
+    """
     return sorted({*globals(), *__all__})

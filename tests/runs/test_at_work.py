@@ -46,7 +46,7 @@ def test_the_mark_of_a_killed_process_is_void(tmp_path, worker):
 def test_nobody_is_at_work_on_a_run_that_is_not_there(tmp_path):
     assert who_is_at_work(tmp_path / "r") == ""
     mark = begin_work(tmp_path / "r")
-    assert "at work" in who_is_at_work(tmp_path / "r")
+    assert "works on this run" in who_is_at_work(tmp_path / "r")
     mark.close()
     assert who_is_at_work(tmp_path / "r") == ""
 

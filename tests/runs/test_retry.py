@@ -52,5 +52,5 @@ def test_where_nothing_failed_nothing_is_begun_again(run, discs):
 
 
 def test_a_folder_that_is_no_run(tmp_path):
-    with pytest.raises(InputError, match=r"config.json: run: not there"):
+    with pytest.raises(InputError, match=r"config.json: run: missing or damaged"):
         retry(tmp_path)
