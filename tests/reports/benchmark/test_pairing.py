@@ -75,9 +75,7 @@ def test_protocol_with_other_rules_is_left_out_and_told():
         side(lines), side(lines, rules=RULES | {OWN_SCRIBBLES: RULES[OWN_SCRIBBLES] | {"rounds": 5}})
     )
     assert set(found.base.scores["protocol"]) == {SHARED_SCRIBBLES}
-    assert found.notes == (
-        "Protocol own-scribbles had other rules (rounds 4 and 5): not compared.",
-    )
+    assert found.notes == ("Protocol own-scribbles had other rules (rounds 4 and 5): not compared.",)
 
 
 @pytest.mark.parametrize(
