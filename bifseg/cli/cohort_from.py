@@ -55,8 +55,14 @@ class DataOptions:
     ] = ""
     splits: Annotated[
         Path | None,
-        typer.Option(help="table with the columns split and case or patient; cases not in it are left out"),
+        typer.Option(
+            help="table with the columns split and case or patient, or nnU-Net's splits_final.json; cases without a "
+            "split are left out"
+        ),
     ] = None
+    fold: Annotated[
+        int, typer.Option(min=0, help="of splits_final.json: its val is the split validation")
+    ] = 0
 
 
 @with_option_groups
@@ -104,7 +110,7 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
         _pairs("--modality", data.modality, alone=""),
         _pairs("--columns", listed(data.columns)),
         _pattern(data.patient_pattern),
-        None if data.splits is None else read_splits(data.splits),
+        None if data.splits is None else read_splits(data.splits, data.fold),
     )
     request = CohortRequest(
         _shares(data.split_shares), seed, listed(data.seen), listed(data.unseen), data.dimension

@@ -38,6 +38,18 @@ class Stroke:
         """The same stroke on an array that begins `offset` voxels earlier along each axis."""
         return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
 
+    def outside(self, mask: Mask) -> Stroke:
+        """The part of the stroke that lies outside a mask.
+
+        Args:
+            mask: of the array that the stroke lies on; the stroke lies within the array.
+
+        Returns:
+            A stroke with the path points and the voxels that are not in the mask; both may be empty.
+        """
+        path, voxels = (~mask[tuple(np.rint(at).astype(np.intp).T)] for at in (self.path, self.voxels))
+        return Stroke(self.foreground, self.path[path], self.voxels[voxels])
+
     def to_record(self, grid: Grid) -> dict[str, Any]:
         """The stroke in world mm, as JSON keeps it.
 

@@ -22,7 +22,8 @@ from bifseg.robot.box import draw_box
 PADDING = -100
 """Target of voxels that do not count in the loss."""
 
-Draw = tuple[NDArray[np.float32], Mask]
+Draw = tuple[NDArray[np.float32], NDArray[np.int64]]
+"""The intensities of a crop and, on the same voxels, their targets: 0, 1 or `PADDING`."""
 
 
 @dataclass
@@ -32,10 +33,12 @@ class Sample:
     Attributes:
         image: normalised intensities.
         truth: the object on the same voxels.
+        ignored: the voxels that nobody annotated; None where there are none.
     """
 
     image: Image
     truth: Mask
+    ignored: Mask | None = None
 
 
 class Sampler:
@@ -53,7 +56,9 @@ class Sampler:
     ) -> None:
         self._trained, self._settings = trained, settings
         self._margin = cohort.box_margin
-        self._samples = [self._cut_out(cohort.image(row), cohort.truth(row)) for row in objects]
+        self._samples = [
+            self._cut_out(cohort.image(row), cohort.truth(row), cohort.ignored(row)) for row in objects
+        ]
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Images (batch, 1, *shape) and targets (batch, *shape) of random crops, padded to a common shape."""
@@ -61,7 +66,7 @@ class Sampler:
         return stack([self.draw(self._samples[int(k)], rng) for k in chosen])
 
     def draw(self, sample: Sample, rng: np.random.Generator) -> Draw:
-        """A random crop and its truth on the same voxels."""
+        """A random crop and its targets. A voxel of which any part is not annotated does not count in the loss."""
         random = self._settings.augmentation
         margin = round(self._margin * rng.uniform(*random.margin)) if random else self._margin
         size = self._trained.input_size
@@ -71,26 +76,30 @@ class Sampler:
         crop = Crop(sample.image, box, size, self._trained.network.thickest_first)
         truth = crop.scaled(sample.truth) >= 0.5
         values = augment(crop.values, truth, random, rng) if random else crop.values
+        target = truth.astype(np.int64)
+        if sample.ignored is not None:
+            target[crop.scaled(sample.ignored) > 0] = PADDING
         if self._settings.flip:
             axes = tuple(axis for axis in range(values.ndim) if rng.random() < 0.5)
-            values, truth = np.flip(values, axes), np.flip(truth, axes)
-        return np.ascontiguousarray(values), np.ascontiguousarray(truth)
+            values, target = np.flip(values, axes), np.flip(target, axes)
+        return np.ascontiguousarray(values), np.ascontiguousarray(target)
 
-    def _cut_out(self, image: Image, truth: Mask) -> Sample:
+    def _cut_out(self, image: Image, truth: Mask, ignored: Mask | None) -> Sample:
         random = self._settings.augmentation
         widest = round(self._margin * (random.margin[1] if random else 1))
         side = (widest,) * truth.ndim
         box = Box.around(truth).grow(side, side, truth.shape)
         voxels = self._trained.normalised(image.voxels[box.slices], image)
-        return Sample(Image(voxels, image.grid.crop(box), image.modality), truth[box.slices].copy())
+        cut = Image(voxels, image.grid.crop(box), image.modality)
+        return Sample(cut, truth[box.slices].copy(), None if ignored is None else ignored[box.slices].copy())
 
 
 def stack(crops: list[Draw]) -> tuple[Tensor, Tensor]:
     """Crops of several shapes as one batch, padded behind with 0, which does not count in the loss."""
     shape = tuple(max(n) for n in zip(*(values.shape for values, _ in crops), strict=True))
     images, targets = torch.zeros(len(crops), 1, *shape), torch.full((len(crops), *shape), PADDING)
-    for k, (values, truth) in enumerate(crops):
+    for k, (values, target) in enumerate(crops):
         place = tuple(slice(n) for n in values.shape)
         images[k, 0][place] = torch.from_numpy(values)
-        targets[k][place] = torch.from_numpy(truth.astype(np.int64))
+        targets[k][place] = torch.from_numpy(target)
     return images, targets

@@ -21,6 +21,8 @@ def validation_dice(
 ) -> list[float]:
     """Mean Dice of a network's own answers for each object, in [0, 1], in the order of the objects.
 
+    Voxels that nobody annotated do not count.
+
     Args:
         answer: the network's segmentation of an image inside a box, on the image's grid.
         cohort: of the objects.
@@ -30,8 +32,9 @@ def validation_dice(
     """
     means = []
     for row in objects:
-        image, truth = cohort.image(row), cohort.truth(row)
+        image, truth, ignored = cohort.image(row), cohort.truth(row), cohort.ignored(row)
+        counted = True if ignored is None else ~ignored
         rng = generator(seed, cohort.name, row.object, "validation box")
         drawn = [draw_box(truth, cohort.box_margin, rng) for _ in range(boxes)]
-        means.append(sum(dice(answer(image, box), truth) for box in drawn) / boxes)
+        means.append(sum(dice(answer(image, box) & counted, truth) for box in drawn) / boxes)
     return means

@@ -53,15 +53,16 @@ class UserProfile:
     about: str
     params: UserParams
 
-    def plays(self, policy: Policy, overlooks: bool = True) -> Policy:
+    def plays(self, policy: Policy, overlooks: bool = True, ignored: Mask | None = None) -> Policy:
         """The policy as this user follows it; the expert follows it exactly.
 
         Args:
             policy: what a perfect user would do.
             overlooks: False if the user knows where to draw, as in the opening of a session.
+            ignored: voxels that nobody annotated, of the truth's shape: no stroke slips onto them.
         """
         params = self.params if overlooks else replace(self.params, unseen_below_mm=0.0)
-        return policy if params == UserParams() else Imperfect(policy, self.name, params)
+        return policy if params == UserParams() else Imperfect(policy, self.name, params, ignored)
 
     def loosened(self, box: Box, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator) -> Box:
         """The box as this user draws it, clipped to the image.
@@ -101,9 +102,9 @@ def user_profile(name: str) -> UserProfile:
 class Imperfect(Policy):
     """A policy as an imperfect user follows it; its strokes may contradict the truth."""
 
-    def __init__(self, policy: Policy, user: str, params: UserParams) -> None:
+    def __init__(self, policy: Policy, user: str, params: UserParams, ignored: Mask | None = None) -> None:
         super().__init__((policy.params, params))
-        self._policy, self._user = policy, params
+        self._policy, self._user, self._ignored = policy, params, ignored
         self.name, self.version = f"{policy.name} ({user})", policy.version
         self.skips_drawn = policy.skips_drawn
 
@@ -121,14 +122,21 @@ class Imperfect(Policy):
     def _flawed(
         self, stroke: Stroke, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator
     ) -> Stroke:
-        """The stroke moved by whole voxels, no further than the image reaches."""
+        """The stroke moved by whole voxels, no further than the image reaches.
+
+        What comes to lie on voxels that nobody annotated is not drawn; a stroke that would wholly lie there stays.
+        """
         away_mm, confusion = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
         axes = list(slices_of(stroke.voxels, spacing)[0][0])
         offset = np.zeros(len(shape), int)
         offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
         offset = np.clip(offset, -stroke.voxels.min(axis=0), np.array(shape) - 1 - stroke.voxels.max(axis=0))
         wrong = confusion < self._user.wrong_label
-        return replace(stroke.shifted(tuple(map(int, offset))), foreground=stroke.foreground != wrong)
+        moved = stroke.shifted(tuple(map(int, offset)))
+        if self._ignored is not None:
+            moved = moved.outside(self._ignored)
+            moved = moved if len(moved.path) and len(moved.voxels) else stroke
+        return replace(moved, foreground=stroke.foreground != wrong)
 
 
 def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_mm: float) -> Mask:

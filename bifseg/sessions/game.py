@@ -201,7 +201,9 @@ class SimulatedUser:
             visible = np.where(before.label_map()[box.slices] > 0, truth, visible)
         drawn: list[Stroke] = []
         for large in (LARGE,) if rules.target is None else (LARGE, 0.0):
-            robot = user_profile(rules.user).plays(thorough(policy(rules.policy), large))
+            robot = user_profile(rules.user).plays(
+                thorough(policy(rules.policy), large), ignored=self._ignored_in(box)
+            )
             rng = self._generator(step, rules.policy)
             drawn = drawn or robot.strokes(
                 truth, visible, self.image.grid.spacing, rng, rules.strokes_per_label
@@ -210,15 +212,16 @@ class SimulatedUser:
 
     def _opening(self, box: Box, step: str) -> list[Stroke]:
         """The first strokes if there is no initial result: both labels, however small the object."""
+        ignored = self._ignored_in(box)
         drawn = opening_strokes(
             user_profile(self.protocol.user).plays(
-                thorough(policy(self.protocol.policy), 0.0), overlooks=False
+                thorough(policy(self.protocol.policy), 0.0), overlooks=False, ignored=ignored
             ),
             self.truth[box.slices],
             self.image.grid.spacing,
             lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
             self.protocol.strokes_per_label,
-            None if self.ignored is None else self.ignored[box.slices],
+            ignored,
         )
         return [stroke.shifted(box.lower) for stroke in drawn]
 
@@ -259,6 +262,9 @@ class SimulatedUser:
             return result
         unseen = self._tolerated[box.slices]
         return np.where(unseen if (truth & result).any() else unseen & ~truth, truth, result)
+
+    def _ignored_in(self, box: Box) -> Mask | None:
+        return None if self.ignored is None else self.ignored[box.slices]
 
     @cached_property
     def _tolerated(self) -> Mask:

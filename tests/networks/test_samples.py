@@ -14,10 +14,12 @@ from bifseg.networks.samples import Sampler, stack
 from bifseg.networks.trained import TrainedNetwork
 
 
-def sampler_of(network, image, truth, margin=0, **settings):
+def sampler_of(network, image, truth, margin=0, ignored=None, **settings):
     """A sampler of one object, whose network takes intensities as they are."""
     trained = TrainedNetwork(network, 12, {"t2": (0.0, 1.0)}, torch.device("cpu"))
-    cohort = SimpleNamespace(box_margin=margin, image=lambda row: image, truth=lambda row: truth)
+    cohort = SimpleNamespace(
+        box_margin=margin, image=lambda row: image, truth=lambda row: truth, ignored=lambda row: ignored
+    )
     return Sampler(trained, cohort, ["object"], TrainingCard(**settings))
 
 
@@ -35,6 +37,21 @@ def test_truth_is_turned_with_its_image():
     assert values.shape == (1, 1, 4, 12, 10)
     np.testing.assert_array_equal(target[0], np.moveaxis(truth, 2, 0))
     np.testing.assert_array_equal(target[0], values[0, 0] >= 0.5)
+
+
+@pytest.mark.parametrize("side", [12, 9, 18])
+def test_voxels_that_nobody_annotated_do_not_count(side):
+    """Whether the crop keeps its voxels, shrinks or grows, and however it is flipped."""
+    image, truth = object_in((side, side))
+    ignored = np.zeros_like(truth)
+    ignored[: side // 3] = True
+    sampler = sampler_of(PNet(4), image, truth & ~ignored, margin=side, ignored=ignored, flip=True)
+    for seed in range(8):
+        _, target = sampler.batch(np.random.default_rng(seed))
+        rows = (target[0] == -100).all(dim=1)
+        assert 0 < rows.sum() < len(rows)
+        assert ((target[0] == -100) == rows[:, None]).all()
+        assert rows[0] or rows[-1]
 
 
 def test_flips_turn_image_and_truth_alike():
@@ -79,8 +96,8 @@ def test_margin_is_stated_in_order():
 
 
 def test_batch_pads_with_voxels_that_do_not_count():
-    small = (np.ones((2, 3), np.float32), np.ones((2, 3), bool))
-    large = (np.ones((4, 2), np.float32), np.zeros((4, 2), bool))
+    small = (np.ones((2, 3), np.float32), np.ones((2, 3), np.int64))
+    large = (np.ones((4, 2), np.float32), np.zeros((4, 2), np.int64))
     values, target = stack([small, large])
     assert values.shape == (2, 1, 4, 3)
     assert (target[0, :2, :3] == 1).all()

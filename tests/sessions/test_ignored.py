@@ -1,6 +1,7 @@
 """Voxels that nobody annotated: no score, no mistake and no stroke comes from them."""
 
 import numpy as np
+import pytest
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
@@ -18,6 +19,7 @@ class Everything:
 
     dimensions = frozenset({2})
     prompts = frozenset({"box", "scribbles"})
+    drawn = np.zeros(SHAPE, np.uint8)
 
     def start(self, image, box):
         self.mask = np.zeros(image.voxels.shape, bool)
@@ -38,9 +40,9 @@ class FromScribbles(Everything):
         return self.mask
 
 
-def played(method, ignored, seed=0):
+def played(method, ignored, seed=0, user="expert"):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    rules = ProtocolCard(rounds=4, patience=None, target=None)
+    rules = ProtocolCard(rounds=4, patience=None, target=None, user=user)
     return play(SimulatedUser(image, TRUTH, rules, seed=seed, ignored=ignored), method)
 
 
@@ -52,17 +54,24 @@ def test_results_are_cleared_where_nobody_annotated():
     assert (played(Everything(), None).steps[0].mask & inside).any()
 
 
-def strokes_there(ignored):
-    """How many voxels a robot with scribbles alone draws in the area, over ten boxes."""
-    drawn = 0
+def strokes_there(ignored, user, method_class):
+    """How many voxels and path points a robot draws in the area, over ten boxes."""
+    drawn, anywhere = 0, 0
     for seed in range(10):
-        method = FromScribbles()
-        assert played(method, ignored, seed).status == "ok"
-        assert (method.drawn > 0).any()
+        method = method_class()
+        session = played(method, ignored, seed, user)
+        assert session.status == "ok"
+        anywhere += np.count_nonzero(method.drawn)
         drawn += np.count_nonzero(method.drawn[IGNORED])
+        for stroke in (stroke for step in session.steps for stroke in step.strokes):
+            assert len(stroke.path)
+            drawn += int(IGNORED[tuple(np.rint(stroke.path).astype(int).T)].sum())
+    assert anywhere
     return drawn
 
 
-def test_the_robot_draws_nothing_there():
-    assert strokes_there(None) > 0
-    assert strokes_there(IGNORED) == 0
+@pytest.mark.parametrize("user", ["expert", "novice", "careless"])
+@pytest.mark.parametrize("method", [FromScribbles, Everything])
+def test_no_user_draws_there_not_even_by_a_slip(method, user):
+    assert strokes_there(None, user, method) > 0
+    assert strokes_there(IGNORED, user, method) == 0

@@ -123,12 +123,18 @@ def _scan(layout: str, path: Path, options: LayoutOptions) -> LayoutScan:
         )
     if not scan.structures:
         raise InputError(f"{path}: names no structure; give --structure NAME=VALUES")
-    return _with_given_splits(path, _with_patients(path, scan, options), options)
-
-
-def _with_patients(path: Path, scan: LayoutScan, options: LayoutOptions) -> LayoutScan:
-    """The scan with a name of its own for each case, and the patient of each."""
     names = distinct_names(case.name for case in scan.cases)
+    scan = _with_patients(path, scan, options, names)
+    if options.splits is None:
+        return scan
+    splits = {names.get(name, composed(name)): split for name, split in options.splits.items()}
+    return _with_given_splits(path, scan, splits)
+
+
+def _with_patients(
+    path: Path, scan: LayoutScan, options: LayoutOptions, names: Mapping[str, str]
+) -> LayoutScan:
+    """The scan with a name of its own for each case, and the patient of each."""
     pattern = options.patient_pattern
     cases = []
     for case in scan.cases:
@@ -149,32 +155,30 @@ def _with_patients(path: Path, scan: LayoutScan, options: LayoutOptions) -> Layo
     return replace(scan, cases=cases, notes=[*scan.notes, *filter(None, [note])])
 
 
-def _with_given_splits(path: Path, scan: LayoutScan, options: LayoutOptions) -> LayoutScan:
-    """The scan with the splits that the user gives; cases that have none there are left out."""
-    splits = options.splits
-    if splits is None:
-        return scan
+def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) -> LayoutScan:
+    """The scan with the splits that the user gives; other cases keep the layout's, or are left out without one."""
     cases, left_out, used = [], [], set()
     of_patient: dict[str, str] = {}
     for case in scan.cases:
         key = next((key for key in (case.name, case.group) if key in splits), None)
-        if key is None:
+        split = splits[key] if key is not None else case.split
+        if not split:
             left_out.append(
                 LeftOut(case.name, "", "neither the case nor its patient is in the table of --splits")
             )
         else:
             used.add(key)
-            if of_patient.setdefault(case.group, splits[key]) != splits[key]:
+            if of_patient.setdefault(case.group, split) != split:
                 raise InputError(
                     f"{path}: --splits puts the patient {short(case.group)!r} into two splits, as by the case "
                     f"{short(case.name)!r}; correct the table"
                 )
-            cases.append(replace(case, split=splits[key]))
-    if not cases:
+            cases.append(replace(case, split=split))
+    if not used - {None}:
         raise InputError(
             f"{path}: no case is in the table of --splits, as {scan.cases[0].name}; correct its names"
         )
-    unused = sorted({*splits} - used)
+    unused = sorted(splits.keys() - used)
     note = (
         f"{len(unused)} names of the table of --splits are no case, as {short(unused[0])}" if unused else ""
     )

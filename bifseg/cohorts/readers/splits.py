@@ -1,4 +1,4 @@
-"""Splits by patient: drawn from a seed, or read from a table."""
+"""Splits by patient: drawn from a seed, or read from a table or from nnU-Net's folds."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import numpy as np
 
 from bifseg.cohorts.manifest import SPLITS, delimiter_of, read_table
 from bifseg.core.errors import InputError, short
+from bifseg.core.files import read_json
 from bifseg.core.seeds import generator
 
+_FOLD_KEYS = {"train": "train", "val": "validation"}
 _WHO = ("case", "patient", "group")
 
 
@@ -48,15 +50,22 @@ def sizes(n: int, shares: Sequence[float]) -> list[int]:
     return [int(part) for part in parts]
 
 
-def read_splits(path: Path) -> dict[str, str]:
-    """The split by the name of a case or of a patient, from a table.
+def read_splits(path: Path, fold: int = 0) -> dict[str, str]:
+    """The split by the name of a case or of a patient, from a table or from nnU-Net's `splits_final.json`.
 
     Args:
-        path: TSV or CSV with the columns `split` and `case`, `patient` or `group`.
+        path: TSV or CSV with the columns `split` and `case`, `patient` or `group`; or JSON, a list of folds, each
+            with the names of cases under `train` and `val`.
+        fold: number of the fold in JSON, from 0; its `val` is the split `validation`.
+
+    Returns:
+        Split by name, at least one.
 
     Raises:
-        InputError: the table cannot be read, or a row is wrong or contradicts another one.
+        InputError: the file cannot be read, a row or a fold is wrong, or a name has two splits.
     """
+    if path.suffix.lower() == ".json":
+        return _read_fold(path, fold)
     header, lines = read_table(path, "splits", delimiter_of(path))
     who = next((name for name in _WHO if name in header), None)
     if who is None or "split" not in header:
@@ -69,4 +78,31 @@ def read_splits(path: Path) -> dict[str, str]:
             raise InputError(f"{path}:{line}: {text}: write each name once, with {', '.join(SPLITS)}")
     if not splits:
         raise InputError(f"{path}: no rows; write one for each case")
+    return splits
+
+
+def _read_fold(path: Path, fold: int) -> dict[str, str]:
+    """The splits of one fold of nnU-Net's file."""
+    try:
+        folds = read_json(path)
+    except OSError as error:
+        raise InputError(f"{path}: splits: cannot be read ({error.strerror}); correct the path") from error
+    try:
+        names = [(name, split) for key, split in _FOLD_KEYS.items() for name in folds[fold][key]]
+    except IndexError:
+        raise InputError(
+            f"{path}: has {len(folds)} folds, no fold {fold}; give --fold of these, from 0"
+        ) from None
+    except (KeyError, TypeError):
+        raise InputError(
+            f"{path}: is no list of folds with 'train' and 'val', as nnU-Net writes it"
+        ) from None
+    splits: dict[str, str] = {}
+    for name, split in names:
+        if not isinstance(name, str) or splits.setdefault(name, split) != split:
+            raise InputError(
+                f"{path}: fold {fold}: {short(name)} is no name, or in 'train' and 'val'; correct it"
+            )
+    if not splits:
+        raise InputError(f"{path}: fold {fold}: names no case; correct it")
     return splits

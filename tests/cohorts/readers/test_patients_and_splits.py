@@ -71,6 +71,44 @@ def test_splits_of_a_table_win_and_other_cases_are_left_out(tmp_path):
     assert "1 names of the table of --splits are no case, as nobody" in draft.notes
 
 
+def write_folds(path, *folds):
+    path.write_text(json.dumps([{"train": train, "val": val} for train, val in folds]))
+    return path
+
+
+def test_folds_of_nnunet_are_read_and_its_test_cases_stay(tmp_path):
+    write_set(tmp_path)
+    for case in ("case200", "x@y"):
+        draw(tmp_path / f"imagesT{'s' if case == 'case200' else 'r'}/{case}_0000.nii.gz")
+        mark(tmp_path / f"labelsT{'s' if case == 'case200' else 'r'}/{case}.nii.gz", 1)
+    path = write_folds(tmp_path / "splits_final.json", ([CASES[0]], [CASES[1]]), (["x@y"], CASES[3:5]))
+    draft = made_of("nnunet", tmp_path, LayoutOptions(splits=read_splits(path, 1)))
+    assert {row.case: row.split for row in draft.report.rows} == {
+        "x_y": "train",
+        **dict.fromkeys(CASES[3:5], "validation"),
+        "case200": "test",
+    }
+    assert read_splits(path) == {CASES[0]: "train", CASES[1]: "validation"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[", "not whole JSON"),
+        ("{}", "is no list of folds"),
+        ("[]", "has 0 folds, no fold 0; give --fold"),
+        ('[{"train": ["a"]}]', "is no list of folds"),
+        ('[{"train": ["a"], "val": ["a"]}]', "a is no name, or in 'train' and 'val'"),
+        ('[{"train": [["a"]], "val": []}]', "is no name, or"),
+        ('[{"train": [], "val": []}]', "names no case"),
+    ],
+)
+def test_folds_that_are_wrong_are_told(tmp_path, text, reason):
+    (tmp_path / "splits_final.json").write_text(text)
+    with pytest.raises(InputError, match=rf"splits_final\.json: .*{re.escape(reason)}"):
+        read_splits(tmp_path / "splits_final.json")
+
+
 def test_splits_of_patients(tmp_path):
     for case in ("Brats18_A_1_1", "Brats18_A_1_2", "Brats18_B_2_1"):
         brats_case(tmp_path / "data", case, 1, 2, 4)
