@@ -1,4 +1,4 @@
-"""The first screen of the report: every entry of a cohort, ranked."""
+"""The first screen of the report: every entry, ranked, per cohort and over all cohorts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import METHODS, TOOLS
-from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview, overview
-from bifseg.analysis.run_scores import CohortScores
+from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
 from bifseg.reports.formats import rank_text, with_limits
 
@@ -19,8 +18,8 @@ _SHOWN = {  # header, factor, digits
     "initial": ("Initial Dice (%)", 100, 1),
     "dice": ("Final Dice (%)", 100, 1),
     "reached": ("Reached {goal} (%)", 100, 0),
-    "rounds": ("Rounds to {goal}", 1, 1),
     "prompts": ("Prompts to {goal}", 1, 1),
+    "rounds": ("Rounds to {goal}", 1, 1),
     "user_s": ("User time (s)", 1, 1),
     "machine_s": ("Machine time (s)", 1, 2),
 }
@@ -56,10 +55,10 @@ class Line:
 
 @dataclass(frozen=True)
 class FirstScreen:
-    """What the first screen says of a cohort.
+    """What the first screen says of one cohort or of all.
 
     Attributes:
-        sentence: who is first, and whether that is sure.
+        sentence: which entry is first, and whether others differ significantly.
         caption: how to read the table.
         columns: headers of the cells.
         lines: the entries, best first.
@@ -73,20 +72,17 @@ class FirstScreen:
     first: tuple[str, str]
 
 
-def first_screen(cohort: CohortScores) -> FirstScreen:
-    """The first screen of a cohort.
+def first_screen(summary: Overview, target: float) -> FirstScreen:
+    """The first screen of a cohort, or of all cohorts together.
 
     Args:
-        cohort: its scores.
+        summary: of `overview` or `overview_over_cohorts`.
+        target: Dice that counts as reached.
 
     Returns:
-        Entries under the main protocol, best first, with a sentence and a caption.
-
-    Raises:
-        InputError: the card of its protocol is missing.
+        Entries, best first, with a sentence and a caption.
     """
-    found = overview(cohort)
-    goal, frame = f"{100 * cohort.run.target:g}%", found.frame
+    goal, frame = f"{100 * target:g}%", summary.frame
     shown = [name for name in MEASURES if frame[f"{name}_mean"].notna().any()]
     best = {name: _best(frame[f"{name}_mean"], name) for name in shown}
     lines = [
@@ -102,7 +98,7 @@ def first_screen(cohort: CohortScores) -> FirstScreen:
     ]
     columns = [_SHOWN[name][0].format(goal=goal) for name in shown]
     first = (frame["method"].iloc[0], frame["network"].iloc[0])
-    return FirstScreen(_sentence(found, goal), _caption(found, goal), columns, lines, first)
+    return FirstScreen(_sentence(summary, goal), _caption(summary, goal), columns, lines, first)
 
 
 def _best(means: pd.Series, name: str) -> list[bool]:
@@ -119,42 +115,46 @@ def _text(row: dict[Any, Any], name: str) -> str:
     return with_limits(value, low, high, f".{digits}f")
 
 
-def _sentence(found: Overview, goal: str) -> str:
-    """Who is first by how much, and who cannot be told from it."""
-    frame = found.frame
+def _sentence(summary: Overview, goal: str) -> str:
+    """Which entry is first, by how much, and which others do not differ significantly."""
+    frame = summary.frame
     names = [entry_name(*pair) for pair in zip(frame["method"], frame["network"], strict=True)]
     row = frame.iloc[0].to_dict()
-    if found.by == "rounds":
-        how = f"{_text(row, 'rounds')} rounds to a Dice of {goal}, reached in {_text(row, 'reached')}% of sessions"
+    if summary.by == "prompts":
+        how = f"{_text(row, 'prompts')} prompts to a Dice of {goal}, reached in {_text(row, 'reached')}% of sessions"
     else:
         how = f"a mean final Dice of {_text(row, 'dice')}%"
-    letters = set(row["group"])
-    tied = [name for name, group in zip(names[1:], frame["group"][1:], strict=True) if letters & set(group)]
     if len(names) == 1:
         return f"{names[0]}: {how}."
+    letters = set(row["group"])
+    tied = [name for name, group in zip(names[1:], frame["group"][1:], strict=True) if letters & set(group)]
     if not letters:
-        sure = "Whether any other entry is worse cannot be told: too few patients to rank."
+        sure = "There are too few patients to tell whether any other entry is worse."
     elif not tied:
         sure = "Every other entry is worse (p < 0.05)."
     elif len(tied) == len(names) - 1:
-        sure = "No other entry can be told apart from it."
+        sure = "No other entry differs significantly."
     else:
-        sure = f"Not told apart from it: {', '.join(tied)}."
+        sure = f"No significant difference: {', '.join(tied)}."
     return f"{names[0]} is first: {how}. {sure}"
 
 
-def _caption(found: Overview, goal: str) -> str:
-    by, effort = "final Dice", ""
-    if found.by == "rounds":
-        by = f"rounds to {goal} (never: {found.rounds} + 1), fewest first"
+def _caption(summary: Overview, goal: str) -> str:
+    by, effort, over = "final Dice", "", "means over all sessions"
+    if summary.by == "prompts":
+        by = f"prompts to {goal}, fewest first"
         effort = (
-            f"Prompts (the box counts 1) and user time are those until {goal}; a session that never reaches it costs "
-            "the most that the protocol allows. "
+            f"Prompts (box, strokes and clicks count 1 each), rounds and user time are those until {goal}; a session "
+            f"that never reaches it costs the most that the protocol allows, and {summary.rounds} + 1 rounds. "
         )
+    if len(summary.cohorts) > 1:
+        over = "means over the cohorts' means"
+    left_out = f"Not in every cohort: {', '.join(summary.partial)}. " if summary.partial else ""
+    dash = "A dash: the entry starts from scribbles and has no initial result. "
+    no_start = summary.frame["initial_mean"].isna().any() and summary.frame["initial_mean"].notna().any()
     return (
-        f"Last results under {found.protocol}, ranked by mean {by}: means over all sessions with 95% "
-        "intervals over patients. The best value of a column is bold. Entries that share a letter cannot be told "
-        "apart (Wilcoxon signed-rank test over patients, all pairs, Holm, 0.05); a dash for a rank: too few "
-        f"patients. A failed session counts with the worst score. {effort}User time is predicted. A dash: the entry "
-        "starts from scribbles and has no initial result."
-    )
+        f"Last results under {summary.protocol}, ranked by mean {by}: {over} with 95% intervals over patients. The "
+        "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
+        "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
+        f"with the worst score. {effort}User time is predicted. {dash if no_start else ''}{left_out}"
+    ).strip()

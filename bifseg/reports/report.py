@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import BASE_NET, PROPOSED, SESSION, SHARED_SCRIBBLES, method_rank
+from bifseg.analysis.overview import overview, overview_over_cohorts
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.run_files import read_metrics
 from bifseg.analysis.run_scores import CohortScores, RunScores
@@ -68,9 +69,11 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
     claims = read_claims(run / "tables")
     place = run / "provenance.json"
     provenance = read_json(place) if place.is_file() else {}
+    together = overview_over_cohorts(played)
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
+        "together": first_screen(together, played.target) if together else None,
         "cohorts": [
             _cohort(run, cohort, tables, figures)
             | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
@@ -114,7 +117,7 @@ def _cohort(
     name, scores = played.name, played.frame
     cohort = Cohort.load(run / "cohorts" / name)
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name))}
-    screen = first_screen(played)
+    screen = first_screen(overview(played), played.run.target)
     hero = _proposed(scores) or screen.first
     replicates = {BASE_NET, PROPOSED} <= set(scores["method"])
     return {

@@ -1,12 +1,13 @@
 """Every entry of a cohort on one line, by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import scores
 
 from bifseg.analysis.interactions import interactions
 from bifseg.analysis.names import OWN_SCRIBBLES
-from bifseg.analysis.overview import overview
+from bifseg.analysis.overview import overview, overview_over_cohorts
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_scores import RunScores
 
@@ -33,7 +34,7 @@ def table(lines, **card):
 
 def test_numbers_by_hand():
     shown = table(LINES)
-    assert (shown.protocol, shown.by, shown.rounds) == (OWN_SCRIBBLES, "rounds", 2)
+    assert (shown.protocol, shown.by, shown.rounds) == (OWN_SCRIBBLES, "prompts", 2)
     rows = shown.frame.set_index("method")
     assert rows.loc["bifseg", "rounds_mean"] == pytest.approx((1 + 1 + 3) / 3), (
         "never: one more than the last round"
@@ -73,7 +74,7 @@ def test_nor_a_share_in_areas():
     assert frame.loc["bifseg", ["initial_mean", "area_mean"]].notna().all()
 
 
-def test_equal_ranks_go_by_dice():
+def test_ranked_by_prompts_and_equal_ranks_by_dice():
     assert table(LINES).frame["method"].tolist() == ["bifseg", "geos"]
 
 
@@ -84,3 +85,46 @@ def test_ranked_by_dice_where_the_protocol_does_not_show_the_target(card):
     assert shown.by == "dice"
     assert shown.frame[["reached_mean", "rounds_mean"]].isna().all(axis=None)
     assert shown.frame["dice_mean"].is_monotonic_decreasing
+
+
+def test_a_box_counts_as_a_prompt_so_that_fewer_rounds_can_come_second():
+    """`boxed`: a box and a stroke in each of 2 rounds. `opener`: 4 strokes in its only round."""
+    steps = (("initial", 0.5, 1), ("round-1", 0.7, 2), ("round-2", 0.95, 3))
+    boxed = [(name, "boxed", step, dice, OWN | {"n_prompts": n}) for name in "abc" for step, dice, n in steps]
+    opener = [(name, "opener", "round-1", 0.95, OWN | {"network": "", "n_prompts": 4}) for name in "abc"]
+    frame = table(boxed + opener).frame
+    assert frame["method"].tolist() == ["boxed", "opener"]
+    assert frame["prompts_mean"].tolist() == [3, 4]
+    assert frame["rounds_mean"].tolist() == [2, 1]
+
+
+def over_cohorts(*parts, **cards):
+    """The overview of cohorts c0, c1, ..., each of some lines."""
+    frame = pd.concat([scores(lines, cohort=f"c{k}") for k, lines in enumerate(parts)], ignore_index=True)
+    return overview_over_cohorts(RunScores(frame, {OWN_SCRIBBLES: CARD | cards}, target=0.9))
+
+
+def test_over_cohorts_each_cohort_counts_the_same():
+    more = [
+        ("d", "bifseg", "initial", 0.9, OWN | {"network": "unet"}),
+        ("e", "bifseg", "initial", 0.3, OWN | {"network": "unet"}),
+    ]
+    shown = over_cohorts(LINES, more)
+    assert (shown.cohorts, shown.partial) == (("c0", "c1"), ("geos",))
+    (row,) = shown.frame.to_dict("records")
+    assert (row["method"], row["network"], row["n"], row["patients"]) == ("bifseg", "", 5, 5)
+    assert row["dice_mean"] == pytest.approx(((0.95 + 0.95 + 0.7) / 3 + 0.6) / 2)
+    assert row["initial_mean"] == pytest.approx((0.5 + 0.6) / 2)
+    assert row["dice_low"] < row["dice_mean"] < row["dice_high"]
+
+
+def test_over_cohorts_equal_patients_of_one_cohort_add_no_width():
+    """Only the spread inside a cohort widens the interval; the distance between cohorts does not."""
+    rows = [[(name, "bifseg", "initial", dice, OWN) for name in "abcdef"] for dice in (0.5, 0.9)]
+    (row,) = over_cohorts(*rows).frame.to_dict("records")
+    assert (row["dice_low"], row["dice_high"]) == (pytest.approx(0.7), pytest.approx(0.7))
+
+
+def test_one_cohort_has_no_overview_over_cohorts():
+    assert over_cohorts(LINES) is None
+    assert over_cohorts(LINES[:6], [line for line in LINES if line[1] == "geos"]) is None, "no common method"
