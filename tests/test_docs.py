@@ -41,7 +41,7 @@ def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
     (source,) = blocks("docs/plugins.md", "python")
     (tmp_path / "my_methods.py").write_text(source)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    card, _ = (MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml"))
+    card, *_ = [MethodCard(**yaml.safe_load(text)) for text in blocks("docs/plugins.md", "yaml")]
     protocol = ProtocolCard(rounds=2, target=0.99)
     setup = JobSetup("docs", 1, discs, "own", protocol, tmp_path / "threshold.yaml", card)
     objects = list(discs.select(split="test"))

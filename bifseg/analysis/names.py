@@ -85,7 +85,15 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
     told = [counted(objects, "object"), counted(cases, "case")]
     told += [counted(patients, "patient")] if patients != cases else []
-    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}."
+    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{adaptation_note(scores)}"
+
+
+def adaptation_note(scores: pd.DataFrame) -> str:
+    """A sentence, with a blank before it, on the entries whose prompts were changed; empty where none were."""
+    changed = scores[scores["adaptation"] != ""] if "adaptation" in scores else scores[:0]
+    entries = changed[["method", "network", "adaptation"]].drop_duplicates().itertuples(index=False)
+    parts = [f"{entry_name(method, network)} ({how})" for method, network, how in entries]
+    return f" Prompts were changed for {', '.join(parts)}." if parts else ""
 
 
 def counted(number: int, what: str) -> str:

@@ -40,13 +40,13 @@ COLUMNS: dict[str, str] = {
     "volume_ml": _NUMBER,
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
-    "confinement": _TEXT,
+    **dict.fromkeys(("confinement", "adaptation"), _TEXT),
     **dict.fromkeys(("status", "error"), _TEXT),
 }
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
 _SECONDS = ("robot", "network", "label_update", "machine")
-_ADDED = {"method_s": np.nan, "confinement": "", "box_slices": np.nan, "box_mm": np.nan}
+_ADDED = {"method_s": np.nan, "confinement": "", "adaptation": "", "box_slices": np.nan, "box_mm": np.nan}
 """Columns that tables of older versions lack, with what stands for them."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
 # `initial` and `unsupervised` are both round 0 and come in the order of the alphabet.
@@ -222,6 +222,7 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         **measured,
         "method_s": _stated(step.seconds.get("method") for step in steps),
         "confinement": session.confinement,
+        "adaptation": session.adaptation,
         **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
         "status": "ok",
         "error": "",

@@ -164,7 +164,7 @@ def simulate(
         structure=structure,
         dimension=truth.ndim,
         policy=rules.policy,
-        box=rules.box,
+        box=rules.box_label,
         user=rules.user,
     )
     user = SimulatedUser(image, truth, rules, box_margin, seed, seed_key=identity.seed_key)
@@ -181,6 +181,6 @@ def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> No
         raise InputError("truth: has no voxel; the simulated user needs an object")
     if not isinstance(method, Method):
         raise InputError(f"method: {type(method).__name__} lacks dimensions, prompts, start or refine")
-    reason = misplaced(method.dimensions, method.prompts, truth.ndim, rules.scribbles_on == "initial")
+    reason = misplaced(method.dimensions, method.prompts, truth.ndim, rules)
     if reason:
         raise InputError(f"method: {type(method).__name__} {reason}")

@@ -9,26 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.plays import PROMPTS, Drawn, Plays
 from bifseg.core.errors import InputError
-
-
-class Plays(BaseModel):
-    """Where a method can play, as its card states it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)] = Field(
-        description="cohorts it plays on; may be fewer than it could"
-    )
-    prompts: list[Literal["box", "scribbles"]] = Field(
-        default=["box", "scribbles"],
-        description="what it takes beside the image; without box it starts from scribbles",
-    )
-    network: bool = Field(False, description="whether it needs a network: METHOD@NETWORK")
 
 
 def is_pattern(entry: str) -> bool:
@@ -36,29 +20,66 @@ def is_pattern(entry: str) -> bool:
     return any(sign in entry for sign in "*?[")
 
 
-def misfit(plays: Plays, with_network: bool, dimension: int, shared: bool) -> str:
+def misfit(plays: Plays, with_network: bool, dimension: int, protocol: ProtocolCard) -> str:
     """Why a method cannot play; empty if it can.
 
     Args:
         plays: what it can.
         with_network: whether it is written METHOD@NETWORK.
         dimension: of the cohort.
-        shared: whether the protocol draws its scribbles on an initial result.
+        protocol: the rules of the session.
     """
     if plays.network and not with_network:
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
         return "takes no network; leave '@...' away"
-    return misplaced(plays.dimensions, plays.prompts, dimension, shared)
+    return misplaced(plays.dimensions, plays.prompts, dimension, protocol, plays)
 
 
-def misplaced(dimensions: Collection[int], prompts: Collection[str], dimension: int, shared: bool) -> str:
-    """As `misfit`, of a method whose network is as it should be."""
+def misplaced(
+    dimensions: Collection[int],
+    prompts: Collection[str],
+    dimension: int,
+    protocol: ProtocolCard,
+    plays: Plays | None = None,
+) -> str:
+    """As `misfit`, of a method whose network is as it should be; `plays` is what its card says, if it does."""
+    unknown = sorted(set(prompts) - set(PROMPTS))
+    if unknown:
+        return f"takes {unknown[0]!r:.60}, which is no prompt; known are {', '.join(PROMPTS)}"
     if dimension not in dimensions:
         able = " and ".join(f"{d}D" for d in sorted(dimensions))
         return f"plays in {able}, the cohort is {dimension}D"
-    if shared and "box" not in prompts:
-        return "starts from scribbles and has no initial result; this protocol has `scribbles_on: initial`"
+    return _misprompted(prompts, protocol, plays)
+
+
+def begins_with(protocol: ProtocolCard, prompts: Collection[str]) -> str:
+    """What the user gives a method first: `box`, `scribbles`, `points` or `nothing`."""
+    if protocol.begin != "auto":
+        return protocol.begin
+    return "box" if "box" in prompts else protocol.draws
+
+
+def is_given(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> bool:
+    """Whether a method takes what the user draws, as it is or by an adaptation that its card names."""
+    return drawn in prompts or bool(plays and plays.adaptation(drawn, prompts))
+
+
+def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays | None) -> str:
+    """Why a method's prompts do not fit a protocol; empty if they do."""
+    begin, drawn, takes = begins_with(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
+    if begin == "box" and "box" not in prompts:
+        return f"takes {takes or 'no prompts'}; this protocol begins with a box"
+    if begin in ("scribbles", "points") and protocol.scribbles_on == "initial":
+        return f"starts from {begin} and has no initial result; this protocol has `scribbles_on: initial`"
+    if not is_given(drawn, prompts, plays):
+        if protocol.correct != "nothing" and {"scribbles", "points"} & set(prompts):
+            adapt = "points_as_scribbles" if drawn == "points" else "scribbles_as_points"
+            return f"takes {takes}; this protocol gives {drawn}: add `plays.{adapt}` to its card, or leave it out"
+        if protocol.begin == drawn:
+            return f"takes {takes or 'no prompts'}; this protocol begins with {drawn}"
+    if begin != "box" and "box" in prompts and protocol.window == "box":
+        return f"takes a box, and this protocol begins with {begin}: the protocol needs `window: image`"
     return ""
 
 
@@ -67,7 +88,7 @@ def resolve(
     methods: Mapping[str, Plays | None],
     networks: Sequence[str],
     dimension: int,
-    shared: bool,
+    protocol: ProtocolCard,
 ) -> list[str]:
     """Who plays, each once: those named, and those that patterns stand for and that can play here.
 
@@ -76,7 +97,7 @@ def resolve(
         methods: what each method can, by the name of its card; None if nothing tells.
         networks: of the cohort.
         dimension: of the cohort.
-        shared: as in `misfit`.
+        protocol: the rules of the session.
 
     Raises:
         InputError: one that is named cannot play here, a pattern stands for nobody, or for a method of which
@@ -86,10 +107,10 @@ def resolve(
     for entry in wanted:
         name, at, _ = entry.partition("@")
         if is_pattern(entry):
-            entries += _expand(entry, methods, networks, dimension, shared)
+            entries += _expand(entry, methods, networks, dimension, protocol)
             continue
         can = methods[name]
-        reason = misfit(can, bool(at), dimension, shared) if can else ""
+        reason = misfit(can, bool(at), dimension, protocol) if can else ""
         if reason:
             raise InputError(f"{entry} {reason}")
         entries.append(entry)
@@ -97,7 +118,11 @@ def resolve(
 
 
 def _expand(
-    pattern: str, methods: Mapping[str, Plays | None], networks: Sequence[str], dimension: int, shared: bool
+    pattern: str,
+    methods: Mapping[str, Plays | None],
+    networks: Sequence[str],
+    dimension: int,
+    protocol: ProtocolCard,
 ) -> list[str]:
     """The entries that a pattern stands for, sorted."""
     method, at, network = pattern.partition("@")
@@ -110,7 +135,7 @@ def _expand(
                 f"'{pattern}' stands for {name} too, and its card does not say where that plays: add "
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
-        if not misfit(plays, bool(at), dimension, shared):
+        if not misfit(plays, bool(at), dimension, protocol):
             matches += [name + partner for partner in partners]
     if not matches:
         raise InputError(f"'{pattern}' stands for nobody: no method card can play here by that name")

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from bifseg.cards.capabilities import Plays
+from bifseg.cards.plays import Drawn, Plays
 from bifseg.cards.yaml_file import read_mapping
 from bifseg.core.errors import InputError, short
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
@@ -23,6 +23,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$", max_length=100)]
 """Of a structure: letters and digits of any script."""
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+CLICK_POLICIES = ("centre-click/1", "econet/1")
+"""The robot's policies whose strokes are clicks on one voxel each, perhaps with a dab of paint around it."""
 
 
 class Card(BaseModel):
@@ -118,6 +120,45 @@ class ProtocolCard(Card):
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
     )
+    begin: Literal["auto", "box", "scribbles", "points", "nothing"] = Field(
+        "auto",
+        description="what the user gives first; auto: a box, and to a method without box what it is corrected by",
+    )
+    correct: Literal["scribbles", "points", "nothing"] = Field(
+        "scribbles",
+        description="what the user corrects with; points are the clicked voxels of a click policy",
+    )
+    window: Literal["box", "image"] = Field(
+        "box", description="where results may lie and the user looks: inside the robot's box, or anywhere"
+    )
+
+    @model_validator(mode="after")
+    def _one_policy(self) -> Self:
+        opens = self.begin in ("scribbles", "points")
+        if opens and self.correct not in (self.begin, "nothing"):
+            raise ValueError(
+                f"one policy draws all: with 'begin: {self.begin}' write 'correct: {self.begin}' or 'nothing'"
+            )
+        if self.correct == "nothing" and self.rounds != int(opens):
+            raise ValueError(
+                f"with 'correct: nothing' and 'begin: {self.begin}' write 'rounds: {int(opens)}'"
+            )
+        if self.draws == "points" and self.policy not in CLICK_POLICIES:
+            raise ValueError(
+                f"points need a policy that clicks: write 'policy: {' or '.join(CLICK_POLICIES)}'"
+            )
+        return self
+
+    @property
+    def draws(self) -> Drawn:
+        """What the robot draws, with its one policy: `scribbles` or `points`."""
+        return "points" if "points" in (self.begin, self.correct) else "scribbles"
+
+    @property
+    def box_label(self) -> str:
+        """The value of the column `box`: sessions with different values do not begin alike."""
+        given = self.box if self.begin in ("auto", "box") else self.begin
+        return given if self.window == "box" else f"{given} in the image"
 
 
 class MethodCard(Card):

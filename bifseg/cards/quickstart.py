@@ -76,8 +76,8 @@ def configuration(
         entry = f"{method}@{network}" if plays.network else method
         reasons = []
         for name in entries:
-            shared = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml").scribbles_on == "initial"
-            reason = misfit(plays, "@" in entry, dimension, shared)
+            rules = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml")
+            reason = misfit(plays, "@" in entry, dimension, rules)
             if reason:
                 reasons.append(f"{method} is left out of {name}: it {reason}")
             else:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from bifseg.cards.capabilities import Plays, is_pattern, resolve
+from bifseg.cards.capabilities import is_pattern, resolve
 from bifseg.cards.cards import (
     DEVICE,
     Card,
@@ -23,6 +23,7 @@ from bifseg.cards.cards import (
     first_problem,
     read_card,
 )
+from bifseg.cards.plays import Plays
 from bifseg.cards.yaml_file import check_size
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside
@@ -115,9 +116,7 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
             able = _able(wanted, cards / "methods")
             try:
-                entries = resolve(
-                    wanted, able, experiment.networks, dimension, rules.scribbles_on == "initial"
-                )
+                entries = resolve(wanted, able, experiment.networks, dimension, rules)
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
             resolved["cohorts"][cohort]["protocols"][protocol] = entries

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def replay(
     """
     from bifseg.cards.cards import ProtocolCard
     from bifseg.robot.box import box_kind
-    from bifseg.runs.replay import recorded_scribbles, recorded_sessions, replay_of
+    from bifseg.runs.replay import recorded_rules, recorded_scribbles, recorded_sessions, replay_of
     from bifseg.runs.shards import run_shard
     from bifseg.sessions.drawn_maps import Labels
 
@@ -60,6 +61,8 @@ def replay(
         raise InputError(f"{job.cohort}: has no objects in the {job.split} split")
     reading = tracked("reading")(objects)
     if sessions:
+        rules = setup.protocol.model_copy(update=recorded_rules(sessions))
+        setup = replace(setup, protocol=rules)
         recordings, source = recorded_sessions(sessions, setup.cohort, reading, job.replicates)
     else:
         assert scribbles is not None

@@ -34,6 +34,11 @@ class Stroke:
         steps = np.diff(self.path, axis=0) * spacing
         return float(np.sqrt((steps**2).sum(axis=1)).sum())
 
+    @property
+    def is_point(self) -> bool:
+        """Whether it is a click on one voxel."""
+        return len(self.path) == len(self.voxels) == 1
+
     def shifted(self, offset: Index) -> Stroke:
         """The same stroke on an array that begins `offset` voxels earlier along each axis."""
         return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
@@ -100,6 +105,11 @@ class Scribbles:
         """Bool array of the voxels that the user calls background."""
         drawn: Mask = self.label_map() == 2
         return drawn
+
+    def points(self, foreground: bool) -> NDArray[np.intp]:
+        """The clicked voxels (n, axes) of one label, in the order of the clicks; strokes of several voxels are none."""
+        clicks = [s.voxels for s in self.strokes if s.is_point and s.foreground == foreground]
+        return np.concatenate([np.zeros((0, len(self.shape)), np.intp), *clicks])
 
     def add(self, strokes: list[Stroke]) -> Scribbles:
         """These scribbles followed by new strokes."""

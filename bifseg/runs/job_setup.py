@@ -89,7 +89,7 @@ class JobSetup:
             network=self.network.name if self.network else "",
             protocol=self.protocol_name,
             policy=self.protocol.policy,
-            box=self.protocol.box,
+            box=self.protocol.box_label,
             user=self.protocol.user,
             replicate=replicate,
         )
@@ -172,8 +172,9 @@ class JobSetup:
                 self.protocol.memory_mb,
             )
         )
-        shared = self.protocol.scribbles_on == "initial"
-        reason = misplaced(method.dimensions, method.prompts, self.cohort.dimension, shared)
+        reason = misplaced(
+            method.dimensions, method.prompts, self.cohort.dimension, self.protocol, self.card.plays
+        )
         try:
             if reason:
                 raise InputError(f"method: {self.card_path.stem} {reason}; leave it out here")

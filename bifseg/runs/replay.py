@@ -9,11 +9,12 @@ from typing import Any
 
 from typing_extensions import override
 
+from bifseg.cards.cards import ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import fingerprint
+from bifseg.core.files import fingerprint, read_json
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
@@ -34,6 +35,7 @@ class Recording:
         policy: the robot's policy, or `recorded` for people's strokes.
         box_kind: the kind of box.
         user: name of the robot's level or of the person.
+        window: where results may lie; None: inside the box.
     """
 
     box: Box
@@ -41,6 +43,7 @@ class Recording:
     policy: str
     box_kind: str
     user: str
+    window: Box | None = None
 
     @classmethod
     def of(cls, session: Session) -> Recording:
@@ -54,7 +57,8 @@ class Recording:
         """
         who = session.identity
         rounds = tuple(step.strokes for step in session.steps if step.round)
-        return cls(session.box, rounds, who.policy, who.box, who.user)
+        box, window = session.drawn_box or session.box, session.box
+        return cls(box, rounds, who.policy, who.box, who.user, None if window == box else window)
 
     def digest(self) -> str:
         """Hash of all prompts that a method gets.
@@ -65,7 +69,8 @@ class Recording:
         painted = [
             [(s.foreground, s.path.tolist(), s.voxels.tolist()) for s in strokes] for strokes in self.rounds
         ]
-        return fingerprint(self.box.lower, self.box.upper, painted)
+        window = (self.window.lower, self.window.upper) if self.window else ()
+        return fingerprint(self.box.lower, self.box.upper, *window, painted)
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class Recorded:
 
     image: Image
     recording: Recording
+    protocol: ProtocolCard
     ignored: Mask | None = None
 
     @property
@@ -96,6 +102,17 @@ class Recorded:
             A box on the object's grid.
         """
         return self.recording.box
+
+    def window(self, box: Box) -> Box:
+        """Where results may lie.
+
+        Args:
+            box: the recorded box.
+
+        Returns:
+            The recorded window; the box if there is none.
+        """
+        return self.recording.window or box
 
     def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result ends the replay.
@@ -154,7 +171,8 @@ class Replay(JobSetup):
     @override
     def user(self, trial: Trial) -> User:
         row = self.rows[trial.object]
-        return Recorded(self.cohort.image(row), self.recordings[trial], self.cohort.ignored(row))
+        image, ignored = self.cohort.image(row), self.cohort.ignored(row)
+        return Recorded(image, self.recordings[trial], self.protocol, ignored)
 
     @override
     def fingerprint(self, trial: Trial) -> str:
@@ -219,6 +237,20 @@ def recorded_sessions(
         recordings[Trial(row.object, source.replicate)] = Recording.of(session)
         name = f"{source.protocol}-of-{'@'.join(filter(None, (source.method, source.network)))}"
     return recordings, name
+
+
+def recorded_rules(folder: Path) -> dict[str, Any]:
+    """The rules of stored sessions that a replay keeps.
+
+    Args:
+        folder: the folder of an entry's sessions.
+
+    Returns:
+        Keys of a protocol card: `begin`, `correct` and `window`, those that its protocol.json has.
+    """
+    path = folder / "protocol.json"
+    rules = read_json(path) if path.is_file() else {}
+    return {key: rules[key] for key in ("begin", "correct", "window") if key in rules}
 
 
 def recorded_scribbles(

@@ -68,11 +68,11 @@ class SessionWorker(Worker[Trial]):
             return "unreadable"
         identity, method = setup.identity(trial), self._method
         method.open()
-        session = play(user, method, setup.fingerprint(trial), identity)
+        session = play(user, method, setup.fingerprint(trial), identity, setup.card.plays)
         # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
         if method.died:
             method.open()
-            session = play(user, method, session.fingerprint, identity)
+            session = play(user, method, session.fingerprint, identity, setup.card.plays)
         if method.killed:  # twice: without a fingerprint, a job with more memory runs the session again
             session = replace(session, fingerprint="")
         if setup.fresh_process:

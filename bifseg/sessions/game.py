@@ -10,7 +10,9 @@ from typing import Protocol
 
 import numpy as np
 
+from bifseg.cards.capabilities import begins_with, is_given
 from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.plays import Plays
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
@@ -23,6 +25,7 @@ from bifseg.robot.policies.registry import policy
 from bifseg.robot.thorough import LARGE, thorough
 from bifseg.robot.users import user_profile
 from bifseg.robot.visible import tolerated
+from bifseg.sessions.prompts import adapted, clicked
 from bifseg.sessions.record import Ending, Identity, Session, Status, Step
 from bifseg.sessions.recorder import StepRecorder
 from bifseg.sessions.stuck import why_stuck
@@ -36,7 +39,7 @@ class View:
 
     Attributes:
         number: the round's number, from 1.
-        box: the user's box on the object's grid.
+        box: the window that the user looks at: the box, or the whole image.
         steps: results so far.
         scribbles: all strokes so far.
         opening: whether the method needs scribbles before it gives its first result.
@@ -82,11 +85,27 @@ class User(Protocol):
         """Most seconds of the session, the user's included; None: no limit."""
         ...
 
+    @property
+    def protocol(self) -> ProtocolCard:
+        """The rules of the session."""
+        ...
+
     def box(self) -> Box:
         """The box that the user draws.
 
         Returns:
             A box on the object's grid.
+        """
+        ...
+
+    def window(self, box: Box) -> Box:
+        """Where results may lie and the user looks.
+
+        Args:
+            box: the user's box.
+
+        Returns:
+            The box, or a box that is the whole image.
         """
         ...
 
@@ -176,6 +195,18 @@ class SimulatedUser:
         slack = self._generator("box slack", f"{who.name}/{who.version}")
         return who.loosened(box, self.truth.shape, spacing, slack)
 
+    def window(self, box: Box) -> Box:
+        """Where results may lie and the robot looks, by the protocol's `window`.
+
+        Args:
+            box: the robot's box.
+
+        Returns:
+            The box, or a box that is the whole image.
+        """
+        shape = self.truth.shape
+        return box if self.protocol.window == "box" else Box((0,) * len(shape), shape)
+
     def next_strokes(self, view: View) -> list[Stroke]:
         """The strokes that the robot draws in a round.
 
@@ -208,10 +239,15 @@ class SimulatedUser:
             drawn = drawn or robot.strokes(
                 truth, visible, self.image.grid.spacing, rng, rules.strokes_per_label
             )
-        return [stroke.shifted(box.lower) for stroke in drawn]
+        return self._on_image(drawn, box)
 
     def _opening(self, box: Box, step: str) -> list[Stroke]:
-        """The first strokes if there is no initial result: both labels, however small the object."""
+        """The first strokes if there is no initial result, however small the object.
+
+        Scribbles are on both labels, points on the object alone, as the first click of NoC is.
+        """
+        if self.protocol.draws == "points":
+            return self._strokes(np.zeros(box.shape, bool), box, step, Scribbles(self.truth.shape))
         ignored = self._ignored_in(box)
         drawn = opening_strokes(
             user_profile(self.protocol.user).plays(
@@ -223,7 +259,7 @@ class SimulatedUser:
             self.protocol.strokes_per_label,
             ignored,
         )
-        return [stroke.shifted(box.lower) for stroke in drawn]
+        return self._on_image(drawn, box)
 
     def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result has reached the protocol's target.
@@ -266,6 +302,11 @@ class SimulatedUser:
     def _ignored_in(self, box: Box) -> Mask | None:
         return None if self.ignored is None else self.ignored[box.slices]
 
+    def _on_image(self, drawn: list[Stroke], box: Box) -> list[Stroke]:
+        """Strokes inside a box as strokes on the image; of clicks the clicked voxel where the protocol draws points."""
+        strokes = [stroke.shifted(box.lower) for stroke in drawn]
+        return clicked(strokes) if self.protocol.draws == "points" else strokes
+
     @cached_property
     def _tolerated(self) -> Mask:
         return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
@@ -281,17 +322,16 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
         user: draws the box and the strokes.
         method: gets the image, the box and the strokes.
         fingerprint: hash of everything that the session's result depends on.
-        identity: the run's label of the session.
-
-    Returns:
-        The record. An error of the method ends the session as `failed`, a TimeoutError as `timeout`; earlier steps
-        are kept.
+        identity: the label of the session.
+        plays: what the method's card says; it may name a change of the prompts.
     """
     box = user.box()
-    recorder = StepRecorder(user.image.grid.shape, method, box, ignored=user.ignored)
+    window, boxed = user.window(box), begins_with(user.protocol, method.prompts) == "box"
+    recorder = StepRecorder(user.image.grid.shape, method, window, ignored=user.ignored)
+    adaptation = plays.adaptation(user.protocol.draws, method.prompts) if plays else ""
     status: Status = "ok"
     try:
-        ended, error = _play(user, method, recorder)
+        ended, error = _play(user, method, recorder, box if boxed else window, plays)
     except TimeoutError as raised:
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
     except Exception as raised:  # a method may raise anything; the scores report the failure
@@ -301,28 +341,34 @@ def play(user: User, method: Method, fingerprint: str = "", identity: Identity =
     return Session(
         identity,
         user.image.grid,
-        box,
+        window,
         tuple(recorder.steps),
         ended,
         "stuck" if ended == "stuck" else status,
         error,
         fingerprint,
-        "box" in method.prompts,
+        boxed,
         dict(getattr(method, "peak_mb", {})),
         getattr(method, "confinement", ""),
+        adaptation,
+        box if boxed and box != window else None,
     )
 
 
-def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, str]:
+def _play(
+    user: User, method: Method, recorder: StepRecorder, box: Box, plays: Plays | None
+) -> tuple[Ending, str]:
     """How the session ended, and why if it ended early."""
-    result = recorder.take("initial", partial(method.start, user.image, recorder.box))
+    rules, shape = user.protocol, user.image.grid.shape
+    opens = begins_with(rules, method.prompts) in ("scribbles", "points")
+    result = recorder.take("initial", partial(method.start, user.image, box))
     if adapts(method):
         result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
-    scribbles = Scribbles(user.image.grid.shape)
+    scribbles = Scribbles(shape)
     for number in range(1, user.rounds + 1):
         if user.is_satisfied_with(result):
             return "target", ""
-        if "scribbles" not in method.prompts:
+        if not is_given(rules.draws, method.prompts, plays):
             return "no prompts", ""
         started = perf_counter()
         opening = number == 1 and "box" not in method.prompts
@@ -336,5 +382,6 @@ def _play(user: User, method: Method, recorder: StepRecorder) -> tuple[Ending, s
         if reason:
             return "stuck", reason
         scribbles = scribbles.add(strokes)
-        result = recorder.take(view.step, partial(method.refine, scribbles), tuple(strokes), robot_s)
+        given = adapted(scribbles, rules.draws, method.prompts, plays)
+        result = recorder.take(view.step, partial(method.refine, given), tuple(strokes), robot_s)
     return ("target" if user.is_satisfied_with(result) else "rounds"), ""

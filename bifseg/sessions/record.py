@@ -84,7 +84,7 @@ class Session:
     Attributes:
         identity: the run's label of the session.
         grid: the object's grid: the image's, or that of one slice of it.
-        box: the robot's box on that grid: a prompt, or only the method's window if `box_drawn` is False.
+        box: the window on that grid: the robot's box, which the method was given if `box_drawn`, or the image.
         steps: results in order; a failed session keeps the steps before the failure.
         ended: why the session ended.
         status: a `failed` or `timeout` session has no final result; that of a `stuck` one is its last step.
@@ -93,10 +93,21 @@ class Session:
         box_drawn: whether the user drew the box.
         peak_mb: highest memory in MiB of the process (`rss`) and of the GPU (`gpu`), as the method states them.
         confinement: what confined the method (`sandbox.confine`); empty if it ran in the session's own process.
+        adaptation: how the user's prompts were changed for the method, in words; empty if they were not.
+        drawn_box: the box that the user drew where results may lie outside of it; None: it is `box`, or none was drawn.
     """
 
     ENTRIES: ClassVar = ("session.json", "masks.npz", "final.nii.gz")
-    _PLAIN: ClassVar = ("ended", "status", "error", "fingerprint", "box_drawn", "peak_mb", "confinement")
+    _PLAIN: ClassVar = (
+        "ended",
+        "status",
+        "error",
+        "fingerprint",
+        "box_drawn",
+        "peak_mb",
+        "confinement",
+        "adaptation",
+    )
 
     identity: Identity
     grid: Grid
@@ -109,6 +120,8 @@ class Session:
     box_drawn: bool = True
     peak_mb: dict[str, float] = field(default_factory=dict)
     confinement: str = ""
+    adaptation: str = ""
+    drawn_box: Box | None = None
 
     def scribbles(self, steps: int | None = None) -> Scribbles:
         """All strokes up to a step.
@@ -167,8 +180,9 @@ class Session:
             Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
             for s, mask in zip(data["steps"], masks, strict=True)
         )
-        rest = {key: data[key] for key in cls._PLAIN}
-        return cls(Identity(**data["identity"]), grid, box, steps, **rest)
+        rest = {key: data[key] for key in cls._PLAIN if key in data}  # older sessions lack the last
+        drawn = Box(*map(tuple, data["drawn_box"])) if data.get("drawn_box") else None
+        return cls(Identity(**data["identity"]), grid, box, steps, **rest, drawn_box=drawn)
 
     def _to_json(self) -> dict[str, Any]:
         corners = self.grid.to_world(np.array([self.box.lower, np.array(self.box.upper) - 1]))
@@ -189,6 +203,7 @@ class Session:
                 for step in self.steps
             ],
             **{key: getattr(self, key) for key in self._PLAIN},
+            "drawn_box": [self.drawn_box.lower, self.drawn_box.upper] if self.drawn_box else None,
         }
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bifseg.cards.capabilities import Plays, check_stated, is_pattern, misfit, resolve
-from bifseg.cards.cards import MethodCard, read_card
+from bifseg.cards.capabilities import check_stated, is_pattern, misfit, resolve
+from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.plays import Plays
 from bifseg.core.errors import InputError
 from bifseg.methods.registry import METHODS
 
@@ -19,8 +20,12 @@ ABLE = {
 }
 
 
+OWN = ProtocolCard()
+SHARED = ProtocolCard(scribbles_on="initial")
+
+
 def found(*wanted, networks=("a", "b"), dimension=2, shared=False):
-    return resolve(wanted, ABLE, networks, dimension, shared)
+    return resolve(wanted, ABLE, networks, dimension, SHARED if shared else OWN)
 
 
 def test_is_pattern():
@@ -47,8 +52,8 @@ def test_pattern_is_matched_by_case():
 
 
 def test_misfit_is_empty_for_who_can_play():
-    assert misfit(ABLE["tool"], False, 2, True) == ""
-    assert misfit(ABLE["tool"], False, 3, True) == "plays in 2D, the cohort is 3D"
+    assert misfit(ABLE["tool"], False, 2, SHARED) == ""
+    assert misfit(ABLE["tool"], False, 3, SHARED) == "plays in 2D, the cohort is 3D"
 
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config/methods").glob("*.yaml"))

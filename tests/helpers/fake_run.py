@@ -32,6 +32,7 @@ def scores(lines, **common):
         "user": "expert",
         "replicate": 0,
         "confinement": "",
+        "adaptation": "",
         "status": "ok",
         "error": "",
     }

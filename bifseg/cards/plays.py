@@ -1,0 +1,59 @@
+"""What a method is able to play, as its card states it: dimensions, prompts, and prompts that are changed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Annotated, Literal, get_args
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Prompt = Literal["box", "scribbles", "points"]
+Drawn = Literal["scribbles", "points"]
+PROMPTS: tuple[str, ...] = get_args(Prompt)
+"""What a method may take beside the image."""
+
+
+class ScribblesAsPoints(BaseModel):
+    """How scribbles become points for a method that takes points alone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    points: Annotated[int, Field(ge=1, le=100)] = Field(3, description="points of each stroke")
+    where: Literal["along", "ends"] = Field(
+        "along",
+        description="along: in the middle of equal parts of the stroke; ends: from its first to its last point",
+    )
+
+
+class Plays(BaseModel):
+    """Where a method can play, as its card states it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)] = Field(
+        description="cohorts it plays on; may be fewer than it could"
+    )
+    prompts: list[Prompt] = Field(
+        default=["box", "scribbles"],
+        description="what it takes beside the image; without box it starts from scribbles or points",
+    )
+    network: bool = Field(False, description="whether it needs a network: METHOD@NETWORK")
+    scribbles_as_points: ScribblesAsPoints | None = Field(
+        None, description="give it points of the user's scribbles where the protocol draws scribbles"
+    )
+    points_as_scribbles: bool = Field(
+        False,
+        description="give it the user's points as scribbles of one voxel where the protocol draws points",
+    )
+
+    def adaptation(self, drawn: Drawn, prompts: Collection[str]) -> str:
+        """In words, how what the user draws is changed for a method that takes these prompts; empty if it is not."""
+        if drawn in prompts:
+            return ""
+        if drawn == "points" and self.points_as_scribbles and "scribbles" in prompts:
+            return "points as scribbles of one voxel"
+        rule = self.scribbles_as_points
+        if drawn == "scribbles" and rule and "points" in prompts:
+            place = "along" if rule.where == "along" else "from end to end of"
+            return f"scribbles as points, {rule.points} {place} each stroke"
+        return ""
