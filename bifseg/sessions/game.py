@@ -315,15 +315,25 @@ class SimulatedUser:
         return generator(self.seed, *self.seed_key, step, version)
 
 
-def play(user: User, method: Method, fingerprint: str = "", identity: Identity = _NAMELESS) -> Session:
+def play(
+    user: User,
+    method: Method,
+    fingerprint: str = "",
+    identity: Identity = _NAMELESS,
+    plays: Plays | None = None,
+) -> Session:
     """The session of one user with one method.
 
     Args:
         user: draws the box and the strokes.
         method: gets the image, the box and the strokes.
         fingerprint: hash of everything that the session's result depends on.
-        identity: the label of the session.
-        plays: what the method's card says; it may name a change of the prompts.
+        identity: the run's label of the session.
+        plays: what the method's card says; it may name a change of the prompts. None: nothing.
+
+    Returns:
+        The record. An error of the method ends the session as `failed`, a TimeoutError as `timeout`; earlier steps
+        are kept.
     """
     box = user.box()
     window, boxed = user.window(box), begins_with(user.protocol, method.prompts) == "box"
@@ -371,8 +381,7 @@ def _play(
         if not is_given(rules.draws, method.prompts, plays):
             return "no prompts", ""
         started = perf_counter()
-        opening = number == 1 and "box" not in method.prompts
-        view = View(number, recorder.box, recorder.steps, scribbles, opening)
+        view = View(number, recorder.box, recorder.steps, scribbles, opens and number == 1)
         strokes = user.next_strokes(view)
         robot_s = perf_counter() - started
         recorder.check_time(view.step, user.time_limit_s, robot_s)
