@@ -31,6 +31,7 @@ def train(
     from bifseg.networks.confined_bring import bring_confined
     from bifseg.networks.trained import checked_device
     from bifseg.networks.training import train as train_network
+    from bifseg.runs.fingerprints import training_code
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
     weights = brought_weights(network, card)
@@ -41,4 +42,5 @@ def train(
             bring_confined(network, weights, members, out)
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
-            train_network(network, members, out, seed, where, lambda done, _, note: show(done, note))
+            code = training_code(network)
+            train_network(network, members, out, seed, where, lambda done, _, note: show(done, note), code)

@@ -22,6 +22,9 @@ from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_c
 def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
     """Write weights.pt, curve.csv and card.json of a network that was trained elsewhere.
 
+    Fine-tuning settings are those of the card, and the defaults of this version: settings that were chosen for an
+    older version can be wrong in this one. card.json names those of the file that are not used, `unused_finetuning`.
+
     Args:
         card: of the network.
         weights: a weights.pt of another run, or the file or folder that the card's architecture names.
@@ -36,12 +39,26 @@ def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder
     if trained.network.dimension != cohort.dimension:
         have, want = trained.network.dimension, cohort.dimension
         raise InputError(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
+    taken = replace(trained, finetuning=FineTuning.checked(card.finetuning))
+    facts: dict[str, Any] = {"weights_from": str(weights)}
+    if unused := _unused(trained, card):
+        facts["unused_finetuning"] = unused
     write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
-    write_network(trained, card, cohort, folder, {"weights_from": str(weights)}, made_from)
+    write_network(taken, card, cohort, folder, facts, made_from)
+
+
+def _unused(trained: TrainedNetwork, card: NetworkCard) -> dict[str, Any]:
+    """The fine-tuning settings of a weights file that neither the card nor the defaults hold."""
+    used = FineTuning.defaults(trained.network.dimension).model_dump()
+    return {
+        key: value
+        for key, value in trained.finetuning.items()
+        if key not in card.finetuning and value != used.get(key)
+    }
 
 
 def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
-    """The weights.pt of another run; its input size and fine-tuning hold where the card states none."""
+    """The weights.pt of another run; its input size holds where the card states none."""
     build(card)  # raises if the card itself is wrong
     trained, stored = TrainedNetwork.load(weights), resolved(stored_card(weights))
     for key, value in resolved(card).items():
@@ -49,9 +66,7 @@ def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
             raise InputError(
                 f"{weights}: weights: {key} is {stored.get(key)} in the file and {value} on the card"
             )
-    finetuning = FineTuning.checked({**trained.finetuning, **card.finetuning})
-    size = card.input_size or trained.input_size
-    return replace(trained, input_size=size, finetuning=finetuning), None
+    return replace(trained, input_size=card.input_size or trained.input_size), None
 
 
 def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
@@ -65,5 +80,4 @@ def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[st
         network = restore(card, content)
     except InputError as error:
         raise InputError(f"{weights}: {error}") from error
-    finetuning = FineTuning.checked(card.finetuning)
-    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), finetuning), content
+    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu")), content

@@ -6,6 +6,7 @@ A TorchScript program is code, and a file of weights may be made to misuse the p
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -14,11 +15,12 @@ from time import monotonic
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.child_processes import OwnFolder
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import write_json, writing
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
 from bifseg.networks.network_folder import CohortFacts
 
+log = logging.getLogger(__name__)
 _COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_bring")
 _TIME_S = 1800.0
 _MOST_BYTES = 2**35
@@ -51,12 +53,23 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
             with writing(folder / name) as part:
                 part.write_bytes(content)
         write_json(folder / "card.json", record)
+        _warn_of_unused(record.get("unused_finetuning"), weights)
     except InputError:
         raise
     except (ProcessEndedError, AnswerError, TimeoutError, ValueError) as error:
         raise InputError(f"{weights}: cannot be taken as a network: {error}") from error
     finally:
         process.end()
+
+
+def _warn_of_unused(settings: object, weights: Path) -> None:
+    """Log one line on the fine-tuning settings of a weights file that are not used, if there are any."""
+    if isinstance(settings, dict) and settings:
+        values = ", ".join(f"{key} {value}" for key, value in settings.items())
+        log.warning(
+            "%s: finetuning: not used, the card holds: %s; put them into its `finetuning` to use them",
+            *(weights, short(values, 120)),
+        )
 
 
 def main() -> None:

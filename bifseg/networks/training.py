@@ -50,7 +50,13 @@ class State:
 
 
 def train(
-    card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str, progress: Progress
+    card: NetworkCard,
+    cohort: Cohort,
+    folder: Path,
+    seed: int,
+    device: str,
+    progress: Progress,
+    code: str = "",
 ) -> None:
     """Train a network on the seen objects of a cohort and write weights.pt, curve.csv and card.json.
 
@@ -64,17 +70,21 @@ def train(
         seed: of the initial weights and of all random crops.
         device: name of a torch device.
         progress: see `Progress`.
+        code: hash of the training's code; a training that other code began is not resumed.
 
     Raises:
         InputError: network and cohort differ in dimension, or a split has no seen object.
     """
-    Trainer(card, cohort, folder, seed, device).run(progress)
+    Trainer(card, cohort, folder, seed, device, code).run(progress)
 
 
 class Trainer:
     """The training of one network on one cohort; arguments as of `train`."""
 
-    def __init__(self, card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str) -> None:
+    def __init__(
+        self, card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str, code: str = ""
+    ) -> None:
+        self._code = code
         self._card, self._cohort, self._folder = card, cohort, folder
         self._seed, self._device = seed, torch.device(device)
         self._settings = card.training
@@ -170,9 +180,8 @@ class Trainer:
     @cached_property
     def _identity(self) -> str:
         hashes = [self._cohort.hashes(row) for row in self._objects("train") + self._objects("validation")]
-        return fingerprint(
-            self._card.model_dump(mode="json"), self._cohort.name, self._cohort.box_margin, self._seed, hashes
-        )
+        cohort = (self._cohort.name, self._cohort.box_margin, hashes)
+        return fingerprint(self._card.model_dump(mode="json"), *cohort, self._seed, self._code)
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.pt"

@@ -13,7 +13,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.core.files import fingerprint
 from bifseg.runs.source_code import Reference, SourceCode, imports_in, syntax
 
@@ -25,6 +25,8 @@ _BOXES = Reference("bifseg.robot.box", "BOXES")
 _USERS = Reference("bifseg.robot.users", "USERS")
 _ARCHITECTURES = Reference("bifseg.networks.registry", "ARCHITECTURES")
 _SOURCES = Reference("bifseg.networks.registry", "SOURCES")
+_TRAINING = Reference("bifseg.networks.training", "train")
+_NOT_TRAINED_BY = ("bifseg.cards.finetuning", "bifseg.core.errors", "bifseg.core.files")
 _NETWORKS, _METRICS = "bifseg.networks", "bifseg.core.metrics"
 _SCORING = tuple(Reference("bifseg.analysis.scores", name) for name in ("score_session", "to_frame"))
 _LARGE = 2**26  # bytes; a larger file, such as a container, is identified by its size and time
@@ -55,6 +57,19 @@ def entry_code(
     known = sorted(filter(_bifseg().has, imported))
     method = _bifseg().hash([*_chosen((_METHODS, card.method or "")), *known])
     return fingerprint(session, method, sorted(map(syntax, trees)))
+
+
+def training_code(card: NetworkCard) -> str:
+    """Hash of the code that makes a network's weights: of its training, or of taking those that its card names.
+
+    Reading and writing of files is not in it, nor are the settings of fine-tuning: weights do not depend on them.
+
+    Args:
+        card: of the network.
+    """
+    root = Reference("bifseg.networks.bring", "bring") if card.weights else _TRAINING
+    made_by = _chosen((_ARCHITECTURES, card.architecture), (_SOURCES, card.architecture))
+    return _bifseg().hash([root, *made_by], _NOT_TRAINED_BY)
 
 
 def entry_definitions(method: str, protocol: ProtocolCard, architecture: str = "") -> list[Reference]:

@@ -10,6 +10,7 @@ from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.networks.bring import bring
+from bifseg.networks.confined_bring import bring_confined
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.networks.training import train
 from bifseg.networks.unchanged import ForgettingCheck
@@ -31,23 +32,37 @@ def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
 
 
 def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp_path, tiny_card):
-    """What it leaves away is as in the file."""
+    """The size that it leaves away is the file's; fine-tuning is the card's, and the file's own is named."""
     files = [discs_network]
     for change in (
-        {"finetuning": {"eps": 0.1, "omega": 2.0}},
+        {"finetuning": {"eps": 0.1, "omega": 2.0, "t0": 0.2}},
         {"finetuning": {"eps": 0.3}, "input_size": 40},
     ):
         card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
         bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
         files.append(tmp_path / str(len(files)))
     own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
-    assert (first.input_size, first.finetuning) == (
-        own.input_size,
-        own.finetuning | {"eps": 0.1, "omega": 2.0},
-    )
-    assert (second.input_size, second.finetuning) == (40, first.finetuning | {"eps": 0.3})
+    assert (first.input_size, first.finetuning) == (own.input_size, {"eps": 0.1, "omega": 2.0, "t0": 0.2})
+    assert (second.input_size, second.finetuning) == (40, {"eps": 0.3})
     facts = read_json(files[-1] / "card.json")
-    assert (facts["input_size"], facts["finetuning"]) == (40, second.finetuning)
+    assert (facts["input_size"], facts["finetuning"]) == (40, {"eps": 0.3})
+    assert "unused_finetuning" not in facts, "omega 2 and t0 0.2 are the defaults; eps is the card's"
+
+
+def test_fine_tuning_of_an_old_card_in_a_weights_file_is_not_used(
+    discs, discs_network, tmp_path, tiny_card, caplog
+):
+    """It was chosen for other defaults: mixed with those of today it can remove whole objects."""
+    path = tmp_path / "weights.pt"
+    content = torch.load(discs_network / "weights.pt", weights_only=True)
+    content["finetuning"] = {"learning_rate": 0.3, "strength": 1.0, "iterations": 80}
+    torch.save(content, path)
+    card = tiny_card.model_copy(update={"finetuning": {"strength": 2.0}})
+    bring_confined(card, path, discs, tmp_path / "new")
+    assert TrainedNetwork.load(tmp_path / "new/weights.pt").finetuning == {"strength": 2.0}
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: finetuning: not used, the card holds: learning_rate 0.3; put them into its `finetuning` to use them"
+    ]
 
 
 OTHER_NETWORKS = {

@@ -150,6 +150,19 @@ def test_the_average_of_the_weights_is_validated_and_stored(discs, discs_network
     assert not same(weights_of(tmp_path / "0.9"), weights_of(discs_network))
 
 
+def test_training_that_other_code_began_starts_anew(discs, tmp_path, tiny_card):
+    seen = []
+
+    def kill_at_17(done, *_):
+        if done == 17:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17, code="before")
+    train(tiny_card, discs, tmp_path, 1, "cpu", lambda done, *_: seen.append(done), code="after")
+    assert seen[0] == 1
+
+
 def test_killed_training_resumes_its_average(discs, tmp_path, tiny_card):
     card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"average": 0.9})})
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import bifseg
-from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.runs import fingerprints
@@ -181,6 +181,41 @@ def test_a_changed_helper_of_a_plug_in_replays_that_plug_in_alone(finished, copy
     helper.write_text(HELPER.replace("= True", "= 1 > 0"))
     assert replayed(finished) == {"plug-in"}
     helper.write_text(HELPER)
+
+
+TRAINED = NetworkCard(architecture="pnet")
+BROUGHT = NetworkCard(architecture="torchscript", weights=Path("net.ts"))
+RETRAINS = {
+    "Trainer": {TRAINED.architecture},
+    "augment": {TRAINED.architecture},
+    "Sampler": {TRAINED.architecture},
+    "validation_dice": {TRAINED.architecture},
+    "draw_box": {TRAINED.architecture},
+    "PNet": {TRAINED.architecture},
+    "bring": {BROUGHT.architecture},
+    "Crop": {TRAINED.architecture, BROUGHT.architecture},
+    "UNet": set(),
+    "FineTuning": set(),
+    "LabelUpdate": set(),
+    "write_json": set(),
+    "play": set(),
+}
+
+
+@pytest.mark.parametrize("name", RETRAINS)
+def test_a_change_makes_anew_the_networks_that_use_what_has_changed(copy, name):
+    before = {card.architecture: fingerprints.training_code(card) for card in (TRAINED, BROUGHT)}
+    change(copy, name)
+    after = {card.architecture: fingerprints.training_code(card) for card in (TRAINED, BROUGHT)}
+    assert {name for name in before if before[name] != after[name]} == RETRAINS[name]
+
+
+def test_comments_retrain_nothing(copy):
+    before = fingerprints.training_code(TRAINED)
+    for file in (copy / "networks").rglob("*.py"):
+        file.write_text(f"# a comment\n{file.read_text()}\n# another\n")
+    fingerprints._bifseg.cache_clear()
+    assert fingerprints.training_code(TRAINED) == before
 
 
 @pytest.mark.parametrize("entry", ["geos with clicks", "bifseg"])

@@ -18,6 +18,7 @@ from bifseg.cards.run import brought_weights, checked_run
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
+from bifseg.runs.fingerprints import training_code
 from bifseg.runs.shard_plan import read_plan
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
@@ -131,6 +132,13 @@ def code_of_sessions(protocol_name, entry):
         method.parent,
         read_card(ProtocolCard, protocol),
         architecture,
+    )
+
+
+def code_of_training(wildcards):
+    """Changes with the code that makes the network's weights."""
+    return training_code(
+        read_card(NetworkCard, Path(card("networks", wildcards.network)))
     )
 
 

@@ -20,6 +20,7 @@ rule train_network:
         folder=subpath(output.weights, parent=True),
         seed=config["seed"],
         device=config["device"],
+        code=code_of_training,
     shell:
         "bifseg train {input.card:q} --cohort {params.cohort:q} --out {params.folder:q}"
         " --seed {params.seed:q} --device {params.device:q} --threads {threads} 2> >(tee {log:q} >&2)"
