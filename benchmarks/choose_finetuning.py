@@ -24,8 +24,8 @@ from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import SimulatedUser
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 PROTOCOL = ProtocolCard(rounds=1, strokes_per_label=3, target=None, scribbles_on="initial")
 

@@ -20,7 +20,8 @@ from bifseg.methods.registry import build
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 ROUNDS = 4
 PROTOCOL = ProtocolCard(rounds=ROUNDS, target=None)

@@ -22,7 +22,8 @@ from bifseg.methods.graphs.geodesic import GeodesicBand
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 PROTOCOL = ProtocolCard(rounds=3, target=None)
 

@@ -11,9 +11,10 @@ from bifseg.core.errors import InputError
 from bifseg.core.geometry import Image, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.methods.contract import Method
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
 from bifseg.sessions.record import Session as SessionRecord
+from bifseg.sessions.users import SimulatedUser
 
 if TYPE_CHECKING:  # neither pandas nor matplotlib is needed to play
     import pandas as pd

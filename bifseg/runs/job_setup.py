@@ -20,9 +20,9 @@ from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
-from bifseg.sessions.game import SimulatedUser, User
 from bifseg.sessions.record import Identity
 from bifseg.sessions.seal import KEY, run_folder
+from bifseg.sessions.users import SimulatedUser, User
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import load_sessions
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
-from bifseg.sessions.game import User, View
 from bifseg.sessions.record import Identity, Session
+from bifseg.sessions.users import User, View
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Recorded:
-    """A user who repeats a recording; see `sessions.game.User`."""
+    """A user who repeats a recording; see `sessions.users.User`."""
 
     image: Image
     recording: Recording

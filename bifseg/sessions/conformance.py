@@ -16,8 +16,9 @@ from scipy.ndimage import gaussian_filter
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.methods.process.process import MethodProcess
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Session
+from bifseg.sessions.users import SimulatedUser
 
 SESSIONS = 20
 """Sessions of the memory check."""

@@ -23,7 +23,8 @@ from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 HERE = Path(__file__).parent
 ADAPTER = HERE.parents[1] / "adapters" / "nninteractive"

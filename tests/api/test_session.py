@@ -11,8 +11,9 @@ from matplotlib.figure import Figure
 from PIL import Image as Picture
 
 import bifseg as bs
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 
 class Threshold:

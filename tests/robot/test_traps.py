@@ -13,8 +13,9 @@ from bifseg.core.seeds import generator
 from bifseg.robot.box import BOXES, box_kind
 from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.users import USERS, user_profile
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 RANDOM = [name for name in POLICIES if name != "centre-click/1"]
 SHAPE = (70, 90)

@@ -15,7 +15,8 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.methods.process.process import MethodError, MethodProcess, Program
 from bifseg.methods.process.programs import program
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 SHAPE = (64, 64)

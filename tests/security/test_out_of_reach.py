@@ -22,7 +22,8 @@ from bifseg.core.geometry import Grid, Image
 from bifseg.core.landlock import landlock_version
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 pytestmark = pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
 HELPERS = Path(__file__).parents[1] / "helpers"

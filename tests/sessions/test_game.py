@@ -9,8 +9,9 @@ from scipy import ndimage
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 SHAPE = (60, 70)
 TRUTH = np.zeros(SHAPE, bool)

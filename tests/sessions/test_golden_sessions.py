@@ -9,7 +9,8 @@ import pytest
 from bifseg.cards.cards import ProtocolCard, read_card
 from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Grid, Image
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 GOLDEN = Path(__file__).parent / "golden/sessions.json"
 PROTOCOLS = Path(__file__).parents[2] / "config/protocols"

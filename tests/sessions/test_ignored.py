@@ -5,7 +5,8 @@ import pytest
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
+from bifseg.sessions.users import SimulatedUser
 
 SHAPE = (40, 48)
 TRUTH = np.zeros(SHAPE, bool)

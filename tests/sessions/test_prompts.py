@@ -6,9 +6,10 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.plays import Plays, ScribblesAsPoints
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.prompts import adapted, clicked
 from bifseg.sessions.record import Session
+from bifseg.sessions.users import SimulatedUser
 
 SHAPE = (40, 50)
 TRUTH = np.zeros(SHAPE, bool)

@@ -5,8 +5,9 @@ import pytest
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Grid, Image
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 IDENTITY = Identity("run", "cohort", "case", "case_organ", "organ", False, 2, "test", "fake", "", "own", "p")
 PLANE = Grid((60, 70), (1.0, 1.0), (100.0, 200.0), ((0.0, 1.0), (1.0, 0.0)))

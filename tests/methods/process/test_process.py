@@ -18,8 +18,9 @@ from bifseg.methods.process.process import MethodProcess, Program
 from bifseg.methods.process.programs import program
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.game import SimulatedUser, play
+from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
+from bifseg.sessions.users import SimulatedUser
 
 HERE = Path(__file__).parents[2] / "helpers"
 SHAPE = (60, 70)
