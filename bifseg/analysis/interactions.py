@@ -1,13 +1,13 @@
-"""Effort until a target Dice. A session that never reaches it stays in every number, at a cost that the protocol sets.
+"""Effort until a target Dice. A session that never reaches the target counts too, with a cost set by the protocol.
 
-Under the `own` protocol a session is followed until the last round that its protocol allows. One that ended before
-without reaching the target (the robot saw no error, the method takes no scribbles, a failure) never will. A session
-that never reached it costs what one round more than the protocol allows would cost, with the most strokes that the
-protocol allows in every round (`StoppingRule.limits`). This limit depends on the protocol and the object alone, not on
-who else played, and is more than that of reaching the target in the last round.
+Under the `own` protocol a session is followed until the protocol's last round. A session that ended earlier without
+reaching the target (the robot saw no error, the method takes no scribbles, a failure) never reaches it. Its cost is
+that of one round more than the protocol allows, with the most strokes in every round (`StoppingRule.limits`). This
+limit depends only on the protocol and the object, not on other methods, and exceeds the cost of reaching the target in
+the last round.
 
-A protocol that ends sessions at a target shows nothing of a higher one: those that were about to reach it are the ones
-that were stopped.
+A protocol that ends sessions at a target gives no information about a higher target: the sessions that would reach it
+are those that were stopped.
 """
 
 from __future__ import annotations
@@ -25,19 +25,25 @@ from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_
 from bifseg.core.errors import InputError
 
 EFFORT_COLUMNS = ("round", "n_prompts", "n_strokes", "user_s")
-"""Columns of the scores in which the way to a target is measured."""
-KEYS = [*SESSION, "patient"]
+"""Columns of the scores that measure the effort until a target."""
+_KEYS = [*SESSION, "patient"]
 
 
 def time_to_target(
     scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
 ) -> pd.DataFrame:
-    """One row per session under `own`: what it took until Dice first was at least `target`.
+    """The effort of each session until Dice first is at least the target.
+
+    Args:
+        scores: scores of one cohort.
+        target: Dice in (0, 1].
+        rules: when sessions under `own` end.
+        own: name of the protocol.
 
     Returns:
-        The session's last row of scores, in which `reached` says whether it did, and the columns of `EFFORT_COLUMNS`
-        hold what was spent by then: infinity for a session that never reached it, NaN for user time that is not known
-        (images without a spacing).
+        The last row of each session under `own`, with `reached` and, in the columns of `EFFORT_COLUMNS`, the effort
+        until the target: infinity if it was never reached, NaN for unknown user time (images without a spacing). No
+        rows without sessions.
 
     Raises:
         InputError: a session has more rounds than the rules allow.
@@ -49,10 +55,10 @@ def time_to_target(
             "run its sessions again"
         )
     last = rows.groupby(SESSION).tail(1).set_index(SESSION)
-    there = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
-    reached = pd.Series(last.index.isin(there.index), last.index)
+    first = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
+    reached = pd.Series(last.index.isin(first.index), last.index)
     spent = {
-        name: there[name].reindex(last.index).astype(float).where(reached, np.inf) for name in EFFORT_COLUMNS
+        name: first[name].reindex(last.index).astype(float).where(reached, np.inf) for name in EFFORT_COLUMNS
     }
     return last.assign(**spent, reached=reached).reset_index()
 
@@ -60,7 +66,16 @@ def time_to_target(
 def cost_to_target(
     scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
 ) -> pd.DataFrame:
-    """As `time_to_target`, but that a session which never reached the target holds the limits of its protocol.
+    """The effort of each session until the target, at most the protocol's limits.
+
+    Args:
+        scores: scores of one cohort.
+        target: Dice in (0, 1].
+        rules: when sessions under `own` end.
+        own: name of the protocol.
+
+    Returns:
+        The rows of `time_to_target`, with `StoppingRule.limits` instead of infinity.
 
     Raises:
         InputError: a session has more rounds than the rules allow.
@@ -75,24 +90,34 @@ def cost_to_target(
 def interactions(
     scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
 ) -> pd.DataFrame:
-    """What the target takes and how good the results are on the way, per structure and entry.
+    """The effort until the target and the Dice on the way, per structure and entry.
+
+    Args:
+        scores: scores of one cohort.
+        target: Dice in (0, 1].
+        rules: when sessions under `own` end.
+        own: name of the protocol.
 
     Returns:
-        `n` sessions, `failed`; those that `reached` the target (`reached_share`) and `never` did; `round_restricted`,
-        the mean of rounds, `round_limit` + 1 for never, with its 95% interval over patients `round_low` and
-        `round_high`, and the same of `n_prompts` and `user_s`; medians over all sessions, `round_median` and so on for
-        `EFFORT_COLUMNS`, infinity where it is never; `initial` and `final`: mean and standard deviation of Dice in
-        round 0 and after the last round played; `area_mean` under the curve of Dice against rounds over its length,
-        with `area_low` and `area_high`. NaN for all that `StoppingRule.show` does not show, and for the initial result
-        and the area of an entry that starts from scribbles. No rows without sessions.
+        A row per structure and entry; no rows without sessions. Columns: `seen`, `structure`, `method`, `network`;
+        `n` sessions, `failed`; how many `reached` the target (`reached_share`) or `never` did; `round_restricted`, the
+        mean of rounds, with `round_limit` + 1 for never, and its 95% interval over patients (`round_low`,
+        `round_high`); the same for `n_prompts` and `user_s`; medians over all sessions, `round_median` and so on for
+        `EFFORT_COLUMNS`, with infinity for never; `initial_mean`, `initial_std`, `final_mean` and `final_std` of Dice
+        in round 0 and after the last round; `area_mean` under the curve of Dice against rounds, divided by the number
+        of rounds, with `area_low` and `area_high`. The columns of the target are NaN if the protocol ends sessions at
+        a lower one; `initial` and `area` are NaN for an entry that starts from scribbles.
+
+    Raises:
+        InputError: a session has more rounds than the rules allow.
     """
     sessions, rows = cost_to_target(scores, target, rules, own), scores[scores["protocol"] == own]
     curves, keys = dice_per_round(rows, rules.rounds)
-    begun = started(rows[rows["round"] == 0])  # without those that start from scribbles
-    with_result = set(zip(begun["method"], begun["network"], strict=True))
+    initial = started(rows[rows["round"] == 0])  # without entries that start from scribbles
+    with_result = set(zip(initial["method"], initial["network"], strict=True))
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
-        curve = curves[keys.get_indexer(pd.MultiIndex.from_frame(group[KEYS]))]
+        curve = curves[keys.get_indexer(pd.MultiIndex.from_frame(group[_KEYS]))]
         way = _on_the_way(group, curve)
         if (group["method"].iloc[0], group["network"].iloc[0]) not in with_result:
             way |= dict.fromkeys([name for name in way if not name.startswith("final")], np.nan)
@@ -104,7 +129,20 @@ def interactions(
 def counts_at(
     scores: pd.DataFrame, targets: Iterable[float], rules: StoppingRule, own: str = OWN_SCRIBBLES
 ) -> pd.DataFrame:
-    """What each target takes: as `interactions` without the way, a row per structure, entry and `target`."""
+    """The effort until each of several targets, per structure and entry.
+
+    Args:
+        scores: scores of one cohort.
+        targets: Dice values in (0, 1], at least one.
+        rules: when sessions under `own` end.
+        own: name of the protocol.
+
+    Returns:
+        A row per structure, entry and `target`, with the columns of `interactions` up to the medians.
+
+    Raises:
+        InputError: a session has more rounds than the rules allow.
+    """
 
     def count(target: float) -> pd.DataFrame:
         sessions = cost_to_target(scores, target, rules, own)
@@ -114,19 +152,32 @@ def counts_at(
 
 
 def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], pd.MultiIndex]:
-    """Dice (sessions, 0..most) after each round, the last value carried forward, and the sessions' `KEYS`.
+    """Dice of each session after each round; a session that has ended keeps its last value.
 
-    Round 0 is the last result before any scribbles.
+    Args:
+        rows: scores under one protocol, at least one row.
+        most: last round of the protocol.
+
+    Returns:
+        (sessions, most + 1) Dice, whose column 0 is the last result before any scribbles; and the sessions' keys: the
+        columns of `names.SESSION` and `patient`.
     """
-    last = in_step_order(rows).groupby([*KEYS, "round"], sort=True)["dice"].last().unstack("round")
+    last = in_step_order(rows).groupby([*_KEYS, "round"], sort=True)["dice"].last().unstack("round")
     values = last.reindex(columns=range(most + 1)).ffill(axis=1)
-    return values.to_numpy(float), pd.MultiIndex.from_tuples(values.index, names=KEYS)
+    return values.to_numpy(float), pd.MultiIndex.from_tuples(values.index, names=_KEYS)
 
 
 def reached_per_round(sessions: pd.DataFrame, most: int) -> list[Interval]:
-    """Share of sessions, rows of `cost_to_target`, that reached the target by round 0, 1, ..., most.
+    """The share of sessions that have reached the target by each round.
 
-    Nobody is censored before the last round, so that this is one minus Kaplan and Meier's curve.
+    No session is censored before the last round, so that this is one minus the curve of Kaplan and Meier (1958).
+
+    Args:
+        sessions: rows of `cost_to_target`, at least one.
+        most: last round of the protocol.
+
+    Returns:
+        Shares with 95% intervals over patients for the rounds 0, 1, ..., most.
     """
     hits = [sessions["reached"] & (sessions["round"] <= number) for number in range(most + 1)]
     return [share_interval(hit, sessions["patient"]) for hit in hits]
@@ -134,7 +185,7 @@ def reached_per_round(sessions: pd.DataFrame, most: int) -> list[Interval]:
 
 def _to_target(sessions: pd.DataFrame, target: float, rules: StoppingRule) -> dict[str, float]:
     reached = sessions["reached"]
-    found = {
+    columns = {
         "reached": float(reached.sum()),
         "reached_share": float(reached.mean()),
         "never": float((~reached).sum()),
@@ -142,15 +193,15 @@ def _to_target(sessions: pd.DataFrame, target: float, rules: StoppingRule) -> di
     limits = rules.limits(sessions)
     for name in ("round", "n_prompts", "user_s"):
         mean = mean_interval(sessions[name], sessions["patient"]).within(0, limits[name].fillna(np.inf).max())
-        found |= {f"{name}_restricted": mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
+        columns |= {f"{name}_restricted": mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
     spent = {name: sessions[name].where(reached, np.inf) for name in EFFORT_COLUMNS}
-    found |= {f"{name}_median": float(np.median(values)) for name, values in spent.items()}
-    known = found if rules.show(target) else dict.fromkeys(found, np.nan)
+    columns |= {f"{name}_median": float(np.median(values)) for name, values in spent.items()}
+    known = columns if rules.show(target) else dict.fromkeys(columns, np.nan)
     return count_sessions(sessions) | known | {"round_limit": rules.rounds}
 
 
 def _on_the_way(sessions: pd.DataFrame, curves: NDArray[np.float64]) -> dict[str, float]:
-    """Dice before and after, and the area under its curve by the trapezoidal rule; `curves` are the sessions'."""
+    """Initial and final Dice, and the area under the curve by the trapezoidal rule; a curve a session."""
     areas = np.trapezoid(curves, axis=1) / (curves.shape[1] - 1) if curves.shape[1] > 1 else curves[:, 0]
     area = mean_interval(areas, sessions["patient"]).within(0, 1)
     ends = mean_std(pd.Series(curves[:, 0]), "initial") | mean_std(pd.Series(curves[:, -1]), "final")

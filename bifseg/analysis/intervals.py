@@ -1,4 +1,4 @@
-"""Intervals that cover with few patients: bootstrap-t for means, Korn and Graubard's for shares.
+"""Confidence intervals that keep their coverage with few patients: bootstrap-t, and Korn and Graubard's for shares.
 
 `benchmarks/coverage.py` compares them with the percentile bootstrap, BCa and the cluster t; the table is in
 docs/results.md.
@@ -19,33 +19,44 @@ from bifseg.core.seeds import generator
 
 Array = NDArray[np.float64]
 Quantity = Callable[[Array], Array]
-"""From sums (..., terms): a statistic (...) or its derivatives (..., terms)."""
+"""Maps sums (..., terms) to a statistic (...) or to its derivatives (..., terms)."""
 
-_TAIL = 0.025  # of a 95% interval, on either side
-_DRAWS = 4999  # so that the limits are draws themselves: the 125th from either end
+_TAIL = 0.025  # probability on either side of a 95% interval
+_DRAWS = 4999  # with this number each limit is a draw itself, the 125th from its end
 _FEWEST, _MOST = 5, 200  # clusters of the bootstrap-t
-_ZERO = 1e-9  # of the largest: below, a standard error is left over from arithmetic
+_ZERO = 1e-9  # fraction of the largest standard error below which one is only rounding error
 
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with the limits of its 95% interval; NaN for limits that are not defined."""
+    """An estimate with the limits of its 95% interval; undefined limits are NaN."""
 
     mean: float
     low: float
     high: float
 
     def within(self, least: float, most: float) -> Interval:
-        """The interval with its limits cut to the range of possible values."""
+        """The interval with its limits clipped to possible values.
+
+        Args:
+            least: smallest possible value.
+            most: largest possible value.
+
+        Returns:
+            The same estimate with clipped limits; NaN stays NaN.
+        """
         return Interval(self.mean, *(float(np.clip(end, least, most)) for end in (self.low, self.high)))
 
 
 def mean_interval(values: ArrayLike, clusters: ArrayLike) -> Interval:
-    """The mean of values with its 95% bootstrap-t interval over clusters, as in `bootstrap_t`.
+    """The mean of values with its 95% bootstrap-t interval over clusters.
 
     Args:
-        values: (n,) one per object.
+        values: (n,) one value an object.
         clusters: (n,) name of each object's cluster, such as its patient.
+
+    Returns:
+        Mean and limits as `bootstrap_t` gives them.
 
     Raises:
         ValueError: no values, or not as many clusters as values.
@@ -55,12 +66,15 @@ def mean_interval(values: ArrayLike, clusters: ArrayLike) -> Interval:
 
 
 def ratio_interval(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Interval:
-    """The sum of one quantity over the sum of another with its 95% bootstrap-t interval, as in `bootstrap_t`.
+    """The ratio of two sums with its 95% bootstrap-t interval over clusters.
 
     Args:
-        above: (n,) such as seconds.
-        below: (n,) such as rounds.
+        above: (n,) terms of the numerator, such as seconds.
+        below: (n,) terms of the denominator, such as rounds.
         clusters: (n,) name of each member's cluster.
+
+    Returns:
+        Ratio and limits as `bootstrap_t` gives them.
 
     Raises:
         ValueError: no values, or not as many clusters as values.
@@ -69,23 +83,24 @@ def ratio_interval(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> I
 
 
 def bootstrap_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slope: Quantity) -> Interval:
-    """A smooth statistic of sums with its 95% bootstrap-t interval over whole clusters (Efron and Tibshirani 1993).
+    """A smooth statistic of sums with its 95% bootstrap-t interval over clusters (Efron and Tibshirani 1993).
 
     Whole clusters are drawn with replacement, because objects of one patient are alike. The deviation of each draw is
-    divided by the draw's own standard error, that of the linearised statistic. The draws depend on the number of
-    clusters alone, so that equal values give equal limits.
+    divided by the standard error of the linearised statistic in that draw. The draws depend only on the number of
+    clusters, so that equal values give equal limits.
 
-    The limits are those of `cluster_t` with fewer than 5 clusters (too few distinct draws), with more than 200 (there
-    is no difference), and where a limit would be infinite (too many draws hold equal values alone).
+    The limits are those of `cluster_t` with fewer than 5 clusters (too few distinct draws), with more than 200 (both
+    agree), and if a limit would be infinite (too many draws contain equal values only).
 
     Args:
-        values: (n, terms) what is summed over the n members of the clusters.
+        values: (n, terms) terms of the sums, a row a member.
         clusters: (n,) name of each member's cluster.
-        statistic: of the sums; it must not change when all sums are multiplied by one number.
+        statistic: a function of the sums that does not change if all sums are multiplied by one number.
         slope: its derivatives.
 
     Returns:
-        NaN limits for a single cluster, and where the statistic or its standard error is not finite.
+        The statistic with its limits; NaN limits for a single cluster, or if the statistic or its standard error is
+        not finite.
 
     Raises:
         ValueError: no values, or not as many clusters as values.
@@ -102,10 +117,22 @@ def bootstrap_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slo
 
 
 def cluster_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slope: Quantity) -> Interval:
-    """A statistic of sums, plus and minus its standard error over clusters times Student's t.
+    """A smooth statistic of sums, plus and minus Student's t times its standard error over clusters.
 
-    There is one degree of freedom fewer than clusters. For the mean of clusters of equal size it is Student's interval
-    of the clusters' means. Arguments, returns and raises are those of `bootstrap_t`.
+    The degrees of freedom are the clusters minus one. For the mean of clusters of equal size this is Student's
+    interval of the clusters' means.
+
+    Args:
+        values: (n, terms) terms of the sums, a row a member.
+        clusters: (n,) name of each member's cluster.
+        statistic: a function of the sums that does not change if all sums are multiplied by one number.
+        slope: its derivatives.
+
+    Returns:
+        The statistic with its limits; NaN limits for a single cluster, or if the statistic is not finite.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
     """
     return _cluster_t(_cluster_sums(values, clusters), statistic, slope)
 
@@ -120,17 +147,17 @@ def _cluster_t(sums: Array, statistic: Quantity, slope: Quantity) -> Interval:
 
 
 def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
-    """A share with its 95% interval over clusters: Clopper and Pearson's for the effective size of the sample.
+    """A share with its 95% interval over clusters: that of Clopper and Pearson for the effective sample size.
 
-    After Korn and Graubard (1998): the effective size is what a simple random sample of the same variance would have.
-    A share of 0 or 1 has no variance; its size is the number of clusters. Limits never leave [0, 1].
+    After Korn and Graubard (1998), the effective size is that of a simple random sample with the same variance. A
+    share of 0 or 1 has no variance; its effective size is the number of clusters.
 
     Args:
         hits: (n,) whether each object counts.
         clusters: (n,) name of each object's cluster.
 
     Returns:
-        NaN limits for a single cluster.
+        Share and limits in [0, 1]; NaN limits for a single cluster.
 
     Raises:
         ValueError: no values, or not as many clusters as values.
@@ -145,9 +172,9 @@ def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
         variance = _standard_error(sums, _ratio_slope) ** 2
         wider = float(student.isf(_TAIL, n - 1) / student.isf(_TAIL, count - 1)) ** 2
         size = min(n, share * (1 - share) / variance * wider) if variance > 0 else float(n)
-    found = share * size
-    low = float(beta.ppf(_TAIL, found, size - found + 1)) if share > 0 else 0.0
-    high = float(beta.isf(_TAIL, found + 1, size - found)) if share < 1 else 1.0
+    successes = share * size
+    low = float(beta.ppf(_TAIL, successes, size - successes + 1)) if share > 0 else 0.0
+    high = float(beta.isf(_TAIL, successes + 1, size - successes)) if share < 1 else 1.0
     return Interval(share, low, high)
 
 
@@ -160,18 +187,18 @@ def _ratio_slope(sums: Array) -> Array:
 
 
 def _cluster_sums(values: ArrayLike, clusters: ArrayLike) -> Array:
-    """(clusters, terms) sums over the members of each cluster, in the order of their names."""
+    """Sums (clusters, terms) over the members of each cluster, in the order of the clusters' names."""
     values = np.asarray(values, float)
     names, member = np.unique(np.asarray(clusters), return_inverse=True)
     if not len(values) or len(values) != len(member):
         raise ValueError(
-            f"{len(values)} values and {len(member)} clusters; one cluster a value, at least one"
+            f"{len(values)} values and {len(member)} clusters; give one cluster a value, and at least one value"
         )
     return np.column_stack([np.bincount(member, column, len(names)) for column in values.T])
 
 
 def _standard_error(sums: Array, slope: Quantity) -> float:
-    """Of the linearised statistic, between clusters."""
+    """The standard error of the linearised statistic between clusters."""
     count = len(sums)
     with np.errstate(divide="ignore", invalid="ignore"):
         each = sums @ slope(sums.sum(axis=0))
@@ -203,6 +230,6 @@ def _outer_points(sums: Array, estimate: float, statistic: Quantity, slope: Quan
 
 @lru_cache(maxsize=16)
 def _times(count: int) -> Array:
-    """(draws, clusters) how often each cluster is drawn."""
+    """How often each cluster is drawn, (draws, clusters)."""
     rng = generator(0, "bootstrap-t", str(count))
     return rng.multinomial(count, np.full(count, 1 / count), size=_DRAWS).astype(float)

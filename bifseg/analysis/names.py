@@ -1,4 +1,4 @@
-"""Names that the analysis and the reports share: columns, methods, protocols, and how a reader sees them."""
+"""Names that the analysis and the reports share: columns, methods and protocols, and their wording for readers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOOLS = (
     "random-walks",
     "geos",
     "growcut",
-)  # those that it compares with
+)  # the traditional tools that the paper compares with
 
 
 SESSION = ["cohort", "protocol", "method", "network", "object", "replicate"]
@@ -49,23 +49,46 @@ PAIR = ["cohort", "network", "object", "replicate"]
 
 
 FAILURES = "A failed session counts with the worst score."
-"""The sentence on failures of every caption."""
+"""The sentence about failures in every caption."""
 
 
 def method_rank(method: str) -> tuple[int, str]:
-    """Sorting key of methods: the paper's ablation in its order, the paper's other tools, then all by name."""
+    """Sorting key of a method: the paper's ablation first, then its traditional tools, then all others by name.
+
+    Args:
+        method: name of the method.
+
+    Returns:
+        A key for `sorted`.
+    """
     known = METHODS + TOOLS
     return (known.index(method) if method in known else len(known), method)
 
 
 def method_label(method: str, network: str, networks: Iterable[str]) -> str:
-    """What a reader calls the method: METHOD, or METHOD@NETWORK where several networks are compared."""
+    """The name of an entry for readers.
+
+    Args:
+        method: name of the method.
+        network: name of its network, or empty.
+        networks: networks of all entries in the same table.
+
+    Returns:
+        METHOD, or METHOD@NETWORK if the table has several networks.
+    """
     several = len({name for name in networks if name}) > 1
     return entry_name(method, network if several else "")
 
 
 def in_reading_order(frame: pd.DataFrame) -> pd.DataFrame:
-    """Seen before unseen, then structure, method and network."""
+    """The rows of a table in the order for readers: seen before unseen, then by structure, method and network.
+
+    Args:
+        frame: table with the columns seen, structure, method, network.
+
+    Returns:
+        The same rows with a new index.
+    """
     keys = pd.DataFrame(
         {
             "unseen": ~frame["seen"].astype(bool),
@@ -79,17 +102,33 @@ def in_reading_order(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
-    """The sentence on the data that ends every caption."""
+    """The sentence about the data at the end of every caption.
+
+    Args:
+        scores: scores of one cohort.
+        cohort: name of the cohort.
+        simulated: whether a simulator made its images.
+
+    Returns:
+        For example `Simulated cohort tumour2d, test split: 24 objects of 8 cases.`
+    """
     splits = ", ".join(sorted(scores["split"].unique()))
     kind = "Simulated cohort" if simulated else "Cohort"
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
-    told = [counted(objects, "object"), counted(cases, "case")]
-    told += [counted(patients, "patient")] if patients != cases else []
-    return f"{kind} {cohort}, {splits} split: {' of '.join(told)}.{adaptation_note(scores)}"
+    counts = [counted(objects, "object"), counted(cases, "case")]
+    counts += [counted(patients, "patient")] if patients != cases else []
+    return f"{kind} {cohort}, {splits} split: {' of '.join(counts)}.{adaptation_note(scores)}"
 
 
 def adaptation_note(scores: pd.DataFrame) -> str:
-    """A sentence, with a blank before it, on the entries whose prompts were changed; empty where none were."""
+    """The sentence about entries that get changed prompts.
+
+    Args:
+        scores: scores of one cohort.
+
+    Returns:
+        A space and the sentence; empty if no entry's prompts were changed.
+    """
     changed = scores[scores["adaptation"] != ""] if "adaptation" in scores else scores[:0]
     entries = changed[["method", "network", "adaptation"]].drop_duplicates().itertuples(index=False)
     parts = [f"{entry_name(method, network)} ({how})" for method, network, how in entries]
@@ -97,5 +136,13 @@ def adaptation_note(scores: pd.DataFrame) -> str:
 
 
 def counted(number: int, what: str) -> str:
-    """`1 case`, `2 cases`."""
+    """A number with its noun.
+
+    Args:
+        number: how many.
+        what: the noun in the singular.
+
+    Returns:
+        For example `1 case` or `2 cases`.
+    """
     return f"{number} {what}{'s' * (number != 1)}"

@@ -1,4 +1,4 @@
-"""Every entry on one line, per cohort and over all cohorts: how good, how soon, how much effort, and its rank."""
+"""One row an entry, per cohort and over all cohorts: quality, effort until the target, and rank."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ class Overview:
     """The entries of a cohort, or of all cohorts together, best first.
 
     Attributes:
-        protocol: whose last results they are.
-        by: what they are ranked by: `prompts` to the target, or `dice` where the protocol does not show the target.
+        protocol: the protocol of the final results.
+        by: the measure of the ranking: `prompts` to the target, or `dice` if the protocol ends sessions at a lower one.
         rounds: most rounds of the protocol.
         frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `rank`, `group`
-            (entries that share a letter do not differ significantly; empty: too few patients to rank),
-            and of each of `MEASURES` its mean with a 95 % interval over patients, `_mean`, `_low` and `_high`; NaN
-            for what an entry does not have.
+            (entries that share a letter do not differ significantly; empty: too few patients to rank), and for each
+            of `MEASURES` the mean with its 95% interval over patients, `_mean`, `_low` and `_high`; NaN for measures
+            that an entry lacks.
         cohorts: names of the cohorts.
-        partial: entries that do not play in every cohort and are left out.
+        partial: methods that are left out, because some cohort has no sessions of them.
     """
 
     protocol: str
@@ -48,17 +48,17 @@ class Overview:
 
 
 def overview(cohort: CohortScores) -> Overview:
-    """The overview of a cohort under its main protocol, or under the first by name where that was not played.
+    """The overview of a cohort under its main protocol, or under the first by name if that has no sessions.
 
-    Prompts, rounds and user time are those until the target; a session that never reaches it costs what
-    `StoppingRule.limits` says. Where the protocol does not show the target, user time is all that was spent. A failed
-    session has the worst Dice. An entry that starts from scribbles has no initial result.
+    Prompts, rounds and user time are those until the target; a session that never reaches it costs
+    `StoppingRule.limits`. If the protocol ends sessions at a lower Dice, user time is that of the whole session. A
+    failed session has the worst Dice. An entry that starts from scribbles has no initial result.
 
     Args:
-        cohort: its scores.
+        cohort: scores of a cohort, at least one row.
 
     Returns:
-        Means over sessions.
+        The entries with means over their sessions.
 
     Raises:
         InputError: the protocol's card is missing.
@@ -70,14 +70,15 @@ def overview(cohort: CohortScores) -> Overview:
 
 
 def overview_over_cohorts(run: RunScores) -> Overview | None:
-    """The overview of the methods that play in every cohort; each with its main network there.
+    """The overview of the methods that have sessions in every cohort, each with its main network there.
 
     Args:
-        run: its scores.
+        run: scores of a run.
 
     Returns:
-        Means over the cohorts' means, so that each cohort counts the same, and ranks by them; tests go over the
-        patients of all cohorts. None for a run of one cohort, or without a common protocol or method.
+        The methods with the means over the cohorts' means, so that every cohort has the same weight, and ranks by
+        these means; tests are over the patients of all cohorts. None for a run with one cohort, or without a protocol
+        or method that all cohorts share.
 
     Raises:
         InputError: the protocol's card is missing.
@@ -102,7 +103,7 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
 
 
 def _protocol(cohort: CohortScores) -> tuple[str, bool]:
-    """The protocol of a cohort's overview, and whether it shows the target."""
+    """The protocol of a cohort's overview, and whether the effort until the target is known under it."""
     own = cohort.run.roles.own
     protocol = own if cohort.plays(own) else str(cohort.frame["protocol"].min())
     rule = cohort.rule(protocol)
@@ -110,7 +111,7 @@ def _protocol(cohort: CohortScores) -> tuple[str, bool]:
 
 
 def _sessions(cohort: CohortScores) -> pd.DataFrame:
-    """The last row of each session with the columns of `MEASURES`; NaN for what is unknown."""
+    """The last row of each session with the columns of `MEASURES`; unknown ones are NaN."""
     protocol, known = _protocol(cohort)
     rule, target = cohort.rule(protocol), cohort.run.target
     rows = final_rows(cohort.frame, protocol, rule).set_index(SESSION)
@@ -120,7 +121,7 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
             reached=cost["reached"].astype(float),
             rounds=cost["round"],
             prompts=cost["n_prompts"],
-            user_s=cost["user_s"],  # to stop early is no merit
+            user_s=cost["user_s"],  # a session that stops early must not look cheap
         )
     else:
         rows = rows.assign(reached=np.nan, rounds=np.nan, prompts=np.nan)
@@ -131,10 +132,10 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
 
 
 def _with_main_network(rows: pd.DataFrame) -> pd.DataFrame:
-    """The sessions of each method with the main network, or with its first one where it does not play with that."""
+    """The sessions of each method with the main network or, if it has none, with its first network by name."""
     main, first = main_network(rows), rows.groupby("method")["network"].transform("min")
-    plays = rows["network"].eq(main).groupby(rows["method"]).transform("any")
-    return rows[rows["network"] == first.mask(plays, main)]
+    has_main = rows["network"].eq(main).groupby(rows["method"]).transform("any")
+    return rows[rows["network"] == first.mask(has_main, main)]
 
 
 def _ranked(rows: pd.DataFrame, by: str, mean: _Mean) -> pd.DataFrame:

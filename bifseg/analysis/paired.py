@@ -1,4 +1,4 @@
-"""Who is better, by how much, and whether that can be told: paired comparisons and rankings of entries.
+"""Paired comparisons and rankings of entries: which is better, by how much, and with what evidence.
 
 An entry is a method with its network. A failed session counts with its worst-case score, in pairs too.
 """
@@ -30,28 +30,33 @@ _PAIR = ["structure", "object", "replicate"]
 
 
 def main_network(scores: pd.DataFrame) -> str:
-    """The network that most methods play with, of several the first by name; empty if none plays with one."""
+    """The network that most methods use.
+
+    Args:
+        scores: scores of one cohort.
+
+    Returns:
+        Its name, the first by name of several; empty if no method uses a network.
+    """
     methods = scores[scores["network"] != ""].groupby("network")["method"].nunique()
     return str(methods.idxmax()) if len(methods) else ""
 
 
 def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice") -> pd.DataFrame:
-    """Every entry against the reference on the same objects: paired differences, entry minus reference.
+    """Paired differences between every entry and a reference on the same objects, entry minus reference.
 
     Args:
-        rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
+        rows: scores of one cohort, one row a session, from `stage_rows` or `final_rows`.
         reference: (method, network).
         measure: column of the scores.
 
     Returns:
-        A row per structure and entry: `seen`, `structure`, `method`, `network`; `n` objects of `patients` patients,
-        each with its mean difference over replicates; `failed` pairs of sessions in which either did;
-        `difference_mean` with `difference_low` and `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
-        `statistics.Paired`, the clusters being the patients; `holm_p`, Wilcoxon's p-values corrected over the
-        entries of the structure.
-
-        A value that is not finite is not left out: it shows in `difference_mean` and leaves no test.
-        An entry without a common object has n = 0. Without the reference or another entry: no rows.
+        A row per structure and entry. Columns: `seen`, `structure`, `method`, `network`; `n` objects of `patients`
+        patients, each object with its mean difference over replicates; `failed` pairs in which at least one session
+        failed; `difference_mean`, `difference_low`, `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
+        `statistics.Paired`, with patients as clusters; `holm_p`, Wilcoxon's p-values corrected over the entries of
+        the structure. A value that is not finite makes `difference_mean` not finite and the tests NaN. An entry that
+        shares no object with the reference has n = 0. No rows without the reference or without another entry.
     """
     is_reference = _is(rows, reference)
     base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
@@ -59,23 +64,23 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
         return pd.DataFrame()
     both = rows[~is_reference].merge(base, on=_PAIR, how="left", suffixes=("", "_reference"))
     both["difference"] = both[measure] - both[f"{measure}_reference"]
-    found = per_group(both, _difference)
-    return found.assign(holm_p=found.groupby(STRUCTURE)["wilcoxon_p"].transform(holm))
+    differences = per_group(both, _difference)
+    return differences.assign(holm_p=differences.groupby(STRUCTURE)["wilcoxon_p"].transform(holm))
 
 
 def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
-    """Entries ranked by their mean, and which of them cannot be told apart.
+    """Entries ranked by their mean, with groups that do not differ significantly.
 
     Args:
-        rows: scores of one cohort, one row per session, as `stage_rows` and `final_rows` give.
+        rows: scores of one cohort, one row a session, from `stage_rows` or `final_rows`.
         measure: column of the scores.
 
     Returns:
-        A row per structure and entry: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
-        equal means sharing it, NaN for a mean that is none; `group`, the letters of `tie_groups` by Wilcoxon's
-        test over patients between all pairs of the structure's entries, corrected by Holm; `least_p`, the smallest
-        p-value that so many patients and pairs allow. Where that is not below 0.05, `group` is empty: there are too
-        few patients to rank.
+        A row per structure and entry. Columns: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
+        shared by equal means, NaN if the mean is NaN; `group`, the letters of `tie_groups` by Wilcoxon's test over
+        patients between all pairs of the structure's entries, corrected by Holm; `least_p`, the smallest p-value that
+        the numbers of patients and pairs allow. If that is not below 0.05, `group` is empty: there are too few
+        patients to rank. No rows without sessions.
     """
     parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
@@ -86,23 +91,23 @@ def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:
 
 
 def _difference(sessions: pd.DataFrame) -> dict[str, float]:
-    """What an entry's sessions show, beside those of the reference where it has one."""
+    """The paired differences of one entry."""
     pairs = sessions[sessions["status_reference"].notna()]
-    # Replicates of an object are no objects of their own. numpy's mean: pandas would leave a NaN out.
+    # An object counts once, whatever its replicates. numpy's mean, since that of pandas leaves out a NaN.
     each = pairs.groupby(["patient", "object"], sort=False)["difference"].agg(
         lambda d: d.to_numpy(float).mean()
     )
     patients = each.index.get_level_values("patient")
-    found = asdict(paired(each.to_numpy(float), patients))
+    tests = asdict(paired(each.to_numpy(float), patients))
     failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
-    counts = {"n": found.pop("n"), "patients": found.pop("clusters"), "failed": int(failed)}
-    mean = {f"difference_{name}": found.pop(name) for name in ("mean", "low", "high")}
-    return counts | mean | found
+    counts = {"n": tests.pop("n"), "patients": tests.pop("clusters"), "failed": int(failed)}
+    mean = {f"difference_{name}": tests.pop(name) for name in ("mean", "low", "high")}
+    return counts | mean | tests
 
 
 def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The ranking of one structure, best first."""
-    # numpy's mean: pandas would leave a NaN out of it without a word.
+    # numpy's mean, since that of pandas leaves out a NaN.
     means = rows.groupby(GROUP)[measure].agg(lambda values: values.to_numpy(float).mean())
     ascending = not higher_is_better(measure)
     means = means.sort_values(ascending=ascending, kind="stable")

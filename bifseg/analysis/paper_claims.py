@@ -1,4 +1,4 @@
-"""The paper's claims (Wang et al. 2018), each with its numbers, its test and a verdict by a stated rule."""
+"""The claims of Wang et al. (2018), each with its numbers, its test and a verdict by a stated rule."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BY_FOUR = "better by 4 points"
 GAIN = 0.04
 """Least gain in Dice of `better by 4 points`."""
 MARGIN = GAIN / 2
-"""Dice by which a mean may be worse, at the interval's limit, and still be `at least as good`: half of the least gain
-that is claimed for scribbles, so that who is as good keeps at least half of it (the usual choice of a non-inferiority
-margin: FDA, Non-Inferiority Clinical Trials, 2016)."""
+"""Non-inferiority margin of `at least as good`: the interval of the difference in Dice must lie above its negative. It
+is half of the least gain that the paper claims for scribbles, so that at least half of the gain remains (the usual
+choice: FDA, Non-Inferiority Clinical Trials, 2016)."""
 
 Entry = tuple[str, str]
-Plan = Mapping[tuple[Entry, str], str]
-"""(opponent, measure): rule."""
+_Plan = Mapping[tuple[Entry, str], str]
+"""The rule by (opponent, measure)."""
 
 _POINTS = f"{100 * MARGIN:g} points"
 _TESTED = [*GROUP, "measure"]
@@ -36,7 +36,7 @@ _MEANS = ("mean", "std", "against_mean", "against_std")
 _COUNTS = ("n", "patients", "failed", "family")
 _NUMBERS = ("difference_mean", "difference_low", "difference_high", "effect", "t_p", "wilcoxon_p", "holm_p")
 COMPARISON = [*GROUP, "against_method", "against_network"]
-"""Columns that name a method and its opponent on a structure."""
+"""Columns that identify a method, its opponent and the structure."""
 ROW = [*COMPARISON, "measure", *_MEANS, *_COUNTS[:3], *_NUMBERS, "rule", "verdict", "note"]
 """Columns of a claim's rows."""
 
@@ -47,14 +47,14 @@ class Claim:
 
     Attributes:
         cohort: name of the cohort.
-        number: 1 to 4.
-        statement: the claim, in our words.
+        number: number of the claim, 1 to 4.
+        statement: the claim in our words.
         rule: what is compared, and when the claim holds.
-        joined: whether the rows of an opponent on a structure are one comparison, else every row is one.
+        joined: whether all measures of an opponent on a structure form one comparison; otherwise each row is one.
         rows: a row per structure, opponent and measure, seen structures first: `mean` and `std` of `measure`
             for the entry (`method`, `network`) and its opponent (`against_...`), the paired difference and
-            its tests as in `comparisons.compare` (entry minus opponent), `rule`, `verdict` and `note`. NaN
-            where there is nothing to compare.
+            its tests as in `paired.compare` (entry minus opponent), `rule`, `verdict` and `note`. NaN
+            if there is nothing to compare.
     """
 
     cohort: str
@@ -66,18 +66,25 @@ class Claim:
 
     @property
     def comparisons(self) -> pd.DataFrame:
-        """One row per comparison that counts: who against whom on which structure, and the `verdict`."""
+        """One row per comparison that counts: the entry, its opponent, the structure and the `verdict`."""
         keys = COMPARISON if self.joined else [*COMPARISON, "measure"]
         counted = self.rows[self.rows["rule"] != SHOWN]
         return counted.groupby(keys, sort=False)["verdict"].agg(together).reset_index()
 
     @property
     def verdict(self) -> str:
-        """`holds` if every comparison does, `does not hold` if one does not, else `not enough data`."""
+        """`holds` if all comparisons hold, `does not hold` if one does not, otherwise `not enough data`."""
         return together(self.comparisons["verdict"])
 
     def count(self, seen: bool) -> str:
-        """How many comparisons on seen or on unseen structures hold, as text: `3 of 4`."""
+        """How many comparisons hold.
+
+        Args:
+            seen: whether to count those on seen structures or those on unseen ones.
+
+        Returns:
+            For example `3 of 4` or `3 of 4 (1 without enough data)`.
+        """
         verdicts = self.comparisons.loc[self.comparisons["seen"] == seen, "verdict"].tolist()
         unknown = verdicts.count(UNKNOWN)
         note = f" ({unknown} without enough data)" if unknown else ""
@@ -85,22 +92,29 @@ class Claim:
 
 
 def together(verdicts: Iterable[str]) -> str:
-    """The verdict on several: fails if one does, holds if all do (and there are some), else unknown."""
+    """The joint verdict on several comparisons.
+
+    Args:
+        verdicts: verdicts of the comparisons.
+
+    Returns:
+        `does not hold` if one does not, `holds` if all hold, otherwise `not enough data`, also without comparisons.
+    """
     kinds = set(verdicts)
     return FAILS if FAILS in kinds else HOLDS if kinds == {HOLDS} else UNKNOWN
 
 
 def claims(run: RunScores) -> list[Claim]:
-    """The four claims about every cohort of a run, in order.
+    """The four claims about every cohort of a run.
 
     Args:
-        run: its target counts as reached, or a lower Dice where the main protocol ends sessions at that.
+        run: scores of a run; a lower Dice than its target counts as reached if the main protocol ends sessions there.
 
     Returns:
-        No claims without scores.
+        Claims by cohort and number; empty without scores.
 
     Raises:
-        InputError: there are sessions under the main protocol and its card is missing.
+        InputError: there are sessions under the main protocol, but its card is missing.
     """
     own = run.roles.own
     goal = run.rules[own].goal(run.target) if own in run.rules else run.target
@@ -113,7 +127,7 @@ def claims(run: RunScores) -> list[Claim]:
 
 
 def _to_goal(cohort: CohortScores, goal: float) -> pd.DataFrame:
-    """Sessions with the effort until the goal, by `interactions.cost_to_target`."""
+    """Rows of `interactions.cost_to_target` under the main protocol."""
     own = cohort.run.roles.own
     if not cohort.plays(own):
         return cohort.frame[:0]
@@ -121,7 +135,7 @@ def _to_goal(cohort: CohortScores, goal: float) -> pd.DataFrame:
 
 
 def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
-    """The rows of every claim about one cohort, in the order of the claims; `goal` is a Dice."""
+    """The rows of each claim about one cohort; `goal` is a Dice."""
     scores, stages = cohort.frame, cohort.stages
     main = main_network(scores)
     base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
@@ -134,12 +148,12 @@ def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
     effort = {"round": SHOWN, "n_prompts": BETTER, "user_s": seconds, "dice": AS_GOOD}
     places = scores[STRUCTURE].drop_duplicates().sort_values(STRUCTURE, ascending=[False, True])
 
-    def rows(sessions: pd.DataFrame, hub: Entry, plan: Plan, leads: bool = True) -> pd.DataFrame:
+    def rows(sessions: pd.DataFrame, hub: Entry, plan: _Plan, leads: bool = True) -> pd.DataFrame:
         return _rows(sessions, places, hub, plan, leads)
 
     return [
         rows(stages["initial"], base, {(entry, "dice"): AS_GOOD for entry in cnns}),
-        # Both against the base net, so that they are one family of tests.
+        # Both are compared with the base net, so that they form one family of tests.
         rows(
             stages["unsupervised"],
             base,
@@ -156,35 +170,35 @@ def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
 
 
 def _with_spread(sessions: pd.DataFrame) -> pd.DataFrame:
-    """With the column `spread`: how far a session's Dice is from its entry's median on the structure."""
+    """The sessions with `spread`, the distance of Dice from its entry's median on the structure."""
     median = sessions.groupby([*STRUCTURE, "method", "network"])["dice"].transform("median")
     return sessions.assign(spread=(sessions["dice"] - median).abs())
 
 
-def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: Plan, leads: bool) -> pd.DataFrame:
-    """Rows of a claim: the hub minus every opponent of the plan, or (not `leads`) each of them minus the hub."""
+def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: _Plan, leads: bool) -> pd.DataFrame:
+    """Rows of a claim: the hub minus each opponent of the plan or, without `leads`, each opponent minus the hub."""
     entries = {hub, *(entry for entry, _ in plan)}
-    who = zip(sessions["method"], sessions["network"], strict=True)
-    mine = sessions[np.fromiter((entry in entries for entry in who), bool)]
-    asked = pd.DataFrame(
+    keys = zip(sessions["method"], sessions["network"], strict=True)
+    compared = sessions[np.fromiter((entry in entries for entry in keys), bool)]
+    planned = pd.DataFrame(
         [(*entry, name, rule) for (entry, name), rule in plan.items()],
         columns=["method", "network", "measure", "rule"],
     )
-    tests = _tests(mine, hub, list(dict.fromkeys(asked["measure"])))
-    rows = places.merge(asked, how="cross").merge(tests, on=_TESTED, how="left")
+    tests = _tests(compared, hub, list(dict.fromkeys(planned["measure"])))
+    rows = places.merge(planned, how="cross").merge(tests, on=_TESTED, how="left")
     rows = rows.fillna(dict.fromkeys(_COUNTS, 0)).astype(dict.fromkeys(_COUNTS, "int64"))
     rows[["against_method", "against_network"]] = hub
     if leads:
         rows = _turned(rows)
     for side in ("", "against_"):
-        values = [_mean_std(mine, row, side) for row in rows.to_dict("records")]
+        values = [_mean_std(compared, row, side) for row in rows.to_dict("records")]
         rows[[f"{side}mean", f"{side}std"]] = np.array(values).reshape(-1, 2)
     rows[["verdict", "note"]] = [_judge(row) for row in rows.to_dict("records")]
     return rows[ROW]
 
 
 def _tests(sessions: pd.DataFrame, hub: Entry, measures: Sequence[str]) -> pd.DataFrame:
-    """What `compare` finds by every measure; `family`: how many tests share a correction."""
+    """Rows of `compare` for each measure; `family` is the number of tests that are corrected together."""
     parts = [compare(sessions, hub, name).assign(measure=name) for name in measures]
     tests = pd.concat(parts).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
     family = tests.groupby([*STRUCTURE, "measure"])["wilcoxon_p"].transform("count")
@@ -202,32 +216,32 @@ def _turned(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _mean_std(sessions: pd.DataFrame, row: dict[Hashable, Any], side: str) -> tuple[float, float]:
-    """Of the measure, over all sessions of one side on the structure; NaN where there are none."""
+    """Mean and standard deviation of the measure on one side and structure; NaN without sessions."""
     names = {name: row[name] for name in STRUCTURE}
     names |= {name: row[f"{side}{name}"] for name in ("method", "network")}
     chosen = np.logical_and.reduce([sessions[name] == value for name, value in names.items()])
-    values = sessions.loc[chosen, row["measure"]].to_numpy(float)  # numpy shows a NaN, pandas leaves it out
+    values = sessions.loc[chosen, row["measure"]].to_numpy(float)  # pandas' mean would leave out a NaN
     mean = values.mean() if len(values) else np.nan
     return mean, values.std(ddof=1) if len(values) > 1 else np.nan
 
 
 def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:
-    """Verdict and, where it does not hold, why; the rules are told at the head of the page."""
+    """The verdict and, unless the claim holds, its reason; the page explains the rules at its top."""
     if not row["n"]:
         return UNKNOWN, "no sessions to pair"
-    # The least p of a two-sided signed-rank test, times what Holm makes of it where all tests are as clear.
+    # The least p of a two-sided signed-rank test, times Holm's factor if all tests are equally clear.
     if max(row["family"], 1) * 2.0 ** (1 - row["patients"]) >= LEVEL:
         return UNKNOWN, counted(row["patients"], "patient")
     if np.isnan(row["holm_p"]):
         return UNKNOWN, "a value is not finite"
     better = row["difference_mean"] * (1 if row["measure"] == "dice" else -1)
-    told_apart = row["holm_p"] < LEVEL
-    if told_apart and better < 0:
+    significant = row["holm_p"] < LEVEL
+    if significant and better < 0:
         return FAILS, "the opposite"
     if row["rule"] == AS_GOOD:
         wide = row["difference_low"] <= -MARGIN
         return (FAILS, f"no difference shown, but it may be {_POINTS} worse") if wide else (HOLDS, "")
-    if not told_apart or better == 0:
+    if not significant or better == 0:
         return FAILS, "no difference shown"
     if row["rule"] == BY_FOUR and better < GAIN:
         return FAILS, f"a gain of less than {100 * GAIN:g} points"
@@ -239,28 +253,27 @@ _WORDS = {
     1: (
         "The base network is at least as good as the other CNNs on unseen structures, and about as good on seen ones.",
         "Initial Dice. The main network, the one that most methods use, against the other networks' base-net; "
-        f"`{AS_GOOD}` is asked for on seen structures too.",
+        f"Seen structures too require `{AS_GOOD}`.",
     ),
     2: (
         "Without scribbles, fine-tuning with weights improves on the base network; without weights it may not.",
-        "Dice before any scribbles against the base net's initial Dice. bifseg-w is shown and is in the family "
+        "Dice before any scribbles against the base net's initial Dice. bifseg-w is shown and belongs to the family "
         "of tests, but the claim does not depend on it.",
     ),
     3: (
         "With the same scribbles, bifseg is better than bifseg-w and base-crf, gains 4 to 8 Dice points over the "
         "initial result, and its results spread less.",
-        f"Last Dice under {SHARED_SCRIBBLES}; for base-net its initial Dice, over which a gain of more than 8 "
-        "points is welcome. Spread is the distance of a session's Dice from its method's median on the structure; "
-        "that it is smaller is tested as Dice is (the Brown-Forsythe test for pairs), and is a comparison of its own.",
+        f"Last Dice under {SHARED_SCRIBBLES}; for base-net its initial Dice. A gain of more than 8 points counts too. "
+        "Spread is the distance of a session's Dice from its method's median on the structure. A smaller spread is "
+        "tested like Dice (the Brown-Forsythe test for pairs) and is a comparison of its own.",
     ),
     4: (
-        "bifseg takes fewer prompts and less user time than base-crf and the traditional tools, to an equal or better "
+        "bifseg needs fewer prompts and less user time than base-crf and the traditional tools for an equal or better "
         "Dice.",
-        "Under {own}: prompts (box, strokes and clicks, each counting 1) and user time (predicted) until Dice first is "
+        "Under {own}: prompts (box, strokes and clicks, each counting 1) and predicted user time until Dice first is "
         "at least {goal}, and Dice at the end; rounds are shown. A comparison is one opponent on one structure: it "
-        "holds if prompts and user time (prompts alone where images state no spacing) are better and Dice is at least "
-        "as good. A session that never reached "
-        "{goal}, whatever the reason, counts as one round more than the protocol allows, with the most strokes that it "
-        "allows in every round, each as long as the box.",
+        "holds if prompts and user time (only prompts if images state no spacing) are better and Dice is at least "
+        "as good. A session that never reached {goal}, for whatever reason, counts as one round more than the protocol "
+        "allows, with the most strokes in every round, each as long as the box.",
     ),
 }

@@ -1,4 +1,4 @@
-"""Which of a run's protocols answers which question, by what their cards say."""
+"""The roles of a run's protocols in the report, derived from their cards."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from bifseg.analysis.names import OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.robot.users import USERS
 
 Cards = Mapping[str, Mapping[str, Any]]
-"""The protocol cards that were played, by name, with every key."""
+"""The protocol cards of a run's sessions, by name, with every key."""
 
 
 @dataclass(frozen=True)
 class ProtocolRoles:
-    """Which of a run's protocols answers which question.
+    """The roles of a run's protocols.
 
     Attributes:
-        own: in which each method is corrected on its own errors.
-        widest: the like of `own` that shows most targets.
-        users: those that differ from `own` in nothing but the user, by user.
-        shared: in which the methods of a network get the same scribbles.
+        own: the main protocol, under which the user corrects each method's own errors.
+        widest: the protocol by the same user that gives results for most targets.
+        users: protocols that differ from `own` only in the user, by user, the most careful first.
+        shared: the protocol under which all methods of a network get the same scribbles.
     """
 
     own: str
@@ -31,35 +31,42 @@ class ProtocolRoles:
 
 
 def protocol_roles(cards: Cards) -> ProtocolRoles:
-    """The roles of the protocols that were played; of no cards, `own-scribbles` and `shared-scribbles`."""
-    return ProtocolRoles(main_protocol(cards), widest_protocol(cards), user_protocols(cards))
+    """The roles of the protocols of a run.
+
+    Args:
+        cards: the protocol cards of its sessions.
+
+    Returns:
+        `own-scribbles` and `shared-scribbles` if there are no cards.
+    """
+    return ProtocolRoles(_main(cards), _widest(cards), _by_user(cards))
 
 
-def main_protocol(cards: Cards) -> str:
-    """`own-scribbles` where it was played, or nothing like it; else, of the expert's, the first by name."""
+def _main(cards: Cards) -> str:
+    """`own-scribbles` if it has sessions or no other protocol fits; else the first by name, the expert's first."""
     names = _own(cards)
     return OWN_SCRIBBLES if OWN_SCRIBBLES in names or not names else names[0]
 
 
-def widest_protocol(cards: Cards) -> str:
-    """Of the protocols by the main one's user, the one that shows most targets: all rounds, or the highest target."""
-    main = main_protocol(cards)
+def _widest(cards: Cards) -> str:
+    """Among protocols with the main protocol's user, one without a target, or that with the highest target."""
+    main = _main(cards)
     user = cards[main]["user"] if main in cards else ""
     rivals = [name for name in _own(cards) if cards[name]["user"] == user]
     reach = {name: cards[name]["target"] or float("inf") for name in rivals}
     return max(rivals, key=lambda name: (reach[name], name == main), default=main)
 
 
-def user_protocols(cards: Cards) -> dict[str, str]:
-    """Protocols that differ from the main one in nothing but the user, by user, the most careful first."""
-    main = main_protocol(cards)
+def _by_user(cards: Cards) -> dict[str, str]:
+    """Protocols that differ from the main protocol only in the user, by user, the most careful first."""
+    main = _main(cards)
     same = [name for name in _own(cards) if _without_user(cards[name]) == _without_user(cards[main])]
-    found = {str(cards[name]["user"]): name for name in [*same[::-1], *([main] if main in cards else [])]}
-    return {user: found[user] for user in USERS if user in found}
+    names = {str(cards[name]["user"]): name for name in [*same[::-1], *([main] if main in cards else [])]}
+    return {user: names[user] for user in USERS if user in names}
 
 
 def _own(cards: Cards) -> list[str]:
-    """The protocols that correct a method's own results, the expert's first, then by name."""
+    """The protocols under which a method's own results are corrected: the expert's first, then by name."""
     names = [name for name, card in cards.items() if card["scribbles_on"] == "current"]
     return sorted(names, key=lambda name: (cards[name]["user"] != "expert", name))
 

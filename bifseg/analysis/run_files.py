@@ -1,4 +1,4 @@
-"""What the analysis reads from a run folder beside its scores."""
+"""Files of a run's folder that the analysis reads besides the scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,15 @@ from bifseg.core.metrics import MetricInfo, built_in, describe
 
 
 def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
-    """Where the sessions of the scores lie; beside them there may be those of an earlier configuration."""
+    """The folders of the sessions that the scores are of.
+
+    Args:
+        run: RESULTS/RUN, which may also hold sessions of earlier configurations.
+        scores: scores of the run.
+
+    Returns:
+        Sorted folders, one per cohort, protocol and entry.
+    """
     entries = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
     return sorted(
         run / "sessions" / cohort / protocol / entry_name(method, network)
@@ -26,14 +34,23 @@ def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
 
 
 def write_metrics(metrics: Iterable[MetricInfo], path: Path) -> None:
-    """Write metrics.json of a run: the description of every metric that its scores hold."""
+    """Write the descriptions of metrics.
+
+    Args:
+        metrics: the metrics of a run's scores.
+        path: RUN/metrics.json.
+    """
     write_json(path, [metric.to_record() for metric in metrics])
 
 
 def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
-    """The metrics of a run's scores, from RUN/metrics.json; those of bifseg where there is no such file.
+    """The metrics of a run's scores, which tables and rankings of this process know from now on.
 
-    Tables and rankings of this process know them from then on.
+    Args:
+        run: RESULTS/RUN.
+
+    Returns:
+        The metrics in RUN/metrics.json; those of bifseg if that file is missing.
     """
     path = run / "metrics.json"
     metrics = tuple(map(MetricInfo.from_record, read_json(path))) if path.is_file() else built_in()
@@ -42,17 +59,30 @@ def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
 
 
 def simulated_cohorts(run: Path) -> set[str]:
-    """Names of the run's cohorts whose images a simulator made."""
+    """The cohorts of a run whose images a simulator made.
+
+    Args:
+        run: RESULTS/RUN.
+
+    Returns:
+        Names of cohorts.
+    """
     return {path.parent.name for path in run.glob("cohorts/*/cohort.json") if read_json(path)["simulated"]}
 
 
 def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """The whole card of each protocol of the scores, by name; a key that came later has its default.
+    """The card of each protocol that the scores are of.
 
-    Read from RUN/sessions/COHORT/PROTOCOL/ENTRY/protocol.json; a protocol without such a file is left out.
+    Args:
+        run: RESULTS/RUN.
+        scores: scores of the run.
+
+    Returns:
+        Cards by protocol, from sessions/COHORT/PROTOCOL/ENTRY/protocol.json; a key that an older version did not know
+        has its default. A protocol without that file is left out.
 
     Raises:
-        InputError: entries of one protocol were stopped by different rules.
+        InputError: entries under one protocol have different stopping rules.
     """
     cards: dict[str, dict[str, Any]] = {}
     defaults = ProtocolCard().model_dump(mode="json")

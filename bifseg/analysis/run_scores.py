@@ -1,4 +1,4 @@
-"""A run's scores with all that is needed to read them, made once from the run's folder."""
+"""A run's scores with its protocols, target and cohorts, read once from the run's folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class RunScores:
     """The scores of a run, its protocols, and the Dice that counts as reached.
 
     Attributes:
-        frame: a row a step, in the columns of `scores.COLUMNS`.
-        cards: the whole card of each protocol that was played, by name.
-        simulated: names of the cohorts whose images a simulator made.
+        frame: a row a step, with the columns of `scores.COLUMNS`.
+        cards: the card of each protocol of the scores, by name, with every key.
+        simulated: names of cohorts whose images a simulator made.
         target: Dice that counts as reached, in (0, 1].
     """
 
@@ -36,14 +36,17 @@ class RunScores:
 
     @classmethod
     def read(cls, run: Path, target: float = 0.90) -> RunScores:
-        """The scores, protocol cards and cohorts of a run's folder; the process then knows the run's metrics.
+        """The scores of a run's folder; the process then knows the run's metrics.
 
         Args:
             run: RESULTS/RUN, with scores.parquet.
             target: Dice that counts as reached.
 
+        Returns:
+            The scores with protocol cards and cohorts.
+
         Raises:
-            InputError: there are no scores, or entries of one protocol were stopped by different rules.
+            InputError: there are no scores, or entries under one protocol have different stopping rules.
         """
         read_metrics(run)
         frame = read_scores(run / "scores.parquet")
@@ -51,28 +54,40 @@ class RunScores:
 
     @cached_property
     def rules(self) -> dict[str, StoppingRule]:
-        """When the sessions of each protocol end."""
+        """The stopping rules.
+
+        Returns:
+            Rules by protocol.
+        """
         return {name: StoppingRule.of(card) for name, card in self.cards.items()}
 
     @cached_property
     def roles(self) -> ProtocolRoles:
-        """Which protocol answers which question."""
+        """The roles of the run's protocols.
+
+        Returns:
+            The main protocol and those related to it.
+        """
         return protocol_roles(self.cards)
 
     @cached_property
     def cohorts(self) -> list[CohortScores]:
-        """The scores of each cohort, by name."""
+        """The scores of each cohort.
+
+        Returns:
+            Cohorts sorted by name; empty without scores.
+        """
         return [CohortScores(str(name), rows, self) for name, rows in self.frame.groupby("cohort", sort=True)]
 
 
 @dataclass(frozen=True)
 class CohortScores:
-    """The scores of one cohort of a run; what several pages show is computed once.
+    """The scores of one cohort of a run; tables that several pages show are computed once.
 
     Attributes:
-        name: of the cohort.
+        name: name of the cohort.
         frame: its rows of the run's scores.
-        run: the whole run.
+        run: scores of the whole run.
     """
 
     name: str
@@ -81,24 +96,49 @@ class CohortScores:
 
     @cached_property
     def stages(self) -> dict[str, pd.DataFrame]:
-        """The rows of each stage, one a session, by `stages.stage_rows`."""
+        """The results at each stage.
+
+        Returns:
+            Rows of `stages.stage_rows`, one a session, by stage.
+        """
         return {stage: stage_rows(self.frame, stage, self.run.roles.shared) for stage in STAGES}
 
     @cached_property
     def final(self) -> pd.DataFrame:
-        """The last row of each session under the main protocol, by `stages.final_rows`."""
+        """The final results under the main protocol.
+
+        Returns:
+            Rows of `stages.final_rows`, one a session.
+        """
         own = self.run.roles.own
         return final_rows(self.frame, own, self.run.rules.get(own))
 
     @property
     def note(self) -> str:
-        """The sentence on the data that ends every caption."""
+        """The sentence about the data at the end of every caption."""
         return data_note(self.frame, self.name, self.name in self.run.simulated)
 
     def plays(self, protocol: str) -> bool:
-        """Whether there are sessions under a protocol."""
+        """Whether the cohort has sessions under a protocol.
+
+        Args:
+            protocol: name of the protocol.
+
+        Returns:
+            True if the scores have at least one row of it.
+        """
         return bool((self.frame["protocol"] == protocol).any())
 
     def rule(self, protocol: str) -> StoppingRule:
-        """When the sessions of a protocol end; raises InputError where its card is missing."""
+        """The stopping rule of a protocol.
+
+        Args:
+            protocol: name of the protocol.
+
+        Returns:
+            The rule.
+
+        Raises:
+            InputError: the protocol's card is missing.
+        """
         return stopping_rule(self.run.rules, protocol)

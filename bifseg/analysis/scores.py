@@ -1,9 +1,9 @@
-"""From stored sessions and truth to tidy rows, so that a new metric needs no new session.
+"""Tidy scores from stored sessions and truth, so that a new metric needs no new session.
 
-One row per step, in the columns of `COLUMNS`. Effort and seconds are cumulative: all that was spent up to and
-including the step. The row of a completed step has status `ok`. A session that failed or ran out of time gets
-one row more, for the step that has no result: it scores as an empty result (the metrics' edge cases) and carries
-the session's status and error. A stuck session has a result, the last one: that row carries the status.
+One row a step, with the columns of `COLUMNS`. Effort and seconds are cumulative: from the start to the end of the
+step. The row of a completed step has status `ok`. A session that failed or ran out of time has one more row, for the
+step without a result: it scores as an empty result (the metrics' edge cases) and holds the session's status and error.
+A stuck session has a final result: its last row holds the status.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ COLUMNS: dict[str, str] = {
 
 _SECONDS = ("robot", "network", "label_update", "machine")
 _ADDED = {"method_s": np.nan, "confinement": "", "adaptation": "", "box_slices": np.nan, "box_mm": np.nan}
-"""Columns that tables of older versions lack, with what stands for them."""
+"""Columns that tables of older versions lack, with their default."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
-# `initial` and `unsupervised` are both round 0 and come in the order of the alphabet.
+# `initial` and `unsupervised` are both round 0; the alphabet orders them.
 _KEY = [*_SESSION_KEY, "round", "step"]
 
 
@@ -60,20 +60,23 @@ def score_session(
     tolerance_mm: float = DEFAULT_TOLERANCE_MM,
     metrics: Sequence[Metric] | None = None,
 ) -> list[dict[str, Any]]:
-    """One row per step of a session, in order, and one for the failure if it failed or ran out of time.
+    """One row per step of a session, and one for the failure if it failed or ran out of time.
 
-    The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (the
-    robot's box itself, as a rule), so a failure never scores better than a result.
+    The worst distance is the diagonal of the smallest box that holds the robot's box and the truth (usually the
+    robot's box itself), so that a failure never scores better than a result.
 
     Lengths and volumes of an image without a spacing are in pixels, so that the columns in mm and ml are empty (NaN);
     0 ml stays 0. The predicted user time is empty from round 1 on: how long a stroke takes depends on its mm.
 
     Args:
-        session: with masks inside its box.
-        truth: mask of the object on the object's grid; voxels outside the box count too.
-        patient: whose case it is.
-        tolerance_mm: distance that counts as no error for this structure, for `nsd`.
-        metrics: a column each; by default those of bifseg.
+        session: a session with masks inside its box.
+        truth: the object's mask on its grid, (z, y, x) or (y, x); voxels outside the box count too.
+        patient: the patient of the session's case.
+        tolerance_mm: distance in mm that counts as no error for this structure, for `nsd`.
+        metrics: metrics, a column each; None: those of bifseg.
+
+    Returns:
+        Rows in the order of the steps, with the keys of `columns_with(metrics)`.
 
     Raises:
         ValueError: the truth is not on the object's grid.
@@ -109,10 +112,14 @@ def _without_mm(row: dict[str, Any], metrics: Sequence[Metric] | None) -> dict[s
 
 
 def failed_step(session: Session) -> str:
-    """Name of the step that a failed session was at.
+    """Name of the step at which a session failed.
 
-    The step that begins the error (`round-2: out of memory`) if it has no result; else the one after the last
-    result in the order `initial`, `unsupervised`, `round-1`, `round-2`, ...
+    Args:
+        session: a session with status `failed` or `timeout`.
+
+    Returns:
+        The step named at the start of the error (`round-2: out of memory`) if it has no result; otherwise the step
+        after the last result in the order `initial`, `unsupervised`, `round-1`, `round-2`, ...
     """
     done = [step.name for step in session.steps]
     named = re.match(r"(initial|unsupervised|round-[1-9]\d*): ", session.error)
@@ -124,14 +131,17 @@ def failed_step(session: Session) -> str:
 
 
 def to_frame(rows: Iterable[dict[str, Any]], metrics: Sequence[Metric] | None = None) -> pd.DataFrame:
-    """Rows as a table with the columns, dtypes and order of `columns_with`, sorted by session and step.
+    """Rows as a table, sorted by session and step.
 
     Args:
-        rows: of `score_session`; none give an empty table of the same columns and dtypes.
-        metrics: those that the rows were scored with; by default those of bifseg.
+        rows: rows of `score_session`.
+        metrics: the metrics of the rows; None: those of bifseg.
+
+    Returns:
+        Table with the columns and dtypes of `columns_with(metrics)`, also without rows.
 
     Raises:
-        ValueError: a row lacks a column or has one too many, or two rows are the same step of the same session.
+        ValueError: a row has missing or additional columns, or two rows are the same step of the same session.
         InputError: a metric has the name of another column.
     """
     rows, columns = list(rows), columns_with(metrics or ())
@@ -142,9 +152,16 @@ def to_frame(rows: Iterable[dict[str, Any]], metrics: Sequence[Metric] | None = 
 
 
 def columns_with(metrics: Iterable[Metric]) -> dict[str, str]:
-    """`COLUMNS`, then a column for each metric that is not one of bifseg's.
+    """The columns of scores with additional metrics.
 
-    Raises InputError for a metric that has the name of another column.
+    Args:
+        metrics: metrics of the scores.
+
+    Returns:
+        dtype by name: `COLUMNS`, then a column for each metric that is not one of bifseg's.
+
+    Raises:
+        InputError: a metric has the name of another column.
     """
     own = [metric for metric in metrics if metric not in built_in()]
     for metric in own:
@@ -154,13 +171,28 @@ def columns_with(metrics: Iterable[Metric]) -> dict[str, str]:
 
 
 def concatenate(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Tables of scores as one, the same whatever their order; raises ValueError where two hold one step."""
+    """Several tables of scores as one.
+
+    Args:
+        parts: tables with the same columns, in any order.
+
+    Returns:
+        All rows, sorted by session and step; an empty table with `COLUMNS` if there are none.
+
+    Raises:
+        ValueError: two tables hold the same step of the same session.
+    """
     filled = [part for part in parts if len(part)]
     return _in_order(pd.concat(filled, ignore_index=True)) if filled else to_frame([])
 
 
 def write_scores(frame: pd.DataFrame, path: Path) -> None:
-    """Write `path`.parquet and `path`.csv, each whole; a `.parquet` that ends `path` may stand or be left out."""
+    """Write scores as PATH.parquet and PATH.csv.
+
+    Args:
+        frame: table of scores.
+        path: path of both files, with or without the ending `.parquet`.
+    """
     with writing(_file(path, ".parquet")) as part:
         frame.to_parquet(part, engine="pyarrow", index=False)
     with writing(_file(path, ".csv")) as part:
@@ -168,9 +200,17 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
 
 
 def read_scores(path: Path) -> pd.DataFrame:
-    """The table that `write_scores` wrote at `path`, with the dtypes of `COLUMNS`; InputError for any other file.
+    """The table that `write_scores` wrote.
 
-    A column that is younger than the file is NaN in it, or empty.
+    Args:
+        path: path of the file, with or without the ending `.parquet`.
+
+    Returns:
+        Table with the columns and dtypes of `COLUMNS`, then those of additional metrics. A column that an older
+        version did not write is NaN or empty.
+
+    Raises:
+        InputError: the file is missing or is no table of scores.
     """
     file = _file(path, ".parquet")
     try:
@@ -184,21 +224,34 @@ def read_scores(path: Path) -> pd.DataFrame:
         return frame.assign(**lacking)[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
-    except (OSError, ValueError, KeyError) as error:  # pyarrow's own errors are ValueError and OSError
+    except (OSError, ValueError, KeyError) as error:  # errors of pyarrow are ValueError and OSError
         raise InputError(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
 
 
 def without_mm(scores: pd.DataFrame) -> bool:
-    """Whether no image of these scores states a spacing, so that lengths are in pixels; False without rows."""
+    """Whether lengths are in pixels, because no image states a spacing.
+
+    Args:
+        scores: table of scores.
+
+    Returns:
+        False without rows.
+    """
     return len(scores) > 0 and bool(scores["stroke_mm"].isna().all())
 
 
 def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
-    """Objects on which the methods of a network were not given the same scribbles in round 1, by name.
+    """Objects on which methods with the same network got different scribbles in round 1.
 
-    For scores of protocols with `scribbles_on: initial`, where a method whose initial result is not its base net's
-    is given others. Compares strokes, voxels and mm; rows without a result are left aside, as no strokes are kept for
-    them, and so are methods without a network, which share no initial result.
+    Under protocols with `scribbles_on: initial` this happens if a method's initial result is not that of its base
+    net. Number of strokes, voxels and mm are compared. Rows without a result are left out, since their strokes are not
+    kept; so are methods without a network, which share no initial result.
+
+    Args:
+        frame: scores under such protocols.
+
+    Returns:
+        Sorted names of objects; empty if all scribbles agree.
     """
     given = frame[(frame["step"] == "round-1") & ~frame["status"].isin(["failed", "timeout"])]
     drawn = ["n_strokes", "n_scribble_voxels", "stroke_mm"]
@@ -208,7 +261,7 @@ def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
 
 
 def _file(path: Path, suffix: str) -> Path:
-    # Not with_suffix: names of methods may hold dots.
+    # `with_suffix` would cut a method's name at its dot.
     return path.with_name(path.name.removesuffix(".parquet") + suffix)
 
 
@@ -230,7 +283,7 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
 
 
 def _stated(seconds: Iterable[float | None]) -> float:
-    """The sum of what a method stated for each step; NaN where it stated nothing for one."""
+    """The sum of the seconds that a method stated for its steps; NaN if it stated none for a step."""
     values = list(seconds)
     return np.nan if None in values else float(sum(value for value in values if value is not None))
 

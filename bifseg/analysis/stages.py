@@ -1,4 +1,4 @@
-"""From tidy scores to the numbers of the tables and figures: per structure and method, pure functions.
+"""Results at each stage of a session, and their means per structure and entry.
 
 A failed session counts with its worst-case score in every mean and is counted under `failed`.
 """
@@ -28,20 +28,34 @@ from bifseg.analysis.statistics import variance_components
 
 
 def in_step_order(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores by session, and within a session initial, unsupervised, round-1, round-2, ..."""
+    """Scores sorted by session and step.
+
+    Args:
+        scores: table of scores.
+
+    Returns:
+        The same rows; within a session initial, unsupervised, round-1, round-2, ...
+    """
     turn = scores["round"] + (scores["step"] != "initial")
     return scores.assign(turn=turn).sort_values([*SESSION, "turn"], ignore_index=True).drop(columns="turn")
 
 
 def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
-    """One row per session: its result at a stage.
+    """The result of each session at a stage.
 
-    `initial`: the first result. `unsupervised`: the last result before any scribbles, which is the initial one
-    for a method without an unsupervised step. `supervised`: the last result under the `shared` protocol.
-    The first two come before any scribbles and are the same under every protocol with the same box and user: a
-    method's sessions are taken from the first protocol by `_turns` that it plays.
-    An entry whose sessions all begin with nothing, as nothing was drawn yet, has no such result and no row.
-    A session that failed at or before the stage shows its failed row.
+    `initial` is the first result. `unsupervised` is the last result before any scribbles: the initial one for a method
+    without an unsupervised step. `supervised` is the last result under the `shared` protocol. The first two are the
+    same under all protocols with the same box and user; each entry's sessions are taken from one protocol, the first
+    in the order of `shared`, `own-scribbles`, then by name.
+
+    Args:
+        scores: scores of one cohort.
+        stage: `initial`, `unsupervised` or `supervised`.
+        shared: name of the protocol under which the methods of a network get the same scribbles.
+
+    Returns:
+        A row of scores a session. A session that failed at the stage or earlier has its failed row. An entry that
+        starts from scribbles has no row at the first two stages.
     """
     rows = in_step_order(scores)
     if stage == "supervised":
@@ -56,7 +70,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
 
 
 def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
-    """The protocols' turns: `shared`, OWN_SCRIBBLES, then by name; last those with another box or user."""
+    """The protocols' priority: `shared`, `own-scribbles`, then by name; last those with another box or user."""
     known = rows[["protocol", "box", "user"]].drop_duplicates("protocol").to_numpy()
     drawn = {protocol: tuple(how) for protocol, *how in known}
     names = sorted(drawn, key=lambda name: (name != shared, name != OWN_SCRIBBLES, name))
@@ -65,23 +79,33 @@ def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
 
 
 def started(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows before any scribbles without the entries that start from scribbles: no volume, no user time."""
-    nothing = (rows["volume_ml"] == 0) & (rows["user_s"] == 0)
-    waits = nothing | (rows["step"] != "initial")
-    return rows[~waits.groupby([rows[key] for key in ENTRY]).transform("all")]
+    """The rows of entries that have an initial result, without those that start from scribbles.
+
+    Args:
+        rows: scores of the steps before any scribbles.
+
+    Returns:
+        Rows without the entries whose initial results all have neither volume nor user time.
+    """
+    empty = (rows["volume_ml"] == 0) & (rows["user_s"] == 0)
+    waiting = empty | (rows["step"] != "initial")
+    return rows[~waiting.groupby([rows[key] for key in ENTRY]).transform("all")]
 
 
 def final_rows(
     scores: pd.DataFrame, protocol: str = OWN_SCRIBBLES, rule: StoppingRule | None = None
 ) -> pd.DataFrame:
-    """One row per session: the last one under a protocol, with all effort that was spent.
+    """The final result of each session under a protocol, with the effort of the whole session.
 
     Args:
-        scores: of a run.
-        protocol: name.
-        rule: of the protocol. With it, a failed session costs the rule's `limits`: to stop early is no merit. Of what
-            has no limit there (machine time, voxels), and of everything without a rule, it has the most of any
-            session on its structure.
+        scores: scores of a run.
+        protocol: name of the protocol.
+        rule: the protocol's rule, whose `limits` a failed session costs, so that an early failure does not look
+            cheap. Effort without a limit (machine time, voxels), and all effort if the rule is None, is the highest of
+            any session on the structure.
+
+    Returns:
+        A row of scores a session; no rows without sessions.
     """
     rows = in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
     failed, effort = rows["status"].isin(FAILED), list(EFFORT)
@@ -92,7 +116,16 @@ def final_rows(
 
 
 def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
-    """Mean and standard deviation of columns of the scores, per structure and entry over rows of sessions."""
+    """Mean and standard deviation of measures, per structure and entry.
+
+    Args:
+        rows: scores, one row a session.
+        measures: columns of the scores.
+
+    Returns:
+        A row per structure and entry: `seen`, `structure`, `method`, `network`, `n`, `failed`, and MEASURE_mean and
+        MEASURE_std over sessions. No rows without sessions.
+    """
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         parts = [count_sessions(group), *(mean_std(group[name], name) for name in measures)]
@@ -102,7 +135,14 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
 
 
 def initial_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the stage `initial` without the methods whose every result scores as their base net's."""
+    """The initial results without methods whose results all equal those of their base net.
+
+    Args:
+        rows: rows of the stage `initial`.
+
+    Returns:
+        The rows of base nets and of methods with initial results of their own.
+    """
     base = rows.loc[rows["method"] == BASE_NET, [*PAIR, "dice", "assd_px"]]
     both = rows.merge(base, on=PAIR, how="left", suffixes=("", "_base"))
     differs = (both["dice"] != both["dice_base"]) | (both["assd_px"] != both["assd_px_base"])
@@ -111,10 +151,17 @@ def initial_rows(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def adapted_rows(rows: pd.DataFrame, stage: str) -> pd.DataFrame:
-    """Rows of a stage, `unsupervised` or `supervised`, beside those of the base nets that were adapted.
+    """The results of a stage without entries that only repeat an initial result.
 
-    Left out is whoever only repeats an initial result: the base net of a network with which nothing else plays
-    at this stage, and at `unsupervised` a method without a network that has no such step.
+    These are the base net of a network that no other method uses at this stage and, at the stage `unsupervised`, a
+    method without a network and without an unsupervised step.
+
+    Args:
+        rows: rows of the stage.
+        stage: `unsupervised` or `supervised`.
+
+    Returns:
+        The other rows, those of adapted base nets included.
     """
     adapted = set(rows.loc[rows["method"] != BASE_NET, "network"])
     keep = rows["network"].isin(adapted)
@@ -125,12 +172,16 @@ def adapted_rows(rows: pd.DataFrame, stage: str) -> pd.DataFrame:
 
 
 def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
-    """Spread between replicates apart from spread between cases, of the last results under each protocol.
+    """Spread of the final results between replicates and between cases, under each protocol.
+
+    Args:
+        scores: scores of one cohort.
+        measures: columns of the scores; one that is NaN in all rows is left out.
 
     Returns:
-        A row per protocol, structure, entry and measure: `replicate_std` and `case_std` by
-        `statistics.variance_components`, and `replicate_share` of the sum of both variances. No rows in a run
-        without replicates.
+        A row per `protocol`, structure, entry and `measure`: `n`, `failed`, `objects`, `cases`, `replicate_std` and
+        `case_std` from `statistics.variance_components`, and `replicate_share`, the replicates' share of the sum of
+        both variances. No rows in a run without replicates.
     """
     last = in_step_order(scores).groupby(SESSION).tail(1)
     if last["replicate"].nunique() < 2:
@@ -145,41 +196,72 @@ def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm
 
 
 def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
-    found = variance_components(sessions[measure], sessions["case"], sessions["object"])
-    things = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
-    whole = found.replicates + found.cases
+    variances = variance_components(sessions[measure], sessions["case"], sessions["object"])
+    counts = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
+    total = variances.replicates + variances.cases
     return (
         count_sessions(sessions)
-        | things
+        | counts
         | {
-            "replicate_std": found.replicates**0.5,
-            "case_std": found.cases**0.5,
-            "replicate_share": found.replicates / whole if whole > 0 else np.nan,
+            "replicate_std": variances.replicates**0.5,
+            "case_std": variances.cases**0.5,
+            "replicate_share": variances.replicates / total if total > 0 else np.nan,
         }
     )
 
 
 def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:
-    """One row of measures per structure and entry, sorted for reading."""
-    found = [
+    """A table of measures per structure and entry.
+
+    Args:
+        rows: scores of sessions.
+        measure: gives the measures of one group of rows, by column.
+
+    Returns:
+        A row a group: `seen`, `structure`, `method`, `network`, then the measures, in the order for readers; an empty
+        table without rows.
+    """
+    lines = [
         dict(zip(GROUP, key, strict=True)) | measure(group) for key, group in rows.groupby(GROUP, sort=True)
     ]
-    return in_reading_order(pd.DataFrame(found)) if found else pd.DataFrame()
+    return in_reading_order(pd.DataFrame(lines)) if lines else pd.DataFrame()
 
 
 def count_sessions(sessions: pd.DataFrame) -> dict[str, float]:
-    """`n` rows of sessions, `failed` of which have no result."""
+    """Number of sessions.
+
+    Args:
+        sessions: scores, one row a session.
+
+    Returns:
+        `n` sessions, and how many of them `failed`: have no result.
+    """
     return {"n": len(sessions), "failed": int(sessions["status"].isin(FAILED).sum())}
 
 
 def count_failed(scores: pd.DataFrame) -> int:
-    """Sessions without a result, of all."""
-    return int(scores["status"].isin(FAILED).sum())  # each has one such row
+    """Number of sessions without a result.
+
+    Args:
+        scores: scores with all steps of each session.
+
+    Returns:
+        How many sessions failed or ran out of time.
+    """
+    return int(scores["status"].isin(FAILED).sum())  # each such session has one such row
 
 
 def mean_std(values: pd.Series, name: str) -> dict[str, float]:
-    """NAME_mean and NAME_std of values; NaN for the mean of none and the spread of fewer than two."""
-    # numpy, not pandas: pandas would leave a NaN out of the mean without a word.
+    """Mean and standard deviation of values.
+
+    Args:
+        values: numbers; a NaN among them makes both NaN.
+        name: start of the columns' names.
+
+    Returns:
+        NAME_mean, NaN without values, and NAME_std, NaN for fewer than two.
+    """
+    # numpy, since the mean of pandas leaves out a NaN.
     numbers = values.to_numpy(float)
     spread = np.std(numbers, ddof=1) if len(numbers) > 1 else np.nan
     return {f"{name}_mean": numbers.mean() if len(numbers) else np.nan, f"{name}_std": spread}

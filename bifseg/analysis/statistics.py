@@ -1,4 +1,4 @@
-"""How sure a mean is and what a comparison shows: intervals, paired tests, and corrections for many tests."""
+"""Variance components, paired tests, and corrections for many tests."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from scipy.stats import t as student
 from bifseg.analysis.intervals import mean_interval
 
 LEVEL = 0.05
-"""Entries are told apart by p-values below this one."""
+"""A difference with a smaller p-value is significant."""
 _MOST_EXACT = 200
-_DIGITS = 12  # beyond these, equal differences differ by arithmetic alone, and would not be ties
+_DIGITS = 12  # further digits are rounding errors, which would break ties
 
 
 @dataclass(frozen=True)
 class Variances:
-    """Where the spread of repeated results comes from.
+    """Variance components of repeated results.
 
     Attributes:
-        replicates: variance between the replicates of one object, mean over the objects.
-        cases: variance between cases, of the means of their objects' means, without what `replicates` alone
-            brings about; not below zero.
+        replicates: variance between the replicates of one object, averaged over objects.
+        cases: variance between cases (of the means of their objects' means) minus the part that is due to
+            replicates; not below zero.
     """
 
     replicates: float
@@ -34,20 +34,20 @@ class Variances:
 
 
 def variance_components(values: ArrayLike, cases: ArrayLike, objects: ArrayLike) -> Variances:
-    """Variance between replicates apart from that between cases (Searle, Casella and McCulloch 1992: ANOVA estimates).
+    """Variances between replicates and between cases, ANOVA estimates (Searle, Casella and McCulloch 1992).
 
-    The mean of a case with m objects of r replicates each carries 1 / (m r) of the variance between replicates;
-    the mean of this over the cases is taken off the variance of the cases' means. The rest holds the
-    differences between a case's own objects too.
+    The mean of a case with m objects of r replicates each contains 1 / (m r) of the variance between replicates. The
+    mean of this over the cases is subtracted from the variance of the cases' means. The rest includes the differences
+    between the objects of a case.
 
     Args:
-        values: (n,) one per session.
+        values: (n,) one value a session.
         cases: (n,) each session's case.
         objects: (n,) each session's object.
 
     Returns:
-        NaN for what is not defined: both where no object has two sessions, `cases` for a single case. An object
-        of one session counts in `cases` only.
+        Both variances. Both are NaN if no object has two sessions; `cases` is NaN for a single case. An object with
+        one session counts only in `cases`.
     """
     x, nan = np.asarray(values, float), float("nan")
     member = np.unique(np.asarray(objects), return_inverse=True)[1]
@@ -66,15 +66,15 @@ def variance_components(values: ArrayLike, cases: ArrayLike, objects: ArrayLike)
 
 @dataclass(frozen=True)
 class Paired:
-    """What paired differences show.
+    """Summary and tests of paired differences.
 
     Attributes:
-        n: pairs.
-        clusters: clusters that the pairs come from, such as patients.
+        n: number of pairs.
+        clusters: number of clusters of the pairs, such as patients.
         mean: mean difference.
-        low: lower limit of its 95% interval by `intervals.mean_interval`.
-        high: upper limit.
-        effect: Cohen's d_z (Cohen 1988), mean over standard deviation of the differences.
+        low: lower limit of the mean's 95% interval by `intervals.mean_interval`.
+        high: upper limit of that interval.
+        effect: Cohen's d_z (Cohen 1988): mean divided by standard deviation of the differences.
         t_p: p-value of the two-sided paired Student t-test over the pairs, as in the paper.
         wilcoxon_p: p-value of `signed_rank_p` over the clusters' mean differences.
     """
@@ -90,16 +90,16 @@ class Paired:
 
 
 def paired(differences: ArrayLike, clusters: ArrayLike) -> Paired:
-    """Summarise the differences of pairs that come in clusters.
+    """Summary and tests of paired differences in clusters.
 
     Args:
-        differences: (n,) one per pair, first minus second; may be empty. Nothing is left out: one that is not
-            finite shows in the mean and makes NaN of all else but the counts.
-        clusters: (n,) names of the clusters.
+        differences: (n,) first minus second of each pair; may be empty. If one is not finite, neither is the mean, and
+            everything else but the counts is NaN.
+        clusters: (n,) name of each pair's cluster.
 
     Returns:
-        NaN for what is not defined: the mean of no pair, the t-test and the effect of fewer than two pairs or
-        of differences that are all the same, the interval and Wilcoxon's test of fewer than two clusters.
+        The summary. The mean of no pair is NaN; so are t-test and effect of fewer than two pairs or of equal
+        differences, and interval and Wilcoxon's test of fewer than two clusters.
 
     Raises:
         ValueError: not as many clusters as differences.
@@ -125,23 +125,30 @@ def _student(d: NDArray[np.float64]) -> tuple[float, float]:
 
 
 def cluster_means(values: ArrayLike, clusters: ArrayLike) -> NDArray[np.float64]:
-    """Mean of the values of every cluster, in the order of the clusters' names."""
+    """The mean of each cluster.
+
+    Args:
+        values: (n,) numbers.
+        clusters: (n,) name of each value's cluster.
+
+    Returns:
+        (clusters,) means in the order of the clusters' names.
+    """
     member = np.unique(np.asarray(clusters), return_inverse=True)[1]
     return np.bincount(member, np.asarray(values, float)) / np.bincount(member)
 
 
 def signed_rank_p(values: ArrayLike) -> float:
-    """P-value of the two-sided Wilcoxon signed-rank test (1945) that independent values lie around zero.
+    """P-value of the two-sided signed-rank test (Wilcoxon 1945) that values are symmetric around zero.
 
-    Zeros are left out and ties share their mean rank, as by default in scipy. Exact with ties for up to 200 values
-    that are not zero: the probability over all signs given the ranks, where scipy approximates. Beyond that many
-    it is scipy's normal approximation.
+    Zeros are left out and ties share their mean rank, as in scipy. Up to 200 values other than zero the p-value is
+    exact with ties too, over all signs given the ranks; beyond that it is scipy's normal approximation.
 
     Args:
-        values: (n,).
+        values: (n,) independent values.
 
     Returns:
-        1 when all values are zero; NaN for fewer than two values or where one is not finite.
+        1 if all values are zero; NaN for fewer than two values or if one is not finite.
     """
     d = np.asarray(values, float).round(_DIGITS)
     if len(d) < 2 or not np.isfinite(d).all():
@@ -150,34 +157,38 @@ def signed_rank_p(values: ArrayLike) -> float:
     if len(d) > _MOST_EXACT:
         return float(wilcoxon(d, method="asymptotic").pvalue)
     ranks = (2 * rankdata(np.abs(d))).astype(int)  # mean ranks are halves
-    chance = np.ones(1)  # of every sum of the ranks of positive values
+    chance = np.ones(1)  # probability of each sum of the positive values' ranks
     for rank in ranks:
         chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2
-    found = int(ranks[d > 0].sum())
-    return float(min(1.0, 2 * min(chance[: found + 1].sum(), chance[found:].sum())))
+    observed = int(ranks[d > 0].sum())
+    return float(min(1.0, 2 * min(chance[: observed + 1].sum(), chance[observed:].sum())))
 
 
 def least_holm_p(patients: ArrayLike) -> float:
-    """The smallest p-value that `signed_rank_p`, corrected by `holm`, can give any of several tests.
+    """The smallest possible p-value of several signed-rank tests after Holm's correction.
 
-    A two-sided signed-rank test of n values is at least 2 / 2^n, and Holm multiplies the smallest by the number of
-    tests. Where this is not below 0.05, the design can tell nobody apart, whatever the results are.
+    The p-value of a two-sided signed-rank test of n values is at least 2 / 2^n, and Holm multiplies the smallest by
+    the number of tests. If the result is not below 0.05, no difference can become significant.
 
     Args:
-        patients: (tests,) how many values each test has.
+        patients: (tests,) number of values of each test.
 
     Returns:
-        NaN for no tests.
+        A p-value; NaN without tests.
     """
     n = np.asarray(patients, float)
-    tests = np.count_nonzero(n >= 2)  # others have no p-value, and do not count
+    tests = np.count_nonzero(n >= 2)  # the others have no p-value and do not count
     return float(min(1.0, max(tests, 1) * 2.0 ** (1 - n.max()))) if len(n) else float("nan")
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """Adjusted p-values of Holm's step-down procedure (1979), in the order given; (n,) to (n,).
+    """P-values corrected for several tests by Holm's step-down procedure (1979).
 
-    A NaN stays NaN and does not count as a test.
+    Args:
+        p: (n,) p-values; a NaN does not count as a test.
+
+    Returns:
+        (n,) corrected p-values in the same order; NaN stays NaN.
     """
     p = np.asarray(p, float)
     adjusted = np.full(p.shape, np.nan)
@@ -188,12 +199,15 @@ def holm(p: ArrayLike) -> NDArray[np.float64]:
 
 
 def tie_groups(p: ArrayLike, level: float = LEVEL) -> list[str]:
-    """Letters for a ranking: entries that share a letter are not told apart (Piepho 2004, compact letters).
+    """Compact letter display of a ranking (Piepho 2004): entries that share a letter do not differ significantly.
 
     Args:
-        p: (k, k) symmetric adjusted p-values of all pairs, the entries in the order of the ranking, so that
-            the first ones get the first letters. NaN tells nobody apart; the diagonal is not looked at.
-        level: pairs with a smaller p-value are told apart.
+        p: (k, k) symmetric corrected p-values of all pairs, with entries in the order of the ranking. A NaN is not
+            significant; the diagonal is ignored.
+        level: a difference with a smaller p-value is significant.
+
+    Returns:
+        The letters of each entry; the first entries have the first letters.
     """
     apart = np.less(np.asarray(p, float), level)
     entries = range(len(apart))

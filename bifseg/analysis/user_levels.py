@@ -1,4 +1,4 @@
-"""What a careful and a careless user get out of the same methods."""
+"""Comparison of users: results of the same methods with a careful and a careless user."""
 
 from __future__ import annotations
 
@@ -16,16 +16,20 @@ from bifseg.analysis.stages import per_group
 def by_user(
     scores: pd.DataFrame, target: float, rules: Mapping[str, StoppingRule], protocols: Mapping[str, str]
 ) -> pd.DataFrame:
-    """The `interactions` of every user, with the interval over patients of the final Dice.
+    """The `interactions` of every user, with the interval of the final Dice.
 
     Args:
-        scores: of one cohort.
+        scores: scores of one cohort.
         target: Dice that counts as reached.
-        rules: of the protocols.
-        protocols: by user, in order; fewer than two compare nothing and give no rows.
+        rules: stopping rules by protocol.
+        protocols: protocols by user, in the order of the rows.
 
     Returns:
-        Rows per structure, entry and user: `user`, the columns of `interactions`, `final_low`, `final_high`.
+        A row per structure, entry and user: `user`, the columns of `interactions`, and the 95% interval of the final
+        Dice over patients, `final_low` and `final_high`. No rows with fewer than two users.
+
+    Raises:
+        InputError: a protocol has no rule, or a session has more rounds than its rule allows.
     """
     parts = [
         _of_user(
@@ -38,9 +42,9 @@ def by_user(
 
 
 def _of_user(rows: pd.DataFrame, target: float, rules: StoppingRule, protocol: str) -> pd.DataFrame:
-    found = interactions(rows, target, rules, protocol)
+    effort = interactions(rows, target, rules, protocol)
     limits = per_group(rows, lambda group: _final(group, rules.rounds))
-    return found.merge(limits)
+    return effort.merge(limits)
 
 
 def _final(rows: pd.DataFrame, rounds: int) -> dict[str, float]:

@@ -60,12 +60,15 @@ def entry_code(
 
 
 def training_code(card: NetworkCard) -> str:
-    """Hash of the code that makes a network's weights: of its training, or of taking those that its card names.
+    """Hash of the code that makes a network's weights, by training or from the weights file that its card names.
 
-    Reading and writing of files is not in it, nor are the settings of fine-tuning: weights do not depend on them.
+    Code that reads or writes files and settings of fine-tuning are left out, since weights do not depend on them.
 
     Args:
-        card: of the network.
+        card: the network's card.
+
+    Returns:
+        Hexadecimal digits.
     """
     root = Reference("bifseg.networks.bring", "bring") if card.weights else _TRAINING
     made_by = _chosen((_ARCHITECTURES, card.architecture), (_SOURCES, card.architecture))

@@ -1,4 +1,4 @@
-from bifseg.analysis.protocol_roles import main_protocol, user_protocols, widest_protocol
+from bifseg.analysis.protocol_roles import protocol_roles
 from bifseg.cards.cards import ProtocolCard
 
 DEFAULT = ProtocolCard().model_dump(mode="json")
@@ -14,32 +14,32 @@ NOVICE, CARELESS = {"user": "novice"}, {"user": "careless"}
 
 
 def test_the_name_of_the_design_comes_first():
-    assert main_protocol(cards(a={}, own_scribbles={}, shared=SHARED)) == "own-scribbles"
+    assert protocol_roles(cards(a={}, own_scribbles={}, shared=SHARED)).own == "own-scribbles"
 
 
 def test_any_name_does_where_there_is_no_such_and_the_expert_comes_first():
-    assert main_protocol(cards(b={}, a=NOVICE, c={}, shared_scribbles=SHARED)) == "b"
-    assert main_protocol(cards(b=NOVICE, a=CARELESS)) == "a"
+    assert protocol_roles(cards(b={}, a=NOVICE, c={}, shared_scribbles=SHARED)).own == "b"
+    assert protocol_roles(cards(b=NOVICE, a=CARELESS)).own == "a"
 
 
 def test_nothing_of_the_kind_was_played():
-    assert main_protocol({}) == widest_protocol({}) == "own-scribbles"
-    assert main_protocol(cards(shared_scribbles=SHARED, people=RECORDED)) == "own-scribbles"
-    assert user_protocols({}) == user_protocols(cards(shared_scribbles=SHARED)) == {}
+    assert protocol_roles({}).own == protocol_roles({}).widest == "own-scribbles"
+    assert protocol_roles(cards(shared_scribbles=SHARED, people=RECORDED)).own == "own-scribbles"
+    assert protocol_roles({}).users == protocol_roles(cards(shared_scribbles=SHARED)).users == {}
 
 
 def test_the_widest_shows_most_targets():
-    assert widest_protocol(cards(own_scribbles={}, all_rounds={"target": None})) == "all-rounds"
-    assert widest_protocol(cards(own_scribbles={}, further={"target": 0.95})) == "further"
-    assert widest_protocol(cards(own_scribbles={}, less={"target": 0.8}, as_much={})) == "own-scribbles"
-    assert widest_protocol(cards(own_scribbles={}, z=NOVICE | {"target": None})) == "own-scribbles"
+    assert protocol_roles(cards(own_scribbles={}, all_rounds={"target": None})).widest == "all-rounds"
+    assert protocol_roles(cards(own_scribbles={}, further={"target": 0.95})).widest == "further"
+    assert protocol_roles(cards(own_scribbles={}, less={"target": 0.8}, as_much={})).widest == "own-scribbles"
+    assert protocol_roles(cards(own_scribbles={}, z=NOVICE | {"target": None})).widest == "own-scribbles"
 
 
 def test_users_are_told_apart_where_nothing_else_differs():
     played = cards(
         own_scribbles={}, hasty=CARELESS, n=NOVICE, other=NOVICE | {"rounds": 3}, shared=SHARED | NOVICE
     )
-    assert list(user_protocols(played).items()) == [
+    assert list(protocol_roles(played).users.items()) == [
         ("expert", "own-scribbles"),
         ("novice", "n"),
         ("careless", "hasty"),
@@ -48,4 +48,4 @@ def test_users_are_told_apart_where_nothing_else_differs():
 
 def test_of_two_alike_the_main_one_and_then_the_first_by_name_count():
     played = cards(own_scribbles={}, again={}, b=NOVICE, a=NOVICE)
-    assert user_protocols(played) == {"expert": "own-scribbles", "novice": "a"}
+    assert protocol_roles(played).users == {"expert": "own-scribbles", "novice": "a"}

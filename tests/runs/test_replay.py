@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bifseg.analysis.protocol_roles import main_protocol
+from bifseg.analysis.protocol_roles import protocol_roles
 from bifseg.analysis.run_files import played_cards
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import MethodCard, ProtocolCard
@@ -139,7 +139,7 @@ def test_a_replay_is_no_protocol_on_own_mistakes(setup, recorded, discs, objects
     cards = played_cards(tmp_path, scores)
     assert cards[protocol]["scribbles_on"] == "recorded"
     assert (cards[protocol]["rounds"], cards[protocol]["target"]) == (3, None)
-    assert main_protocol(cards) == "own-scribbles"
+    assert protocol_roles(cards).own == "own-scribbles"
 
 
 def test_sessions_that_match_are_kept_and_others_played_again(setup, recorded, discs, objects, tmp_path):
