@@ -1,1 +1,1 @@
-"""What `import bifseg` offers beyond the rooms' own classes: one session in this process, and runs to read."""
+"""The functions of `import bifseg`: files to read, one session in this process, and finished runs to evaluate."""

@@ -1,4 +1,4 @@
-"""Images and masks from files, checked as those of a cohort are."""
+"""Images and masks from files, with the same checks as for a cohort."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def read_image(path: Path | str, modality: str = "", channel: int | None = None)
     Args:
         path: NIfTI, MetaImage, NRRD, PNG or any other format that SimpleITK reads.
         modality: name of the contrast, such as `flair`; it chooses a network's intensity statistics.
-        channel: of a 4D file, from 0; None for a file without a channel axis.
+        channel: channel of a 4D file, from 0; None for a file without a channel axis.
 
     Returns:
         float32 voxels, (z, y, x) or (y, x), with spacing in mm in the same order.
 
     Raises:
-        InputError: the file is missing, damaged or not grey, has no such channel, or a voxel is not finite.
+        InputError: the file is missing, damaged or a colour image, has no such channel, or a voxel is not finite.
 
     Examples:
         >>> image = read_image("case/flair.nii.gz", modality="flair")
@@ -40,9 +40,9 @@ def read_mask(path: Path | str, values: Iterable[int] = (), image: Image | None 
     """The mask in a label map: True where a voxel has one of the values.
 
     Args:
-        path: the file.
-        values: of the structure; by default every value but 0.
-        image: the image that the mask belongs to; the mask's grid must be the image's.
+        path: a file in one of the formats of `read_image`.
+        values: label values of the structure; empty: all values but 0.
+        image: the image that the mask belongs to, whose grid the mask must have; None: any grid.
 
     Returns:
         Bool array, (z, y, x) or (y, x); all False if no voxel has one of the values.
@@ -60,12 +60,12 @@ def read_mask(path: Path | str, values: Iterable[int] = (), image: Image | None 
     labels, grid = images.read_array(Path(path))
     for difference in differences(image.grid, grid) if image else ():
         raise InputError(f"{path}: not on the image's grid: {difference}; resample the mask")
-    wanted = list(values)
-    mask: Mask = np.isin(labels, wanted) if wanted else labels != 0
+    chosen = list(values)
+    mask: Mask = np.isin(labels, chosen) if chosen else labels != 0
     return mask
 
 
 def _refuse(path: Path | str, file: File) -> None:
-    """Raises InputError where the look at a file found a problem."""
+    """Raise InputError for a file with a problem."""
     if file.problems:
         raise InputError(f"{path}: {file.problems[0]}")

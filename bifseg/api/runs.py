@@ -1,4 +1,4 @@
-"""Finished runs from Python: read them, rank their entries, compare two, count interactions to a target."""
+"""Finished runs: read them, rank their entries, compare two entries, count interactions to a target."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bifseg.core.errors import InputError, short
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 
-_RULES = "protocols"  # key of a frame's attrs: the cards of the protocols that its sessions were played by
+_RULES = "protocols"  # key of a frame's attrs: the protocol cards of its sessions
 
 
 @dataclass(frozen=True)
@@ -40,27 +40,48 @@ class Run:
 
     @cached_property
     def scores(self) -> pd.DataFrame:
-        """A row for every step of every session, as `read_scores` returns them."""
+        """The run's scores.
+
+        Returns:
+            A row for every step of every session, as from `read_scores`.
+        """
         return read_scores(self.folder)
 
     @cached_property
     def protocols(self) -> dict[str, ProtocolCard]:
-        """The protocols that were played, by name."""
+        """The protocols of the run's sessions.
+
+        Returns:
+            Protocol cards by name.
+        """
         return {name: ProtocolCard(**card) for name, card in self.scores.attrs[_RULES].items()}
 
     def cohort(self, name: str) -> Cohort:
-        """A prepared cohort of the run, by name; raises InputError if the run has no such cohort."""
+        """A prepared cohort of the run.
+
+        Args:
+            name: name of the cohort.
+
+        Returns:
+            The cohort with its objects, images and masks.
+
+        Raises:
+            InputError: the run has no such cohort.
+        """
         return Cohort.load(self.folder / "cohorts" / name)
 
     def session(self, row: Mapping[str, Any] | pd.Series[Any]) -> Session:
-        """The session that a row of the scores belongs to, with its image and truth.
+        """The session of a row of the scores, with its image and truth.
 
         Args:
             row: a row of `scores`, or a mapping with `cohort`, `protocol`, `method`, `network`, `object` and
                 `replicate`.
 
+        Returns:
+            The stored session.
+
         Raises:
-            InputError: the session or its files are missing, or not as they were.
+            InputError: the session or its files are missing, damaged or changed.
         """
         cohort = self.cohort(row["cohort"])
         row_of_object = cohort.object(row["object"])
@@ -72,7 +93,13 @@ class Run:
 
 
 def read_run(folder: Path | str) -> Run:
-    """The run in a folder, RESULTS/RUN.
+    """A finished run.
+
+    Args:
+        folder: RESULTS/RUN.
+
+    Returns:
+        The run; its scores are already read.
 
     Raises:
         InputError: the folder holds no scores.
@@ -85,18 +112,19 @@ def read_run(folder: Path | str) -> Run:
         'rounds'
     """
     run = Run(Path(folder))
-    _ = run.scores  # a folder without a run is refused here
+    _ = run.scores  # raises for a folder without a run
     return run
 
 
 def read_scores(path: Path | str) -> pd.DataFrame:
-    """The scores of a run: a row for every step of every session, in the columns of docs/results.md.
+    """The scores of a run: a row for every step of every session.
 
     Args:
         path: the run's folder, RESULTS/RUN, or its scores.parquet.
 
     Returns:
-        A frame whose `attrs` keep the rules of its protocols, which `interactions_to_target` needs.
+        Table with the columns of docs/results.md; its `attrs` hold the protocol cards, which `interactions_to_target`
+        needs.
 
     Raises:
         InputError: there are no scores, or they are damaged.
@@ -114,18 +142,18 @@ def read_scores(path: Path | str) -> pd.DataFrame:
 
 
 def rank(scores: pd.DataFrame, measure: str = "dice", protocol: str | None = None) -> pd.DataFrame:
-    """Entries ranked by their mean when the session ended, per cohort and structure.
+    """Entries ranked by their mean at the end of a session, per cohort and structure.
 
     Args:
-        scores: of one run.
+        scores: scores of one run.
         measure: column of the scores.
-        protocol: which sessions; by default `own-scribbles`, or the only protocol there is.
+        protocol: protocol of the sessions; None: `own-scribbles`, or the only protocol of the scores.
 
     Returns:
-        A row per cohort, structure and entry, best first: `n` sessions, `failed` of which have no result and count
-        with the worst score; mean and standard deviation of the measure; `rank`; `group`: entries that share a letter
-        cannot be told apart (Wilcoxon's signed-rank test over patients, all pairs, Holm, 0.05); empty where patients
-        are too few, and `least_p` is the smallest p-value that they allow.
+        A row per `cohort`, structure and entry, best first: `n` sessions, of which `failed` have no result and count
+        with the worst score; MEASURE_mean and MEASURE_std; `rank`; `group`: entries that share a letter do not differ
+        significantly (Wilcoxon's signed-rank test over patients, all pairs, Holm's correction, level 0.05); `least_p`:
+        the smallest p-value that the number of patients allows. If that is not below 0.05, `group` is empty.
 
     Raises:
         InputError: the scores are of several runs, or have no such column or protocol.
@@ -148,20 +176,20 @@ def rank(scores: pd.DataFrame, measure: str = "dice", protocol: str | None = Non
 def compare(
     scores: pd.DataFrame, entry: str, reference: str, measure: str = "dice", protocol: str | None = None
 ) -> pd.DataFrame:
-    """One entry against another on the same objects, per cohort and structure: entry minus reference.
+    """Paired differences between two entries on the same objects, per cohort and structure: entry minus reference.
 
     Args:
-        scores: of one run.
-        entry: METHOD@NETWORK, or METHOD for one without a network.
-        reference: the other one.
-        measure: column of the scores; its value when the session ended is compared.
-        protocol: which sessions; by default `own-scribbles`, or the only protocol there is.
+        scores: scores of one run.
+        entry: METHOD@NETWORK, or METHOD for an entry without a network.
+        reference: the entry to compare with.
+        measure: column of the scores, whose value at the end of each session is compared.
+        protocol: protocol of the sessions; None: `own-scribbles`, or the only protocol of the scores.
 
     Returns:
-        A row per cohort and structure: `n` objects of `patients` patients, `failed` pairs; `difference_mean` with its
-        95 % interval over patients, `difference_low` and `difference_high`; `effect` (Cohen's d_z); `t_p` of
-        the paired t-test over objects and `wilcoxon_p` of the signed-rank test over patients. No rows where the two
-        have no cohort in common.
+        A row per `cohort` and structure: `n` objects of `patients` patients, `failed` pairs; `difference_mean` with
+        its 95% interval over patients, `difference_low` and `difference_high`; `effect` (Cohen's d_z); `t_p` of the
+        paired t-test over objects and `wilcoxon_p` of the signed-rank test over patients. No rows if the entries have
+        no cohort in common.
 
     Raises:
         InputError: the scores are of several runs, or have no such entry, column or protocol.
@@ -188,22 +216,22 @@ def compare(
 def interactions_to_target(
     scores: pd.DataFrame, target: float, protocol: str | None = None, rules: ProtocolCard | None = None
 ) -> pd.DataFrame:
-    """What it takes until Dice first is at least a target, per cohort, structure and entry.
+    """The effort until Dice first is at least a target, per cohort, structure and entry.
 
-    No session is left out: one that never reaches the target costs one round more than the protocol allows.
+    All sessions count: one that never reaches the target costs one round more than the protocol allows.
 
     Args:
-        scores: of one run.
-        target: Dice, from 0 to 1.
-        protocol: which sessions; by default `own-scribbles`, or the only protocol there is.
-        rules: of that protocol; by default those that `read_scores` found beside the sessions.
+        scores: scores of one run.
+        target: Dice in (0, 1].
+        protocol: protocol of the sessions; None: `own-scribbles`, or the only protocol of the scores.
+        rules: that protocol's card; None: the one that `read_scores` read beside the sessions.
 
     Returns:
-        A row per cohort, structure and entry, in the columns of docs/results.md, "Interactions to target". NaN where
-        the protocol ended sessions at a lower target, so that it is not known.
+        A row per cohort, structure and entry with the columns of docs/results.md, "Interactions to target"; NaN if
+        the protocol ends sessions at a lower Dice.
 
     Raises:
-        InputError: the scores are of several runs, have no such protocol, or nothing tells its rules.
+        InputError: the scores are of several runs, have no such protocol, or its rules are unknown.
 
     Examples:
         >>> effort = interactions_to_target(read_scores("results/demo"), 0.80)
@@ -214,7 +242,7 @@ def interactions_to_target(
     card = rules.model_dump() if rules else scores.attrs.get(_RULES, {}).get(name)
     if card is None:
         raise InputError(
-            f"rules: nothing tells those of {name}; pass rules=bifseg.Protocol(rounds=..., target=...)"
+            f"rules: those of {name} are unknown; pass rules=bifseg.Protocol(rounds=..., target=...)"
         )
     rule = StoppingRule.of(card)
     return _per_cohort(
@@ -223,7 +251,7 @@ def interactions_to_target(
 
 
 def _chosen(scores: pd.DataFrame, measure: str, protocol: str | None) -> tuple[pd.DataFrame, str]:
-    """The scores with the protocol that is meant; raises InputError where they do not fit."""
+    """The scores and the protocol to evaluate; raises InputError if they do not fit together."""
     if scores["run"].nunique() > 1:
         raise InputError(
             f"scores: of {scores['run'].nunique()} runs; choose one, or use `bifseg compare` for two"
@@ -248,7 +276,7 @@ def _of_entry(rows: pd.DataFrame, entry: str) -> pd.DataFrame:
 
 
 def _per_cohort(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """The frames of the cohorts as one, with the cohort as its first column."""
+    """The measures of all cohorts in one table, with the cohort as its first column."""
     parts = []
     for cohort, group in rows.groupby("cohort", sort=True):
         part = measure(group)

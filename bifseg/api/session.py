@@ -1,4 +1,4 @@
-"""One session played in this process: `bifseg.simulate`, and the `Session` that it returns."""
+"""One session in this process: `bifseg.simulate`, and the `Session` that it returns."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from bifseg.sessions.record import Identity
 from bifseg.sessions.record import Session as SessionRecord
 from bifseg.sessions.users import SimulatedUser
 
-if TYPE_CHECKING:  # neither pandas nor matplotlib is needed to play
+if TYPE_CHECKING:  # a session needs neither pandas nor matplotlib
     import pandas as pd
     from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
 class Session:
-    """A session with the image and the truth that it was played on.
+    """A session with its image and truth.
 
     Attributes:
-        image: the image.
+        image: the image that holds the object.
         truth: bool array of the image's shape.
         record: every prompt, mask and second of the session.
-        tolerance_mm: distance that counts as no error for this structure, for `nsd`.
+        tolerance_mm: distance in mm that counts as no error for this structure, for `nsd`.
     """
 
     image: Image
@@ -44,14 +44,14 @@ class Session:
 
     @property
     def error(self) -> str:
-        """What went wrong, in one line; empty if nothing did."""
+        """Why the session failed or ended early, in one line; empty if it did not."""
         return self.record.error
 
     def result(self, round: int | None = None) -> Mask:
         """The result after a round.
 
         Args:
-            round: its number; 0 is the last result before any scribbles, None the last result of all.
+            round: number of the round; 0: the last result before any scribbles; None: the last result.
 
         Returns:
             Bool array of the image's shape.
@@ -62,29 +62,30 @@ class Session:
         return self.record.box.paste(self.record.steps[self._last_of(round)].mask, self.record.grid.shape)
 
     def scores(self) -> pd.DataFrame:
-        """A row a step: every metric, and the effort and seconds spent up to and including the step.
+        """The session's scores: every metric, and effort and seconds from the start to the end of each step.
 
         Returns:
-            The columns of docs/results.md. A session that failed has one row more, which scores as an empty result.
+            A row a step with the columns of docs/results.md. A failed session has one more row, which scores as an
+            empty result.
         """
         from bifseg.analysis.scores import score_session, to_frame
 
         return to_frame(score_session(self.record, self.truth, self.record.identity.case, self.tolerance_mm))
 
     def show(self, round: int | None = None, axis: int | None = None, index: int | None = None) -> Figure:
-        """The image, and beside it truth, result, box and all strokes up to a round.
+        """A picture of the image and, beside it, truth, result, box and all strokes up to a round.
 
         Args:
-            round: its number; 0 is the last result before any scribbles, None the last result of all.
-            axis: of a volume, the array axis (0 is z) across which the slice lies; by default the one whose slice
-                holds the most scribbles.
-            index: of the slice along `axis`; by default the slice with the most scribbles, or the most truth.
+            round: number of the round; 0: the last result before any scribbles; None: the last result.
+            axis: array axis of a volume (0 is z) that the slice is perpendicular to; None: the one whose slice holds
+                the most scribbles.
+            index: index of the slice along `axis`; None: the slice with the most scribbles, or the most truth.
 
         Returns:
-            A matplotlib figure that a notebook shows as it is; `savefig` keeps it.
+            A matplotlib figure, which a notebook displays; `savefig` writes it to a file.
 
         Raises:
-            InputError: the session has no result of this round, or the image no such slice.
+            InputError: the session has no result of this round, or the image has no such slice.
         """
         from bifseg.reports.session_pictures import Panel, add_legend, session_figure, slice_plane, step_panel
 
@@ -95,14 +96,14 @@ class Session:
         return figure
 
     def _last_of(self, round: int | None) -> int:
-        """The place of a round's last step."""
+        """The index of a round's last step."""
         steps = self.record.steps
-        places = [k for k, step in enumerate(steps) if round is None or step.round == round]
-        if not places:
+        indices = [k for k, step in enumerate(steps) if round is None or step.round == round]
+        if not indices:
             rounds = sorted({step.round for step in steps})
-            have = f"it has rounds {rounds[0]} to {rounds[-1]}" if rounds else f"it has none: {self.error}"
-            raise InputError(f"round {round}: the session has no result of it; {have}")
-        return places[-1]
+            known = f"it has rounds {rounds[0]} to {rounds[-1]}" if rounds else f"it has none: {self.error}"
+            raise InputError(f"round {round}: the session has no result of it; {known}")
+        return indices[-1]
 
 
 def simulate(
@@ -117,27 +118,27 @@ def simulate(
     structure: str = "",
     tolerance_mm: float = DEFAULT_TOLERANCE_MM,
 ) -> Session:
-    """One session of a method with the simulated user, played in this process.
+    """One session of a method with the simulated user, in this process.
 
-    The method gets the image, the box and the scribbles; it is not kept from reading files, and the protocol's
-    `time_limit_s` is not enforced. `bifseg run` does both, in a process of its own.
+    The method gets the image, the box and the scribbles. It may read any file, and the protocol's `time_limit_s` is
+    not enforced. `bifseg run` hides the truth and enforces the limit, since it starts the method in its own process.
 
     Args:
         method: an object with `dimensions`, `prompts`, `start` and, if it takes scribbles, `refine`.
-        image: the image, 2D or 3D.
+        image: a 2D or 3D image.
         truth: bool array of the image's shape with at least one voxel.
-        protocol: the rules; by default those of `bifseg.Protocol()`.
+        protocol: the session's rules; None: those of `bifseg.Protocol()`.
         seed: the same seed draws the same box and scribbles.
-        box_margin: voxels; each side of the box lies 0 to `box_margin` voxels outside the truth.
-        name: of the method in the scores; by default that of its class.
+        box_margin: each side of the box lies 0 to `box_margin` voxels outside the truth.
+        name: name of the method in the scores; empty: the name of its class.
         structure: name of the structure in the scores.
-        tolerance_mm: distance that counts as no error for this structure, for `nsd`.
+        tolerance_mm: distance in mm that counts as no error for this structure, for `nsd`.
 
     Returns:
-        The session. A method that raises ends it as `failed`, with the reason in `error`.
+        The session. An error of the method ends it as `failed`, with the reason in `error`.
 
     Raises:
-        InputError: the truth is empty or does not fit the image, or the method cannot play here.
+        InputError: the truth is empty or does not fit the image, or the method does not fit the protocol.
 
     Examples:
         >>> import numpy as np
@@ -173,7 +174,7 @@ def simulate(
 
 
 def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> None:
-    """Raises InputError where `simulate` does."""
+    """Raise InputError for arguments of `simulate` that do not fit together."""
     if truth.dtype != bool or truth.shape != image.voxels.shape:
         raise InputError(
             f"truth: {truth.dtype} {truth.shape}; give a bool array of the image's shape {image.voxels.shape}"
