@@ -1,6 +1,7 @@
 """Compare settings of base + CRF and BIFSeg on objects of held-out patients, with one round of shared scribbles.
 
     python benchmarks/choose_finetuning.py settings.yaml COHORT=NETWORK ... > table.csv
+    python benchmarks/choose_finetuning.py settings.yaml COHORT=NETWORK ... --sizes 48 96 --every 3 > sizes.csv
 
 COHORT is a folder of `bifseg cohort prepare`, NETWORK one of `bifseg train` on its split `train` (for example by
 `real_folds.py`). The objects of the split `test` are played. `settings.yaml` maps a name to a method (`base-net`,
@@ -8,8 +9,12 @@ COHORT is a folder of `bifseg cohort prepare`, NETWORK one of `bifseg train` on 
 computed once an object, so that a setting costs only its updates. A row of the table is an object and a setting, with
 Dice initially, without and with scribbles. Choose by the rows of seen structures: mean over a patient's objects, over
 patients, over structures, over cohorts.
+
+`--sizes` asks whether settings hold at other sizes of the crop: label and network update work on crops of those sizes.
+The network stays what it is: it sees the crop at the size that it was trained at, and its features are interpolated.
 """
 
+import argparse
 import csv
 import sys
 from dataclasses import dataclass, field, replace
@@ -17,35 +22,43 @@ from pathlib import Path
 
 import torch
 import yaml
+from torch.nn.functional import interpolate
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.registry import build
+from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.sessions.record import Identity
-from bifseg.sessions.users import SimulatedUser
+from bifseg.sessions.record import Identity, Step
+from bifseg.sessions.users import SimulatedUser, View
 
 PROTOCOL = ProtocolCard(rounds=1, strokes_per_label=3, target=None, scribbles_on="initial")
 
 
 @dataclass(frozen=True)
 class OneCrop(TrainedNetwork):
-    """A network that computes the features of one crop once."""
+    """A network that computes the features of one crop once, and shows them at another size."""
 
+    size: int = 0
     memory: dict = field(default_factory=dict)
 
     def crop(self, image, box):
         """The crop of the first call."""
         if "crop" not in self.memory:
-            self.memory["crop"] = super().crop(image, box)
+            self.memory["crop"] = Crop(image, box, self.size, self.network.thickest_first)
         return self.memory["crop"]
 
     def features(self, crop):
         """The features of the first call."""
         if "features" not in self.memory:
-            self.memory["features"] = super().features(crop)
+            own = super().crop(crop.image, crop.box)
+            features = super().features(own)
+            if own.shape != crop.shape:
+                mode = "bilinear" if len(crop.shape) == 2 else "trilinear"
+                features = interpolate(features, crop.shape, mode=mode)
+            self.memory["features"] = features
         return self.memory["features"]
 
 
@@ -59,34 +72,53 @@ def results(card, network, image, truth, box, scribbles):
     return [round(dice(step, truth), 4) for step in steps]
 
 
-def main(settings, *folds):
+def options():
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("folds", nargs="+", metavar="COHORT=NETWORK")
+    parser.add_argument("--sizes", nargs="*", type=int, help="of the crop; default: the network's own")
+    parser.add_argument("--every", type=int, default=1, help="take every so many-th object")
+    return parser.parse_args()
+
+
+def main():
     """Write the table to the standard output."""
     torch.set_num_threads(1)
-    cards = {name: MethodCard(**card) for name, card in yaml.safe_load(Path(settings).read_text()).items()}
+    asked = options()
+    content = yaml.safe_load(asked.settings.read_text())
+    cards = {name: MethodCard(**card) for name, card in content.items()}
     table = csv.writer(sys.stdout, lineterminator="\n")
-    header = "cohort patient structure seen object setting initial unsupervised supervised"
+    header = "cohort patient structure seen object size setting initial unsupervised supervised"
     table.writerow(header.split())
-    for fold in folds:
+    for fold in asked.folds:
         cohort_folder, _, network_folder = fold.partition("=")
         cohort = Cohort.load(Path(cohort_folder))
         loaded = TrainedNetwork.load(Path(network_folder) / "weights.pt")
-        trained = replace(
-            loaded, finetuning={}
-        )  # a setting is what the table names, not what a network brings
-        for row in cohort.select(split="test"):
-            image, truth = cohort.image(row), cohort.truth(row)
-            who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)
-            user = SimulatedUser(image, truth, PROTOCOL, cohort.box_margin, 2018, seed_key=who.seed_key)
-            box, network = user.box(), OneCrop(**vars(trained))
-            base = build(MethodCard(method="base-net"), network).start(image, box)
-            none = Scribbles(truth.shape)
-            scribbles = none.add(user.strokes(base[box.slices], box, "round-1", none))
-            for name, card in cards.items():
-                dices = results(card, network, image, truth, box, scribbles)
-                key = [cohort.name, row.group, row.structure, row.seen, row.object, name]
-                table.writerow([*key, *dices])
+        # A setting is what the table names, not what a network brings.
+        trained = replace(loaded, finetuning={})
+        for row in cohort.select(split="test")[:: asked.every]:
+            for size in asked.sizes or [trained.input_size]:
+                for name, dices in play(cards, cohort, row, OneCrop(**vars(trained), size=size)):
+                    key = [cohort.name, row.group, row.structure, row.seen, row.object, size, name]
+                    table.writerow([*key, *dices])
         sys.stdout.flush()
 
 
+def play(cards, cohort, row, network):
+    """The name of each setting with its results on an object, all with the same box and scribbles."""
+    image, truth = cohort.image(row), cohort.truth(row)
+    who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)
+    user = SimulatedUser(image, truth, PROTOCOL, cohort.box_margin, 2018, seed_key=who.seed_key)
+    box = user.box()
+    base = build(MethodCard(method="base-net"), network).start(image, box)
+    none = Scribbles(truth.shape)
+    view = View(1, box, [Step("initial", (), base[box.slices], {})], none, opening=False)
+    scribbles = none.add(user.next_strokes(view))
+    return [(name, results(card, network, image, truth, box, scribbles)) for name, card in cards.items()]
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
