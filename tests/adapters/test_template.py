@@ -1,0 +1,35 @@
+"""The program that a user copies: it is played by this environment's Python, which has what it needs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+from command_line import bifseg
+
+FOLDER = Path(__file__).parents[2] / "adapters/template"
+
+
+def test_the_template_keeps_the_contract(tmp_path, capfd):
+    card = yaml.safe_load((FOLDER / "my-model.yaml").read_text())
+    card["command"] = [sys.executable, str(FOLDER / "serve.py")]
+    path = tmp_path / "my-model.yaml"
+    path.write_text(yaml.safe_dump(card))
+    assert bifseg("check-method", path) == 0
+    assert capfd.readouterr().out.endswith("keeps the contract\n")
+
+
+def test_a_failure_of_the_model_is_one_failed_answer(tmp_path):
+    lines = [
+        {"call": "open", "device": "cpu", "threads": 1, "settings": {}},
+        {"call": "start", "image": "none.nii"},
+    ]
+    program = [sys.executable, str(FOLDER / "serve.py")]
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    answers = subprocess.run(
+        program, input=text, capture_output=True, text=True, cwd=tmp_path, check=True
+    ).stdout
+    first, second = map(json.loads, answers.splitlines())
+    assert first == {"dimensions": [2, 3], "prompts": ["box", "scribbles"], "adapts": False}
+    assert "none.nii" in second["error"]
