@@ -3,10 +3,15 @@
 import json
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import yaml
 from command_line import bifseg
+
+from bifseg.cards.cards import MethodCard
+from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.programs import program
 
 FOLDER = Path(__file__).parents[2] / "adapters/template"
 
@@ -33,3 +38,13 @@ def test_a_failure_of_the_model_is_one_failed_answer(tmp_path):
     first, second = map(json.loads, answers.splitlines())
     assert first == {"dimensions": [2, 3], "prompts": ["box", "scribbles"], "adapts": False}
     assert "none.nii" in second["error"]
+
+
+def test_a_program_imports_what_lies_beside_it_in_a_job_too(tmp_path, monkeypatch):
+    """The jobs' own Python does not look into the current folder; a method's Python looks beside its script."""
+    monkeypatch.setenv("PYTHONSAFEPATH", "1")
+    (tmp_path / "model_parts.py").write_text((FOLDER / "serve.py").read_text())
+    (tmp_path / "serve.py").write_text("import model_parts\n\nmodel_parts.main()\n")
+    card = MethodCard(command=[sys.executable, str(tmp_path / "serve.py")])
+    with closing(MethodProcess(program(card, tmp_path))) as method:
+        assert method.dimensions == {2, 3}

@@ -30,8 +30,8 @@ from bifseg.methods.process.messages import Answer, Opening, read_answer
 
 OPENING_S = 600.0
 """Default time limit of the first answer: enough to load a large network from a slow disk."""
-_REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR")
-"""Prefixes of environment variables that name a job's files or the sockets of services."""
+_REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")
+"""Prefixes of variables that name a job's files or services, or keep a Python program from the modules beside it."""
 _IN_OWN_FOLDER = ("PWD", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 A = TypeVar("A", bound=Answer)
