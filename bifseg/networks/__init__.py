@@ -1,7 +1,7 @@
-"""Base CNNs: architectures, weights from elsewhere, training, and the check that they stay as they were."""
+"""Base CNNs: architectures, external weights, training, and the check that sessions leave them unchanged."""
 
 import os
 
-# oneDNN keeps a compiled kernel for each layer and each shape of a crop, 1024 of them by default. Every object has a
-# shape of its own, so that they are hardly ever used again and memory grows. torch reads this before its first layer.
+# oneDNN keeps a compiled kernel for each layer and each shape of a crop, by default 1024. Nearly every object has
+# another shape, so memory grows and few kernels are used again. torch reads this variable before its first layer.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "8")

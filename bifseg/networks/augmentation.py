@@ -1,4 +1,4 @@
-"""Random changes of training crops, so that a network carries over to other structures, contrasts and scanners.
+"""Random changes of training crops, so that a network generalises to other structures, contrasts and scanners.
 
 None of this is in the paper (Wang et al. 2018), which trains on the crops as they are.
 """
@@ -18,16 +18,18 @@ Values = NDArray[np.float32]
 
 
 def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.random.Generator) -> Values:
-    """A crop with other intensities; shape and truth stay.
+    """A crop with randomly changed intensities.
 
-    The crop is brought to mean 0 and standard deviation 1 first, and again after its contrast has changed. Each change
-    is made with the probability that the settings give it.
+    The crop is standardised to mean 0 and standard deviation 1 first, and again after a change of its contrast.
 
     Args:
         values: normalised intensities, (z, y, x) or (y, x).
-        truth: the object, of the same shape.
-        settings: how often each change is made.
-        rng: source of all draws.
+        truth: bool mask of the object, of the same shape.
+        settings: the probability of each change.
+        rng: generator of all draws.
+
+    Returns:
+        float32 array of the same shape; voxels stay in their place, so the truth still holds.
     """
     changed = _standardised(values)
     if rng.random() < settings.flatten:
@@ -51,7 +53,7 @@ def _standardised(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> NDArray[Any]:
-    """The object drawn towards its own mean, as if it were more homogeneous; the truth's border is smoothed."""
+    """The crop with a more homogeneous object: intensities move towards the object's mean, smoothly at its border."""
     if not truth.any():
         return values
     inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
@@ -60,7 +62,7 @@ def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> N
 
 
 def _through_curve(values: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:
-    """Intensities through a random rising curve of two to four straight pieces, from their 1st to 99th percentile."""
+    """Intensities mapped by a random rising curve of two to four linear pieces from the 1st to the 99th percentile."""
     low, high = np.percentile(values, (1, 99))
     knots = int(rng.integers(3, 6))
     heights = np.sort(rng.uniform(0, 1, knots))
@@ -69,7 +71,7 @@ def _through_curve(values: NDArray[Any], rng: np.random.Generator) -> NDArray[An
 
 
 def _field(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[Any]:
-    """A smooth field over the crop, as of a receive coil: a random polynomial of second order, about 1 at most."""
+    """A smooth bias field, as of a receive coil: a random polynomial of second order, about 1 at most."""
     axes = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij", sparse=True)
     terms = [*axes, *(a * b for k, a in enumerate(axes) for b in axes[k:])]
     field: NDArray[Any] = np.zeros(shape)

@@ -1,4 +1,4 @@
-"""Base networks that were trained elsewhere, taken instead of training one."""
+"""External base networks: take weights that were trained elsewhere instead of training."""
 
 from __future__ import annotations
 
@@ -22,33 +22,35 @@ from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_c
 def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
     """Write weights.pt, curve.csv and card.json of a network that was trained elsewhere.
 
-    Fine-tuning settings are those of the card, and the defaults of this version: settings that were chosen for an
-    older version can be wrong in this one. card.json names those of the file that are not used, `unused_finetuning`.
+    Fine-tuning settings are those of the card and the defaults of this version, since settings that were chosen for an
+    older version can be wrong in this one. card.json lists the file's other settings under `unused_finetuning`.
 
     Args:
-        card: of the network.
-        weights: a weights.pt of another run, or the file or folder that the card's architecture names.
-        cohort: that the network is to be played on.
-        folder: where the files go.
+        card: names the architecture and its settings.
+        weights: weights.pt of another run, a TorchScript file or the folder of a MONAI bundle, by the architecture.
+        cohort: the network must have its dimension.
+        folder: folder of the three files; curve.csv has no row.
 
     Raises:
-        InputError: card, weights and cohort do not fit together.
+        InputError: the weights cannot be read, or card, weights and cohort do not fit together.
     """
     take = _imported if card.architecture in SOURCES else _own
     trained, made_from = take(card, weights)
     if trained.network.dimension != cohort.dimension:
-        have, want = trained.network.dimension, cohort.dimension
-        raise InputError(f"{weights}: weights: the network is {have}D, cohort {cohort.name} is {want}D")
-    taken = replace(trained, finetuning=FineTuning.checked(card.finetuning))
+        dimension = trained.network.dimension
+        raise InputError(
+            f"{weights}: weights: the network is {dimension}D, cohort {cohort.name} is {cohort.dimension}D"
+        )
+    finetuned = replace(trained, finetuning=FineTuning.checked(card.finetuning))
     facts: dict[str, Any] = {"weights_from": str(weights)}
     if unused := _unused(trained, card):
         facts["unused_finetuning"] = unused
     write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
-    write_network(taken, card, cohort, folder, facts, made_from)
+    write_network(finetuned, card, cohort, folder, facts, made_from)
 
 
 def _unused(trained: TrainedNetwork, card: NetworkCard) -> dict[str, Any]:
-    """The fine-tuning settings of a weights file that neither the card nor the defaults hold."""
+    """The fine-tuning settings of a weights file that are neither in the card nor the defaults."""
     used = FineTuning.defaults(trained.network.dimension).model_dump()
     return {
         key: value
@@ -58,7 +60,7 @@ def _unused(trained: TrainedNetwork, card: NetworkCard) -> dict[str, Any]:
 
 
 def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
-    """The weights.pt of another run; its input size holds where the card states none."""
+    """The network of another run's weights.pt; its input size applies if the card has none."""
     build(card)  # raises if the card itself is wrong
     trained, stored = TrainedNetwork.load(weights), resolved(stored_card(weights))
     for key, value in resolved(card).items():
@@ -70,7 +72,7 @@ def _own(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, None]:
 
 
 def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[str, Any]]:
-    """A network of another program, and what is stored of it."""
+    """A network of another program, and the content of its file that weights.pt stores."""
     settings = ImportedSettings.of(card.settings)
     if settings.shape and card.input_size:
         raise InputError("input_size: leave it out; `shape` already states the size of crops")

@@ -1,6 +1,6 @@
-"""Networks of other programs are read, built and tried in a process that can reach neither the truth nor the network.
+"""External networks are read, built and tried in a process that can reach neither the truth nor an internet connection.
 
-A TorchScript program is code, and a file of weights may be made to misuse the program that reads it.
+A TorchScript program is code, and a crafted file of weights may exploit the program that reads it.
 """
 
 from __future__ import annotations
@@ -27,10 +27,16 @@ _MOST_BYTES = 2**35
 
 
 def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
-    """As `bring.bring`, in a confined process; arguments and errors as there.
+    """Write weights.pt, curve.csv and card.json of an external network, by `bring.bring` in a confined process.
+
+    Args:
+        card: names the architecture and its settings.
+        weights: as in `bring.bring`; beside it, the process can read a card.json.
+        cohort: the network must have its dimension; the process cannot read its truths.
+        folder: folder of the three files.
 
     Raises:
-        InputError: also where the process fails, which a good file does not bring about.
+        InputError: as in `bring.bring`, or the process ends or exceeds 30 minutes.
     """
     own = OwnFolder()
     readable = (weights.resolve(), weights.resolve().with_name("card.json"))
@@ -38,13 +44,13 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
     environment = os.environ | {"TMPDIR": str(own.shared)}
     process = SupervisedProcess(_COMMAND, own, environment, confinement)
     try:
-        question = {
+        request = {
             "card": card.model_dump(mode="json"),
             "weights": str(weights.resolve()),
             "name": cohort.name,
             "dimension": cohort.dimension,
         }
-        answer = json.loads(process.ask(json.dumps(question), monotonic() + _TIME_S))
+        answer = json.loads(process.ask(json.dumps(request), monotonic() + _TIME_S))
         if answer.get("error"):
             raise InputError(str(answer["error"]).replace(str(weights.resolve()), str(weights))[:600])
         record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
@@ -57,7 +63,7 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
     except InputError:
         raise
     except (ProcessEndedError, AnswerError, TimeoutError, ValueError) as error:
-        raise InputError(f"{weights}: cannot be taken as a network: {error}") from error
+        raise InputError(f"{weights}: cannot be imported as a network: {error}") from error
     finally:
         process.end()
 
@@ -73,20 +79,20 @@ def _warn_of_unused(settings: object, weights: Path) -> None:
 
 
 def main() -> None:
-    """Answer one question: take a network and write its files into the current folder."""
+    """Answer one request: import a network and write its files into the current folder."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
-    question = json.loads(sys.stdin.readline())
+    os.dup2(2, 1)  # so that nothing that a library prints becomes an answer
+    request = json.loads(sys.stdin.readline())
     from bifseg.networks.bring import bring
 
     try:
-        facts = CohortFacts(question["name"], question["dimension"])
-        bring(NetworkCard(**question["card"]), Path(question["weights"]), facts, Path.cwd())
+        facts = CohortFacts(request["name"], request["dimension"])
+        bring(NetworkCard(**request["card"]), Path(request["weights"]), facts, Path.cwd())
         answer: dict[str, str] = {}
     except InputError as error:
         answer = {"error": " ".join(str(error).split())}
-    except Exception as error:  # whatever a strange file makes a library raise
-        answer = {"error": f"{question['weights']}: {type(error).__name__}: {' '.join(str(error).split())}"}
+    except Exception as error:  # a library may raise anything on a damaged file
+        answer = {"error": f"{request['weights']}: {type(error).__name__}: {' '.join(str(error).split())}"}
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 

@@ -1,4 +1,4 @@
-"""The content of a box as a network sees it, and the way back to the image."""
+"""The inside of a box, scaled for a network, and the way back to the image."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.core.images import unit_range
 from bifseg.core.scribbles import Scribbles
 
-_LONGER = 16  # times the size: bounds the memory of a crop, however thin its box
-_TIE = 1e-5  # shares of a voxel are float32
+_LONGER = 16  # longest side of a 2D crop as a multiple of its size; it bounds the memory of thin boxes
+_TIE = 1e-5  # rounding error of shares of a voxel, which are float32
 
 
 def scaled_shape(shape: Index, size: int | Index) -> Index:
-    """The shape that a crop is scaled to. The aspect in voxels is kept, to whole voxels.
+    """The shape that a crop is scaled to, with the box's aspect in voxels.
 
     Args:
         shape: voxels of the box per axis.
-        size: 2D: the shorter side becomes this, or less if the longer one would become more than 16 times this;
-            3D: the longest does. A shape: the largest that fits into it.
+        size: in 2D the shorter side of the result, less if the longer one would exceed 16 times this; in 3D the
+            longest side. A shape instead of a number: the result is the largest that fits into it.
+
+    Returns:
+        Whole voxels per axis, each at least 1.
     """
     if not isinstance(size, int):
         limits = list(zip(size, shape, strict=True))
@@ -41,8 +44,11 @@ def resample(values: NDArray[Any], shape: Index) -> NDArray[np.float32]:
     that shrinks, each new voxel is the mean over the part of the old ones that it covers, so that nothing aliases.
 
     Args:
-        values: of any number of axes, numbers or booleans.
+        values: numbers or booleans, of any dimension.
         shape: voxels per axis of the result, each at least 1.
+
+    Returns:
+        float32 array of that shape.
     """
     scaled = np.asarray(values, np.float32)
     for axis, n in enumerate(shape):
@@ -54,7 +60,7 @@ def resample(values: NDArray[Any], shape: Index) -> NDArray[np.float32]:
 
 @lru_cache(1024)
 def _weights(n: int, m: int) -> NDArray[np.float32]:
-    """How much each of n voxels counts in each of m new ones, shape (m, n); every row sums to 1."""
+    """Weights (m, n) of n voxels in each of m new ones; every row sums to 1."""
     if m < n:
         edges = np.arange(m + 1) * n / m
         upper = np.minimum(edges[1:, None], np.arange(1, n + 1))
@@ -71,12 +77,12 @@ def _weights(n: int, m: int) -> NDArray[np.float32]:
 class Crop:
     """The voxels of a box in canonical axes, scaled for a network.
 
-    How the image is stored does not matter: an image and its flipped or permuted copy, with their grids, give the
-    same crop, and results come back to the same voxels.
+    An image and its flipped or permuted copy, with their grids, give the same crop, and results return to the same
+    voxels.
 
     Args:
-        image: the whole image.
-        box: what the network sees of it.
+        image: the whole image, (y, x) or (z, y, x).
+        box: in voxels of the image.
         size: see `scaled_shape`.
         thickest_first: the first axis of the crop is the one with the largest spacing. See `Grid.canonical`.
 
@@ -84,7 +90,7 @@ class Crop:
         shape: voxels per canonical axis after scaling.
         values: float32 of `shape`, in the image's intensities.
         intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1. Min-cut and geodesic
-            distances use it, since sigma and eps are stated on that scale.
+            distances use it, since sigma and eps are on that scale.
         spacing: mm per canonical axis after scaling.
     """
 
@@ -101,14 +107,27 @@ class Crop:
         self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
 
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        """An array on the image's grid, as the crop shows it: float32 of `shape`."""
+        """An array on the image's grid, cropped and scaled like the image.
+
+        Args:
+            values: numbers or booleans, of the image's shape.
+
+        Returns:
+            float32 array of `shape`.
+        """
         return resample(self._inside(values), self.shape)
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
-        """Scribbles on the crop's voxels: 0 free, 1 foreground, 2 background.
+        """The label map of the scribbles on the crop's voxels.
 
-        Where the crop is finer, a drawn voxel covers all that lie in it; where it is coarser, none is lost unless
-        both labels fall into one voxel: that voxel is left free.
+        In a finer crop, a scribbled voxel covers all crop voxels that lie in it. In a coarser crop, each scribbled
+        voxel labels the crop voxel that it lies in; one that gets both labels is free.
+
+        Args:
+            scribbles: on the image's voxels; those outside the box have no effect.
+
+        Returns:
+            uint8 array of `shape`: 0 free, 1 foreground, 2 background.
         """
         drawn = self._inside(scribbles.label_map())
         nearest = [
@@ -126,15 +145,18 @@ class Crop:
         scribbles: Scribbles | None = None,
         probability: NDArray[Any] | None = None,
     ) -> Mask:
-        """A mask on the image's grid, False outside the box.
+        """The mask on the image's grid.
 
         A voxel is foreground if at least half of it is. Scribbled voxels keep their label.
 
         Args:
             foreground: probabilities or labels of shape `shape`.
-            scribbles: everything drawn so far.
-            probability: for labels, of shape `shape`: decides the voxels of which exactly half is foreground. Without
-                it they are foreground, which makes masks grow where the crop is an even number of times finer.
+            scribbles: all so far; None: no voxel is scribbled.
+            probability: of shape `shape`, for labels: it decides the voxels of which exactly half is foreground.
+                Without it they are foreground, and masks grow if the crop is an even number of times finer.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
         """
         share = resample(foreground, self._box_shape)
         inside = share >= 0.5 - _TIE

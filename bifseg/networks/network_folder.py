@@ -14,7 +14,7 @@ from bifseg.networks.trained import TrainedNetwork
 
 @dataclass(frozen=True)
 class CohortFacts:
-    """What a network must fit of a cohort."""
+    """The part of a cohort that an external network must fit: its name, for messages, and its dimension."""
 
     name: str
     dimension: int
@@ -31,12 +31,12 @@ def write_network(
     """Write weights.pt, then card.json with the card, the settings used, and the hashes of weights.pt and curve.csv.
 
     Args:
-        trained: the network.
-        card: that it was trained by.
-        cohort: that it was trained on.
-        folder: holds curve.csv already.
-        facts: more keys for card.json.
-        made_from: what an imported network was made from.
+        trained: the network in evaluation mode.
+        card: the card that it was trained or imported by.
+        cohort: the cohort of that training or import.
+        folder: has curve.csv already.
+        facts: more keys of card.json.
+        made_from: for an imported network, the content of its file; see `registry.Source`.
     """
     path = folder / "weights.pt"
     trained.save(path, card, made_from)

@@ -1,4 +1,4 @@
-"""Intensities as networks take them: an offset is subtracted, and the rest is divided by a scale."""
+"""Normalisation of a network's input: intensities less an offset, divided by a scale."""
 
 from __future__ import annotations
 
@@ -13,22 +13,24 @@ from bifseg.core.geometry import Image
 
 
 class Normalisation(Card):
-    """A rule; exactly one of the three is given."""
+    """One rule: `mean` and `std`, `low` and `high`, or `per_image`."""
 
-    mean: float | None = Field(None, description="with std: less the mean, over the standard deviation")
+    mean: float | None = Field(
+        None, description="with std: subtract the mean, divide by the standard deviation"
+    )
     std: Annotated[float, Field(gt=0)] | None = None
-    low: float | None = Field(None, description="with high: the window low..high becomes 0..1, clipped")
+    low: float | None = Field(None, description="with high: scale low..high to 0..1 and clip")
     high: float | None = None
     per_image: Literal["mean-std", "min-max", "nonzero-mean-std"] | None = Field(
         None,
-        description="by each image's own mean and standard deviation, of all its voxels or of those that are not 0, "
-        "or its own least and largest to 0 and 1",
+        description="mean-std: mean and standard deviation of the image's voxels; nonzero-mean-std: of those that are "
+        "not 0; min-max: the image's least and largest value become 0 and 1",
     )
 
     @model_validator(mode="after")
     def _one_rule(self) -> Self:
-        given = {key for key, value in self if value is not None}
-        if given not in ({"mean", "std"}, {"low", "high"}, {"per_image"}):
+        keys = {key for key, value in self if value is not None}
+        if keys not in ({"mean", "std"}, {"low", "high"}, {"per_image"}):
             raise ValueError("give mean and std, or low and high, or per_image")
         if self.low is not None and self.high is not None and self.low >= self.high:
             raise ValueError("low must lie below high")
@@ -38,8 +40,11 @@ class Normalisation(Card):
         """The normalised values.
 
         Args:
-            values: of any shape, taken from the image.
-            image: the whole image: `per_image` rules look at all of its voxels.
+            values: some of the image's intensities, of any shape.
+            image: the whole image; `per_image` rules use all of its voxels.
+
+        Returns:
+            float32 array of the values' shape; a constant image gives 0.
         """
         offset, scale = self._offset_and_scale(image)
         constant = scale <= 1e-6 * abs(offset)

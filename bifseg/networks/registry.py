@@ -1,4 +1,4 @@
-"""Architectures by name: those that are trained here, and the ways to take a network from elsewhere."""
+"""Registered architectures, which bifseg trains, and sources of external networks."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ ARCHITECTURES: Registry[Callable[..., Network]] = Registry(
 
 
 class Source(NamedTuple):
-    """How networks of one kind are imported.
+    """A kind of external networks.
 
     Attributes:
-        read: from the user's file or folder, what is kept of it: values that `torch.load` takes with weights_only.
-        make: from what was kept, the trained network.
+        read: gives the content of the user's file or folder, in types that `torch.load` accepts with weights_only.
+        make: gives the trained network of that content.
     """
 
     read: Callable[[Path], dict[str, Any]]
@@ -57,7 +57,18 @@ SOURCES: Registry[Source] = Registry(
 
 
 def build(card: NetworkCard) -> Network:
-    """The untrained network of a card; raises InputError for an unknown architecture or setting."""
+    """The untrained network of a card.
+
+    Args:
+        card: names the architecture and its settings.
+
+    Returns:
+        A network with initial weights from torch's random generator.
+
+    Raises:
+        InputError: the architecture is unknown or trained elsewhere, a setting is wrong, or the card's dimension is
+            not the architecture's.
+    """
     if card.architecture in SOURCES:
         raise InputError(f"weights: {card.architecture} is trained elsewhere; name its file or folder")
     if card.architecture not in ARCHITECTURES:
@@ -75,20 +86,36 @@ def build(card: NetworkCard) -> Network:
 
 
 def resolved(card: NetworkCard) -> dict[str, Any]:
-    """Architecture and settings of a card that can be built, key by key, with the defaults of what it leaves away."""
+    """Architecture and settings of a card that can be built, with the defaults of settings that it leaves out.
+
+    Args:
+        card: of a registered architecture or source.
+
+    Returns:
+        The keys `architecture` and `settings.NAME`, with lists instead of tuples.
+    """
     settings = card.settings
     if card.architecture in ARCHITECTURES:
-        given = signature(ARCHITECTURES[card.architecture]).bind(**settings)
-        given.apply_defaults()
-        settings = given.arguments
+        bound = signature(ARCHITECTURES[card.architecture]).bind(**settings)
+        bound.apply_defaults()
+        settings = bound.arguments
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
     return {"architecture": card.architecture, **{f"settings.{key}": value for key, value in plain.items()}}
 
 
 def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:
-    """The trained network of a card, from its weights, or from what was kept of an imported one.
+    """The trained network of a card.
 
-    Raises InputError for a wrong card, and what torch raises where the weights are not of this network.
+    Args:
+        card: names the architecture and its settings.
+        weights: state dict, or for an external network the content that `Source.read` gave.
+
+    Returns:
+        The network with these weights.
+
+    Raises:
+        InputError: the card is wrong, or the external network does not fit it.
+        RuntimeError: the weights are not those of this architecture.
     """
     if card.architecture in SOURCES:
         settings = ImportedSettings.of(card.settings)

@@ -1,4 +1,4 @@
-"""Training samples: random crops of the objects that a network is trained on."""
+"""Training samples: random crops of a cohort's training objects."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bifseg.networks.trained import TrainedNetwork
 from bifseg.robot.box import draw_box
 
 PADDING = -100
-"""Target of voxels that do not count in the loss."""
+"""Target of voxels that the loss ignores: padded ones, and those that nobody annotated."""
 
 Draw = tuple[NDArray[np.float32], NDArray[np.int64]]
 """The intensities of a crop and, on the same voxels, their targets: 0, 1 or `PADDING`."""
@@ -32,8 +32,8 @@ class Sample:
 
     Attributes:
         image: normalised intensities.
-        truth: the object on the same voxels.
-        ignored: the voxels that nobody annotated; None where there are none.
+        truth: bool mask of the object on the same voxels.
+        ignored: bool mask of the voxels that nobody annotated; None if there are none.
     """
 
     image: Image
@@ -45,10 +45,10 @@ class Sampler:
     """Draws batches of crops, each with a random box, scale and intensities by the training card.
 
     Args:
-        trained: the network in training: how it sees an image.
-        cohort: of the objects.
-        objects: to train on.
-        settings: of the training.
+        trained: the network in training; it gives input size and normalisation.
+        cohort: holds the objects' images and truths.
+        objects: the training objects, at least one.
+        settings: batch size, flips and augmentation.
     """
 
     def __init__(
@@ -61,12 +61,28 @@ class Sampler:
         ]
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Images (batch, 1, *shape) and targets (batch, *shape) of random crops, padded to a common shape."""
-        chosen = rng.integers(len(self._samples), size=self._settings.batch)
-        return stack([self.draw(self._samples[int(k)], rng) for k in chosen])
+        """A batch of random crops of random objects, padded to a common shape.
+
+        Args:
+            rng: generator of all draws.
+
+        Returns:
+            Images (batch, 1, *shape) and targets (batch, *shape); see `stack`.
+        """
+        indices = rng.integers(len(self._samples), size=self._settings.batch)
+        return stack([self.draw(self._samples[int(k)], rng) for k in indices])
 
     def draw(self, sample: Sample, rng: np.random.Generator) -> Draw:
-        """A random crop and its targets. A voxel of which any part is not annotated does not count in the loss."""
+        """A random crop of an object.
+
+        Args:
+            sample: the object.
+            rng: generator of all draws.
+
+        Returns:
+            Intensities (float32) and targets on the same voxels: 1 in the object, 0 outside, and `PADDING` in voxels
+            of which any part is not annotated.
+        """
         random = self._settings.augmentation
         margin = round(self._margin * rng.uniform(*random.margin)) if random else self._margin
         size = self._trained.input_size
@@ -95,7 +111,14 @@ class Sampler:
 
 
 def stack(crops: list[Draw]) -> tuple[Tensor, Tensor]:
-    """Crops of several shapes as one batch, padded behind with 0, which does not count in the loss."""
+    """Crops of several shapes as one batch, padded behind the last voxel of each axis.
+
+    Args:
+        crops: intensities and targets of each, of one dimension; at least one crop.
+
+    Returns:
+        Images (batch, 1, *shape), padded with 0, and targets (batch, *shape): 0, 1 or `PADDING`.
+    """
     shape = tuple(max(n) for n in zip(*(values.shape for values, _ in crops), strict=True))
     images, targets = torch.zeros(len(crops), 1, *shape), torch.full((len(crops), *shape), PADDING)
     for k, (values, target) in enumerate(crops):

@@ -1,4 +1,4 @@
-"""A trained network with what it needs to see a new image as it saw the training images."""
+"""A trained network with the input size and the normalisation of its training."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class TrainedNetwork:
     """A network in evaluation mode.
 
     Attributes:
+        network: architecture and weights.
         input_size: the size that crops are scaled to (see `Crop`), or the one shape that they are fitted into.
-        normalisation: (mean, standard deviation) of the training images by modality. An image of any other modality
-            is normalised by the network's own rule: by its own voxels, for networks that were trained here.
-        device: where the weights are.
+        normalisation: (mean, standard deviation) of the training images by modality. For other modalities the
+            network's own rule applies; that of our architectures uses the image's own voxels.
+        device: torch device of the weights.
         finetuning: settings of image-specific fine-tuning that were chosen for this network.
     """
 
@@ -43,18 +44,41 @@ class TrainedNetwork:
     finetuning: dict[str, Any] = field(default_factory=dict)
 
     def crop(self, image: Image, box: Box) -> Crop:
-        """What the network sees of the image inside the box."""
+        """The network's input for an image and a box.
+
+        Args:
+            image: of the network's dimension, (y, x) or (z, y, x).
+            box: in voxels of the image.
+
+        Returns:
+            The inside of the box, scaled to `input_size`.
+        """
         return Crop(image, box, self.input_size, self.network.thickest_first)
 
     def features(self, crop: Crop) -> Tensor:
-        """Features (1, channels, *shape), without gradient; the shape is the crop's, or padded behind it."""
+        """The features of a crop, without gradient.
+
+        Args:
+            crop: of `crop`.
+
+        Returns:
+            (1, channels, *shape); shape is that of the crop, possibly padded behind the last voxel of each axis.
+        """
         values = torch.from_numpy(self.normalised(crop.values, crop.image)).to(self.device)
         with torch.no_grad():
             features: Tensor = self.network.features(values[None, None])
         return features
 
     def answer(self, image: Image, box: Box) -> Mask:
-        """The network's own segmentation inside the box, on the image's grid: probability at least 0.5."""
+        """The network's own segmentation inside the box: probability at least 0.5.
+
+        Args:
+            image: of the network's dimension, (y, x) or (z, y, x).
+            box: in voxels of the image.
+
+        Returns:
+            Bool mask of the image's shape, False outside the box.
+        """
         self.network.eval()
         crop = self.crop(image, box)
         with torch.no_grad():
@@ -62,7 +86,15 @@ class TrainedNetwork:
         return crop.to_image(torch.softmax(logits, 1)[0, 1].cpu().numpy())
 
     def normalised(self, values: NDArray[np.float32], image: Image) -> NDArray[np.float32]:
-        """Values of any shape, taken from an image, as the network takes them."""
+        """Intensities normalised for the network.
+
+        Args:
+            values: some of the image's intensities, of any shape.
+            image: the whole image; its modality chooses the rule.
+
+        Returns:
+            float32 array of the values' shape.
+        """
         rule = self.network.normalisation
         if image.modality in self.normalisation:
             mean, std = self.normalisation[image.modality]
@@ -70,14 +102,14 @@ class TrainedNetwork:
         return rule(values, image)
 
     def save(self, path: Path, card: NetworkCard, made_from: dict[str, Any] | None = None) -> None:
-        """Write the network, its normalisation and the card's shape in one file that `load` reads.
+        """Write the network, its card's architecture and its normalisation to a file that `load` reads.
 
-        Equal networks are equal files.
+        Equal networks give equal files.
 
         Args:
-            path: of the file.
-            card: that the network was trained or imported by.
-            made_from: what an imported network was made from; its weights are there.
+            path: of weights.pt.
+            card: the card that the network was trained or imported by.
+            made_from: for an imported network, the content of its file, which has the weights.
         """
         weights = {key: value.cpu() for key, value in self.network.state_dict().items()}
         content = {
@@ -92,14 +124,17 @@ class TrainedNetwork:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
-        """The network of a weights file, whose bytes are those that the card.json beside it vouches for.
+        """The network of a weights file; if a card.json lies beside it, the file must match its hash.
 
         Args:
             path: of weights.pt.
-            device: of torch.
+            device: torch device that the weights go to.
+
+        Returns:
+            The network in evaluation mode.
 
         Raises:
-            InputError: the file is missing, changed, broken or of another making.
+            InputError: the file is missing, changed or broken, or bifseg did not write it.
         """
         try:
             _check_against_card(path)
@@ -112,22 +147,22 @@ class TrainedNetwork:
             raise InputError(f"{path}: no such weights file") from error
         except InputError as error:
             raise InputError(f"{path}: {error}") from error
-        except Exception as error:  # whatever a broken file makes torch raise
+        except Exception as error:  # torch may raise anything on a damaged file
             raise InputError(
-                f"{path}: not a weights file written by bifseg train: {load_problem(error)}"
+                f"{path}: not a weights file written by bifseg train: {_load_problem(error)}"
             ) from error
         return cls(network, size, normalisation, torch.device(device), finetuning)
 
 
-def load_problem(error: Exception) -> str:
-    """Why `torch.load` failed, in one line, without its advice to load code from the file too."""
+def _load_problem(error: Exception) -> str:
+    """Why `torch.load` failed, in one line, without torch's unsafe advice to load code from the file too."""
     if "weights_only" in str(error):
         return "it holds more than tensors and plain values, which is not loaded; save a state dict"
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _check_against_card(path: Path) -> None:
-    """Raise InputError where the card.json beside a weights file vouches for other bytes."""
+    """Raise InputError if the card.json beside a weights file has another hash."""
     card = path.with_name("card.json")
     if path.is_file() and card.is_file():
         record = read_json(card)
@@ -136,25 +171,47 @@ def _check_against_card(path: Path) -> None:
 
 
 def stored_card(path: Path) -> NetworkCard:
-    """Architecture and settings of a file that `TrainedNetwork.load` takes."""
+    """The architecture and settings of a weights file.
+
+    Args:
+        path: of a file that `TrainedNetwork.load` has accepted.
+
+    Returns:
+        A network card with these two keys.
+    """
     content = torch.load(path, map_location="cpu", weights_only=True)
     return NetworkCard(architecture=content["architecture"], settings=content["settings"])
 
 
 def write_torch(path: Path, content: Any) -> None:
-    """Write what `torch.load` reads, whole; equal contents are equal files.
+    """Write a file that `torch.load` reads, whole or not at all; equal contents give equal files.
 
-    Raises OSError where the disk is full: given a path torch would write its name inside, and given a stream it would
-    tell of a full disk in riddles.
+    Args:
+        path: of the file.
+        content: tensors, plain values, and lists and dicts of them.
+
+    Raises:
+        OSError: the disk is full.
     """
-    whole = io.BytesIO()
-    torch.save(content, whole)
+    # Given a path, torch writes its name into the file; given a stream, it hides that the disk is full.
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
     with writing(path) as part:
-        part.write_bytes(whole.getbuffer())
+        part.write_bytes(buffer.getbuffer())
 
 
 def checked_device(name: str) -> str:
-    """The torch device of a name; `auto` is the GPU where there is one. Raises InputError for one that is not there."""
+    """The torch device of a name.
+
+    Args:
+        name: cpu, cuda, cuda:N, or auto for the GPU if torch sees one.
+
+    Returns:
+        A device name for torch.
+
+    Raises:
+        InputError: a GPU is named and torch sees none.
+    """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     if name.startswith("cuda") and not torch.cuda.is_available():

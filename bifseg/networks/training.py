@@ -33,15 +33,15 @@ from bifseg.networks.validation import validation_dice
 
 log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
-"""Is called after each iteration with the iterations done, their number, and a note."""
+"""Called after each iteration with the number of iterations done, of all iterations, and a note."""
 
 FEW_OBJECTS = 5
-"""Below this many validation objects the choice of the best weights is mostly chance."""
+"""With fewer validation objects, the choice of the best weights is mostly chance."""
 
 
 @dataclass
 class State:
-    """How far a training has come. Every validation writes it, so that a stopped training can resume."""
+    """The progress of a training. Every validation writes it, so that a stopped training can resume."""
 
     iteration: int = 0
     best_dice: float = -1.0
@@ -65,8 +65,8 @@ def train(
 
     Args:
         card: architecture and settings of the training.
-        cohort: its split `train` is trained on, its split `validation` chooses the weights.
-        folder: where the files go.
+        cohort: its split `train` gives the training objects, its split `validation` chooses the weights.
+        folder: folder of the three files and of the checkpoint.
         seed: of the initial weights and of all random crops.
         device: name of a torch device.
         progress: see `Progress`.
@@ -79,7 +79,19 @@ def train(
 
 
 class Trainer:
-    """The training of one network on one cohort; arguments as of `train`."""
+    """The training of one network on one cohort.
+
+    Args:
+        card: architecture and settings of the training.
+        cohort: training and validation objects.
+        folder: folder of results and checkpoint.
+        seed: of the initial weights and of all random crops.
+        device: name of a torch device.
+        code: hash of the training's code.
+
+    Raises:
+        InputError: network and cohort differ in dimension.
+    """
 
     def __init__(
         self, card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str, code: str = ""
@@ -108,7 +120,11 @@ class Trainer:
         self._state = State()
 
     def run(self, progress: Progress) -> None:
-        """Train to the last iteration and write the results."""
+        """Train to the last iteration and write the results.
+
+        Args:
+            progress: see `Progress`.
+        """
         training, validation = (self._objects(split) for split in ("train", "validation"))
         if len(validation) < FEW_OBJECTS:
             log.warning(
@@ -139,7 +155,7 @@ class Trainer:
         return list(rows)
 
     def _step(self, sampler: Sampler, iteration: int) -> float:
-        """The loss of one gradient step; everything random depends on the seed and the iteration alone."""
+        """The loss of one gradient step; all random draws depend on the seed and the iteration alone."""
         rng = generator(self._seed, self._cohort.name, "training", iteration)
         torch.manual_seed(int(rng.integers(2**63)))
         values, target = sampler.batch(rng)
@@ -156,7 +172,7 @@ class Trainer:
         return float(loss.detach())
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
-        """Measure the network, remember it if it is the best so far, and write a checkpoint."""
+        """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""
         boxes = self._settings.validation_boxes
         answer = self._trained.answer
         reached = float(np.mean(validation_dice(answer, self._cohort, validation, self._seed, boxes)))
@@ -189,7 +205,7 @@ class Trainer:
             return
         try:
             content = torch.load(path, map_location=self._device, weights_only=True)
-        except Exception as error:  # torch raises many kinds for a broken file
+        except Exception as error:  # torch may raise anything on a damaged file
             log.warning("%s: damaged (%s); training begins anew", path, type(error).__name__)
             return
         if content["identity"] == self._identity:
@@ -217,11 +233,14 @@ class Trainer:
 
 
 def normalisation_statistics(cohort: Cohort, rule: str) -> dict[str, tuple[float, float]]:
-    """(mean, standard deviation) of the training images, for the modalities that are not normalised per image.
+    """Mean and standard deviation of the training images, for the modalities that are not normalised per image.
 
     Args:
-        cohort: images of its unseen structures count too if they are in the training split; labels are not used.
-        rule: `TrainingCard.normalisation`.
+        cohort: all images of its training split count, also those of unseen structures; labels are not used.
+        rule: `TrainingCard.normalisation`: per-image, auto (statistics for CT only) or training (for all).
+
+    Returns:
+        (mean, standard deviation) by modality; empty if every modality is normalised per image.
     """
     modalities = sorted({row.modality for row in cohort.objects})
     if rule == "per-image":

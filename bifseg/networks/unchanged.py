@@ -22,10 +22,10 @@ class ForgettingCheck:
     The sample: the first validation objects in the order of their names, those of seen structures first.
 
     Args:
-        network: its name.
-        answer: the network's own segmentation of an image inside a box.
-        cohort: whose validation objects are taken.
-        seed: of their boxes.
+        network: the network's name.
+        answer: gives the network's own segmentation of an image inside a box.
+        cohort: its validation objects are the sample; without any, the check compares nothing.
+        seed: of the boxes.
     """
 
     def __init__(self, network: str, answer: Callable[[Image, Box], Mask], cohort: Cohort, seed: int) -> None:
@@ -35,11 +35,20 @@ class ForgettingCheck:
         self._before = self._dice()
 
     def write(self, path: Path) -> None:
-        """Measure again and write both as JSON."""
+        """Measure again and write both lists of Dice values as JSON.
+
+        Args:
+            path: of the file, with the keys `network`, `objects`, `before` and `after`.
+        """
         self._write(path, {"after": self._dice()})
 
     def write_failure(self, path: Path, reason: str) -> None:
-        """Write that the second measurement failed, and why: nothing is known of the network then."""
+        """Write that the second measurement failed; nothing is known of the network then.
+
+        Args:
+            path: of the file; `after` is empty.
+            reason: the key `error`.
+        """
         self._write(path, {"after": [], "error": reason})
 
     def _write(self, path: Path, second: dict[str, Any]) -> None:
@@ -51,14 +60,18 @@ class ForgettingCheck:
 
 
 def join_checks(parts: list[Path], path: Path) -> bool:
-    """One file for the checks of a job's processes: one that found a change, else one that failed, else the first.
+    """Write one file for the checks of a job's processes and remove their own files.
 
-    Returns False for a change.
-    No parts, as of a job that played nothing: what stands at `path` stays, and nothing has changed.
+    Args:
+        parts: files of `ForgettingCheck`; without any, the file at `path` stays as it is.
+        path: gets a check that found a change, else one that failed, else the first.
+
+    Returns:
+        False if a check found a change.
     """
     checks = []
     for part in sorted(parts):
-        with suppress(FileNotFoundError):  # another job with the same shard has just joined it
+        with suppress(FileNotFoundError):  # another job of the same shard has just joined it
             checks.append(read_json(part))
     failed = [check for check in checks if check.get("error")]
     changed = [check for check in checks if check["before"] != check["after"] and check not in failed]

@@ -1,4 +1,4 @@
-"""How good a base network is on validation objects: training keeps the best weights, and no session may change it."""
+"""Dice of a base network on validation objects: training chooses weights by it, and sessions must not change it."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ def validation_dice(
     seed: int,
     boxes: int = 1,
 ) -> list[float]:
-    """Mean Dice of a network's own answers for each object, in [0, 1], in the order of the objects.
+    """Mean Dice of a network's own segmentations of each object.
 
     Voxels that nobody annotated do not count.
 
     Args:
-        answer: the network's segmentation of an image inside a box, on the image's grid.
-        cohort: of the objects.
-        objects: to segment; none give an empty list.
+        answer: gives the network's segmentation of an image inside a box, on the image's grid.
+        cohort: holds the objects' images and truths.
+        objects: the objects to segment.
         seed: of the boxes.
-        boxes: how many fixed boxes each object is segmented in.
+        boxes: number of fixed boxes that each object is segmented in.
+
+    Returns:
+        A value in [0, 1] for each object, in their order; empty without objects.
     """
     means = []
     for row in objects:

@@ -1,1 +1,1 @@
-"""The CNNs that bifseg trains, each as features and a classifier."""
+"""The CNNs that bifseg trains, each split into features and a classifier."""

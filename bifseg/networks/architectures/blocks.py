@@ -1,4 +1,4 @@
-"""What the networks are made of: the contract, convolution units, padding, the classifier."""
+"""Parts of the networks: their base class, convolution units, padding, the classifier."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
 
 
 class Network(nn.Module):
-    """A base CNN: `features` looks at the image, `classifier` turns features into two logits a voxel.
+    """A base CNN: `features` of the image, and `classifier`, which gives two logits a voxel.
 
-    Both keep the spatial shape, or pad behind the image's last voxels: what reaches there is cut off the logits.
-    Fine-tuning touches the classifier only.
+    Both keep the spatial shape or pad behind the last voxel of each axis; `logits` cuts the padding off. Fine-tuning
+    changes the classifier only.
+
+    Args:
+        dimension: 2 or 3.
+        features: maps an image (1, 1, *shape) to features (1, channels, *shape).
+        classifier: maps features to logits (1, 2, *shape): background, foreground.
 
     Attributes:
-        dimension: 2 or 3.
-        thickest_first: whether its first axis must be the one with the largest spacing. Crops are turned then.
+        thickest_first: whether the first axis of a crop must be the one with the largest spacing.
         normalisation: of images whose modality has no training statistics.
     """
 
@@ -44,29 +48,51 @@ class Network(nn.Module):
                 nn.init.zeros_(module.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits (1, 2, *shape) of an image (1, channels, *shape)."""
+        """The logits of an image.
+
+        Args:
+            image: (1, 1, *shape), normalised.
+
+        Returns:
+            (1, 2, *shape): background, foreground.
+        """
         return self.logits(self.features(image), image.shape[2:])
 
     def logits(self, features: Tensor, shape: Sequence[int]) -> Tensor:
-        """Logits (1, 2, *shape) of the features of an image of that shape."""
+        """The logits of features.
+
+        Args:
+            features: (1, channels, *padded shape).
+            shape: of the image.
+
+        Returns:
+            (1, 2, *shape): background, foreground.
+        """
         return cut_back(self.classifier(features), shape)
 
     def parameter_count(self) -> int:
-        """Number of trained values."""
+        """The number of trained parameters.
+
+        Returns:
+            Parameters of features and classifier together.
+        """
         return sum(p.numel() for p in self.parameters())
 
 
 def unit(
     inputs: int, outputs: int, kernel: tuple[int, ...], instance_norm: bool, **convolution: Any
 ) -> list[nn.Module]:
-    """The layers of one convolution and its ReLU, in 2D or 3D by its kernel.
+    """The layers of one convolution and its ReLU.
 
     Args:
-        inputs: channels that come in.
-        outputs: channels that go out.
-        kernel: its size along each axis, two or three of them.
+        inputs: number of input channels.
+        outputs: number of output channels.
+        kernel: size along each axis; its length, 2 or 3, is the dimension.
         instance_norm: normalise each feature over the crop before the ReLU.
-        convolution: padding, dilation.
+        **convolution: `padding` and `dilation` of the convolution.
+
+    Returns:
+        Two layers, or three with instance norm.
     """
     dimension = len(kernel)
     layers = [_CONV[dimension](inputs, outputs, kernel, **convolution)]
@@ -76,40 +102,69 @@ def unit(
 
 
 def norm(dimension: int, channels: int) -> nn.Module:
-    """Instance norm with a trained scale and offset."""
+    """Instance norm with a trained scale and offset.
+
+    Args:
+        dimension: 2 or 3.
+        channels: number of channels.
+
+    Returns:
+        The layer.
+    """
     return _NORM[dimension](channels, affine=True)
 
 
 def padded(image: Tensor, multiple: int) -> Tensor:
-    """An image (batch, channels, *shape) with zeros, the training mean, behind its last voxel along each axis.
+    """An image with zeros, the training mean, behind its last voxel along each axis.
 
-    Each side becomes a multiple, and two of them at the least: instance norm needs more than one voxel on the
-    coarsest level.
+    Args:
+        image: (batch, channels, *shape).
+        multiple: each side becomes a multiple of this, at least twice, since instance norm needs more than one voxel
+            on the coarsest level.
+
+    Returns:
+        (batch, channels, *padded shape).
     """
     sides = [max(2, -(-n // multiple)) * multiple for n in image.shape[2:]]
     return pad_behind(image, sides)
 
 
 def pad_behind(image: Tensor, sides: Sequence[int]) -> Tensor:
-    """An image (batch, channels, *shape) with zeros behind its last voxel along each axis, up to these sides."""
+    """An image with zeros behind its last voxel along each axis.
+
+    Args:
+        image: (batch, channels, *shape).
+        sides: voxels of the result per axis, at least those of the image.
+
+    Returns:
+        (batch, channels, *sides).
+    """
     behind = [(0, side - n) for side, n in zip(sides, image.shape[2:], strict=True)]
     return pad(image, [n for pair in reversed(behind) for n in pair])
 
 
 def cut_back(values: Tensor, shape: Sequence[int]) -> Tensor:
-    """Values (batch, channels, *padded shape) without what lies behind the image's last voxel: undoes padding."""
+    """Values without the padding behind the image's last voxel.
+
+    Args:
+        values: (batch, channels, *padded shape).
+        shape: of the image.
+
+    Returns:
+        (batch, channels, *shape), a view.
+    """
     return values[(slice(None), slice(None), *(slice(n) for n in shape))]
 
 
 class PointwiseClassifier(nn.Module):
-    """Layers that look at one voxel at a time, each behind dropout, with ReLU between them: 1x1 convolutions.
+    """1x1 convolutions, each behind dropout, with ReLU between them; every voxel is classified on its own.
 
     Args:
         widths: channels of the features, of each hidden layer, and 2: (320, 128, 2) is block 6 of P-Net.
         dropout: share of a layer's inputs left out in training, one per layer.
 
     Attributes:
-        layers: the same on a matrix (voxels, channels): any selection of voxels can be classified on its own.
+        layers: the same layers for a matrix (voxels, channels) of any selection of voxels.
     """
 
     def __init__(self, widths: Sequence[int], dropout: Sequence[float]) -> None:
@@ -120,6 +175,13 @@ class PointwiseClassifier(nn.Module):
         self.layers = nn.Sequential(*layers[:-1])
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (1, 2, *shape) of features (1, channels, *shape)."""
+        """The logits of features.
+
+        Args:
+            features: (1, channels, *shape).
+
+        Returns:
+            (1, 2, *shape): background, foreground.
+        """
         logits: Tensor = self.layers(features.movedim(1, -1)).movedim(-1, 1)
         return logits

@@ -17,13 +17,13 @@ WIDTHS = (30, 30, 40, 40, 40, 40, 50, 50)
 class DeepMedic(Network):
     """3D network of two pathways of valid 3x3x3 convolutions, on the image and on the image at 1/3 resolution.
 
-    The original is given patches with what lies around them. Here it is given a whole crop, which is padded with
-    zeros (the training mean), one voxel a side for each convolution: eight on the image, eight coarse ones on the
-    image at 1/3. Coarse voxels are means over 3x3x3; coarse features are upsampled by repetition.
+    The original takes patches with their surroundings. Ours takes a whole crop, padded with zeros (the training mean)
+    by one voxel a side for each convolution: eight on the image, eight coarse ones on the image at 1/3. Coarse voxels
+    are means over 3x3x3; coarse features are upsampled by repetition.
 
     With the original's widths: 655,962 parameters (617,860 features, 38,102 classifier). A voxel's features see
-    17 x 17 x 17 voxels on the image and 17 x 17 x 17 coarse ones: 51 x 51 x 51. The original has batch norm and
-    PReLU; here instance norm stands in for the first, as the batch is 1, and ReLU for the second.
+    17 x 17 x 17 voxels on the image and 17 x 17 x 17 coarse ones: 51 x 51 x 51. We replace the original's batch norm
+    by instance norm, since the batch is 1, and its PReLU by ReLU.
 
     Args:
         widths: features of each convolution of a pathway.
@@ -45,7 +45,12 @@ class DeepMedic(Network):
 
 
 class Pathways(nn.Module):
-    """The last features of both pathways, concatenated on the image's voxels."""
+    """The last features of both pathways, concatenated on the image's voxels.
+
+    Args:
+        widths: features of each convolution of a pathway.
+        instance_norm: normalise each feature over the crop, after every convolution.
+    """
 
     def __init__(self, widths: Sequence[int], instance_norm: bool) -> None:
         super().__init__()
@@ -53,7 +58,14 @@ class Pathways(nn.Module):
         self._padding = [len(widths)] * 6
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, 2 x last width, *shape)."""
+        """The features of an image.
+
+        Args:
+            image: (1, 1, *shape).
+
+        Returns:
+            (1, 2 x last width, *shape).
+        """
         fine = self.fine(pad(image, self._padding))
         coarse = self.coarse(pad(avg_pool3d(padded(image, COARSE), COARSE), self._padding))
         repeated = cut_back(interpolate(coarse, scale_factor=COARSE, mode="nearest"), image.shape[2:])

@@ -13,13 +13,14 @@ CONVOLUTIONS = (2, 2, 3, 3, 3)
 
 
 class DilatedBlocks(nn.Module):
-    """Blocks 1-5: each takes the block before; the outputs of all are concatenated.
+    """Blocks 1-5 in sequence; the outputs of all are concatenated.
 
     Args:
+        channels: features per block.
         kernels: kernel size per block, in array order.
         dilations: dilation per block, in array order.
         instance_norm: normalise each feature over the crop, after every convolution; not in the paper.
-        compressed: channels to which each block's output is compressed before it is concatenated; None: as it is.
+        compressed: channels to which each block's output is compressed before it is concatenated; None: no compression.
         last_block_only: the output of block 5 alone instead of all: the paper's ablation (b5).
 
     Attributes:
@@ -36,23 +37,30 @@ class DilatedBlocks(nn.Module):
         last_block_only: bool = False,
     ) -> None:
         super().__init__()
-        self._first_kept = len(CONVOLUTIONS) - 1 if last_block_only else 0
+        self._first_output = len(CONVOLUTIONS) - 1 if last_block_only else 0
         self.blocks, self.outputs = nn.ModuleList(), nn.ModuleList()
         for k, (count, kernel, dilation) in enumerate(zip(CONVOLUTIONS, kernels, dilations, strict=True)):
             widths = [channels if k else 1] + [channels] * (count - 1)
             self.blocks.append(_block(widths, channels, kernel, dilation, instance_norm))
-            if k >= self._first_kept:
+            if k >= self._first_output:
                 self.outputs.append(_compression(channels, compressed, len(kernel)))
         self.width = len(self.outputs) * (compressed or channels)
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, width, *shape)."""
-        found = []
+        """The features of an image.
+
+        Args:
+            image: (1, 1, *shape).
+
+        Returns:
+            (1, width, *shape).
+        """
+        features = []
         for k, block in enumerate(self.blocks):
             image = block(image)
-            if k >= self._first_kept:
-                found.append(self.outputs[k - self._first_kept](image))
-        return torch.cat(found, dim=1)
+            if k >= self._first_output:
+                features.append(self.outputs[k - self._first_output](image))
+        return torch.cat(features, dim=1)
 
 
 def _block(
@@ -62,7 +70,7 @@ def _block(
     dilation: tuple[int, ...],
     instance_norm: bool,
 ) -> nn.Sequential:
-    """A convolution for each number of inputs; the shape is kept."""
+    """A convolution for each number of input channels; the shape stays."""
     padding = tuple(d * (k // 2) for k, d in zip(kernel, dilation, strict=True))
     layers: list[nn.Module] = []
     for width in inputs:

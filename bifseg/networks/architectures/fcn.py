@@ -1,4 +1,4 @@
-"""FCN-8s, a compared 2D network (Long, Shelhamer and Darrell, CVPR 2015): VGG16 made convolutional."""
+"""FCN-8s, a compared 2D network (Long, Shelhamer and Darrell, CVPR 2015): a convolutional VGG16."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class FCN8s(Network):
     """2D network of five groups of convolutions with pooling; pool3, pool4 and fc7 are scored together.
 
     The original scores each with a 1x1 convolution, upsamples bilinearly and sums. 1x1 convolutions commute with
-    bilinear upsampling, so here the features are upsampled and one linear layer scores them all at once: the same
-    function, at the price of 4,864 features a pixel.
+    bilinear upsampling, so we upsample the features and score them all with one linear layer: the same function,
+    which costs 4,864 features a pixel.
 
     With 64 channels: 134,269,122 parameters (134,259,392 features, 9,730 classifier); published: 134 M. The first
     layer has one input channel, not three, upsampling is fixed, and the three scores share one bias. fc7 sees
@@ -40,6 +40,12 @@ class FCN8s(Network):
 class SkipFeatures(nn.Module):
     """pool3, pool4 and fc7, concatenated on the image's pixels.
 
+    Args:
+        channels: features of the first group; all groups scale with it.
+        fc: features of fc6 and fc7.
+        dropout: behind fc6 and fc7, in training only.
+        instance_norm: normalise each feature of the five groups over the crop.
+
     Attributes:
         width: channels of the features.
     """
@@ -59,14 +65,21 @@ class SkipFeatures(nn.Module):
         self.width = 4 * channels + 8 * channels + fc
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, width, *shape), upsampled as in the original: twofold to pool4 and pool3, then eightfold."""
+        """The features of an image, upsampled as in the original: twofold to pool4 and pool3, then eightfold.
+
+        Args:
+            image: (1, 1, y, x).
+
+        Returns:
+            (1, width, y, x).
+        """
         pools = [padded(image, 32)]
         for group in self.groups:
             pools.append(group(pools[-1]))
-        found = self.fc(pools[5])
+        features = self.fc(pools[5])
         for pool in (pools[4], pools[3]):
-            found = torch.cat([_upsampled(found, 2), pool], dim=1)
-        return cut_back(_upsampled(found, 8), image.shape[2:])
+            features = torch.cat([_upsampled(features, 2), pool], dim=1)
+        return cut_back(_upsampled(features, 8), image.shape[2:])
 
 
 def _upsampled(features: Tensor, factor: int) -> Tensor:

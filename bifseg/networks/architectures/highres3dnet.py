@@ -19,8 +19,8 @@ class HighRes3DNet(Network):
     The stages' convolutions are dilated by 1, 2 and 4.
 
     With the original's widths: 808,274 parameters (802,912 features, 5,362 classifier), 1,280 more with instance
-    norm; published: 0.81 M, for 160 classes and with batch norm, for which instance norm stands in here, as the
-    batch is 1. Receptive field 87 x 87 x 87, as published.
+    norm; published: 0.81 M, for 160 classes and with batch norm, which we replace by instance norm, since the batch
+    is 1. Receptive field 87 x 87 x 87, as published.
 
     Args:
         widths: features of each stage; the first convolution has the first stage's.
@@ -47,7 +47,14 @@ class HighRes3DNet(Network):
 
 
 class ResidualBlock(nn.Module):
-    """Two pre-activated 3x3x3 convolutions, added to their input; new features are added to zeros."""
+    """Two pre-activated 3x3x3 convolutions, added to their input; additional features are added to zeros.
+
+    Args:
+        inputs: number of input channels.
+        outputs: number of output channels, at least as many.
+        dilation: of both convolutions.
+        instance_norm: normalise each feature over the crop, before every convolution.
+    """
 
     def __init__(self, inputs: int, outputs: int, dilation: int, instance_norm: bool) -> None:
         super().__init__()
@@ -60,6 +67,13 @@ class ResidualBlock(nn.Module):
         self._widening = [0, 0, 0, 0, 0, 0, new // 2, new - new // 2]
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, outputs, *shape) of features (1, inputs, *shape)."""
+        """The block's output.
+
+        Args:
+            image: features (1, inputs, *shape).
+
+        Returns:
+            Features (1, outputs, *shape).
+        """
         widened: Tensor = pad(image, self._widening) + self.layers(image)
         return widened

@@ -13,17 +13,17 @@ from bifseg.networks.architectures.dilated import DilatedBlocks
 class PCNet(Network):
     """3D network with in-plane dilations 1-5, 3x3x3 kernels in blocks 1-2 and 3x3 in-plane ones in blocks 3-5.
 
-    The features see 85 x 85 in the plane and 9 slices. The first axis is the through-plane axis: crops are turned
-    so that it has the largest spacing. Each block's output is compressed to a quarter of its channels before it is
-    kept.
+    The receptive field of the features is 85 x 85 in the plane and 9 slices. The first axis is the through-plane
+    axis: crops are turned so that it has the largest spacing. Each block's output is compressed to a quarter of its
+    channels before it is concatenated.
 
     Args:
         channels: features per block (default 32: 171,530 parameters with the 3x3x3 head).
         dilations: in-plane, one per block.
-        head: `3x3x3` (1x1x1 convolution to `channels`, then 3x3x3 to the classes) or `1x1x1` (as P-Net's). The
-            paper's choice could not be verified. `1x1x1` makes fine-tuning several times faster.
-        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
+        head: `3x3x3` (1x1x1 convolution to `channels`, then 3x3x3 to the classes) or `1x1x1` (as P-Net's). Our
+            default; the paper's choice could not be checked. `1x1x1` makes fine-tuning several times faster.
         dropout: before each layer of the `1x1x1` head, in training only.
+        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         last_block_only: PC-Net(b5), the paper's ablation: the classifier sees block 5 alone, compressed.
     """
 

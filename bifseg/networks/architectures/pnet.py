@@ -14,8 +14,8 @@ class PNet(Network):
     Args:
         channels: features per block (64 in the paper).
         dilations: one per block.
-        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         dropout: before each layer of the classifier, in training only.
+        instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         last_block_only: P-Net(b5), the paper's ablation: the classifier sees block 5 alone (452,354 parameters).
     """
 

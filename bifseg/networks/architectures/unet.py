@@ -14,8 +14,8 @@ class UNet(Network):
     """2D network of four levels down and up; the classifier is its last 1x1 convolution.
 
     With 64 channels: 31,030,658 parameters (31,030,528 features, 130 classifier), as published (31 M). Its
-    convolutions keep the shape ("same" padding); the original's shrink it. The coarsest level sees 140 x 140
-    pixels; the output 188 x 188, up to 204 a side by a pixel's place on the coarser levels.
+    convolutions keep the shape ("same" padding); the original's shrink it. The receptive field is 140 x 140 pixels on
+    the coarsest level and 188 to 204 a side at the output, which depends on a pixel's position on the coarser levels.
 
     Args:
         channels: features of the first level (64 in the original), doubled on each level down.
@@ -29,7 +29,13 @@ class UNet(Network):
 
 
 class DownAndUp(nn.Module):
-    """The contracting and the expanding path: all of U-Net but the last layer."""
+    """The contracting and the expanding path: all of U-Net but the last layer.
+
+    Args:
+        channels: features of the first level, doubled on each level down.
+        dropout: behind the two lowest levels of the way down, in training only.
+        instance_norm: normalise each feature over the crop, after every 3x3 convolution.
+    """
 
     def __init__(self, channels: int, dropout: float, instance_norm: bool) -> None:
         super().__init__()
@@ -44,15 +50,22 @@ class DownAndUp(nn.Module):
             self.merge.append(nn.Sequential(*_pair(2 * width, width, instance_norm)))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, channels, *shape)."""
-        found = self.down[0](padded(image, 2 ** (LEVELS - 1)))
-        passed = []
+        """The features of an image.
+
+        Args:
+            image: (1, 1, y, x).
+
+        Returns:
+            (1, channels, y, x).
+        """
+        features = self.down[0](padded(image, 2 ** (LEVELS - 1)))
+        skips = []
         for level in self.down[1:]:
-            passed.append(found)
-            found = level(self.pool(found))
-        for up, merge, skip in zip(self.up, self.merge, reversed(passed), strict=True):
-            found = merge(torch.cat([skip, up(found)], dim=1))
-        return cut_back(found, image.shape[2:])
+            skips.append(features)
+            features = level(self.pool(features))
+        for up, merge, skip in zip(self.up, self.merge, reversed(skips), strict=True):
+            features = merge(torch.cat([skip, up(features)], dim=1))
+        return cut_back(features, image.shape[2:])
 
 
 def _pair(inputs: int, outputs: int, instance_norm: bool) -> list[nn.Module]:

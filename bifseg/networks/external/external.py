@@ -1,4 +1,4 @@
-"""A network trained elsewhere as a base network: its last layer is the classifier, all before it the features."""
+"""An external network as a base network: its last layer is the classifier, the layers before it are the features."""
 
 from __future__ import annotations
 
@@ -18,28 +18,40 @@ from bifseg.networks.external.last_layer import LastLayerScan, Output, Watched, 
 from bifseg.networks.normalisation import Normalisation
 
 TRIAL_SIDE = 16
-"""The trial image is about two of these wide, three along its first axis."""
+"""The trial image is about twice as long along each axis, three times along its first."""
 
 
 class ImportedSettings(Card):
-    """What the file itself does not say: the `settings` of an imported network's card."""
+    """The `settings` of an external network's card: facts that the network's file does not hold."""
 
-    dimension: Literal[2, 3] = Field(description="of the images it takes")
-    normalisation: Normalisation = Field(description="the intensities that it was trained on")
+    dimension: Literal[2, 3] = Field(description="dimension of its images")
+    normalisation: Normalisation = Field(description="normalisation of its training images")
     output: Output | None = Field(
-        None, description="what makes probabilities of its channels; default: sigmoid of one, softmax of more"
+        None, description="activation of its channels; default: sigmoid of one channel, softmax of more"
     )
     foreground: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)] | None = Field(
         None, description="channels of the foreground, from 0; default: the only one, or the second of two"
     )
-    divisible_by: Positive = Field(1, description="each side of its images is a multiple of this: padded")
+    divisible_by: Positive = Field(
+        1, description="each side of its images must be a multiple of this; crops are padded"
+    )
     shape: list[Positive] | None = Field(
-        None, description="the one shape that it takes: crops are fitted into it"
+        None, description="the only shape that it takes; crops are fitted into it"
     )
 
     @classmethod
     def of(cls, settings: dict[str, Any]) -> Self:
-        """The settings of a card; raises InputError, naming the first one that is wrong."""
+        """The settings of a card.
+
+        Args:
+            settings: keys and values of the card.
+
+        Returns:
+            The checked settings.
+
+        Raises:
+            InputError: a setting is wrong; the message names the first one.
+        """
         try:
             return cls(**settings)
         except ValidationError as error:
@@ -50,15 +62,26 @@ class ImportedSettings(Card):
         if self.shape is not None and self.divisible_by != 1:
             raise ValueError("give either 'divisible_by' or 'shape'")
         if self.shape is not None and len(self.shape) != self.dimension:
-            raise ValueError(f"'shape' has {self.dimension} sides in {self.dimension}D")
+            raise ValueError(f"'shape' must have {self.dimension} sides in {self.dimension}D")
         return self
 
     def fit(self, image: Tensor) -> Tensor:
-        """An image (1, 1, *shape) with zeros behind its last voxels, so that the network takes it."""
+        """An image padded with zeros behind its last voxels to a shape that the network takes.
+
+        Args:
+            image: (1, 1, *shape).
+
+        Returns:
+            (1, 1, *padded shape).
+        """
         return pad_behind(image, self.shape) if self.shape else padded(image, self.divisible_by)
 
     def trial(self) -> Tensor:
-        """An image of noise: of the one shape, or of sides that are no rounder than `divisible_by` promises."""
+        """An image of noise to try the network on.
+
+        Returns:
+            (1, 1, *shape): the card's shape, or three times (first axis) and twice an odd multiple of `divisible_by`.
+        """
         side = self.divisible_by * (-(-TRIAL_SIDE // self.divisible_by) | 1)
         shape = self.shape or [3 * side, *[2 * side] * (self.dimension - 1)]
         noise = generator(0, "trial image").standard_normal(shape).astype(np.float32)
@@ -66,47 +89,58 @@ class ImportedSettings(Card):
 
 
 class ImportedNetwork(Network):
-    """A trained network, of which fine-tuning touches a copy of the last convolution.
+    """A trained network; its last convolution is copied as the classifier, which fine-tuning changes.
 
-    Raises InputError when the network cannot be used as the settings say.
+    Args:
+        model: the network with its weights.
+        settings: of its card.
+
+    Raises:
+        InputError: the network cannot be split, or its channels do not fit the settings.
     """
 
     def __init__(self, model: nn.Module, settings: ImportedSettings) -> None:
         features = Watched(model.eval(), settings.fit)
-        found = last_layer_of(features, settings.trial())
-        found.layer.read_as(*_reading(found, settings), found.channels)
-        super().__init__(settings.dimension, features, found.layer)
+        scan = last_layer_of(features, settings.trial())
+        scan.layer.read_as(*_activation_and_foreground(scan, settings), scan.channels)
+        super().__init__(settings.dimension, features, scan.layer)
         self.normalisation = settings.normalisation
 
     def _initialise(self) -> None:
-        """Its weights are trained."""
+        """Leave the trained weights as they are."""
 
     def parameter_count(self) -> int:
-        """Number of trained values; the last layer's stand in the features' network too."""
+        """The number of trained parameters.
+
+        Returns:
+            Parameters of the whole network; the classifier's copy does not count again.
+        """
         return sum(p.numel() for p in self.features.parameters())
 
 
-def _reading(found: LastLayerScan, settings: ImportedSettings) -> tuple[Output, Sequence[int]]:
-    """Activation and foreground channels: as the card says, or as they can only be."""
-    channels = found.channels
-    output = settings.output or found.applied or ("sigmoid" if channels == 1 else "softmax")
-    if found.applied not in (None, output):
-        raise InputError(f"settings.output: the network ends with {found.applied} itself (is {output!r})")
+def _activation_and_foreground(
+    scan: LastLayerScan, settings: ImportedSettings
+) -> tuple[Output, Sequence[int]]:
+    """Activation and foreground channels by the card, or the only ones that are possible."""
+    channels = scan.channels
+    output = settings.output or scan.applied or ("sigmoid" if channels == 1 else "softmax")
+    if scan.applied not in (None, output):
+        raise InputError(f"settings.output: the network itself ends with {scan.applied} (is {output!r})")
     if output == "softmax" and channels == 1:
-        raise InputError("settings.output: the network has one channel, which softmax makes 1 everywhere")
+        raise InputError(
+            "settings.output: softmax of the network's one channel is 1 everywhere; write sigmoid"
+        )
     default = [channels - 1] if channels == 1 or (channels == 2 and output == "softmax") else None
     foreground = default if settings.foreground is None else sorted(set(settings.foreground))
     if foreground is None:
         raise InputError(
-            f"settings.foreground: the network has {channels} channels; say which are foreground"
+            f"settings.foreground: the network has {channels} channels; list those of the foreground"
         )
     if foreground[-1] >= channels or len(foreground) == channels > 1:
-        known = (
-            f"the network has {channels} channels, 0 to {channels - 1}; some of them, not all, are foreground"
-        )
+        known = f"the network has {channels} channels, 0 to {channels - 1}; list some of them, not all"
         raise InputError(f"settings.foreground: {known} (is {settings.foreground})")
     if output == "sigmoid" and len(foreground) > 1:
         raise InputError(
-            f"settings.foreground: one channel where output is sigmoid (is {settings.foreground})"
+            f"settings.foreground: list one channel if output is sigmoid (is {settings.foreground})"
         )
     return output, foreground

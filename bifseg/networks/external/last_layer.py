@@ -1,8 +1,8 @@
-"""Any network as features and classifier: cut in two at the last convolution that runs.
+"""Any network as features and classifier: split at the last convolution that runs.
 
-The network is watched while it runs: every operation of torch passes a dispatch mode, whether plain Python, MONAI
-or a scripted, traced or frozen TorchScript program asks for it. What goes into the last convolution are the
-features; that convolution, with a copy of its weights, is the classifier.
+A dispatch mode of torch sees every operation while the network runs, whether plain Python, MONAI or a scripted,
+traced or frozen TorchScript program calls it. The input of the last convolution are the features; that convolution,
+with a copy of its weights, is the classifier.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Convolution(NamedTuple):
 
 
 class Watch(TorchDispatchMode):
-    """While it is entered: the first and the last convolution that ran, or was about to."""
+    """A dispatch mode that records the first and the last convolution that is called while it is entered."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -52,7 +52,17 @@ class Watch(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        """Note a convolution and do what was asked."""
+        """Record a convolution; arguments and result are those of torch's dispatch modes.
+
+        Args:
+            func: the operation.
+            types: types of the tensors.
+            args: positional arguments of the operation.
+            kwargs: keyword arguments of the operation.
+
+        Returns:
+            The operation's result.
+        """
         if getattr(func, "overloadpacket", None) in _CONVOLUTIONS:
             self.last = Convolution(*args[:9])
             self.first = self.first or self.last
@@ -60,9 +70,10 @@ class Watch(TorchDispatchMode):
 
 
 class Watched(nn.Module):
-    """A network whose answer to an image is what goes into its last convolution.
+    """The features of a network: the input of its last convolution.
 
     Args:
+        model: the whole network.
         fit: pads an image to a shape that the network takes.
     """
 
@@ -72,12 +83,27 @@ class Watched(nn.Module):
         self._fit = fit
 
     def run(self, image: Tensor, watch: Watch) -> Any:
-        """The network's own answer."""
+        """The network's own output, without gradient.
+
+        Args:
+            image: (1, 1, *shape).
+            watch: records the convolutions.
+
+        Returns:
+            Any object; a usable network gives a tensor (1, channels, *padded shape).
+        """
         with torch.no_grad(), torch.jit.optimized_execution(False), watch:  # type: ignore[attr-defined]
             return self.model(self._fit(image))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Features (1, channels, *padded shape) of an image (1, 1, *shape), without gradient."""
+        """The features of an image, without gradient.
+
+        Args:
+            image: (1, 1, *shape).
+
+        Returns:
+            (1, channels, *padded shape).
+        """
         watch = Watch()
         self.run(image, watch)
         assert watch.last is not None  # the trial of `last_layer_of` saw one
@@ -85,12 +111,12 @@ class Watched(nn.Module):
 
 
 class LastLayer(nn.Module):
-    """The last convolution of a network, what is fixed behind it, and the two logits made of its channels.
+    """The last convolution of a network, the fixed operations behind it, and two logits from its channels.
 
     Args:
         call: the convolution as it ran.
-        adds_input: its input is added to its output, as at the end of MONAI's UNet with residual units.
-        upsampling: arguments of `interpolate`, where a fixed upsampling stands behind it.
+        adds_input: whether its input is added to its output, as at the end of MONAI's UNet with residual units.
+        upsampling: arguments of `interpolate` if a fixed upsampling follows.
     """
 
     def __init__(
@@ -99,27 +125,46 @@ class LastLayer(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(call.weight.detach().clone())
         self.bias = None if call.bias is None else nn.Parameter(call.bias.detach().clone())
-        self._how = call[3:]
+        self._convolution = call[3:]
         self._adds_input, self._upsampling = adds_input, upsampling
         self._output: Output = "softmax"
         self._foreground, self._background = [1], [0]
 
     def read_as(self, output: Output, foreground: Sequence[int], channels: int) -> None:
-        """Say which channels are foreground, and whether softmax or sigmoid makes probabilities of them."""
+        """Set the activation and the foreground channels that `forward` uses.
+
+        Args:
+            output: activation of the network's channels.
+            foreground: channels of the foreground; one if the activation is sigmoid.
+            channels: number of channels.
+        """
         self._output, self._foreground = output, list(foreground)
         self._background = [k for k in range(channels) if k not in self._foreground]
 
     def raw(self, features: Tensor) -> Tensor:
-        """The network's output (1, channels, *padded shape), before sigmoid or softmax."""
-        found = torch.convolution(features, self.weight, self.bias, *self._how)
+        """The network's output before sigmoid or softmax.
+
+        Args:
+            features: input of the last convolution.
+
+        Returns:
+            (1, channels, *padded shape).
+        """
+        output = torch.convolution(features, self.weight, self.bias, *self._convolution)
         if self._adds_input:
-            found = found + features
-        return interpolate(found, **self._upsampling) if self._upsampling else found
+            output = output + features
+        return interpolate(output, **self._upsampling) if self._upsampling else output
 
     def forward(self, features: Tensor) -> Tensor:
-        """Logits (1, 2, *padded shape): their softmax is the network's own probability, exactly.
+        """The logits of background and foreground; their softmax is exactly the network's own probability.
 
-        One sigmoid channel z is [0, z]. Of several softmax channels, those of a side are summed as probabilities.
+        One sigmoid channel z becomes [0, z]. Softmax channels of one label are summed as probabilities.
+
+        Args:
+            features: input of the last convolution.
+
+        Returns:
+            (1, 2, *padded shape).
         """
         raw = self.raw(features)
         if self._output == "sigmoid":
@@ -130,7 +175,7 @@ class LastLayer(nn.Module):
 
 
 class LastLayerScan(NamedTuple):
-    """A last layer, how many channels it gives, and what the network itself makes of them (None: nothing)."""
+    """A last layer, its number of channels, and the activation that the network itself applies, or None."""
 
     layer: LastLayer
     channels: int
@@ -138,27 +183,38 @@ class LastLayerScan(NamedTuple):
 
 
 def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
-    """The last layer of a network; raises InputError when it cannot be told from a run on a trial image (1, 1, *shape).
+    """The last layer of a network, recognised by a run on a trial image.
 
-    Behind the last convolution may stand nothing, its own input added, or a fixed upsampling (nearest or linear);
-    then nothing, sigmoid or softmax: whichever gives the network's own answer.
+    The last convolution may be followed by the addition of its own input or by a fixed upsampling (nearest or linear),
+    and then by sigmoid or softmax; the combination that gives the network's own output is taken.
+
+    Args:
+        network: the whole network, in evaluation mode.
+        trial: (1, 1, *shape).
+
+    Returns:
+        The last layer with a copy of its weights.
+
+    Raises:
+        InputError: the network does not run on the image, has no convolution, gives no map of the image's size or
+            varying outputs, or other operations follow the last convolution.
     """
     shape = " x ".join(map(str, trial.shape[2:]))
     watch = Watch()
     try:
         answer = network.run(trial, watch)
-    except Exception as error:  # whatever a network raises
+    except Exception as error:  # a network may raise anything
         _check_first(watch, trial)
         raise InputError(
-            f"it does not run on an image of {shape}: {_reason(error)}; if it takes certain sizes only, say so by "
+            f"it does not run on an image of {shape}: {_reason(error)}; if it takes certain sizes only, set "
             "`divisible_by` or `shape`"
         ) from error
     _check_first(watch, trial)
     if watch.last is None:
-        raise InputError("no convolution runs in it; fine-tuning needs a last one")
+        raise InputError("it runs no convolution; fine-tuning needs one as the last layer")
     _check_answer(answer, trial, shape)
     if not torch.allclose(answer, network.run(trial, Watch()), atol=1e-5):
-        raise InputError("it gives two answers for one image; export it after model.eval()")
+        raise InputError("it gives two outputs for one image; export it after model.eval()")
     return _tail(watch.last, answer)
 
 
@@ -170,8 +226,8 @@ def _tail(call: Convolution, answer: Tensor) -> LastLayerScan:
             if raw.shape == answer.shape and torch.allclose(activation(raw), answer, rtol=1e-4, atol=1e-5):
                 return LastLayerScan(layer, answer.shape[1], applied)
     raise InputError(
-        "what follows its last convolution is not known: it may be nothing, the convolution's own input added, or a "
-        "fixed upsampling, and then nothing, sigmoid or softmax; leave the rest out when you export it"
+        "unknown operations follow its last convolution; allowed are the addition of the convolution's own input or a "
+        "fixed upsampling, then sigmoid or softmax; leave the others out when you export it"
     )
 
 
@@ -179,10 +235,10 @@ def _candidates(call: Convolution, answer: Tensor) -> Iterator[LastLayer]:
     plain = LastLayer(call)
     yield plain
     with torch.no_grad():
-        given = plain.raw(call.input).shape
-    if given == call.input.shape:
+        shape = plain.raw(call.input).shape
+    if shape == call.input.shape:
         yield LastLayer(call, adds_input=True)
-    factors = tuple(want / have for want, have in zip(answer.shape[2:], given[2:], strict=True))
+    factors = tuple(to / size for to, size in zip(answer.shape[2:], shape[2:], strict=True))
     if any(factor != 1 for factor in factors) and all(factor == int(factor) for factor in factors):
         smooth = {"scale_factor": factors, "mode": _SMOOTH[len(factors)]}
         yield LastLayer(call, upsampling={"scale_factor": factors, "mode": "nearest"})
@@ -191,7 +247,7 @@ def _candidates(call: Convolution, answer: Tensor) -> Iterator[LastLayer]:
 
 
 def _check_first(watch: Watch, trial: Tensor) -> None:
-    """What the first convolution shows of a network that is not made for such an image."""
+    """Raise InputError if the first convolution is not made for such an image."""
     if watch.first is None:
         return
     weight, dimension = watch.first.weight, trial.ndim - 2
@@ -199,22 +255,22 @@ def _check_first(watch: Watch, trial: Tensor) -> None:
         raise InputError(f"it is a {weight.ndim - 2}D network; settings.dimension is {dimension}")
     channels = weight.shape[1] * watch.first.groups
     if watch.first.input.shape[1] == 1 and channels != 1 and not watch.first.transposed:
-        raise InputError(f"it takes {channels} input channels; bifseg shows it one image, 1 channel")
+        raise InputError(f"it takes {channels} input channels; bifseg gives it one image, 1 channel")
 
 
 def _check_answer(answer: Any, trial: Tensor, shape: str) -> None:
     if not isinstance(answer, Tensor):
-        raise InputError(f"it answers with a {type(answer).__name__}; export it so that it gives one tensor")
+        raise InputError(f"its output is a {type(answer).__name__}; export it so that it returns one tensor")
     if answer.ndim != trial.ndim or answer.shape[2:] != trial.shape[2:]:
-        given = " x ".join(map(str, answer.shape))
+        output_shape = " x ".join(map(str, answer.shape))
         raise InputError(
-            f"to an image of {shape} it answers with {given}; a map of the image's size (1 x channels x {shape}) "
-            "is needed"
+            f"for an image of {shape} its output is {output_shape}; it must be a map of the image's size "
+            f"(1 x channels x {shape})"
         )
 
 
 def _reason(error: Exception) -> str:
-    """The telling line of an error; TorchScript puts a traceback before it."""
+    """The line of an error that has the reason; TorchScript puts a traceback before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    told = [line for line in lines if line.startswith("RuntimeError: ")]
-    return told[-1].removeprefix("RuntimeError: ") if told else lines[0]
+    reasons = [line for line in lines if line.startswith("RuntimeError: ")]
+    return reasons[-1].removeprefix("RuntimeError: ") if reasons else lines[0]

@@ -1,8 +1,8 @@
-"""A network of a MONAI bundle: its class, its arguments and its weights, read without running any of it.
+"""A network of a MONAI bundle: class, arguments and weights, read without running code of the bundle.
 
-A bundle's config may hold Python (`$...`) that MONAI evaluates. Here nothing is evaluated: the config is plain JSON
-or YAML, references to other values of the file (`@key`) are followed, and only classes of `monai.networks.nets` are
-built.
+A bundle's config may hold Python (`$...`) that MONAI evaluates. This module evaluates nothing: it reads the config as
+plain JSON or YAML, follows references to other values of the file (`@key`), and builds only classes of
+`monai.networks.nets`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,24 @@ CONFIGS = tuple(
 WEIGHTS = "models/model.pt"
 NETWORK = "network_def"
 _NETS = "monai.networks.nets"
-_FOLLOWED = 20
+_MOST_REFERENCES = 20
 
 
 def read(folder: Path) -> dict[str, Any]:
-    """What is kept of the user's bundle: class, arguments and weights. Raises InputError where it is not clear."""
+    """The class, arguments and weights of the user's bundle.
+
+    Args:
+        folder: of the bundle.
+
+    Returns:
+        The keys `network` (class), `arguments` and `state` (state dict).
+
+    Raises:
+        InputError: a file is missing or broken, or the network's definition needs code to be evaluated.
+    """
     path = next((folder / name for name in CONFIGS if (folder / name).is_file()), None)
     if path is None:
-        raise InputError(f"not a MONAI bundle: none of {', '.join(CONFIGS)} is there")
+        raise InputError(f"not a MONAI bundle: the folder has none of {', '.join(CONFIGS)}")
     try:
         target, arguments = _definition(_content(path))
     except InputError as error:
@@ -41,23 +51,32 @@ def read(folder: Path) -> dict[str, Any]:
     return {"network": target, "arguments": arguments, "state": _state(folder / WEIGHTS)}
 
 
-def make(kept: dict[str, Any]) -> nn.Module:
-    """The network with its weights; raises InputError when MONAI is absent, or class, arguments and weights do not fit.
+def make(content: dict[str, Any]) -> nn.Module:
+    """The network of a bundle with its weights. It never downloads weights (`pretrained`).
 
-    Weights that a class would fetch (`pretrained`) are never asked for.
+    Args:
+        content: of `read`.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        InputError: MONAI is not installed, or class, arguments and weights do not fit together.
     """
-    kind = _class(kept["network"])
-    arguments = dict(kept["arguments"])
+    kind = _class(content["network"])
+    arguments = dict(content["arguments"])
     if "pretrained" in inspect.signature(kind).parameters:
         arguments["pretrained"] = False
     try:
         network = kind(**arguments)
-    except Exception as error:  # whatever a class of MONAI raises
-        raise InputError(f"{NETWORK}: {kept['network']} cannot be built: {_line(error)}") from error
+    except Exception as error:  # a class of MONAI may raise anything
+        raise InputError(f"{NETWORK}: {content['network']} cannot be built: {_line(error)}") from error
     try:
-        network.load_state_dict(kept["state"])
+        network.load_state_dict(content["state"])
     except RuntimeError as error:
-        raise InputError(f"{WEIGHTS}: not the weights of this {kept['network']}: {_line(error)}") from error
+        raise InputError(
+            f"{WEIGHTS}: not the weights of this {content['network']}: {_line(error)}"
+        ) from error
     return network.eval()
 
 
@@ -67,11 +86,11 @@ def _class(target: str) -> type[nn.Module]:
     except ImportError as error:
         raise InputError(f"a MONAI bundle needs MONAI: pip install 'bifseg[monai]' ({error})") from error
     module, _, name = target.rpartition(".")
-    found = getattr(nets, name, None)
+    kind = getattr(nets, name, None)
     within = not module or module == _NETS or module.startswith(f"{_NETS}.")
-    if not (within and isinstance(found, type) and issubclass(found, nn.Module)):
+    if not (within and isinstance(kind, type) and issubclass(kind, nn.Module)):
         raise InputError(f"{NETWORK}._target_: only networks of {_NETS} are built (is {target!r})")
-    return found
+    return kind
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -83,22 +102,22 @@ def _content(path: Path) -> dict[str, Any]:
     except (ValueError, yaml.YAMLError) as error:
         raise InputError(f"not valid {path.suffix[1:].upper()}: {_line(error)}") from error
     if not isinstance(content, dict) or NETWORK not in content:
-        raise InputError(f"{NETWORK}: is not there; it names the class and the arguments of the network")
+        raise InputError(f"{NETWORK}: is missing; it must have the class and the arguments of the network")
     return content
 
 
 def _definition(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Class and arguments of the network."""
-    defined = _plain(config[NETWORK], NETWORK, config)
-    if not isinstance(defined, dict) or not isinstance(defined.get("_target_"), str):
-        raise InputError(f"{NETWORK}._target_: is not there; it is the class, for example UNet")
-    arguments = {key: value for key, value in defined.items() if key not in ("_target_", "_desc_")}
-    return defined["_target_"], arguments
+    definition = _plain(config[NETWORK], NETWORK, config)
+    if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
+        raise InputError(f"{NETWORK}._target_: is missing; it is the class, for example UNet")
+    arguments = {key: value for key, value in definition.items() if key not in ("_target_", "_desc_")}
+    return definition["_target_"], arguments
 
 
-def _plain(value: Any, key: str, config: dict[str, Any], followed: int = 0) -> Any:
-    """A value with every reference in it replaced by what it names; raises InputError for what would be run."""
-    if followed > _FOLLOWED:
+def _plain(value: Any, key: str, config: dict[str, Any], references: int = 0) -> Any:
+    """A value with its references replaced by the values that they name; raises InputError for code."""
+    if references > _MOST_REFERENCES:
         raise InputError(f"{key}: its references lead in a circle")
     if isinstance(value, dict):
         for name in value:
@@ -107,41 +126,41 @@ def _plain(value: Any, key: str, config: dict[str, Any], followed: int = 0) -> A
                 raise InputError(
                     f"{key}.{name}: only a network with plain arguments is built; write their values"
                 )
-        return {name: _plain(inner, f"{key}.{name}", config, followed) for name, inner in value.items()}
+        return {name: _plain(inner, f"{key}.{name}", config, references) for name, inner in value.items()}
     if isinstance(value, list):
-        return [_plain(inner, f"{key}.{k}", config, followed) for k, inner in enumerate(value)]
+        return [_plain(inner, f"{key}.{k}", config, references) for k, inner in enumerate(value)]
     if isinstance(value, str) and value[:1] in ("$", "%"):
         raise InputError(
             f"{key}: expressions and macros are not evaluated; write the value itself (is {value!r})"
         )
     if isinstance(value, str) and value.startswith("@"):
-        return _plain(_named(value, key, config), key, config, followed + 1)
+        return _plain(_named(value, key, config), key, config, references + 1)
     return value
 
 
 def _named(reference: str, key: str, config: dict[str, Any]) -> Any:
     """The value that `@a`, `@a::b` or `@a#0` names."""
-    found: Any = config
+    value: Any = config
     for part in re.split("::|#", reference[1:]):
         try:
-            found = found[int(part)] if isinstance(found, list) else found[part]
+            value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise InputError(f"{key}: names nothing in this file (is {reference!r})") from error
-    return found
+            raise InputError(f"{key}: {reference!r} names no value of this file") from error
+    return value
 
 
 def _state(path: Path) -> dict[str, Tensor]:
-    """The weights, whether they lie bare or under one of the usual keys."""
+    """The state dict of a file, alone or under one of the usual keys."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise InputError(
-            f"{WEIGHTS}: is not there; of a bundle with a model.ts, import that as torchscript"
+            f"{WEIGHTS}: is missing; if the bundle has a model.ts, import that as torchscript"
         ) from error
-    except Exception as error:  # whatever a broken file makes torch raise
+    except Exception as error:  # torch may raise anything on a damaged file
         reason = (
             "it holds more than tensors, which is not loaded; save it by torch.save(network.state_dict(), ...)"
-            if "weights_only" in str(error)  # torch advises to load whatever code the file holds
+            if "weights_only" in str(error)  # torch's own message advises to load the file's code
             else _line(error)
         )
         raise InputError(f"{WEIGHTS}: not a file of weights: {reason}") from error

@@ -13,16 +13,36 @@ from bifseg.core.errors import InputError
 
 
 def read(path: Path) -> dict[str, Any]:
-    """What is kept of the user's file: its bytes, whole. Raises InputError when it cannot be read."""
+    """The bytes of the user's file.
+
+    Args:
+        path: of the TorchScript program.
+
+    Returns:
+        The key `archive`: a uint8 tensor of the whole file.
+
+    Raises:
+        InputError: the file cannot be read or is empty.
+    """
     try:
         return {"archive": torch.frombuffer(bytearray(path.read_bytes()), dtype=torch.uint8)}
     except (OSError, ValueError) as error:  # ValueError: an empty file
         raise InputError(f"cannot be read: {getattr(error, 'strerror', None) or 'it is empty'}") from error
 
 
-def make(kept: dict[str, Any]) -> nn.Module:
-    """The program. Only operations of torch can stand in one, no Python; raises InputError when it is none."""
-    archive = io.BytesIO(kept["archive"].cpu().numpy().tobytes())
+def make(content: dict[str, Any]) -> nn.Module:
+    """The network of a TorchScript program, which runs operations of torch only, no Python.
+
+    Args:
+        content: of `read`.
+
+    Returns:
+        The network in evaluation mode.
+
+    Raises:
+        InputError: the bytes are no TorchScript archive.
+    """
+    archive = io.BytesIO(content["archive"].cpu().numpy().tobytes())
     try:
         program: nn.Module = torch.jit.load(archive, map_location="cpu")
     except RuntimeError as error:

@@ -134,7 +134,10 @@ def test_crops_are_fitted_into_the_one_shape(dimension):
         (SETTINGS | {"dimension": 2, "normalisation": {"mean": 1}}, "give mean and std, or low and high"),
         (SETTINGS | {"dimension": 2, "normalisation": "image"}, r"settings\.normalisation: .*\(is 'image'\)"),
         (SETTINGS | {"dimension": 2, "shape": [8, 8]}, "give either 'divisible_by' or 'shape'"),
-        (SETTINGS | {"dimension": 2, "divisible_by": 1, "shape": [8, 8, 8]}, "'shape' has 2 sides in 2D"),
+        (
+            SETTINGS | {"dimension": 2, "divisible_by": 1, "shape": [8, 8, 8]},
+            "'shape' must have 2 sides in 2D",
+        ),
         (SETTINGS | {"dimension": 2, "divisible_by": 0}, r"settings\.divisible_by: .*greater than 0"),
         (SETTINGS | {"dimension": 2, "foreground": []}, r"settings\.foreground: "),
         (SETTINGS | {"dimension": 2, "foreground": [-1]}, r"settings\.foreground\.0: "),

@@ -144,36 +144,44 @@ class OneSize(SmallUNet):
 
 
 REFUSED = {
-    "three input channels": (SmallUNet(inputs=3), {}, "it takes 3 input channels; bifseg shows it one image"),
+    "three input channels": (SmallUNet(inputs=3), {}, "it takes 3 input channels; bifseg gives it one image"),
     "another dimension": (SmallUNet(3), {}, "it is a 3D network; settings.dimension is 2"),
-    "ReLU at the end": (Ends("relu"), {}, "what follows its last convolution is not known"),
-    "a list": (Listed(), {}, "it answers with a list; export it so that it gives one tensor"),
-    "dropout left on": (Dropping(), {}, r"two answers for one image; export it after model\.eval\(\)"),
-    "no convolution": (Pooled(), {}, "no convolution runs in it"),
-    "no map": (Summary(), {}, r"to an image of 54 x 36 it answers with 1 x 2; a map of the image's size"),
+    "ReLU at the end": (Ends("relu"), {}, "unknown operations follow its last convolution"),
+    "a list": (Listed(), {}, "its output is a list; export it so that it returns one tensor"),
+    "dropout left on": (Dropping(), {}, r"two outputs for one image; export it after model\.eval\(\)"),
+    "no convolution": (Pooled(), {}, "it runs no convolution"),
+    "no map": (
+        Summary(),
+        {},
+        r"for an image of 54 x 36 its output is 1 x 2; it must be a map of the image's size",
+    ),
     "sides that do not fit": (
         SmallUNet(),
         {"divisible_by": 1},
         "does not run on an image of 51 x 34: Sizes of",
     ),
-    "one size only": (OneSize(), {}, "if it takes certain sizes only, say so by `divisible_by` or `shape`"),
+    "one size only": (OneSize(), {}, "if it takes certain sizes only, set `divisible_by` or `shape`"),
     "which channel": (
         SmallUNet(outputs=3),
         {},
-        r"settings\.foreground: the network has 3 channels; say which",
+        r"settings\.foreground: the network has 3 channels; list those",
     ),
-    "no such channel": (SmallUNet(), {"foreground": [2]}, r"2 channels, 0 to 1; some .* \(is \[2\]\)"),
-    "all channels": (SmallUNet(), {"foreground": [0, 1]}, "some of them, not all, are foreground"),
-    "softmax of one": (SmallUNet(outputs=1), {"output": "softmax"}, "one channel, which softmax makes 1"),
+    "no such channel": (SmallUNet(), {"foreground": [2]}, r"2 channels, 0 to 1; list some .* \(is \[2\]\)"),
+    "all channels": (SmallUNet(), {"foreground": [0, 1]}, "list some of them, not all"),
+    "softmax of one": (
+        SmallUNet(outputs=1),
+        {"output": "softmax"},
+        "softmax of the network's one channel is 1",
+    ),
     "sigmoid of two": (
         SmallUNet(outputs=3),
         {"output": "sigmoid", "foreground": [0, 1]},
-        "one channel where output is sigmoid",
+        "list one channel if output is sigmoid",
     ),
     "not its own activation": (
         SmallUNet(end="softmax"),
         {"output": "sigmoid"},
-        "the network ends with softmax itself",
+        "the network itself ends with softmax",
     ),
 }
 

@@ -110,7 +110,7 @@ ARGUMENTS_REFUSED = {
         {"channels": [4, "$8"]},
         r"network_def\.channels\.1: expressions .*\(is '\$8'\)",
     ),
-    "nowhere": ({"channels": "@nowhere::x"}, r"network_def\.channels: names nothing .*'@nowhere::x'"),
+    "nowhere": ({"channels": "@nowhere::x"}, r"network_def\.channels: '@nowhere::x' names no value"),
     "circle": ({"channels": "@circle"}, "network_def.channels: its references lead in a circle"),
     "object": (
         {"act": {"_target_": "torch.nn.ReLU"}},
@@ -121,7 +121,7 @@ ARGUMENTS_REFUSED = {
         r"network_def\._requires_: only a network with plain",
     ),
     "mode": ({"_mode_": "callable"}, r"network_def\._mode_: only"),
-    "no class": ({"_target_": None}, r"network_def\._target_: is not there"),
+    "no class": ({"_target_": None}, r"network_def\._target_: is missing"),
     "class by expression": ({"_target_": "$open('ran', 'w')"}, r"network_def\._target_: expressions"),
 }
 
@@ -176,8 +176,8 @@ def test_class_arguments_and_weights_must_fit():
 
 
 CONFIGS_REFUSED = {
-    "no network": ("json", "{}", "network_def: is not there"),
-    "a list": ("json", "[1]", "network_def: is not there"),
+    "no network": ("json", "{}", "network_def: is missing"),
+    "a list": ("json", "[1]", "network_def: is missing"),
     "torn": ("json", '{"network_def": ', "not valid JSON"),
     "torn YAML": ("yaml", "network_def: {", "not valid YAML"),
     "Python in YAML": (
@@ -186,7 +186,7 @@ CONFIGS_REFUSED = {
         "not valid YAML",
     ),
     "bytes": ("json", b"\xff\xfe", "not valid JSON"),
-    "not a definition": ("json", '{"network_def": 3}', r"network_def\._target_: is not there"),
+    "not a definition": ("json", '{"network_def": 3}', r"network_def\._target_: is missing"),
 }
 
 
@@ -214,11 +214,13 @@ def test_weights_are_tensors_and_nothing_else(tmp_path, capsys, state, message):
 
 
 def test_what_is_missing_is_named(tmp_path):
-    with pytest.raises(InputError, match=r"not a MONAI bundle: none of configs/inference\.json, .* is there"):
+    with pytest.raises(
+        InputError, match=r"not a MONAI bundle: the folder has none of configs/inference\.json, "
+    ):
         monai_bundle.read(tmp_path)
     folder = write(tmp_path / "b", UNET, {})
     (folder / "models/model.pt").unlink()
-    with pytest.raises(InputError, match=r"models/model\.pt: is not there; of a bundle with a model\.ts"):
+    with pytest.raises(InputError, match=r"models/model\.pt: is missing; if the bundle has a model\.ts"):
         monai_bundle.read(folder)
 
 
