@@ -1,6 +1,6 @@
-"""The box that the robot draws around an object, by a named, versioned kind; what a version draws never changes.
+"""The box that the robot draws around an object, by a named, versioned kind. A version never changes what it draws.
 
-`draw_box` is the rule of `margin/1`, which training uses too.
+`draw_box` is the rule of `margin/1`. Training uses it too.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.registry import Registry
 
 
 def draw_box(truth: Mask, margin: int, rng: np.random.Generator) -> Box:
-    """The object's box with each side U{0..margin} voxels further out, clipped to the image.
+    """The object's tight box with each side moved out by U{0..margin} voxels, clipped to the image.
 
-    The sides are drawn axis by axis in array order, the lower side before the upper one. Seed `rng` without
-    the method's name, and every method gets the same box (paper, section on the user's bounding box).
+    The margins are drawn axis by axis in array order, the lower side before the upper one. A seed without the
+    method's name gives every method the same box (paper, section on the user's bounding box).
 
     Args:
         truth: ground truth of the object, (z, y, x) or (y, x).
         margin: most voxels between the object and a side of the box; 0 gives the tight box.
         rng: source of the margins.
 
+    Returns:
+        A box of at least the object's extent.
+
     Raises:
-        ValueError: where `truth` is empty or `margin` is negative.
+        ValueError: `truth` is empty or `margin` is negative.
     """
     return _grown(truth, rng.integers(0, margin, size=(truth.ndim, 2), endpoint=True))
 
@@ -36,9 +40,10 @@ class BoxKind(Protocol):
     """A rule by which the robot draws boxes.
 
     Attributes:
-        name: with the version, what a protocol card asks for: `name/version`.
-        params: a frozen record of its numbers; None where it has none of its own.
-        seed: what its draws are seeded with, beside the object.
+        name: with the version, what a protocol card names: `name/version`.
+        version: a changed rule or default is a new version.
+        params: a frozen record of the rule's numbers; None if it has none.
+        seed: text that seeds the draws, beside the object's names.
     """
 
     name: str
@@ -52,59 +57,68 @@ class BoxKind(Protocol):
         Args:
             truth: ground truth of the object, (z, y, x) or (y, x).
             spacing: mm, in the same order.
-            margin: the cohort card's `box_margin`, in voxels.
+            margin: the cohort card's `box_margin`, in voxels; only `margin/1` uses it.
             rng: source of what varies between people.
 
+        Returns:
+            The box in voxels of the image.
+
         Raises:
-            ValueError: where `truth` is empty.
+            ValueError: `truth` is empty.
         """
         ...
 
 
-class MarginBox:
+class MarginBox(BoxKind):
     """Each side U{0..box_margin} voxels outside the object (the paper's): the default."""
 
     name, version, params = "margin", 1, None
-    seed = "box/1"  # as before boxes had kinds, so that their draws stay the same
+    seed = "box/1"  # older than the kinds of box, so that the draws stay the same
 
+    @override
     def draw(self, truth: Mask, spacing: tuple[float, ...], margin: int, rng: np.random.Generator) -> Box:
-        """See `BoxKind` and `draw_box`."""
         return draw_box(truth, margin, rng)
 
 
-class TightBox:
-    """The smallest box that holds the object."""
+class TightBox(BoxKind):
+    """The smallest box that holds the object; nothing is random."""
 
     name, version, params, seed = "tight", 1, None, "tight/1"
 
+    @override
     def draw(self, truth: Mask, spacing: tuple[float, ...], margin: int, rng: np.random.Generator) -> Box:
-        """See `BoxKind`; nothing is random."""
         return Box.around(truth)
 
 
 @dataclass(frozen=True)
 class JitteredParams:
-    """The share is that of SAM's training; the cap, there 20 pixels, is a default of ours in mm.
+    """Numbers of `jittered`: the share is that of SAM's training; the cap is our default in mm (SAM: 20 pixels).
 
     Attributes:
-        sigma_share: standard deviation of each side's place, as a share of the box's extent across it.
-        most_mm: a side is never further than this from the tight box.
+        sigma_share: standard deviation of each side's displacement, as a share of the box's length along that axis.
+        most_mm: largest distance of a side from the tight box.
     """
 
     sigma_share: float = 0.1
     most_mm: float = 10.0
 
 
-class JitteredBox:
-    """The tight box, each side moved in or out by a normal draw: it may cut the object (SAM's training)."""
+class JitteredBox(BoxKind):
+    """The tight box with each side moved in or out by a normal draw: it may cut the object (SAM's training).
+
+    The draws come in the order of `draw_box`. No side crosses the middle of the tight box.
+
+    Args:
+        params: standard deviation and cap of the displacement.
+    """
 
     name, version, seed = "jittered", 1, "jittered/1"
 
     def __init__(self, params: JitteredParams = JitteredParams()) -> None:
         self.params = params
 
+    @override
     def draw(self, truth: Mask, spacing: tuple[float, ...], margin: int, rng: np.random.Generator) -> Box:
-        """See `BoxKind`; sides as in `draw_box`. No side crosses the middle of the tight box."""
         p, mm = self.params, np.array(spacing)[:, np.newaxis]
         extent = np.array(Box.around(truth).shape)[:, np.newaxis]
         out_mm = rng.standard_normal((truth.ndim, 2)) * p.sigma_share * extent * mm
@@ -114,25 +128,31 @@ class JitteredBox:
 
 @dataclass(frozen=True)
 class LooseParams:
-    """Defaults of ours, for somebody who draws a box without care.
+    """Numbers of `loose`, a box drawn without care: our default.
 
     Attributes:
-        margin_mm: (least, most) mm between the object and a side; uniform between them, in whole voxels.
+        margin_mm: (least, most) mm between the object and a side; uniform, rounded to whole voxels.
     """
 
     margin_mm: tuple[float, float] = (10.0, 30.0)
 
 
-class LooseBox:
-    """Each side 10 to 30 mm outside the object."""
+class LooseBox(BoxKind):
+    """Each side 10 to 30 mm outside the object.
+
+    The draws come in the order of `draw_box`.
+
+    Args:
+        params: range of the margins.
+    """
 
     name, version, seed = "loose", 1, "loose/1"
 
     def __init__(self, params: LooseParams = LooseParams()) -> None:
         self.params = params
 
+    @override
     def draw(self, truth: Mask, spacing: tuple[float, ...], margin: int, rng: np.random.Generator) -> Box:
-        """See `BoxKind`; sides as in `draw_box`."""
         out_mm = rng.uniform(*self.params.margin_mm, (truth.ndim, 2))
         return _grown(truth, np.rint(out_mm / np.array(spacing)[:, np.newaxis]).astype(int))
 
@@ -145,11 +165,21 @@ BOXES: Registry[type[BoxKind]] = Registry(
 
 
 def box_kind(name: str) -> BoxKind:
-    """The box of a name and version, such as `margin/1`; raises InputError if there is none."""
+    """The kind of box of a name and version.
+
+    Args:
+        name: for example `margin/1`.
+
+    Returns:
+        The kind with its default numbers.
+
+    Raises:
+        InputError: no kind has this name.
+    """
     return BOXES[name]()
 
 
 def _grown(truth: Mask, out: NDArray[np.integer]) -> Box:
-    """The tight box with each side moved out by (axes, 2) voxels, clipped to the image."""
+    """The tight box with each side moved out by `out` (axes, 2) voxels, clipped to the image."""
     before, after = (tuple(int(m) for m in side) for side in out.T)
     return Box.around(truth).grow(before, after, truth.shape)

@@ -1,4 +1,4 @@
-"""Predicted seconds of a user: to find, to move, to draw. A plain model, until people are timed with this software.
+"""Predicted seconds that a user works: to find, to move, to draw. Nobody has been timed with this software yet.
 
 It is a keystroke-level model (Card, Moran and Newell, CACM 1980), as Ramkumar et al. (Int. J. Human-Computer
 Interaction 2017) applied to interactive segmentation. docs/robot.md says where each number comes from.
@@ -19,19 +19,20 @@ from bifseg.robot.drawing.regions import drawing_planes, slices_of
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast a user works; none of it was measured on people with this software.
+    """How fast a user works; no value was measured on people with this software.
 
     Attributes:
-        box_s: to draw a box: that of extreme clicking in photographs (Papadopoulos et al., ICCV 2017). That it
-            holds for volumes too is an assumption.
-        look_s: to look at one slice: an eye's way to the adjacent image of a chest CT (Beard et al., J. Digital
-            Imaging 1994). That a user looks once at every slice of the box in every round is an assumption.
-        return_s: to go back to a slice of a volume and draw there: a pointing operation, an assumption.
-        think_s: to decide on a stroke (operator M).
-        point_s: to move to its place (operator P, the mean of Fitts' law over usual distances).
-        press_s: to press and release the button (operator K).
-        draw_s, draw_s_cm: to draw a stroke, and for each cm of it on the screen (operator D).
-        zoom: mm on the screen for a mm of the object; an assumption.
+        box_s: seconds to draw a box, those of extreme clicking in photographs (Papadopoulos et al., ICCV 2017). We
+            assume the same for volumes.
+        look_s: seconds to look at one slice: an eye's way to the adjacent image of a chest CT (Beard et al., J.
+            Digital Imaging 1994). We assume that a user looks once at every slice of the box in every round.
+        return_s: seconds to go back to a slice of a volume before drawing: a pointing operation, our assumption.
+        think_s: seconds to decide on a stroke (operator M).
+        point_s: seconds to move to its place (operator P, the mean of Fitts' law over usual distances).
+        press_s: seconds to press and release the button (operator K).
+        draw_s: seconds to draw a stroke of any length (operator D).
+        draw_s_cm: further seconds for each cm of a stroke on the screen (operator D).
+        zoom: mm on the screen for a mm of the object, our assumption.
     """
 
     box_s: float = 7.0
@@ -46,16 +47,19 @@ class Pace:
 
 
 ASSUMED = Pace()
+"""The pace that all predictions use."""
 
 
 def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, ...]) -> float:
     """Predicted seconds of one round: to look through the slices of the box, and for each stroke.
 
     Args:
-        strokes: those of the round, with paths and voxels in voxels. A dot, which has no length, is not drawn
-            but clicked.
+        strokes: those of the round, in voxels. A dot has no length: it is clicked, not drawn.
         box: shape of the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
+
+    Returns:
+        Seconds; without strokes, those of looking alone.
     """
     pace = ASSUMED
     slices = slices_across(box, spacing)
@@ -66,12 +70,12 @@ def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, .
 def longest_seconds(
     rounds: int, strokes: int, slices: ArrayLike, length_mm: ArrayLike
 ) -> NDArray[np.float64]:
-    """Predicted seconds of a box and so many rounds of the longest kind.
+    """Predicted seconds of n sessions, each a box and rounds with the most and longest strokes.
 
     Args:
-        rounds: how many.
-        strokes: in each round, each in a slice of its own.
-        slices: (n,) slices of the box that are looked through in every round; 1 in 2D.
+        rounds: number of rounds.
+        strokes: strokes in each round, each in a slice of its own as far as the slices go.
+        slices: (n,) slices of the box that the user looks through in every round; 1 in 2D.
         length_mm: (n,) length of every stroke.
 
     Returns:
@@ -85,7 +89,15 @@ def longest_seconds(
 
 
 def slices_across(box: Index, spacing: tuple[float, ...]) -> int:
-    """Slices of a box in the first orientation that a person scrolls through; 1 in 2D."""
+    """Number of slices of a box in the first orientation that a person scrolls through.
+
+    Args:
+        box: shape of the box, (z, y, x) or (y, x).
+        spacing: mm, in the same order.
+
+    Returns:
+        The number of slices; 1 in 2D.
+    """
     if len(box) == 2:
         return 1
     axes = drawing_planes(spacing)[0]
@@ -93,7 +105,15 @@ def slices_across(box: Index, spacing: tuple[float, ...]) -> int:
 
 
 def n_slices(strokes: Sequence[Stroke], spacing: tuple[float, ...]) -> int:
-    """Distinct slices, of whatever orientation, in which strokes lie."""
+    """Number of distinct slices, over all orientations, in which strokes lie.
+
+    Args:
+        strokes: in voxels, all 3D or all 2D.
+        spacing: mm, (z, y, x) or (y, x).
+
+    Returns:
+        The number of slices; 0 without strokes.
+    """
     return len({slice_ for stroke in strokes for slice_ in slices_of(stroke.voxels, spacing)})
 
 

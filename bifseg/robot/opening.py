@@ -20,17 +20,17 @@ def opening_strokes(
     most: int,
     ignored: Mask | None = None,
 ) -> list[Stroke]:
-    """What a policy draws in the opening: on each side of `openings` the object first, then the background.
+    """The strokes of a policy in the opening: for each result of `openings` the object first, then the background.
 
-    The policy corrects one label at a time, so that a policy for the largest error alone marks both labels.
+    The policy corrects one label at a time, so that a policy for the single largest error marks both labels.
 
     Args:
         robot: the policy as its user follows it.
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        side_rng: gives a generator for each side, by its number.
-        most: most errors of each label on a side that get a stroke.
-        ignored: voxels that nobody annotated, of the truth's shape: nothing is drawn there.
+        side_rng: gives the generator of a result of `openings` by its number, 0 or 1.
+        most: most errors of each label and result that get a stroke.
+        ignored: voxels that nobody annotated, of the truth's shape; no stroke marks them.
 
     Returns:
         The strokes in voxels of the box; none if the truth is empty.
@@ -48,10 +48,10 @@ def opening_strokes(
 def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:
     """The two results that a policy corrects in turn before a method that starts from scribbles has a result.
 
-    Both differ from the truth only in the plane where the object's largest piece is largest. There the first is wrong
-    on the whole object and on the background to one side of its middle, the second on the background to the other
-    side. So the policy marks the object, and its surroundings on two sides: those of the axis along which the piece
-    is longer in mm. In 2D there is one plane.
+    Both results differ from the truth only in the plane where the object's largest piece is largest. In this plane the
+    first is wrong on the whole object and on the background to one side of its middle, the second on the background to
+    the other side. So the policy marks the object, and its surroundings on two sides: those of the axis along which
+    the piece is longer in mm. A 2D image is the only plane.
 
     Args:
         truth: ground truth inside the box, (z, y, x) or (y, x).

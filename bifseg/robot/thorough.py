@@ -22,8 +22,11 @@ def thorough(policy: Policy, large: float = LARGE) -> Policy:
     """The policy, with strokes on a large error even if no piece of the error is worth one.
 
     Args:
-        policy: one without thresholds of size (`min_...`) passes over nothing and comes back unchanged.
+        policy: any policy.
         large: share of the object's voxels that makes an error large; 0: any error.
+
+    Returns:
+        A policy of the same name and version; `policy` itself if it has no thresholds of size (`min_...`).
     """
     least = {field.name: 0.0 for field in fields(policy.params) if field.name.startswith("min_")}
     if not least:
@@ -32,7 +35,13 @@ def thorough(policy: Policy, large: float = LARGE) -> Policy:
 
 
 class Thorough(Policy):
-    """A policy, and the same policy with thresholds of 0 where the first passes over a large error."""
+    """A policy, and the same policy with thresholds of 0 where the first passes over a large error.
+
+    Args:
+        policy: draws first.
+        eager: the same policy with thresholds of 0.
+        large: share of the object's voxels that makes an error large.
+    """
 
     def __init__(self, policy: Policy, eager: Policy, large: float) -> None:
         super().__init__(policy.params)
@@ -40,11 +49,9 @@ class Thorough(Policy):
         self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
-        """The policy's strokes, and strokes on the large errors of a label for which the policy drew nothing.
-
-        `rng` gives the policy its own numbers first, so that nothing changes where the policy marks both labels.
-        """
+        """The policy's strokes, and strokes on the large errors of a label for which the policy drew nothing."""
         truth, result, spacing = errors.truth, errors.result, errors.spacing
+        # the policy draws its numbers from `rng` first, so that nothing changes where it marks both labels
         drawn = self._policy.strokes(truth, result, spacing, rng, most)
         for foreground, wrong in errors.by_label():
             marked = any(stroke.foreground == foreground for stroke in drawn)

@@ -1,6 +1,6 @@
 """Users who are not perfect: any policy, with overlooked errors, displaced strokes and confused labels.
 
-The levels are our assumptions, not measurements. Version 1 of each is frozen; other numbers would be a new version.
+The levels are our assumptions, not measurements. Version 1 of each never changes; other numbers are a new version.
 docs/robot.md describes them.
 """
 
@@ -22,11 +22,11 @@ from bifseg.robot.policies.policy import Errors, Policy
 
 @dataclass(frozen=True)
 class UserParams:
-    """How far a user is from perfect; with zeros only, the user follows the policy exactly.
+    """How far a user is from perfect; a user with zeros only follows the policy exactly.
 
     Attributes:
         jitter_mm: standard deviation of a stroke's displacement along both axes of its plane.
-        unseen_below_mm: the user overlooks an error whose deepest voxel is less than this from what is correct.
+        unseen_below_mm: the user overlooks an error whose deepest voxel is less than this from the correct voxels.
         wrong_label: share of strokes that get the other label.
         box_slack_mm: each side of the box lies up to this much further out, uniform.
     """
@@ -54,12 +54,15 @@ class UserProfile:
     params: UserParams
 
     def plays(self, policy: Policy, overlooks: bool = True, ignored: Mask | None = None) -> Policy:
-        """The policy as this user follows it; the expert follows it exactly.
+        """The policy as this user follows it.
 
         Args:
-            policy: what a perfect user would do.
+            policy: draws what a perfect user would draw.
             overlooks: False if the user knows where to draw, as in the opening of a session.
-            ignored: voxels that nobody annotated, of the truth's shape: no stroke slips onto them.
+            ignored: voxels that nobody annotated, of the truth's shape; no stroke slips onto them.
+
+        Returns:
+            A policy with this user's flaws; for an expert `policy` itself.
         """
         params = self.params if overlooks else replace(self.params, unseen_below_mm=0.0)
         return policy if params == UserParams() else Imperfect(policy, self.name, params, ignored)
@@ -68,10 +71,13 @@ class UserProfile:
         """The box as this user draws it, clipped to the image.
 
         Args:
-            box: what a perfect user would draw.
-            shape: of the image, (z, y, x) or (y, x).
+            box: the box of a perfect user.
+            shape: shape of the image, (z, y, x) or (y, x).
             spacing: mm, in the same order.
             rng: source of the slack; one number a side, in the order of `draw_box`.
+
+        Returns:
+            A box that holds `box`.
         """
         slack_mm = rng.uniform(0, self.params.box_slack_mm, (len(shape), 2))
         out = np.rint(slack_mm / np.array(spacing)[:, np.newaxis]).astype(int)
@@ -95,12 +101,29 @@ USERS: Registry[UserProfile] = Registry(
 
 
 def user_profile(name: str) -> UserProfile:
-    """The user of a level; raises InputError if there is none."""
+    """The user of a level of care.
+
+    Args:
+        name: for example `novice`.
+
+    Returns:
+        The level's newest version.
+
+    Raises:
+        InputError: no level has this name.
+    """
     return USERS[name]
 
 
 class Imperfect(Policy):
-    """A policy as an imperfect user follows it; its strokes may contradict the truth."""
+    """A policy as an imperfect user follows it; its strokes may contradict the truth.
+
+    Args:
+        policy: draws what a perfect user would draw.
+        user: name of the level.
+        params: the user's flaws.
+        ignored: voxels that nobody annotated, of the truth's shape; no stroke slips onto them.
+    """
 
     def __init__(self, policy: Policy, user: str, params: UserParams, ignored: Mask | None = None) -> None:
         super().__init__((policy.params, params))
@@ -109,23 +132,18 @@ class Imperfect(Policy):
         self.skips_drawn = policy.skips_drawn
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
-        """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label.
-
-        `rng` gives the policy its own numbers first, so that levels which see the same errors differ by their flaws
-        alone; then three numbers a stroke: displacement along rows and columns, and label.
-        """
+        """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label."""
         truth, spacing = errors.truth, errors.spacing
         shown = as_seen(truth, errors.result, spacing, self._user.unseen_below_mm)
+        # The policy draws its numbers from `rng` first, so that levels which see the same errors differ by their
+        # flaws alone; then each stroke takes three: displacement along rows and columns, and label.
         drawn = self._policy.strokes(truth, shown, spacing, rng, most)
         return [self._flawed(stroke, truth.shape, spacing, rng) for stroke in drawn]
 
     def _flawed(
         self, stroke: Stroke, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator
     ) -> Stroke:
-        """The stroke moved by whole voxels, no further than the image reaches.
-
-        What comes to lie on voxels that nobody annotated is not drawn; a stroke that would wholly lie there stays.
-        """
+        """The stroke moved by whole voxels within the image, cut off at voxels that nobody annotated."""
         away_mm, confusion = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
         axes = list(slices_of(stroke.voxels, spacing)[0][0])
         offset = np.zeros(len(shape), int)
@@ -135,6 +153,7 @@ class Imperfect(Policy):
         moved = stroke.shifted(tuple(map(int, offset)))
         if self._ignored is not None:
             moved = moved.outside(self._ignored)
+            # a stroke that would vanish stays where the policy drew it
             moved = moved if len(moved.path) and len(moved.voxels) else stroke
         return replace(moved, foreground=stroke.foreground != wrong)
 
@@ -142,15 +161,18 @@ class Imperfect(Policy):
 def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_mm: float) -> Mask:
     """The result, corrected wherever the user overlooks the error.
 
-    A user sees a connected error if in some plane that a person would scroll through a voxel of it lies at least
-    `unseen_below_mm` from the nearest voxel that is not wrong in the same way; what lies outside the image is not
-    wrong. If the result misses the object entirely, the user always sees that.
+    A user sees a connected error if, in some plane that a person scrolls through, one of its voxels lies at least
+    `unseen_below_mm` from the nearest voxel that is not wrong in the same way. Voxels outside the image count as
+    correct. A user always sees that the result misses the object entirely.
 
     Args:
         truth: ground truth, (z, y, x) or (y, x).
         result: the segmentation, same shape.
         spacing: mm, in the same order.
         unseen_below_mm: 0: the user overlooks nothing.
+
+    Returns:
+        Mask of the same shape: what the user takes for the result.
     """
     if unseen_below_mm == 0:
         return result
@@ -162,18 +184,18 @@ def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_
 
 
 def _overlooked(wrong: Mask, spacing: tuple[float, ...], below_mm: float) -> Mask:
-    """The connected pieces of `wrong` that are nowhere deep enough."""
+    """The connected pieces of `wrong` that are nowhere `below_mm` deep."""
     labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
-    gone = np.zeros_like(wrong)
+    overlooked = np.zeros_like(wrong)
     for number, span in enumerate(ndimage.find_objects(labels), 1):
         region = labels[span] == number
         if not any(_depth_mm(*slice_) >= below_mm for slice_ in _slices(region, spacing)):
-            gone[span] |= region
-    return gone
+            overlooked[span] |= region
+    return overlooked
 
 
 def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Flat]]:
-    """Every slice of a region that a person scrolls through, with its spacing; the fullest of an orientation first."""
+    """Every slice of a region that a person scrolls through, with its spacing; fullest first in each orientation."""
     for axes in drawing_planes(spacing):
         stack = np.moveaxis(region, axes, (-2, -1)).reshape(-1, *(region.shape[axis] for axis in axes))
         for index in np.argsort(-stack.sum(axis=(1, 2)), kind="stable"):
@@ -181,5 +203,5 @@ def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Fl
 
 
 def _depth_mm(shown: Mask, spacing: Flat) -> float:
-    """How far the deepest voxel lies from what is not shown or beyond the array."""
+    """Distance in mm of the deepest True voxel from the nearest that is False or outside the array."""
     return float(ndimage.distance_transform_edt(np.pad(shown, 1), sampling=spacing).max())

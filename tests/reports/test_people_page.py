@@ -27,12 +27,12 @@ def page(name, rows, image=None):
 
 
 PAGES = [page("one", [9]), page("two", [10, 14], np.linspace(0, 1, TRUTH.size).reshape(SHAPE))]
-ASKED = PolicyParameters(draws=1)
+PARAMETERS = PolicyParameters(draws=1)
 
 
 @pytest.fixture(scope="module")
 def drawings():
-    return people_drawings(PAGES), robot_drawings(PAGES, "centre-line/1", CentreLine(), ASKED)
+    return people_drawings(PAGES), robot_drawings(PAGES, "centre-line/1", CentreLine(), PARAMETERS)
 
 
 def test_tables_for_readers(drawings):
@@ -66,7 +66,7 @@ def test_the_fit_is_a_table_from_old_to_new(drawings):
 
 def test_what_is_written(drawings, tmp_path):
     comparison = compare(pd.concat(drawings))
-    robots = {"centre-line/1": partial(robot_map, robot=CentreLine(), asked=ASKED, draw=0)}
+    robots = {"centre-line/1": partial(robot_map, robot=CentreLine(), parameters=PARAMETERS, draw=0)}
     write_comparison(tmp_path, comparison, PAGES, robots, [])
     names = {p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()}
     assert names == {

@@ -1,4 +1,4 @@
-"""The brush: what a path paints on a flat shape, and the dot of a single voxel."""
+"""The brush: the voxels that a path paints on a flat shape, and the dot of a single voxel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ _TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
 
 
 def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
-    """The voxels (n, 2) of `shape` within `radius_mm` of a path point or holding one, in array order."""
+    """The voxels of a shape that lie within the brush's radius of a path point or hold one.
+
+    Args:
+        path: (n, 2) positions in voxels (rows, columns), n >= 1, inside the shape's array.
+        shape: mask (rows, columns); nothing outside it is painted.
+        spacing: mm between rows and between columns.
+        radius_mm: radius of the brush; 0 paints the voxels that hold a point.
+
+    Returns:
+        (m, 2) indices in array order.
+    """
     rim, under = radius_mm + _TOLERANCE_MM, rounded(path)
     reach = np.ceil(rim / np.array(spacing)).astype(int)
     low = np.maximum(under.min(axis=0) - reach, 0)
@@ -29,12 +39,30 @@ def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray
 
 
 def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Stroke:
-    """The stroke on the image of a path (n, 2) in a patch: a round brush, clipped to the patch."""
+    """The stroke of a round brush along a path, clipped to the patch.
+
+    Args:
+        foreground: the stroke's label.
+        patch: the piece of the error to draw on.
+        path: (n, 2) positions in voxels of the patch, n >= 1, inside it.
+        radius_mm: radius of the brush; 0 paints the path's voxels alone.
+
+    Returns:
+        The stroke in voxels of the image.
+    """
     voxels = brushed(path, patch.mask, patch.spacing, radius_mm)
     return Stroke(foreground, patch.to_image(path), patch.to_image(voxels))
 
 
 def dot(foreground: bool, voxel: ArrayLike) -> Stroke:
-    """A stroke without length that marks one voxel (image axes) and nothing around it."""
+    """A stroke without length that marks a single voxel.
+
+    Args:
+        foreground: the stroke's label.
+        voxel: index in the image, (z, y, x) or (y, x).
+
+    Returns:
+        The stroke in voxels of the image.
+    """
     voxels = np.array([voxel], np.intp)
     return Stroke(foreground, voxels.astype(float), voxels)

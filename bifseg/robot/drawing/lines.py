@@ -1,7 +1,7 @@
 """Lines through a flat shape: its centre line, smoothed and cut to the part that a person draws.
 
-Shapes are masks (rows, columns); lines are voxel positions (n, 2) in drawing order; lengths are mm through
-the spacing.
+Shapes are masks (rows, columns). Lines are positions (n, 2) in voxels (rows, columns), in drawing order. Lengths are
+in mm, by the spacing (mm between rows, mm between columns).
 """
 
 from __future__ import annotations
@@ -16,22 +16,38 @@ from skimage.morphology import skeletonize
 from bifseg.core.geometry import Mask
 
 Line = NDArray[np.float64]
+"""Positions (n, 2) in voxels, (rows, columns)."""
 Flat = tuple[float, float]
+"""Spacing of a plane: mm between rows, mm between columns."""
 
 _STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))  # to half of the eight neighbours
-_MOST_SIGMA = (
-    400  # points: with 4 mm of smoothing only pixels below 0.01 mm need more, and lines of 400 points
-)
+# In points. With 4 mm of smoothing a larger sigma is needed only for pixels below 0.01 mm and lines above 400 points.
+_MOST_SIGMA = 400
 _DECIMALS = 4  # of a voxel: below it lies the rounding noise of sums, which must not choose a voxel
 
 
 def rounded(line: Line) -> NDArray[np.intp]:
-    """The voxels (n, 2) that hold the points; halves go up everywhere, so that a shift changes nothing."""
+    """The voxels that hold the points; halves are rounded up, so that a shift of the line changes nothing.
+
+    Args:
+        line: (n, 2) positions in voxels.
+
+    Returns:
+        (n, 2) indices.
+    """
     return np.floor(line + 0.5).astype(np.intp)
 
 
 def travelled_mm(line: Line, spacing: Flat) -> NDArray[np.float64]:
-    """(n,) mm drawn up to each point; the first is 0."""
+    """Length of the line from its start to each point.
+
+    Args:
+        line: (n, 2) positions in voxels, n >= 1.
+        spacing: mm between rows and between columns.
+
+    Returns:
+        (n,) mm; the first is 0.
+    """
     steps = np.linalg.norm(np.diff(line, axis=0) * spacing, axis=1)
     return np.concatenate([[0.0], np.cumsum(steps)])
 
@@ -39,21 +55,21 @@ def travelled_mm(line: Line, spacing: Flat) -> NDArray[np.float64]:
 def centre_line(shape: Mask, spacing: Flat, angle: float) -> Line:
     """The longest shortest path through the skeleton of a connected shape, or a chord of a compact one.
 
-    A disc's skeleton is a dot, yet nobody corrects a missed disc with a dot: where the path is shorter than
-    half the shape's width, it is the chord through the deepest voxel at `angle` (radians from the row axis).
-    Two sweeps find the path: exact on a skeleton without cycles, half of the way round on a ring.
+    The skeleton of a disc is a dot, but nobody corrects a missed disc with a dot. So if the path is shorter than half
+    the shape's width, the chord through the deepest voxel replaces it. Two sweeps of shortest paths find the path:
+    exactly on a skeleton without cycles; on a ring it goes half way round.
 
     Args:
-        shape: connected by edges or corners, at least one voxel.
+        shape: mask connected by edges or corners, with at least one voxel.
         spacing: mm between rows and between columns.
-        angle: direction of the chord.
+        angle: direction of the chord, in radians from the row axis.
 
     Returns:
         (n, 2) positions inside the shape, n >= 1, neighbours at most one voxel apart along each axis.
     """
     padded = np.pad(shape, 1)
     skeleton = skeletonize(padded)
-    path = longest_path(skeleton, _graph(skeleton, spacing))
+    path = _longest_path(skeleton, _graph(skeleton, spacing))
     depth_mm = ndimage.distance_transform_edt(padded, sampling=spacing)
     if travelled_mm(path, spacing)[-1] < depth_mm.max():
         path = _chord(padded, spacing, angle, np.unravel_index(depth_mm.argmax(), padded.shape))
@@ -61,36 +77,52 @@ def centre_line(shape: Mask, spacing: Flat, angle: float) -> Line:
 
 
 def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
-    """The line under a Gaussian along itself: its ends stay, and neighbours come no further apart.
+    """The line smoothed along itself by a Gaussian: its ends stay, and neighbours come no further apart.
 
-    A Gaussian wider than the line makes it straight and no more, so that its width in points is bounded by the line's
-    length: pixels of a nanometre cost no more than others.
+    A Gaussian wider than the line only makes it straight. So its width in points is bounded, and pixels of a nanometre
+    cost no more than others.
+
+    Args:
+        line: (n, 2) positions in voxels, n >= 1.
+        spacing: mm between rows and between columns.
+        sigma_mm: standard deviation of the Gaussian; 0 leaves the line as it is.
+
+    Returns:
+        (n, 2) positions in voxels.
     """
     length = travelled_mm(line, spacing)[-1]
     if sigma_mm == 0 or length == 0:
         return line
     sigma = min(sigma_mm * (len(line) - 1) / length, max(len(line) - 1, _MOST_SIGMA))
     reach = int(np.ceil(4 * sigma))
-    # continued beyond each end by its own half turn, which holds the end and leaves a straight line straight
+    # beyond each end the line is continued by its half turn: the end stays, and a straight line stays straight
     longer = np.pad(line, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
     smooth: Line = ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(_DECIMALS)
     return smooth
 
 
 def cut(line: Line, spacing: Flat, share: float, longest_mm: float, place: float) -> Line:
-    """The middle `share` of the line, and of that at most `longest_mm`, at `place` in [0, 1] along it.
+    """The part of the line that a person draws: its middle, or a piece of the middle if that is too long.
 
-    Keeps the points that lie there; where there are none, the one nearest to the middle of it.
+    Args:
+        line: (n, 2) positions in voxels, n >= 1.
+        spacing: mm between rows and between columns.
+        share: length of the middle as a share of the line's, in [0, 1].
+        longest_mm: greatest length of the part.
+        place: where in the middle a shortened part lies, 0 (start) to 1 (end).
+
+    Returns:
+        (m, 2) the line's points in the part; if none lies in it, the point nearest to the part's centre.
     """
     at = travelled_mm(line, spacing)
     middle = share * at[-1]
-    kept = min(middle, longest_mm)
-    start = (at[-1] - middle) / 2 + place * (middle - kept)
-    inside = (at >= start) & (at <= start + kept)
+    length = min(middle, longest_mm)
+    start = (at[-1] - middle) / 2 + place * (middle - length)
+    inside = (at >= start) & (at <= start + length)
     if not inside.any():
-        inside[np.abs(at - start - kept / 2).argmin()] = True
-    kept_line: Line = line[inside]
-    return kept_line
+        inside[np.abs(at - start - length / 2).argmin()] = True
+    part: Line = line[inside]
+    return part
 
 
 def drawn_part(
@@ -102,9 +134,19 @@ def drawn_part(
     longest_mm: float,
     place: float,
 ) -> Line:
-    """The `cut` of the line, as smooth as can be with every point inside the shape.
+    """The `cut` of the line, as smooth as possible with every point inside the shape.
 
-    Tries sigmas of `smoothing_mm`, its half, its quarter and 0; the line itself lies inside the shape.
+    Args:
+        line: (n, 2) positions in voxels, n >= 1, all inside the shape.
+        shape: mask (rows, columns).
+        spacing: mm between rows and between columns.
+        smoothing_mm: first sigma of `smoothed`; its half, its quarter and 0 are tried in turn.
+        share: as for `cut`.
+        longest_mm: as for `cut`.
+        place: as for `cut`.
+
+    Returns:
+        (m, 2) positions in voxels, m >= 1.
     """
     for sigma_mm in (smoothing_mm, smoothing_mm / 2, smoothing_mm / 4, 0.0):
         path = cut(smoothed(line, spacing, sigma_mm), spacing, share, longest_mm, place)
@@ -114,7 +156,15 @@ def drawn_part(
 
 
 def inside(line: Line, shape: Mask) -> NDArray[np.bool_]:
-    """(n,) whether the voxel that holds each point lies in the shape; points beyond its array do not."""
+    """Whether the voxel that holds each point lies in the shape.
+
+    Args:
+        line: (n, 2) positions in voxels.
+        shape: mask (rows, columns).
+
+    Returns:
+        (n,) bool; False for points outside the shape's array.
+    """
     voxels = rounded(line) + 1
     padded = np.pad(shape, 1)
     held: NDArray[np.bool_] = padded[tuple(np.clip(voxels, 0, np.array(padded.shape) - 1).T)]
@@ -122,7 +172,18 @@ def inside(line: Line, shape: Mask) -> NDArray[np.bool_]:
 
 
 def longest_inside(line: Line, shape: Mask) -> Line:
-    """The longest run of consecutive points inside the shape, the first of equals; at least one must be."""
+    """The longest run of consecutive points inside the shape, the first of equals.
+
+    Args:
+        line: (n, 2) positions in voxels.
+        shape: mask (rows, columns).
+
+    Returns:
+        (m, 2) positions in voxels, m >= 1.
+
+    Raises:
+        ValueError: no point lies in the shape.
+    """
     runs, n_runs = ndimage.label(inside(line, shape))
     if n_runs == 0:
         raise ValueError("no point of the line lies in the shape")
@@ -131,26 +192,21 @@ def longest_inside(line: Line, shape: Mask) -> Line:
 
 
 def traced(skeleton: Mask, spacing: Flat) -> Line:
-    """The longest path through a connected skeleton cut open to a tree: all of a ring, and of a cross one beam.
+    """The longest path through a connected skeleton cut open to a tree: a whole ring, one beam of a cross.
 
     Args:
-        skeleton: one voxel wide, at least one voxel.
+        skeleton: mask (rows, columns), one voxel wide, with at least one voxel.
         spacing: mm between rows and between columns.
 
     Returns:
         (n, 2) positions, n >= 1, neighbours at most one voxel apart along each axis.
     """
     padded = np.pad(skeleton, 1)
-    return longest_path(padded, minimum_spanning_tree(_graph(padded, spacing))) - 1
+    return _longest_path(padded, minimum_spanning_tree(_graph(padded, spacing))) - 1
 
 
-def longest_path(skeleton: Mask, graph: csr_array) -> Line:
-    """Positions along the longest shortest path; a single point where the skeleton is one voxel or empty.
-
-    Args:
-        skeleton: connected, with nothing on the border of its array.
-        graph: its voxels in array order, weights in mm.
-    """
+def _longest_path(skeleton: Mask, graph: csr_array) -> Line:
+    """Positions along the longest shortest path of a padded skeleton; one point if it is one voxel or empty."""
     points = np.argwhere(skeleton)
     if len(points) < 2:
         return points[:1].astype(float) if len(points) else np.zeros((1, 2))
@@ -180,7 +236,7 @@ def _graph(skeleton: Mask, spacing: Flat) -> csr_array:
 
 
 def _farthest(reach: NDArray[np.float64]) -> int:
-    """The first of the farthest nodes that can be reached; sums that differ by noise are equal."""
+    """The first of the farthest nodes that a path reaches; sums that differ by rounding noise are equal."""
     return int(np.where(np.isfinite(reach), reach, -1).round(_DECIMALS).argmax())
 
 

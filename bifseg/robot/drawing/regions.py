@@ -1,7 +1,7 @@
-"""Where a person would draw: the largest wrong regions, each in the plane that shows it worst.
+"""Where a person would draw: the largest regions of errors, each in the plane that shows most of it.
 
-A region is a set of wrong voxels connected by faces, edges or corners. A person scrolls to the plane in
-which most of it is visible and draws on the largest connected piece there: a patch.
+A region is a set of wrong voxels connected by faces, edges or corners. A person scrolls to the plane that shows most
+of it and draws on its largest connected piece in this plane: a patch.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ _SQUARE = 2.0  # people draw in planes whose two spacings differ by less than th
 
 @dataclass(frozen=True)
 class Patch:
-    """A connected piece of a wrong region in one plane of the image.
+    """A connected piece of a region of errors in one plane of the image.
 
     Attributes:
-        mask: (rows, columns) the piece within its tight box; never empty.
+        mask: the piece (rows, columns) within its tight box; never empty.
         spacing: mm between rows and between columns.
         axes: the image's array axes of rows and columns.
         corner: index in the image, all axes, of the mask's first voxel.
@@ -39,21 +39,36 @@ class Patch:
 
     @property
     def area_mm2(self) -> float:
-        """Area in mm2."""
+        """The piece's area in mm2."""
         return float(self.mask.sum() * np.prod(self.spacing))
 
     def to_image(self, points: NDArray[N]) -> NDArray[N]:
-        """Positions (n, image axes) of the positions (n, 2) in the mask, in the same units: voxels."""
+        """Positions in the image of positions in the patch's mask.
+
+        Args:
+            points: (n, 2) positions or indices in voxels of the mask.
+
+        Returns:
+            (n, axes) positions in voxels of the image, of the same type.
+        """
         whole = np.tile(np.asarray(self.corner, points.dtype), (len(points), 1))
         whole[:, self.axes] += points
         return whole
 
 
 def mistakes(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tuple[bool, Mask], ...]:
-    """What a stroke can correct: (True, missed voxels) for foreground, then (False, leaked) for background.
+    """The errors that strokes of each label correct.
+
+    Args:
+        truth: ground truth, (z, y, x) or (y, x); may be empty.
+        result: the segmentation, same shape; may be empty.
+        spacing: mm, in the same order; only its length is checked.
+
+    Returns:
+        (True, missed voxels) for foreground strokes, then (False, leaked voxels) for background strokes.
 
     Raises:
-        ValueError: where the shapes or the number of spacings differ.
+        ValueError: the shapes or the number of spacings differ.
     """
     if truth.shape != result.shape or len(spacing) != truth.ndim:
         raise ValueError(f"truth {truth.shape}, result {result.shape} and spacing {spacing} do not match")
@@ -61,10 +76,15 @@ def mistakes(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tup
 
 
 def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
-    """The pairs of array axes of the planes that a person scrolls through; slices along axis 0 come first.
+    """The orientations that a person scrolls through: those whose in-plane spacings differ by less than a factor of 2.
 
-    All orientations whose two in-plane spacings in mm differ by less than a factor of 2, so a stack of thick
-    slices is drawn on in its own slices only; where no orientation does, the nearest to it.
+    So a person draws on a stack of thick slices in its own slices only.
+
+    Args:
+        spacing: mm, (z, y, x) or (y, x).
+
+    Returns:
+        Pairs of in-plane array axes, slices along axis 0 first. If no orientation qualifies, the nearest to it.
     """
     pairs = list(combinations(range(len(spacing)), 2))[::-1]
     stretch = [max(spacing[a], spacing[b]) / min(spacing[a], spacing[b]) for a, b in pairs]
@@ -72,10 +92,15 @@ def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
 
 
 def slices_of(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> list[tuple[tuple[int, int], int]]:
-    """The slices (axes, index) that hold the voxels (n, axes) of a stroke; in 2D the image itself, index 0.
+    """The slices in which a stroke lies.
 
-    One where they lie in a plane of `drawing_planes`, the first that holds them; else every one of the first
-    orientation that they cross.
+    Args:
+        voxels: (n, axes) the stroke's voxels, n >= 1.
+        spacing: mm, (z, y, x) or (y, x).
+
+    Returns:
+        Slices as (in-plane axes, index). The first plane of `drawing_planes` that holds the stroke; if none does, all
+        slices of the first orientation that the stroke crosses. In 2D the image itself, with index 0.
     """
     planes = drawing_planes(spacing)
     if voxels.shape[1] == 2:
@@ -88,17 +113,19 @@ def slices_of(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> list[tupl
 def largest_patches(
     wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float, most: int = 1
 ) -> list[Patch]:
-    """The patches of the largest wrong regions, at most one a region, largest region first.
+    """The patches of the largest regions of errors, at most one a region, largest region first.
 
-    A region is as large as its area in mm2 in its worst plane, which is the plane of all `drawing_planes`
-    with the largest area of that region; of equal orientations the first, of equal planes the middle one.
-    Equal regions keep array order. A region whose patch is smaller than `min_area_mm2` is passed over.
+    The size of a region is its area in mm2 in its worst plane: the plane of all `drawing_planes` that shows most of it.
+    Of equal orientations the first counts, of equal planes the middle one. Equal regions keep array order.
 
     Args:
-        wrong: mis-segmented voxels of one sign, (z, y, x) or (y, x); empty gives an empty list.
+        wrong: missed or leaked voxels, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        min_area_mm2: smallest patch worth a stroke, in mm2 in its plane.
-        most: most patches.
+        min_area_mm2: smallest patch worth a stroke, in mm2 in its plane; smaller ones are passed over.
+        most: greatest number of patches.
+
+    Returns:
+        Patches on the image's axes; none for an empty mask.
     """
     if wrong.ndim == 2:  # a stack of one slice, infinitely thick
         stack = largest_patches(wrong[np.newaxis], (np.inf, *spacing), min_area_mm2, most)
@@ -111,7 +138,14 @@ def largest_patches(
 
 
 def largest_regions(wrong: Mask) -> list[NDArray[np.intp]]:
-    """The voxels (n, axes) of every connected region of a mask, most voxels first, equal ones in array order."""
+    """The voxels of every connected region of a mask, most voxels first, equal regions in array order.
+
+    Args:
+        wrong: mask, (z, y, x) or (y, x).
+
+    Returns:
+        Indices (n, axes) of each region; none for an empty mask.
+    """
     labels, n_regions = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
     where = _where(wrong)
     of_each = labels[where]
@@ -122,18 +156,26 @@ def largest_regions(wrong: Mask) -> list[NDArray[np.intp]]:
 
 
 def worst_slices(wrong: Mask, spacing: tuple[float, ...], n: int) -> list[tuple[tuple[int, int], int]]:
-    """The (axes, index) of the n slices of a volume that show most of `wrong` in mm2, spread over orientations.
+    """The n slices of a volume that show most errors in mm2, spread over the orientations.
 
-    Each of the `drawing_planes` gives its n / orientations worst slices, rounded up, and the n worst of those
-    count; equal ones in the order of the orientations, then of the array. Fewer where fewer show anything.
+    Each orientation of `drawing_planes` offers its n / orientations worst slices, rounded up. The n worst of these
+    come back; equal slices in the order of the orientations, then of the array.
+
+    Args:
+        wrong: missed or leaked voxels, (z, y, x).
+        spacing: mm, in the same order.
+        n: number of slices.
+
+    Returns:
+        Slices as (in-plane axes, index); fewer than n if fewer show an error.
     """
     planes = drawing_planes(spacing)
-    found = []
+    slices = []
     for axes in planes:
         areas = wrong.sum(axis=axes) * spacing[axes[0]] * spacing[axes[1]]
         worst = np.argsort(-areas, kind="stable")[: -(-n // len(planes))]
-        found += [(float(areas[index]), axes, int(index)) for index in worst if areas[index] > 0]
-    return [(axes, index) for _, axes, index in sorted(found, key=lambda slice_: -slice_[0])[:n]]
+        slices += [(float(areas[index]), axes, int(index)) for index in worst if areas[index] > 0]
+    return [(axes, index) for _, axes, index in sorted(slices, key=lambda slice_: -slice_[0])[:n]]
 
 
 def patches_in(
@@ -144,7 +186,19 @@ def patches_in(
     min_area_mm2: float,
     most: int,
 ) -> list[Patch]:
-    """The `largest_patches` of one slice of a volume, connected within the slice alone."""
+    """The `largest_patches` of one slice of a volume, whose pieces are connected within the slice.
+
+    Args:
+        wrong: missed or leaked voxels, (z, y, x).
+        spacing: mm, in the same order.
+        axes: in-plane array axes of the slice.
+        index: index of the slice along the third axis.
+        min_area_mm2: smallest patch worth a stroke.
+        most: greatest number of patches.
+
+    Returns:
+        Patches on the volume's axes, largest first; none if the slice shows no error.
+    """
     through = _through(axes)
     shown: Mask = np.take(wrong, index, axis=through)
     flat = largest_patches(shown, (spacing[axes[0]], spacing[axes[1]]), min_area_mm2, most)
@@ -154,10 +208,17 @@ def patches_in(
 def patch_through(
     voxels: NDArray[np.intp], voxel: NDArray[np.intp], spacing: tuple[float, ...]
 ) -> tuple[Patch, NDArray[np.intp]]:
-    """The patch of a region (n, axes) that holds one of its voxels, and the voxel's position (2,) in it.
+    """The patch of a region around one of its voxels, in the plane through the voxel that shows most of the region.
 
-    Of all `drawing_planes` through the voxel, the one that shows most of the region in mm2; of equal ones the
-    first. The patch is the connected piece there that holds the voxel.
+    Of equal planes the first of `drawing_planes` counts. The patch is the connected piece that holds the voxel.
+
+    Args:
+        voxels: (n, axes) indices of the region, n >= 1.
+        voxel: (axes,) one of them.
+        spacing: mm, (z, y, x) or (y, x).
+
+    Returns:
+        The patch, and the voxel's index (2,) in its mask.
     """
     planes = drawing_planes(spacing)
     shown = [_in_plane(voxels, voxel, axes) for axes in planes]
@@ -177,7 +238,7 @@ def patch_through(
 
 
 def _in_plane(voxels: NDArray[np.intp], voxel: NDArray[np.intp], axes: tuple[int, int]) -> NDArray[np.intp]:
-    """Those voxels (n, axes) that lie in the plane of `axes` through one voxel."""
+    """The voxels (n, axes) that lie in the plane of `axes` through `voxel`."""
     through = [axis for axis in range(len(voxel)) if axis not in axes]
     flat: NDArray[np.intp] = voxels[(voxels[:, through] == voxel[through]).all(axis=1)]
     return flat
@@ -188,7 +249,7 @@ def _put_in(corner: Index, axis: int, index: int) -> Index:
 
 
 def _patches(wrong: Mask, spacing: tuple[float, ...], min_area_mm2: float) -> Iterator[Patch]:
-    """The patch of every region large enough, largest region first; made one by one as they are asked for."""
+    """The patch of every region of at least `min_area_mm2`, largest region first."""
     labels, n_regions = ndimage.label(wrong, np.ones((3, 3, 3)))
     planes = drawing_planes(spacing)
     where = _where(wrong)

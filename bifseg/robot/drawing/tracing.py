@@ -1,7 +1,6 @@
-"""What a person painted, as strokes: a map of scribbles keeps neither order nor paths, so both are made up.
+"""Strokes from a painted map of scribbles, which keeps neither their order nor their paths: both are guessed.
 
-Strokes that touch count as one, and so do crossing ones, of which only the longest way through is drawn: the drawn
-length is a lower bound.
+Strokes that touch or cross count as one, whose path is the longest way through. So the length is a lower bound.
 """
 
 from __future__ import annotations
@@ -19,17 +18,19 @@ from bifseg.robot.drawing.lines import traced
 
 
 def strokes_in(painted: Mask, foreground: bool, spacing: tuple[float, ...]) -> list[Stroke]:
-    """The connected pieces that were painted with one label, each a stroke, in array order.
+    """The strokes that were painted with one label, in array order: each connected piece of a slice is one.
 
-    A piece is connected by faces, edges or corners. In a volume it was painted in the slices of the orientation
-    in which it lies in the fewest of them (of equal ones the first axis), and what is connected within one of those
-    slices is a stroke. The path is the middle of the stroke, from the end that comes first in the array; of a closed
-    stroke all of the way round, of a dab a point or a little more.
+    A piece of a volume, connected by faces, edges or corners, is taken as painted in the orientation in which it spans
+    the fewest slices; of equal ones along the first axis. A path is the stroke's middle line, from the end that comes
+    first in the array. It follows a closed stroke all the way round; that of a dab is a point or a little more.
 
     Args:
-        painted: (z, y, x) or (y, x); may be empty.
+        painted: voxels of the label, (z, y, x) or (y, x).
         foreground: the label.
         spacing: mm, in the same order.
+
+    Returns:
+        Strokes in voxels of the array; none for an empty map.
     """
     labels, n = ndimage.label(painted, np.ones((3,) * painted.ndim))
     strokes = []
@@ -46,7 +47,7 @@ def _drawn(piece: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[NDArray[np
         path, voxels = _flat(piece, (spacing[0], spacing[1]))
         yield path, voxels
         return
-    through = int(np.argmin(piece.shape))  # its tight box: as many slices as it is thick
+    through = int(np.argmin(piece.shape))  # the array is the piece's tight box
     a, b = (axis for axis in range(3) if axis != through)
     for index in range(piece.shape[through]):
         labels, n = ndimage.label(np.take(piece, index, through), np.ones((3, 3)))

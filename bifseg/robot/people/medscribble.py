@@ -1,9 +1,9 @@
-"""Scribbles that people drew, and what the robot draws in their place.
+"""Scribbles that people drew, and those that the robot draws on the same images.
 
-Laid out as our copy of MedScribble (Wong et al., ECCV 2024): anywhere below a folder, one folder an image with
-`label.png` and `human_scribble_0.png`, `human_scribble_1.png`, ..., a file a person, maybe `image.png`. People saw an
-image without a result and were asked for scribbles on the object and on the background. So the robot is asked as in
-the opening of a session, inside its box.
+The layout is that of MedScribble (Wong et al., ECCV 2024): anywhere below a folder, one folder an image with
+`label.png`, one file a person (`human_scribble_0.png`, `human_scribble_1.png`, ...) and an optional `image.png`. People
+saw an image without a result and scribbled on the object and on the background. So the robot draws the opening of a
+session, inside its box.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ScribbleMap = NDArray[np.uint8]
 LENGTHS_MM = (40.0, 80.0, 120.0, 160.0, 240.0, 320.0)
 SHARES = ((0.4, 0.7), (0.6, 0.9), (0.8, 1.0))
 BRUSHES_MM = (1.5, 1.75, 2.0, 2.25)
-"""What is tried in place of the defaults of `centre-line`: longest stroke, share kept, radius of the brush."""
+"""Values that the fit tries instead of the defaults of `centre-line`: longest stroke, share kept, brush radius."""
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,12 @@ class Page:
     """An image that people scribbled on.
 
     Attributes:
-        name: of its folder.
-        group: of the folder above: images of one kind.
-        truth: (y, x) the object.
-        spacing: mm, in the same order; 1 mm where a file such as PNG has no size, so that mm are pixels.
-        people: map of scribbles by person, `person 1`, ...: 0 nothing, 1 foreground, 2 background.
-        image: (y, x) the grey values, where the folder has them.
+        name: name of the image's folder.
+        group: name of the folder above, which holds images of one kind.
+        truth: mask of the object, (y, x).
+        spacing: mm, in the same order; 1 if the file has none, such as PNG, so that mm are pixels.
+        people: map of scribbles (y, x) by person, `person 1`, ...: 0 nothing, 1 foreground, 2 background.
+        image: grey values (y, x), or None if the folder has no `image.png`.
     """
 
     name: str
@@ -58,7 +58,17 @@ class Page:
 
 
 def read_pages(folder: Path) -> list[Page]:
-    """All images below `folder`, by name; raises InputError for none, or for a file that does not fit its label."""
+    """All images with scribbles below a folder, sorted by path.
+
+    Args:
+        folder: contains one folder an image, at any depth.
+
+    Returns:
+        At least one page.
+
+    Raises:
+        InputError: no image has scribbles, or a file does not fit its label.
+    """
     labels = sorted(folder.rglob("label.png"))
     pages = [_read_page(path) for path in labels if any(path.parent.glob("human_scribble_*.png"))]
     if not pages:
@@ -85,7 +95,7 @@ def _read_page(label: Path) -> Page:
 def _number(path: Path) -> int:
     number = path.stem.removeprefix("human_scribble_")
     if not number.isdigit():
-        raise InputError(f"{path}: name it human_scribble_NUMBER.png, a number a person, from 0")
+        raise InputError(f"{path}: name the file human_scribble_NUMBER.png with the person's number, from 0")
     return int(number)
 
 
@@ -100,19 +110,26 @@ def _read_scribbles(path: Path, shape: tuple[int, ...]) -> ScribbleMap:
 
 
 def without_copies(pages: list[Page]) -> tuple[list[Page], list[str]]:
-    """The pages without drawings that stand in several images alike, and a line for each that was left out.
+    """The pages without drawings that are equal in several files.
 
-    Nobody draws the same twice to the voxel: one of the files is a copy, and nothing tells which.
+    Nobody draws the same twice to the voxel: all but one of the files are copies, and it is unknown which.
+
+    Args:
+        pages: of all images and persons.
+
+    Returns:
+        The pages without these drawings, and a line for each set of equal drawings, such as
+        `group/a person 1 = group/b person 2`.
     """
     places: dict[bytes, list[str]] = {}
     for page in pages:
         for who, drawn in page.people.items():
             places.setdefault(_key(drawn), []).append(f"{page.group}/{page.name} {who}")
-    kept = [
+    distinct = [
         replace(page, people={who: d for who, d in page.people.items() if len(places[_key(d)]) == 1})
         for page in pages
     ]
-    return kept, [" = ".join(same) for same in places.values() if len(same) > 1]
+    return distinct, [" = ".join(same) for same in places.values() if len(same) > 1]
 
 
 def _key(drawn: ScribbleMap) -> bytes:
@@ -121,11 +138,11 @@ def _key(drawn: ScribbleMap) -> bytes:
 
 @dataclass(frozen=True)
 class PolicyParameters:
-    """How the robot is asked to draw.
+    """How the robot draws for the comparison with people.
 
     Attributes:
         seed: run seed.
-        draws: drawings of every image.
+        draws: number of the robot's drawings of every image.
         strokes_per_label: as in a protocol card: most strokes of each label on each side of the opening.
         box_margin: as in a cohort card: most voxels between the object and a side of the robot's box.
     """
@@ -136,41 +153,71 @@ class PolicyParameters:
     box_margin: int = 10
 
 
-def robot_map(page: Page, robot: Policy, asked: PolicyParameters, draw: int) -> ScribbleMap:
-    """What a policy draws in the opening of a session: on the object, then on either side of it, in its box.
+def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int) -> ScribbleMap:
+    """The scribbles of a policy in the opening of a session: on the object and on two sides of it, in the box.
 
-    Other numbers `draw` give other boxes and strokes.
+    Args:
+        page: the image to draw on.
+        robot: the policy.
+        parameters: how the robot draws; `draws` is not used.
+        draw: number of the drawing; each number gives another box and other strokes.
+
+    Returns:
+        Map (y, x) of the image's shape: 0 nothing, 1 foreground, 2 background.
     """
     names = ("people", page.group, page.name, draw)
-    box = draw_box(page.truth, asked.box_margin, generator(asked.seed, *names, "box/1"))
+    box = draw_box(page.truth, parameters.box_margin, generator(parameters.seed, *names, "box/1"))
     drawn = opening_strokes(
         robot,
         page.truth[box.slices],
         page.spacing,
-        lambda side: generator(asked.seed, *names, side, f"{robot.name}/{robot.version}"),
-        asked.strokes_per_label,
+        lambda side: generator(parameters.seed, *names, side, f"{robot.name}/{robot.version}"),
+        parameters.strokes_per_label,
     )
     return box.paste(Scribbles(box.shape).add(drawn).label_map(), page.truth.shape)
 
 
 def people_drawings(pages: Iterable[Page]) -> pd.DataFrame:
-    """`measure` of every person's scribbles, with `group`, `image`, `who` and `person`."""
-    found = [_measured(page, who, True, drawn) for page in pages for who, drawn in page.people.items()]
-    return pd.concat(found, ignore_index=True).sort_values("who", kind="stable")
+    """The statistics of every person's scribbles.
+
+    Args:
+        pages: at least one with a drawing.
+
+    Returns:
+        The rows of `measure` with `group`, `image`, `who` (the person) and `person` (True), sorted by `who`.
+    """
+    rows = [_measured(page, who, True, drawn) for page in pages for who, drawn in page.people.items()]
+    return pd.concat(rows, ignore_index=True).sort_values("who", kind="stable")
 
 
-def robot_drawings(pages: Iterable[Page], who: str, robot: Policy, asked: PolicyParameters) -> pd.DataFrame:
-    """`measure` of the drawings of a policy in every image, with the columns of `people_drawings`."""
-    found = [
-        _measured(page, who, False, robot_map(page, robot, asked, draw))
+def robot_drawings(
+    pages: Iterable[Page], who: str, robot: Policy, parameters: PolicyParameters
+) -> pd.DataFrame:
+    """The statistics of a policy's drawings of every image.
+
+    Args:
+        pages: at least one.
+        who: name of the policy in the rows.
+        robot: the policy.
+        parameters: how the robot draws.
+
+    Returns:
+        The columns of `people_drawings`, with `person` False; `draws` rows an image and label.
+    """
+    rows = [
+        _measured(page, who, False, robot_map(page, robot, parameters, draw))
         for page in pages
-        for draw in range(asked.draws)
+        for draw in range(parameters.draws)
     ]
-    return pd.concat(found, ignore_index=True)
+    return pd.concat(rows, ignore_index=True)
 
 
 def candidates() -> dict[str, CentreLineParams]:
-    """The parameters of `centre-line` that are tried, by their text; its defaults first."""
+    """The parameters of `centre-line` that the fit tries.
+
+    Returns:
+        Parameters by their text, the defaults first.
+    """
     grid = [
         CentreLineParams(max_length_mm=length, share_kept=share, brush_radius_mm=brush)
         for length, share, brush in product(LENGTHS_MM, SHARES, BRUSHES_MM)
@@ -185,17 +232,26 @@ def _text(params: CentreLineParams) -> str:
 
 def fit_centre_line(
     pages: list[Page],
-    asked: PolicyParameters,
+    parameters: PolicyParameters,
     progress: Callable[
         [Iterable[tuple[str, CentreLineParams]]], Iterable[tuple[str, CentreLineParams]]
     ] = iter,
 ) -> pd.DataFrame:
-    """`leave_one_out` over the `candidates` of `centre-line`."""
-    tried = {
-        name: robot_drawings(pages, name, CentreLine(params), asked)
+    """The parameters of `centre-line` that come nearest to people, by leaving one person out.
+
+    Args:
+        pages: images with the scribbles of at least two persons.
+        parameters: how the robot draws.
+        progress: wraps the candidates to show progress.
+
+    Returns:
+        The rows of `leave_one_out` over the `candidates`.
+    """
+    drawings = {
+        name: robot_drawings(pages, name, CentreLine(params), parameters)
         for name, params in progress(candidates().items())
     }
-    return leave_one_out(people_drawings(pages), tried, _text(CentreLineParams()))
+    return leave_one_out(people_drawings(pages), drawings, _text(CentreLineParams()))
 
 
 def _measured(page: Page, who: str, person: bool, drawn: ScribbleMap) -> pd.DataFrame:

@@ -1,7 +1,7 @@
-"""How people and the robot scribble, in the same numbers: each is measured on its painted voxels alone.
+"""Statistics of scribbles, computed alike for people and the robot: from the painted voxels alone.
 
 A map of scribbles keeps no order and no paths. So the strokes of a label are its connected components, for people
-and for the robot: two strokes that cross count as one, longer one.
+and for the robot: two strokes that cross count as one longer stroke.
 """
 
 from __future__ import annotations
@@ -28,29 +28,31 @@ STATISTICS = {
     "border_mm": "median distance of the painted voxels to the object's border, mm",
     "outside": "share of the foreground strokes on background, and the reverse",
 }
-"""What is measured of the strokes of a label in an image, in words."""
+"""Descriptions of the statistics of the strokes of a label in an image, by column."""
 FITTED = ("stroke_mm", "thickness_mm", "border_mm", "outside")
-"""What the parameters of a policy govern: the others follow from how many strokes the protocol asks for."""
+"""The statistics that a policy's parameters determine; the others depend on the protocol's number of strokes."""
 LABELS = {1: "foreground", 2: "background"}
 PEOPLE, EVERYWHERE = "people", "all"
 """Names of the pooled rows: all persons, and all groups of images."""
 
 
 def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, float]) -> pd.DataFrame:
-    """The `STATISTICS` of both labels of a map of scribbles: a row each, with its name in `label`.
+    """The `STATISTICS` of both labels of a map of scribbles.
 
-    Length is that of the skeleton, whose steps go straight or diagonally: up to 8 % more than a straight line, and
-    up to half a brush more or less at each end.
-    Thickness is the width of strokes with round ends of that area and length; a dot has length 0 and the
-    thickness of its disc. A label that is not drawn has no strokes, length 0, coverage 0, and NaN for the rest.
+    The length is that of the skeleton, whose steps are straight or diagonal: up to 8 % longer than a straight line,
+    and up to half a brush longer or shorter at each end. The thickness w is the width of strokes with round ends of
+    the same area A and length L: A = w L + n pi w^2 / 4 for n strokes. A dot has length 0 and the diameter of its disc.
 
     Args:
-        scribbles: (y, x) 0 nothing, 1 foreground, 2 background.
-        truth: (y, x) the object, neither empty nor all of the image.
+        scribbles: map (y, x): 0 nothing, 1 foreground, 2 background.
+        truth: mask of the object (y, x), neither empty nor all True.
         spacing: mm, in the same order.
 
+    Returns:
+        A row a label, its name in `label`. A label without strokes has 0 strokes, lengths and coverage, else NaN.
+
     Raises:
-        ValueError: where the shapes differ or are not 2D, or the truth has no border.
+        ValueError: the shapes differ or are not 2D, or the truth has no border.
     """
     if truth.ndim != 2 or scribbles.shape != truth.shape:
         raise ValueError(f"scribbles {scribbles.shape} and truth {truth.shape} are not one 2D image")
@@ -65,9 +67,9 @@ def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, flo
 
 
 def _measure_label(
-    painted: Mask, meant: Mask, spacing: tuple[float, float], border_mm: NDArray[np.float64]
+    painted: Mask, side: Mask, spacing: tuple[float, float], border_mm: NDArray[np.float64]
 ) -> dict[str, float]:
-    """The statistics of one label; `meant` is the side of the truth that it stands for."""
+    """The statistics of one label, whose strokes belong on one side of the truth's border."""
     n_strokes = int(ndimage.label(painted, np.ones((3, 3)))[1])
     length = _skeleton_mm(painted, spacing)
     return {
@@ -75,9 +77,9 @@ def _measure_label(
         "total_mm": length,
         "stroke_mm": length / n_strokes if n_strokes else np.nan,
         "thickness_mm": _thickness_mm(painted.sum() * np.prod(spacing), length, n_strokes),
-        "coverage": (painted & meant).sum() / meant.sum(),
+        "coverage": (painted & side).sum() / side.sum(),
         "border_mm": float(np.median(border_mm[painted])) if n_strokes else np.nan,
-        "outside": (painted & ~meant).sum() / painted.sum() if n_strokes else np.nan,
+        "outside": (painted & ~side).sum() / painted.sum() if n_strokes else np.nan,
     }
 
 
@@ -85,7 +87,7 @@ def _skeleton_mm(painted: Mask, spacing: tuple[float, float]) -> float:
     """Length of the skeleton: its minimum spanning forest, so that a corner counts once."""
     if not painted.any():
         return 0.0
-    # of skimage's skeletons the one that keeps diagonal strokes whole
+    # the only one of skimage's skeletons that keeps diagonal strokes whole
     skeleton = thin(painted[Box.around(painted).slices])
     graph, _ = pixel_graph(skeleton, connectivity=2, spacing=spacing)
     return float(minimum_spanning_tree(graph).sum())
@@ -100,18 +102,18 @@ def _thickness_mm(area_mm2: float, length_mm: float, n_strokes: int) -> float:
 
 
 def compare(drawings: pd.DataFrame) -> pd.DataFrame:
-    """Quartiles of every statistic, and how far each person lies from the others and each policy from people.
+    """Quartiles of every statistic, and the distance of each person to the other persons and each policy to people.
 
-    The distance of two samples is the Wasserstein distance, in the statistic's unit; `normalised` divides it by
-    the standard deviation over all people's drawings of that group and label. What has no number (a label not
-    drawn) is left out of both; where people do not vary at all, `normalised` is NaN.
+    The distance of two samples is the Wasserstein distance, in the statistic's unit. `normalised` divides it by the
+    standard deviation over all people's drawings of the same group and label. NaN values (labels without strokes) are
+    left out of both.
 
     Args:
         drawings: rows of `measure` with `group` (a set of images), `who` and `person` (True for people).
 
     Returns:
         Rows by `group` (each, and `all`), `label`, `who` (persons, `people`, policies) and `statistic`, with
-        `person`, `n`, `q25`, `median`, `q75`, `distance` and `normalised`.
+        `person`, `n`, `q25`, `median`, `q75`, `distance` and `normalised` (NaN if people do not vary).
     """
     groups = [(EVERYWHERE, drawings), *drawings.groupby("group", sort=False)]
     return pd.concat([_compare_group(part).assign(group=group) for group, part in groups], ignore_index=True)
@@ -119,16 +121,16 @@ def compare(drawings: pd.DataFrame) -> pd.DataFrame:
 
 def _compare_group(drawings: pd.DataFrame) -> pd.DataFrame:
     rows = [
-        {"label": label, "statistic": name} | found
+        {"label": label, "statistic": name} | row
         for label, part in drawings.groupby("label", sort=False)
         for name in STATISTICS
-        for found in _compare_statistic(part, name)
+        for row in _compare_statistic(part, name)
     ]
     return pd.DataFrame(rows)
 
 
 def _compare_statistic(part: pd.DataFrame, name: str) -> list[dict[str, object]]:
-    """A row for everybody who draws, persons first, then all of them, then policies."""
+    """A row for each person, then one for all people, then one for each policy."""
     known = part[["who", "person", name]].dropna()
     people = known[known.person]
     spread = float(people[name].std(ddof=0)) if len(people) else np.nan
@@ -157,34 +159,43 @@ def _summary(values: pd.Series, others: pd.Series, spread: float) -> dict[str, f
 
 
 def mean_distance(comparison: pd.DataFrame, statistics: Sequence[str] = tuple(STATISTICS)) -> pd.Series:
-    """The mean normalised distance over these statistics of both labels, by `group` and `who`; no NaN counts."""
+    """The mean normalised distance over statistics and both labels; NaN values are left out.
+
+    Args:
+        comparison: rows of `compare`.
+        statistics: columns of `STATISTICS` that count.
+
+    Returns:
+        Means by `group` and `who`, without the pooled `people`.
+    """
     chosen = comparison[comparison.statistic.isin(statistics) & (comparison.who != PEOPLE)]
     return chosen.groupby(["group", "who"], sort=False)["normalised"].mean()
 
 
-def leave_one_out(people: pd.DataFrame, tried: dict[str, pd.DataFrame], default: str) -> pd.DataFrame:
-    """The candidate that is nearest to all persons but one, and how near it is to that one, who was not asked.
+def leave_one_out(people: pd.DataFrame, robots: dict[str, pd.DataFrame], default: str) -> pd.DataFrame:
+    """For each person, the candidate nearest to all other persons, and its distance to the person left out.
 
-    Nearest by `mean_distance` over `FITTED`; of equals the first.
+    The nearest has the smallest `mean_distance` over `FITTED`; of equals the first.
 
     Args:
         people: rows of `measure` with `group`, `who` and `person`.
-        tried: the same of the robot, one frame a candidate.
-        default: the candidate that stands today.
+        robots: the same rows of the robot, one frame a candidate.
+        default: name of the candidate with the default parameters.
 
     Returns:
-        A row for each person left out and a last one with `held_out` empty, fitted to all: `chosen`, and for it and
-        the default the distance to those it was fitted to (`fitted_chosen`, `fitted_default`) and to the one
-        left out (`held_out_chosen`, `held_out_default`; NaN in the last row).
+        A row for each person left out (`held_out`), and a last one with `held_out` empty, fitted to all: `chosen`, and
+        for it and the default the distance to the persons it was fitted to (`fitted_chosen`, `fitted_default`) and to
+        the one left out (`held_out_chosen`, `held_out_default`; NaN in the last row).
     """
     rows = []
     for held_out in [*people.who.unique(), ""]:
-        away = {name: _distance_to(people[people.who != held_out], robot) for name, robot in tried.items()}
-        chosen, left = min(away, key=away.__getitem__), people[people.who == held_out]
+        others = people[people.who != held_out]
+        distances = {name: _distance_to(others, robot) for name, robot in robots.items()}
+        chosen, person = min(distances, key=distances.__getitem__), people[people.who == held_out]
         row: dict[str, object] = {"held_out": held_out, "chosen": chosen}
         for kind, name in (("chosen", chosen), ("default", default)):
-            row[f"fitted_{kind}"] = away[name]
-            row[f"held_out_{kind}"] = _distance_to(left, tried[name]) if held_out else np.nan
+            row[f"fitted_{kind}"] = distances[name]
+            row[f"held_out_{kind}"] = _distance_to(person, robots[name]) if held_out else np.nan
         rows.append(row)
     return pd.DataFrame(rows)
 

@@ -1,8 +1,8 @@
-"""The policy `centre-click`: a click in the depth of the largest error, as NoC (number of clicks) is counted.
+"""The policy `centre-click`: a click on the deepest voxel of the largest error, the rule behind NoC (number of clicks).
 
-As RITM and the interactive challenges click: on the voxel of the largest error that is farthest from what is correct;
-the border of the image counts as correct. Here the depth is in mm. A released version never changes what it draws
-(docs/robot.md).
+RITM and the interactive challenges click on the voxel of the largest error that is farthest from the correct voxels,
+where voxels outside the image count as correct. We measure the depth in mm. A released version never changes what it
+draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -24,28 +24,25 @@ _DECIMALS = 4  # of a mm: below it lies rounding noise, which must not choose a 
 
 @dataclass(frozen=True)
 class CentreClickParams:
-    """The sources click a point; the dab is our default, the brush of `centre-line`.
+    """Numbers of `centre-click`: the sources click a point; the dab is our default, the brush of `centre-line`.
 
     Attributes:
-        brush_radius_mm: a click paints voxel centres this near in its plane; 0: the clicked voxel alone.
+        brush_radius_mm: a click paints the voxel centres within this radius in its plane; 0: the clicked voxel alone.
     """
 
     brush_radius_mm: float = 2.0
 
 
 class CentreClick(Policy):
-    """A click a round in the depth (mm) of the largest error of either label (NoC of RITM)."""
+    """One click a round on the deepest voxel (in mm) of the largest error of either label (the NoC of RITM)."""
 
     name = "centre-click"
     params = CentreClickParams()
     skips_drawn = True
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
-        """A click in each of the `most` largest errors of both labels together, however small.
-
-        Nothing is random. Of equal errors foreground comes first, then array order; of equal depths the first in
-        array order.
-        """
+        """A click in each of the `most` largest errors of both labels together, however small; nothing is random."""
+        # of equal errors foreground comes first, then array order
         regions = [
             (foreground, voxels)
             for foreground, wrong in errors.by_label()
@@ -60,14 +57,14 @@ class CentreClick(Policy):
 
 
 def deepest(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> NDArray[np.intp]:
-    """The voxel of a region whose centre is farthest in mm from every voxel outside the region.
+    """The voxel of a region whose centre is farthest in mm from all voxels outside the region.
 
     Args:
-        voxels: of the region, (n, axes), n >= 1. What lies outside the image counts as outside the region.
-        spacing: mm along the axes.
+        voxels: (n, axes) indices of the region, n >= 1. Voxels outside the image count as outside the region.
+        spacing: mm, (z, y, x) or (y, x).
 
     Returns:
-        The voxel's position (axes,); of equal depths the first in array order.
+        The voxel's index (axes,); of equal depths the first in array order.
     """
     corner = voxels.min(axis=0) - 1
     region = np.zeros(voxels.max(axis=0) - corner + 2, bool)

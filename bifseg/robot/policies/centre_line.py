@@ -17,14 +17,14 @@ from bifseg.robot.policies.policy import PathPolicy
 
 @dataclass(frozen=True)
 class CentreLineParams:
-    """Our defaults, chosen so that strokes look like people's. The paper's user was a person.
+    """Numbers of `centre-line`: our defaults, chosen so that strokes look like people's. The paper's user was a person.
 
     Attributes:
         min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
         max_length_mm: longest stroke, mm along its path.
-        brush_radius_mm: the round brush paints voxel centres this near the path; 0: the path's voxels alone.
+        brush_radius_mm: the brush paints the voxel centres within this radius of the path; 0: the path's voxels alone.
         smoothing_mm: sigma of the Gaussian along the path.
-        share_kept: (least, most) share of the centre line that is drawn, around its middle; uniform between them.
+        share_kept: (least, most) share of the centre line, around its middle, that the stroke follows; uniform.
     """
 
     min_area_mm2: float = 30.0
@@ -41,12 +41,10 @@ class CentreLine(PathPolicy):
     params = CentreLineParams()
 
     def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
-        """The drawn part of the centre line, as smooth as possible with every point inside the patch.
-
-        Three numbers from `rng`: the share kept, the place of a capped stroke, the direction in a compact patch.
-        """
-        p, (share, place, turn) = self.params, rng.random(3)
+        """The drawn part of the centre line, as smooth as possible with every point inside the patch."""
+        # share of the line, place of a shortened stroke, direction in a compact patch
+        p, (draw, place, turn) = self.params, rng.random(3)
         least, most = p.share_kept
         line = centre_line(patch.mask, patch.spacing, np.pi * turn)
-        kept = least + share * (most - least)
-        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, kept, p.max_length_mm, place)
+        share = least + draw * (most - least)
+        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, share, p.max_length_mm, place)

@@ -1,7 +1,7 @@
 """The policy `contour`: a stroke along the inner side of the border of each of the largest errors.
 
-After the contour scribbles of ScribblePrompt: the contour of the shrunk region, broken, kept inside. A released
-version never changes what it draws (docs/robot.md).
+It follows the contour scribbles of ScribblePrompt: the contour of the shrunk region, broken into a part inside the
+region. A released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from bifseg.robot.policies.policy import PathPolicy
 
 @dataclass(frozen=True)
 class ContourParams:
-    """Our defaults in mm; ScribblePrompt shrinks by a blur of sigma 5 to 20 voxels.
+    """Numbers of `contour`: our defaults in mm; ScribblePrompt shrinks by a blur of sigma 5 to 20 voxels.
 
     Attributes:
         min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
         max_length_mm: longest stroke, mm along its path.
-        brush_radius_mm: the round brush paints voxel centres this near the path; 0: the path's voxels alone.
+        brush_radius_mm: the brush paints the voxel centres within this radius of the path; 0: the path's voxels alone.
         smoothing_mm: sigma of the Gaussian along the path.
-        depth: (least, most) depth of the contour as a share of the patch's largest; uniform between them.
-        share_kept: (least, most) share of the contour that is drawn; uniform between them.
+        depth: (least, most) depth of the contour as a share of the patch's largest depth; uniform.
+        share_kept: (least, most) share of the contour that the stroke follows; uniform.
     """
 
     min_area_mm2: float = 30.0
@@ -46,20 +46,18 @@ class ContourStrokes(PathPolicy):
     params = ContourParams()
 
     def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
-        """Part of an inner contour. Three numbers from `rng`: depth, share kept, and start on the contour."""
-        p, (depth, share, start) = self.params, rng.random(3)
+        """Part of an inner contour, as smooth as possible with every point inside the patch."""
+        # depth of the contour, share of it, where it starts
+        p, (depth, draw, start) = self.params, rng.random(3)
         line = _inner_contour(patch.mask, patch.spacing, _between(p.depth, depth), start)
-        kept = _between(p.share_kept, share)
-        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, kept, p.max_length_mm, 0.5)
+        share = _between(p.share_kept, draw)
+        return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, share, p.max_length_mm, 0.5)
 
 
 def _inner_contour(shape: Mask, spacing: Flat, share: float, start: float) -> Line:
-    """The longest contour at `share` of the largest depth, opened at `start`; its two ends are one point.
-
-    A shape that is nowhere two voxels deep has no contour that a hand could follow: its centre line then.
-    """
+    """The longest contour at `share` of the largest depth, opened at `start`; its two ends are one point."""
     depth_mm = ndimage.distance_transform_edt(np.pad(shape, 1), sampling=spacing)
-    if depth_mm.max() < 2 * max(spacing):
+    if depth_mm.max() < 2 * max(spacing):  # too thin for a contour that a hand could follow
         return centre_line(shape, spacing, np.pi * start)
     # beyond half a voxel from the outside, every point lies in a voxel of the shape
     level = max(share * depth_mm.max(), 0.6 * max(spacing))

@@ -1,7 +1,7 @@
 """The policy `econet`: random dots in the volume of the errors, as ECONet's evaluation places them.
 
-An error of V voxels gets no dot where V < 6^3, else V / 10^3. We read the voxels as cubes of 1 mm; in a 2D image both
-powers are squares. A released version never changes what it draws (docs/robot.md).
+An error of V voxels gets V / 10^3 dots, rounded up, and none if V < 6^3. We read the voxels as cubes of 1 mm; in a 2D
+image both powers are squares. A released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from bifseg.robot.policies.policy import Errors, Policy
 
 @dataclass(frozen=True)
 class EconetParams:
-    """The source's numbers, with its voxels read as mm.
+    """Numbers of `econet`: those of the source, with its voxels read as mm.
 
     Attributes:
         min_edge_mm: an error smaller than the cube (2D: square) with this edge gets no dot.
-        edge_mm_per_dot: a dot for each cube (2D: square) with this edge, rounded up.
+        edge_mm_per_dot: an error gets a dot for each cube (2D: square) with this edge, rounded up.
     """
 
     min_edge_mm: float = 6.0
@@ -38,7 +38,7 @@ class Econet(Policy):
     params = EconetParams()
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
-        """Dots of one voxel, each a stroke; `rng` gives each error as many distinct voxels as it gets dots."""
+        """Dots at distinct random voxels of each error, each a stroke of one voxel."""
         for foreground, wrong in errors.by_label():
             for voxels in largest_regions(wrong)[:most]:
                 yield from (dot(foreground, voxel) for voxel in self._chosen(voxels, errors.spacing, rng))

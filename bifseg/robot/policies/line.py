@@ -1,7 +1,7 @@
 """The policy `line`: a nearly straight stroke between two random places of each of the largest errors.
 
-After the line scribbles of ScribblePrompt: ends at random in the region, warped by a random field, kept inside. A
-released version never changes what it draws (docs/robot.md).
+It follows the line scribbles of ScribblePrompt: random ends in the region, a random warp, the part inside the region.
+A released version never changes what it draws (docs/robot.md).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _DECIMALS = 4  # of a voxel: rounding noise must not choose one
 
 @dataclass(frozen=True)
 class LineParams:
-    """Our defaults in mm; ScribblePrompt warps by 1 to 6 voxels of images of 128 x 128.
+    """Numbers of `line`: our defaults in mm; ScribblePrompt warps by 1 to 6 voxels of images of 128 x 128.
 
     Attributes:
         min_area_mm2: smallest patch worth a stroke, mm2 in the drawn plane.
         max_length_mm: longest stroke, mm along its path.
-        brush_radius_mm: the round brush paints voxel centres this near the path; 0: the path's voxels alone.
-        bow_mm: the hand strays at most this far to a side in one bow, and half as far in an S.
-        bow_share: and at most by this share of the distance between the ends.
+        brush_radius_mm: the brush paints the voxel centres within this radius of the path; 0: the path's voxels alone.
+        bow_mm: largest displacement to a side in one bow; half of it in an S.
+        bow_share: largest displacement as a share of the distance between the ends.
     """
 
     min_area_mm2: float = 30.0
@@ -43,11 +43,8 @@ class LineStrokes(PathPolicy):
     params = LineParams()
 
     def _path(self, patch: Patch, rng: np.random.Generator) -> Line:
-        """The longest part inside the patch of three lines from one of its voxels to others, up to the cap.
-
-        Seven numbers from `rng`: the start, three ends of which the one with the longest stroke counts, the bow,
-        the S, and the place of a capped stroke.
-        """
+        """The longest part inside the patch of three lines from one of its voxels to others, cut to the cap."""
+        # the start and three ends; then the bow, the S, and the place of a shortened stroke
         ends, (bow, swing, place) = rng.random(4), rng.random(3)
         spacing = np.array(patch.spacing)
         voxels = np.argwhere(patch.mask) * spacing
@@ -61,7 +58,7 @@ class LineStrokes(PathPolicy):
         return path if len(path) > 1 else rounded(path).astype(float)
 
     def _bowed(self, a: Line, b: Line, step_mm: float, bow: float, swing: float) -> Line:
-        """Points (n, 2) in mm from a to b, about a step apart, bent away from the straight line by two sines."""
+        """Points (n, 2) in mm from a to b, about a step apart, displaced from the straight line by two sines."""
         length = float(np.hypot(*(b - a)))
         if length == 0:
             return a[np.newaxis]

@@ -1,4 +1,4 @@
-"""The base of all scribble policies: what a policy is given, and what it must say itself."""
+"""The base class of all scribble policies, and the errors that a policy sees."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from bifseg.robot.drawing.regions import Patch, largest_patches, mistakes
 
 @dataclass(frozen=True)
 class Errors:
-    """What a policy sees in one round.
+    """The errors that a policy sees in one round.
 
     Attributes:
         truth: ground truth, (z, y, x) or (y, x); may be empty.
@@ -31,10 +31,13 @@ class Errors:
     spacing: tuple[float, ...]
 
     def by_label(self) -> tuple[tuple[bool, Mask], ...]:
-        """(True, missed voxels) for foreground strokes, then (False, leaked voxels) for background strokes.
+        """The errors that strokes of each label correct.
+
+        Returns:
+            (True, missed voxels) for foreground strokes, then (False, leaked voxels) for background strokes.
 
         Raises:
-            ValueError: if the shapes or the number of spacings differ.
+            ValueError: the shapes or the number of spacings differ.
         """
         return mistakes(self.truth, self.result, self.spacing)
 
@@ -48,6 +51,9 @@ class Policy(ABC):
         params: a frozen record of the policy's numbers, with units in their names.
         skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
             voxel twice (the NoC rule). The session applies this; the policy keeps no state.
+
+    Args:
+        params: replaces the policy's default numbers; None leaves them.
     """
 
     name: str
@@ -82,13 +88,13 @@ class Policy(ABC):
             Strokes on the image's voxels, foreground first; none if no error is worth a stroke.
 
         Raises:
-            ValueError: if the shapes or the number of spacings differ.
+            ValueError: the shapes or the number of spacings differ.
         """
         return list(self._drawn(Errors(truth, result, spacing), rng, most))
 
     @abstractmethod
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
-        """The strokes; arguments as for `strokes`."""
+        """The strokes; `rng` and `most` as for `strokes`."""
 
 
 class PathPolicy(Policy):

@@ -1,6 +1,6 @@
 """The policy `random-region`: random dots in the errors, as in the training of DeepIGeoS.
 
-An error of N pixels gets no dot where N < 30, else ceil(N / 100); in a volume the dots lie in three slices. We read
+An error of N pixels gets ceil(N / 100) dots, and none if N < 30; in a volume the dots lie in three slices. We read
 pixels as mm2, which is the same at pixels of 1 mm. A released version never changes what it draws (docs/robot.md).
 """
 
@@ -23,11 +23,11 @@ _N_SLICES = 3  # in 3D
 
 @dataclass(frozen=True)
 class RandomRegionParams:
-    """The source's numbers, with its pixels read as mm2.
+    """Numbers of `random-region`: those of the source, with its pixels read as mm2.
 
     Attributes:
         min_area_mm2: an error of less area in its slice gets no dot.
-        area_mm2_per_dot: a dot for each of these, rounded up.
+        area_mm2_per_dot: an error gets a dot for each such area in its slice, rounded up.
     """
 
     min_area_mm2: float = 30.0
@@ -41,10 +41,7 @@ class RandomRegion(Policy):
     params = RandomRegionParams()
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
-        """Dots of one voxel, each a stroke, in at most `most` errors of each label and slice.
-
-        `rng` gives each error as many distinct voxels as it gets dots.
-        """
+        """Dots at distinct random voxels of at most `most` errors of each label and slice, each a stroke."""
         for foreground, wrong in errors.by_label():
             for patch in self._patches(wrong, errors.spacing, most):
                 yield from (dot(foreground, voxel) for voxel in self._voxels(patch, rng))

@@ -31,7 +31,10 @@ def policy(name: str) -> Policy:
     Args:
         name: for example `centre-line/1`.
 
+    Returns:
+        The policy with its default numbers.
+
     Raises:
-        InputError: there is no such policy.
+        InputError: no policy has this name and version.
     """
     return POLICIES[name]()

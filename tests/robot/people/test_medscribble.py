@@ -63,7 +63,7 @@ def test_reads_every_image_with_scribbles(tree):
     [
         ("human_scribble_1.png", scribbled(12)[:30], "shape"),
         ("human_scribble_1.png", 3 * scribbled(12), "value 3"),
-        ("human_scribble_x.png", scribbled(12), "a number a person"),
+        ("human_scribble_x.png", scribbled(12), "the person's number"),
         ("label.png", np.zeros(SHAPE), "an object and background"),
     ],
 )
