@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import permutations
 from typing import Any
 
@@ -150,7 +150,7 @@ class Grid:
     def to_index(self, world: NDArray[Any]) -> NDArray[np.float64]:
         """Voxel positions (n, array axes), not rounded, of the world points (n, world axes) in mm."""
         offset = np.asarray(world, float).reshape(-1, len(self.origin)) - self.origin
-        index: NDArray[np.float64] = offset @ np.linalg.pinv(np.asarray(self.direction)) / self.spacing
+        index: NDArray[np.float64] = offset @ _inverse(self.direction) / self.spacing
         return index
 
     def crop(self, box: Box) -> Grid:
@@ -170,6 +170,12 @@ class Grid:
             tuple(self.direction[k] for k in keep),
             self.in_mm,
         )
+
+
+@lru_cache(maxsize=64)
+def _inverse(direction: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
+    """From world to array axes; the same few grids are asked again for every stroke."""
+    return np.linalg.pinv(np.asarray(direction))
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def _band(axis: Axes, band: Sequence[Interval], entry: Entry, steps: bool = Fals
     mean, low, high = np.array([(point.mean, point.low, point.high) for point in band]).T
     step: Literal["post"] | None = "post" if steps else None
     axis.fill_between(rounds, low, high, color=entry.colour, alpha=0.15, lw=0, step=step)
-    (line,) = axis.plot(rounds, mean, entry.dash, color=entry.colour, lw=1.8, marker="o", ms=3.5)
+    (line,) = axis.plot(rounds, mean, entry.dash, color=entry.colour, lw=1.8, marker=entry.marker, ms=3.5)
     line.set_drawstyle("steps-post" if steps else "default")
     axis.set_xlabel("round of scribbles")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -222,7 +222,14 @@ def _with_limits(
     """An entry's means with the limits of their intervals."""
     means, low, high = (rows[name].to_numpy(float) for name in (column, f"{stem}_low", f"{stem}_high"))
     error = np.nan_to_num(np.abs([means - low, high - means]))
-    style: Any = {"color": entry.colour, "marker": "o", "ms": 4, "lw": 1.6, "capsize": 2, "elinewidth": 1}
+    style: Any = {
+        "color": entry.colour,
+        "marker": entry.marker,
+        "ms": 4,
+        "lw": 1.6,
+        "capsize": 2,
+        "elinewidth": 1,
+    }
     axis.errorbar(at, means, error, fmt=entry.dash, **style)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -28,6 +28,7 @@ from bifseg.reports.panels import (
     Entry,
     entries,
     in_protocol,
+    svg,
 )
 
 _BOXES = "Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean."
@@ -83,17 +84,20 @@ def read_figures(folder: Path) -> list[dict[str, str]]:
 
 
 def _save(figure: Figure, stem: Path) -> None:
-    """Write STEM.svg and STEM.png without dates, and close the figure."""
-    for suffix, dated in ((".svg", {"Date": None}), (".png", {})):
-        with writing(stem.with_name(stem.name + suffix)) as part:
-            figure.savefig(part, format=suffix[1:], metadata=dated, bbox_inches="tight")
-    plt.close(figure)
+    """Write STEM.png and STEM.svg without dates, and close the figure."""
+    with writing(stem.with_name(f"{stem.name}.png")) as part:
+        figure.savefig(part, format="png", bbox_inches="tight")
+    with writing(stem.with_name(f"{stem.name}.svg")) as part:
+        part.write_bytes(svg(figure))
 
 
 def _drawings(folder: Path, run: RunScores) -> Iterator[Drawing]:
-    colours = {entry.method: entry.colour for entry in entries(run.frame)}
+    methods = {entry.method: entry for entry in entries(run.frame)}
     for cohort in run.cohorts:
-        cast = [Entry(p.method, p.network, p.label, colours[p.method], p.dash) for p in entries(cohort.frame)]
+        cast = [
+            replace(entry, colour=methods[entry.method].colour, marker=methods[entry.method].marker)
+            for entry in entries(cohort.frame)
+        ]
         yield from _per_stage(cohort, cast)
         if cohort.plays(run.roles.own):
             yield from _in_rounds(cohort, in_protocol(cohort.frame, cast, run.roles.own))

@@ -13,6 +13,7 @@ from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
 from bifseg.reports.formats import rank_text, with_limits
+from bifseg.reports.shown_table import Row, ShownTable, plain_table
 
 _SHOWN = {  # header, factor, digits
     "initial": ("Initial Dice (%)", 100, 1),
@@ -26,50 +27,18 @@ _SHOWN = {  # header, factor, digits
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A number as text, and whether it is the best of its column."""
-
-    text: str
-    best: bool
-
-
-@dataclass(frozen=True)
-class Line:
-    """One entry.
-
-    Attributes:
-        rank: place and tie letters, `1 a`.
-        name: METHOD@NETWORK.
-        yours: whether its method is none of bifseg's.
-        cells: in the order of the columns.
-        n, failed: sessions, and those without a result.
-    """
-
-    rank: str
-    name: str
-    yours: bool
-    cells: list[Cell]
-    n: int
-    failed: int
-
-
-@dataclass(frozen=True)
 class FirstScreen:
     """What the first screen says of one cohort or of all.
 
     Attributes:
         sentence: which entry is first, and whether others differ significantly.
         caption: how to read the table.
-        columns: headers of the cells.
-        lines: the entries, best first.
-        first: (method, network) of the best entry.
+        table: a row an entry, best first.
     """
 
     sentence: str
     caption: str
-    columns: list[str]
-    lines: list[Line]
-    first: tuple[str, str]
+    table: ShownTable
 
 
 def first_screen(summary: Overview, target: float) -> FirstScreen:
@@ -85,20 +54,23 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
     goal, frame = f"{100 * target:g}%", summary.frame
     shown = [name for name in MEASURES if frame[f"{name}_mean"].notna().any()]
     best = {name: _best(frame[f"{name}_mean"], name) for name in shown}
-    lines = [
-        Line(
-            rank_text(row),
-            entry_name(row["method"], row["network"]),
-            row["method"] not in METHODS + TOOLS,
-            [Cell(_text(row, name), best[name][k]) for name in shown],
-            row["n"],
-            row["failed"],
-        )
-        for k, row in enumerate(frame.to_dict("records"))
-    ]
-    columns = [_SHOWN[name][0].format(goal=goal) for name in shown]
-    first = (frame["method"].iloc[0], frame["network"].iloc[0])
-    return FirstScreen(_sentence(summary, goal), _caption(summary, goal), columns, lines, first)
+    one = summary.cohorts[0] if len(summary.cohorts) == 1 else ""
+    rows = []
+    for k, row in enumerate(frame.to_dict("records")):
+        entry, yours = entry_name(row["method"], row["network"]), row["method"] not in METHODS + TOOLS
+        numbers = [(_text(row, name), best[name][k]) for name in shown]
+        cells = [
+            (rank_text(row), False),
+            (entry, False),
+            *numbers,
+            (str(row["n"]), False),
+            (str(row["failed"]), False),
+        ]
+        where = {"cohort": one, "structure": "", "entry": entry, "protocol": summary.protocol}
+        rows.append(Row(cells, where if one else {}, yours))
+    columns = ["Rank", "Entry", *(_SHOWN[name][0].format(goal=goal) for name in shown), "n", "failed"]
+    table = plain_table(columns, rows, ("Rank", "Entry"))
+    return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
 
 
 def _best(means: pd.Series, name: str) -> list[bool]:

@@ -33,6 +33,27 @@ FIXED = {
     "growcut": "#B8A800",
 }
 OTHERS = ("#7B3294", "#66A61E", "#C51B7D", "#35978F", "#A6761D")
+_MARKERS = (
+    "o",
+    "s",
+    "^",
+    "D",
+    "v",
+    "P",
+    "X",
+    "<",
+    ">",
+    "*",
+)  # beside colours, for grey prints and the colour-blind
+_DARK = {  # colours of a figure, and what they are on a dark page
+    "#ffffff": "#1c2026",
+    "#000000": "#e8e6e1",
+    "#555555": "#a2abb6",
+    "#e6e6e6": "#30363e",
+    "#6f6f6f": "#a8a8a8",
+    "#8c510a": "#cf9140",
+    "#7b3294": "#b98ad0",
+}
 _DASHES = ("-", "--", ":", "-.")
 STYLE: Any = {  # matplotlib types the keys one by one
     "svg.hashsalt": "bifseg",  # ids of the SVG's parts
@@ -56,12 +77,13 @@ STYLE: Any = {  # matplotlib types the keys one by one
 
 @dataclass(frozen=True)
 class Entry:
-    """A method with its network, as figures show it: colour by method, dashes by network."""
+    """A method with its network, as figures show it: colour and marker by method, dashes by network."""
 
     method: str
     network: str
     label: str
     colour: str
+    marker: str
     dash: str
 
 
@@ -69,7 +91,7 @@ def entries(scores: pd.DataFrame) -> list[Entry]:
     """Methods with their networks in reading order.
 
     Args:
-        scores: rows of all that is drawn together; colours depend on the methods of the whole frame.
+        scores: rows of all that is drawn together; colours and markers depend on the methods of the whole frame.
 
     Returns:
         An entry for each pair of method and network.
@@ -86,6 +108,7 @@ def entries(scores: pd.DataFrame) -> list[Entry]:
             network,
             method_label(method, network, networks),
             colours[method],
+            _MARKERS[methods.index(method) % len(_MARKERS)],
             _DASHES[networks.index(network) % len(_DASHES)] if network else "-",
         )
         for method, network in sorted(pairs, key=lambda pair: (method_rank(pair[0]), pair[1]))
@@ -176,7 +199,7 @@ def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
         lines: whether the figure shows them as lines, and not as boxes of their colours.
     """
     if lines:
-        handles = [Line2D([], [], color=p.colour, ls=p.dash, marker="o", ms=4, lw=1.8) for p in cast]
+        handles = [Line2D([], [], color=p.colour, ls=p.dash, marker=p.marker, ms=4, lw=1.8) for p in cast]
     else:
         handles = [Line2D([], [], color=p.colour, ls="", marker="s", ms=8) for p in cast]
     top = figure.subplotpars.top
@@ -193,7 +216,7 @@ def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
 
 
 def svg(figure: Figure) -> bytes:
-    """The SVG of a figure, without a date; closes the figure.
+    """The SVG of a figure, without a date, for light and dark pages; closes the figure.
 
     Args:
         figure: to be drawn.
@@ -204,4 +227,14 @@ def svg(figure: Figure) -> bytes:
     text = io.BytesIO()
     figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
     plt.close(figure)
-    return text.getvalue()
+    return text.getvalue().replace(b"</style>", f"{_dark_style()}</style>".encode(), 1)
+
+
+def _dark_style() -> str:
+    """The style of an SVG on a dark page; text has no colour of its own."""
+    rules = "".join(
+        f'[style*="{what}: {light}"]{{{what}:{dark}!important}}'
+        for light, dark in _DARK.items()
+        for what in ("fill", "stroke")
+    )
+    return f"@media (prefers-color-scheme:dark){{svg{{fill:{_DARK['#000000']}}}{rules}}}"

@@ -80,26 +80,6 @@ class Panel:
     scribbles: Scribbles | None = None
 
 
-def session_picture(image: Image, truth: Mask, session: Session) -> bytes:
-    """A picture of the initial, the unsupervised and the last result, side by side, with Dice of the whole object.
-
-    Args:
-        image: of the object, on the session's grid.
-        truth: of the object, same shape.
-        session: a panel is drawn for each of these steps that it has; without any, the truth alone.
-
-    Returns:
-        Bytes of a PNG file.
-
-    Raises:
-        ValueError: image or truth are not on the session's grid.
-    """
-    steps = session.steps
-    chosen = [k for k, step in enumerate(steps) if step.round == 0 or k == len(steps) - 1]
-    panels = [step_panel(truth, session, k) for k in chosen] or [Panel("initial: no result", truth)]
-    return _png(session_figure(image, truth, session, panels, shown_plane(truth, session)))
-
-
 def session_figure(
     image: Image, truth: Mask, session: Session, panels: Sequence[Panel], plane: Plane
 ) -> SessionFigure:

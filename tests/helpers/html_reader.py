@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 class Reader(HTMLParser):
     """Collects links, ids and the cells of tables, and checks that tags are closed in order."""
 
-    EMPTY = frozenset({"meta", "img", "br", "link"})
+    EMPTY = frozenset({"meta", "img", "br", "link", "input"})
 
     def __init__(self, html):
         super().__init__()

@@ -57,7 +57,7 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
 def _line(axis: Axes, rows: pd.DataFrame, measure: str, factor: float, entry: Entry, aside: float) -> None:
     mean, low, high = (factor * rows[f"{measure}_{kind}"].to_numpy(float) for kind in ("mean", "low", "high"))
     turns = rows["turn"].to_numpy(float) + aside
-    axis.plot(turns, mean, entry.dash, color=entry.colour, lw=1.4, marker="o", ms=3.5)
+    axis.plot(turns, mean, entry.dash, color=entry.colour, lw=1.4, marker=entry.marker, ms=3.5)
     axis.vlines(turns, low, high, color=entry.colour, alpha=0.45, lw=1.2)
     failed = rows["failed"].to_numpy() > 0
     axis.plot(turns[failed], mean[failed], "X", color=FAILURE, ms=9, mec="white", mew=0.8, zorder=4)

@@ -1,0 +1,128 @@
+"""Tables as pages show them: sortable rows in groups, with what a click on a row opens."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bifseg.analysis.names import GROUP
+from bifseg.cards.entries import entry_name
+from bifseg.reports.formats import TEXT, Table, best_cells, present
+
+Cell = tuple[str, bool]
+"""A text, and whether it is the best of its column."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row of a shown table.
+
+    Attributes:
+        cells: in the order of the columns.
+        sessions: what the session browser shows after a click: `cohort`, `structure`, `entry`, `protocol`, `object`;
+            empty for a row without sessions.
+        yours: whether its method is none of bifseg's.
+    """
+
+    cells: list[Cell]
+    sessions: dict[str, str] = field(default_factory=dict)
+    yours: bool = False
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows under one heading.
+
+    Attributes:
+        rows: in their first order.
+        title: the heading; empty for none.
+        seen: whether the structure of the title is a seen one; None for another title.
+    """
+
+    rows: list[Row]
+    title: str = ""
+    seen: bool | None = None
+
+
+@dataclass(frozen=True)
+class ShownTable:
+    """A table of a page.
+
+    Attributes:
+        columns: headers.
+        groups: each is sorted on its own.
+        words: headers of the columns whose cells are words.
+        csv: a data URL of the raw numbers; empty for none.
+        latex: the table in LaTeX; empty for none.
+        name: of the CSV file, and unique on the page.
+    """
+
+    columns: list[str]
+    groups: list[Group]
+    words: tuple[str, ...] = TEXT
+    csv: str = ""
+    latex: str = ""
+    name: str = ""
+
+    @property
+    def link(self) -> int:
+        """The column whose cells lead to the sessions: the entry's, or the first."""
+        names = [name for name in ("Entry", "Method") if name in self.columns]
+        return self.columns.index(names[0]) if names else 0
+
+
+def plain_table(columns: list[str], rows: Iterable[Row], words: tuple[str, ...] = TEXT) -> ShownTable:
+    """A table without groups.
+
+    Args:
+        columns: headers.
+        rows: in their first order.
+        words: headers of the columns whose cells are words.
+
+    Returns:
+        The table.
+    """
+    return ShownTable(columns, [Group(list(rows))], words)
+
+
+def shown_table(table: Table, folder: Path, cohort: str, protocol: str) -> ShownTable:
+    """A written table as the report shows it.
+
+    Args:
+        table: with at least one row.
+        folder: RESULTS/RUN/tables, which holds its CSV and LaTeX files.
+        cohort: whose table it is.
+        protocol: whose sessions it shows; empty for several.
+
+    Returns:
+        A group for each structure; a click on a row opens the sessions of its entry.
+    """
+    shown, best = present(table.frame), best_cells(table.frame)
+    entries = table.frame.drop_duplicates(GROUP) if "target" in table.frame else table.frame
+    columns = shown.columns.tolist()[2:]
+    groups: dict[tuple[str, str], Group] = {}
+    for k, (texts, entry) in enumerate(
+        zip(shown.to_dict("records"), entries.to_dict("records"), strict=True)
+    ):
+        key = (texts["Structure"], texts["Seen"])
+        group = groups.setdefault(key, Group([], texts["Structure"], texts["Seen"] == "seen"))
+        where = {"cohort": cohort, "structure": entry["structure"], "protocol": protocol}
+        where["entry"] = entry_name(entry["method"], entry["network"])
+        cells = [(texts[name], name in best and best[name][k]) for name in columns]
+        group.rows.append(Row(cells, where))
+    csv, latex = ((folder / f"{table.name}{ending}").read_text("utf-8") for ending in (".csv", ".tex"))
+    return ShownTable(columns, list(groups.values()), csv=csv_url(csv), latex=latex, name=table.name)
+
+
+def csv_url(text: str) -> str:
+    """A data URL from which a browser saves a CSV file.
+
+    Args:
+        text: of the file.
+
+    Returns:
+        The URL.
+    """
+    return f"data:text/csv;base64,{base64.b64encode(text.encode()).decode()}"
