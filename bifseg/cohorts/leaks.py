@@ -15,9 +15,9 @@ def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
     """What to look at where cases of different splits have names that begin alike, a line; usually nothing.
 
     `case107_day19` and `case107_day20` may be two scans of one patient. The names are cut behind their first part
-    with a digit at which not all cases begin alike.
+    with a digit at which not all cases begin alike. Cases whose patient is stated are left out.
     """
-    splits = {row.case: (row.group, row.split) for row in rows if row.case}
+    splits = {row.case: (row.group, row.split) for row in rows if row.case and row.group == row.case}
     parts = {case: re.findall(r"[^_.\-]+[_.\-]*", case) for case in splits}
     for n in range(1, max(map(len, parts.values()), default=0)):
         stems: defaultdict[str, set[str]] = defaultdict(set)

@@ -32,6 +32,7 @@ def test_days_of_one_patient_in_two_splits():
         {"c1": "train", "c2": "test", "c3": "validation"},
         {"case1_a": "train", "case1_b": "train", "case2_a": "test"},
         {"case1_a": "train/p", "case1_b": "test/p", "case2_a": "test"},
+        {"site1_7_a": "train/site1_7", "site1_9_a": "test/site1_9", "site2_3_a": "train/site2_3"},
         {"患者一": "train", "患者二": "test"},
         {},
     ],
