@@ -22,7 +22,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
-from bifseg.robot.effort import ASSUMED, n_slices, round_seconds, slices_across
+from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
@@ -38,6 +38,8 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("box_slices", "box_mm"), _NUMBER),
     **{metric.column: _NUMBER for metric in built_in()},
     "volume_ml": _NUMBER,
+    "obeyed": _NUMBER,
+    "n_undos": _COUNT,
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
     **dict.fromkeys(("confinement", "adaptation"), _TEXT),
@@ -46,7 +48,15 @@ COLUMNS: dict[str, str] = {
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
 _SECONDS = ("robot", "network", "label_update", "machine")
-_ADDED = {"method_s": np.nan, "confinement": "", "adaptation": "", "box_slices": np.nan, "box_mm": np.nan}
+_ADDED = {
+    "method_s": np.nan,
+    "confinement": "",
+    "adaptation": "",
+    "obeyed": np.nan,
+    "n_undos": 0,
+    "box_slices": np.nan,
+    "box_mm": np.nan,
+}
 """Columns that tables of older versions lack, with their default."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
 # `initial` and `unsupervised` are both round 0; the alphabet orders them.
@@ -282,6 +292,29 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
     }
 
 
+def obeyed(session: Session, steps: int) -> float:
+    """The share of the voxels drawn on that a result keeps as they were drawn.
+
+    Args:
+        session: with at least `steps` steps.
+        steps: how many steps from the first one count; the last of them has the result.
+
+    Returns:
+        From 0 to 1, over voxels inside the window; the last stroke on a voxel counts. NaN if nothing was drawn.
+    """
+    strokes = session.scribbles(steps).strokes
+    if not strokes:
+        return np.nan
+    voxels = np.concatenate([stroke.voxels for stroke in strokes])
+    labels = np.concatenate([np.full(len(stroke.voxels), stroke.foreground) for stroke in strokes])
+    inside = np.all((voxels >= session.box.lower) & (voxels < session.box.upper), axis=1)
+    places = np.ravel_multi_index(tuple((voxels[inside] - session.box.lower).T), session.box.shape)
+    _, last = np.unique(places[::-1], return_index=True)
+    result = session.steps[steps - 1].mask.ravel()
+    kept = (result[places] == labels[inside])[::-1][last]
+    return float(kept.mean()) if len(kept) else np.nan
+
+
 def _stated(seconds: Iterable[float | None]) -> float:
     """The sum of the seconds that a method stated for its steps; NaN if it stated none for a step."""
     values = list(seconds)
@@ -291,16 +324,19 @@ def _stated(seconds: Iterable[float | None]) -> float:
 def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
     spacing = session.grid.spacing
     strokes = [stroke for step in steps for stroke in step.strokes]
+    undos = sum(step.undo for step in steps)
     rounds = [round_seconds(step.strokes, session.box.shape, spacing) for step in steps if step.round]
     return {
-        "n_prompts": len(strokes) + session.box_drawn,
+        "n_prompts": len(strokes) + session.box_drawn + undos,
+        "n_undos": undos,
+        "obeyed": obeyed(session, len(steps)),
         "n_strokes": len(strokes),
         "n_scribble_voxels": len({tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}),
         "n_slices": n_slices(strokes, spacing),
         "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
         "box_slices": slices_across(session.box.shape, spacing),
         "box_mm": float(np.multiply(session.box.shape, spacing).max()),
-        "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds),
+        "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds) + undos * UNDO_S,
     }
 
 

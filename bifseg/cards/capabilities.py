@@ -68,6 +68,10 @@ def is_given(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> boo
 def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays | None) -> str:
     """Why a method's prompts do not fit a protocol; empty if they do."""
     begin, drawn, takes = begins_with(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
+    if begin == "mask" and "mask" not in prompts:
+        return f"takes {takes or 'no prompts'}; this protocol begins with a mask"
+    if protocol.begin == "auto" and "mask" in prompts and "box" not in prompts:
+        return f"takes {takes}; this protocol gives no mask, it needs one with `begin: mask`"
     if begin == "box" and "box" not in prompts:
         return f"takes {takes or 'no prompts'}; this protocol begins with a box"
     if begin in ("scribbles", "points") and protocol.scribbles_on == "initial":

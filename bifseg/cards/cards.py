@@ -120,9 +120,17 @@ class ProtocolCard(Card):
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
     )
-    begin: Literal["auto", "box", "scribbles", "points", "nothing"] = Field(
+    begin: Literal["auto", "box", "scribbles", "points", "mask", "nothing"] = Field(
         "auto",
         description="what the user gives first; auto: a box, and to a method without box what it is corrected by",
+    )
+    initial_from: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w.-]*)?$")] | None = Field(
+        None,
+        description="with begin: mask, where the masks come from: manifest (its column initial), or an entry of the "
+        "same run, METHOD@NETWORK, whose last result before any correction is taken",
+    )
+    undo: bool = Field(
+        False, description="the user takes back a correction that made more visible error; a round of its own"
     )
     correct: Literal["scribbles", "points", "nothing"] = Field(
         "scribbles",
@@ -134,6 +142,10 @@ class ProtocolCard(Card):
 
     @model_validator(mode="after")
     def _one_policy(self) -> Self:
+        if (self.begin == "mask") != (self.initial_from is not None):
+            raise ValueError("'begin: mask' and 'initial_from' belong together; write both or neither")
+        if self.undo and self.scribbles_on == "initial":
+            raise ValueError("'undo: true' needs 'scribbles_on: current'")
         opens = self.begin in ("scribbles", "points")
         if opens and self.correct not in (self.begin, "nothing"):
             raise ValueError(

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Prompt = Literal["box", "scribbles", "points"]
+Prompt = Literal["box", "scribbles", "points", "mask"]
 Drawn = Literal["scribbles", "points"]
 PROMPTS: tuple[str, ...] = get_args(Prompt)
 """What a method may take beside the image."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -121,6 +122,7 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
             resolved["cohorts"][cohort]["protocols"][protocol] = entries
             networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
+        _check_initial(resolved["cohorts"][cohort]["protocols"], cards, f"configuration: cohorts.{cohort}")
         for network in sorted(networks):
             path = cards / "networks" / f"{network}.yaml"
             card = read_card(NetworkCard, path)
@@ -131,6 +133,31 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
                     f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
                 )
     return resolved
+
+
+def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> None:
+    """Raise InputError where a protocol corrects the results of an entry that plays under no other protocol."""
+    for protocol in played:
+        source = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml").initial_from
+        if source not in (None, "manifest") and not initial_protocol(played, protocol, source):
+            raise InputError(
+                f"{where}.protocols.{protocol}: its card has `initial_from: {source}`, which plays under no other "
+                "protocol of this cohort; name it under one"
+            )
+
+
+def initial_protocol(played: Mapping[str, Sequence[str]], protocol: str, source: str) -> str:
+    """The protocol whose sessions of an entry another protocol begins with.
+
+    Args:
+        played: entries by protocol, of one cohort.
+        protocol: that begins with a mask.
+        source: the entry.
+
+    Returns:
+        The first other protocol under which it plays; empty if there is none.
+    """
+    return next((name for name in played if name != protocol and source in played[name]), "")
 
 
 def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bifseg.cli.options import (
     CohortFolder,
     Device,
+    InitialFolder,
     MethodCardFile,
     NetworkFolder,
     Out,
@@ -39,6 +40,7 @@ class JobOptions:
     device: Device = "auto"
     workers: Workers = 1
     threads: Threads = 1
+    initial: InitialFolder = None
 
     def setup(self, protocol_name: str, protocol: ProtocolCard) -> JobSetup:
         """The setup of the job under a protocol.
@@ -62,4 +64,5 @@ class JobOptions:
             replicates=self.replicates,
             device=self.device,
             threads=self.threads,
+            initial=self.initial,
         )

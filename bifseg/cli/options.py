@@ -36,6 +36,13 @@ def _trained(network: Path | None) -> Path | None:
     return network
 
 
+InitialFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--initial",
+        help="sessions whose results a protocol with `initial_from: ENTRY` corrects, `bifseg run --out`",
+    ),
+]
 NetworkFolder = Annotated[
     Path | None, typer.Option("--network", help="folder that `bifseg train` wrote", callback=_trained)
 ]

@@ -125,7 +125,7 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
 def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
     """What a look at every file of a manifest finds: its images, and its label maps, by their paths in it."""
     root, rows = manifest.root, manifest.rows
-    maps = {row.label for row in rows}.union(*(row.raters for row in rows)) - {""}
+    maps = {row.label for row in rows}.union(*((row.initial, *row.raters) for row in rows)) - {""}
     images = each_file(lambda name: look_at_image(root / name), _names(rows), progress)
     labels = each_file(lambda name: look_at_label(root / name), sorted(maps), progress)
     return {"": File(None), **images}, {"": File(None), **labels}
@@ -186,9 +186,11 @@ def _names(rows: Rows) -> list[str]:
 
 
 def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
-    """(row, column, name) of every label map of every row: its own, then those of the raters."""
+    """(row, column, name) of every label map of every row: its own, the initial one, then those of the raters."""
     for row in rows:
         yield row, "label", row.label
+        if row.initial:
+            yield row, "initial", row.initial
         for name in row.raters:
             yield row, "raters", name
 

@@ -82,7 +82,9 @@ def prepare(
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise InputError(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
     write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
-    files = sorted({name for row in report.rows for name in (row.image, row.label, *row.raters)})
+    files = sorted(
+        {name for row in report.rows for name in (row.image, row.label, row.initial, *row.raters)} - {""}
+    )
     about = {
         "name": card_path.stem,
         "dimension": card.dimension,
@@ -232,6 +234,24 @@ class Cohort:
         truth = self.truth(row)
         return tuple(_touching(mask, truth) for mask in masks)
 
+    def initial(self, row: ObjectRow) -> Mask | None:
+        """The mask that an automatic method made of an object, from the manifest's column `initial`.
+
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            Bool mask on the grid of `image(row)`; of an instance, the connected instances in the slice that share a
+            pixel with it. None if the manifest names no file for the object.
+
+        Raises:
+            InputError: the file is not as it was prepared.
+        """
+        if not row.initial:
+            return None
+        mask = self._structure(row.initial, row)
+        return mask if row.instance is None else _touching(mask, self.truth(row))
+
     def ignored(self, row: ObjectRow) -> Mask | None:
         """The voxels that nobody annotated, on the grid of `image(row)`; None where there are none.
 
@@ -272,6 +292,7 @@ class Cohort:
         Those of raters are `rater-1`, `rater-2`, ...; `channel` and `ignore_values` are the row's, where it has any.
         """
         files = {"image": row.image, "label": row.label}
+        files |= {"initial": row.initial} if row.initial else {}
         files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
         more = {} if row.channel is None else {"channel": str(row.channel)}
         more |= {"ignore_values": values_text(row.ignore_values)} if row.ignore_values else {}

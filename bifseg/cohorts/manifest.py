@@ -4,7 +4,8 @@ A manifest is a TSV (UTF-8) with one row per case and structure and the columns 
 `image` is the file of that structure's modality, `label_values` are comma-separated positive integers whose
 union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be left
 out: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are comma-separated
-label maps of the same structure by other people, `ignore_values` are label values whose voxels nobody annotated.
+label maps of the same structure by other people, `ignore_values` are label values whose voxels nobody annotated,
+`initial` is an automatic method's label map, which sessions that begin with a mask correct.
 Other columns are ignored with a note.
 
 Paths are relative to the manifest's root folder and are judged as written: `..` may not climb out of the
@@ -25,7 +26,7 @@ from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
-OPTIONAL = ("channel", "raters", "ignore_values")
+OPTIONAL = ("channel", "raters", "ignore_values", "initial")
 SPLITS = ("train", "validation", "test")
 Lines = list[tuple[int, dict[Any, Any]]]
 """Where a row ends in its file, and its cells by column."""
@@ -45,6 +46,7 @@ class ManifestRow:
         channel: of a 4D image, from 0; None where the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
         ignore_values: label values whose voxels belong neither to the structure nor to the background.
+        initial: an automatic method's label map, path as `label`; empty where there is none.
     """
 
     line: int
@@ -59,6 +61,7 @@ class ManifestRow:
     channel: int | None = None
     raters: tuple[str, ...] = ()
     ignore_values: tuple[int, ...] = ()
+    initial: str = ""
 
 
 @dataclass(frozen=True, order=True)
@@ -201,7 +204,13 @@ def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow
     return ManifestRow(line, **values), wrong
 
 
-_EMPTY: dict[str, Any] = {"label_values": (), "channel": None, "raters": (), "ignore_values": ()}
+_EMPTY: dict[str, Any] = {
+    "label_values": (),
+    "channel": None,
+    "raters": (),
+    "ignore_values": (),
+    "initial": "",
+}
 """What a cell that is empty or wrong becomes, where it is not an empty text."""
 
 
@@ -210,7 +219,7 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
         return _EMPTY[key]
     if not text and key != "group":
         raise ValueError("empty; only 'group' may be left empty")
-    if key in ("image", "label"):
+    if key in ("image", "label", "initial"):
         return inside(root, text)
     if key == "raters":
         return tuple(inside(root, part.strip()) for part in text.split(","))

@@ -42,6 +42,7 @@ class ObjectRow:
         channel: of a 4D image file, from 0; None where the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
         ignore_values: label values whose voxels count for nothing.
+        initial: an automatic method's label map, path as `label`; empty where there is none.
     """
 
     object: str
@@ -63,6 +64,7 @@ class ObjectRow:
     channel: int | None = None
     raters: tuple[str, ...] = ()
     ignore_values: tuple[int, ...] = ()
+    initial: str = ""
 
     @property
     def plane(self) -> tuple[int, int] | None:
@@ -205,6 +207,7 @@ def _object(
         channel=row.channel,
         raters=row.raters,
         ignore_values=row.ignore_values,
+        initial=row.initial,
     )
 
 

@@ -13,12 +13,15 @@ __all__ = [
     "Adaptive",
     "Box",
     "BrokenContract",
+    "Correcting",
     "Image",
     "Mask",
     "Method",
     "Scribbles",
+    "Undoing",
     "adapts",
     "checked_mask",
+    "undoes",
 ]
 
 
@@ -86,6 +89,49 @@ def adapts(method: Method) -> bool:
         True if the session calls `adapt`.
     """
     return bool(getattr(method, "adapts", isinstance(method, Adaptive)))
+
+
+@runtime_checkable
+class Correcting(Method, Protocol):
+    """A method that corrects an existing mask: one with "mask" in `prompts`."""
+
+    def start_from(self, image: Image, box: Box, mask: Mask) -> Mask:
+        """The first result, from an existing mask; it takes the place of `start` and begins a session.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image: where results may lie.
+            mask: the result to be corrected, a bool array of the image's shape.
+
+        Returns:
+            Bool mask of the image's shape, such as the mask itself.
+        """
+        ...
+
+
+@runtime_checkable
+class Undoing(Method, Protocol):
+    """A method that takes back what the last `refine` did."""
+
+    def undo(self) -> Mask:
+        """The result without the prompts of the last round.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
+        ...
+
+
+def undoes(method: Method) -> bool:
+    """Whether a method takes back its last round by itself.
+
+    Args:
+        method: any method; one in another process says so in its attribute `undoes`.
+
+    Returns:
+        True if a session calls `undo`; else it calls `refine` with all scribbles but the last.
+    """
+    return bool(getattr(method, "undoes", isinstance(method, Undoing)))
 
 
 class BrokenContract(RuntimeError):

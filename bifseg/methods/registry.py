@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from bifseg.cards.cards import MethodCard, first_problem
 from bifseg.core.errors import InputError
 from bifseg.core.registry import Registry
-from bifseg.methods.contract import Method
+from bifseg.methods.contract import Correcting, Method
 
 if TYPE_CHECKING:  # importing torch takes seconds, which a method without a network saves
     from bifseg.networks.trained import TrainedNetwork
@@ -64,6 +64,10 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
         raise InputError(f"settings of {card.method}: {error}") from error
     if not isinstance(method, Method):
         raise InputError(f"method: {card.method} must have dimensions, prompts, start and refine")
+    if "mask" in method.prompts and not isinstance(method, Correcting):
+        raise InputError(
+            f"method: {card.method} takes a mask and has no `start_from(image, box, mask)`; add it"
+        )
     return method
 
 

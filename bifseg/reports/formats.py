@@ -144,6 +144,9 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Measure", "measure", lambda row: _quantities()[row["measure"]].difference),
         *_effort_columns(frame),
         *((q.header, f"{name}_mean", _mean(name)) for name, q in _quantities().items()),
+        ("Gain", "gain_mean", _points("gain_mean")),
+        ("Gain per prompt", "gain_per_prompt", _points("gain_per_prompt")),
+        ("Gain per minute", "gain_per_minute", _points("gain_per_minute")),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
         ("Rank", "rank", rank_text),
         ("Difference", "difference_mean", _difference),
@@ -172,6 +175,11 @@ def _effort_columns(frame: pd.DataFrame) -> list[tuple[str, str, Callable[[Row],
         ("Median strokes", "n_strokes_median", _median("n_strokes")),
         ("Median user time (s)", "user_s_median", _median("user_s")),
     ]
+
+
+def _points(name: str) -> Callable[[Row], str]:
+    """Text of a difference in Dice, in percentage points."""
+    return lambda row: plain(100 * row[name], "+.1f")
 
 
 def _count(name: str) -> Callable[[Row], str]:

@@ -48,6 +48,8 @@ class Pace:
 
 ASSUMED = Pace()
 """The pace that all predictions use."""
+UNDO_S = ASSUMED.think_s + ASSUMED.point_s + ASSUMED.press_s
+"""Seconds to take back a correction: to decide, to move to a button, to press it."""
 
 
 def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, ...]) -> float:

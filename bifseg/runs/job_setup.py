@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from bifseg.cards.capabilities import check_stated, misplaced
 from bifseg.cards.cards import MethodCard, ProtocolCard
@@ -14,12 +16,14 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, read_json
+from bifseg.core.geometry import Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.sandbox import module_folders
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
+from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity
 from bifseg.sessions.seal import KEY, run_folder
 from bifseg.sessions.users import SimulatedUser, User
@@ -41,6 +45,7 @@ class JobSetup:
         replicates: sessions of each object, each with another box and other scribbles.
         device: device of the method's process: `auto`, `cpu` or `cuda`.
         threads: threads of the method's process.
+        initial: folder of the sessions whose results a protocol with `initial_from: ENTRY` corrects.
     """
 
     run: str
@@ -54,6 +59,7 @@ class JobSetup:
     replicates: int = 1
     device: str = "auto"
     threads: int = 1
+    initial: Path | None = None
 
     def trials(self, objects: Iterable[ObjectRow]) -> list[Trial]:
         """The trials on objects.
@@ -63,7 +69,12 @@ class JobSetup:
 
         Returns:
             One trial a replicate, object by object.
+
+        Raises:
+            InputError: the protocol begins with a mask, and an object has none.
         """
+        objects = list(objects)
+        self._check_initial(objects)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]
 
     def identity(self, trial: Trial) -> Identity:
@@ -104,7 +115,10 @@ class JobSetup:
             Hexadecimal digits: code, cards, weights, seed, and the object's image and truth.
         """
         row = self.rows[trial.object]
-        return fingerprint(vars(self.identity(trial)), self.cohort.hashes(row), self._common)
+        parts: list[Any] = [vars(self.identity(trial)), self.cohort.hashes(row), self._common]
+        if self.initial:
+            parts.append(_archive(self.initial).fingerprint(trial.session))
+        return fingerprint(*parts)
 
     def rules(self) -> dict[str, Any]:
         """The rules of the sessions, as `protocol.json` beside them holds them.
@@ -136,6 +150,7 @@ class JobSetup:
             cohort.raters(row),
             self.identity(trial).seed_key,
             cohort.ignored(row),
+            self._existing(trial),
         )
 
     @property
@@ -193,6 +208,34 @@ class JobSetup:
         """
         return {row.object: row for row in self.cohort.objects}
 
+    def _check_initial(self, objects: list[ObjectRow]) -> None:
+        """Raise InputError where a protocol that begins with a mask has none for an object."""
+        source = self.protocol.initial_from
+        if source is None:
+            return
+        if source != "manifest" and self.initial is None:
+            raise InputError(
+                f"--initial: {self.protocol_name} begins with results of {source}; name their folder"
+            )
+        lacking = [row.object for row in objects if source == "manifest" and not row.initial]
+        if lacking:
+            raise InputError(
+                f"{self.cohort.folder}: {len(lacking)} objects have no file in the manifest's column `initial`, as "
+                f"{lacking[0]}; {self.protocol_name} begins with it"
+            )
+
+    def _existing(self, trial: Trial) -> Mask | None:
+        """The mask that a session begins with: of the manifest, or another entry's last one before any correction."""
+        if self.protocol.begin != "mask":
+            return None
+        if self.initial is None:
+            return self.cohort.initial(self.rows[trial.object])
+        session = _archive(self.initial).load(trial.session)
+        first = [step for step in session.steps if step.round == 0]
+        mask = first[-1].mask if first else np.zeros(session.box.shape, bool)  # a failed session has none
+        whole: Mask = session.box.paste(mask, session.grid.shape)
+        return whole
+
     @property
     def _architecture(self) -> str:
         """The network's architecture; empty for an entry without a network."""
@@ -215,6 +258,12 @@ class JobSetup:
             file_hash(self.network / "weights.pt") if self.network else "",
             entry_code(self.card, self.card_path.parent, self.protocol, self._architecture, type(self)),
         )
+
+
+@lru_cache(maxsize=4)
+def _archive(folder: Path) -> Archive:
+    """The sessions of a folder, opened once."""
+    return Archive(folder)
 
 
 def derived_from_truth(folder: Path) -> set[Path]:

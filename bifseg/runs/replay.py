@@ -56,7 +56,10 @@ class Recording:
             Its box and its rounds of strokes.
         """
         who = session.identity
-        rounds = tuple(step.strokes for step in session.steps if step.round)
+        rounds: tuple[tuple[Stroke, ...], ...] = ()
+        for step in session.steps:
+            if step.round:
+                rounds = rounds[:-1] if step.undo else (*rounds, step.strokes)
         box, window = session.drawn_box or session.box, session.box
         return cls(box, rounds, who.policy, who.box, who.user, None if window == box else window)
 
@@ -113,6 +116,22 @@ class Recorded:
             The recorded window; the box if there is none.
         """
         return self.recording.window or box
+
+    @property
+    def existing(self) -> None:
+        """None: sessions that begin with a mask are not replayed."""
+
+    def is_worse(self, result: Mask, before: Mask) -> bool:
+        """Whether the user takes back a correction.
+
+        Args:
+            result: not used.
+            before: not used.
+
+        Returns:
+            False: what was taken back in the recording is not replayed.
+        """
+        return False
 
     def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result ends the replay.
@@ -247,9 +266,16 @@ def recorded_rules(folder: Path) -> dict[str, Any]:
 
     Returns:
         Keys of a protocol card: `begin`, `correct` and `window`, those that its protocol.json has.
+
+    Raises:
+        InputError: the sessions begin with a mask.
     """
     path = folder / "protocol.json"
     rules = read_json(path) if path.is_file() else {}
+    if rules.get("begin") == "mask":
+        raise InputError(
+            f"{folder}: its sessions begin with a mask, which is no recording; play them with `bifseg run`"
+        )
     return {key: rules[key] for key in ("begin", "correct", "window") if key in rules}
 
 

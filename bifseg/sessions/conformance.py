@@ -94,8 +94,11 @@ class ConformanceKit:
         return _finding("grid kept", session, "masks have the shape of an oblique, anisotropic image")
 
     def _scribbles(self) -> CheckResult:
-        """Scribbles that contradict the image: the user wants a blob beside the visible one."""
-        if "scribbles" not in self._method.prompts:
+        """Scribbles that contradict the image: the user wants a blob beside the visible one.
+
+        To keep them is a property, not a duty: a method that does not is no failure.
+        """
+        if not {"scribbles", "points"} & self._method.prompts:
             return CheckResult("scribbles obeyed", None, "the method takes no scribbles")
         session = self._play(self._unlike_the_image())
         if session.status != "ok":
@@ -104,7 +107,7 @@ class ConformanceKit:
         last = session.steps[-1].mask
         ignored = int((~last[drawn == 1]).sum() + last[drawn == 2].sum())
         about = f"the result contradicts {ignored} of {np.count_nonzero(drawn)} scribbled voxels"
-        return CheckResult("scribbles obeyed", ignored == 0, about)
+        return CheckResult("scribbles obeyed", ignored == 0 or None, about)
 
     def _repeats(self) -> CheckResult:
         """The same session twice in one process, with another session in between."""
@@ -188,7 +191,9 @@ class ConformanceKit:
         rng = np.random.default_rng(seed)
         voxels = gaussian_filter(60.0 * truth + rng.normal(100, 12, shape), 0.7).astype(np.float32)
         image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2")
-        protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None)
+        clicks = {"points"} & self._method.prompts and "scribbles" not in self._method.prompts
+        drawn = {"correct": "points", "policy": "centre-click/1"} if clicks else {}
+        protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None, **drawn)
         return SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
 
     def _unlike_the_image(self) -> SimulatedUser:

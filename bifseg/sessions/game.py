@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 
 from bifseg.cards.capabilities import begins_with, is_given
 from bifseg.cards.plays import Plays
-from bifseg.core.geometry import Box
+from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Scribbles
-from bifseg.methods.contract import Method, adapts
+from bifseg.methods.contract import Method, adapts, undoes
 from bifseg.methods.process.process import MethodError
 from bifseg.sessions.prompts import adapted
 from bifseg.sessions.record import Ending, Identity, Session, Status
@@ -75,17 +76,20 @@ def _play(
     """How the session ended, and why if it ended early."""
     rules, shape = user.protocol, user.image.grid.shape
     opens = begins_with(rules, method.prompts) in ("scribbles", "points")
-    result = recorder.take("initial", partial(method.start, user.image, box))
-    if adapts(method):
-        result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
-    scribbles = Scribbles(shape)
+    results = [_first_result(user, method, recorder, box)]
+    given = [Scribbles(shape)]
     for number in range(1, user.rounds + 1):
-        if user.is_satisfied_with(result):
+        if user.is_satisfied_with(results[-1]):
             return "target", ""
         if not is_given(rules.draws, method.prompts, plays):
             return "no prompts", ""
+        if rules.undo and len(results) > 1 and user.is_worse(results[-1], results[-2]):
+            given = given[:-1]
+            prompts = adapted(given[-1], rules.draws, method.prompts, plays)
+            results = [_take_back(user, method, recorder, box, number, prompts)]
+            continue
         started = perf_counter()
-        view = View(number, recorder.box, recorder.steps, scribbles, opens and number == 1)
+        view = View(number, recorder.box, recorder.steps, given[-1], opens and len(given) == 1)
         strokes = user.next_strokes(view)
         robot_s = perf_counter() - started
         recorder.check_time(view.step, user.time_limit_s, robot_s)
@@ -94,7 +98,47 @@ def _play(
         reason = user.stuck_reason(view, strokes)
         if reason:
             return "stuck", reason
-        scribbles = scribbles.add(strokes)
-        given = adapted(scribbles, rules.draws, method.prompts, plays)
-        result = recorder.take(view.step, partial(method.refine, given), tuple(strokes), robot_s)
-    return ("target" if user.is_satisfied_with(result) else "rounds"), ""
+        given.append(given[-1].add(strokes))
+        prompts = adapted(given[-1], rules.draws, method.prompts, plays)
+        results.append(recorder.take(view.step, partial(method.refine, prompts), tuple(strokes), robot_s))
+    return ("target" if user.is_satisfied_with(results[-1]) else "rounds"), ""
+
+
+def _first_result(user: User, method: Method, recorder: StepRecorder, box: Box) -> Mask:
+    """The last result before any correction. What a method makes of an existing mask is its unsupervised step."""
+    if user.existing is not None:
+        mask = recorder.give(user.existing)
+        return recorder.take("unsupervised", _beginning(user, method, box, mask), begins=True)
+    result = recorder.take("initial", _beginning(user, method, box, None), begins=True)
+    if adapts(method):
+        result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
+    return result
+
+
+def _take_back(
+    user: User, method: Method, recorder: StepRecorder, box: Box, number: int, prompts: Scribbles
+) -> Mask:
+    """The result without the last round: by the method's `undo`, else from all prompts but the last."""
+    name, begins = f"round-{number}", False
+    if undoes(method):
+        call: Callable[[], Mask] = method.undo  # type: ignore[attr-defined]
+    elif prompts.strokes:
+        call = partial(method.refine, prompts)
+    else:
+        mask = None if user.existing is None else recorder.box.paste(recorder.steps[0].mask, recorder.shape)
+        call, begins = _beginning(user, method, box, mask), True
+        if adapts(method) and mask is None:
+            start = call
+
+            def call() -> Mask:
+                start()
+                return method.adapt()  # type: ignore[attr-defined, no-any-return]
+
+    return recorder.take(name, call, begins=begins, undo=True)
+
+
+def _beginning(user: User, method: Method, box: Box, mask: Mask | None) -> Callable[[], Mask]:
+    """The call that begins a session of a method."""
+    if mask is None:
+        return partial(method.start, user.image, box)
+    return partial(method.start_from, user.image, box, mask)  # type: ignore[attr-defined]

@@ -64,12 +64,14 @@ class Step:
         mask: the result inside the box, of the box's shape.
         seconds: seconds of this step alone. `robot` and `machine` (the whole method) by the session's clock;
             `network`, `label_update` and `method` (the whole method) as the method states them.
+        undo: whether the user took back the round before, instead of drawing.
     """
 
     name: str
     strokes: tuple[Stroke, ...]
     mask: Mask
     seconds: dict[str, float]
+    undo: bool = False
 
     @property
     def round(self) -> int:
@@ -130,9 +132,12 @@ class Session:
             steps: how many steps from the first one count; None: all.
 
         Returns:
-            The strokes on the object's grid in the order of drawing.
+            The strokes on the object's grid in the order of drawing, without those that were taken back.
         """
-        return Scribbles(self.grid.shape, tuple(s for step in self.steps[:steps] for s in step.strokes))
+        drawn: list[tuple[Stroke, ...]] = []
+        for step in self.steps[:steps]:
+            drawn = drawn[:-1] if step.undo else [*drawn, step.strokes]
+        return Scribbles(self.grid.shape, tuple(stroke for strokes in drawn for stroke in strokes))
 
     def to_entries(self, whole: Grid, plane: tuple[int, int] | None = None) -> dict[str, bytes]:
         """The session as an archive stores it.
@@ -177,7 +182,13 @@ class Session:
         grid = Grid.from_record(data["grid"])
         box = Box(*(tuple(data["box"][side]) for side in ("lower", "upper")))
         steps = tuple(
-            Step(s["name"], tuple(Stroke.from_record(r, grid) for r in s["strokes"]), mask, s["seconds"])
+            Step(
+                s["name"],
+                tuple(Stroke.from_record(r, grid) for r in s["strokes"]),
+                mask,
+                s["seconds"],
+                s.get("undo", False),
+            )
             for s, mask in zip(data["steps"], masks, strict=True)
         )
         rest = {key: data[key] for key in cls._PLAIN if key in data}  # older sessions lack the last
@@ -199,6 +210,7 @@ class Session:
                     "name": step.name,
                     "strokes": [stroke.to_record(self.grid) for stroke in step.strokes],
                     "seconds": {key: round(value, 6) for key, value in step.seconds.items()},
+                    "undo": step.undo,
                 }
                 for step in self.steps
             ],

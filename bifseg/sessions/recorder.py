@@ -56,7 +56,13 @@ class StepRecorder:
             )
 
     def take(
-        self, name: str, call: Callable[[], Mask], strokes: tuple[Stroke, ...] = (), robot_s: float = 0.0
+        self,
+        name: str,
+        call: Callable[[], Mask],
+        strokes: tuple[Stroke, ...] = (),
+        robot_s: float = 0.0,
+        begins: bool = False,
+        undo: bool = False,
     ) -> Mask:
         """The checked result of one call, which becomes the next step.
 
@@ -65,6 +71,8 @@ class StepRecorder:
             call: the method's call.
             strokes: the strokes that the user drew for this step.
             robot_s: seconds that the user took for them.
+            begins: whether the method counts its seconds from this call on.
+            undo: whether the call takes back the round before.
 
         Returns:
             Mask on the object's grid, cleared in ignored voxels.
@@ -73,7 +81,7 @@ class StepRecorder:
             BrokenContract: the result is no mask inside the box, or the method states impossible seconds.
         """
         self.now = name
-        before = self._own_seconds() if name != "initial" else {}
+        before = {} if begins else self._own_seconds()
         started = perf_counter()
         result = checked_mask(call(), self.shape)
         machine_s = perf_counter() - started
@@ -89,7 +97,22 @@ class StepRecorder:
                     f"seconds: {part} fell by {-value:g} s; it must count all seconds since `start`"
                 )
         seconds = {"robot": robot_s, "machine": machine_s, **own}
-        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds))
+        self.steps.append(Step(name, strokes, result[self.box.slices].copy(), seconds, undo))
+        return result
+
+    def give(self, mask: Mask) -> Mask:
+        """An existing mask as the initial step, which no method made and which took no time.
+
+        Args:
+            mask: on the object's grid.
+
+        Returns:
+            The mask inside the box, cleared in ignored voxels.
+        """
+        inside = self.box.paste(mask[self.box.slices], self.shape)
+        result: Mask = inside if self.ignored is None else inside & ~self.ignored
+        seconds = dict.fromkeys(("robot", "machine", "network", "label_update"), 0.0)
+        self.steps.append(Step("initial", (), result[self.box.slices].copy(), seconds))
         return result
 
     def _own_seconds(self) -> dict[str, float]:

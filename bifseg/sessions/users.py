@@ -101,6 +101,23 @@ class User(Protocol):
         """
         ...
 
+    @property
+    def existing(self) -> Mask | None:
+        """The mask on the object's grid that a session with `begin: mask` corrects; else None."""
+        ...
+
+    def is_worse(self, result: Mask, before: Mask) -> bool:
+        """Whether the user takes back a correction.
+
+        Args:
+            result: mask on the object's grid after the correction.
+            before: the mask before it.
+
+        Returns:
+            True if the user sees more wrong voxels than before.
+        """
+        ...
+
     def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result has reached the target.
 
@@ -149,6 +166,7 @@ class SimulatedUser:
         raters: other raters' masks of the object on its grid; the robot corrects no voxel on which raters differ.
         seed_key: names of the object and the replicate that, with the seed, determine box and strokes.
         ignored: voxels without annotation, on the image's grid; None: every voxel is annotated.
+        existing: the mask on the image's grid that a session with `begin: mask` corrects.
     """
 
     image: Image
@@ -159,6 +177,7 @@ class SimulatedUser:
     raters: tuple[Mask, ...] = ()
     seed_key: tuple[str | int, ...] = ()
     ignored: Mask | None = None
+    existing: Mask | None = None
 
     @property
     def rounds(self) -> int:
@@ -252,6 +271,20 @@ class SimulatedUser:
             ignored,
         )
         return self._on_image(drawn, box)
+
+    def is_worse(self, result: Mask, before: Mask) -> bool:
+        """Whether the robot sees more error in a result than in the one before.
+
+        Args:
+            result: mask on the image's grid, (z, y, x) or (y, x).
+            before: the same before the correction.
+
+        Returns:
+            True if more voxels are visibly wrong, both labels together.
+        """
+        whole = Box((0,) * self.truth.ndim, self.truth.shape)
+        now, then = (self._visible(mask, self.truth, whole) ^ self.truth for mask in (result, before))
+        return int(now.sum()) > int(then.sum())
 
     def is_satisfied_with(self, result: Mask) -> bool:
         """Whether a result has reached the protocol's target.

@@ -85,3 +85,16 @@ class Hoards(Good):
     def start(self, image, box):
         self.kept = (*self.kept, np.ones(6 * 2**17))
         return super().start(image, box)
+
+
+class Brush(Good):
+    """Paints on an existing mask: what a person does without help. It is not broken."""
+
+    prompts = frozenset({"mask", "scribbles"})
+
+    def start_from(self, image, box, mask):
+        self.mask = mask
+        return mask
+
+    def refine(self, scribbles):
+        return (self.mask | scribbles.foreground) & ~scribbles.background

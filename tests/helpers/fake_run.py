@@ -37,7 +37,7 @@ def scores(lines, **common):
         "error": "",
     }
     zero = [name for name, kind in COLUMNS.items() if kind == "float64"]
-    zero += ["n_prompts", "n_strokes", "n_scribble_voxels", "n_slices"]
+    zero += ["n_prompts", "n_strokes", "n_scribble_voxels", "n_slices", "n_undos"]
     zero_but = {
         "user_s": 7.0,
         "volume_ml": 1.0,

@@ -14,7 +14,7 @@ from bifseg.cards.cards import (
     read_card,
 )
 from bifseg.cards.entries import split_entry
-from bifseg.cards.run import brought_weights, checked_run
+from bifseg.cards.run import brought_weights, checked_run, initial_protocol
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
@@ -102,7 +102,26 @@ def setup(wildcards):
             else []
         ),
         "files": [str(path) for path in files_of(method)],
+        "initial": shard_lists(initial) if (initial := initial_of(wildcards)) else [],
     }
+
+
+def initial_of(wildcards):
+    """The wildcards of the entry whose results a protocol corrects; nothing for other protocols."""
+    path = Path(card("protocols", wildcards.protocol))
+    source = read_card(ProtocolCard, path).initial_from
+    if source in (None, "manifest"):
+        return None
+    played = config["cohorts"][wildcards.cohort]["protocols"]
+    protocol = initial_protocol(played, wildcards.protocol, source)
+    return {"cohort": wildcards.cohort, "protocol": protocol, "entry": source}
+
+
+def initial_folder(wildcards):
+    """The words of the --initial option, or none."""
+    initial = initial_of(wildcards)
+    folder = "{cohort}/{protocol}/{entry}".format(**initial) if initial else ""
+    return ["--initial", f"{RUN}/sessions/{folder}"] if initial else []
 
 
 @cache

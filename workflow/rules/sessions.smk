@@ -1,6 +1,6 @@
 ENTRY = f"{RUN}/sessions/{{cohort}}/{{protocol}}/{{entry}}"
 SETUP = (
-    " --cohort {params.cohort:q} --protocol {input.protocol:q} {params.network:q} --out {params.folder:q}"
+    " --cohort {params.cohort:q} --protocol {input.protocol:q} {params.network:q} {params.initial:q} --out {params.folder:q}"
     f" --run {config['run']} --seed {config['seed']} --split {config['split']}"
     f" --replicates {config['replicates']} --device {config['device']} --workers {{threads}}"
 )
@@ -23,6 +23,7 @@ checkpoint plan_sessions:
         cohort=lambda wildcards, input: os.path.dirname(input.objects),
         folder=subpath(output[0], parent=True),
         network=network_folder,
+        initial=initial_folder,
         code=session_code,
         job_minutes=config["job_minutes"],
     shell:
@@ -48,6 +49,7 @@ rule run_sessions:
         cohort=lambda wildcards, input: os.path.dirname(input.objects),
         folder=subpath(output[0], parent=True),
         network=network_folder,
+        initial=initial_folder,
         code=session_code,
         plan=lambda wildcards, input: ["--plan", input.plan] if input.plan else [],
         shards=lambda wildcards: len(shards_of(wildcards)),

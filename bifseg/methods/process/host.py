@@ -86,7 +86,7 @@ class Host:
         Returns:
             Dimensions, prompts, unsupervised step and memory of the method; see `messages.Opening`.
         """
-        from bifseg.methods.contract import Adaptive
+        from bifseg.methods.contract import Adaptive, Undoing
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
 
         bytes_per_voxel = getattr(
@@ -96,6 +96,7 @@ class Host:
             "dimensions": sorted(self._method.dimensions),
             "prompts": sorted(self._method.prompts),
             "adapts": isinstance(self._method, Adaptive),
+            "undoes": isinstance(self._method, Undoing),
             "bytes_per_voxel": float(bytes_per_voxel),
         }
 
@@ -103,7 +104,7 @@ class Host:
         """The answer to a message; the result goes to a file.
 
         Args:
-            message: its `call` is start, base, adapt or refine; docs/plugins.md has the other keys.
+            message: its `call` is start, start_from, base, adapt, refine or undo; docs/plugins.md has the other keys.
 
         Returns:
             Seconds and highest memory since `start`; see `messages.Answer`.
@@ -111,11 +112,15 @@ class Host:
         from bifseg.methods.contract import checked_mask
         from bifseg.methods.process import messages
 
-        if message["call"] in ("start", "base"):
+        if message["call"] in ("start", "start_from", "base"):
             self._image, self._box = messages.read_image_message(message, self._folder)
             self._machine_s = 0.0
         shape = self._image.grid.shape
-        prompts = [messages.read_scribbles_message(message, shape)] if message["call"] == "refine" else []
+        prompts: list[Any] = []
+        if message["call"] == "refine":
+            prompts = [messages.read_scribbles_message(message, shape)]
+        elif message["call"] == "start_from":
+            prompts = [self._image, self._box, messages.read_mask_message(message, self._folder)]
         start = perf_counter()
         result = self._call(message["call"], *prompts)
         self._machine_s += perf_counter() - start

@@ -26,7 +26,7 @@ from bifseg.core.images import read_array, write_array
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import BrokenContract
 
-IMAGE, SCRIBBLES, RESULT = "image.nii", "scribbles.nii", "result.nii"
+IMAGE, MASK, SCRIBBLES, RESULT = "image.nii", "mask.nii", "scribbles.nii", "result.nii"
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 """Seconds or MiB."""
 _HEADER_BYTES, _HEADER_ROOM, _VOXEL_BYTES = 348, 2**16, 8
@@ -77,6 +77,7 @@ class Opening(Answer):
     prompts: list[str]
     adapts: bool
     bytes_per_voxel: Amount = 0.0
+    undoes: bool = False
 
 
 A = TypeVar("A", bound=Answer)
@@ -142,6 +143,35 @@ def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Bo
     grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
     return Image(voxels, grid, message["modality"]), Box(**{k: tuple(v) for k, v in message["box"].items()})
+
+
+def mask_message(mask: Mask, grid: Grid, folder: OwnFolder) -> dict[str, Any]:
+    """The part of a message that holds an existing mask; its voxels go to mask.nii in the shared folder.
+
+    Args:
+        mask: bool array of the image's shape.
+        grid: of the image.
+        folder: shared with the process.
+
+    Returns:
+        Key and name of the file.
+    """
+    _share(MASK, mask.astype(np.uint8), grid, folder)
+    return {"mask": MASK}
+
+
+def read_mask_message(message: dict[str, Any], folder: Path) -> Mask:
+    """The existing mask of a message.
+
+    Args:
+        message: of `mask_message`.
+        folder: where its file lies.
+
+    Returns:
+        Bool array of the image's shape.
+    """
+    mask: Mask = read_array(folder / message["mask"])[0] != 0
+    return mask
 
 
 def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder) -> dict[str, Any]:

@@ -113,6 +113,19 @@ class MethodProcess:
         """
         return self._begin("start", image, box)
 
+    def start_from(self, image: Image, box: Box, mask: Mask) -> Mask:
+        """The first result from an existing mask; the session's time limit begins.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+            box: in voxels of the image.
+            mask: the result to be corrected, a bool array of the image's shape.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
+        return self._begin("start_from", image, box, mask)
+
     def base(self, image: Image, box: Box) -> Mask:
         """The initial result of the method's base network; the session in progress ends.
 
@@ -146,6 +159,15 @@ class MethodProcess:
         self._running()
         folder, grid = self._folder, self._image.grid
         return self._ask("refine", lambda: messages.scribbles_message(scribbles, grid, folder))
+
+    def undo(self) -> Mask:
+        """The result without the last round. A session calls it only if `undoes`.
+
+        Returns:
+            Bool mask of the image's shape.
+        """
+        self._running()
+        return self._ask("undo", dict)
 
     def open(self) -> None:
         """Start the process if it does not run, outside the time of a session.
@@ -201,10 +223,11 @@ class MethodProcess:
             raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
         self.dimensions: frozenset[int] = frozenset(opening.dimensions)
         self.prompts = frozenset(opening.prompts)
+        self.undoes = opening.undoes
         self.adapts, self._bytes_per_voxel = opening.adapts, opening.bytes_per_voxel
         return self._process
 
-    def _begin(self, call: str, image: Image, box: Box) -> Mask:
+    def _begin(self, call: str, image: Image, box: Box, mask: Mask | None = None) -> Mask:
         self.seconds, self.peak_mb, self._image = {}, {}, image
         self.died = self.killed = False
         self._running()
@@ -212,7 +235,12 @@ class MethodProcess:
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
         folder = self._folder
-        return self._ask(call, lambda: messages.image_message(image, box, folder))
+
+        def message() -> dict[str, Any]:
+            existing = {} if mask is None else messages.mask_message(mask, image.grid, folder)
+            return messages.image_message(image, box, folder) | existing
+
+        return self._ask(call, message)
 
     def _check_memory(self, box: Box) -> None:
         """Raise MethodError if the box needs more memory than is available, before the method tries."""
@@ -279,7 +307,7 @@ class FailedMethod:
 
     dimensions = frozenset({2, 3})
     prompts = frozenset({"box"})
-    adapts = died = killed = False
+    adapts = undoes = died = killed = False
 
     def __init__(self, error: Exception) -> None:
         self._error = error

@@ -1,0 +1,88 @@
+"""Jobs whose sessions begin with a mask: another entry's results, or the manifest's column `initial`."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from disc_cases import HEADER, make_case
+
+from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
+from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.core.errors import InputError
+from bifseg.core.geometry import Grid
+from bifseg.core.images import read_array, write_array
+from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.shards import load_sessions, run_shard
+
+HELPERS = Path(__file__).parents[1] / "helpers"
+FIRST = ProtocolCard(rounds=1, target=None)
+RULES = {"begin": "mask", "window": "image", "rounds": 1, "target": None}
+
+
+@pytest.fixture(autouse=True)
+def _helpers(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(HELPERS))
+
+
+def setup(cohort, protocol, name, **more):
+    return JobSetup(
+        "r", 1, cohort, "p", protocol, Path("x.yaml"), MethodCard(method=f"broken_methods:{name}"), **more
+    )
+
+
+def test_results_of_another_entry_before_any_correction(discs, tmp_path):
+    objects = list(discs.select(split="test"))[:2]
+    source = setup(discs, FIRST, "Good")
+    run_shard(source, source.trials(objects), tmp_path / "good")
+    rules = ProtocolCard(initial_from="good", **RULES)
+    job = setup(discs, rules, "Brush", initial=tmp_path / "good")
+    trials = job.trials(objects)
+    assert run_shard(job, trials, tmp_path / "brush") == {"ok": 2}
+    for (_, session), (_, first) in zip(
+        load_sessions(tmp_path / "brush", objects), load_sessions(tmp_path / "good", objects), strict=True
+    ):
+        given = first.box.paste(first.steps[0].mask, first.grid.shape)
+        assert np.array_equal(session.steps[0].mask, given)
+        assert session.identity.box == "mask in the image"
+    other = setup(discs, rules, "Brush", initial=tmp_path / "brush")
+    assert other.fingerprint(trials[0]) != job.fingerprint(trials[0])
+
+
+def test_a_job_without_the_masks_stops_before_it_plays(discs):
+    objects = list(discs.select(split="test"))
+    with pytest.raises(InputError, match="--initial: p begins with results of good; name their folder"):
+        setup(discs, ProtocolCard(initial_from="good", **RULES), "Brush").trials(objects)
+    with pytest.raises(
+        InputError, match=f"{len(objects)} objects have no file in the manifest's column `initial`"
+    ):
+        setup(discs, ProtocolCard(initial_from="manifest", **RULES), "Brush").trials(objects)
+
+
+def manifest(folder, initial):
+    rows = [row.rstrip("\n") + f"\t{initial}\n" for row in make_case(folder, "case1", "test")]
+    (folder / "manifest.tsv").write_text(HEADER.rstrip("\n") + "\tinitial\n" + "".join(rows))
+    (folder / "c.yaml").touch()
+    return CohortCard(dimension=2, manifest="manifest.tsv", seen=["disc"], unseen=["ring"])
+
+
+def test_the_file_of_the_manifest(tmp_path):
+    card = manifest(tmp_path / "data", "auto.nii.gz")
+    labels, grid = read_array(tmp_path / "data/case1_label.nii.gz")
+    auto = labels.copy()
+    auto[:, : labels.shape[1] // 3] = 0
+    write_array(tmp_path / "data/auto.nii.gz", auto, grid)
+    prepare(card, tmp_path / "data/c.yaml", 1, tmp_path / "cohort", {})
+    cohort = Cohort.load(tmp_path / "cohort")
+    rings = [row for row in cohort.objects if row.structure == "ring"]
+    (ring,) = rings
+    assert np.array_equal(cohort.initial(ring), auto == 2)
+    assert "initial" in cohort.hashes(ring)
+    job = setup(cohort, ProtocolCard(initial_from="manifest", **RULES), "Brush")
+    assert np.array_equal(job.user(job.trials(rings)[0]).existing, auto == 2)
+
+
+def test_a_mask_on_another_grid_is_one_clear_line(tmp_path):
+    card = manifest(tmp_path / "data", "auto.nii.gz")
+    write_array(tmp_path / "data/auto.nii.gz", np.ones((9, 9), np.uint8), Grid.plain((9, 9)))
+    with pytest.raises(InputError, match=r"initial: auto.nii.gz: .*from case1.nii.gz"):
+        prepare(card, tmp_path / "data/c.yaml", 1, tmp_path / "cohort", {})

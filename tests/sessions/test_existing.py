@@ -1,0 +1,174 @@
+"""Sessions that correct an existing mask, and corrections that the user takes back."""
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from bifseg.analysis.gains import gains
+from bifseg.analysis.scores import score_session, to_frame
+from bifseg.cards.capabilities import misplaced
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.errors import InputError
+from bifseg.core.geometry import Grid, Image
+from bifseg.methods.contract import undoes
+from bifseg.methods.registry import build
+from bifseg.robot.effort import UNDO_S
+from bifseg.sessions.game import play
+from bifseg.sessions.record import Identity, Session
+from bifseg.sessions.users import SimulatedUser
+
+SHAPE = (40, 50)
+TRUTH = np.zeros(SHAPE, bool)
+TRUTH[10:31, 15:36] = True
+EXISTING = TRUTH & (np.indices(SHAPE)[1] < 25)
+EXISTING[:4] = True  # and a leak far from the object
+CORRECT = ProtocolCard(
+    begin="mask", initial_from="manifest", window="image", rounds=2, target=None, patience=None
+)
+
+
+def user(protocol, existing=None):
+    image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
+    return SimulatedUser(image, TRUTH, protocol, 4, 1, seed_key=("c", "a", "s", "o", 0), existing=existing)
+
+
+class Brush:
+    """What a person does without help: paints on the mask."""
+
+    dimensions = frozenset({2, 3})
+    prompts = frozenset({"mask", "scribbles"})
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, image, box):
+        raise AssertionError("it was given a mask")
+
+    def start_from(self, image, box, mask):
+        self.calls.append("start_from")
+        self.mask = mask
+        return mask
+
+    def refine(self, scribbles):
+        self.calls.append(len(scribbles.strokes))
+        return (self.mask | scribbles.foreground) & ~scribbles.background
+
+
+def test_a_session_corrects_the_existing_mask():
+    method = Brush()
+    session = play(user(CORRECT, EXISTING), method, identity=Identity(protocol="correct", method="brush"))
+    assert session.status == "ok", session.error
+    assert [step.name for step in session.steps] == ["initial", "unsupervised", "round-1", "round-2"]
+    assert np.array_equal(session.steps[0].mask, EXISTING)
+    assert session.steps[0].seconds["machine"] == 0
+    assert {stroke.foreground for stroke in session.steps[2].strokes} == {True, False}  # the leak counts
+    assert not session.box_drawn
+
+
+def test_the_gain_over_the_existing_mask_by_hand():
+    session = play(user(CORRECT, EXISTING), Brush(), identity=Identity(protocol="correct", method="brush"))
+    frame = to_frame(score_session(session, TRUTH, "anna"))
+    (row,) = gains(frame, "correct").to_dict("records")
+    first, last = frame["dice"].iloc[0], frame["dice"].iloc[-1]
+    assert row["gain_mean"] == pytest.approx(last - first)
+    assert last > first
+    drawn = frame["n_prompts"].iloc[-1]
+    assert drawn == sum(len(step.strokes) for step in session.steps)
+    assert row["gain_per_prompt"] == pytest.approx((last - first) / drawn)
+    assert gains(frame, "another").empty
+
+
+def test_who_takes_no_mask_is_stopped_and_who_needs_one_too():
+    assert misplaced({2}, {"box", "scribbles"}, 2, CORRECT) == (
+        "takes box and scribbles; this protocol begins with a mask"
+    )
+    assert misplaced({2}, Brush.prompts, 2, CORRECT) == ""
+    assert "needs one with `begin: mask`" in misplaced({2}, Brush.prompts, 2, ProtocolCard())
+
+
+@pytest.mark.parametrize(
+    "keys", [{"begin": "mask"}, {"initial_from": "manifest"}, {"undo": True, "scribbles_on": "initial"}]
+)
+def test_protocols_that_contradict_themselves_are_refused(keys):
+    with pytest.raises(ValidationError):
+        ProtocolCard(**keys)
+
+
+def test_a_method_that_takes_a_mask_has_the_call_for_it(monkeypatch):
+    class NoCall(Brush):
+        start_from = None
+
+    monkeypatch.setattr("bifseg.methods.registry._find", lambda name: lambda: NoCall())
+    with pytest.raises(InputError, match="has no `start_from"):
+        build(MethodCard(method="m:NoCall"), None)
+
+
+class Worsens:
+    """Its first correction ruins the result; afterwards it paints."""
+
+    dimensions = frozenset({2})
+    prompts = frozenset({"box", "scribbles"})
+
+    def __init__(self):
+        self.calls = []
+
+    def start(self, image, box):
+        self.calls.append("start")
+        return EXISTING & box.paste(np.ones(box.shape, bool), SHAPE)
+
+    def refine(self, scribbles):
+        self.calls.append(len(scribbles.strokes))
+        good = self.start(None, self.box) if hasattr(self, "box") else TRUTH
+        return np.zeros(SHAPE, bool) if self.calls.count(1) == 1 and len(self.calls) == 2 else good
+
+
+class Undoes(Worsens):
+    def undo(self):
+        self.calls.append("undo")
+        return EXISTING & (np.indices(SHAPE)[0] > 5)
+
+
+UNDO = ProtocolCard(rounds=4, target=None, patience=None, undo=True)
+
+
+def test_a_worse_result_is_taken_back_and_costs_an_interaction():
+    method = Worsens()
+    session = play(user(UNDO), method)
+    assert session.status == "ok", session.error
+    assert [step.undo for step in session.steps] == [False, False, True, False]
+    assert method.calls == ["start", 1, "start", 1]  # all prompts but the last: none are left
+    assert np.array_equal(session.steps[2].mask, session.steps[0].mask)
+    rows = to_frame(score_session(session, TRUTH, "anna"))
+    assert rows["n_undos"].tolist() == [0, 0, 1, 1]
+    assert rows["n_prompts"].tolist() == [1, 2, 3, 4]
+    assert rows["user_s"].iloc[2] - rows["user_s"].iloc[1] > UNDO_S
+    assert len(session.scribbles().strokes) == 1  # without those that were taken back
+    again = Session.from_entries(session.to_entries(session.grid))
+    assert [step.undo for step in again.steps] == [False, False, True, False]
+
+
+def test_a_method_may_take_it_back_by_itself():
+    method = Undoes()
+    assert undoes(method)
+    assert not undoes(Worsens())
+    session = play(user(UNDO), method)
+    assert method.calls[:3] == ["start", 1, "undo"]
+    assert session.steps[2].undo
+
+
+def test_without_undo_nothing_is_taken_back():
+    session = play(user(UNDO.model_copy(update={"undo": False})), Worsens())
+    assert not any(step.undo for step in session.steps)
+
+
+def test_what_a_result_keeps_of_what_was_drawn():
+    keeps = to_frame(score_session(play(user(CORRECT, EXISTING), Brush()), TRUTH, "anna"))["obeyed"]
+    assert keeps.isna().tolist() == [True, True, False, False]
+    assert keeps.iloc[-1] == 1.0
+
+    class Deaf(Brush):
+        def refine(self, scribbles):
+            return self.mask
+
+    deaf = to_frame(score_session(play(user(CORRECT, EXISTING), Deaf()), TRUTH, "anna"))["obeyed"]
+    assert deaf.iloc[-1] == 0.0
