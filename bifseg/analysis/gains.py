@@ -6,7 +6,29 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import SESSION
+from bifseg.analysis.run_scores import CohortScores
 from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group
+
+GAINS = (
+    "Under {protocol}: Dice of the existing masks (initial_from: {source}), of the last results, and their "
+    "difference, mean ± standard deviation over n sessions; prompts; gain for each prompt and for each minute of "
+    "predicted user and measured machine time, by sums over sessions."
+)
+"""Caption of the table."""
+
+
+def corrected_protocols(cohort: CohortScores) -> list[str]:
+    """The protocols of a cohort that correct an existing mask.
+
+    Args:
+        cohort: scores of one cohort, with the run's protocol cards.
+
+    Returns:
+        Their names, sorted.
+    """
+    return sorted(
+        name for name, card in cohort.run.cards.items() if card.get("begin") == "mask" and cohort.plays(name)
+    )
 
 
 def gains(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from bifseg.analysis.gains import gains
+from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
@@ -100,11 +100,6 @@ _INTERACTIONS = (
 _TARGETS_CAPTION = (
     "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "
     "brackets how many of the n sessions never reached it (NoF@{rounds}). "
-)
-_GAINS = (
-    "Under {protocol}: Dice of the existing masks (initial_from: {source}), of the last results, and their "
-    "difference, mean ± standard deviation over n sessions; prompts; gain for each prompt and for each minute of "
-    "predicted user and measured machine time, by sums over sessions."
 )
 _USERS = (
     "Interactions to the target by how carefully the robot draws: the same policy, kind of box and seeds under "
@@ -201,26 +196,12 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
         caption = _USERS.format(users=", ".join(roles.users.values())) + _INTERACTIONS + _NEVER
         yield about.table("users", "Level of the user", caption, levels, "several users")
     for protocol in corrected_protocols(cohort):
-        caption = _GAINS.format(protocol=protocol, source=run.cards[protocol]["initial_from"])
+        caption = GAINS.format(protocol=protocol, source=run.cards[protocol]["initial_from"])
         frame = gains(cohort.frame, protocol)
         yield about.table(f"gains-{protocol}", "Gain over existing results", caption, frame, protocol)
     spread = replicates(cohort.frame)
     if len(spread):
         yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
-
-
-def corrected_protocols(cohort: CohortScores) -> list[str]:
-    """The protocols of a cohort that correct an existing mask.
-
-    Args:
-        cohort: scores of one cohort, with the run's protocol cards.
-
-    Returns:
-        Their names, sorted.
-    """
-    return sorted(
-        name for name, card in cohort.run.cards.items() if card.get("begin") == "mask" and cohort.plays(name)
-    )
 
 
 def _about(cohort: CohortScores, own: str) -> _CohortTables:
