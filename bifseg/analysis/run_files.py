@@ -12,7 +12,7 @@ from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json, write_json
+from bifseg.core.files import read_json, read_record, write_json
 from bifseg.core.metrics import MetricInfo, built_in, describe
 
 
@@ -58,6 +58,26 @@ def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
     return metrics
 
 
+PROVENANCE_KEYS = ("written", "bifseg", "packages", "cohorts", "networks")
+"""What every provenance.json holds."""
+
+
+def read_provenance(run: Path) -> dict[str, Any]:
+    """The provenance of a run, or an empty one where there is no provenance.json.
+
+    Args:
+        run: RESULTS/RUN.
+
+    Returns:
+        Versions, settings and hashes by name.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = run / "provenance.json"
+    return read_record(path, *PROVENANCE_KEYS) if path.is_file() else {}
+
+
 def simulated_cohorts(run: Path) -> set[str]:
     """The cohorts of a run whose images a simulator made.
 
@@ -67,7 +87,11 @@ def simulated_cohorts(run: Path) -> set[str]:
     Returns:
         Names of cohorts.
     """
-    return {path.parent.name for path in run.glob("cohorts/*/cohort.json") if read_json(path)["simulated"]}
+    return {
+        path.parent.name
+        for path in run.glob("cohorts/*/cohort.json")
+        if read_record(path, "simulated")["simulated"]
+    }
 
 
 def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
@@ -90,7 +114,7 @@ def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
         path, name = folder / "protocol.json", folder.parent.name
         if not path.is_file():
             continue
-        card = defaults | read_json(path)
+        card = defaults | read_record(path)
         rule, other = StoppingRule.of(card), StoppingRule.of(cards.setdefault(name, card))
         if rule != other:
             raise InputError(f"{path}: {rule}, but other sessions of {name} had {other}; run them again")

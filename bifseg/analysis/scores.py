@@ -22,6 +22,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
+from bifseg.core.parquet import read_parquet, write_parquet
 from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
@@ -204,7 +205,7 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
         path: path of both files, with or without the ending `.parquet`.
     """
     with writing(_file(path, ".parquet")) as part:
-        frame.to_parquet(part, engine="pyarrow", index=False)
+        write_parquet(frame, part)
     with writing(_file(path, ".csv")) as part:
         frame.to_csv(part, index=False, lineterminator="\n")
 
@@ -224,7 +225,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     """
     file = _file(path, ".parquet")
     try:
-        frame = pd.read_parquet(file, engine="pyarrow")
+        frame = read_parquet(file)
         younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
         lacking: dict[str, Any] = {name: value for name, value in younger.items() if name not in frame}
         if "n_prompts" not in frame:  # before any scribbles, user time is that of the box alone

@@ -52,7 +52,15 @@ def collect(
 
     for part in parts:
         need(part, "score")
-    write_scores(concatenate([read_scores(part) for part in parts]), out)
+    try:
+        frame = concatenate([read_scores(part) for part in parts])
+    except InputError:
+        raise
+    except ValueError as error:  # two files hold the same session
+        raise InputError(
+            f"{parts[0]} and others: {error}; delete these files, and score their sessions again"
+        ) from error
+    write_scores(frame, out)
     write_metrics(with_own(metric), out.with_name("metrics.json"))
 
 

@@ -31,7 +31,7 @@ from bifseg.cohorts.objects import (
 )
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.core.errors import InputError
-from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
+from bifseg.core.files import check_hash, file_hash, read_record, write_record, write_text
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.image_files import check_image_hash, files_of, image_hash
 from bifseg.core.images import read_array, read_grid, read_image
@@ -41,6 +41,7 @@ from bifseg.core.sandbox import check_readable
 Simulator = Callable[[CaseCounts, int, Path, Progress], object]
 """Writes `manifest.tsv` and the images of simulated cases, drawn from the seed, into a folder."""
 
+_ABOUT = ("name", "dimension", "simulated", "seen", "unseen", "root", "card", "hashes", "objects_sha256")
 _HELD_FILES = 4  # images of this case and of the last ones: sessions walk object by object
 _HELD_MAPS = 8  # their label maps, and those of a few raters
 
@@ -98,7 +99,7 @@ def prepare(
         "objects_sha256": file_hash(folder / "objects.tsv"),
         "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
-    write_json(folder / "cohort.json", about)
+    write_record(folder / "cohort.json", about)
 
 
 def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:
@@ -165,14 +166,13 @@ class Cohort:
     def load(cls, folder: Path) -> Cohort:
         """The cohort that `prepare` made in a folder; raises InputError when there is none, or a list was cut off."""
         try:
-            about = read_json(Path(folder) / "cohort.json")
-            listed = about["objects_sha256"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            about = read_record(Path(folder) / "cohort.json", *_ABOUT)
+        except (OSError, ValueError) as error:
             raise InputError(
                 f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
             ) from error
         objects = Path(folder) / "objects.tsv"
-        check_hash(objects, listed, "delete it and prepare the cohort again")
+        check_hash(objects, about["objects_sha256"], "delete it and prepare the cohort again")
         return cls(folder, about, read_objects(objects))
 
     def select(self, split: str | None = None, seen: bool | None = None) -> tuple[ObjectRow, ...]:

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -88,6 +88,52 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path}: not whole JSON ({error}); delete it and make it again") from error
+
+
+_DIGEST = "sha256_of_all_else"
+
+
+def write_record(path: Path, record: Mapping[str, Any]) -> None:
+    """Write a JSON object with a hash of its content, by which `read_record` knows that it is as it was written.
+
+    Args:
+        path: of the file.
+        record: without a key that is called as the hash.
+    """
+    write_json(path, {**record, _DIGEST: _digest(record)})
+
+
+def read_record(path: Path, *keys: str) -> dict[str, Any]:
+    """The object of a JSON file, without its hash.
+
+    Args:
+        path: of a file that `write_record` or another program wrote.
+        *keys: that it must have.
+
+    Returns:
+        Its values by key.
+
+    Raises:
+        InputError: the file is no JSON object, lacks a key, or was changed since `write_record` wrote it.
+        OSError: it cannot be read.
+    """
+    record = read_json(path)
+    problem = ""
+    if not isinstance(record, dict):
+        problem = "not an object with keys"
+    elif record.get(_DIGEST, "") not in ("", _digest(record)):
+        problem = "changed since it was written"
+    elif lacking := [key for key in keys if key not in record]:
+        problem = f"lacks the key {lacking[0]!r}"
+    if problem:
+        raise InputError(f"{path}: {problem}; delete it and make it again")
+    return {key: value for key, value in record.items() if key != _DIGEST}
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of an object's content but for the digest itself, as it is once it was written and read."""
+    content = json.loads(json.dumps({**record, _DIGEST: ""}, default=str))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def inside(root: Path, text: str) -> str:

@@ -16,7 +16,7 @@ from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError, short
-from bifseg.core.files import write_json, writing
+from bifseg.core.files import write_record, writing
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
 from bifseg.networks.network_folder import CohortFacts
 
@@ -58,7 +58,7 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
             content = own.read_shared(name, _MOST_BYTES)
             with writing(folder / name) as part:
                 part.write_bytes(content)
-        write_json(folder / "card.json", record)
+        write_record(folder / "card.json", record)
         _warn_of_unused(record.get("unused_finetuning"), weights)
     except InputError:
         raise

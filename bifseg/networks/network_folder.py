@@ -8,7 +8,7 @@ from typing import Any
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import file_hash, write_json
+from bifseg.core.files import file_hash, write_record
 from bifseg.networks.trained import TrainedNetwork
 
 
@@ -50,4 +50,4 @@ def write_network(
         "weights_sha256": file_hash(path),
         "curve_sha256": file_hash(folder / "curve.csv"),
     }
-    write_json(folder / "card.json", record | facts)
+    write_record(folder / "card.json", record | facts)

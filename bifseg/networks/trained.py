@@ -14,7 +14,7 @@ from torch import Tensor
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import check_hash, read_json, writing
+from bifseg.core.files import check_hash, read_record, writing
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.crops import Crop
@@ -165,8 +165,8 @@ def _check_against_card(path: Path) -> None:
     """Raise InputError if the card.json beside a weights file has another hash."""
     card = path.with_name("card.json")
     if path.is_file() and card.is_file():
-        record = read_json(card)
-        if isinstance(record, dict) and "weights_sha256" in record:
+        record = read_record(card)
+        if "weights_sha256" in record:
             check_hash(path, record["weights_sha256"], "train it again: snakemake --forcerun train_network")
 
 

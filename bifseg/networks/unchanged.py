@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import read_json, write_json
+from bifseg.core.files import read_record, write_record
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.networks.validation import validation_dice
 
@@ -53,7 +53,7 @@ class ForgettingCheck:
 
     def _write(self, path: Path, second: dict[str, Any]) -> None:
         objects = [row.object for row in self._sample]
-        write_json(path, {"network": self._network, "objects": objects, "before": self._before} | second)
+        write_record(path, {"network": self._network, "objects": objects, "before": self._before} | second)
 
     def _dice(self) -> list[float]:
         return validation_dice(self._answer, self._cohort, self._sample, self._seed)
@@ -72,11 +72,11 @@ def join_checks(parts: list[Path], path: Path) -> bool:
     checks = []
     for part in sorted(parts):
         with suppress(FileNotFoundError):  # another job of the same shard has just joined it
-            checks.append(read_json(part))
+            checks.append(read_record(part))
     failed = [check for check in checks if check.get("error")]
     changed = [check for check in checks if check["before"] != check["after"] and check not in failed]
     if checks:
-        write_json(path, (changed or failed or checks)[0])
+        write_record(path, (changed or failed or checks)[0])
     for part in parts:
         part.unlink(missing_ok=True)
     return not changed

@@ -30,7 +30,7 @@ from bifseg.analysis.run_files import session_folders
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.errors import InputError
-from bifseg.core.files import check_hash, file_hash, read_json, write_json, write_text
+from bifseg.core.files import check_hash, file_hash, read_json, read_record, write_json, write_text
 from bifseg.reports.formats import p_value
 
 # column: header, factor, digits
@@ -100,7 +100,7 @@ def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
 
 def _read_check(run: Path, path: Path) -> Check:
     try:
-        record = read_json(path)
+        record = read_record(path)
         equal = bool(record["objects"]) and record["before"] == record["after"]
         job = path.relative_to(run / "sessions").with_suffix("").as_posix()
         return Check(job, record["network"], tuple(record["objects"]), equal)

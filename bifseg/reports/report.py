@@ -10,11 +10,11 @@ import pandas as pd
 
 from bifseg.analysis.names import SESSION, method_rank
 from bifseg.analysis.overview import overview, overview_over_cohorts
-from bifseg.analysis.run_files import read_metrics
+from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import read_json, write_text
+from bifseg.core.files import read_json, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.figures import read_figures
 from bifseg.reports.first_screen import first_screen
@@ -52,8 +52,7 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
     scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")
-    place = run / "provenance.json"
-    provenance = read_json(place) if place.is_file() else {}
+    provenance = read_provenance(run)
     together = overview_over_cohorts(played)
     return {
         "run": run.resolve().name,
@@ -154,7 +153,9 @@ def _cohort(
 
 
 def _networks(run: Path, cohort: str) -> list[dict[str, Any]]:
-    cards = {path.parent.name: read_json(path) for path in sorted(run.glob(f"networks/{cohort}/*/card.json"))}
+    cards = {
+        path.parent.name: read_record(path) for path in sorted(run.glob(f"networks/{cohort}/*/card.json"))
+    }
     return [{"name": name, **card} for name, card in cards.items()]
 
 

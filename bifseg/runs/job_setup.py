@@ -15,7 +15,7 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import file_hash, fingerprint, read_json
+from bifseg.core.files import file_hash, fingerprint, read_record
 from bifseg.core.geometry import Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.sandbox import module_folders
@@ -243,7 +243,7 @@ class JobSetup:
             return ""
         path = self.network / "card.json"
         try:
-            return str(read_json(path)["card"]["architecture"])
+            return str(read_record(path)["card"]["architecture"])
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{path}: network: missing or damaged; train the network again") from error
 
@@ -281,4 +281,5 @@ def derived_from_truth(folder: Path) -> set[Path]:
         sealed = {path.parent for path in run.parent.glob(f"*/{KEY}")}
         return {run, *sealed, *run.parent.glob("*.parquet")}
     others = {path.parent for path in run.parent.glob("*/config.json")}
-    return {run, *others, *run.parent.glob("*.jsonl")}
+    histories = set(run.parent.glob("*.jsonl"))
+    return {run, *others, *histories, *(path.with_suffix("") for path in histories)}

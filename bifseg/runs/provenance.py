@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg import __version__
-from bifseg.core.files import file_hash, read_json, write_json
+from bifseg.core.files import file_hash, read_record, write_record
 from bifseg.runs.fingerprints import session_code
 
 _PACKAGES = (
@@ -36,7 +36,7 @@ def write_provenance(run: Path, config: Any) -> None:
         run: the folder RESULTS/RUN, with its scores.
         config: the run's configuration, as JSON can hold it.
     """
-    write_json(run / "provenance.json", _provenance(run, config))
+    write_record(run / "provenance.json", _provenance(run, config))
 
 
 def _provenance(run: Path, config: Any) -> dict[str, Any]:
@@ -49,9 +49,11 @@ def _provenance(run: Path, config: Any) -> dict[str, Any]:
         "machine": f"{platform.system()} {platform.machine()}",
         "packages": {name: version(name) for name in _PACKAGES},
         "config": config,
-        "cohorts": {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))},
+        "cohorts": {
+            path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))
+        },
         "networks": {
-            f"{path.parent.parent.name}/{path.parent.name}": read_json(path)
+            f"{path.parent.parent.name}/{path.parent.name}": read_record(path)
             for path in sorted(run.glob("networks/*/*/card.json"))
         },
         "scores_sha256": file_hash(run / "scores.parquet"),

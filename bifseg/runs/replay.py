@@ -14,7 +14,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import fingerprint, read_json
+from bifseg.core.files import fingerprint, read_record
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
@@ -271,7 +271,7 @@ def recorded_rules(folder: Path) -> dict[str, Any]:
         InputError: the sessions begin with a mask.
     """
     path = folder / "protocol.json"
-    rules = read_json(path) if path.is_file() else {}
+    rules = read_record(path) if path.is_file() else {}
     if rules.get("begin") == "mask":
         raise InputError(
             f"{folder}: its sessions begin with a mask, which is no recording; play them with `bifseg run`"

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from bifseg.cards.entries import entry_name
 from bifseg.cohorts.objects import ObjectRow
-from bifseg.core.errors import InputError
-from bifseg.core.files import table_text, write_json, write_text
+from bifseg.core.errors import InputError, short
+from bifseg.core.files import table_text, write_record, write_text
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
@@ -23,7 +24,8 @@ from bifseg.runs.pool import Worker, share_out
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
-from bifseg.sessions.record import Session
+from bifseg.sessions.record import Identity, Session
+from bifseg.sessions.seal import run_folder
 
 log = logging.getLogger(__name__)
 
@@ -149,7 +151,7 @@ def run_shard(
         raise InputError(
             f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; repair their files"
         )
-    write_json(folder / "protocol.json", setup.rules())
+    write_record(folder / "protocol.json", setup.rules())
     Archive(folder).pack([trial.session for trial in trials], number)
     return count
 
@@ -236,7 +238,21 @@ def load_sessions(
     archive = Archive(folder)
     for row in objects:
         for replicate in range(replicates):
-            yield row, archive.load(Trial(row.object, replicate).session)
+            session = archive.load(Trial(row.object, replicate).session)
+            _check_place(session.identity, row, folder)
+            yield row, session
+
+
+def _check_place(identity: Identity, row: ObjectRow, folder: Path) -> None:
+    """Raise InputError for a session that lies where another entry's belong, or under another object's name."""
+    entry = entry_name(identity.method, identity.network)
+    place = (identity.cohort, identity.protocol, entry)
+    in_run = run_folder(folder) != folder
+    if identity.object != row.object or (in_run and folder.absolute().parts[-3:] != place):
+        text = f"the session of {row.object} is of {entry} on {identity.object}, {'/'.join(place[:2])}"
+        raise InputError(
+            f"{folder}: {short(text, 150)}: its file was put in another's place; snakemake --forcerun run_sessions"
+        )
 
 
 def _check_part(folder: Path, number: int, process: int | str) -> Path:

@@ -1,6 +1,5 @@
 """The command line: every stage by hand, and what it says to bad input and failures."""
 
-import json
 import re
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from bifseg.analysis.scores import read_scores, write_scores
 from bifseg.cards.cards import NetworkCard
 from bifseg.cli.main import app, main
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import file_hash
+from bifseg.core.files import file_hash, read_record, write_record
 from bifseg.networks.network_folder import CohortFacts, write_network
 from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
@@ -374,9 +373,9 @@ def desk(discs, discs_network, by_hand, tmp_path_factory):
     volumes = TrainedNetwork(build(card).eval(), 16, {}, torch.device("cpu"))
     write_network(volumes, card, CohortFacts("volumes", 3), folder / "volumes", {})
     (folder / "broken/weights.pt").write_bytes(b"half")
-    record = json.loads((folder / "volumes/card.json").read_text())
+    record = read_record(folder / "volumes/card.json")
     own = {"weights_sha256": file_hash(folder / "broken/weights.pt")}
-    (folder / "broken/card.json").write_text(json.dumps(record | own))
+    write_record(folder / "broken/card.json", record | own)
     write_scores(read_scores(by_hand / "scores.parquet"), folder / "collected/scores.parquet")
     return folder, {"cohort": discs.folder, "network": discs_network, "run": by_hand}
 

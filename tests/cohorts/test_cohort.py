@@ -10,7 +10,7 @@ from bifseg.cohorts.cohort import Cohort, prepare
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.manifest import COLUMNS
 from bifseg.core.errors import InputError
-from bifseg.core.files import file_hash, read_json
+from bifseg.core.files import file_hash, read_json, read_record
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_grid, read_image, write_array
 
@@ -236,7 +236,7 @@ def test_files_read_last_are_kept_and_cannot_be_changed(tree, tmp_path):
 def test_the_record_of_a_cohort(tree, tmp_path):
     row = tree.add("c1")
     cohort = prepared(tree, tmp_path)
-    about = read_json(tmp_path / "out" / "cohort.json")
+    about = read_record(tmp_path / "out" / "cohort.json")
     assert about.keys() == {
         *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
         *("card", "manifest_sha256", "objects_sha256", "hashes"),

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from bifseg.core.files import fingerprint, inside, read_json, table_text, write_json, writing, writing_folder
+from bifseg.core.errors import InputError
+from bifseg.core.files import (
+    fingerprint,
+    inside,
+    read_json,
+    read_record,
+    table_text,
+    write_json,
+    write_record,
+    writing,
+    writing_folder,
+)
 from bifseg.core.seeds import generator
 
 
@@ -98,3 +109,23 @@ def test_links_inside_the_root_are_followed(tmp_path):
 
 
 GOLDEN = [31, 355, 933, 584]
+
+
+def test_a_record_comes_back_and_every_change_of_it_is_noticed(tmp_path):
+    path, record = tmp_path / "r.json", {"a": 1, "b": {"c": [0.5, None]}, "d": (1, 2)}
+    write_record(path, record)
+    assert read_record(path, "a", "d") == {"a": 1, "b": {"c": [0.5, None]}, "d": [1, 2]}
+    path.write_text(path.read_text().replace("0.5", "0.7"))
+    with pytest.raises(InputError, match=r"r\.json: changed since it was written; delete it"):
+        read_record(path)
+
+
+def test_a_record_of_another_program_is_read_where_it_has_the_keys(tmp_path):
+    path = tmp_path / "r.json"
+    path.write_text('{"a": 1}')
+    assert read_record(path, "a") == {"a": 1}
+    with pytest.raises(InputError, match=r"r\.json: lacks the key 'b'"):
+        read_record(path, "a", "b")
+    path.write_text("[1]")
+    with pytest.raises(InputError, match=r"r\.json: not an object"):
+        read_record(path)

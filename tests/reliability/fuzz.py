@@ -212,7 +212,14 @@ def verdict(folder: Path, one: Input) -> str:
         os.dup2(said.fileno(), 2)
     with open(folder / "shown", "wb") as shown:
         os.dup2(shown.fileno(), 1)
-    sys.argv = ["bifseg", *one.command.split()]
+    code, seconds = called(one.command)
+    lines = (folder / "said").read_bytes().decode("utf-8", "replace").splitlines()
+    return complaint(code, lines, seconds, list(one.files))
+
+
+def called(command: str) -> tuple[int, float]:
+    """The exit code of a command of bifseg that is called in this process, and the processor seconds it took."""
+    sys.argv = ["bifseg", *command.split()]
     begun = time.process_time()
     try:
         main()
@@ -222,8 +229,7 @@ def verdict(folder: Path, one: Input) -> str:
     seconds = time.process_time() - begun
     sys.stderr.flush()
     sys.stdout.flush()
-    lines = (folder / "said").read_bytes().decode("utf-8", "replace").splitlines()
-    return complaint(code, lines, seconds, list(one.files))
+    return code, seconds
 
 
 def complaint(code: int, lines: list[str], seconds: float, names: list[str]) -> str:
@@ -248,13 +254,18 @@ def complaint(code: int, lines: list[str], seconds: float, names: list[str]) -> 
     return ""
 
 
-def work(folder: Path, seed: int, first: int, last: int, pipe: Connection) -> None:
-    """Send the number of each input of a range when it begins, and its verdict when it ends."""
+def prepare() -> None:
+    """Make this process one that reads inputs: commands are built once, and memory is limited."""
     typer.main.get_command = cache(
         typer.main.get_command
     )  # else four fifths of the time go into building options
-    os.chdir(folder)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+
+
+def work(folder: Path, seed: int, first: int, last: int, pipe: Connection) -> None:
+    """Send the number of each input of a range when it begins, and its verdict when it ends."""
+    prepare()
+    os.chdir(folder)
     for number, one in enumerate(inputs(folder, seed)):
         if number >= last:
             break
@@ -264,8 +275,7 @@ def work(folder: Path, seed: int, first: int, last: int, pipe: Connection) -> No
 
 
 def run(n: int, seed: int, show: Callable[[int], None] = lambda number: None) -> list[tuple[int, str, str]]:
-    """Number, kind and verdict of each input; the child that reads them is started anew when it dies or hangs."""
-    results: list[tuple[int, str, str]] = []
+    """Number, kind and verdict of each input."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         good_images(folder / "data")
@@ -273,26 +283,38 @@ def run(n: int, seed: int, show: Callable[[int], None] = lambda number: None) ->
             (folder / place).mkdir(parents=True)
         for name_, source in (("imagesTr/a_0000", "i"), ("imagesTr/a_0001", "i"), ("labelsTr/a", "l")):
             shutil.copy(folder / f"data/{source}.nii.gz", folder / f"set/{name_}.nii.gz")
-        while len(results) < n:
-            ours, theirs = multiprocessing.Pipe()
-            child = multiprocessing.get_context("fork").Process(
-                target=work, args=(folder, seed, len(results), n, theirs)
-            )
-            child.start()
-            theirs.close()
-            begun: tuple[int, str] | None = None
-            with contextlib.suppress(EOFError):
-                while ours.poll(4 * SECONDS):
-                    number, kind, told = ours.recv()
-                    begun = (number, kind) if told is None else None
-                    if told is not None:
-                        results.append((number, kind, told))
-                        show(len(results))
-            if child.is_alive():
-                child.kill()
-            child.join()
-            if begun and len(results) < n:
-                results.append((*begun, f"the process ended by {child.exitcode}"))
+        return in_children(work, folder, seed, n, show)
+
+
+def in_children(
+    work: Callable[[Path, int, int, int, Connection], None],
+    folder: Path,
+    seed: int,
+    n: int,
+    show: Callable[[int], None] = lambda number: None,
+) -> list[tuple[int, str, str]]:
+    """Number, kind and verdict of each input; the child that reads them is started anew when it dies or hangs."""
+    results: list[tuple[int, str, str]] = []
+    while len(results) < n:
+        ours, theirs = multiprocessing.Pipe()
+        child = multiprocessing.get_context("fork").Process(
+            target=work, args=(folder, seed, len(results), n, theirs)
+        )
+        child.start()
+        theirs.close()
+        begun: tuple[int, str] | None = None
+        with contextlib.suppress(EOFError):
+            while ours.poll(4 * SECONDS):
+                number, kind, told = ours.recv()
+                begun = (number, kind) if told is None else None
+                if told is not None:
+                    results.append((number, kind, told))
+                    show(len(results))
+        if child.is_alive():
+            child.kill()
+        child.join()
+        if begun and len(results) < n:
+            results.append((*begun, f"the process ended by {child.exitcode}"))
     return results
 
 
@@ -304,12 +326,8 @@ def table(results: list[tuple[int, str, str]]) -> str:
     return "\n".join(["| input | tried | held | failed |", "|---|--:|--:|--:|", *rows, total])
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("n", type=int)
-    parser.add_argument("--seed", type=int, default=2018)
-    options = parser.parse_args()
-    done = run(options.n, options.seed)
+def tell(done: list[tuple[int, str, str]]) -> None:
+    """Print the table and the first failure of each kind; the exit code is 1 where there is one."""
     print(table(done))
     examples: defaultdict[str, list[str]] = defaultdict(list)
     for number, kind, told in done:
@@ -318,3 +336,11 @@ if __name__ == "__main__":
     for lines in examples.values():
         print(f"{len(lines)} x {lines[0]}")
     sys.exit(1 if examples else 0)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("n", type=int)
+    parser.add_argument("--seed", type=int, default=2018)
+    options = parser.parse_args()
+    tell(run(options.n, options.seed))

@@ -225,7 +225,7 @@ def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     hidden = derived_from_truth(tmp_path / "r/sessions/discs/own/half")
-    assert hidden == {tmp_path / name for name in ("r", "other", "history.jsonl")}
+    assert hidden == {tmp_path / name for name in ("r", "other", "history.jsonl", "history")}
     assert derived_from_truth(tmp_path / "out") == {tmp_path / "out"}
 
 
@@ -246,6 +246,20 @@ def test_a_hard_link_of_the_truth_beside_the_card_is_refused(odd, discs, trials,
             run_shard(replace(odd(), card_path=tmp_path / "odd.yaml"), trials[:1], tmp_path / "out")
     finally:
         (tmp_path / "notes.bin").unlink()
+
+
+def test_sessions_that_were_put_in_another_s_place_are_refused(odd, discs, trials, tmp_path):
+    """Their seal is good, for all sessions of a run have one key; their rows would stand under another name."""
+    (tmp_path / "config.json").write_text("{}")
+    folders = [tmp_path / "sessions/discs/own" / name for name in ("odd", "other")]
+    run_shard(odd(), trials[:1], folders[0])
+    shutil.copytree(folders[0], folders[1])
+    objects = discs.select(split="test")[:1]
+    assert len(list(load_sessions(folders[0], objects))) == 1
+    with pytest.raises(
+        InputError, match=r"other: the session of \S+ is of odd on \S+, discs/own: its file was put"
+    ):
+        list(load_sessions(folders[1], objects))
 
 
 def test_timeout_is_a_row(discs, odd, trials, tmp_path):

@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.intervals import ratio_interval
+from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
-from bifseg.core.files import fingerprint, read_json, write_text, writing
+from bifseg.core.files import fingerprint, read_record, write_text, writing
+from bifseg.core.parquet import write_parquet
 from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure, outcomes
 
@@ -45,7 +47,7 @@ def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
         place = sessions_file(path, record)
         if not place.is_file():
             with writing(place) as part:
-                sessions.to_parquet(part, engine="pyarrow", index=False, compression="zstd")
+                write_parquet(sessions, part, compression="zstd")
     added = journal.append(path, [record for record, _ in pairs])
     write_text(run / "history.jsonl", "".join(f"{journal.line(record)}\n" for record, _ in pairs))
     return added
@@ -82,9 +84,9 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     Raises:
         InputError: the run has no scores, rules or provenance.
     """
-    facts, played = read_json(run / "provenance.json"), RunScores.read(run, target)
+    facts, played = read_record(run / "provenance.json", *PROVENANCE_KEYS), RunScores.read(run, target)
     cards, sessions = played.cards, outcomes(played.frame, played.rules, target)
-    about = {path.parent.name: read_json(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
+    about = {path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}
     pairs = []

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.names import counted
 from bifseg.analysis.rules import StoppingRule
+from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
-from bifseg.core.files import read_json
 from bifseg.reports.benchmark.outcomes import outcomes
 
 KEY = ["cohort", "protocol", "method", "network", "object", "replicate"]
@@ -96,13 +96,12 @@ def read_view(name: str) -> RunView:
         raise InputError(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
     played = RunScores.read(run)
     scores = played.frame
-    provenance = run / "provenance.json"
     side = RunView(
         name,
         scores,
         played.cards,
         _files(run, sorted(set(scores["cohort"]))),
-        read_json(provenance) if provenance.is_file() else {},
+        read_provenance(run),
         played.simulated,
     )
     if not entry:

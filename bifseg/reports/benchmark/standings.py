@@ -12,6 +12,8 @@ import pandas as pd
 from bifseg.analysis.names import GROUP
 from bifseg.analysis.paired import rankings
 from bifseg.cards.entries import entry_name
+from bifseg.core.errors import InputError, short
+from bifseg.core.parquet import read_parquet
 from bifseg.reports.benchmark.history import sessions_file
 from bifseg.reports.benchmark.journal import KEY, Record
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
@@ -132,5 +134,10 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
 
 def _sessions(file: Path) -> pd.DataFrame:
     """The outcomes of a record; each case is a patient in records from before there were patients."""
-    outcomes = pd.read_parquet(file, engine="pyarrow")
+    try:
+        outcomes = read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{file}: damaged ({short(str(error))}); delete it and run `bifseg history append` for its run again"
+        ) from error
     return outcomes.assign(patient=outcomes.get("patient", outcomes["case"]))

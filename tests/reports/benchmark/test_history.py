@@ -9,7 +9,7 @@ from fake_runs import rescore
 
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import read_scores, write_scores
-from bifseg.core.files import read_json, write_json
+from bifseg.core.files import read_json, read_record, write_json, write_record
 from bifseg.reports.benchmark.history import append_run, run_records, sessions_file
 from bifseg.reports.benchmark.journal import read
 from bifseg.reports.benchmark.outcomes import COLUMNS
@@ -60,14 +60,14 @@ def test_a_record_a_entry_with_what_it_was_made_from(run):
 def test_data_are_images_objects_and_boxes(run, change):
     """A simulated cohort's manifest is the same list of names for every seed."""
     place = run / "cohorts/fake2d/cohort.json"
-    about, before = read_json(place), data_of(run)
+    about, before = read_record(place), data_of(run)
     if change == "hashes":
         about["hashes"]["case00.nii.gz"] = "other"
     elif change == "box_margin":
         about["card"]["box_margin"] += 30
     else:
         about[change] = 7
-    write_json(place, about)
+    write_record(place, about)
     assert (data_of(run) != before) == (change != "seed")
 
 

@@ -1,0 +1,16 @@
+"""A slice of the run over damaged results; the long one is run by hand, see docs/reliability.md."""
+
+import subprocess
+import sys
+
+import fuzz_results
+import pytest
+
+
+@pytest.mark.faults
+def test_damaged_results_end_in_one_line_or_in_the_same_output():
+    done = subprocess.run(
+        [sys.executable, fuzz_results.__file__, "400", "--seed", "5"], capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "| **all** | 400 | 400 | 0 |" in done.stdout
