@@ -1,4 +1,4 @@
-"""`bifseg compare`, `bifseg history` and `bifseg leaderboard`: several runs."""
+"""`bifseg compare`, `bifseg history` and `bifseg leaderboard`: commands for several runs."""
 
 from __future__ import annotations
 
@@ -14,59 +14,58 @@ Target = Annotated[
     typer.Option(
         min=0,
         max=1,
-        help="Dice that rounds are counted to; a protocol that stops at a lower Dice is counted to that one",
+        help="Dice that counts as reached; a protocol that stops at a lower Dice counts by that one",
     ),
 ]
 HistoryFile = Annotated[
     Path, typer.Option("--history", help="history.jsonl, shared by the runs of a folder", show_default=False)
 ]
-_SIDE = "results/RUN, or results/RUN:METHOD@NETWORK for one of its entries"
+_SIDE = "results/RUN, or results/RUN:METHOD@NETWORK for one entry of it"
 
 
 def compare(
     base: Annotated[str, typer.Argument(help=_SIDE, show_default=False)],
-    new: Annotated[str, typer.Argument(help="the same, for the changed side", show_default=False)],
+    new: Annotated[
+        str, typer.Argument(help="the changed run or entry, written like BASE", show_default=False)
+    ],
     max_dice_drop: Annotated[
-        float, typer.Option(min=0, help="points of 100 that mean Dice may drop: initial, unsupervised, final")
+        float,
+        typer.Option(min=0, help="largest drop of mean Dice in points of 100: initial, unsupervised, final"),
     ] = 1.0,
     max_more_rounds: Annotated[
-        float, typer.Option(min=0, help="rounds to the target that may be added on average")
+        float, typer.Option(min=0, help="largest increase of the mean rounds to the target")
     ] = 1.0,
     max_slowdown: Annotated[
         float,
-        typer.Option(
-            min=1, help="factor by which the machine time of a session or a round may grow; inf: any"
-        ),
+        typer.Option(min=1, help="largest factor of the machine time of a session or a round; inf: any"),
     ] = 1.25,
     noticeable: Annotated[
         float,
-        typer.Option(
-            min=0, help="seconds below which a session or round is fast enough, whatever the factor"
-        ),
+        typer.Option(min=0, help="seconds up to which a session or a round passes, whatever the factor"),
     ] = 0.1,
     target: Target = 0.90,
     out: Annotated[
         list[Path] | None,
-        typer.Option("--out", help="also write it to a .md, .csv or .json file; repeat for more"),
+        typer.Option("--out", help="also write the page to a .md, .csv or .json file; repeat for more"),
     ] = None,
 ) -> None:
     r"""Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
 
     \b
-    A regression, for an entry on a structure, under a protocol of a cohort:
-      the mean paired difference is worse than its limit AND its 95% bootstrap
-      interval over patients excludes zero; or a session failed that did not in BASE.
+    A regression, for an entry on a structure under a protocol of a cohort:
+      the mean paired difference exceeds its limit AND its 95% bootstrap
+      interval over patients excludes zero; or a session failed only in NEW.
 
-    Power: with few or unlike patients the interval may reach beyond the limit, and a regression can be neither
-    shown nor excluded. Such a comparison passes and is listed as unclear. With ten patients and differences that
-    spread by two points, a drop of two points is found nine times in ten (docs/benchmark.md).
+    Power: with few or very different patients the interval may reach beyond the limit, so that a regression can
+    neither be shown nor excluded. Such a comparison passes and is listed as unclear. With ten patients and a standard
+    deviation of two points, a drop of two points is detected nine times in ten (docs/benchmark.md).
 
-    Noise: equal code, seed and weights give equal masks, so only a changed entry can differ in quality. A change
-    that makes nothing worse on average fails up to 5% of its comparisons: they are not corrected for their number.
+    Noise: equal code, seed and weights give equal masks, so that only a changed entry can differ in quality. A change
+    without an effect on average fails up to 5% of its comparisons, since they are not corrected for their number.
     Times always vary: compare runs that one machine made at the same time, or accept any time with
     --max-slowdown inf.
 
-    What only one side has is printed and left out; two sides with nothing in common are bad input.
+    Entries and objects of only one side are printed and left out; two sides with nothing in common are bad input.
     """
     from bifseg.reports.benchmark.comparison import check_format, to_markdown, write
     from bifseg.reports.benchmark.comparison import compare as compare_sides
@@ -82,12 +81,12 @@ def compare(
     raise typer.Exit(1 if comparison.regressions else 0)
 
 
-history = typer.Typer(help="The results of earlier runs.", no_args_is_help=True)
+history = typer.Typer(help="Keep and list the results of earlier runs.", no_args_is_help=True)
 
 
 @history.callback()
 def group() -> None:
-    """One line for each run and entry, for curves over time (docs/benchmark.md)."""
+    """Keep one line per run and entry, for curves over time (docs/benchmark.md)."""
 
 
 @history.command()
@@ -96,9 +95,9 @@ def append(
     history: HistoryFile,
     target: Target = 0.90,
 ) -> None:
-    """Add a finished run to the history, and write its own lines to RUN/history.jsonl.
+    """Add a finished run to the history, and write the same lines to RUN/history.jsonl.
 
-    An entry whose sessions are in the history is not added again.
+    An entry whose sessions are already in the history is not added again.
     """
     from bifseg.reports.benchmark.history import append_run
 
@@ -112,7 +111,7 @@ def append(
 def list_all(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
 ) -> None:
-    """List the records: when, run, code, entry, cohorts, sessions and failures."""
+    """List the records: date, run, commit, entry, cohorts, sessions and failures."""
     from tabulate import tabulate
 
     from bifseg.cards.entries import entry_name
@@ -137,7 +136,7 @@ def leaderboard(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
     out: Out,
 ) -> None:
-    """Write one HTML page with the newest result of every entry, and its earlier ones."""
+    """Write an HTML page with the newest result of every entry and its earlier ones."""
     from bifseg.reports.benchmark.leaderboard import write_leaderboard
 
     write_leaderboard(path, out)

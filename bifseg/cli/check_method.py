@@ -1,4 +1,4 @@
-"""`bifseg check-method`: the conformance kit."""
+"""`bifseg check-method`: checks whether a method keeps the contract."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def check_method(
     network: NetworkFolder = None,
     device: Device = "auto",
 ) -> None:
-    """Play short sessions with a method and print whether it keeps the contract; exit code 1 if it does not.
+    """Run short sessions of a method and print whether it keeps the contract; exit code 1 if it does not.
 
-    The images are made up, in each dimension of the method: see docs/plugins.md.
+    The images are simulated, in each dimension of the method (docs/plugins.md).
     """
     from bifseg.sessions.conformance import ConformanceKit
 
@@ -30,19 +30,23 @@ def check_method(
         start = partial(_start, card, network, device, Path(hidden))
         first = start()
         dimensions, prompts = sorted(first.dimensions), sorted(first.prompts)
-        means = first.confinement
+        confinement = first.confinement
         first.close()
         typer.echo(f"{card.stem}: {' and '.join(f'{d}D' for d in dimensions)}, takes {', '.join(prompts)}")
-        hides = means.startswith("landlock")
-        truth = "cannot be read" if hides else "the method could read them"
-        _say("no truth in sight", hides or None, f"the cohort's folders: {truth} (confined by: {means})")
+        hidden_truth = confinement.startswith("landlock")
+        access = "the method cannot read" if hidden_truth else "the method could read"
+        _say(
+            "truth hidden",
+            hidden_truth or None,
+            f"{access} the cohort's folders (confined by: {confinement})",
+        )
         good = True
         for dimension in dimensions:
             kit = ConformanceKit(start, dimension)
             try:
-                for finding in kit.findings():
-                    _say(f"{dimension}D {finding.check}", finding.passed, finding.about)
-                    good = good and finding.passed is not False
+                for result in kit.findings():
+                    _say(f"{dimension}D {result.check}", result.passed, result.about)
+                    good = good and result.passed is not False
             finally:
                 kit.close()
     typer.echo("keeps the contract" if good else "does not keep the contract")

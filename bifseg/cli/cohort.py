@@ -1,4 +1,4 @@
-"""`bifseg cohort`: from images and labels to a checked list of objects."""
+"""`bifseg cohort`: turns images and labels into a checked list of objects."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ def check(
             help="cohort card, or a TSV with a row for each case and structure", show_default=False
         ),
     ],
-    root: Annotated[Path | None, typer.Option(help="of a TSV: folder of its paths; default: its own")] = None,
+    root: Annotated[
+        Path | None, typer.Option(help="for a TSV: folder that its paths start from; default: its own folder")
+    ] = None,
     dimension: Annotated[
-        int, typer.Option(min=2, max=3, help="of a TSV: 2 or 3, how the cohort will be used")
+        int, typer.Option(min=2, max=3, help="for a TSV: the dimension of the objects, 2 or 3")
     ] = 3,
 ) -> None:
-    """Print a line for each problem of a manifest and its images; exit code 2 if there is one."""
+    """Print a line for each problem of a manifest and its images; exit code 2 if there are any."""
     from bifseg.cards.cards import CohortCard, read_card
     from bifseg.cohorts.checks import check_cohort, check_manifest
     from bifseg.cohorts.cohort import places
@@ -65,7 +67,8 @@ def describe(
 ) -> None:
     """Count and measure the objects of each structure, and print how well intensity alone separates them.
 
-    Band Dice is the best that one intensity band reaches in a box with a margin of 5 voxels, chosen with the truth.
+    Band Dice is the best Dice of a single intensity band inside a box with a margin of 5 voxels; the band is chosen
+    with the truth.
     """
     import pandas as pd
 

@@ -1,4 +1,4 @@
-"""`bifseg cohort from`: a manifest and a card from data as users have them."""
+"""`bifseg cohort from`: writes a manifest and a card for data in a common layout."""
 
 from __future__ import annotations
 
@@ -25,32 +25,38 @@ _LAYOUTS = (
 
 @dataclass(frozen=True, kw_only=True)
 class DataOptions:
-    """How the data of a layout become a cohort; each field is an option."""
+    """Options that turn the data of a layout into a cohort; each field is an option."""
 
-    name: Annotated[str, typer.Option(help="name of the cohort; default: the layout's")] = ""
+    name: Annotated[str, typer.Option(help="name of the cohort; default: the layout's name")] = ""
     seen: Annotated[str, typer.Option(help="structures that networks are trained on: A,B")] = ""
     unseen: Annotated[str, typer.Option(help="structures that networks never see: C")] = ""
     structure: Annotated[
         list[str],
-        typer.Option(help="NAME=VALUES, as liver=1,2, in place of the layout's own; repeat for more"),
+        typer.Option(
+            help="NAME=VALUES, such as liver=1,2, instead of the layout's structures; repeat for more"
+        ),
     ] = field(default_factory=list)
     modality: Annotated[
         list[str],
         typer.Option(help="modality or channel of all structures, or STRUCTURE=MODALITY; repeat for more"),
     ] = field(default_factory=list)
     columns: Annotated[
-        str, typer.Option(help="of tsv: its columns for those of a manifest: image=t2_file,label=mask_file")
+        str,
+        typer.Option(help="for tsv: manifest columns from the table's: image=t2_file,label=mask_file"),
     ] = ""
     dimension: Annotated[
-        int | None, typer.Option(min=2, max=3, help="3, or 2 for instances in slices; default: the images'")
+        int | None,
+        typer.Option(
+            min=2, max=3, help="3, or 2 for instances in slices; default: the dimension of the images"
+        ),
     ] = None
     split_shares: Annotated[
-        str, typer.Option(help="shares of patients: train,validation,test, where no split is given")
+        str, typer.Option(help="shares of patients in train,validation,test, if the data have no splits")
     ] = "0.7,0.1,0.2"
     patient_pattern: Annotated[
         str,
         typer.Option(
-            help="regular expression for the patient in a case's name: its first group, or all of it"
+            help="regular expression that finds the patient in a case's name: its first group, or the whole match"
         ),
     ] = ""
     splits: Annotated[
@@ -61,25 +67,27 @@ class DataOptions:
         ),
     ] = None
     fold: Annotated[
-        int, typer.Option(min=0, help="of splits_final.json: its val is the split validation")
+        int, typer.Option(min=0, help="fold of splits_final.json; its val becomes the validation split")
     ] = 0
 
 
 @with_option_groups
 def cohort_from(
     layout: Annotated[str, typer.Argument(help=_LAYOUTS, show_default=False)],
-    path: Annotated[Path, typer.Argument(help="where the data are; of tsv the table", show_default=False)],
+    path: Annotated[Path, typer.Argument(help="folder of the data; for tsv the table", show_default=False)],
     out: Annotated[
-        Path, typer.Option("--out", help="folder of the card and the manifest", show_default=False)
+        Path, typer.Option("--out", help="folder for the card and the manifest", show_default=False)
     ],
     data: DataOptions,
-    seed: Annotated[int, typer.Option(help="of the splits, by the patients' names")] = 2018,
+    seed: Annotated[
+        int, typer.Option(help="seed of the splits, which also depend on patients' names")
+    ] = 2018,
     force: Annotated[bool, typer.Option("--force", help="replace a card or manifest that differs")] = False,
 ) -> None:
-    """Make OUT/NAME.yaml and OUT/NAME.tsv from data laid out as challenges and tools do; images stay in their place.
+    """Write OUT/NAME.yaml and OUT/NAME.tsv for data in the layout of a challenge or tool; images are not copied.
 
-    Every file is read once. What cannot be used is left out, printed, and listed in OUT/NAME.left-out.tsv. The seed
-    and their names put patients into splits; the splits of a layout or of --splits are kept.
+    Every file is read once. Cases that cannot be used are left out, printed, and listed in OUT/NAME.left-out.tsv.
+    Splits of the layout or of --splits are kept; otherwise the seed and the patients' names determine them.
     """
     make_from(layout, path, out, data, seed, force)
 
@@ -88,15 +96,15 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
     """Write card and manifest of a cohort, as `bifseg cohort from` does.
 
     Args:
-        layout: of the data, by name.
-        path: where the data are.
-        out: folder of the card and the manifest.
-        data: how the data become a cohort.
-        seed: of the splits.
-        force: whether a card or manifest that differs is replaced.
+        layout: name of the data's layout.
+        path: folder of the data, or the table.
+        out: folder for the card and the manifest.
+        data: options that turn the data into a cohort.
+        seed: seed of the splits.
+        force: whether to replace a card or manifest that differs.
 
     Raises:
-        InputError: an option or the data cannot be used.
+        InputError: an option is wrong, or the data cannot be used.
     """
     from bifseg.cohorts.readers.layout import LayoutOptions
     from bifseg.cohorts.readers.making import CohortRequest, make
@@ -104,7 +112,7 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
     from bifseg.cohorts.readers.writing import summary, write_cohort
 
     if data.columns and layout != "tsv":
-        raise InputError(f"--columns {data.columns}: is for the layout tsv only; remove it")
+        raise InputError(f"--columns {data.columns}: only for the layout tsv; remove it")
     options = LayoutOptions(
         {key: _values(key, text) for key, text in _pairs("--structure", data.structure).items()},
         _pairs("--modality", data.modality, alone=""),
@@ -130,11 +138,11 @@ def _pattern(text: str) -> re.Pattern[str] | None:
     try:
         return re.compile(text) if text else None
     except re.error as error:
-        raise InputError(f"--patient-pattern {short(text)}: is no regular expression ({error})") from error
+        raise InputError(f"--patient-pattern {short(text)}: not a regular expression ({error})") from error
 
 
 def _pairs(option: str, texts: Iterable[str], alone: str | None = None) -> dict[str, str]:
-    """Value by key of texts KEY=VALUE; a value without a key goes under `alone` if that is given."""
+    """Values by key from texts KEY=VALUE; a value without a key gets the key `alone` unless that is None."""
     pairs: dict[str, str] = {}
     for text in texts:
         key, sign, value = (part.strip() for part in text.partition("="))

@@ -1,4 +1,4 @@
-"""`bifseg evaluate`: from a folder of data to the report."""
+"""`bifseg evaluate`: a folder of data to a report with one command."""
 
 from __future__ import annotations
 
@@ -24,34 +24,37 @@ def evaluate(
     reader: Annotated[
         str, typer.Option(help="layout of the data, as for `bifseg cohort from`", show_default=False)
     ],
-    data: Annotated[Path, typer.Option(help="where the data are", show_default=False)],
+    data: Annotated[Path, typer.Option(help="folder of the data", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
     cohort_options: DataOptions,
     methods: Annotated[str, typer.Option(help="method cards: A,B")] = "",
     protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
     force: Annotated[
-        bool, typer.Option("--force", help="read the data again; replace card and manifest")
+        bool, typer.Option("--force", help="read the data again and replace card and manifest")
     ] = False,
-    seed: Annotated[int | None, typer.Option(help="of splits, boxes and scribbles; default: 2018")] = None,
-    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto, as in config/README.md")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="seed of splits, boxes and scribbles; default: 2018")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu, cuda or auto (config/README.md)")] = None,
     workers: Annotated[int | None, typer.Option(help="processes of a job of sessions; default: 1")] = None,
     gpus_per_job: Annotated[
-        int | None, typer.Option(help="GPUs that a job asks for which trains or plays; default: 0")
+        int | None, typer.Option(help="GPUs of a job that trains a network or runs sessions; default: 0")
     ] = None,
     profile: Annotated[
         Path, typer.Option(help="workflow profile: default, slurm, or a folder of your own")
     ] = Path("default"),
-    cores: Annotated[int, typer.Option(min=1, help="of this machine; not for a cluster")] = os.cpu_count()
-    or 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be done")] = False,
+    cores: Annotated[
+        int, typer.Option(min=1, help="cores of this machine; not for a cluster")
+    ] = os.cpu_count() or 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the jobs and run none")] = False,
 ) -> None:
-    """Read data, train where needed, play, score, and say where the report is: the workflow, with one command.
+    """Read data, train networks, run and score sessions, and print where the report is: the whole workflow.
 
-    OUT/cards holds copies of the cards, OUT/config.yaml the configuration, both to be changed at will: the next call
-    runs what is missing, and changes what its options say. At first base-net, base-crf, bifseg-w and bifseg play under
-    shared-scribbles and own-scribbles, unless others are named. Networks of the paper's size need a GPU: without one
-    choose --network pnet-small or pcnet-small.
+    OUT/cards holds copies of the cards and OUT/config.yaml the configuration. Edit both as you like: the next call runs
+    what is missing and changes only what its options name. By default base-net, base-crf, bifseg-w and bifseg run
+    under shared-scribbles and own-scribbles. Networks of the paper's size need a GPU; without one choose
+    --network pnet-small or pcnet-small.
     """
     from bifseg.cards.quickstart import (
         check_cards,

@@ -1,4 +1,4 @@
-"""The options of every command that plays sessions: `bifseg plan`, `run` and `replay`."""
+"""The options that all commands for sessions share: `bifseg plan`, `run` and `replay`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from bifseg.cli.options import (
     Workers,
 )
 
-if TYPE_CHECKING:  # help does not wait for torch
+if TYPE_CHECKING:  # --help must not import torch
     from bifseg.cards.cards import ProtocolCard
     from bifseg.runs.job_setup import JobSetup
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobOptions:
-    """Which method plays on what, and how a job plays it; each field is an option or an argument."""
+    """The method, cohort and resources of a job; each field is an option or an argument."""
 
     card: MethodCardFile
     cohort: CohortFolder
@@ -44,6 +44,13 @@ class JobOptions:
 
     def setup(self, protocol_name: str, protocol: ProtocolCard) -> JobSetup:
         """The setup of the job under a protocol.
+
+        Args:
+            protocol_name: name of the protocol.
+            protocol: its card.
+
+        Returns:
+            The setup with the cards and the cohort that the options name.
 
         Raises:
             InputError: the method card or the prepared cohort cannot be read.

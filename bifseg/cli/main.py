@@ -1,4 +1,4 @@
-"""The app: commands in the order of a run, errors in one line, exit codes."""
+"""The command line: commands in the order of a run, one-line errors, exit codes."""
 
 from __future__ import annotations
 
@@ -29,42 +29,42 @@ from bifseg.core.errors import InputError, short
 from bifseg.core.sandbox import import_from_module_folders
 
 LONGEST_LINE = 300
-"""Characters of a line about an error."""
+"""Most characters of a line about an error."""
 
 HELP = """Evaluate interactive segmentation over whole cohorts, with a simulated user and image-specific fine-tuning.
 
-The stages, in order; `snakemake` runs them all (see README.md), each can be run by hand:
+The stages of a run in order; `snakemake` runs them all (README.md), or run each by hand:
 
 \b
- 1. bifseg cohort prepare   images and labels become a checked list of objects
- 2. bifseg train            a base network learns the seen structures
- 3. bifseg plan             a method's sessions are shared out among jobs
- 4. bifseg run              a method plays its sessions with the simulated user
- 5. bifseg score            stored sessions become rows of scores
- 6. bifseg collect          all rows in one table: scores.parquet and scores.csv
+ 1. bifseg cohort prepare   turn images and labels into a checked list of objects
+ 2. bifseg train            train a base network on the seen structures
+ 3. bifseg plan             distribute a method's sessions over jobs
+ 4. bifseg run              run a method's sessions with the simulated user
+ 5. bifseg score            score stored sessions
+ 6. bifseg collect          collect all rows in scores.parquet and scores.csv
  7. bifseg tables, figures, provenance, report
 
 To begin: bifseg demo (the main job on embedded, simulated cohorts), bifseg init (a project to edit), bifseg evaluate
 (from a folder of data to the report).
 
-Beside them: bifseg status (how far is a run?), bifseg retry (play failed sessions again), bifseg reproduce (is the
-run reproduced?), bifseg check-method (does a method keep the contract?) and bifseg replay (the same strokes for
-another method).
+Also: bifseg status (what is done, running or failed), bifseg retry (run failed sessions again), bifseg reproduce
+(run a sample again and compare), bifseg check-method (check a plug-in against the contract) and bifseg replay (give
+the same strokes to another method).
 
 For several runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
 \b
 Exit codes: 0 done, 1 a failure or a regression, 2 bad input, 130 stopped by Ctrl-C.
-Bad input is reported in one line: which file, key and value, and what to do.
+A line about bad input names file, key and value, and says what to do.
 BIFSEG_DEBUG=1 shows the traceback of a failure.
 """
 
 
 class StagesInOrder(TyperGroup):
-    """Lists `cohort`, the first stage, before the commands: typer puts groups of commands last."""
+    """Lists the group `cohort`, the first stage, before the commands, since typer lists groups last."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """The names in the order of the stages."""
+        """Names of the commands in the order of the stages."""
         return sorted(super().list_commands(ctx), key=lambda name: name != "cohort")
 
 
@@ -128,7 +128,7 @@ def main() -> None:
         app(prog_name="bifseg")
     except InputError as error:
         sys.exit(_say(f"error: {error}", 2))
-    except Exception as error:  # the last line of defence: one line for people, a traceback on demand
+    except Exception as error:  # any other failure: one line, and the traceback on request
         if os.environ.get("BIFSEG_DEBUG"):
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,4 +1,4 @@
-"""Options that several commands share, declared once in a dataclass."""
+"""Groups of options that several commands share, each declared once as a dataclass."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from typing import Any, get_type_hints
 
 
 def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """A command for typer: each parameter that is a dataclass becomes the options that its fields declare.
+    """A command for typer in which each parameter that is a dataclass becomes one option a field.
 
     Args:
-        command: a function whose parameters are annotated as typer wants them, or with a dataclass whose fields are.
+        command: a function whose parameters have typer's annotations, or a dataclass whose fields have them.
 
     Returns:
         A function with the options as keyword arguments, which calls `command` with the dataclasses.
@@ -39,7 +39,7 @@ def with_option_groups(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _parameter_of(group: Any) -> Callable[[Field[Any]], inspect.Parameter]:
-    """A function that turns a field of the dataclass into a parameter."""
+    """A function that turns a field of a dataclass into a parameter."""
     hints = get_type_hints(group, include_extras=True)
 
     def parameter(field: Field[Any]) -> inspect.Parameter:

@@ -24,13 +24,13 @@ RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN",
 Out = Annotated[Path, typer.Option("--out", help="file or folder for the result", show_default=False)]
 RunName = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
 OwnMetrics = Annotated[
-    list[str], typer.Option("--metric", help="a metric of your own, module:attribute; repeat for more")
+    list[str], typer.Option("--metric", help="your own metric, module:attribute; repeat for more")
 ]
 Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as reached")]
 
 
 def _trained(network: Path | None) -> Path | None:
-    """The folder of a trained network; raises InputError if it holds no weights."""
+    """The folder of a network; raises InputError if it has no weights."""
     if network and not (network / "weights.pt").is_file():
         raise InputError(f"{network / 'weights.pt'}: no such weights file; run `bifseg train` first")
     return network
@@ -49,7 +49,7 @@ NetworkFolder = Annotated[
 
 
 def _known_device(name: str) -> str:
-    """The name of a device; raises InputError for one that torch would not know."""
+    """The name of a device; raises InputError if it is unknown."""
     if not re.fullmatch(DEVICE, name):
         raise InputError(f"--device {name}: unknown; use cpu, cuda or auto")
     return name
@@ -58,19 +58,29 @@ def _known_device(name: str) -> str:
 Device = Annotated[
     str, typer.Option(help="cpu, cuda, or auto: the GPU if there is one", callback=_known_device)
 ]
-Threads = Annotated[int, typer.Option(min=1, help="threads of a process; one is the fastest for sessions")]
+Threads = Annotated[int, typer.Option(min=1, help="threads of a process; 1 is the fastest for sessions")]
 Workers = Annotated[
-    int, typer.Option(min=1, help="processes that play side by side; they share one GPU if there is one")
+    int, typer.Option(min=1, help="parallel processes of a job; they share the GPU if there is one")
 ]
-Split = Annotated[str, typer.Option(help="objects of this split")]
+Split = Annotated[str, typer.Option(help="split of the objects: train, validation or test")]
 Replicates = Annotated[
-    int, typer.Option(min=1, help="how often each object is played, each time with other boxes and scribbles")
+    int, typer.Option(min=1, help="sessions of each object, each with another box and other scribbles")
 ]
 
 
 @contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """A block whose `InputError`s begin with the name of the file that is at fault."""
+    """Let every `InputError` of a block start with the file that caused it.
+
+    Args:
+        path: the file.
+
+    Yields:
+        None.
+
+    Raises:
+        InputError: the block raised one.
+    """
     try:
         yield
     except InputError as error:
@@ -78,6 +88,14 @@ def naming(path: Path) -> Iterator[None]:
 
 
 def need(path: Path, stage: str) -> None:
-    """Raises InputError if a file or folder is missing that an earlier stage writes."""
+    """Check that an earlier stage has written a file or folder.
+
+    Args:
+        path: the file or folder.
+        stage: the command that writes it.
+
+    Raises:
+        InputError: it is missing.
+    """
     if not path.exists():
-        raise InputError(f"{path}: is not there; run `bifseg {stage}` first")
+        raise InputError(f"{path}: missing; run `bifseg {stage}` first")

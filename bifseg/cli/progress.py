@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, a line from time to time in a log."""
+"""Display of progress: a bar on a terminal, occasional lines in a log."""
 
 from __future__ import annotations
 
@@ -20,21 +20,28 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-if TYPE_CHECKING:  # help waits for nothing
+if TYPE_CHECKING:  # --help must not import torch
     from bifseg.runs.shards import Played
 
 T = TypeVar("T")
 Show = Callable[[int, str], None]
-"""Shows how much is done, and a note."""
+"""Shows how many pieces of work are done, with a note."""
 
-_AT_LEAST_S, _AT_MOST_S = 10, 60  # between two lines of a log
+_AT_LEAST_S, _AT_MOST_S = 10, 60  # seconds between two lines of a log
 
 
 @contextmanager
 def showing(label: str, total: int) -> Iterator[Show]:
-    """A function that shows how many of `total` pieces of work are done, the time spent and the time left.
+    """Show progress while a block runs.
 
-    A log gets a line at each tenth of the work, at most every 10 s, and each minute in which something was done.
+    A log gets a line at each tenth of the work, but at most one in 10 s, and at least one in each minute with progress.
+
+    Args:
+        label: name of the work.
+        total: number of its pieces.
+
+    Yields:
+        A function that shows how many pieces are done, the time spent and the time left.
     """
     console = Console(stderr=True)
     if not console.is_terminal:
@@ -54,7 +61,14 @@ def showing(label: str, total: int) -> Iterator[Show]:
 
 
 def tracked(label: str) -> Callable[[Iterable[T]], Iterator[T]]:
-    """A wrapper of an iterable that shows its progress."""
+    """A wrapper that shows how much of an iterable is done.
+
+    Args:
+        label: name of the work.
+
+    Returns:
+        A function that yields the items of an iterable.
+    """
 
     def walk(items: Iterable[T]) -> Iterator[T]:
         listed = list(items)
@@ -67,15 +81,22 @@ def tracked(label: str) -> Callable[[Iterable[T]], Iterator[T]]:
 
 
 def watched(label: str) -> Callable[[Iterable[Played], int], Iterator[Played]]:
-    """A wrapper of played sessions that shows how many there are of each status but `ok`."""
+    """A wrapper that shows how many sessions are done, and how many have each status other than `ok`.
+
+    Args:
+        label: name of the work.
+
+    Returns:
+        A function that passes on trials with their status; its second argument is their number.
+    """
 
     def walk(played: Iterable[Played], total: int) -> Iterator[Played]:
         count: Counter[str] = Counter()
         with showing(label, total) as show:
             for task, status in played:
                 count[status] += 1
-                odd = [f"{n} {status}" for status, n in sorted(count.items()) if status != "ok"]
-                show(count.total(), ", ".join(odd))
+                others = [f"{n} {status}" for status, n in sorted(count.items()) if status != "ok"]
+                show(count.total(), ", ".join(others))
                 yield task, status
 
     return walk
@@ -86,16 +107,16 @@ class _Lines:
 
     def __init__(self, label: str, total: int) -> None:
         self._label, self._total = label, total
-        self._begun = self._last = monotonic()
+        self._started = self._last = monotonic()
         self._tenths = 0
 
     def show(self, done: int, note: str) -> None:
-        """Write a line if it is time for one."""
+        """Write a line if one is due."""
         now, tenths = monotonic(), 10 * done // max(self._total, 1)
         if now - self._last < (_AT_LEAST_S if tenths > self._tenths else _AT_MOST_S):
             return
         self._tenths, self._last = tenths, now
-        spent = now - self._begun
+        spent = now - self._started
         left = timedelta(seconds=round(spent / done * (self._total - done)))
         parts = [f"{done} of {self._total}", note, f"{timedelta(seconds=round(spent))} spent, {left} left"]
         print(f"{self._label}: {', '.join(filter(None, parts))}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""`bifseg init` and `bifseg demo`: a project of one's own, and the embedded one."""
+"""`bifseg init` and `bifseg demo`: a project to edit, and the embedded demo."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bifseg.cli.workflow import snakemake
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="where the project is written; made where missing")],
+    folder: Annotated[Path, typer.Argument(help="folder for the project; it is created if it is missing")],
 ) -> None:
     """Write a project to edit: cards and configuration in config/, a profile for this machine and one for SLURM."""
     write_project(folder)
@@ -23,11 +23,13 @@ def init(
 
 
 def demo(
-    folder: Annotated[Path, typer.Argument(help="where it is written and run")] = Path("bifseg-demo"),
-    cores: Annotated[int, typer.Option(min=1, help="of this machine")] = os.cpu_count() or 1,
+    folder: Annotated[Path, typer.Argument(help="folder for the project and its results")] = Path(
+        "bifseg-demo"
+    ),
+    cores: Annotated[int, typer.Option(min=1, help="cores of this machine")] = os.cpu_count() or 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="print the jobs and run none")] = False,
 ) -> None:
-    """Run the main job on the two embedded, simulated cohorts; a stopped demo goes on where it stopped."""
+    """Run the workflow on the two embedded, simulated cohorts; a second call continues a stopped demo."""
     if not (folder / "Snakefile").exists():
         write_project(folder)
     profile = folder.absolute() / "workflow/profiles/default"

@@ -1,4 +1,4 @@
-"""`bifseg replay`: recorded interactions for another method."""
+"""`bifseg replay`: gives recorded boxes and strokes to another method."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from bifseg.core.errors import InputError
 def replay(
     job: JobOptions,
     sessions: Annotated[
-        Path | None, typer.Option(help="replay the boxes and strokes of these sessions, `bifseg run --out`")
+        Path | None,
+        typer.Option(help="folder of sessions (`bifseg run --out`) whose boxes and strokes are replayed"),
     ] = None,
     scribbles: Annotated[
         Path | None,
-        typer.Option(
-            help="replay a person's label maps in this folder: OBJECT.nii.gz, OBJECT.round-2.nii.gz"
-        ),
+        typer.Option(help="folder of a person's label maps to replay: OBJECT.nii.gz, OBJECT.round-2.nii.gz"),
     ] = None,
     user: Annotated[
-        str, typer.Option(help="who scribbled, a column of the scores; default: the folder's name")
+        str,
+        typer.Option(help="name of the person, a column of the scores; default: the folder's name"),
     ] = "",
     foreground: Annotated[int, typer.Option(min=1, help="value of the object in the label maps")] = 1,
     background: Annotated[int, typer.Option(min=1, help="value of the background in the label maps")] = 2,
     box: Annotated[
-        str, typer.Option(help="the robot's box around an object with a person's scribbles")
+        str, typer.Option(help="kind of box that the robot draws for a person's scribbles")
     ] = "margin/1",
     protocol: Annotated[
-        str, typer.Option(help="name of the protocol, a column of the scores; default: what is replayed")
+        str,
+        typer.Option(help="name of the protocol, a column of the scores; default: name of the recording"),
     ] = "",
 ) -> None:
-    """Play a method with the boxes and strokes of stored sessions, or with a person's scribbles, round by round.
+    """Run a method with the boxes and strokes of stored sessions, or with a person's scribbles, round by round.
 
-    `bifseg score OUT` scores these sessions like any others. Whole sessions that match are kept.
+    `bifseg score OUT` scores these sessions like any others. Undamaged sessions that match are kept.
     """
     from bifseg.cards.cards import ProtocolCard
     from bifseg.robot.box import box_kind
@@ -51,7 +52,7 @@ def replay(
     from bifseg.sessions.drawn_maps import Labels
 
     if (sessions is None) == (scribbles is None):
-        raise InputError("--sessions or --scribbles: name one of them, what is to be replayed")
+        raise InputError("--sessions or --scribbles: give exactly one of them")
     if foreground == background:
         raise InputError(f"--foreground and --background: both are {foreground}; they must differ")
     box_kind(box)

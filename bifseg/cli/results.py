@@ -1,4 +1,4 @@
-"""From stored sessions to what people read."""
+"""Commands that turn stored sessions into scores, tables, figures and the report."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def score(
     replicates: Replicates = 1,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
-    """Score every step of stored sessions on the image's grid; no session is played again for a new metric."""
+    """Score every step of stored sessions on the image's grid; a new metric needs no new session."""
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
     from bifseg.core.metrics import with_own
@@ -31,7 +31,7 @@ def score(
     from bifseg.sessions.archive import Archive
 
     members, metrics = Cohort.load(cohort), with_own(metric)
-    columns_with(metrics)  # refuses a bad name before the work
+    columns_with(metrics)  # raises for a bad name before the work
     rows = []
     for row, session in load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates):
         tolerance = members.nsd_tolerance(row.structure)
@@ -45,7 +45,7 @@ def collect(
     out: Out,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
-    """Join scores into OUT.parquet and OUT.csv, sorted, and describe their metrics in metrics.json beside them."""
+    """Collect scores in OUT.parquet and OUT.csv, sorted, and describe their metrics in metrics.json beside them."""
     from bifseg.analysis.run_files import write_metrics
     from bifseg.analysis.scores import concatenate, read_scores, write_scores
     from bifseg.core.metrics import with_own
@@ -73,7 +73,7 @@ def tables(run: RunFolder, target: Target = 0.90) -> None:
 
 
 def figures(run: RunFolder, target: Target = 0.90) -> None:
-    """Draw Dice per method and against rounds, rounds to the target, and training curves."""
+    """Draw figures of Dice per method, Dice against rounds, rounds to the target, and training."""
     from bifseg.reports.figures import write_figures
 
     need(run / "scores.parquet", "collect")
@@ -82,16 +82,16 @@ def figures(run: RunFolder, target: Target = 0.90) -> None:
 
 def provenance(
     run: RunFolder,
-    settings: Annotated[str, typer.Option(help="the run's configuration as JSON, to be recorded")] = "null",
+    settings: Annotated[str, typer.Option(help="the run's configuration as JSON, to record it")] = "null",
 ) -> None:
-    """Write RUN/provenance.json: versions, settings and hashes of all that the results depend on."""
+    """Write RUN/provenance.json: versions, settings and hashes of everything that the results depend on."""
     from bifseg.runs.provenance import write_provenance
 
     need(run / "scores.parquet", "collect")
     try:
         config = json.loads(settings)
     except ValueError as error:
-        raise InputError(f"--settings {settings[:40]}: is not JSON: {error}") from error
+        raise InputError(f"--settings {settings[:40]}: not JSON ({error})") from error
     write_provenance(run, config)
 
 
@@ -107,5 +107,5 @@ def report(run: RunFolder) -> None:
     typer.echo(f"report: {run / 'report.html'}")
     if failed := count_failed(read_scores(run / "scores.parquet")):
         typer.echo(
-            f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` has another try"
+            f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` tries again"
         )

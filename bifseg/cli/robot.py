@@ -10,12 +10,12 @@ import typer
 
 from bifseg.cli import robot_compare
 
-app = typer.Typer(help="The simulated user.", no_args_is_help=True)
+app = typer.Typer(help="List the simulated user's policies, or compare it with people.", no_args_is_help=True)
 
 
 @app.callback()
 def group() -> None:
-    """The simulated user: its policies, boxes and levels of care (docs/robot.md)."""
+    """List the simulated user's policies, boxes and levels of care, or compare it with people (docs/robot.md)."""
 
 
 @app.command("list")
@@ -33,7 +33,7 @@ app.command()(robot_compare.compare)
 
 
 class Entry(NamedTuple):
-    """One policy, box or user; `name` as the card gives it, `params` as text."""
+    """A policy, box or user: its name in a protocol card, its description, and its parameters as text."""
 
     name: str
     about: str
@@ -41,7 +41,11 @@ class Entry(NamedTuple):
 
 
 def catalogue() -> dict[str, list[Entry]]:
-    """The entries of each key of a protocol card: `policy`, `box` and `user`."""
+    """The choices for a protocol card.
+
+    Returns:
+        Entries by the card's key: `policy`, `box` and `user`.
+    """
     from bifseg.robot.box import BOXES
     from bifseg.robot.policies.registry import POLICIES
     from bifseg.robot.users import USERS

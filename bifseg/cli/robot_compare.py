@@ -1,4 +1,4 @@
-"""`bifseg robot compare`: do the robot's strokes look like people's?"""
+"""`bifseg robot compare`: compares the robot's strokes with people's."""
 
 from __future__ import annotations
 
@@ -15,20 +15,24 @@ from bifseg.cli.progress import tracked
 def compare(
     path: Annotated[
         Path,
-        typer.Argument(help="folder with people's scribbles, laid out as MedScribble", show_default=False),
+        typer.Argument(help="folder of people's scribbles in the layout of MedScribble", show_default=False),
     ],
     out: Out,
     draws: Annotated[int, typer.Option(min=1, help="drawings of every policy in every image")] = 5,
-    strokes_per_label: Annotated[int, typer.Option(min=1, help="as in a protocol card")] = 1,
-    box_margin: Annotated[int, typer.Option(min=0, help="voxels, as in a cohort card")] = 10,
+    strokes_per_label: Annotated[
+        int, typer.Option(min=1, help="most strokes on either label, as in a protocol card")
+    ] = 1,
+    box_margin: Annotated[
+        int, typer.Option(min=0, help="margin of the box in voxels, as in a cohort card")
+    ] = 10,
     fit: Annotated[
-        bool, typer.Option("--fit", help="also search the parameters of centre-line, leaving one person out")
+        bool, typer.Option("--fit", help="also fit the parameters of centre-line, leaving one person out")
     ] = False,
     seed: Seed = 2018,
 ) -> None:
-    """Measure people's scribbles and every policy's with the same statistics.
+    """Compare people's scribbles with those of every policy by the same statistics.
 
-    Each folder below PATH with label.png and human_scribble_0.png, ... is an image. A PNG has no spacing, so sizes
+    Each folder in PATH with label.png and human_scribble_0.png, ... is an image. A PNG has no spacing, so that sizes
     are in pixels. Writes OUT/comparison.csv, comparison.md, people.png and a picture of every image.
     """
     import pandas as pd

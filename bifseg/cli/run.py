@@ -1,4 +1,4 @@
-"""`bifseg plan` and `bifseg run`: sessions of one method with the simulated user."""
+"""`bifseg plan` and `bifseg run`: run the sessions of one method with the simulated user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bifseg.cli.options import naming
 from bifseg.cli.progress import watched
 from bifseg.core.errors import InputError
 
-if TYPE_CHECKING:  # help does not wait for torch
+if TYPE_CHECKING:  # --help must not import torch
     from bifseg.runs.job_setup import JobSetup
     from bifseg.runs.shard_plan import Trial
 
@@ -28,12 +28,12 @@ ProtocolCardFile = Annotated[
 def plan(
     job: JobOptions,
     protocol: ProtocolCardFile,
-    plan: Annotated[Path, typer.Option(help="file that the plan is written to", show_default=False)],
-    job_minutes: Annotated[float, typer.Option(min=0, help="how long a job of sessions should last")] = 20,
+    plan: Annotated[Path, typer.Option(help="file for the plan", show_default=False)],
+    job_minutes: Annotated[float, typer.Option(min=0, help="intended length of a job in minutes")] = 20,
 ) -> None:
-    """Share a method's sessions out among jobs, by the time that a few of them take.
+    """Distribute a method's sessions over jobs of equal length, by the time that a few of them take.
 
-    This pilot takes at most a tenth of a job's time. OUT keeps its sessions, as it keeps those of `bifseg run`.
+    This pilot takes at most a tenth of a job's time. OUT keeps its sessions like those of `bifseg run`.
     """
     from bifseg.runs.scheduling import plan_shards
     from bifseg.runs.shard_plan import write_plan
@@ -50,17 +50,17 @@ def plan(
 def run(
     job: JobOptions,
     protocol: ProtocolCardFile,
-    shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's share of the objects")] = "1/1",
+    shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's part of the sessions")] = "1/1",
     plan: Annotated[
-        Path | None, typer.Option(help="plan of `bifseg plan`; default: shares by the objects' sizes")
+        Path | None, typer.Option(help="plan of `bifseg plan`; default: parts by the objects' sizes")
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="file for a list of the shard's sessions; default: no list")
     ] = None,
 ) -> None:
-    """Play one method's sessions and keep them in OUT/shard-NUMBER.zip; whole sessions that match are kept.
+    """Run a method's sessions and store them in OUT/shard-NUMBER.zip; undamaged sessions that match are kept.
 
-    The method runs in processes of its own, which cannot read the cohort's files.
+    The method runs in its own processes, which cannot read the cohort's files.
     """
     from bifseg.runs.shards import run_shard, write_index
 
@@ -74,12 +74,19 @@ def run(
 
 
 def count_text(counts: Counter[str]) -> str:
-    """How many sessions there are of each status: `12 kept, 40 ok`."""
+    """The number of sessions by status, as text.
+
+    Args:
+        counts: number of sessions by status.
+
+    Returns:
+        For example `12 kept, 40 ok`; empty without sessions.
+    """
     return ", ".join(f"{n} {status}" for status, n in sorted(counts.items()) if n)
 
 
 def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Trial]]:
-    """The setup that the options ask for, and the trials of all shards."""
+    """The setup that the options describe, and the trials of all shards."""
     from bifseg.cards.cards import ProtocolCard, read_card
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies.registry import policy
@@ -108,7 +115,7 @@ def _share(setup: JobSetup, trials: list[Trial], shard: str, plan: Path | None) 
     shares = read_plan(plan)
     if sorted(trial for share in shares.values() for trial in share) != sorted(trials):
         raise InputError(
-            f"{plan}: plan: cut off, or of other objects or replicates; delete it, then run snakemake or "
+            f"{plan}: plan: incomplete, or for other objects or replicates; delete it, then run snakemake or "
             "`bifseg plan` again"
         )
     return number, shares.get(number, [])

@@ -1,4 +1,4 @@
-"""`bifseg schemas`: the JSON Schema of every card, from its class."""
+"""`bifseg schemas`: writes the JSON Schema of every card."""
 
 from __future__ import annotations
 
@@ -21,12 +21,21 @@ CARDS: dict[str, type[Card]] = {
 }
 
 
-def schemas(folder: Annotated[Path, typer.Argument(help="where they go")] = Path("workflow/schemas")) -> None:
+def schemas(
+    folder: Annotated[Path, typer.Argument(help="folder for the schemas")] = Path("workflow/schemas"),
+) -> None:
     """Write the JSON Schema of every card."""
     for name in CARDS:
         write_text(folder / f"{name}.schema.json", json.dumps(schema_of(name), indent=2) + "\n")
 
 
 def schema_of(name: str) -> dict[str, Any]:
-    """The JSON Schema of a kind of card, with its dialect, by which editors read it."""
+    """The JSON Schema of a kind of card, by which editors check and complete cards.
+
+    Args:
+        name: a key of `CARDS`.
+
+    Returns:
+        The schema with its dialect.
+    """
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CARDS[name].model_json_schema()}

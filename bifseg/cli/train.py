@@ -1,4 +1,4 @@
-"""`bifseg train`: base networks."""
+"""`bifseg train`: trains a base network or takes its weights from a file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def train(
 ) -> None:
     """Train a base network on a cohort's seen structures, or take the weights that its card names.
 
-    A training that was stopped goes on from its last validation.
+    A stopped training continues from its last validation.
     """
     import torch
 

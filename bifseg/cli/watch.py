@@ -1,4 +1,4 @@
-"""`bifseg status`, `bifseg retry` and `bifseg reproduce`: a run, looked at from outside."""
+"""`bifseg status`, `bifseg retry` and `bifseg reproduce`: inspect a run and run parts of it again."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bifseg.cli.options import RunFolder
 
 
 def status(run: RunFolder) -> None:
-    """Print what of a run is done, what is running, how long it will take, and what failed and why.
+    """Print what is done, what is running, how long it will take, and what failed and why.
 
-    It reads files alone: call it on any machine that sees them, while jobs run.
+    The command only reads files: call it on any machine that sees them, also while jobs run.
     """
     from bifseg.runs.status import progress
 
@@ -27,10 +27,9 @@ def status(run: RunFolder) -> None:
 
 
 def retry(run: RunFolder) -> None:
-    """Make the next snakemake play failed and timed-out sessions again; whole ones are kept.
+    """Mark failed and timed-out sessions, so that the next snakemake runs them again; all others are kept.
 
-    Use it when the reason has passed, such as a full GPU. Sessions of a changed card or method are played again
-    anyway.
+    Use it once the reason is gone, such as a full GPU. Sessions of a changed card or method are run again anyway.
     """
     from bifseg.runs.retry import retry as retry_run
 
@@ -38,7 +37,7 @@ def retry(run: RunFolder) -> None:
     for condition, count in counts.items():
         typer.echo(f"{count:5}  {condition.entry} on {condition.cohort}, {condition.protocol}")
     typer.echo(
-        f"{counts.total()} sessions wait for the next snakemake"
+        f"the next snakemake runs {counts.total()} sessions again"
         if counts
         else "no session failed: nothing to do"
     )
@@ -49,12 +48,12 @@ def reproduce(
     sample: Annotated[int, typer.Option(min=1, help="sessions of every entry")] = 3,
     tolerance: Annotated[
         float,
-        typer.Option(min=0, max=1, help="how far Dice between a result and its repetition may be from 1"),
+        typer.Option(min=0, max=1, help="largest 1 - Dice between a result and its repetition"),
     ] = 0.0,
 ) -> None:
-    """Play a sample of a finished run's sessions again and compare them; exit code 1 where one is not reproduced.
+    """Run a sample of a finished run's sessions again and compare them; exit code 1 if one is not reproduced.
 
-    On the machine of the run every bit must agree. On another one, or a GPU, give a tolerance.
+    On the run's machine every bit must agree. On another machine or a GPU, give a tolerance.
     """
     from bifseg.runs.reproduce import reproduce as play_again
 
@@ -64,8 +63,8 @@ def reproduce(
         good = verdict.same or (tolerance > 0 and verdict.dice >= 1 - tolerance)
         differing += not good
         where = f"{verdict.condition.cohort} {verdict.condition.protocol} {verdict.condition.entry} {verdict.name}"
-        told = "the same" if verdict.same else f"{'close' if good else 'DIFFERS'}, Dice {verdict.dice:.4f}"
-        old = "; its cards, weights or code have changed since" if verdict.outdated else ""
-        typer.echo(f"{where}: {told}{old}")
+        result = "the same" if verdict.same else f"{'close' if good else 'DIFFERS'}, Dice {verdict.dice:.4f}"
+        note = "; its cards, weights or code have changed since" if verdict.outdated else ""
+        typer.echo(f"{where}: {result}{note}")
     typer.echo(f"{count - differing} of {count} sessions reproduced")
     raise typer.Exit(1 if differing else 0)

@@ -1,4 +1,4 @@
-"""The workflow, started from the command line."""
+"""Snakemake, started from the command line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,18 @@ from bifseg.core.sandbox import module_folders
 
 
 def snakemake(snakefile: Path, folder: Path, profile: Path, cores: int, options: Sequence[str] = ()) -> None:
-    """Run the workflow in a folder and print the command first; exit with code 1 where it fails."""
+    """Print the snakemake command and run it.
+
+    Args:
+        snakefile: the Snakefile.
+        folder: working directory of the workflow.
+        profile: folder of the workflow profile.
+        cores: cores of this machine, used only with the profile `default`.
+        options: further options of snakemake.
+
+    Raises:
+        Exit: the workflow failed; the exit code is 1.
+    """
     command = ["snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
     command += ["--workflow-profile", str(profile), *options]
     command += ["--cores", str(cores)] if profile.name == "default" else []
@@ -28,17 +39,27 @@ def snakemake(snakefile: Path, folder: Path, profile: Path, cores: int, options:
 
 
 def find_profile(path: Path) -> Path:
-    """The folder of a workflow profile: a folder of the user's own, or a shipped one by its name."""
+    """The folder of a workflow profile.
+
+    Args:
+        path: a folder of the user's own, or the name of a shipped profile.
+
+    Returns:
+        A folder with a `config.yaml`.
+
+    Raises:
+        InputError: there is no such profile.
+    """
     shipped = shipped_folder() / "workflow/profiles"
     for folder in (path.absolute(), shipped / path, shipped_folder() / path):
         if any(folder.glob("config*.yaml")):
             return folder
     known = ", ".join(sorted(folder.name for folder in shipped.iterdir()))
-    raise InputError(f"--profile {path}: no folder with a config.yaml; bifseg's own are {known}")
+    raise InputError(f"--profile {path}: no folder with a config.yaml; bifseg's own profiles are {known}")
 
 
 def _environment() -> dict[str, str]:
-    """With this environment's commands on the path, which the rules call, from another folder than this one."""
+    """This process's environment with its commands on PATH, since the rules call them in another folder."""
     commands = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     modules = os.pathsep.join(map(str, module_folders()))
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

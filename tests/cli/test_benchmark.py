@@ -61,9 +61,9 @@ def test_history_and_page(runs, tmp_path, capsys):
         ("compare {one} {two} --out {out}/c.txt", "c.txt: write to a file that ends in .md, .csv, .json"),
         (
             "history append nowhere --history {out}/h.jsonl",
-            "scores.parquet: is not there; run `bifseg collect`",
+            "scores.parquet: missing; run `bifseg collect`",
         ),
-        ("history append {bare} --history {out}/h.jsonl", "provenance.json: is not there; run `bifseg prov"),
+        ("history append {bare} --history {out}/h.jsonl", "provenance.json: missing; run `bifseg prov"),
         ("history list nowhere.jsonl", "nowhere.jsonl: cannot be read: No such file"),
         ("leaderboard nowhere.jsonl --out {out}/l.html", "nowhere.jsonl: cannot be read: No such file"),
         ("leaderboard {damaged} --out {out}/l.html", "damaged.jsonl: line 1: is no record of a run"),

@@ -203,7 +203,7 @@ def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, cap
     assert len(lines) == 7
     Path("plan.tsv").write_text("".join(lines[:keep]))
     assert bifseg(*command("run", **fields), "--plan", "plan.tsv") == 2
-    assert "plan.tsv: plan: cut off, or of other objects" in capsys.readouterr().err
+    assert "plan.tsv: plan: incomplete, or for other objects" in capsys.readouterr().err
     assert not Path("out").exists()
 
 
@@ -351,13 +351,13 @@ BAD = [
     ("score", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("score", {"split": "tset"}, "split: 'tset' is not a split"),
     ("score", {"sessions": "nowhere"}, "no such session; run `bifseg run` for it first"),
-    ("collect", {"scores": "nowhere.parquet"}, "nowhere.parquet: is not there; run `bifseg score` first"),
-    ("tables", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
-    ("figures", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
-    ("provenance", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
-    ("provenance", {"settings": "{broken"}, "--settings {broken: is not JSON"),
-    ("report", {"run": "nowhere"}, "nowhere/scores.parquet: is not there; run `bifseg collect` first"),
-    ("report", {"run": "collected"}, "collected/tables: is not there; run `bifseg tables` first"),
+    ("collect", {"scores": "nowhere.parquet"}, "nowhere.parquet: missing; run `bifseg score` first"),
+    ("tables", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("figures", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("provenance", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("provenance", {"settings": "{broken"}, "--settings {broken: not JSON"),
+    ("report", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("report", {"run": "collected"}, "collected/tables: missing; run `bifseg tables` first"),
 ]
 
 

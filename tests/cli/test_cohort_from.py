@@ -103,7 +103,7 @@ def test_options(tmp_path):
         (["brats1999", "data"], "layout: 'brats1999' is unknown; known are: brats2015, "),
         (["brats2021", "none"], "none: is not a folder"),
         (["brats2023", "data"], "these look like brats2018 or brats2021: run `bifseg cohort from brats2021`"),
-        (["brats2021", "data", "--columns", "image=a"], "--columns image=a: is for the layout tsv only"),
+        (["brats2021", "data", "--columns", "image=a"], "--columns image=a: only for the layout tsv"),
         (
             ["brats2021", "data", "--structure", "core"],
             "--structure core: write it as --structure NAME=VALUE",

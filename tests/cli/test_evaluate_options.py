@@ -96,11 +96,11 @@ def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, mon
     [
         (
             ["--profile", "slrum"],
-            "--profile slrum: no folder with a config.yaml; bifseg's own are default, slurm",
+            "--profile slrum: no folder with a config.yaml; bifseg's own profiles are default, slurm",
         ),
         (["--device", "tpu"], "configuration: device: String should match pattern"),
         (["--network", "pnet-small"], "configuration: cohorts.brats2021: pnet-small is 2D, the cohort 3D"),
-        (["--columns", "image=a"], "--columns image=a: is for the layout tsv only"),
+        (["--columns", "image=a"], "--columns image=a: only for the layout tsv"),
     ],
 )
 def test_bad_options_are_a_line(tmp_path, monkeypatch, capsys, words, told):

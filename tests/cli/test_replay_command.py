@@ -75,10 +75,10 @@ def test_maps_of_a_person(desk, discs, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ([], "error: --sessions or --scribbles: name one of them, what is to be replayed"),
+        ([], "error: --sessions or --scribbles: give exactly one of them"),
         (
             ["--sessions", "sessions", "--scribbles", "sessions"],
-            "error: --sessions or --scribbles: name one of them",
+            "error: --sessions or --scribbles: give exactly one of them",
         ),
         (["--scribbles", "sessions"], "no scribbles of "),
         (["--sessions", "nowhere"], "no such session; run `bifseg run` for it first"),
