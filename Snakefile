@@ -1,4 +1,4 @@
-# The workflow of bifseg: from cohorts to the report of one run.
+# The workflow of bifseg: everything from the cohorts to the report of one run.
 #   snakemake --workflow-profile workflow/profiles/default                          on this machine
 #   snakemake --workflow-profile workflow/profiles/default --configfile my.yaml     your own configuration
 from snakemake.utils import min_version
@@ -6,13 +6,13 @@ from snakemake.utils import min_version
 min_version("9.17")
 
 
-# A configuration of your own replaces the demo's; it is not merged with it.
+# Your own configuration replaces that of the demo; the two are not merged.
 if not workflow.configfiles:
 
     configfile: "config/config.yaml"
 
 
-# Used with --sdm apptainer only; built from workflow/apptainer.def (docs/cluster.md).
+# Used only with --sdm apptainer; built from workflow/apptainer.def (docs/cluster.md).
 container: "bifseg.sif"
 
 
@@ -26,9 +26,9 @@ include: "workflow/rules/sessions.smk"
 include: "workflow/rules/results.smk"
 
 
-# What `bifseg status` and `bifseg reproduce` go by.
+# `bifseg status` and `bifseg reproduce` read this configuration.
 onstart:
-    at_work = begin_work(Path(RUN))  # until this process ends
+    at_work = begin_work(Path(RUN))  # holds the lock until this process ends
     write_json(
         Path(f"{RUN}/config.json"),
         config | {"cards": os.path.abspath(config["cards"])},

@@ -1,4 +1,4 @@
-# Names of files, and nothing else: what the configuration asks for, as paths.
+# Names of files and resources, derived from the configuration.
 import json
 import os
 import sys
@@ -23,18 +23,18 @@ from bifseg.runs.shard_plan import read_plan
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
 
-# A random.py or yaml.py of the user's own in the current folder is not imported by the jobs.
+# Jobs must not import a file such as random.py or yaml.py of the user's from the current folder.
 os.environ.update(PYTHONSAFEPATH="1")
 
-# Plug-ins are found here as the jobs find them.
+# Plug-ins are found here in the same folders as in the jobs.
 import_from_module_folders()
 
-# The configuration with its defaults; a bad one, or a bad card, stops here with one line.
+# The configuration with its defaults; an error in it or in a card stops the workflow here with one line.
 config = checked_run(config)
 
 RUN = f"{config['results']}/{config['run']}"
 
-# Said before Snakemake finds its own lock, which names neither machine nor time.
+# Printed before Snakemake's own message about a lock, which names neither machine nor time.
 if workflow.is_main_process and (at_work := who_is_at_work(Path(RUN))):
     print(at_work, file=sys.stderr)
 
@@ -48,21 +48,21 @@ wildcard_constraints:
 
 
 def card(kind, name):
-    """Path of a card."""
+    """The path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"
 
 
 def brought(network):
-    """The files of weights that a network's card brings: none where it is trained here."""
+    """The weights files that a network's card names; none for a network that the run trains."""
     path = Path(card("networks", network))
-    found = brought_weights(read_card(NetworkCard, path), path)
-    if found is None or found.is_file():
-        return [found] if found else []
-    return sorted(file for file in found.rglob("*") if file.is_file())
+    weights = brought_weights(read_card(NetworkCard, path), path)
+    if weights is None or weights.is_file():
+        return [weights] if weights else []
+    return sorted(file for file in weights.rglob("*") if file.is_file())
 
 
 def manifest_of(wildcards):
-    """The manifest of a cohort; one that is missing is missed by the job, which says what makes it."""
+    """The manifest of a cohort; none if it is missing, since the job's error says which command writes it."""
     path = Path(card("cohorts", wildcards.cohort))
     manifest = read_card(CohortCard, path).manifest
     return (
@@ -78,18 +78,18 @@ def method_of(entry):
 
 
 def network_of(entry):
-    """NETWORK of METHOD@NETWORK, empty where the method needs none."""
+    """NETWORK of METHOD@NETWORK; empty for a method without a network."""
     return split_entry(entry)[1]
 
 
 def network_folder(wildcards):
-    """The words of an entry's --network option, or none."""
+    """The --network option of an entry; empty for an entry without a network."""
     name = network_of(wildcards.entry)
     return ["--network", f"{RUN}/networks/{wildcards.cohort}/{name}"] if name else []
 
 
 def setup(wildcards):
-    """The files that an entry's sessions depend on, beside the images."""
+    """The files that an entry's sessions depend on besides the images."""
     method = card("methods", method_of(wildcards.entry))
     network = network_of(wildcards.entry)
     return {
@@ -126,18 +126,18 @@ def initial_folder(wildcards):
 
 @cache
 def files_of(path):
-    """The files, such as checkpoints, that a method's card names."""
+    """The files that a method's card names, such as checkpoints."""
     return method_files(read_card(MethodCard, Path(path)), Path(path).parent)
 
 
 def session_code(wildcards):
-    """Changes with the code that the entry's sessions run."""
+    """A hash that changes with the code of an entry's sessions."""
     return code_of_sessions(wildcards.protocol, wildcards.entry)
 
 
 @cache
 def code_of_sessions(protocol_name, entry):
-    """The same for all shards of an entry under a protocol."""
+    """The hash for all shards of an entry under a protocol, computed once."""
     method = Path(card("methods", method_of(entry)))
     protocol = Path(card("protocols", protocol_name))
     network = network_of(entry)
@@ -155,29 +155,29 @@ def code_of_sessions(protocol_name, entry):
 
 
 def code_of_training(wildcards):
-    """Changes with the code that makes the network's weights."""
+    """A hash that changes with the code that makes a network's weights."""
     return training_code(
         read_card(NetworkCard, Path(card("networks", wildcards.network)))
     )
 
 
 def scoring_code(wildcards):
-    """Changes with the metrics: sessions are scored again, and not played."""
+    """A hash that changes with the metrics: sessions are scored again, but not run again."""
     return code_of_scores(config["metrics"])
 
 
 def own_metrics():
-    """The words of the --metric options of the metrics that the configuration names."""
+    """The --metric options for the metrics that the configuration names."""
     return [word for name in config["metrics"] for word in ("--metric", name)]
 
 
 def session_memory(wildcards, threads, attempt):
-    """MiB: each worker with its method's process, and what Snakemake itself takes."""
+    """MiB of a job of sessions: each worker with its method's process, and Snakemake itself."""
     return (1000 + 3000 * threads) * attempt
 
 
 def session_gpus(wildcards):
-    """GPUs of a job that plays: none for bifseg's own tools, which have no use for one."""
+    """GPUs of a job of sessions: 0 for bifseg's traditional tools, which use none."""
     name = method_of(wildcards.entry)
     method = read_card(MethodCard, Path(card("methods", name))).method
     idle = method is not None and ":" not in method and not network_of(wildcards.entry)
@@ -185,12 +185,12 @@ def session_gpus(wildcards):
 
 
 def session_minutes():
-    """How long a job of sessions may take: three times what was planned, or four hours where nothing was."""
+    """Time limit of a job of sessions in minutes: three times the planned length, or four hours without a plan."""
     return 240 if config["shards"] else max(30, int(3 * config["job_minutes"]))
 
 
 def plan_of(wildcards):
-    """The plan of an entry's shards; nothing where their number is given."""
+    """The plan of an entry's shards; empty if the configuration gives their number."""
     return (
         []
         if config["shards"]
@@ -199,7 +199,7 @@ def plan_of(wildcards):
 
 
 def entry_of(wildcards):
-    """The wildcards that name an entry."""
+    """The wildcards that identify an entry."""
     return {name: wildcards[name] for name in ("cohort", "protocol", "entry")}
 
 
@@ -214,7 +214,7 @@ def shards_of(wildcards):
 
 
 def shard_lists(wildcards):
-    """The lists of an entry's sessions, a file a shard."""
+    """The lists of an entry's sessions, one file a shard."""
     entry = entry_of(wildcards)
     return expand(rules.run_sessions.output[0], shard=shards_of(wildcards), **entry)
 
@@ -223,9 +223,9 @@ def networks_used():
     """(cohort, network) of every network that the configuration names."""
     return [
         (cohort, network)
-        for cohort, asked in config["cohorts"].items()
+        for cohort, plan in config["cohorts"].items()
         for network in sorted(
-            {*asked["networks"], *map(network_of, chain(*asked["protocols"].values()))}
+            {*plan["networks"], *map(network_of, chain(*plan["protocols"].values()))}
             - {""}
         )
     ]
@@ -235,7 +235,7 @@ def all_scores():
     """The scores of every cohort, protocol and entry."""
     return [
         f"{RUN}/scores/{cohort}/{protocol}/{entry}.parquet"
-        for cohort, asked in config["cohorts"].items()
-        for protocol, entries in asked["protocols"].items()
+        for cohort, plan in config["cohorts"].items()
+        for protocol, entries in plan["protocols"].items()
         for entry in entries
     ]

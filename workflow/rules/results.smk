@@ -87,7 +87,7 @@ rule write_report:
         "bifseg report {params.run:q} 2> >(tee {log:q} >&2)"
 
 
-# The last step, once a finished run; sessions that are in the history already are not added again.
+# The last step of a run; sessions that are already in the history are not added again.
 rule append_history:
     input:
         f"{RUN}/scores.parquet",

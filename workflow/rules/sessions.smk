@@ -6,7 +6,7 @@ SETUP = (
 )
 
 
-# Only where `shards` is not given: plays a few sessions to see how long they take, and keeps them.
+# Only without `shards` in the configuration: runs and keeps a few sessions to measure how long they take.
 checkpoint plan_sessions:
     input:
         unpack(setup),
