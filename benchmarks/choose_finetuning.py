@@ -3,15 +3,15 @@
     python benchmarks/choose_finetuning.py settings.yaml COHORT=NETWORK ... > table.csv
     python benchmarks/choose_finetuning.py settings.yaml COHORT=NETWORK ... --sizes 48 96 --every 3 > sizes.csv
 
-COHORT is a folder of `bifseg cohort prepare`, NETWORK one of `bifseg train` on its split `train` (for example by
-`real_folds.py`). The objects of the split `test` are played. `settings.yaml` maps a name to a method (`base-net`,
-`base-crf` or `bifseg`) and its settings: `fewer steps: {method: bifseg, settings: {iterations: 20}}`. Features are
-computed once an object, so that a setting costs only its updates. A row of the table is an object and a setting, with
-Dice initially, without and with scribbles. Choose by the rows of seen structures: mean over a patient's objects, over
-patients, over structures, over cohorts.
+COHORT is a folder that `bifseg cohort prepare` wrote, NETWORK one that `bifseg train` wrote for its split `train`
+(for example with `real_folds.py`). Sessions are on the objects of the split `test`. `settings.yaml` maps a name to a
+method (`base-net`, `base-crf` or `bifseg`) and its settings: `fewer steps: {method: bifseg, settings: {iterations:
+20}}`. Features are computed once per object, so that a setting costs only its updates. The table has a row for each
+object and setting, with the initial Dice, and Dice without and with scribbles. Choose by the rows of seen structures:
+average over the objects of a patient, then over patients, structures and cohorts.
 
-`--sizes` asks whether settings hold at other sizes of the crop: label and network update work on crops of those sizes.
-The network stays what it is: it sees the crop at the size that it was trained at, and its features are interpolated.
+`--sizes` tests whether settings hold at other sizes of the crop: label and network update work on crops of those
+sizes. The network still gets the crop at the size that it was trained at, and its features are interpolated.
 """
 
 import argparse

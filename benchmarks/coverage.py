@@ -1,10 +1,10 @@
-"""How often intervals cover and tests err, at 5, 10, 20 and 40 patients, by simulation (minutes).
+"""Coverage of intervals and false positives of tests with 5, 10, 20 and 40 patients, by simulation (minutes).
 
     python benchmarks/coverage.py [REPEATS]
 
-Two Markdown tables. The first: the share of simulated studies whose 95% interval holds the true mean, and in brackets
-the median width over that of the cluster t. The second: the share of studies without any difference that a two-sided
-test at 0.05 calls different. docs/results.md holds a table of 1000 repeats.
+Prints two Markdown tables. The first has the share of simulated studies whose 95% interval contains the true mean
+and, in brackets, the median width relative to the cluster t. The second has the share of studies without a true
+difference in which a two-sided test at 0.05 is significant. docs/results.md has a table of 1000 repeats.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""U_s: where the geodesic distance to a scribble is below eps, our cut-off search against the full transform.
+"""U_s, the voxels whose geodesic distance to a scribble is below eps: cut-off search against the full transform.
 
-Expected (blocks.md): the cut-off search is an order of magnitude faster in noise, since the band is small.
+Expected: the cut-off search is an order of magnitude faster on noise, since it visits only a narrow band.
 """
 
 import numpy as np

@@ -1,7 +1,7 @@
-"""The label update: exact min-cut, our kept pairwise graph against what a user would pick instead.
+"""The label update, an exact min-cut: our reused pairwise graph against a new graph and against scipy's solver.
 
-Expected (blocks.md): building dominates solving, so a kept graph should cost about half of a new one, and scipy's
-solver three times as much in 2D, more in 3D.
+Expected: building takes longer than solving, so that a reused graph costs about half of a new one; scipy's solver
+costs three times as much in 2D and more in 3D.
 """
 
 import numpy as np

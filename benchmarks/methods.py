@@ -1,9 +1,9 @@
 """Every method on one object of the paper's sizes: seconds to start, to adapt, and for a round of scribbles.
 
-Networks at the paper's widths (P-Net 64 channels, PC-Net 32, untrained: the time is the same), on a disc whose box
-is about 96 x 96 and a ball whose box is about 80 x 80 x 80, noisy, half of it brighter. Expected: traditional tools
-in milliseconds in 2D, where BIFSeg spends most on its gradient steps; in 3D the features and steps of the network,
-and the conjugate gradients of Random Walks, take the most.
+The networks have the paper's widths (P-Net 64 channels, PC-Net 32) and are untrained, which does not change the time.
+The images are a disc with a box of about 96 x 96 and a ball with a box of about 80 x 80 x 80, noisy, one half
+brighter. Expected: in 2D the traditional tools take milliseconds, and gradient steps take most of BIFSeg's time; in
+3D the network's features and steps, and the conjugate gradients of Random Walks, take the most.
 """
 
 from __future__ import annotations

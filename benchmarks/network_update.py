@@ -1,7 +1,7 @@
-"""The network update: rows with weight on cached features against the whole map, and against the whole network.
+"""The network update: weighted rows of cached features against the whole map, and against the whole network.
 
-Expected (blocks.md): rows with weight cost about half of the whole map; without cached features, every step costs a
-forward pass of the network.
+Expected: the rows with a weight cost about half of the whole map; without cached features, every step costs a forward
+pass of the network.
 """
 
 import copy

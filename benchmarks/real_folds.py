@@ -1,13 +1,13 @@
-"""Networks trained on real images by k-fold: manifests, cards, cohorts and weights from one table of images.
+"""K-fold training on real images: manifests, cards, cohorts and networks from one table of images.
 
     python benchmarks/real_folds.py IMAGES/manifest.tsv --set brats18 --seen tumour_core --unseen whole_tumour \
         --network config/networks/pcnet-demo.yaml --out folds
 
 The table is a TSV with the columns set, case, patient, image, label, label_values, structure and modality; paths are
-relative to its folder. Rows of one label map and one structure are merged, left and right ones too. Patients, never
-images, are divided: fold k tests on every k-th patient, validates on one in five of the others and trains on the rest.
-Everything is made by bifseg's own commands, so that OUT/SET/fold-K/cohort and OUT/SET/fold-K/network are what a run
-would use.
+relative to its folder. Rows with the same label map and structure are merged, also left and right ones. Folds divide
+patients, never images: fold k tests on every k-th patient, validates on one in five of the others and trains on the
+rest. bifseg's own commands write everything, so that OUT/SET/fold-K/cohort and OUT/SET/fold-K/network are those of a
+run.
 """
 
 from __future__ import annotations

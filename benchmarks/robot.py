@@ -1,11 +1,11 @@
-"""A round of every policy of the robot against a plain click, and against a round of the methods it plays with.
+"""A round of every policy of the robot against a plain click, and against a round of the methods.
 
-The click is the deepest voxel (Euclidean distance transform) of the largest connected mistake of each sign, as
-the interactive challenges place it. The last tables play sessions: what the robot and the method take for a round. All
-are processor seconds, so that what else the machine does does not count. Expected: the robot below a tenth of a
-method that tunes a network, in 2D and 3D; not of the tools that answer in a few milliseconds. `python
-benchmarks/robot.py --short` leaves the methods out; `python benchmarks/robot.py RUN` plays the sessions of a run again,
-such as results/demo, and nothing else.
+The click is the deepest voxel (Euclidean distance transform) of the largest connected error of each sign, as in the
+interactive challenges. The last tables are from sessions: time of the robot and of the method in a round. All times
+are processor seconds, since other work on the machine then does not count. Expected: the robot takes less than a
+tenth of a method that fine-tunes a network, in 2D and 3D, but not of tools that take a few milliseconds. `python
+benchmarks/robot.py --short` leaves out the methods; `python benchmarks/robot.py RUN` only runs the sessions of a run,
+such as results/demo, again.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""What a run costs against the size of its cohort: six stub methods on 100 to 10,000 objects, the workflow for real.
+"""The cost of a run against the size of its cohort: six stub methods on 100 to 10,000 objects, with the real workflow.
 
     python benchmarks/scale.py            100, 1,000 and 10,000 objects: 40 minutes on two cores
     python benchmarks/scale.py 100 300    other sizes
 
-The stubs take no time of their own, so what is seen is what bifseg and Snakemake add to any method: starting jobs,
-reading images, the robot, storing, scoring, tables. Expected: in proportion to the number of sessions, beside a fixed
-cost of each job; the memory of a job of sessions does not grow with the cohort; files do not grow with sessions.
+The stubs take no time, so that the figures show what bifseg and Snakemake add to any method: starting jobs, reading
+images, the robot, storing, scoring, tables. Expected: the time is proportional to the number of sessions, plus a fixed
+cost per job; neither the memory of a job grows with the cohort nor the number of files with the sessions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""All metrics of `bifseg.core.metrics.score` against medpy's assd and hd95 alone, on volumes of BraTS size.
+"""All metrics of `bifseg.core.metrics.score` against only assd and hd95 of medpy, on volumes of BraTS size.
 
-`python benchmarks/scoring.py` prints a Markdown table for each pair of blobs and fails unless the numbers are
-equal to the last bit.
+`python benchmarks/scoring.py` prints a Markdown table for each pair of blobs and fails unless the values are exactly
+equal.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""A whole BIFSeg session (box, unsupervised step, three rounds of scribbles) against the same session written plainly.
+"""A whole BIFSeg session (box, unsupervised step, three rounds of scribbles) against a straightforward implementation.
 
-The plain one computes the features anew in every gradient step, trains on the whole map, builds the graph of the
-min-cut in every round and takes the full geodesic transform. Expected: the features dominate, so about an order of
-magnitude in 2D and more in 3D.
+The straightforward one computes the features again in every gradient step, trains on the whole map, builds the graph
+of the min-cut in every round and computes the full geodesic transform. Expected: the features take most of the time,
+so that we gain about an order of magnitude in 2D and more in 3D.
 """
 
 import copy

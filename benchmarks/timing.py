@@ -1,7 +1,7 @@
-"""Side-by-side timing: the same work done several ways, as a Markdown table.
+"""Side-by-side timing of several implementations of the same work, as a Markdown table.
 
-The ways take turns within each repeat, so that a busy moment of the machine falls on all of them, and a ratio
-is the median of the ratios within a repeat.
+The implementations alternate within each repeat, so that a busy moment of the machine affects all of them; a ratio is
+the median of the ratios within a repeat.
 """
 
 from __future__ import annotations

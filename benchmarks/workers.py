@@ -1,13 +1,13 @@
 """A job of sessions with one and with two workers, and where its processor time goes.
 
-One object of middle size, played again and again with other boxes and scribbles, on the paper's sizes with untrained
-weights and without a target, so that sessions last equally long. Sessions are timed from the moment at which all
-processes are warm to the last one. What a job costs before and after its sessions (imports, the network, the check
-that it is as it was) is told apart: by a job of two sessions beside the long one. Expected: close to twice as many
-sessions a second with two workers on two cores, since they share nothing; nine tenths of the sessions' processor time
-in kernels in 3D, less in 2D, where writing files and talking to the method's process weigh more.
+The sessions are replicates on one object of medium size, with networks of the paper's sizes, untrained weights and no
+target, so that all sessions last equally long. They are timed from the moment at which all processes are warm. A
+second job of two sessions measures the cost before and after the sessions: imports, the network, and the check that
+the network has not changed. Expected: with two workers on two cores almost twice as many sessions a second, since
+workers share nothing; nine tenths of the sessions' processor time in kernels in 3D, less in 2D, where writing files
+and talking to the method's process cost more.
 
-    python benchmarks/workers.py        needs results/demo/cohorts: run `make demo` before
+    python benchmarks/workers.py        needs results/demo/cohorts: run `make demo` first
 """
 
 from __future__ import annotations
