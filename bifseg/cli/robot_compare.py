@@ -57,7 +57,9 @@ def compare(
         robot_drawings(pages, name, policy(name), parameters) for name in tracked("drawing")(POLICIES)
     ]
     comparison = compare_drawings(pd.concat(drawings, ignore_index=True))
-    robots = {name: partial(robot_map, robot=policy(name), parameters=parameters, draw=0) for name in POLICIES}
+    robots = {
+        name: partial(robot_map, robot=policy(name), parameters=parameters, draw=0) for name in POLICIES
+    }
     fitted = fit_centre_line(pages, parameters, tracked("fitting")) if fit else None
     write_comparison(out, comparison, pages, robots, copies, fitted)
     typer.echo(f"comparison: {out / 'comparison.md'}")
