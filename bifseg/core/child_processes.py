@@ -1,4 +1,4 @@
-"""Processes whose parent was killed, and the temporary folders of processes."""
+"""Processes that end with their parent, and temporary folders that are removed after their process."""
 
 from __future__ import annotations
 
@@ -14,11 +14,15 @@ from threading import Thread
 from time import sleep, time
 
 _NEW_S = 60.0
-"""A folder that is so young may not be locked yet."""
+"""Age below which a folder may not be locked yet."""
 
 
 def end_with(parent: int) -> None:
-    """End this process, even in the midst of its work, within a second or so of the end of its parent."""
+    """End this process about a second after its parent ends, even while it works.
+
+    Args:
+        parent: process number of the parent.
+    """
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -31,7 +35,7 @@ def end_with(parent: int) -> None:
 class OwnFolder:
     """A temporary folder of this process, locked (flock) while the process lives.
 
-    Making one removes those of processes that were killed, as by a node that went down.
+    The constructor removes the folders of processes that were killed, for example with their node.
 
     Attributes:
         path: the folder, in which only this process writes.
@@ -45,37 +49,48 @@ class OwnFolder:
         self.shared = self.path / "shared"
         self.shared.mkdir()
         self._lock, self._shared = os.open(self.path, os.O_RDONLY), os.open(self.shared, os.O_RDONLY)
-        with suppress(OSError):  # a file system without locks; there nothing is removed either
+        with suppress(OSError):  # on a file system without locks nothing is removed either
             fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def share(self, name: str) -> None:
-        """Move a file of `path` into `shared`, in place of a file or link of that name; no link is followed."""
+        """Move a file from `path` into `shared`, replacing a file or link of the same name; no link is followed.
+
+        Args:
+            name: name of the file.
+        """
         os.rename(name, name, src_dir_fd=self._lock, dst_dir_fd=self._shared)
 
     def discard(self, name: str) -> None:
-        """Remove a file or link of `shared` if there is one."""
+        """Remove a file or link from `shared` if it exists.
+
+        Args:
+            name: name of the file.
+        """
         with suppress(FileNotFoundError):
             os.unlink(name, dir_fd=self._shared)
 
     def read_shared(self, name: str, most: int) -> bytes:
-        """The bytes of a file of `shared`, whatever the other process made of it.
+        """The bytes of a file in `shared`, which the other process may have replaced by anything.
 
         Args:
-            name: of the file.
-            most: bytes that it may have.
+            name: name of the file.
+            most: greatest number of bytes.
+
+        Returns:
+            The content.
 
         Raises:
-            ValueError: it is missing or longer, or it is a link, a pipe, a device or a folder.
+            ValueError: the file is missing, longer, or no regular file (a link, a pipe, a device or a folder).
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             handle = os.open(name, flags, dir_fd=self._shared)
-        except OSError as error:  # a link: too many levels of them
+        except OSError as error:  # "too many levels of links" for a link
             raise ValueError(f"it cannot be opened: {error.strerror}") from error
         try:
             facts = os.fstat(handle)
             if not stat.S_ISREG(facts.st_mode) or facts.st_nlink != 1:
-                raise ValueError("it is no regular file of its own folder")
+                raise ValueError("it is not a regular file of its own folder")
             if facts.st_size > most:
                 raise ValueError(f"it has {facts.st_size} bytes; at most {most} fit the image")
             return _read(handle, facts.st_size)
@@ -83,19 +98,23 @@ class OwnFolder:
             os.close(handle)
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it."""
+        """Remove the folder with its content, and release the lock."""
         shutil.rmtree(self.path, ignore_errors=True)
         for handle in (self._lock, self._shared):
             os.close(handle)
 
 
 def own_folders() -> list[Path]:
-    """The folders of this and other processes that are in the temporary folder now."""
+    """The folders of this and other processes in the machine's temporary folder.
+
+    Returns:
+        Paths; none if no process has one.
+    """
     return list(Path(tempfile.gettempdir()).glob("bifseg-????????.own"))
 
 
 def _read(handle: int, size: int) -> bytes:
-    """The first bytes of an open file; fewer where it is cut off meanwhile."""
+    """The first `size` bytes of an open file; fewer if it is cut off meanwhile."""
     content = bytearray()
     while len(content) < size and (part := os.read(handle, size - len(content))):
         content += part

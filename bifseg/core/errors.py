@@ -1,4 +1,4 @@
-"""The error that a user can correct, and texts of values for its message."""
+"""The error that a user can correct, and short texts of values for its message."""
 
 
 class InputError(ValueError):
@@ -9,11 +9,14 @@ class InputError(ValueError):
 
 
 def short(value: object, most: int = 80) -> str:
-    """The text of a value for a message, on one line, without control characters, shortened in the middle if long.
+    """The text of a value for a message: one line without control characters, shortened in the middle if long.
 
     Args:
-        value: a text, or what `repr` makes one of.
-        most: characters that the text may have.
+        value: a text; any other value is shown by its `repr`.
+        most: greatest number of characters.
+
+    Returns:
+        At most `most` characters; those that cannot be printed are blanks.
     """
     text = value if isinstance(value, str) else repr(value)
     if len(text) > most:

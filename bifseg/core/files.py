@@ -1,4 +1,4 @@
-"""Files that are whole or absent: everything is written beside its place and renamed into it."""
+"""Files that are complete or absent: each is written under a temporary name beside its place, then renamed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,21 @@ from typing import Any
 from bifseg.core.errors import InputError
 
 PART = ".part-"
-"""What the names of files begin with that are being written, or whose writer was killed."""
+"""Prefix of the temporary names; files that keep it were left by a killed process."""
 
 
 @contextmanager
 def writing(path: Path, durable: bool = True) -> Iterator[Path]:
-    """A temporary path in the same folder with the same suffixes, renamed to `path` at the end.
+    """A context that writes a file completely or not at all.
 
     Args:
-        path: what is written.
-        durable: the bytes are on the disk before the name is, so that a machine that goes down leaves the whole
-            file or the old one. Costs milliseconds; for files that are checked when they are read it may be left.
+        path: the file; its folder is made.
+        durable: whether the bytes reach the disk before the name, so that a crash of the machine leaves the old file
+            or the new one. It costs milliseconds; False suits files that are checked whenever they are read.
+
+    Yields:
+        A temporary path in the same folder with the same suffixes. It is renamed to `path` at the end, or removed if
+        the block raises.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -40,7 +44,7 @@ def writing(path: Path, durable: bool = True) -> Iterator[Path]:
             _to_disk(Path(name))
         os.replace(name, path)
     except OSError as error:
-        error.filename = error.filename or str(path)  # a disk that is full does not say which
+        error.filename = error.filename or str(path)  # the error of a full disk names no file
         raise
     finally:
         Path(name).unlink(missing_ok=True)
@@ -48,7 +52,14 @@ def writing(path: Path, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def writing_folder(path: Path) -> Iterator[Path]:
-    """As `writing`, for a folder; a folder that stands at `path` is replaced."""
+    """A context that writes a folder completely or not at all; an existing folder is replaced.
+
+    Args:
+        path: the folder; its parents are made.
+
+    Yields:
+        An empty temporary folder beside `path`. It is renamed to `path` at the end, or removed if the block raises.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     part = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
@@ -65,25 +76,54 @@ def writing_folder(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file as UTF-8, completely or not at all.
+
+    Args:
+        path: the file; its folder is made.
+        text: the content.
+    """
     with writing(path) as part:
         part.write_text(text, encoding="utf-8")
 
 
 def table_text(header: Sequence[str], rows: Iterable[Iterable[Any]], delimiter: str = "\t") -> str:
-    """The text of a TSV file, or of a CSV file with another delimiter; None is an empty cell."""
+    """The text of a TSV or CSV file.
+
+    Args:
+        header: names of the columns.
+        rows: cells of each row; None is an empty cell.
+        delimiter: tab for TSV, comma for CSV.
+
+    Returns:
+        Lines that end in a newline, quoted where the values need it.
+    """
     text = io.StringIO()
     csv.writer(text, delimiter=delimiter, lineterminator="\n").writerows([header, *rows])
     return text.getvalue()
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, so that equal values are equal files."""
+    """Write JSON with sorted keys, so that equal values give equal files.
+
+    Args:
+        path: the file; its folder is made.
+        value: values that JSON cannot hold are written as their `str`.
+    """
     write_text(path, json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file; raises InputError where it is none, as one that was cut off."""
+    """The value of a JSON file.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        Dicts, lists, texts, numbers, booleans or None.
+
+    Raises:
+        InputError: the file holds no JSON, for example because it was cut off.
+    """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
@@ -137,11 +177,20 @@ def _digest(record: Mapping[str, Any]) -> str:
 
 
 def inside(root: Path, text: str) -> str:
-    """A path that a card or a manifest gives, relative to its root, with forward slashes.
+    """A path from a card or a manifest, relative to its root.
 
-    It is judged as it is written: `..` may not climb out of the root, and an absolute path must lie inside it;
-    ValueError otherwise. Links inside the root are followed wherever they lead, since whoever set up the root put
-    them there (git-annex, a scratch disk).
+    Only the written path is checked. A link inside the root may lead anywhere, since the root's owner made it
+    (git-annex, a scratch disk).
+
+    Args:
+        root: folder that must contain the path.
+        text: path relative to the root, or absolute.
+
+    Returns:
+        The relative path with forward slashes.
+
+    Raises:
+        ValueError: the path lies outside the root, or is the root itself.
     """
     base = os.path.abspath(root)
     path = os.path.relpath(os.path.join(base, text), base)
@@ -153,21 +202,44 @@ def inside(root: Path, text: str) -> str:
 
 
 def fingerprint(*parts: Any) -> str:
-    """A short hash of values that JSON can hold; equal values give equal hashes on every machine."""
+    """A short hash of values, equal for equal values on every machine.
+
+    Args:
+        *parts: values that JSON can hold; others count by their `str`.
+
+    Returns:
+        16 hexadecimal digits of the SHA-256 of their JSON.
+    """
     text = json.dumps(parts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
+    """The SHA-256 of a file's bytes.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     with open(path, "rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def check_hash(path: Path, sha256: str, remedy: str) -> None:
-    """Raise InputError, with what to do, unless a file's bytes are those that it was written with."""
+    """Check that a file is unchanged since it was written.
+
+    Args:
+        path: the file.
+        sha256: its `file_hash` when it was written.
+        remedy: what a user should do if it is missing or changed; ends the message.
+
+    Raises:
+        InputError: the file is missing or changed.
+    """
     if not path.is_file():
-        raise InputError(f"{path}: is not there any more; {remedy}")
+        raise InputError(f"{path}: is missing; {remedy}")
     if file_hash(path) != sha256:
         raise InputError(f"{path}: cut off or changed since it was written; {remedy}")
 

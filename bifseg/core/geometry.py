@@ -1,7 +1,7 @@
-"""Grids, images and boxes: arrays that know where they lie in the world.
+"""Grids, images and boxes: arrays with their place in the world.
 
-Arrays are (z, y, x) or (y, x); spacing is in mm in the same order. World points are in mm in the
-file's own order (x, y, z). The two orders meet in `Grid` and nowhere else.
+Arrays are (z, y, x) or (y, x); spacing is in mm in the same order. World points are in mm in the file's own order
+(x, y, z). Only `Grid` converts between the two orders.
 """
 
 from __future__ import annotations
@@ -19,28 +19,42 @@ Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 MM_TOLERANCE = 1e-3
 SHEAR_TOLERANCE = 0.02
-"""Largest cosine between two axes of a file that we straighten (1.15 degrees); lengths change by at most 1 %."""
+"""Largest cosine between two axes of a file whose axes we straighten (1.15 degrees); lengths change by at most 1 %."""
 _NO_SHEAR = 1e-6
 
 
 @dataclass(frozen=True)
-class Turn:
-    """How an array is brought into other axes: permuted, then reversed along some of them.
+class Reorientation:
+    """A permutation of an array's axes, and the axes that are then reversed.
 
     Attributes:
         axes: the array axis that becomes each new axis.
-        reverse: for each new axis, whether it runs the other way.
+        reverse: whether each new axis is reversed.
     """
 
     axes: Index
     reverse: tuple[bool, ...]
 
     def apply(self, values: NDArray[Any]) -> NDArray[Any]:
-        """A view of an array in the new axes."""
+        """The array in the new axes.
+
+        Args:
+            values: array in the old axes.
+
+        Returns:
+            A view of it.
+        """
         return self._reversed(values.transpose(self.axes))
 
     def undo(self, values: NDArray[Any]) -> NDArray[Any]:
-        """A view of an array that is in the new axes, in the old ones."""
+        """The array in the old axes again.
+
+        Args:
+            values: array in the new axes.
+
+        Returns:
+            A view of it.
+        """
         return self._reversed(values).transpose(np.argsort(self.axes))
 
     def _reversed(self, values: NDArray[Any]) -> NDArray[Any]:
@@ -58,7 +72,7 @@ class Grid:
         spacing: mm between voxel centres per array axis.
         origin: world position in mm (x, y, z) of the centre of voxel 0.
         direction: one unit vector in world order per array axis, in array order.
-        in_mm: whether the file states a spacing. Where it does not, as in PNG, spacing is 1 and its unit is a pixel.
+        in_mm: whether the file states a spacing. If not, as in most PNG files, spacing is 1 and its unit is a pixel.
     """
 
     shape: tuple[int, ...]
@@ -69,14 +83,29 @@ class Grid:
 
     @classmethod
     def plain(cls, shape: Index, spacing: tuple[float, ...] | None = None) -> Grid:
-        """A grid at the world's origin along the world's axes; spacing defaults to 1 mm."""
+        """A grid at the world's origin along the world's axes.
+
+        Args:
+            shape: voxels per array axis.
+            spacing: mm per array axis; default 1 mm.
+
+        Returns:
+            A grid whose world has as many axes as the array.
+        """
         n = len(shape)
         axes = tuple(tuple(float(n - 1 - axis == world) for world in range(n)) for axis in range(n))
         return cls(tuple(shape), tuple(spacing or (1.0,) * n), (0.0,) * n, axes)
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> Grid:
-        """The grid whose `asdict` went through JSON, which knows lists only."""
+        """The grid of a record.
+
+        Args:
+            record: the grid's `dataclasses.asdict`, perhaps from JSON, with lists instead of tuples.
+
+        Returns:
+            A grid equal to the recorded one.
+        """
         shape, spacing, origin = (tuple(record[key]) for key in ("shape", "spacing", "origin"))
         direction = tuple(map(tuple, record["direction"]))
         return cls(shape, spacing, origin, direction, record.get("in_mm", True))
@@ -93,73 +122,104 @@ class Grid:
 
     @property
     def thickest(self) -> int:
-        """The array axis with the largest spacing; where several share it, the axis along the world's z.
+        """The array axis with the largest spacing; if several have it to within 1e-3 mm, the one along the world's z.
 
-        Spacings that differ by less than 1e-3 mm are shared. On an oblique grid see `canonical`.
+        On an oblique grid the axes are matched to the world's as in `canonical`.
         """
         return self.canonical(thickest_first=True).axes[0]
 
-    def canonical(self, thickest_first: bool = False) -> Turn:
-        """The turn into canonical axes: along the world's z, y and x, in this order and in the world's directions.
+    def canonical(self, thickest_first: bool = False) -> Reorientation:
+        """The reorientation into canonical axes: along the world's z, y and x, in this order and direction.
 
         On an oblique grid the axes are matched to the world's so that the sum of their absolute direction cosines is
-        largest. The turned array is the same however the image is stored: flipped, or with its axes permuted.
+        largest. The reoriented array is the same however the image is stored: flipped, or with its axes permuted.
 
         Args:
-            thickest_first: the axis with the largest spacing comes first. Where several share it to within 1e-3 mm,
-                the canonical order stays.
+            thickest_first: whether the axis with the largest spacing comes first. If several have it to within 1e-3
+                mm, the canonical order stays.
+
+        Returns:
+            The reorientation of arrays on this grid.
         """
-        axes, signs, _ = max((self._matched(worlds) for worlds in self._matches()), key=lambda turn: turn[2])
+        axes, signs, _ = max(
+            (self._matched(worlds) for worlds in self._matches()), key=lambda match: match[2]
+        )
         order = list(range(self.ndim))
         if thickest_first:
             widest = [k for k in order if self.spacing[axes[k]] > max(self.spacing) - MM_TOLERANCE]
             first = widest[0] if len(widest) == 1 else 0
             order.sort(key=lambda k: k != first)
-        return Turn(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
+        return Reorientation(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
 
     def _matches(self) -> Iterator[tuple[int, ...]]:
-        """Every way to name a world axis for each array axis."""
+        """Every assignment of a world axis to each array axis."""
         return permutations(range(len(self.origin)), self.ndim)
 
     def _matched(self, worlds: tuple[int, ...]) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
-        """Array axes in canonical order with the signs of their cosines, and how good the match is.
-
-        Equal sums of cosines, as at 45 degrees, are decided by the directions of the turned axes, which do not
-        depend on how the image is stored.
-        """
+        """Array axes in canonical order, their direction cosines, and a sort key of how well they match."""
         directions = np.array(self.direction)
         axes = sorted(range(self.ndim), key=lambda axis: -worlds[axis])
         cosines = [float(directions[axis, worlds[axis]]) for axis in axes]
-        turned = [
+        # These do not depend on how the image is stored. They decide between equal sums, as at 45 degrees.
+        reoriented = [
             (directions[axis] * np.sign(c)).round(6).tolist() for axis, c in zip(axes, cosines, strict=True)
         ]
-        return axes, cosines, (round(sum(map(abs, cosines)), 6), turned)
+        return axes, cosines, (round(sum(map(abs, cosines)), 6), reoriented)
 
     @property
     def of_channel(self) -> Grid:
-        """The grid of one channel of a 4D file, whose last axis in the file (the first of the array) holds channels."""
+        """The grid of one channel of a 4D file, whose last axis (the first of the array) holds channels."""
         axes = tuple(axis[:-1] for axis in self.direction[1:])
         return Grid(self.shape[1:], self.spacing[1:], self.origin[:-1], axes, self.in_mm)
 
     def to_world(self, index: NDArray[Any]) -> NDArray[np.float64]:
-        """World points (n, world axes) in mm of the voxel positions (n, array axes)."""
+        """The world points of voxel positions.
+
+        Args:
+            index: (n, array axes) positions, not necessarily whole; one position may be (array axes,).
+
+        Returns:
+            (n, world axes) mm, in world order (x, y, z).
+        """
         steps = np.asarray(index, float).reshape(-1, self.ndim) * self.spacing
         world: NDArray[np.float64] = np.asarray(self.origin) + steps @ np.asarray(self.direction)
         return world
 
     def to_index(self, world: NDArray[Any]) -> NDArray[np.float64]:
-        """Voxel positions (n, array axes), not rounded, of the world points (n, world axes) in mm."""
+        """The voxel positions of world points.
+
+        Args:
+            world: (n, world axes) mm, in world order (x, y, z); one point may be (world axes,).
+
+        Returns:
+            (n, array axes) positions, not rounded.
+        """
         offset = np.asarray(world, float).reshape(-1, len(self.origin)) - self.origin
         index: NDArray[np.float64] = offset @ _inverse(self.direction) / self.spacing
         return index
 
     def crop(self, box: Box) -> Grid:
-        """The grid of `array[box.slices]`."""
+        """The grid of `array[box.slices]`.
+
+        Args:
+            box: voxels of this grid.
+
+        Returns:
+            A grid of the box's shape at the same place in the world.
+        """
         origin = tuple(float(v) for v in self.to_world(np.array(box.lower))[0])
         return replace(self, shape=box.shape, origin=origin)
 
     def plane(self, axis: int, index: int) -> Grid:
-        """The grid of `array.take(index, axis)`: one axis less, the same world."""
+        """The grid of one slice, `array.take(index, axis)`.
+
+        Args:
+            axis: array axis that the slice is perpendicular to.
+            index: position of the slice along it.
+
+        Returns:
+            A grid with one array axis less in the same world.
+        """
         at = np.zeros(self.ndim)
         at[axis] = index
         keep = [k for k in range(self.ndim) if k != axis]
@@ -194,10 +254,13 @@ class Image:
 
     @cached_property
     def foreground_moments(self) -> tuple[float, float]:
-        """Mean and standard deviation of the voxels that are not 0; of all where every voxel is 0.
+        """Mean and standard deviation of the voxels that are not 0, or of all if every voxel is 0.
 
-        0 is what surrounds the body or brain in images that were stripped of their background. The voxels are
-        summed in canonical order, so that the moments are the same to the bit however the image is stored.
+        In skull-stripped images the background is 0. The voxels are summed in canonical order, so that the moments
+        are the same to the last bit however the image is stored.
+
+        Returns:
+            Mean and population standard deviation, in the image's units.
         """
         voxels = np.ascontiguousarray(self.grid.canonical().apply(self.voxels))
         chosen = voxels[voxels != 0] if voxels.any() else voxels
@@ -206,14 +269,29 @@ class Image:
 
 @dataclass(frozen=True)
 class Box:
-    """Voxels lower <= index < upper along each array axis."""
+    """The voxels with lower <= index < upper along each array axis.
+
+    Attributes:
+        lower: first index per array axis, (z, y, x) or (y, x).
+        upper: index behind the last, in the same order.
+    """
 
     lower: Index
     upper: Index
 
     @classmethod
     def around(cls, mask: Mask) -> Box:
-        """The smallest box that holds every True voxel; raises ValueError when there is none."""
+        """The smallest box that holds every True voxel.
+
+        Args:
+            mask: (z, y, x) or (y, x).
+
+        Returns:
+            A box of at least one voxel.
+
+        Raises:
+            ValueError: the mask is empty.
+        """
         if not mask.any():
             raise ValueError("an empty mask has no box")
         spans = []
@@ -233,36 +311,63 @@ class Box:
         return tuple(slice(a, b) for a, b in zip(self.lower, self.upper, strict=True))
 
     def grow(self, before: Index, after: Index, shape: Index) -> Box:
-        """The box with margins in voxels before and after each axis, clipped to an image of this shape."""
+        """The box with margins, clipped to an image.
+
+        Args:
+            before: voxels added at the lower side of each axis; negative ones shrink.
+            after: voxels added at the upper side of each axis.
+            shape: the image's shape.
+
+        Returns:
+            A box inside the image.
+        """
         lower = tuple(max(0, a - m) for a, m in zip(self.lower, before, strict=True))
         upper = tuple(min(n, b + m) for b, m, n in zip(self.upper, after, shape, strict=True))
         return Box(lower, upper)
 
     def paste(self, inside: NDArray[Any], shape: Index) -> NDArray[Any]:
-        """An array of `shape` that is `inside` within the box and zero elsewhere."""
+        """An array that is 0 outside the box.
+
+        Args:
+            inside: values in the box, of the box's shape.
+            shape: shape of the array.
+
+        Returns:
+            An array of `shape` and of the type of `inside`.
+        """
         whole = np.zeros(shape, inside.dtype)
         whole[self.slices] = inside
         return whole
 
 
 def shear(axes: NDArray[Any]) -> float:
-    """The largest absolute cosine between two of the unit vectors, a row each; 0 for right angles."""
+    """The largest absolute cosine between two axes.
+
+    Args:
+        axes: unit vectors, a row each.
+
+    Returns:
+        0 if all are at right angles.
+    """
     return float(np.abs(axes @ axes.T - np.diag(np.diag(axes @ axes.T))).max())
 
 
 def checked_grid(
     shape: Sequence[int], spacing: Sequence[float], origin: Sequence[float], axes: NDArray[Any]
 ) -> tuple[Grid, float]:
-    """The grid that a file's header describes, and by how many degrees its axes were off right angles.
+    """The grid of a file's header, with its axes at right angles.
 
-    A negative spacing turns its axis round. Axes that are off right angles by at most `SHEAR_TOLERANCE` become the
-    nearest ones at right angles.
+    A negative spacing reverses its axis. Axes whose cosines are at most `SHEAR_TOLERANCE` are replaced by the nearest
+    ones at right angles.
 
     Args:
         shape: voxels per array axis.
         spacing: mm per array axis, of either sign.
         origin: world position (x, y, z) in mm of voxel 0.
         axes: one unit vector in world order per array axis, in array order.
+
+    Returns:
+        The grid, and by how many degrees its axes were off right angles.
 
     Raises:
         ValueError: a number is not finite, a spacing is 0, or the axes are further off; the text says what to do.

@@ -1,4 +1,4 @@
-"""Hard links: further names of a file, which no rule about the folder of its first name covers."""
+"""Hard links: further names of a file, which stay readable if only the folder of its first name is hidden."""
 
 from __future__ import annotations
 
@@ -14,18 +14,21 @@ from bifseg.core.errors import InputError
 log = logging.getLogger(__name__)
 
 Inode = tuple[int, int]
-"""A file system and the number of a file in it: what all names of a file have in common."""
+"""Numbers of a file system and of a file in it, which all names of a file share."""
 
 
 def check_hard_links(files: Iterable[Path], hidden: Iterable[Path], readable: Iterable[Path]) -> None:
-    """Raise InputError where a file that is to be hidden has another name in a folder that can be read.
+    """Check that files to be hidden have no other name in a folder that methods can read.
 
-    Names outside of all these folders cannot be found without a search of the whole disk: a warning counts them.
+    A search of the whole disk would be needed for names outside of these folders: a warning counts them.
 
     Args:
-        files: to be hidden; those that are not there are passed over.
-        hidden: folders that are hidden; names in them do no harm.
-        readable: folders that are searched, but for what is hidden in them.
+        files: files to be hidden; missing ones are ignored.
+        hidden: folders that methods cannot read; names in them do no harm.
+        readable: folders that are searched, except for hidden folders in them.
+
+    Raises:
+        InputError: a file has another name in a readable folder.
     """
     linked: dict[Inode, tuple[Path, int]] = {}
     for file in files:
@@ -55,7 +58,7 @@ def check_hard_links(files: Iterable[Path], hidden: Iterable[Path], readable: It
 def _names(
     folders: Iterable[Path], linked: dict[Inode, tuple[Path, int]], without: Iterable[Path] = ()
 ) -> Iterator[tuple[Inode, Path]]:
-    """The names in folders, and below them, that linked files have; some folders are left out."""
+    """The names of linked files in folders and below them, except for the folders `without`."""
     left_out = set(map(str, without))
     for folder in folders:
         for place, inner, names in os.walk(Path(folder).resolve()):
@@ -68,5 +71,5 @@ def _names(
 
 
 def _outermost(places: set[Path]) -> list[Path]:
-    """Folders without those that lie in others."""
+    """The folders that do not lie in another of them."""
     return [place for place in places if not places.intersection(place.parents)]

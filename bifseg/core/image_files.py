@@ -1,4 +1,4 @@
-"""Which files an image consists of, their hash, and why a file is no image."""
+"""The files of an image, their hash, and the reasons why a file is no image."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ _IN_PLACE_OF_AN_IMAGE = {
 
 
 def check_is_image(path: Path) -> None:
-    """Check what can be said of a file by its first bytes.
+    """Check that a file is an image of the format of its name, as far as its first bytes and header show.
+
+    Args:
+        path: the file.
 
     Raises:
-        InputError: nothing is there, or something other than what the name says; the line says what to do.
+        InputError: the file is missing, is a folder, or holds something else; the message says what to do.
     """
     if os.path.isdir(path):
         dicom = any(_is_dicom(file) for file in sorted(path.iterdir())[:5] if file.is_file())
         what = "a folder of DICOM files; convert it to one NIfTI file (dcm2niix)" if dicom else "a folder"
         raise InputError(f"{path}: is {what}" + "; name a file" * (not dicom))
     if not _is_utf8(path):
-        raise InputError(f"{shown(path)}: its name is not UTF-8; rename it")
+        raise InputError(f"{printable(path)}: its name is not UTF-8; rename it")
     if not os.path.isfile(path):
         link = (
             "is a link to a file that is missing; bring that back" if os.path.islink(path) else "no such file"
@@ -49,8 +52,15 @@ def check_is_image(path: Path) -> None:
         raise InputError(f"{path}: {text}")
 
 
-def shown(path: Path) -> str:
-    """A path that can be printed: bytes that are not UTF-8 as their numbers."""
+def printable(path: Path) -> str:
+    r"""The text of a path whose name may not be UTF-8.
+
+    Args:
+        path: any path.
+
+    Returns:
+        Text in which bytes that are not UTF-8 are escaped, such as `\xff`.
+    """
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -63,7 +73,7 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _no_image(name: str, start: bytes) -> str:
-    """Why a file of this name cannot begin with these bytes; empty where it can."""
+    """The reason why a file of this name cannot begin with these bytes; empty if it can."""
     if not start:
         return "is empty; copy the file again"
     for beginning, text in _IN_PLACE_OF_AN_IMAGE.items():
@@ -86,10 +96,16 @@ def _is_dicom(file: Path) -> bool:
 
 
 def files_of(path: Path) -> tuple[Path, ...]:
-    """Every file that an image consists of, its own first: `.mhd` and `.nhdr` name others, `.hdr` goes with `.img`.
+    """All files of an image: `.mhd` and `.nhdr` headers name data files, `.hdr` belongs to `.img`.
+
+    Args:
+        path: any of a pair, or the header.
+
+    Returns:
+        `path` first, then the others; `path` alone for formats of one file.
 
     Raises:
-        InputError: one is missing, or lies outside the header's folder, where nothing hides it from methods.
+        InputError: a file is missing, or lies outside the header's folder, where it would not be hidden from methods.
     """
     if path.name.lower().endswith((".mhd", ".mha", ".nhdr", ".nrrd")):
         others = [path.parent / name for name in data_names(path)]
@@ -107,14 +123,31 @@ def files_of(path: Path) -> tuple[Path, ...]:
 
 
 def png_bits(path: Path) -> int:
-    """Bits of a grey value in a PNG file; 0 for other files."""
+    """The number of bits of a grey value in a PNG file.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        1, 2, 4, 8 or 16; 0 for other files.
+    """
     with open(path, "rb") as stream:
         start = stream.read(26)
     return start[24] if start.startswith(b"\x89PNG") and len(start) == 26 else 0
 
 
 def image_hash(path: Path) -> str:
-    """SHA-256 of an image: of its file, or of the hashes of all its files; raises InputError as `files_of`."""
+    """The SHA-256 of an image: of its file, or of the hashes of all its files.
+
+    Args:
+        path: the image.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        InputError: as `files_of`.
+    """
     files = files_of(path)
     if len(files) == 1:
         return file_hash(path)
@@ -122,17 +155,17 @@ def image_hash(path: Path) -> str:
 
 
 def check_image_hash(path: Path, sha256: str, remedy: str) -> None:
-    """Check that an image's files are as they were.
+    """Check that an image's files are unchanged since it was written.
 
     Args:
         path: the image.
-        sha256: its `image_hash` of then.
-        remedy: what to do if it is another now.
+        sha256: its `image_hash` when it was written.
+        remedy: what a user should do if it is missing or changed; ends the message.
 
     Raises:
         InputError: a file is missing or changed.
     """
     if not path.is_file():
-        raise InputError(f"{path}: is not there any more; {remedy}")
+        raise InputError(f"{path}: is missing; {remedy}")
     if image_hash(path) != sha256:
         raise InputError(f"{path}: cut off or changed since it was written; {remedy}")

@@ -1,4 +1,4 @@
-"""What ITK is not handed: headers of MetaImage, NRRD and PNG files on which its libraries print lines or crash."""
+"""Checks of the headers of MetaImage, NRRD and PNG files before ITK reads them, since bad ones make it crash."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _META_NUMBERS = {
     **dict.fromkeys(("ElementSpacing", "ElementSize", "Offset", "Position", "Origin", "CenterOfRotation"), 1),
     **dict.fromkeys(("TransformMatrix", "Rotation", "Orientation"), 2),
 }
-"""Keys that hold as many numbers as the image has axes, or that squared."""
+"""Keys with as many numbers as the image has axes (1), or the square of that (2)."""
 _NRRD_ENCODINGS = {"raw", "gzip", "gz", "bzip2", "bz2", "ascii", "text", "txt", "hex"}
 _DAMAGED = "its header is damaged ({}); write the file again"
 _PNG_MOST_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
@@ -39,18 +39,25 @@ _PNG_COLOURS = {
 
 
 def header_problem(path: Path) -> str:
-    """What is wrong with the header of a MetaImage, NRRD or PNG file, and what to do; empty where nothing is."""
+    """The fault of a MetaImage, NRRD or PNG file's header, and its remedy.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        A text for a message; empty if the header is sound or the format is another.
+    """
     name = path.name.lower()
     if name.endswith(".png"):
         return _png_problem(path.read_bytes())
     if name.endswith((".mhd", ".mha")):
-        return _meta_problem(header_text(path))
+        return _meta_problem(_header_text(path))
     if name.endswith((".nhdr", ".nrrd")):
-        return _nrrd_problem(header_text(path))
+        return _nrrd_problem(_header_text(path))
     return ""
 
 
-def header_text(path: Path) -> str:
+def _header_text(path: Path) -> str:
     """The header of a MetaImage or NRRD file, with the list of data files that may follow it."""
     with open(path, "rb") as stream:
         text = stream.read(_HEADER_BYTES).decode("latin-1")
@@ -61,13 +68,27 @@ def header_text(path: Path) -> str:
 
 
 def n_header_bytes(path: Path) -> int:
-    """Bytes before the voxels in a MetaImage or NRRD file that holds both."""
-    return len(header_text(path)) + 1
+    """The length of the header in a MetaImage or NRRD file that also holds the voxels.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        Bytes before the voxels.
+    """
+    return len(_header_text(path)) + 1
 
 
 def data_names(path: Path) -> list[str]:
-    """The names of data files in the header of a MetaImage or NRRD file; none where it holds the data itself."""
-    text = header_text(path).encode("latin-1").decode("utf-8", "surrogateescape")
+    """The names of the data files in the header of a MetaImage or NRRD file.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        Names relative to the header's folder; none if the file also holds the voxels.
+    """
+    text = _header_text(path).encode("latin-1").decode("utf-8", "surrogateescape")
     meta = path.name.lower().endswith((".mhd", ".mha"))
     pattern = r"^ElementDataFile\s*=\s*(.*?)\s*$" if meta else r"^data ?file:\s*(.*?)\s*$"
     match = re.search(pattern, text, re.MULTILINE | re.IGNORECASE)
@@ -87,8 +108,15 @@ def data_names(path: Path) -> list[str]:
 
 
 def is_raw(path: Path) -> bool:
-    """Whether a MetaImage or NRRD file says that its voxels are stored as they are, byte by byte."""
-    text = header_text(path)
+    """Whether a MetaImage or NRRD header says that the voxels are stored as raw bytes.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        False for compressed voxels and for text.
+    """
+    text = _header_text(path)
     if path.name.lower().endswith((".nhdr", ".nrrd")):
         return bool(re.search(r"^encoding:\s*raw\s*$", text, re.MULTILINE | re.IGNORECASE))
     packed = re.search(r"^CompressedData\s*=\s*T", text, re.MULTILINE | re.IGNORECASE)
@@ -156,7 +184,7 @@ def _nrrd_problem(text: str) -> str:
 
 
 def _png_problem(content: bytes) -> str:
-    """As `header_problem`, for a PNG file: the checksum of each part, and whether it is grey."""
+    """As `header_problem`, for a PNG file: checks each part's checksum and the colours."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "is no PNG file; correct its name"
     at, kinds = 8, []

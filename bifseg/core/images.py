@@ -1,7 +1,7 @@
 """Reading and writing images with their grid.
 
-A file has one grid, whoever reads it and whether its voxels are read or not (`core.geometry.checked_grid`). We read
-NIfTI ourselves (`core.nifti`) and all other formats with SimpleITK.
+A file gives the same grid whether its voxels are read or not (`core.geometry.checked_grid`). We read NIfTI ourselves
+(`core.nifti`) and all other formats with SimpleITK.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bifseg.core.image_headers import is_raw, n_header_bytes
 from bifseg.core.nifti import NiftiFile, is_nifti
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
-"""Endings of formats that may leave the spacing out: a spacing of 1 is the reader's default then, not 1 mm."""
+"""Endings of formats that may state no spacing: a spacing of 1 is the reader's default, not 1 mm."""
 
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
 _MOST_PACKED = 1032  # deflate cannot shorten more
@@ -35,7 +35,10 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
 
     Args:
         path: the file.
-        channel: of a 4D file, from 0; None takes the file as it is.
+        channel: channel of a 4D file, from 0; None: the whole file.
+
+    Returns:
+        The grid in array order; of a channel without the axis of channels.
 
     Raises:
         InputError: as `read_array`.
@@ -49,12 +52,14 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
 
 
 def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Grid]:
-    """Voxels in array order, as stored or scaled by the header's slope, and their grid.
+    """The voxels of an image file and their grid.
 
     Args:
         path: the file.
-        channel: of a 4D file, whose last axis in the file holds channels, only this one is read, from 0; None
-            takes the file as it is.
+        channel: channel of a 4D file, whose last axis holds channels, from 0; None: the whole file.
+
+    Returns:
+        Voxels in array order, (z, y, x) or (y, x), as stored or scaled by the header's slope; and the grid.
 
     Raises:
         InputError: the file is missing, broken or not grey, its header makes no sense, or it has no such channel.
@@ -74,7 +79,13 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
 
 
 def read_off_degrees(path: Path) -> float:
-    """By how many degrees the axes in a file's header are off right angles; we straighten them.
+    """The deviation of a file's axes from right angles, which we correct.
+
+    Args:
+        path: the file.
+
+    Returns:
+        Degrees; 0 for right angles.
 
     Raises:
         InputError: as `read_array`.
@@ -83,7 +94,7 @@ def read_off_degrees(path: Path) -> float:
 
 
 def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
-    """A file whose header was read, its grid, and by how many degrees its axes were off right angles."""
+    """A file whose header was read, its grid, and the degrees by which its axes were off right angles."""
     path = Path(path)
     check_is_image(path)
     files = files_of(path)
@@ -93,7 +104,7 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     if path.suffix.lower() in (".mha", ".mhd"):
-        reader.SetImageIO("MetaImageIO")  # which knows its files by lower-case endings only
+        reader.SetImageIO("MetaImageIO")  # ITK would recognise lower-case endings only
     try:
         reader.ReadImageInformation()
     except RuntimeError as error:
@@ -115,7 +126,7 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
 
 
 def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
-    """Raise InputError where the files cannot hold so many bytes of voxels."""
+    """Raise InputError if the files cannot hold `n_bytes` of voxels."""
     have = sum(file.stat().st_size for file in files[len(files) > 1 :])
     raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
     have -= n_header_bytes(path) if raw and len(files) == 1 else 0
@@ -127,13 +138,20 @@ def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
 
 
 def _as_stored(path: Path, voxels: NDArray[Any]) -> NDArray[Any]:
-    """The voxels, as the file has them where ITK stretches those of fewer than 8 bits to 0 to 255."""
+    """The voxels with the file's values: ITK stretches those of fewer than 8 bits to 0 to 255."""
     bits = png_bits(path)
     return voxels // (255 // (2**bits - 1)) if bits in (1, 2, 4) else voxels
 
 
 def channels_of(grid: Grid) -> str:
-    """What to write as the channel of an image with this grid."""
+    """The channels that a user can name for an image, as a text for a message.
+
+    Args:
+        grid: grid of the whole file.
+
+    Returns:
+        Such as `it has channels 0 to 3, name one of them`.
+    """
     if grid.ndim != 4:
         return "it has no channel axis, leave the channel empty"
     return f"it has channels 0 to {grid.shape[0] - 1}, name one of them"
@@ -147,6 +165,9 @@ def read_image(path: Path, modality: str = "", channel: int | None = None) -> Im
         modality: name of the contrast.
         channel: as in `read_array`.
 
+    Returns:
+        Voxels with their grid.
+
     Raises:
         InputError: as `read_array`, or a voxel is not finite as float32.
     """
@@ -158,7 +179,14 @@ def read_image(path: Path, modality: str = "", channel: int | None = None) -> Im
 
 
 def as_float32(voxels: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
-    """The voxels as float32, and what is wrong with them and what to do where one of them is not finite."""
+    """The voxels as float32, and their fault if one is not finite.
+
+    Args:
+        voxels: array of numbers.
+
+    Returns:
+        An array of the same shape, and a text with fault and remedy for a message; empty if all are finite.
+    """
     with np.errstate(over="ignore"):
         cast = voxels.astype(np.float32)
     bad = ~np.isfinite(cast)
@@ -171,16 +199,16 @@ def as_float32(voxels: NDArray[Any]) -> tuple[NDArray[np.float32], str]:
 
 
 def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = True) -> None:
-    """Write voxels on their grid; the file appears whole or not at all.
+    """Write voxels on their grid; the file appears complete or not at all.
 
     Args:
-        path: the file; its ending says the format.
-        voxels: in array order; bool is written as 0 and 1.
-        grid: where they lie.
+        path: the file; its ending gives the format.
+        voxels: (z, y, x) or (y, x); bool is written as 0 and 1.
+        grid: grid of the same shape.
         durable: as for `core.files.writing`.
 
     Raises:
-        ValueError: the format keeps its voxels in a file of their own.
+        ValueError: the format stores voxels and header in two files.
     """
     if path.suffix.lower() in (".mhd", ".nhdr", ".hdr", ".img"):
         raise ValueError(f"{path}: we write formats of one file only; use .nii.gz, .mha or .nrrd")
@@ -193,12 +221,26 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
 
 
 def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None:
-    """Write a mask as 0 and 1 on the grid of its image, as `write_array`."""
+    """Write a mask as 0 and 1, as `write_array`.
+
+    Args:
+        path: the file; its ending gives the format.
+        mask: (z, y, x) or (y, x).
+        grid: grid of the same shape.
+        durable: as for `core.files.writing`.
+    """
     write_array(path, mask.astype(np.uint8), grid, durable)
 
 
 def unit_range(voxels: NDArray[Any]) -> NDArray[Any]:
-    """The voxels scaled so that their 0.5 and 99.5 percentiles are 0 and 1, and clipped to that range."""
+    """The voxels scaled so that their 0.5 and 99.5 percentiles become 0 and 1, clipped to that range.
+
+    Args:
+        voxels: array of numbers, at least one.
+
+    Returns:
+        An array of the same shape, all 0 for a constant image.
+    """
     low, high = np.percentile(voxels, (0.5, 99.5))
     scaled: NDArray[Any] = np.clip((voxels - low) / max(high - low, 1e-6), 0, 1)
     return scaled

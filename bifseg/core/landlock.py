@@ -1,8 +1,8 @@
-"""Linux's Landlock: which files a process may reach, and where its signals and TCP connections may go.
+"""Linux's Landlock: limits the files, signals and TCP connections of a process and its children.
 
-It binds the calling process and everything that it starts; no privilege is needed and nothing undoes it. Landlock only
-knows what is allowed. So reading is allowed beside the path to each hidden folder, one level after the other; on the
-path itself names can be listed and nothing else. Writing is allowed in the process's own folder alone.
+It needs no privilege and cannot be undone. Landlock has rules that allow, none that forbid. So we allow reading of
+everything beside the path to each hidden folder, level by level; the folders on this path can only be listed. Writing
+is allowed in the process's own folder alone.
 """
 
 from __future__ import annotations
@@ -22,28 +22,32 @@ EXECUTE, WRITE_FILE, READ_FILE, READ_DIR, REMOVE_DIR, REMOVE_FILE = (1 << bit fo
 MAKE_CHAR, MAKE_REG, MAKE_BLOCK, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit in (6, 8, 11, 13, 14, 15))
 READ = EXECUTE | READ_FILE | READ_DIR
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
-"""Rights that a rule on a file, not a folder, may hold."""
+"""Rights that Landlock accepts in a rule on a file."""
 DEVICES = {"/dev": WRITE_FILE | IOCTL_DEV, "/dev/shm": WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE}
-"""Rights beside reading: devices are used, and multiprocessing keeps its locks in shared memory."""
+"""Rights beside reading: programs write to devices, and multiprocessing keeps its locks in shared memory."""
 TCP_BIND_AND_CONNECT, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 3, 1, 2
 
 
 def landlock_version() -> int:
-    """The version of Landlock that this kernel offers; 0 for none (before Linux 5.13, or not Linux)."""
+    """The version of Landlock that this kernel offers.
+
+    Returns:
+        0 if it offers none (before Linux 5.13, or not Linux).
+    """
     return max(_syscall(CREATE_RULESET, None, 0, GET_VERSION), 0) if sys.platform == "linux" else 0
 
 
 def restrict(
     version: int, hidden: Iterable[str], writable: str, readable: Iterable[str] = (), network: bool = False
 ) -> None:
-    """Restrict the calling thread and everything that it starts from now on.
+    """Restrict the calling thread, and the threads and processes that it starts later.
 
     Args:
-        version: of Landlock, at most `landlock_version()`.
-        hidden: folders of which nothing can be read, by any path that leads there when this is called.
-        writable: the one folder in which files can be written.
-        readable: files inside hidden folders that can be read all the same.
-        network: whether TCP connections are allowed, which version 4 and later can deny.
+        version: version of Landlock, at most `landlock_version()`.
+        hidden: folders whose content cannot be read, by any path that leads into them at the time of the call.
+        writable: the only folder in which files can be written.
+        readable: files inside hidden folders that can still be read.
+        network: whether TCP connections are allowed; versions before 4 cannot deny them.
 
     Raises:
         OSError: the kernel refused.
@@ -65,7 +69,16 @@ def restrict(
 
 
 def rules(hidden: Iterable[str], writable: str, readable: Iterable[str]) -> Iterator[tuple[str, int]]:
-    """Paths and the rights beneath them. Rights add up; what no rule allows is denied."""
+    """The rules of `restrict`; Landlock adds up the rights of all rules on a path and denies all others.
+
+    Args:
+        hidden: real paths of folders whose content cannot be read.
+        writable: the only folder in which files can be written.
+        readable: files inside hidden folders that can still be read.
+
+    Yields:
+        A path, and the rights on it and everything below it as bits.
+    """
     hidden = {path for folder in hidden for path in (folder, *bind_mounts(folder))}
     path_to = {"/", "/dev", *(parent for folder in hidden for parent in _parents(folder))} - hidden
     for folder in path_to:
@@ -79,7 +92,14 @@ def rules(hidden: Iterable[str], writable: str, readable: Iterable[str]) -> Iter
 
 
 def bind_mounts(folder: str) -> set[str]:
-    """Other paths to a folder, or into it, through mounts of the same file system."""
+    """The other paths to a folder, or into it, through mounts of the same file system.
+
+    Args:
+        folder: a real path.
+
+    Returns:
+        Absolute paths; none on other systems than Linux.
+    """
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as stream:
             mounts = [line.split()[2:5] for line in stream]
@@ -101,7 +121,7 @@ def bind_mounts(folder: str) -> set[str]:
 
 
 def _unescaped(word: str) -> str:
-    """A path of mountinfo, in which blanks are written as octal numbers."""
+    """A path of mountinfo with its octal codes for blanks replaced."""
     for code in (r"\040", r"\011", r"\012", r"\134"):
         word = word.replace(code, chr(int(code[1:], 8)))
     return word
@@ -118,7 +138,7 @@ def _parents(folder: str) -> Iterator[str]:
 
 
 def _inside(folder: str) -> set[str]:
-    """The paths in a folder but for links, which may lead to what is hidden, and disks, which hold it."""
+    """The paths in a folder, except for links (they may lead into a hidden folder) and disks (they contain it)."""
     try:
         with os.scandir(folder) as entries:
             paths = {entry.path for entry in entries if not entry.is_symlink()}
@@ -130,7 +150,7 @@ def _inside(folder: str) -> set[str]:
 def _allow(ruleset: int, path: str, rights: int) -> None:
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
-    except OSError:  # gone meanwhile, or not ours: then it is not allowed
+    except OSError:  # removed meanwhile, or not accessible: without a rule it is denied
         return
     try:
         allowed = rights if os.path.isdir(f"/proc/self/fd/{handle}") else rights & FILE_RIGHTS
@@ -152,5 +172,9 @@ def _checked(result: int) -> int:
 
 
 def libc() -> ctypes.CDLL:
-    """The C library, with its error numbers."""
+    """The C library.
+
+    Returns:
+        A handle whose error numbers `ctypes.get_errno` gives.
+    """
     return ctypes.CDLL(None, use_errno=True)

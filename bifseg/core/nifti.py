@@ -1,6 +1,6 @@
-"""NIfTI files (.nii, .nii.gz, .hdr with .img): one reading of the header for the grid and for the voxels.
+"""NIfTI files (.nii, .nii.gz, .hdr with .img): the header gives the grid and says how to read the voxels.
 
-ITK does not read them here: it turns NaN into 0, fills the end of a cut file with 0, ignores the scale of an sform,
+We do not use ITK for them: it turns NaN into 0, fills the end of a cut file with 0, ignores the scale of an sform,
 replaces a spacing of 0 by 1, and refuses axes that are a little off right angles.
 """
 
@@ -35,7 +35,14 @@ _CUT = "cut short or damaged; copy the file again"
 
 
 def is_nifti(path: Path) -> bool:
-    """Whether we read a file of this name as NIfTI."""
+    """Whether we read a file as NIfTI, by its name.
+
+    Args:
+        path: the file; it need not exist.
+
+    Returns:
+        True for the endings of NIfTI and Analyze files, compressed or not.
+    """
     return path.name.lower().endswith((".nii", ".nii.gz", ".hdr", ".img", ".hdr.gz", ".img.gz"))
 
 
@@ -44,12 +51,13 @@ class NiftiFile:
     """A NIfTI image whose header was read.
 
     Attributes:
-        header_path, data_path: its files; the same one unless it is a pair.
-        fields: what the header says. Analyze 7.5 counts as a NIfTI-1 pair without orientation.
+        header_path: file of the header.
+        data_path: file of the voxels; the same file unless the image is a pair.
+        fields: the header's fields. Analyze 7.5 counts as a NIfTI-1 pair without orientation.
         dtype: type of the voxels as stored.
-        start: byte of the data file at which they begin.
-        grid: of the whole image; channels are the first axis of a 4D one.
-        off_degrees: by how much its axes were off right angles before we straightened them.
+        start: byte of the data file at which the voxels begin.
+        grid: grid of the whole image; the channels of a 4D image are its first axis.
+        off_degrees: degrees by which the axes were off right angles before we straightened them.
     """
 
     header_path: Path
@@ -62,7 +70,13 @@ class NiftiFile:
 
     @classmethod
     def open(cls, path: Path) -> NiftiFile:
-        """The image of a file, or of a pair of which it is one.
+        """The image of a file or of a pair, with its header read.
+
+        Args:
+            path: the file, or either of a pair.
+
+        Returns:
+            The image; its voxels are read later.
 
         Raises:
             InputError: the file is not NIfTI, is damaged, or its header makes no sense.
@@ -84,7 +98,13 @@ class NiftiFile:
             raise InputError(f"{path}: {error}") from error
 
     def stored(self, channel: int | None = None) -> NDArray[Any]:
-        """The voxels of the image, or of one channel of a 4D image, in array order and as stored.
+        """The voxels as stored.
+
+        Args:
+            channel: channel of a 4D image, from 0; None: the whole image.
+
+        Returns:
+            An array in array order, (z, y, x), (y, x) or (channels, z, y, x), in native byte order.
 
         Raises:
             InputError: the file is cut short or damaged.
@@ -99,26 +119,43 @@ class NiftiFile:
         with _reading(self.data_path) as stream:
             stream.seek(start)
             content = bytearray(stream.read(n))
-            stream.read(1)  # behind the last voxel a compressed file's checksum is compared
+            stream.read(1)  # reading past the last voxel compares a compressed file's checksum
         if len(content) < n:
             raise InputError(f"{self.data_path}: {_CUT}")
         voxels = np.frombuffer(content, kind).reshape(shape)
         return voxels.astype(kind.newbyteorder("="), copy=False)
 
     def voxels(self, channel: int | None = None) -> NDArray[Any]:
-        """As `stored`, with the header's slope and intercept applied."""
+        """The voxels with the header's slope and intercept applied.
+
+        Args:
+            channel: as for `stored`.
+
+        Returns:
+            As `stored`; float if slope or intercept change them.
+
+        Raises:
+            InputError: as `stored`.
+        """
         voxels = self.stored(channel)
         slope, intercept = float(self.fields["scl_slope"]), float(self.fields["scl_inter"])
         intercept = intercept if np.isfinite(intercept) else 0.0
         if slope == 0 or not np.isfinite(slope) or (slope, intercept) == (1.0, 0.0):
             return voxels
-        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported by who reads it
+        with np.errstate(over="ignore", invalid="ignore"):  # callers report values that are not finite
             scaled: NDArray[Any] = voxels * slope + intercept
         return scaled
 
 
 def pair_of(path: Path) -> tuple[Path, Path]:
-    """Header and voxel file of a pair by the name of either; a file of another name twice."""
+    """The header and the voxel file of a NIfTI or Analyze pair.
+
+    Args:
+        path: either of a pair, or another file.
+
+    Returns:
+        Header and voxel file, which may be missing; `path` twice if its ending is not that of a pair.
+    """
     for own, other in ((".hdr", ".img"), (".img", ".hdr")):
         for packed in ("", ".gz"):
             name = path.name
@@ -132,7 +169,7 @@ def pair_of(path: Path) -> tuple[Path, Path]:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked where it is compressed; raises InputError where it is missing or damaged."""
+    """The bytes of a file, unpacked if it is compressed; raises InputError if it is missing or damaged."""
     if not os.path.isfile(path):
         raise InputError(f"{path}: no such file; a pair of .hdr and .img needs both")
     try:
@@ -146,7 +183,7 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _fields(path: Path, block: bytes) -> Any:
-    """The fields of a header."""
+    """The fields of a header; raises InputError if the block is none."""
     for size, kind in _KINDS.items():
         for order, sign in (("little", "<"), ("big", ">")):
             if len(block) >= size and int.from_bytes(block[:4], order) == size:  # type: ignore[arg-type]
@@ -170,11 +207,11 @@ def _dtype(fields: Any) -> np.dtype[Any]:
 
 
 def _grid(fields: Any) -> tuple[Grid, float]:
-    """As `checked_grid`, of a header; raises ValueError where it describes none."""
+    """As `checked_grid`, of a header; raises ValueError if it describes no grid."""
     shape = _shape(fields)
     n = min(len(shape), 3)
     spacing, axes, origin = _orientation(fields)
-    if len(shape) > 3:  # channels, time: the axis is of no length
+    if len(shape) > 3:  # channels or time: axes without a length in mm
         more = len(shape) - 3
         whole = np.eye(len(shape))
         whole[:3, :3] = axes
@@ -196,7 +233,7 @@ def _shape(fields: Any) -> tuple[int, ...]:
 
 
 def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None:
-    """As `_orientation`, from the sform; None where the qform is to be taken instead."""
+    """As `_orientation`, from the sform; None if the qform is the better one."""
     affine = np.array([fields[f"srow_{axis}"] for axis in "xyz"], float)
     length = np.linalg.norm(affine[:, :3], axis=0)
     sound = bool(np.isfinite(affine).all() and (length > 0).all())
@@ -210,11 +247,9 @@ def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], ND
 
 
 def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-    """Spacing in mm, unit vectors (a row an axis) and origin, in the order x, y, z and the world LPS.
-
-    From the sform where it is given and its axes are at right angles within the tolerance, else from the qform, else
-    from the spacing alone. A spacing that agrees with the sform's is taken from `pixdim`, which has more digits.
-    """
+    """Spacing in mm, unit vectors (a row an axis) and origin, in the order x, y, z and in the world LPS."""
+    # The sform, if its axes are at right angles within the tolerance; else the qform; else the spacing alone.
+    # `pixdim` has more digits than the sform, so a spacing on which both agree is taken from it.
     scale = _TO_MM.get(int(fields["xyzt_units"]) & 7, 1.0)
     pixdim = np.array(fields["pixdim"][1:4], float)
     is_nifti = bytes(fields["magic"]).startswith((b"n+", b"ni"))

@@ -1,4 +1,4 @@
-"""What is needed of metrics without their libraries: Dice, which ends sessions, and the default tolerance."""
+"""Dice, which ends sessions, and the default tolerance: the parts of the metrics that need no further library."""
 
 from __future__ import annotations
 

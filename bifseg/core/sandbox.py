@@ -1,6 +1,6 @@
-"""What a process cannot reach: folders that are hidden, folders that are not its own, the network, other processes.
+"""Confinement of a process: hidden folders, no writing outside its own folder, no network, no other processes.
 
-The means are Linux's Landlock and a filter of system calls; each does what the kernel offers.
+It uses Linux's Landlock and a filter of system calls, each as far as the kernel offers it.
 """
 
 from __future__ import annotations
@@ -15,26 +15,34 @@ from bifseg.core.landlock import landlock_version, restrict
 from bifseg.core.syscall_filter import install_filter
 
 SIGNALS_SINCE = 6
-"""The version of Landlock that keeps signals within a process and what it starts."""
+"""First version of Landlock that keeps signals within a process and its children."""
 MODULE_VARIABLES = ("PYTHONPATH", "BIFSEG_PATH")
-"""Environment variables with folders of plug-ins. Python itself reads the first one too, wherever it is started."""
+"""Environment variables with folders of plug-ins. Python itself also reads the first one."""
 
 
 def supported() -> bool:
-    """Whether this kernel can hide folders from a process (Linux 5.13 and later, unless Landlock was left out)."""
+    """Whether this kernel can hide folders from a process.
+
+    Returns:
+        True on Linux 5.13 and later, unless Landlock is switched off.
+    """
     return landlock_version() > 0
 
 
 def module_folders() -> list[Path]:
-    """The absolute folders of plug-ins: those of PYTHONPATH and BIFSEG_PATH, each once."""
+    """The folders of plug-ins: those of PYTHONPATH and BIFSEG_PATH.
+
+    Returns:
+        Absolute paths, each once, in the order of the variables.
+    """
     words = [word for name in MODULE_VARIABLES for word in os.environ.get(name, "").split(os.pathsep)]
     return list(dict.fromkeys(Path(word).absolute() for word in words if word))
 
 
 def import_from_module_folders() -> None:
-    """Let modules of plug-ins be imported, but none in place of Python's own or an installed one.
+    """Allow the import of plug-ins, but never in place of an installed module or one of Python's own.
 
-    The folders go behind all others, and the current folder, from which `python -m` imports first, goes.
+    The folders of plug-ins move to the end of `sys.path`. The current folder, which `python -m` puts first, is removed.
     """
     folders = list(map(str, module_folders()))
     first = sys.path[:1] if sys.path[:1] not in ([""], [os.getcwd()]) else []
@@ -42,7 +50,15 @@ def import_from_module_folders() -> None:
 
 
 def check_readable(hidden: Iterable[Path], *needed: Path) -> None:
-    """Raise InputError where a hidden folder holds Python, bifseg, a folder of plug-ins, or one of `needed`."""
+    """Check that no hidden folder contains anything that a method needs to read.
+
+    Args:
+        hidden: folders that methods cannot read.
+        *needed: files or folders that they need, beside Python, bifseg and the folders of plug-ins.
+
+    Raises:
+        InputError: a hidden folder contains one of them.
+    """
     places = [place.resolve() for place in hidden]
     own = (Path(sys.prefix), Path(sys.base_prefix), Path(__file__).parent)
     for path in (*needed, *own, *module_folders()):
@@ -62,21 +78,21 @@ def confine(
     landlock: int | None = None,
     seccomp: bool = True,
 ) -> str:
-    """Confine this process and all that it starts, for good.
+    """Confine this process and its children permanently.
 
     Args:
-        hidden: folders of which nothing can be read.
-        writable: the one folder in which files can be written, beside devices and shared memory.
-        readable: files inside hidden folders that can be read all the same.
+        hidden: folders whose content cannot be read.
+        writable: the only folder in which files can be written, beside devices and shared memory.
+        readable: files inside hidden folders that can still be read.
         network: whether the process may use the network.
         landlock: highest version of Landlock to use; None: the kernel's.
         seccomp: whether to filter system calls.
 
     Returns:
-        By what it is confined: for example `landlock-7+seccomp`; `none` where the kernel offers nothing.
+        The means of confinement, for example `landlock-7+seccomp`; `none` if the kernel offers nothing.
 
     Raises:
-        RuntimeError: the process has more than one thread; the others would stay free.
+        RuntimeError: the process has more than one thread, and only this one would be confined.
         OSError: the kernel offers Landlock and refuses it.
     """
     threads = _threads()

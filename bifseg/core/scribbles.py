@@ -26,28 +26,38 @@ class Stroke:
     voxels: NDArray[np.intp]
 
     def length_mm(self, spacing: tuple[float, ...]) -> float:
-        """Length of the path in mm; 0 for a dot.
+        """The length of the path.
 
         Args:
             spacing: mm between voxel centres per array axis.
+
+        Returns:
+            mm; 0 for a dot.
         """
         steps = np.diff(self.path, axis=0) * spacing
         return float(np.sqrt((steps**2).sum(axis=1)).sum())
 
     @property
     def is_point(self) -> bool:
-        """Whether it is a click on one voxel."""
+        """Whether the stroke is a click on one voxel."""
         return len(self.path) == len(self.voxels) == 1
 
     def shifted(self, offset: Index) -> Stroke:
-        """The same stroke on an array that begins `offset` voxels earlier along each axis."""
+        """The stroke in the indices of a larger array.
+
+        Args:
+            offset: index in the larger array of this array's first voxel.
+
+        Returns:
+            A stroke with `offset` added to path and voxels.
+        """
         return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
 
     def outside(self, mask: Mask) -> Stroke:
         """The part of the stroke that lies outside a mask.
 
         Args:
-            mask: of the array that the stroke lies on; the stroke lies within the array.
+            mask: bool array that the stroke lies on; every path point must lie within it.
 
         Returns:
             A stroke with the path points and the voxels that are not in the mask; both may be empty.
@@ -56,10 +66,13 @@ class Stroke:
         return Stroke(self.foreground, self.path[path], self.voxels[voxels])
 
     def to_record(self, grid: Grid) -> dict[str, Any]:
-        """The stroke in world mm, as JSON keeps it.
+        """The stroke in world mm, for JSON.
 
         Args:
-            grid: of the array that the stroke lies on.
+            grid: grid of the array that the stroke lies on.
+
+        Returns:
+            `foreground`, `path_mm` and `voxels_mm`, with points in world order (x, y, z).
         """
         return {
             "foreground": self.foreground,
@@ -72,8 +85,11 @@ class Stroke:
         """The stroke on a grid from its record in world mm.
 
         Args:
-            record: of `to_record`.
-            grid: of the array that the stroke will lie on; it need not be that of the record.
+            record: dict of `to_record`.
+            grid: grid of the array that the stroke will lie on; it may differ from the recorded one.
+
+        Returns:
+            The stroke in voxels of the grid, each voxel once.
         """
         path = grid.to_index(np.array(record["path_mm"]))
         voxels = np.rint(grid.to_index(np.array(record["voxels_mm"]))).astype(np.intp)
@@ -82,13 +98,22 @@ class Stroke:
 
 @dataclass(frozen=True)
 class Scribbles:
-    """All strokes so far on an array of `shape`; a later stroke paints over an earlier one."""
+    """All strokes so far on an array; a later stroke paints over an earlier one.
+
+    Attributes:
+        shape: shape of the array, (z, y, x) or (y, x).
+        strokes: in drawing order.
+    """
 
     shape: Index
     strokes: tuple[Stroke, ...] = ()
 
     def label_map(self) -> NDArray[np.uint8]:
-        """uint8 array of `shape`: 0 nothing drawn, 1 foreground, 2 background."""
+        """All strokes as one label map.
+
+        Returns:
+            uint8 array of `shape`: 0 nothing drawn, 1 foreground, 2 background.
+        """
         drawn = np.zeros(self.shape, np.uint8)
         for stroke in self.strokes:
             drawn[tuple(stroke.voxels.T)] = 1 if stroke.foreground else 2
@@ -96,21 +121,35 @@ class Scribbles:
 
     @property
     def foreground(self) -> Mask:
-        """Bool array of the voxels that the user calls object."""
+        """Bool array of `shape`: the voxels that the user marked as object."""
         drawn: Mask = self.label_map() == 1
         return drawn
 
     @property
     def background(self) -> Mask:
-        """Bool array of the voxels that the user calls background."""
+        """Bool array of `shape`: the voxels that the user marked as background."""
         drawn: Mask = self.label_map() == 2
         return drawn
 
     def points(self, foreground: bool) -> NDArray[np.intp]:
-        """The clicked voxels (n, axes) of one label, in the order of the clicks; strokes of several voxels are none."""
+        """The clicked voxels of one label; strokes of several voxels are no clicks.
+
+        Args:
+            foreground: True for the object, False for the background.
+
+        Returns:
+            (n, axes) indices in the order of the clicks.
+        """
         clicks = [s.voxels for s in self.strokes if s.is_point and s.foreground == foreground]
         return np.concatenate([np.zeros((0, len(self.shape)), np.intp), *clicks])
 
     def add(self, strokes: list[Stroke]) -> Scribbles:
-        """These scribbles followed by new strokes."""
+        """These scribbles followed by new strokes.
+
+        Args:
+            strokes: in drawing order, on an array of the same shape.
+
+        Returns:
+            New scribbles; these stay as they are.
+        """
         return Scribbles(self.shape, self.strokes + tuple(strokes))

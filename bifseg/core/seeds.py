@@ -1,4 +1,4 @@
-"""Random generators that depend on what is drawn, never on when or where."""
+"""Random generators that depend on names alone, so that the order of work and the machine do not matter."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ def generator(seed: int, *names: str | int) -> np.random.Generator:
     The same names give the same numbers, whatever the order of the work, the shard or the machine.
 
     Args:
-        seed: of the run.
-        names: of the thing to be drawn, such as cohort, case, object and step.
+        seed: seed of the run.
+        *names: names of the thing to draw, such as cohort, case, object and step.
+
+    Returns:
+        A generator seeded by the SHA-256 of seed and names.
     """
     text = "\x1f".join(str(part) for part in (seed, *names))
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little"))

@@ -1,4 +1,4 @@
-"""A process that answers line by line under a supervisor: confined, and ended with all that it starts."""
+"""A process that answers line by line under a supervisor, which confines it and ends it with all its children."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from typing import IO, Any, NamedTuple
 from bifseg.core.child_processes import OwnFolder, own_folders
 
 LINE_BYTES = 2**20
-"""A longer line is no answer."""
+"""Greatest length of an answer."""
 LOG_BYTES = 2**20
-"""What is passed on of a process's prints between two questions; the rest is left out."""
+"""Bytes of a process's prints that are shown between two questions; the rest is left out."""
 _WAITING_LINES = 16
-"""More answers that nobody asked for are not read."""
+"""Number of unexpected answers that are read; the process is not read any further after them."""
 _ENDLESS = f"has no end within {LINE_BYTES} bytes"
 _START_S, _END_S, _LAST_WORDS_S = 60.0, 10.0, 1.0
 _SUPERVISOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")))
@@ -33,22 +33,22 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class ProcessEndedError(RuntimeError):
-    """The process ended, or closed its end of the talk."""
+    """The process ended, or closed its input or output."""
 
 
 class AnswerError(RuntimeError):
-    """What the process wrote is no answer to what it was asked."""
+    """The process wrote something else than an answer to the question."""
 
 
 class Confinement(NamedTuple):
-    """What a process cannot reach; see `sandbox.confine`.
+    """The limits of a process, as arguments of `sandbox.confine`.
 
     Attributes:
-        hidden: folders that it cannot read.
-        readable: files in them that it can read all the same.
+        hidden: folders that the process cannot read.
+        readable: files in them that it can still read.
         network: whether it may use the network.
-        landlock: highest version of Landlock to use; None: the kernel's. Lower in tests of older kernels.
-        seccomp: whether system calls are filtered.
+        landlock: highest version of Landlock to use; None: the kernel's. Tests of older kernels lower it.
+        seccomp: whether to filter system calls.
     """
 
     hidden: tuple[Path, ...] = ()
@@ -58,9 +58,15 @@ class Confinement(NamedTuple):
     seccomp: bool = True
 
     def order(self, folder: Path) -> dict[str, Any]:
-        """The arguments of `sandbox.confine`, as JSON holds them, for a process that works in a folder.
+        """The arguments of `sandbox.confine` for JSON, for a process that works in a folder.
 
-        The folders of other processes are hidden too: they hold strokes, which were drawn from the truth.
+        The folders of other processes are hidden too, since they contain strokes that were drawn from the truth.
+
+        Args:
+            folder: the only folder in which the process can write.
+
+        Returns:
+            Arguments by name.
         """
         hidden = list(map(str, [*self.hidden, *own_folders()]))
         readable = list(map(str, self.readable))
@@ -68,22 +74,22 @@ class Confinement(NamedTuple):
 
 
 class SupervisedProcess:
-    """A running process, its folder, and the lines that go to and fro.
+    """A running process, its folder, and the lines of its input and output.
 
     Args:
-        command: its words.
-        folder: it works in `folder.shared`; the whole folder is removed at the end.
-        environment: its environment variables.
-        confinement: None leaves it free.
-        memory_mb: that each of its processes may allocate, in MiB; None: no limit.
+        command: program and arguments.
+        folder: the process works in `folder.shared`; `end` removes the whole folder.
+        environment: environment variables.
+        confinement: limits of the process; None: none.
+        memory_mb: MiB that each of its processes may allocate; None: no limit.
 
     Attributes:
-        means: what confines it, as `sandbox.confine` says; `none` where nothing does.
-        number: its process number.
-        last_words: the last line on its standard error; empty if there was none.
+        means: means of confinement, as `sandbox.confine` returns them; `none` without confinement.
+        number: process number.
+        last_words: last line on its standard error; empty if it wrote none.
 
     Raises:
-        OSError: it cannot be started; `strerror` says why.
+        OSError: the process cannot be started; `strerror` says why.
     """
 
     def __init__(
@@ -97,7 +103,7 @@ class SupervisedProcess:
         self._folder = folder
         self._lines: queue.Queue[str | RuntimeError] = queue.Queue(_WAITING_LINES)
         self._log_left = LOG_BYTES
-        self._was_asked = False
+        self._has_asked = False
         self.last_words = ""
         self._channel, other_end = socket.socketpair()
         with other_end:
@@ -127,26 +133,29 @@ class SupervisedProcess:
 
     @property
     def killed(self) -> bool:
-        """Whether it ended by SIGKILL, as the kernel ends processes where memory is short."""
+        """Whether the process ended by SIGKILL, for example because the machine ran out of memory."""
         return self._process.poll() == -signal.SIGKILL
 
     def ask(self, line: str, deadline: float | None) -> str:
-        """The line that answers a line.
+        """The process's answer to a line.
 
         Args:
-            line: without its end.
-            deadline: for writing, waiting and reading together (monotonic seconds); None: no limit.
+            line: the question, without a newline.
+            deadline: end of writing, waiting and reading together, in monotonic seconds; None: no limit.
+
+        Returns:
+            A line that begins with a brace, without its newline.
 
         Raises:
-            ProcessEndedError: it ended, or closed its input or its output.
-            AnswerError: it answered before it was asked (which it may do once, at its start), or its answer is too
-                long; what it answers from now on may be meant for another question.
-            TimeoutError: the deadline came first; the message says what the process did not do.
+            ProcessEndedError: the process ended, or closed its input or its output.
+            AnswerError: the process answered before a question (allowed once, at its start), or its answer is too
+                long. Its later answers may belong to another question.
+            TimeoutError: the deadline passed; the message says what the process did not do.
         """
         self._log_left = LOG_BYTES
-        if self._was_asked:
+        if self._has_asked:
             self._check_nothing_waits()
-        self._was_asked = True
+        self._has_asked = True
         self._write(f"{line}\n".encode(), deadline)
         try:
             answer = self._lines.get(timeout=_left(deadline))
@@ -157,15 +166,15 @@ class SupervisedProcess:
         return answer
 
     def _check_nothing_waits(self) -> None:
-        """Raise the error of a process that ended, or answered, since its last answer."""
+        """Raise the error of a process that ended or wrote another answer since its last one."""
         with suppress(queue.Empty):
             early = self._lines.get_nowait()
             if isinstance(early, str):
-                early = AnswerError(f"the method's process answered before it was asked: {early[:100]}")
+                early = AnswerError(f"the method's process answered before a question: {early[:100]}")
             raise self._complete(early)
 
     def end(self) -> None:
-        """End the process with all that it started, and remove its folder."""
+        """End the process with all its children, and remove its folder."""
         self._channel.close()
         try:
             self._process.wait(_END_S)
@@ -184,7 +193,7 @@ class SupervisedProcess:
         return stream
 
     def _order(self, order: dict[str, Any]) -> None:
-        """Send the supervisor its order, and read what became of it."""
+        """Send the supervisor its order, and read its report."""
         self._channel.settimeout(_START_S)
         try:
             self._channel.sendall(json.dumps(order).encode() + b"\n")
@@ -204,7 +213,7 @@ class SupervisedProcess:
         while rest:
             left = _left(deadline)
             if not poll.poll(None if left is None else 1000 * left):
-                raise TimeoutError("it did not read what it was asked")
+                raise TimeoutError("it did not read the question")
             with suppress(BlockingIOError):
                 try:
                     rest = rest[os.write(stdin, rest) :]
@@ -212,9 +221,9 @@ class SupervisedProcess:
                     raise self._complete(ProcessEndedError("closed its input")) from None
 
     def _read_answers(self) -> None:
-        """Collect answers. A line that does not begin with a brace is somebody's print."""
+        """Collect answers; lines that do not begin with a brace are prints."""
         stream, whole = self._stream("stdout"), True
-        with suppress(queue.Full):  # of lines that nobody asked for: the process is not read any further
+        with suppress(queue.Full):  # too many unexpected answers: the process is not read any further
             while line := stream.readline(LINE_BYTES):
                 begins, whole = whole, line.endswith(b"\n")
                 if not (begins and line.startswith(b"{")):
@@ -227,12 +236,12 @@ class SupervisedProcess:
             self._lines.put_nowait(ProcessEndedError("closed its output"))
 
     def _read_log(self) -> None:
-        """Pass on what the process says to people, and remember the last line."""
+        """Show the process's standard error, and remember the last line."""
         while line := self._stream("stderr").readline(2**16):
             self.last_words = self._pass_on(line).strip() or self.last_words
 
     def _pass_on(self, line: bytes) -> str:
-        """Show a print of the process, as far as there is room for it; its text without control characters."""
+        """Show a print within the limit `LOG_BYTES`, and return it without control characters."""
         text = _CONTROL.sub("", line.decode(errors="replace"))
         if self._log_left > 0:
             self._log_left -= len(line)
@@ -240,13 +249,13 @@ class SupervisedProcess:
         return text
 
     def _complete(self, error: RuntimeError) -> RuntimeError:
-        """An error of this process; where it ended, with how, and with its last words."""
+        """An error of this process; if the process ended, with the signal or exit code and its last words."""
         if not isinstance(error, ProcessEndedError):
             return error
         try:
             code = self._process.wait(_LAST_WORDS_S)
         except subprocess.TimeoutExpired:
-            return ProcessEndedError(f"the method's process {error} and lives on")
+            return ProcessEndedError(f"the method's process {error} and keeps running")
         self._readers[1].join(timeout=_LAST_WORDS_S)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         last_words = [self.last_words[:200]] if self.last_words else []

@@ -1,10 +1,10 @@
-"""The process between a job and a method's process: it confines the method, and ends all that the method starts.
+"""The process between a job and a method's process: it confines the method, and ends all processes of the method.
 
-`supervised.SupervisedProcess` starts it as a script, isolated and without installed packages, so that only Python's own
-code and this package's runs before the method is confined. One end of a socket pair comes from the job. From it the
-supervisor reads its order, a line of JSON; to it it writes what became of the order. When the job closes the other end
-or is killed, the supervisor kills all that the method started and removes the method's folder. When the method's
-process ends, it does the same and ends as the method did.
+`supervised.SupervisedProcess` starts it as a script, isolated and without installed packages, so that only the code of
+Python and of this package runs before the method is confined. The job passes on one end of a socket pair. The
+supervisor reads its order from it, a line of JSON, and writes its report to it. When the job closes the other end or is
+killed, the supervisor kills all processes that the method started and removes the method's folder. When the method's
+process ends, the supervisor does the same and ends with the method's signal or exit code.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from bifseg.core.sandbox import confine
 
 _END_WITH_PARENT, _ADOPT_ORPHANS, _DROP_CAPABILITY = 1, 36, 24  # options of prctl
 _CAPABILITIES = set(range(64)) - {0, 1, 3}
-"""What root loses: all but the use of files that are not its own (chown, dac_override, fowner)."""
+"""Capabilities that root loses: all except for those on files of other users (chown, dac_override, fowner)."""
 _END_S = 5.0
-"""Processes that are not gone by then, as those that wait for a dead disk, are left."""
+"""Processes that still run then, for example those that wait for a dead disk, are left alone."""
 
 
 def main() -> NoReturn:
-    """Start what the order says, and end with it or with the job."""
+    """Start the ordered command, and end with it or with the job."""
     channel = int(sys.argv[1])
     os.set_inheritable(channel, False)
     order = json.loads(_read_until(channel, b"\n"))
@@ -96,7 +96,7 @@ def _wait(process: int, channel: int, wake_up: int) -> int | None:
 
 
 def _reap(process: int) -> int | None:
-    """The wait status of the process, None while it runs; its orphans that ended are forgotten."""
+    """The wait status of the process, None while it runs; reaps other children that ended."""
     status = None
     with suppress(ChildProcessError):
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
@@ -106,7 +106,7 @@ def _reap(process: int) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill every child until there is none: children of killed processes become this one's."""
+    """Kill all children, again and again, since children of killed processes become this one's."""
     end = monotonic() + _END_S
     while (children := _children()) and monotonic() < end:
         for child in children:
@@ -117,7 +117,7 @@ def _end_all() -> None:
 
 
 def _children() -> list[int]:
-    """The numbers of this process's children, those that ended too."""
+    """The process numbers of this process's children, including those that ended."""
     children = []
     for name in filter(str.isdigit, os.listdir("/proc") if sys.platform == "linux" else ()):
         with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stream:
@@ -138,7 +138,7 @@ def _end_as(status: int | None) -> NoReturn:
 
 
 def _wake_up_when_children_end() -> int:
-    """A stream that can be read when a child ends."""
+    """A stream that becomes readable when a child ends."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)
@@ -147,7 +147,7 @@ def _wake_up_when_children_end() -> int:
 
 
 def _leave_standard_streams() -> None:
-    """Close this process's ends of the method's streams: the job is to see when the method closes its own."""
+    """Close this process's ends of the method's streams, so that the job sees when the method closes its own."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in range(3):
         os.dup2(nothing, stream)
@@ -159,7 +159,7 @@ def _prctl(option: int, argument: int) -> None:
 
 
 def _read_until(stream: int, end: bytes) -> bytes:
-    """All bytes until these come last, or until the stream ends."""
+    """The bytes up to and including `end`, or until the stream ends."""
     content = b""
     while not (end and content.endswith(end)) and (part := os.read(stream, 2**16)):
         content += part

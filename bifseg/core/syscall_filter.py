@@ -1,9 +1,8 @@
-"""System calls that a confined process cannot make, by a seccomp filter.
+"""A seccomp filter of the system calls that Landlock does not cover.
 
-It covers what Landlock leaves open: the network beside TCP, changing the mode, owner or times of files elsewhere, the
-resource limits of other processes, and, where Landlock has no scopes (before Linux 6.12), signals to the processes
-that the confined one was started by. Changing a mode, an owner or times by a path seems to succeed and does nothing,
-so that copying a file still works.
+It denies the network beside TCP, changes of the mode, owner or times of files elsewhere, changes of the resource limits
+of other processes, and, if Landlock has no scopes (before Linux 6.12), signals to the processes above the confined one.
+A change of mode, owner or times by a path seems to succeed but does nothing, so that copying a file still works.
 """
 
 from __future__ import annotations
@@ -28,10 +27,13 @@ class Machine(NamedTuple):
     """Numbers of system calls on one kind of machine.
 
     Attributes:
-        audit: how a filter knows the machine.
+        audit: number by which a filter recognises the machine.
         seccomp: installs a filter.
-        pretended: change a file's mode, owner, times or attributes.
-        signals: send a signal to, or open, the process that their first argument names.
+        socket: opens a socket.
+        prlimit: changes the limits of a process.
+        utimensat: changes a file's times.
+        pretended: calls that change a file's mode, owner, times or attributes; they do nothing and return 0.
+        signals: calls that send a signal to, or open, the process in their first argument.
     """
 
     audit: int
@@ -68,12 +70,15 @@ MACHINES = {
 
 
 def install_filter(network: bool = False, signals: bool = False, protected: Iterable[int] = ()) -> bool:
-    """Filter this thread's system calls; False where the machine or the kernel is not supported.
+    """Filter this thread's system calls from now on.
 
     Args:
-        network: whether sockets of every kind are allowed, else only those within the machine (AF_UNIX).
-        signals: whether every signal is allowed.
-        protected: processes that cannot be sent one otherwise, beside those above this one.
+        network: whether all kinds of sockets are allowed; if not, only those within the machine (AF_UNIX).
+        signals: whether signals to all processes are allowed.
+        protected: numbers of processes that get no signal, beside those above this one, unless `signals`.
+
+    Returns:
+        False if the machine or the kernel is not supported; then nothing is filtered.
     """
     machine = MACHINES.get(os.uname().machine)
     if sys.platform != "linux" or machine is None or sys.maxsize < 2**32:
@@ -88,7 +93,11 @@ def install_filter(network: bool = False, signals: bool = False, protected: Iter
 
 
 def processes_above() -> tuple[int, ...]:
-    """The numbers of this process's parent, its parent, ..."""
+    """The processes above this one.
+
+    Returns:
+        Process numbers of the parent, its parent, and so on.
+    """
     above, process = [], os.getppid()
     while process > 0:
         above.append(process)
@@ -127,7 +136,7 @@ def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Itera
 
 
 def _if(number: int, lines: list[Line]) -> list[Line]:
-    """Lines for one system call, which end in a return."""
+    """The instructions for one system call; `lines` end in a return."""
     return [(JUMP_IF_EQUAL, 0, len(lines), number), *lines]
 
 
@@ -137,11 +146,8 @@ def _unless_argument(values: list[int], action: int) -> list[Line]:
 
 
 def _unless_opened_or_now() -> list[Line]:
-    """Of utimensat: allow it for an open file (no path), deny the present time (no times), pretend the rest.
-
-    Python's `touch` opens the file when the present time is denied.
-    """
-    return [
+    """The rules of utimensat: allow it for an open file (no path), deny the present time (no times), pretend others."""
+    return [  # Python's `touch` opens the file when the present time is denied
         *_if_pointer_is_null(SECOND_ARGUMENT_AT, ALLOW),
         *_if_pointer_is_null(THIRD_ARGUMENT_AT, EPERM),
         (RETURN, 0, 0, PRETEND),

@@ -261,7 +261,7 @@ def test_a_list_that_was_cut_off_is_no_cohort(tree, tmp_path, share):
     with pytest.raises(InputError, match=r"objects.tsv: cut off or changed .* prepare the cohort again"):
         Cohort.load(tmp_path / "out")
     path.unlink()
-    with pytest.raises(InputError, match=r"objects.tsv: is not there any more"):
+    with pytest.raises(InputError, match=r"objects.tsv: is missing"):
         Cohort.load(tmp_path / "out")
 
 

@@ -390,7 +390,7 @@ def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
     with pytest.raises(InputError, match=r"c-unsupervised.csv: cut off or changed"):
         read_tables(tmp_path / "tables")
     path.unlink()
-    with pytest.raises(InputError, match=r"c-unsupervised.csv: is not there any more"):
+    with pytest.raises(InputError, match=r"c-unsupervised.csv: is missing"):
         read_tables(tmp_path / "tables")
 
 

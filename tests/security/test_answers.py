@@ -118,7 +118,7 @@ def test_a_second_answer_is_not_taken_for_that_to_the_next_question(tmp_path):
     with serving(tmp_path / "mark", "say({})") as method:
         assert play(USER, method).status == "ok"
         time.sleep(1)  # for the second answer to arrive
-        assert "answered before it was asked" in play(USER, method).error
+        assert "answered before a question" in play(USER, method).error
         assert play(USER, method).status == "ok"
 
 
@@ -178,7 +178,7 @@ def test_a_folder_in_the_way_of_an_image_fails_the_session(tmp_path):
 HANGS = {
     "does not answer": ("time.sleep(60)", "timeout", "it did not answer"),
     "stops its own process": ("os.kill(os.getpid(), 19)", "timeout", "it did not answer"),
-    "closes its output": ("os.close(1); time.sleep(60)", "failed", "closed its output and lives on"),
+    "closes its output": ("os.close(1); time.sleep(60)", "failed", "closed its output and keeps running"),
     "leaves a child that holds its output": (
         "subprocess.Popen(['sleep', '60'], start_new_session=True); os._exit(3)",
         "failed",

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.core.errors import InputError, short
-from bifseg.core.image_files import shown
+from bifseg.core.image_files import printable
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".png")
 OTHER_ENDINGS = (".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mnc", ".dcm", ".dicom")
@@ -45,7 +45,7 @@ def image_files(root: Path) -> ImageFiles:
     hidden, alike, others = 0, defaultdict(list), defaultdict(list)
     left_out = []
     for path in all_files(root):
-        name = shown(Path(path))
+        name = printable(Path(path))
         if _is_hidden(path):
             hidden += 1
         elif name != str(path):

@@ -1,7 +1,7 @@
 """ASSD: average symmetric surface distance, in mm and in voxels.
 
-The mean of the pooled distances of both borders, as medpy's `assd`; not the mean of the two directions' means, which
-Metrics Reloaded calls MASD.
+It is the mean of the pooled distances of both borders, as medpy's `assd`. The mean of the two directions' means, which
+Metrics Reloaded calls MASD, is another metric.
 """
 
 from bifseg.core.metrics.mask_pair import MaskPair
@@ -26,7 +26,14 @@ _DEFINITION = (
     order=20,
 )
 def assd_mm(pair: MaskPair) -> float:
-    """Mean of the pooled distances in mm."""
+    """Mean of the pooled distances in mm.
+
+    Args:
+        pair: result and truth, neither empty.
+
+    Returns:
+        mm, at least 0.
+    """
     return float(pair.distances_mm.mean())
 
 
@@ -45,5 +52,12 @@ def assd_mm(pair: MaskPair) -> float:
     order=30,
 )
 def assd_px(pair: MaskPair) -> float:
-    """Mean of the pooled distances in voxels."""
+    """Mean of the pooled distances in voxels.
+
+    Args:
+        pair: result and truth, neither empty.
+
+    Returns:
+        Voxels, at least 0.
+    """
     return float(pair.distances_voxels.mean())

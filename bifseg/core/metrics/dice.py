@@ -19,5 +19,12 @@ from bifseg.core.metrics.metric import metric
     order=10,
 )
 def dice(pair: MaskPair) -> float:
-    """Dice of the pair."""
+    """Dice of the pair.
+
+    Args:
+        pair: result and truth, neither empty.
+
+    Returns:
+        A share from 0 to 1.
+    """
     return overlap.dice(pair.result, pair.truth)

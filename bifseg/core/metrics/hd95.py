@@ -1,6 +1,6 @@
 """HD95: the 95th percentile of the surface distances.
 
-Linear interpolation in the pooled distances, as medpy's `hd95`; MONAI takes the larger of the two directions'
+It is interpolated linearly in the pooled distances, as medpy's `hd95`. MONAI takes the larger of the two directions'
 percentiles instead.
 """
 
@@ -24,5 +24,12 @@ from bifseg.core.metrics.metric import metric
     order=40,
 )
 def hd95_mm(pair: MaskPair) -> float:
-    """95th percentile of the pooled distances in mm."""
+    """95th percentile of the pooled distances in mm.
+
+    Args:
+        pair: result and truth, neither empty.
+
+    Returns:
+        mm, at least 0.
+    """
     return float(np.percentile(pair.distances_mm, 95))

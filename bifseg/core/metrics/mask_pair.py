@@ -16,20 +16,33 @@ from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 @dataclass(frozen=True)
 class Worst:
-    """The distance that a surface metric takes where one mask has no border, in mm and in voxels."""
+    """The value of a surface metric if a mask is empty.
+
+    Attributes:
+        mm: distance in mm.
+        px: distance in voxels.
+    """
 
     mm: float
     px: float
 
     @classmethod
     def diagonal(cls, shape: Index, spacing: tuple[float, ...]) -> Worst:
-        """Diagonal of a box of `shape` voxels; no two voxels inside it are as far apart."""
+        """The diagonal of a box, which is longer than the distance of any two voxel centres inside it.
+
+        Args:
+            shape: voxels per array axis.
+            spacing: mm per array axis.
+
+        Returns:
+            The diagonal in mm and in voxels.
+        """
         return cls(math.hypot(*np.multiply(shape, spacing)), math.hypot(*shape))
 
 
 @dataclass(frozen=True)
 class MaskPair:
-    """What a metric gets: a result and its truth, neither of them empty.
+    """A result and its truth, neither of them empty, as a metric gets them.
 
     Attributes:
         result: bool array (z, y, x) or (y, x), cropped to the smallest box around both masks.
@@ -47,18 +60,39 @@ class MaskPair:
     def cropped(
         cls, result: Mask, truth: Mask, spacing: tuple[float, ...], tolerance_mm: float = DEFAULT_TOLERANCE_MM
     ) -> MaskPair:
-        """The pair inside the smallest box around both masks; cropping changes no metric."""
+        """The pair inside the smallest box around both masks; cropping changes no metric.
+
+        Args:
+            result: bool array (z, y, x) or (y, x), not empty.
+            truth: bool array of the same shape, not empty.
+            spacing: mm between voxel centres per array axis.
+            tolerance_mm: distance that counts as no error for this structure.
+
+        Returns:
+            The pair, with views of both masks.
+
+        Raises:
+            ValueError: both masks are empty.
+        """
         window = Box.around(result | truth).slices
         return cls(result[window], truth[window], tuple(spacing), tolerance_mm)
 
     @cached_property
     def distances_mm(self) -> NDArray[np.float64]:
-        """`pooled_distances` of both borders in mm, computed once for all metrics."""
+        """The `pooled_distances` of both borders, computed once for all metrics.
+
+        Returns:
+            (n,) mm.
+        """
         return pooled_distances(*self._borders, self.spacing)
 
     @cached_property
     def distances_voxels(self) -> NDArray[np.float64]:
-        """`pooled_distances` of both borders in voxels, as if the spacing were 1."""
+        """The `pooled_distances` of both borders as if the spacing were 1, computed once for all metrics.
+
+        Returns:
+            (n,) voxels.
+        """
         unit = (1.0,) * self.truth.ndim
         return self.distances_mm if self.spacing == unit else pooled_distances(*self._borders, unit)
 
@@ -68,10 +102,10 @@ class MaskPair:
 
 
 def border(mask: Mask) -> Mask:
-    """Voxels of a mask with a face neighbour outside it; outside the array counts as outside the mask.
+    """The voxels of a mask with a face neighbour outside it.
 
     Args:
-        mask: bool array of any number of axes.
+        mask: bool array of any number of axes; voxels beyond its end count as outside the mask.
 
     Returns:
         Bool array of the same shape: the mask minus its erosion with face connectivity (medpy's connectivity=1).
@@ -83,7 +117,7 @@ def border(mask: Mask) -> Mask:
 def pooled_distances(
     result_border: Mask, truth_border: Mask, spacing: tuple[float, ...]
 ) -> NDArray[np.float64]:
-    """Distances from each border voxel to the nearest one of the other border, both directions in one list.
+    """The distances from each border voxel to the nearest one of the other border, in both directions.
 
     Args:
         result_border: `border` of the result, not empty.
@@ -91,8 +125,8 @@ def pooled_distances(
         spacing: per array axis; its unit is the unit of the distances.
 
     Returns:
-        The distances of the result's border voxels, then those of the truth's: medpy's order, so that sums agree
-        with medpy to the last bit.
+        (n,) distances of the result's border voxels, then of the truth's: medpy's order, so that sums agree with medpy
+        to the last bit.
 
     Raises:
         ValueError: a border is empty; a distance transform of an empty mask would return plausible numbers.

@@ -1,4 +1,4 @@
-"""What a metric is: a function of a `MaskPair`, and all that tables and the report say about it."""
+"""Metrics: a function of a `MaskPair`, with the description that tables and the report show."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ EdgeValue = float | Literal["worst"]
 
 @dataclass(frozen=True, kw_only=True)
 class MetricInfo:
-    """All that is known of a metric without measuring: what a run folder keeps of it.
+    """The description of a metric, which a run folder keeps.
 
     Attributes:
-        name: what tables and the report call it.
-        column: its column of the scores: lower-case letters, digits and underscores.
+        name: name in tables and the report.
+        column: column of the scores: lower-case letters, digits and underscores.
         unit: `share` for 0 to 1, which tables show in per cent; `mm`, `voxels`, or any other; empty for none.
         better: whether `higher` or `lower` values are better.
         range: smallest and largest possible value.
-        empty_truth: value where the result has voxels and the truth has none; `worst` is the `Worst` distance.
-        empty_result: value where the truth has voxels and the result has none.
-        both_empty: value where neither has voxels.
+        empty_truth: value if only the truth is empty; `worst` is the `Worst` distance.
+        empty_result: value if only the result is empty.
+        both_empty: value if both masks are empty.
         definition: one or two sentences, with the formula.
-        source: the paper or program that defines it.
+        source: paper or program that defines the metric.
         in_tables: whether the tables of results show it; scores and definitions always do.
-        needs_mm: whether it is a distance, or counts distances, in mm: empty for images without a spacing. Every
-            metric of the unit mm is.
+        needs_mm: whether it depends on distances in mm, so that it has no value for images without a spacing. True
+            for every metric of the unit mm.
         order: columns of scores and tables are sorted by this number, then by name.
     """
 
@@ -51,7 +51,7 @@ class MetricInfo:
     needs_mm: bool = False
 
     def __post_init__(self) -> None:
-        """Raises InputError for a description that contradicts itself."""
+        """Raise InputError if the description contradicts itself."""
         if not re.fullmatch(r"[a-z][a-z0-9_]*", self.column):
             raise InputError(
                 f"metric '{self.column}': column: use lower-case letters, digits and underscores"
@@ -75,7 +75,7 @@ class MetricInfo:
 
     @property
     def header(self) -> str:
-        """Name and unit, as a table's header: `Dice (%)`."""
+        """Name and unit as a table's header, for example `Dice (%)`."""
         unit = "%" if self.unit == "share" else self.unit
         return f"{self.name} ({unit})" if unit else self.name
 
@@ -89,20 +89,39 @@ class MetricInfo:
         }
 
     def edge_value(self, case: EdgeCase, worst: Worst) -> float:
-        """The value of an edge case, with `worst` in the metric's unit."""
+        """The metric's value in an edge case.
+
+        Args:
+            case: which of the masks are empty.
+            worst: distance that stands for `worst`.
+
+        Returns:
+            The value, in the metric's unit.
+        """
         value = self.edge_cases[case]
         if value == "worst":
             return worst.px if self.unit == "voxels" else worst.mm
         return float(value)
 
     def to_record(self) -> dict[str, Any]:
-        """The description as JSON keeps it; an infinite end of the range is null there."""
+        """The description for JSON.
+
+        Returns:
+            Values by attribute; an infinite end of the range is None.
+        """
         record = {field.name: getattr(self, field.name) for field in fields(MetricInfo)}
         return record | {"range": [end if math.isfinite(end) else None for end in self.range]}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> MetricInfo:
-        """The description from its record."""
+        """The description from its record.
+
+        Args:
+            record: dict of `to_record`.
+
+        Returns:
+            The description, without the function that measures.
+        """
         low, high = record["range"]
         whole = (-math.inf if low is None else low, math.inf if high is None else high)
         return MetricInfo(**record | {"range": whole})
@@ -110,12 +129,22 @@ class MetricInfo:
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(MetricInfo):
-    """A metric: its description and the function that measures a pair of masks."""
+    """A metric: its description and the function that measures a pair of masks.
+
+    Attributes:
+        measure: gives the value of a pair, in the metric's unit.
+    """
 
     measure: Callable[[MaskPair], float]
 
     def __call__(self, pair: MaskPair) -> float:
-        """The metric of two masks, neither of them empty.
+        """The metric of two masks.
+
+        Args:
+            pair: result and truth, neither empty; `score` handles empty ones.
+
+        Returns:
+            The value, in the metric's unit and within its range.
 
         Raises:
             InputError: the function fails, or its value is outside `range`.

@@ -1,6 +1,6 @@
 """NSD: normalised surface distance, at 2 mm and at the tolerance of the structure.
 
-Counts border voxels; DeepMind's surface-distance weighs surface elements by their area instead.
+It counts border voxels. DeepMind's surface-distance weights surface elements by their area instead.
 """
 
 import numpy as np
@@ -15,7 +15,15 @@ _SOURCE = "Nikolov et al., J. Med. Internet Res. 2021; Maier-Hein et al., Nature
 
 
 def share_within(distances: NDArray[np.float64], tolerance_mm: float) -> float:
-    """Share of the pooled distances that are at most the tolerance."""
+    """Share of the pooled distances that are at most the tolerance.
+
+    Args:
+        distances: (n,) mm, n >= 1.
+        tolerance_mm: greatest distance that counts as no error.
+
+    Returns:
+        A share from 0 to 1.
+    """
     return float((distances <= tolerance_mm + _FLOAT32_SLACK_MM).mean())
 
 
@@ -28,14 +36,21 @@ def share_within(distances: NDArray[np.float64], tolerance_mm: float) -> float:
     empty_truth=0,
     empty_result=0,
     both_empty=1,
-    definition="Share of both borders' voxels that lie within 2 mm of the other border, whatever the structure.",
+    definition="Share of both borders' voxels that lie within 2 mm of the other border, for every structure.",
     source=_SOURCE,
     in_tables=False,
     needs_mm=True,
     order=50,
 )
 def nsd_2mm(pair: MaskPair) -> float:
-    """Share of the borders within 2 mm."""
+    """Share of the borders within 2 mm of each other.
+
+    Args:
+        pair: result and truth, neither empty.
+
+    Returns:
+        A share from 0 to 1.
+    """
     return share_within(pair.distances_mm, 2.0)
 
 
@@ -54,5 +69,12 @@ def nsd_2mm(pair: MaskPair) -> float:
     order=60,
 )
 def nsd(pair: MaskPair) -> float:
-    """Share of the borders within the tolerance of the structure."""
+    """Share of the borders within the structure's tolerance of each other.
+
+    Args:
+        pair: result and truth, neither empty, with the tolerance.
+
+    Returns:
+        A share from 0 to 1.
+    """
     return share_within(pair.distances_mm, pair.tolerance_mm)

@@ -1,4 +1,4 @@
-"""Which metrics there are: one file each in this folder, and those of a user's modules."""
+"""The known metrics: one file each in this folder, and those of users' modules."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _described: dict[str, MetricInfo] = {}  # metrics of users' modules and of runs 
 
 @cache
 def built_in() -> tuple[Metric, ...]:
-    """The metrics of this folder in the order of their columns."""
+    """The metrics of this folder.
+
+    Returns:
+        Metrics in the order of their columns.
+    """
     package = importlib.import_module(__package__ or "")
     modules = (
         importlib.import_module(f"{__package__}.{m.name}") for m in pkgutil.iter_modules(package.__path__)
@@ -31,6 +35,9 @@ def with_own(names: Iterable[str] = ()) -> tuple[Metric, ...]:
     Args:
         names: `module:attribute` of each, with the module on PYTHONPATH.
 
+    Returns:
+        Metrics; those that a configuration names are sorted among themselves.
+
     Raises:
         InputError: a name cannot be imported or is no metric, or two metrics have one column.
     """
@@ -44,18 +51,33 @@ def with_own(names: Iterable[str] = ()) -> tuple[Metric, ...]:
 
 
 def describe(metrics: Iterable[MetricInfo]) -> None:
-    """Make the metrics of a user's module, or of a run's `metrics.json`, known to this process."""
+    """Make descriptions of metrics known to this process, for tables and reports.
+
+    Args:
+        metrics: those of a user's module, or of a run's `metrics.json`.
+    """
     _described.update({metric.column: metric for metric in metrics})
 
 
 def known() -> dict[str, MetricInfo]:
-    """The description of every known metric by column: those of bifseg, then those of `describe`."""
+    """The descriptions of all known metrics.
+
+    Returns:
+        Descriptions by column: those of bifseg, then those of `describe`.
+    """
     own = {metric.column: metric for metric in built_in()}
     return own | {column: metric for column, metric in _described.items() if column not in own}
 
 
 def higher_is_better(column: str) -> bool:
-    """Whether higher values of a column of the scores are better; False for effort and time."""
+    """Whether higher values of a column of the scores are better.
+
+    Args:
+        column: a metric, effort or time.
+
+    Returns:
+        False for effort and time, and for unknown columns.
+    """
     metric = known().get(column)
     return metric is not None and metric.better == "higher"
 

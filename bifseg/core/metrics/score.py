@@ -1,4 +1,4 @@
-"""Every metric of one result at once."""
+"""All metrics of one result."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ def score(
     tolerance_mm: float = DEFAULT_TOLERANCE_MM,
     metrics: Sequence[Metric] | None = None,
 ) -> dict[str, float]:
-    """Every metric of one result, by column.
+    """All metrics of one result, by column.
 
     Args:
         result: bool array (z, y, x) or (y, x).
         truth: bool array of the same shape.
         spacing: mm between voxel centres per array axis.
-        worst: what surface distances are where a mask is empty; by default the diagonal of the array.
-        tolerance_mm: of the structure, for `nsd`.
-        metrics: which ones; by default all of bifseg.
+        worst: surface distance if a mask is empty; by default the diagonal of the array.
+        tolerance_mm: tolerance of the structure, for `nsd`.
+        metrics: metrics to compute; by default all of bifseg.
 
     Returns:
-        A value per column of `metrics`. Where a mask is empty, the metrics' edge cases.
+        A value per column of `metrics`; if a mask is empty, the metrics' edge cases.
 
     Raises:
         ValueError: the masks are not bool arrays of one shape, or the spacing has not one value per axis.
@@ -47,22 +47,31 @@ def score(
     """
     _check(result, truth, spacing)
     metrics = built_in() if metrics is None else metrics
-    case = edge_case(result, truth)
+    case = _edge_case(result, truth)
     if case:
         return edge_scores(case, worst or Worst.diagonal(truth.shape, spacing), metrics)
     pair = MaskPair.cropped(result, truth, spacing, tolerance_mm)
     return {metric.column: metric(pair) for metric in metrics}
 
 
-def edge_case(result: Mask, truth: Mask) -> EdgeCase | None:
-    """Which mask is empty; None where both have voxels."""
+def _edge_case(result: Mask, truth: Mask) -> EdgeCase | None:
+    """Which of the masks are empty; None if neither is."""
     if truth.any():
         return None if result.any() else "empty result"
     return "empty truth" if result.any() else "both empty"
 
 
 def edge_scores(case: EdgeCase, worst: Worst, metrics: Sequence[Metric] | None = None) -> dict[str, float]:
-    """The value of every metric, by column, in an edge case."""
+    """All metrics of a result in an edge case, by column.
+
+    Args:
+        case: which of the masks are empty.
+        worst: surface distance in that case.
+        metrics: metrics to compute; by default all of bifseg.
+
+    Returns:
+        A value per column of `metrics`.
+    """
     metrics = built_in() if metrics is None else metrics
     return {metric.column: metric.edge_value(case, worst) for metric in metrics}
 

@@ -248,7 +248,7 @@ def test_any_program_can_play(tmp_path, value, status):
 OUT_OF_STEP = {
     "no new result": ("write = n != 2", "result.nii cannot be read"),
     "a log line in JSON before the result": ("print('{}', flush=True); time.sleep(0.5)", "cannot be read"),
-    "a log line in JSON after it": ("extra = '{}'", "answered before it was asked: {}"),
+    "a log line in JSON after it": ("extra = '{}'", "answered before a question: {}"),
     "no JSON": ("answer = '{refining'", "is no JSON: {refining"),
 }
 FORGETFUL = """
