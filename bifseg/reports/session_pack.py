@@ -24,7 +24,7 @@ from bifseg.analysis.names import SESSION
 from bifseg.analysis.stages import in_step_order
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.geometry import Box, Grid, Image, Mask, Turn
+from bifseg.core.geometry import Box, Grid, Image, Mask, Reorientation
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
@@ -64,7 +64,7 @@ class _View:
         return shown[tuple(slice(None, None, step) for step in self.step)]
 
     @cached_property
-    def _turn(self) -> Turn:
+    def _turn(self) -> Reorientation:
         return self.grid.canonical(thickest_first=True)
 
     @cached_property
