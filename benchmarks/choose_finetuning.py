@@ -39,7 +39,7 @@ PROTOCOL = ProtocolCard(rounds=1, strokes_per_label=3, target=None, scribbles_on
 
 @dataclass(frozen=True)
 class OneCrop(TrainedNetwork):
-    """A network that computes the features of one crop once, and shows them at another size."""
+    """A network that computes the features of one crop once and returns them at another size."""
 
     size: int = 0
     memory: dict = field(default_factory=dict)
@@ -63,7 +63,7 @@ class OneCrop(TrainedNetwork):
 
 
 def results(card, network, image, truth, box, scribbles):
-    """Dice initially, without and with the scribbles; a method without such a step keeps the one before."""
+    """Initial Dice, and Dice without and with scribbles; a missing step has the Dice of the step before."""
     method = build(card, network)
     steps = [method.start(image, box)]
     adapts = hasattr(method, "adapt")
@@ -73,34 +73,36 @@ def results(card, network, image, truth, box, scribbles):
 
 
 def options():
-    """The command line."""
+    """The arguments of the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("settings", type=Path)
     parser.add_argument("folds", nargs="+", metavar="COHORT=NETWORK")
-    parser.add_argument("--sizes", nargs="*", type=int, help="of the crop; default: the network's own")
-    parser.add_argument("--every", type=int, default=1, help="take every so many-th object")
+    parser.add_argument(
+        "--sizes", nargs="*", type=int, help="sizes of the crop; default: the size of the network"
+    )
+    parser.add_argument("--every", type=int, default=1, help="use only every N-th object")
     return parser.parse_args()
 
 
 def main():
     """Write the table to the standard output."""
     torch.set_num_threads(1)
-    asked = options()
-    content = yaml.safe_load(asked.settings.read_text())
+    arguments = options()
+    content = yaml.safe_load(arguments.settings.read_text())
     cards = {name: MethodCard(**card) for name, card in content.items()}
     table = csv.writer(sys.stdout, lineterminator="\n")
     header = "cohort patient structure seen object size setting initial unsupervised supervised"
     table.writerow(header.split())
-    for fold in asked.folds:
+    for fold in arguments.folds:
         cohort_folder, _, network_folder = fold.partition("=")
         cohort = Cohort.load(Path(cohort_folder))
         loaded = TrainedNetwork.load(Path(network_folder) / "weights.pt")
-        # A setting is what the table names, not what a network brings.
+        # Only the settings of the table count, not those stored with the network.
         trained = replace(loaded, finetuning={})
-        for row in cohort.select(split="test")[:: asked.every]:
-            for size in asked.sizes or [trained.input_size]:
+        for row in cohort.select(split="test")[:: arguments.every]:
+            for size in arguments.sizes or [trained.input_size]:
                 for name, dices in play(cards, cohort, row, OneCrop(**vars(trained), size=size)):
                     key = [cohort.name, row.group, row.structure, row.seen, row.object, size, name]
                     table.writerow([*key, *dices])

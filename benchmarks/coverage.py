@@ -34,7 +34,7 @@ def _alone(draw: Callable[[np.random.Generator, int], Array]) -> Callable[[np.ra
 def _clustered(
     between: Callable[[np.random.Generator, int], Array], within: Callable[[np.random.Generator, int], Array]
 ) -> Callable[[np.random.Generator, int], Study]:
-    """One to eight objects a patient, alike within him."""
+    """One to eight objects a patient, which are alike."""
 
     def study(rng: np.random.Generator, patients: int) -> Study:
         of = np.repeat(np.arange(patients), rng.integers(1, 9, patients))
@@ -56,12 +56,12 @@ def _lognormal(rng: np.random.Generator, n: int) -> Array:
 
 
 def _rounds(rng: np.random.Generator, n: int) -> Array:
-    """Whole numbers, six in ten of them equal, as differences of rounds are."""
+    """Whole numbers, six in ten of them equal, like differences of rounds."""
     return np.where(rng.random(n) < 0.6, 0.0, rng.integers(1, 5, n)) - 1.0
 
 
 def _failures(rng: np.random.Generator, n: int) -> Array:
-    """Small gains and, in a tenth, a large loss, as Dice where some sessions fail."""
+    """Small gains and, in a tenth of the objects, a large loss, like Dice with failed sessions."""
     lost = rng.random(n) < 0.1
     return np.where(lost, rng.normal(-0.3, 0.1, n), rng.normal(0.03, 0.03, n)) + 0.003
 
@@ -75,7 +75,7 @@ STUDIES = {
     "clustered, normal": _clustered(_normal, _normal),
     "clustered, exponential": _clustered(_exponential, _exponential),
 }
-"""By name; the true mean is 0 in all."""
+"""Generators by name; the true mean is 0 in all."""
 
 
 def _scipy(method: str) -> Callable[[Array, NDArray[np.int64]], tuple[float, float]]:
@@ -83,7 +83,7 @@ def _scipy(method: str) -> Callable[[Array, NDArray[np.int64]], tuple[float, flo
 
     def limits(values: Array, of: NDArray[np.int64]) -> tuple[float, float]:
         sums, counts = np.bincount(of, values), np.bincount(of).astype(float)
-        found = scipy_bootstrap(
+        result = scipy_bootstrap(
             (sums, counts),
             lambda s, n, axis: s.sum(axis) / n.sum(axis),
             paired=True,
@@ -92,15 +92,15 @@ def _scipy(method: str) -> Callable[[Array, NDArray[np.int64]], tuple[float, flo
             n_resamples=1999,
             rng=np.random.default_rng(0),
         )
-        return tuple(found.confidence_interval)
+        return tuple(result.confidence_interval)
 
     return limits
 
 
 def _ours(how: Callable) -> Callable[[Array, NDArray[np.int64]], tuple[float, float]]:
     def limits(values: Array, of: NDArray[np.int64]) -> tuple[float, float]:
-        found = how(values, of)
-        return float(found.low), float(found.high)
+        interval = how(values, of)
+        return float(interval.low), float(interval.high)
 
     return limits
 
@@ -129,7 +129,7 @@ TESTS: dict[str, Callable[[Array, NDArray[np.int64]], float]] = {
 
 
 def coverage(name: str, patients: int, repeats: int) -> dict[str, tuple[float, float]]:
-    """Share of the intervals of each kind that hold the mean, and their median width."""
+    """Share of the intervals of each kind that contain the true mean, and their median width."""
     rng = np.random.default_rng([2018, patients, *name.encode()])
     limits = {kind: [] for kind in INTERVALS}
     for _ in range(repeats):
@@ -144,7 +144,7 @@ def coverage(name: str, patients: int, repeats: int) -> dict[str, tuple[float, f
 
 
 def errors(name: str, patients: int, repeats: int) -> dict[str, float]:
-    """Share of studies without a difference that each test calls different."""
+    """Share of studies without a true difference in which each test is significant."""
     rng = np.random.default_rng([2019, patients, *name.encode()])
     studies = [STUDIES[name](rng, patients) for _ in range(repeats)]
     return {kind: float(np.mean([test(*study) < 0.05 for study in studies])) for kind, test in TESTS.items()}
@@ -154,8 +154,8 @@ def main(repeats: int) -> None:
     print(f"| values | patients | {' | '.join(INTERVALS)} |\n|---|--:|{'--:|' * len(INTERVALS)}")
     for name in STUDIES:
         for patients in PATIENTS:
-            found = coverage(name, patients, repeats)
-            cells = [f"{share:.3f} ({width / found['cluster t'][1]:.2f})" for share, width in found.values()]
+            kinds = coverage(name, patients, repeats)
+            cells = [f"{share:.3f} ({width / kinds['cluster t'][1]:.2f})" for share, width in kinds.values()]
             print(f"| {name} | {patients} | {' | '.join(cells)} |", flush=True)
     print(f"\n| values | patients | {' | '.join(TESTS)} |\n|---|--:|{'--:|' * len(TESTS)}")
     for name in STUDIES:

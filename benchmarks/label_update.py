@@ -16,7 +16,7 @@ SETTINGS = (3.0, 0.1, False)
 
 
 def scipy_cut(intensity, spacing, probability):
-    """The same cut by scipy, with capacities as integers of a thousandth."""
+    """The same cut by scipy, with capacities as integers in thousandths."""
     nodes = np.arange(intensity.size).reshape(intensity.shape)
     source, sink = intensity.size, intensity.size + 1
     as_background, as_foreground = unary(probability)
@@ -43,13 +43,13 @@ def main():
         intensity = np.clip(0.4 + 0.3 * blob + rng.normal(0, 0.1, shape), 0, 1)
         probability = np.clip(0.2 + 0.6 * blob + rng.normal(0, 0.2, shape), 0.01, 0.99)
         none, spacing = np.zeros(shape, np.uint8), (1.0,) * len(shape)
-        kept = LabelUpdate(intensity, spacing, *SETTINGS)
+        reused = LabelUpdate(intensity, spacing, *SETTINGS)
         ratios(
             f"Label update, {' x '.join(map(str, shape))}",
             {
                 "scipy maximum_flow": lambda: scipy_cut(intensity, spacing, probability),
                 "PyMaxflow, new graph": lambda: LabelUpdate(intensity, spacing, *SETTINGS)(probability, none),
-                "bifseg: pairwise part kept": lambda: kept(probability, none),
+                "bifseg: pairwise part reused": lambda: reused(probability, none),
             },
             repeats=7,
         )

@@ -32,7 +32,7 @@ TOOLS = {
 
 
 def game_on(shape, radius):
-    """A noisy blob whose upper half is brighter, so that the robot finds mistakes to correct."""
+    """A noisy blob whose upper half is brighter, so that the robot finds errors to correct."""
     rng = np.random.default_rng(0)
     truth = radius > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.2, shape) + 0.3 * truth + 0.2 * (np.indices(shape)[0] > shape[0] / 2)
@@ -41,7 +41,7 @@ def game_on(shape, radius):
 
 
 def row(name, game, method):
-    """Name, seconds of start and adaptation, median of the rounds, and the rounds played."""
+    """A row: method, time of start and adaptation, median time of the rounds, and number of rounds."""
     play(game, method)  # a warm-up: imports, caches
     session = play(game, method)
     assert session.status == "ok", session.error

@@ -67,7 +67,7 @@ def _options() -> argparse.Namespace:
 
 
 def _merged(table: Path, options: argparse.Namespace) -> list[dict[str, str]]:
-    """A row for each label map and structure of the set, without splits."""
+    """One row for each label map and structure of the set, without splits."""
     with open(table, encoding="utf-8", newline="") as stream:
         lines = [line for line in csv.DictReader(stream, delimiter="\t") if line["set"] == options.set]
     groups: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)

@@ -26,6 +26,7 @@ from scipy import ndimage
 from timing import machine, ratios
 
 import bifseg.sessions.game
+import bifseg.sessions.recorder
 from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json
@@ -53,13 +54,13 @@ def blob(shape: tuple[int, ...], name: str, bumps: float) -> Mask:
 
 def clicks(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> list[tuple[np.intp, ...]]:
     """The deepest voxel of the largest component of each sign."""
-    found = []
+    points = []
     for wrong in (truth & ~result, result & ~truth):
         labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
         largest = labels == np.bincount(labels[labels > 0]).argmax()
         depth = ndimage.distance_transform_edt(np.pad(largest, 1), sampling=spacing)
-        found.append(np.unravel_index(depth.argmax(), depth.shape))
-    return found
+        points.append(np.unravel_index(depth.argmax(), depth.shape))
+    return points
 
 
 def compare(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
@@ -79,7 +80,7 @@ def compare(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
 
 
 def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size: int) -> None:
-    """Print a round's processor seconds of the robot and of the method, for every method with every policy."""
+    """Print processor seconds of the robot and of the method in a round, for every method and policy."""
     whole = game_on(shape, radius)
     trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
     print(f"\n### A round of the robot and of the method, box {whole.box().shape}\n\n{machine()}\n")
@@ -91,7 +92,7 @@ def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size
 
 
 def share(name: str, method, policy_name: str, whole) -> str:
-    """A row: medians over the rounds; the opening of the tools that start from scribbles is their first."""
+    """A row: medians over the rounds, the first scribbles of tools without an initial result included."""
     rules = ProtocolCard(rounds=N_ROUNDS, target=None, policy=policy_name)
     game = replace(whole, protocol=rules)
     session = play(game, method)
@@ -107,7 +108,7 @@ def share(name: str, method, policy_name: str, whole) -> str:
 
 
 def of_run(run: Path) -> None:
-    """Play the `own-scribbles` sessions of a run again, and print medians over all rounds of each entry."""
+    """Run the `own-scribbles` sessions of a run again and print medians over all rounds of each entry."""
     print(f"\n### Rounds of {run.name}\n\n{machine()}\n")
     print("| cohort | method | robot ms | method ms | robot / method | rounds |\n|---|---|--:|--:|--:|--:|")
     for folder in sorted(run.glob("sessions/*/own-scribbles/*")):
@@ -121,17 +122,18 @@ def of_run(run: Path) -> None:
         setup = JobSetup(
             run.name, 2018, cohort, folder.parts[-2], rules, path, card, weights if network else None
         )
-        played = [play(setup.user(trial), method) for trial in setup.trials(cohort.select(split="test"))]
-        rounds = [step.seconds for session in played for step in session.steps if step.round]
+        sessions = [play(setup.user(trial), method) for trial in setup.trials(cohort.select(split="test"))]
+        rounds = [step.seconds for session in sessions for step in session.steps if step.round]
         if rounds:
             robot, machine_s = (1e3 * median(s[kind] for s in rounds) for kind in ("robot", "machine"))
-            told = f"{robot:,.1f} | {machine_s:,.1f} | {robot / machine_s:.3f} | {len(rounds)}"
-            print(f"| {cohort.name} | {name} | {told} |", flush=True)
+            cells = f"{robot:,.1f} | {machine_s:,.1f} | {robot / machine_s:.3f} | {len(rounds)}"
+            print(f"| {cohort.name} | {name} | {cells} |", flush=True)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    timing.perf_counter = bifseg.sessions.game.perf_counter = process_time  # type: ignore[attr-defined]
+    for module in (timing, bifseg.sessions.game, bifseg.sessions.recorder):
+        module.perf_counter = process_time  # type: ignore[attr-defined]
     runs = [Path(word) for word in sys.argv[1:] if not word.startswith("-")]
     if runs:
         for run in runs:

@@ -50,7 +50,7 @@ PER_SHARD = 500
 
 
 def lay_out(folder: Path, objects: int) -> Path:
-    """A cohort of discs whose cases share a few images, six stub methods and a configuration; its path."""
+    """The path of a configuration with six stub methods and a cohort of discs whose cases share a few images."""
     rng = np.random.default_rng(0)
     y, x = np.indices((96, 96))
     grid = Grid.plain((96, 96), (1.0, 1.0))
@@ -83,9 +83,9 @@ def lay_out(folder: Path, objects: int) -> Path:
 
 
 def timed(folder: Path, *command: str) -> tuple[str, float, float]:
-    """What a command says, its seconds, and the most memory of one of its processes in MB."""
+    """The output of a command, its seconds, and the highest memory of its processes in MB."""
     environment = os.environ | {"PYTHONPATH": str(folder / "code"), "OMP_NUM_THREADS": "1"}
-    begun = perf_counter()
+    started = perf_counter()
     done = subprocess.run(
         ["/usr/bin/time", "-f", "peak %M", *command],
         cwd=folder,
@@ -96,25 +96,25 @@ def timed(folder: Path, *command: str) -> tuple[str, float, float]:
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
     peak = int(re.findall(r"peak (\d+)", done.stderr)[-1]) / 1024
-    return done.stdout + done.stderr, perf_counter() - begun, peak
+    return done.stdout + done.stderr, perf_counter() - started, peak
 
 
 def snakemake(folder: Path, *words: str) -> tuple[str, float, float]:
-    """The workflow on two cores."""
+    """The output, seconds and memory of the workflow on two cores."""
     command = ["snakemake", "--snakefile", str(ROOT / "Snakefile"), "--cores", "2"]
     command += ["--workflow-profile", str(ROOT / "workflow/profiles/default"), *words]
     return timed(folder, *command, "--configfile", "config.yaml")
 
 
 def job(folder: Path, objects: int) -> float:
-    """The memory of a job of sessions in MB, on a hundred objects of the cohort."""
+    """The memory in MB of a job of sessions on a hundred objects of the cohort."""
     command = ["bifseg", "run", "cards/methods/stub-1.yaml", "--out", "job", "--shard", f"1/{objects // 100}"]
     command += ["--cohort", "results/scale/cohorts/discs", "--protocol", "cards/protocols/own-scribbles.yaml"]
     return timed(folder, *command)[2]
 
 
 def measure(objects: int) -> dict[str, float]:
-    """One run of that many objects."""
+    """The figures of one run with this number of objects."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lay_out(folder, objects)
@@ -146,15 +146,15 @@ def measure(objects: int) -> dict[str, float]:
         }
 
 
-def draw(found: pd.DataFrame, path: Path) -> None:
-    """Seconds and files against the number of objects."""
+def draw(table: pd.DataFrame, path: Path) -> None:
+    """Draw seconds and files against the number of objects."""
     figure, axes = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
     for name in ("run s", "prepare s", "dry run s", "run again s"):
-        axes[0].loglog(found["objects"], found[name], marker="o", label=name.removesuffix(" s"))
+        axes[0].loglog(table["objects"], table[name], marker="o", label=name.removesuffix(" s"))
     axes[0].set(xlabel="objects (x 6 stub methods)", ylabel="seconds, 2 cores")
     axes[0].legend(frameon=False)
-    axes[1].loglog(found["objects"], found["files"], marker="o", label="files and folders of the run")
-    axes[1].loglog(found["objects"], found["sessions"], ls=":", color="grey", label="sessions")
+    axes[1].loglog(table["objects"], table["files"], marker="o", label="files and folders of the run")
+    axes[1].loglog(table["objects"], table["sessions"], ls=":", color="grey", label="sessions")
     axes[1].set(xlabel="objects (x 6 stub methods)")
     axes[1].legend(frameon=False)
     figure.savefig(path, dpi=110)
@@ -166,6 +166,6 @@ if __name__ == "__main__":
     for objects in sizes:
         rows.append(measure(objects))
         print(rows[-1], file=sys.stderr)
-    found = pd.DataFrame(rows)
-    print(found.set_index("objects").T.round(1).to_markdown())
-    draw(found, ROOT / "docs/img/scale.png")
+    table = pd.DataFrame(rows)
+    print(table.set_index("objects").T.round(1).to_markdown())
+    draw(table, ROOT / "docs/img/scale.png")

@@ -29,7 +29,7 @@ PROTOCOL = ProtocolCard(rounds=3, target=None)
 
 
 class PlainNetwork(ImageSpecificNetwork):
-    """The same updates without any of the short cuts."""
+    """The same updates without our optimisations."""
 
     def __init__(self, trained, crop, settings):
         super().__init__(trained, crop, settings)
@@ -67,7 +67,7 @@ class PlainNetwork(ImageSpecificNetwork):
 
 
 def game_on(shape):
-    """A noisy blob whose upper half is brighter, so that the robot finds mistakes to correct."""
+    """A noisy blob whose upper half is brighter, so that the robot finds errors to correct."""
     rng = np.random.default_rng(0)
     truth = min(shape) / 3 > np.linalg.norm(np.indices(shape).T - np.array(shape) / 2, axis=-1).T
     image = rng.normal(0, 0.1, shape) + 0.5 * truth

@@ -15,17 +15,17 @@ from time import perf_counter
 
 
 def ratios(title: str, cases: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
-    """Time every case `repeats` times after one warm-up, print a table, return each speed-up over the first.
+    """The speed-up of each case over the first one; also prints a table.
 
-    A speed-up of 20 means: takes a twentieth of the first case's time.
+    Each case runs `repeats` times after a warm-up. A speed-up of 20 means a twentieth of the first case's time.
     """
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for repeat in range(repeats + 1):
         for name, call in cases.items():
-            begun = perf_counter()
+            started = perf_counter()
             call()
             if repeat:  # the first is the warm-up: imports, caches, compilers
-                seconds[name].append(perf_counter() - begun)
+                seconds[name].append(perf_counter() - started)
     first = seconds[next(iter(cases))]
     speed_up = {
         name: median(a / b for a, b in zip(first, taken, strict=True)) for name, taken in seconds.items()
@@ -39,9 +39,9 @@ def ratios(title: str, cases: dict[str, Callable[[], object]], repeats: int = 5)
 
 
 def machine() -> str:
-    """Threads and cores at work, in words."""
+    """The number of threads and cores, in words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     torch = sys.modules.get("torch")
-    asked = os.environ.get("OMP_NUM_THREADS", "not set")
-    threads = f"{torch.get_num_threads()} torch thread(s)" if torch else f"OMP_NUM_THREADS {asked}"
+    variable = os.environ.get("OMP_NUM_THREADS", "not set")
+    threads = f"{torch.get_num_threads()} torch thread(s)" if torch else f"OMP_NUM_THREADS {variable}"
     return f"{threads}, {cores} core(s) of {platform.machine()}, Python {platform.python_version()}"

@@ -45,7 +45,7 @@ CASES = {
 
 
 def untrained(folder: Path, name: str, changes: dict) -> Path:
-    """A network of that card as it is before training; its folder."""
+    """The folder of an untrained network of the card."""
     torch.manual_seed(0)
     card = read_card(NetworkCard, ROOT / f"config/networks/{name}.yaml").model_copy(update=changes)
     network = build(NetworkCard(**card.model_dump(exclude_defaults=True))).eval()
@@ -56,7 +56,7 @@ def untrained(folder: Path, name: str, changes: dict) -> Path:
 
 
 def play(setup: JobSetup, trials: list, folder: Path, workers: int) -> tuple[float, float, float]:
-    """Sessions a second once all workers are warm; processor seconds of the job, and of it in kernels."""
+    """Sessions per second once all workers are warm; processor seconds of the job, in total and in kernels."""
     done: list[float] = []
 
     def watch(played, total):
@@ -77,7 +77,7 @@ def play(setup: JobSetup, trials: list, folder: Path, workers: int) -> tuple[flo
 
 
 def spent() -> float:
-    """Processor seconds of this process and all that have ended below it."""
+    """Processor seconds of this process and of its ended children."""
     both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 

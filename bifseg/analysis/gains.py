@@ -1,4 +1,4 @@
-"""What corrections add to an existing result, for each prompt and each minute."""
+"""The gain of corrections over an existing result, per prompt and per minute."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bifseg.analysis.run_scores import CohortScores
 from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group
 
 GAINS = (
-    "Under {protocol}: Dice of the existing masks (initial_from: {source}), of the last results, and their "
-    "difference, mean ± standard deviation over n sessions; prompts; gain for each prompt and for each minute of "
-    "predicted user and measured machine time, by sums over sessions."
+    "Under {protocol}: Dice of the existing masks (initial_from: {source}) and of the last results, and their "
+    "difference, mean ± standard deviation over n sessions; prompts; gain per prompt and per minute of predicted "
+    "user time and measured machine time, from sums over sessions."
 )
 """Caption of the table."""
 
@@ -24,7 +24,7 @@ def corrected_protocols(cohort: CohortScores) -> list[str]:
         cohort: scores of one cohort, with the run's protocol cards.
 
     Returns:
-        Their names, sorted.
+        Sorted names; empty if there are none.
     """
     return sorted(
         name for name, card in cohort.run.cards.items() if card.get("begin") == "mask" and cohort.plays(name)
@@ -32,24 +32,24 @@ def corrected_protocols(cohort: CohortScores) -> list[str]:
 
 
 def gains(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
-    """The gain in Dice of corrections over the mask that sessions begin with, per structure and entry.
+    """The gain in Dice of corrections over the masks that sessions start from, per structure and entry.
 
     Args:
-        scores: rows of the scores.
-        protocol: name of a protocol that begins with a mask.
+        scores: scores of one cohort.
+        protocol: name of a protocol with `begin: mask`.
 
     Returns:
-        `n` sessions, `failed`; mean and standard deviation of Dice of the existing masks (`initial`), of the last
-        results (`final`) and of their difference (`gain`); the same of `n_prompts` and `user_s`; `gain_per_prompt` and
-        `gain_per_minute` of predicted user and measured machine time: sums over sessions, so that a session without
-        prompts counts; NaN where nothing was spent. A failed session ends with the worst score. No rows without
-        sessions.
+        A row per structure and entry: `n` sessions, `failed`; mean and standard deviation (`_mean`, `_std`) of Dice of
+        the existing masks (`initial`), of the last results (`final`) and of their difference (`gain`), of `n_prompts`
+        and `user_s`; `gain_per_prompt` and `gain_per_minute` of predicted user time and measured machine time, from
+        sums over sessions, so that a session without prompts counts; NaN without any effort. A failed session ends
+        with the worst score. No rows without sessions.
     """
     rows = in_step_order(scores[scores["protocol"] == protocol])
     first = rows[rows["step"] == "initial"].set_index(SESSION)["dice"]
     last = rows.groupby(SESSION).tail(1)
-    begun = first.reindex(pd.MultiIndex.from_frame(last[SESSION])).to_numpy(float)
-    sessions = last.assign(initial=np.nan_to_num(begun))
+    initial = first.reindex(pd.MultiIndex.from_frame(last[SESSION])).to_numpy(float)
+    sessions = last.assign(initial=np.nan_to_num(initial))
     return per_group(sessions.assign(gain=sessions["dice"] - sessions["initial"]), _gain)
 
 

@@ -118,8 +118,8 @@ def _without_mm(row: dict[str, Any], metrics: Sequence[Metric] | None) -> dict[s
     """The columns of a row that have no value without a spacing."""
     columns = ["stroke_mm", "box_mm", *(metric.column for metric in metrics or built_in() if metric.is_in_mm)]
     known = {"volume_ml": row["volume_ml"] == 0, "user_s": row["round"] == 0}
-    kept = {name: row[name] if is_known else math.nan for name, is_known in known.items()}
-    return dict.fromkeys(columns, math.nan) | kept
+    others = {name: row[name] if is_known else math.nan for name, is_known in known.items()}
+    return dict.fromkeys(columns, math.nan) | others
 
 
 def failed_step(session: Session) -> str:
@@ -294,14 +294,14 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
 
 
 def obeyed(session: Session, steps: int) -> float:
-    """The share of the voxels drawn on that a result keeps as they were drawn.
+    """The share of scribbled voxels that have their scribble's label in a result.
 
     Args:
-        session: with at least `steps` steps.
-        steps: how many steps from the first one count; the last of them has the result.
+        session: a session with at least `steps` steps.
+        steps: number of steps; the result is that of the last one.
 
     Returns:
-        From 0 to 1, over voxels inside the window; the last stroke on a voxel counts. NaN if nothing was drawn.
+        0 to 1, over scribbled voxels inside the window, where the last stroke on a voxel counts; NaN without scribbles.
     """
     strokes = session.scribbles(steps).strokes
     if not strokes:
@@ -312,8 +312,8 @@ def obeyed(session: Session, steps: int) -> float:
     places = np.ravel_multi_index(tuple((voxels[inside] - session.box.lower).T), session.box.shape)
     _, last = np.unique(places[::-1], return_index=True)
     result = session.steps[steps - 1].mask.ravel()
-    kept = (result[places] == labels[inside])[::-1][last]
-    return float(kept.mean()) if len(kept) else np.nan
+    agrees = (result[places] == labels[inside])[::-1][last]
+    return float(agrees.mean()) if len(agrees) else np.nan
 
 
 def _stated(seconds: Iterable[float | None]) -> float:

@@ -1,4 +1,4 @@
-"""Prompts as a method is given them: clicks as single voxels, scribbles as points where its card says so."""
+"""Prompts for a method: clicks as single voxels, and scribbles as points if its card says so."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from bifseg.core.scribbles import Scribbles, Stroke
 
 
 def clicked(strokes: Sequence[Stroke]) -> list[Stroke]:
-    """Points: of each click the clicked voxel alone, without the paint around it.
+    """Clicks as points: the clicked voxels without the paint around them.
 
     Args:
-        strokes: of a click policy, so that the path of each is one position.
+        strokes: strokes of a click policy; the path of each is one position.
 
     Returns:
-        A stroke of one voxel for each, in order.
+        A stroke of one voxel for each click, in order.
     """
     return [_point(stroke.foreground, stroke.path[0]) for stroke in strokes]
 
 
 def adapted(scribbles: Scribbles, drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> Scribbles:
-    """The scribbles as a method is given them: unchanged, or by the rule of its card.
+    """The scribbles that a method gets: those of the user, or points by the rule of its card.
 
-    Points are strokes of one voxel already, so that points as scribbles need no change.
+    Points are already strokes of one voxel, so that a method for scribbles gets them unchanged.
 
     Args:
-        scribbles: all that the user drew so far.
-        drawn: what the protocol draws.
-        prompts: what the method takes.
-        plays: what the method's card says.
+        scribbles: all scribbles of the user so far.
+        drawn: kind of prompts that the protocol draws.
+        prompts: kinds of prompts that the method takes.
+        plays: `plays` of the method's card; None: no rule.
 
     Returns:
-        The user's scribbles, or points along them; points of equal voxels come once a stroke.
+        The user's scribbles, or points along them, each voxel at most once a stroke.
     """
     rule = plays.scribbles_as_points if plays else None
     if drawn in prompts or drawn == "points" or rule is None:
@@ -45,7 +45,7 @@ def adapted(scribbles: Scribbles, drawn: Drawn, prompts: Collection[str], plays:
 
 
 def _points_of(stroke: Stroke, rule: ScribblesAsPoints) -> list[Stroke]:
-    """Points of a stroke, each on the painted voxel nearest to its place on the path; lengths are in voxels."""
+    """Points of a stroke, each on the painted voxel nearest to its position on the path; lengths in voxels."""
     shares = (
         np.linspace(0, 1, rule.points)
         if rule.where == "ends" and rule.points > 1
@@ -53,9 +53,9 @@ def _points_of(stroke: Stroke, rule: ScribblesAsPoints) -> list[Stroke]:
     )
     steps = np.sqrt((np.diff(stroke.path, axis=0) ** 2).sum(axis=1))
     travelled = np.concatenate([[0.0], np.cumsum(steps)])
-    at = shares * travelled[-1]
-    places = np.stack([np.interp(at, travelled, axis) for axis in stroke.path.T], axis=1)
-    nearest = [int(((stroke.voxels - place) ** 2).sum(axis=1).argmin()) for place in places]
+    lengths = shares * travelled[-1]
+    positions = np.stack([np.interp(lengths, travelled, axis) for axis in stroke.path.T], axis=1)
+    nearest = [int(((stroke.voxels - position) ** 2).sum(axis=1).argmin()) for position in positions]
     return [_point(stroke.foreground, stroke.voxels[k]) for k in dict.fromkeys(nearest)]
 
 

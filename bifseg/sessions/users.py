@@ -1,4 +1,4 @@
-"""The user's part of a session: what anybody who plays it offers, and the robot that draws by the truth."""
+"""The users of a session: their protocol, and the simulated user, who draws by the truth."""
 
 from __future__ import annotations
 
