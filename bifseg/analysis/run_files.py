@@ -94,6 +94,28 @@ def simulated_cohorts(run: Path) -> set[str]:
     }
 
 
+def left_out(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """The objects that entries did not play because their case lacks a channel.
+
+    Args:
+        run: RESULTS/RUN.
+        scores: of the run.
+
+    Returns:
+        By cohort, a sentence part for each entry: how many objects, and the reasons.
+    """
+    parts: dict[str, dict[str, str]] = {}
+    for folder in session_folders(run, scores):
+        path, cohort = folder / "left-out.json", folder.parent.parent.name
+        objects = read_record(path) if path.is_file() else {}
+        if objects:
+            reasons = ", ".join(sorted(set(objects.values())))
+            parts.setdefault(cohort, {})[folder.name] = (
+                f"{len(objects)} objects for {folder.name} ({reasons})"
+            )
+    return parts
+
+
 def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """The card of each protocol that the scores are of.
 

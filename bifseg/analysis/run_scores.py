@@ -13,7 +13,7 @@ import pandas as pd
 from bifseg.analysis.names import STAGES, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.run_files import played_cards, read_metrics, simulated_cohorts
+from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import final_rows, stage_rows
 
@@ -27,12 +27,14 @@ class RunScores:
         cards: the card of each protocol of the scores, by name, with every key.
         simulated: names of cohorts whose images a simulator made.
         target: Dice that counts as reached, in (0, 1].
+        left_out: by cohort and entry, how many objects were not played and why.
     """
 
     frame: pd.DataFrame
     cards: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     simulated: frozenset[str] = frozenset()
     target: float = 0.90
+    left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, run: Path, target: float = 0.90) -> RunScores:
@@ -50,7 +52,8 @@ class RunScores:
         """
         read_metrics(run)
         frame = read_scores(run / "scores.parquet")
-        return cls(frame, played_cards(run, frame), frozenset(simulated_cohorts(run)), target)
+        cards, simulated = played_cards(run, frame), frozenset(simulated_cohorts(run))
+        return cls(frame, cards, simulated, target, left_out(run, frame))
 
     @cached_property
     def rules(self) -> dict[str, StoppingRule]:
@@ -116,7 +119,9 @@ class CohortScores:
     @property
     def note(self) -> str:
         """The sentence about the data at the end of every caption."""
-        return data_note(self.frame, self.name, self.name in self.run.simulated)
+        parts = self.run.left_out.get(self.name, {}).values()
+        left = f" Left out: {'; '.join(parts)}." if parts else ""
+        return data_note(self.frame, self.name, self.name in self.run.simulated) + left
 
     def plays(self, protocol: str) -> bool:
         """Whether the cohort has sessions under a protocol.

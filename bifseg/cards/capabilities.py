@@ -20,7 +20,9 @@ def is_pattern(entry: str) -> bool:
     return any(sign in entry for sign in "*?[")
 
 
-def misfit(plays: Plays, with_network: bool, dimension: int, protocol: ProtocolCard) -> str:
+def misfit(
+    plays: Plays, with_network: bool, dimension: int, protocol: ProtocolCard, channels: Collection[str] = ()
+) -> str:
     """Why a method cannot play; empty if it can.
 
     Args:
@@ -28,7 +30,12 @@ def misfit(plays: Plays, with_network: bool, dimension: int, protocol: ProtocolC
         with_network: whether it is written METHOD@NETWORK.
         dimension: of the cohort.
         protocol: the rules of the session.
+        channels: those that the cohort's card lists.
     """
+    unknown = set(plays.channels) - set(channels) if isinstance(plays.channels, list) else ()
+    if unknown:
+        have = ", ".join(channels) or "none"
+        return f"needs the channels {', '.join(sorted(unknown))}; the cohort's card lists {have}"
     if plays.network and not with_network:
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
@@ -93,6 +100,7 @@ def resolve(
     networks: Sequence[str],
     dimension: int,
     protocol: ProtocolCard,
+    channels: Collection[str] = (),
 ) -> list[str]:
     """Who plays, each once: those named, and those that patterns stand for and that can play here.
 
@@ -102,6 +110,7 @@ def resolve(
         networks: of the cohort.
         dimension: of the cohort.
         protocol: the rules of the session.
+        channels: those that the cohort's card lists.
 
     Raises:
         InputError: one that is named cannot play here, a pattern stands for nobody, or for a method of which
@@ -111,10 +120,10 @@ def resolve(
     for entry in wanted:
         name, at, _ = entry.partition("@")
         if is_pattern(entry):
-            entries += _expand(entry, methods, networks, dimension, protocol)
+            entries += _expand(entry, methods, networks, dimension, protocol, channels)
             continue
         can = methods[name]
-        reason = misfit(can, bool(at), dimension, protocol) if can else ""
+        reason = misfit(can, bool(at), dimension, protocol, channels) if can else ""
         if reason:
             raise InputError(f"{entry} {reason}")
         entries.append(entry)
@@ -127,6 +136,7 @@ def _expand(
     networks: Sequence[str],
     dimension: int,
     protocol: ProtocolCard,
+    channels: Collection[str],
 ) -> list[str]:
     """The entries that a pattern stands for, sorted."""
     method, at, network = pattern.partition("@")
@@ -139,7 +149,7 @@ def _expand(
                 f"'{pattern}' stands for {name} too, and its card does not say where that plays: add "
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
-        if not misfit(plays, bool(at), dimension, protocol):
+        if not misfit(plays, bool(at), dimension, protocol, channels):
             matches += [name + partner for partner in partners]
     if not matches:
         raise InputError(f"'{pattern}' stands for nobody: no method card can play here by that name")

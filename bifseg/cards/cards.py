@@ -49,6 +49,10 @@ class CohortCard(Card):
     cases: CaseCounts = Field(CaseCounts(), description="sizes of a simulated cohort")
     manifest: Path | None = Field(None, description="read the images: TSV, a row a case and structure")
     root: Path | None = Field(None, description="folder of the manifest's paths; default: the manifest's own")
+    channels: list[Name] = Field(
+        default_factory=list,
+        description="names of the channels that cases may have beside a structure's own, as in the manifest",
+    )
     seen: list[StructureName] = Field(description="structures that networks are trained on")
     unseen: list[StructureName] = Field(
         default_factory=list, description="structures that networks never see"

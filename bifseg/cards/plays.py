@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +37,11 @@ class Plays(BaseModel):
         default=["box", "scribbles"],
         description="what it takes beside the image; without box it starts from scribbles or points",
     )
+    channels: Literal["one", "all"] | Annotated[list[str], Field(min_length=1)] = Field(
+        "one",
+        description="channels that it is given: one (the structure's own), all of the cohort's card, or by name; a "
+        "case that lacks one is left out",
+    )
     network: bool = Field(False, description="whether it needs a network: METHOD@NETWORK")
     scribbles_as_points: ScribblesAsPoints | None = Field(
         None, description="give it points of the user's scribbles where the protocol draws scribbles"
@@ -45,6 +50,19 @@ class Plays(BaseModel):
         False,
         description="give it the user's points as scribbles of one voxel where the protocol draws points",
     )
+
+    def wanted_channels(self, of_cohort: Sequence[str]) -> tuple[str, ...]:
+        """Names of the channels that it is given beside the structure's own.
+
+        Args:
+            of_cohort: `channels` of the cohort's card.
+
+        Returns:
+            Names in order; none for a method that takes one channel.
+        """
+        if isinstance(self.channels, list):
+            return tuple(self.channels)
+        return tuple(of_cohort) if self.channels == "all" else ()
 
     def adaptation(self, drawn: Drawn, prompts: Collection[str]) -> str:
         """In words, how what the user draws is changed for a method that takes these prompts; empty if it is not."""

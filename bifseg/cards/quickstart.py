@@ -63,7 +63,8 @@ def configuration(
     Raises:
         InputError: a card is missing or wrong, or a method can play nowhere.
     """
-    dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+    cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
+    dimension = cohort_card.dimension
     network = network or NETWORKS[dimension]
     entries: dict[str, list[str]] = {name: [] for name in protocols}
     notes = []
@@ -77,7 +78,7 @@ def configuration(
         reasons = []
         for name in entries:
             rules = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml")
-            reason = misfit(plays, "@" in entry, dimension, rules)
+            reason = misfit(plays, "@" in entry, dimension, rules, cohort_card.channels)
             if reason:
                 reasons.append(f"{method} is left out of {name}: it {reason}")
             else:

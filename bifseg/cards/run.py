@@ -111,13 +111,14 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"configuration: {first_problem(error)}; see config/README.md") from error
     resolved, cards = run.model_dump(mode="json"), Path(run.cards)
     for cohort, experiment in run.cohorts.items():
-        dimension = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml").dimension
+        cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
+        dimension = cohort_card.dimension
         networks = set(experiment.networks)
         for protocol, wanted in experiment.protocols.items():
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
             able = _able(wanted, cards / "methods")
             try:
-                entries = resolve(wanted, able, experiment.networks, dimension, rules)
+                entries = resolve(wanted, able, experiment.networks, dimension, rules, cohort_card.channels)
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
             resolved["cohorts"][cohort]["protocols"][protocol] = entries

@@ -14,6 +14,7 @@ from pathlib import Path
 from tabulate import tabulate
 
 from bifseg.cards.cards import CohortCard
+from bifseg.cohorts.channels import broken_channels, unlisted_channels
 from bifseg.cohorts.files import (
     File,
     Progress,
@@ -139,6 +140,7 @@ def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> R
         *_conflicts(rows, "group", "split"),
         *_conflicts(rows, "case", "group"),
         *_broken_images(rows, images, dimension),
+        *broken_channels(rows, images),
         *_broken_maps(rows, labels, dimension),
         *_misplaced_labels(rows, images, labels),
         *_wrong_values(rows, labels),
@@ -159,6 +161,7 @@ def check_cohort(
     report = check_manifest(path, root, card.dimension, progress)
     rows = sorted(report.rows, key=lambda row: row.line)
     problems = [*report.problems, *_unlisted_structures(rows, path, card, card_path)]
+    problems += [Problem(str(path), *entry) for entry in unlisted_channels(rows, card.channels)]
     if rows:
         problems += _absent_structures(rows, path, card, card_path)
     return replace(report, problems=tuple(sorted(problems)))
@@ -182,7 +185,7 @@ def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path
 
 
 def _names(rows: Rows) -> list[str]:
-    return sorted({row.image for row in rows} - {""})
+    return sorted({name for row in rows for name in (row.image, *dict(row.channels).values())} - {""})
 
 
 def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
 from bifseg.cohorts.files import Progress, each_file
-from bifseg.cohorts.manifest import SPLITS, first_lines, values_text
+from bifseg.cohorts.manifest import SPLITS, ManifestRow, first_lines, values_text
 from bifseg.cohorts.objects import (
     ObjectRow,
     find_objects,
@@ -83,9 +84,7 @@ def prepare(
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise InputError(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
     write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
-    files = sorted(
-        {name for row in report.rows for name in (row.image, row.label, row.initial, *row.raters)} - {""}
-    )
+    files = sorted({name for row in report.rows for name in _files_of(row)} - {""})
     about = {
         "name": card_path.stem,
         "dimension": card.dimension,
@@ -100,6 +99,11 @@ def prepare(
         "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
     write_record(folder / "cohort.json", about)
+
+
+def _files_of(row: ManifestRow) -> tuple[str, ...]:
+    """The paths that a row names; an empty one is none."""
+    return (row.image, row.label, row.initial, *row.raters, *dict(row.channels).values())
 
 
 def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:
@@ -139,6 +143,7 @@ class Cohort:
         dimension: 2 or 3, the axes of its objects' arrays.
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
+        channels: names of the channels that cases may have beside a structure's own.
         box_margin: most voxels between an object and a side of its box.
         objects: those to work on, sorted by case, structure, slice and instance.
     """
@@ -150,6 +155,7 @@ class Cohort:
         self.simulated: bool = about["simulated"]
         self.seen: tuple[str, ...] = tuple(about["seen"])
         self.unseen: tuple[str, ...] = tuple(about["unseen"])
+        self.channels: tuple[str, ...] = tuple(about["card"].get("channels", ()))
         self.box_margin: int = about["card"]["box_margin"]
         self._nsd_tolerance_mm: float | dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
         self.objects = tuple(row for row in objects if not row.left_out)
@@ -203,16 +209,30 @@ class Cohort:
         given = self._nsd_tolerance_mm
         return given.get(structure, DEFAULT_TOLERANCE_MM) if isinstance(given, dict) else given
 
-    def image(self, row: ObjectRow) -> Image:
+    def image(self, row: ObjectRow, channels: Iterable[str] = ()) -> Image:
         """The image of an object, float32: the file's, or its slice, at its place in the file's world.
 
-        Raises InputError for a file that is not as it was prepared.
+        Args:
+            row: one of `objects`.
+            channels: names of further channels that the image is to hold; the case has them.
+
+        Returns:
+            The image of the structure's own channel, with the others in `others`.
+
+        Raises:
+            InputError: a file is not as it was prepared.
         """
         whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
+        further = {}
+        for name in channels:
+            if name != row.modality:
+                path = dict(row.channels)[name]
+                further[name] = self._images(self._root / path, self._hashes[path], name, None).voxels
         if row.plane is None:
-            return whole
+            return replace(whole, others=further) if further else whole
         axis, index = row.plane
-        return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality)
+        others = {name: np.take(voxels, index, axis) for name, voxels in further.items()}
+        return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality, others)
 
     def truth(self, row: ObjectRow) -> Mask:
         """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice.
@@ -286,13 +306,21 @@ class Cohort:
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return {file for path in maps if path.is_file() for file in files_of(path)} | maps
 
-    def hashes(self, row: ObjectRow) -> dict[str, str]:
-        """SHA-256 of the object's `image` and `label` files, as they were when the cohort was prepared.
+    def hashes(self, row: ObjectRow, channels: Iterable[str] = ()) -> dict[str, str]:
+        """Hashes of all that an object's sessions read, as the files were when the cohort was prepared.
 
-        Those of raters are `rater-1`, `rater-2`, ...; `channel` and `ignore_values` are the row's, where it has any.
+        Args:
+            row: one of `objects`.
+            channels: names of further channels that are read.
+
+        Returns:
+            SHA-256 of `image`, `label`, `initial`, `rater-1`, `rater-2`, ... and `channel-NAME`; `channel` and
+            `ignore_values` are the row's, where it has any.
         """
         files = {"image": row.image, "label": row.label}
         files |= {"initial": row.initial} if row.initial else {}
+        others = dict(row.channels)
+        files |= {f"channel-{name}": others[name] for name in channels if name in others}
         files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
         more = {} if row.channel is None else {"channel": str(row.channel)}
         more |= {"ignore_values": values_text(row.ignore_values)} if row.ignore_values else {}

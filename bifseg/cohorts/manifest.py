@@ -5,7 +5,8 @@ A manifest is a TSV (UTF-8) with one row per case and structure and the columns 
 union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be left
 out: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are comma-separated
 label maps of the same structure by other people, `ignore_values` are label values whose voxels nobody annotated,
-`initial` is an automatic method's label map, which sessions that begin with a mask correct.
+`initial` is an automatic method's label map, which sessions that begin with a mask correct,
+`channels` are further channels of the case, `flair=a_flair.nii.gz,t2=a_t2.nii.gz`, on the grid of `image`.
 Other columns are ignored with a note.
 
 Paths are relative to the manifest's root folder and are judged as written: `..` may not climb out of the
@@ -16,7 +17,7 @@ whoever set up the root put them there (git-annex, a scratch disk).
 from __future__ import annotations
 
 import csv
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
-OPTIONAL = ("channel", "raters", "ignore_values", "initial")
+OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")
 SPLITS = ("train", "validation", "test")
 Lines = list[tuple[int, dict[Any, Any]]]
 """Where a row ends in its file, and its cells by column."""
@@ -47,6 +48,7 @@ class ManifestRow:
         raters: label maps of the same structure by other people, paths as `label`.
         ignore_values: label values whose voxels belong neither to the structure nor to the background.
         initial: an automatic method's label map, path as `label`; empty where there is none.
+        channels: name and path of each further channel of the case.
     """
 
     line: int
@@ -62,6 +64,7 @@ class ManifestRow:
     raters: tuple[str, ...] = ()
     ignore_values: tuple[int, ...] = ()
     initial: str = ""
+    channels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, order=True)
@@ -179,7 +182,8 @@ def cells_of(row: ManifestRow) -> dict[str, str]:
     """The cells of a row by column."""
     lists = {key: values_text(getattr(row, key)) for key in ("label_values", "ignore_values")}
     channel = "" if row.channel is None else str(row.channel)
-    return {**vars(row), **lists, "raters": ",".join(row.raters), "channel": channel}
+    files = {"raters": ",".join(row.raters), "channels": channels_text(row.channels)}
+    return {**vars(row), **lists, **files, "channel": channel}
 
 
 def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:
@@ -210,6 +214,7 @@ _EMPTY: dict[str, Any] = {
     "raters": (),
     "ignore_values": (),
     "initial": "",
+    "channels": (),
 }
 """What a cell that is empty or wrong becomes, where it is not an empty text."""
 
@@ -223,10 +228,10 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
         return inside(root, text)
     if key == "raters":
         return tuple(inside(root, part.strip()) for part in text.split(","))
-    if key == "channel":
-        return read_channel(text)
-    if key in ("label_values", "ignore_values"):
-        return read_label_values(text)
+    if key == "channels":
+        return read_channels(text, root)
+    if key in _READERS:
+        return _READERS[key](text)
     if key == "split" and text not in SPLITS:
         raise ValueError(f"{short(text)!r} is not a split; write {', '.join(SPLITS[:-1])} or {SPLITS[-1]}")
     if key in ("case", "structure", "group"):
@@ -268,3 +273,47 @@ def read_channel(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(f"{short(text)!r} is not the number of a channel; write 0 for the first")
     return int(text)
+
+
+def read_channels(text: str, root: Path) -> tuple[tuple[str, str], ...]:
+    """The channels of a cell.
+
+    Args:
+        text: `flair=a_flair.nii.gz,t2=a_t2.nii.gz`.
+        root: folder of the paths.
+
+    Returns:
+        Name and path of each, sorted by name.
+
+    Raises:
+        ValueError: a part is no NAME=PATH, a name comes twice, or a path climbs out of the root.
+    """
+    parts = [part.partition("=") for part in listed(text)]
+    names = [name.strip() for name, _, _ in parts]
+    if not all(sign and is_name(name.strip()) and path.strip() for name, sign, path in parts):
+        raise ValueError(
+            f"{short(text)!r} is not a list of channels; write flair=a_flair.nii.gz,t2=a_t2.nii.gz"
+        )
+    if len(set(names)) < len(names):
+        raise ValueError(f"{short(text)!r} names a channel twice; name each once")
+    return tuple(sorted((name.strip(), inside(root, path.strip())) for name, _, path in parts))
+
+
+def channels_text(channels: Iterable[tuple[str, str]]) -> str:
+    """Channels as `read_channels` reads them.
+
+    Args:
+        channels: name and path of each.
+
+    Returns:
+        `NAME=PATH,NAME=PATH`.
+    """
+    return ",".join(f"{name}={path}" for name, path in channels)
+
+
+_READERS: dict[str, Callable[[str], Any]] = {
+    "channel": read_channel,
+    "label_values": read_label_values,
+    "ignore_values": read_label_values,
+}
+"""What reads a cell that names no file, by its column."""

@@ -20,7 +20,7 @@ from scipy import ndimage
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.checks import Report
 from bifseg.cohorts.files import Progress, each_file
-from bifseg.cohorts.manifest import ManifestRow, values_text
+from bifseg.cohorts.manifest import ManifestRow, channels_text, values_text
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 from bifseg.core.geometry import Grid, Mask
@@ -43,6 +43,7 @@ class ObjectRow:
         raters: label maps of the same structure by other people, paths as `label`.
         ignore_values: label values whose voxels count for nothing.
         initial: an automatic method's label map, path as `label`; empty where there is none.
+        channels: name and path of each further channel of the case.
     """
 
     object: str
@@ -65,11 +66,24 @@ class ObjectRow:
     raters: tuple[str, ...] = ()
     ignore_values: tuple[int, ...] = ()
     initial: str = ""
+    channels: tuple[tuple[str, str], ...] = ()
 
     @property
     def plane(self) -> tuple[int, int] | None:
         """(axis, index) of the slice, None for an object on the whole image."""
         return None if self.axis is None or self.index is None else (self.axis, self.index)
+
+    def lacking(self, wanted: Iterable[str]) -> list[str]:
+        """The channels that a method needs and the object's case does not have.
+
+        Args:
+            wanted: names of channels; the modality of the object's own image is one of its channels.
+
+        Returns:
+            Their names, in order.
+        """
+        have = {self.modality, *dict(self.channels)}
+        return [name for name in wanted if name not in have]
 
 
 def find_objects(report: Report, root: Path, card: CohortCard, progress: Progress = iter) -> list[ObjectRow]:
@@ -131,7 +145,8 @@ def write_objects(path: Path, objects: list[ObjectRow]) -> None:
 
 def _cells(made: ObjectRow) -> Iterable[Any]:
     lists = {key: values_text(getattr(made, key)) for key in ("label_values", "ignore_values")}
-    return {**vars(made), **lists, "raters": ",".join(made.raters), "seen": str(made.seen).lower()}.values()
+    files = {"raters": ",".join(made.raters), "channels": channels_text(made.channels)}
+    return {**vars(made), **lists, **files, "seen": str(made.seen).lower()}.values()
 
 
 def read_objects(path: Path) -> list[ObjectRow]:
@@ -208,6 +223,7 @@ def _object(
         raters=row.raters,
         ignore_values=row.ignore_values,
         initial=row.initial,
+        channels=row.channels,
     )
 
 
@@ -230,6 +246,7 @@ _CELLS: dict[str, Callable[[str], Any]] = {
     ),
     **dict.fromkeys(("axis", "index", "instance", "channel"), lambda text: int(text) if text else None),
     "raters": lambda text: tuple(text.split(",")) if text else (),
+    "channels": lambda text: tuple(tuple(part.split("=", 1)) for part in text.split(",") if part),
     "voxels": int,
     "volume_ml": float,
 }

@@ -6,7 +6,7 @@ Arrays are (z, y, x) or (y, x); spacing is in mm in the same order. World points
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
@@ -246,11 +246,18 @@ class Image:
         voxels: float32 array of shape `grid.shape`.
         grid: spacing, origin and direction.
         modality: name of the contrast (`t1c`, `flair`, `t2`), which chooses a network's intensity statistics.
+        others: voxels of the further channels that a method asks for, by name, on the same grid.
     """
 
     voxels: NDArray[np.float32]
     grid: Grid
     modality: str = ""
+    others: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> dict[str, NDArray[np.float32]]:
+        """Voxels by the name of their channel, on one grid; the image's own is `modality`."""
+        return {self.modality: self.voxels, **self.others}
 
     @cached_property
     def foreground_moments(self) -> tuple[float, float]:

@@ -68,12 +68,12 @@ class JobSetup:
             objects: rows of the cohort.
 
         Returns:
-            One trial a replicate, object by object.
+            One trial a replicate, object by object, without those of `left_out`.
 
         Raises:
             InputError: the protocol begins with a mask, and an object has none.
         """
-        objects = list(objects)
+        objects = [row for row in objects if row.object not in self.left_out]
         self._check_initial(objects)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]
 
@@ -115,7 +115,7 @@ class JobSetup:
             Hexadecimal digits: code, cards, weights, seed, and the object's image and truth.
         """
         row = self.rows[trial.object]
-        parts: list[Any] = [vars(self.identity(trial)), self.cohort.hashes(row), self._common]
+        parts: list[Any] = [vars(self.identity(trial)), self.cohort.hashes(row, self._channels), self._common]
         if self.initial:
             parts.append(_archive(self.initial).fingerprint(trial.session))
         return fingerprint(*parts)
@@ -142,7 +142,7 @@ class JobSetup:
         """
         row, cohort = self.rows[trial.object], self.cohort
         return SimulatedUser(
-            cohort.image(row),
+            cohort.image(row, self._channels),
             cohort.truth(row),
             self.protocol,
             cohort.box_margin,
@@ -207,6 +207,17 @@ class JobSetup:
             Rows in the cohort's order.
         """
         return {row.object: row for row in self.cohort.objects}
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why objects of the cohort are not played, by name: their case lacks a channel that the method needs."""
+        lacking = {row.object: row.lacking(self._channels) for row in self.cohort.objects}
+        return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
+
+    @property
+    def _channels(self) -> tuple[str, ...]:
+        """Names of the channels that the method is given beside the structure's own."""
+        return self.card.plays.wanted_channels(self.cohort.channels) if self.card.plays else ()
 
     def _check_initial(self, objects: list[ObjectRow]) -> None:
         """Raise InputError where a protocol that begins with a mask has none for an object."""

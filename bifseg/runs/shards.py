@@ -15,7 +15,7 @@ from typing_extensions import override
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError, short
-from bifseg.core.files import table_text, write_record, write_text
+from bifseg.core.files import read_record, table_text, write_record, write_text
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
@@ -28,6 +28,8 @@ from bifseg.sessions.record import Identity, Session
 from bifseg.sessions.seal import run_folder
 
 log = logging.getLogger(__name__)
+LEFT_OUT = "left-out.json"
+"""Beside an entry's sessions: why objects are not played, by name."""
 
 Played = tuple[Trial, str]
 """A trial and the status of its session."""
@@ -152,6 +154,7 @@ def run_shard(
             f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; repair their files"
         )
     write_record(folder / "protocol.json", setup.rules())
+    write_record(folder / LEFT_OUT, setup.left_out)
     Archive(folder).pack([trial.session for trial in trials], number)
     return count
 
@@ -235,9 +238,9 @@ def load_sessions(
     Raises:
         InputError: a session is missing or damaged.
     """
-    archive = Archive(folder)
+    archive, left_out = Archive(folder), read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {}
     for row in objects:
-        for replicate in range(replicates):
+        for replicate in range(0 if row.object in left_out else replicates):
             session = archive.load(Trial(row.object, replicate).session)
             _check_place(session.identity, row, folder)
             yield row, session

@@ -98,3 +98,12 @@ class Brush(Good):
 
     def refine(self, scribbles):
         return (self.mask | scribbles.foreground) & ~scribbles.background
+
+
+class TwoChannels(Good):
+    """Brighter in a second channel alone; it fails where it is not given that. It is not broken."""
+
+    def start(self, image, box):
+        self.second = image.channels["flair"]
+        assert image.channels[image.modality] is image.voxels
+        return super().start(image, box) & (self.second > 0)

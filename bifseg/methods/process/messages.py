@@ -124,10 +124,16 @@ def image_message(image: Image, box: Box, folder: OwnFolder) -> dict[str, Any]:
         folder: the one that session and process share.
 
     Returns:
-        The keys `image` (file name), `modality`, `grid` and `box`, ready for JSON.
+        The keys `image` (file name), `modality`, `grid` and `box`, ready for JSON; `channels` has the file of each
+        further channel by its name, if there are any.
     """
     _share(IMAGE, image.voxels, image.grid, folder)
-    return {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
+    message = {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
+    files = {}
+    for name, voxels in image.others.items():
+        files[name] = f"channel-{name}.nii"
+        _share(files[name], voxels, image.grid, folder)
+    return message | ({"channels": files} if files else {})
 
 
 def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Box]:
@@ -142,7 +148,9 @@ def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Bo
     """
     grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
-    return Image(voxels, grid, message["modality"]), Box(**{k: tuple(v) for k, v in message["box"].items()})
+    others = {name: read_array(folder / file)[0] for name, file in message.get("channels", {}).items()}
+    box = Box(**{k: tuple(v) for k, v in message["box"].items()})
+    return Image(voxels, grid, message["modality"], others), box
 
 
 def mask_message(mask: Mask, grid: Grid, folder: OwnFolder) -> dict[str, Any]:

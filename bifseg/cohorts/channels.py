@@ -1,0 +1,50 @@
+"""Further channels of a case: files on the grid of its image, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from bifseg.cohorts.files import File, differences
+from bifseg.cohorts.manifest import ManifestRow
+
+
+def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Iterator[tuple[int, str, str]]:
+    """What is wrong with the files of the column `channels`.
+
+    Args:
+        rows: of a manifest.
+        images: what a look at each image found, by its path.
+
+    Yields:
+        Line, column and text of each problem, once a file.
+    """
+    reported = set()
+    for row in rows:
+        own = images[row.image].image_grid(row.channel)
+        for name, path in row.channels:
+            grid, key = images[path].grid, (path, row.image)
+            if key in reported:
+                continue
+            reported.add(key)
+            for text in images[path].problems:
+                yield row.line, "channels", f"{name}: {path}: {text}"
+            for text in differences(own, grid) if own and grid else ():
+                yield row.line, "channels", f"{name}: {path}: {text} from {row.image}; bring them on one grid"
+
+
+def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> Iterator[tuple[int, str, str]]:
+    """Channels that the cohort's card does not list.
+
+    Args:
+        rows: of a manifest.
+        listed: `channels` of the card.
+
+    Yields:
+        Line, column and text of the first row of each such channel.
+    """
+    reported = set(listed)
+    for row in rows:
+        for name, _ in row.channels:
+            if name not in reported:
+                reported.add(name)
+                yield row.line, "channels", f"{name!r} is not in the card's `channels`; list it there"
