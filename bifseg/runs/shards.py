@@ -238,7 +238,10 @@ def load_sessions(
     Raises:
         InputError: a session is missing or damaged.
     """
-    archive, left_out = Archive(folder), read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {}
+    archive, left_out = (
+        Archive(folder),
+        read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {},
+    )
     for row in objects:
         for replicate in range(0 if row.object in left_out else replicates):
             session = archive.load(Trial(row.object, replicate).session)

@@ -49,7 +49,11 @@ def cohort(tmp_path_factory):
 
 def test_cells_by_hand(tmp_path):
     assert read_channels("t2=a/b.nii, flair=c.nii", tmp_path) == (("flair", "c.nii"), ("t2", "a/b.nii"))
-    for text, problem in (("flair", "write flair="), ("a=x,a=y", "names a channel twice"), ("a=../x", "outside|climb|\\.\\.")):
+    for text, problem in (
+        ("flair", "write flair="),
+        ("a=x,a=y", "names a channel twice"),
+        ("a=../x", "outside|climb|\\.\\."),
+    ):
         with pytest.raises(ValueError, match=problem):
             read_channels(text, tmp_path)
 
