@@ -1,6 +1,6 @@
 """Reading and writing images with their grid.
 
-A file gives the same grid whether its voxels are read or not (`core.geometry.checked_grid`). We read NIfTI ourselves
+A file gives the same grid whether its voxels are read or not (`core.grid_headers`). We read NIfTI ourselves
 (`core.nifti`) and all other formats with SimpleITK.
 """
 
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
-from bifseg.core.geometry import Grid, Image, Mask, checked_grid
+from bifseg.core.geometry import Grid, Image, Mask
+from bifseg.core.grid_headers import checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
 from bifseg.core.image_headers import is_raw, n_header_bytes
 from bifseg.core.nifti import NiftiFile, is_nifti

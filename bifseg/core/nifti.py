@@ -24,7 +24,8 @@ from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
-from bifseg.core.geometry import SHEAR_TOLERANCE, Grid, checked_grid, shear
+from bifseg.core.geometry import Grid
+from bifseg.core.grid_headers import SHEAR_TOLERANCE, checked_grid, shear
 
 _KINDS: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}  # by the size that a header begins with
 _TO_MM = {1: 1000.0, 3: 0.001}  # unit codes metre and micrometre; all others count as mm

@@ -52,7 +52,7 @@ def test_cells_by_hand(tmp_path):
     for text, problem in (
         ("flair", "write flair="),
         ("a=x,a=y", "names a channel twice"),
-        ("a=../x", "outside|climb|\\.\\."),
+        ("a=../x", r"\.\."),
     ):
         with pytest.raises(ValueError, match=problem):
             read_channels(text, tmp_path)
