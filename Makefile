@@ -42,7 +42,7 @@ lint: dev
 	snakemake --lint
 
 docs: dev
-	mkdocs build --strict --quiet --site-dir site
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --site-dir site
 
 bench: dev
 	for script in label_update geodesic_band network_update robot scoring session methods workers; do python benchmarks/$$script.py || exit 1; done

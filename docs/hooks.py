@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,9 +20,12 @@ ELSEWHERE = {
     "README.md": "index.md",
     "config/README.md": "configuration.md",
     "benchmarks/README.md": "benchmarks.md",
+    "adapters/README.md": "adapters.md",
+    "adapters/litemedsam/README.md": "litemedsam.md",
     "adapters/nninteractive/README.md": "nninteractive.md",
 }
 """Pages that lie beside what they describe, and their names on the site."""
+_LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)\s]*)?\)")
 
 
 def on_files(files: Files, config: Any) -> Files:
@@ -34,11 +38,17 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """A page's text, with its links to the repository's folders turned into links between pages."""
-    top = "../" * page.file.src_uri.count("/")
-    for source, name in ELSEWHERE.items():
-        markdown = re.sub(rf"\]\((\.\./)*{re.escape(source)}", f"]({top}{name}", markdown)
-    return re.sub(r"\]\((\.\./)*docs/", f"]({top}", markdown)
+    """A page's text; links follow their files to the site, and links to files that are not on it become plain text."""
+    name = page.file.src_uri
+    source = next((path for path, other in ELSEWHERE.items() if other == name), f"docs/{name}")
+
+    def follow(link: re.Match[str]) -> str:
+        text, path, anchor = link.groups("")
+        target = os.path.normpath(os.path.join(os.path.dirname(source), path))
+        target = ELSEWHERE.get(target, target.removeprefix("docs/") if target.startswith("docs/") else "")
+        return f"[{text}]({os.path.relpath(target, os.path.dirname(name))}{anchor})" if target else text
+
+    return _LINK.sub(follow, markdown)
 
 
 def _help(command: click.Command, name: str) -> Iterator[str]:
