@@ -220,7 +220,7 @@ class JobSetup:
         return self.card.plays.wanted_channels(self.cohort.channels) if self.card.plays else ()
 
     def _check_initial(self, objects: list[ObjectRow]) -> None:
-        """Raise InputError where a protocol that begins with a mask has none for an object."""
+        """Raise InputError if the protocol begins with a mask and an object has none."""
         source = self.protocol.initial_from
         if source is None:
             return
@@ -236,7 +236,7 @@ class JobSetup:
             )
 
     def _existing(self, trial: Trial) -> Mask | None:
-        """The mask that a session begins with: of the manifest, or another entry's last one before any correction."""
+        """The mask that a session begins with: that of the manifest, or another entry's last result of round 0."""
         if self.protocol.begin != "mask":
             return None
         if self.initial is None:
@@ -273,7 +273,7 @@ class JobSetup:
 
 @lru_cache(maxsize=4)
 def _archive(folder: Path) -> Archive:
-    """The sessions of a folder, opened once."""
+    """The archive of a folder, which is opened once."""
     return Archive(folder)
 
 

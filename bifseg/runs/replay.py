@@ -265,7 +265,7 @@ def recorded_rules(folder: Path) -> dict[str, Any]:
         folder: the folder of an entry's sessions.
 
     Returns:
-        Keys of a protocol card: `begin`, `correct` and `window`, those that its protocol.json has.
+        Values by the keys `begin`, `correct` and `window`, as far as `protocol.json` has them.
 
     Raises:
         InputError: the sessions begin with a mask.
@@ -274,7 +274,7 @@ def recorded_rules(folder: Path) -> dict[str, Any]:
     rules = read_record(path) if path.is_file() else {}
     if rules.get("begin") == "mask":
         raise InputError(
-            f"{folder}: its sessions begin with a mask, which is no recording; play them with `bifseg run`"
+            f"{folder}: its sessions begin with a mask, which a replay cannot give; use `bifseg run` instead"
         )
     return {key: rules[key] for key in ("begin", "correct", "window") if key in rules}
 

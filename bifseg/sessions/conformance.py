@@ -96,7 +96,7 @@ class ConformanceKit:
     def _scribbles(self) -> CheckResult:
         """Scribbles that contradict the image: the user wants a blob beside the visible one.
 
-        To keep them is a property, not a duty: a method that does not is no failure.
+        A method need not obey them, so that the check never fails.
         """
         if not {"scribbles", "points"} & self._method.prompts:
             return CheckResult("scribbles obeyed", None, "the method takes no scribbles")

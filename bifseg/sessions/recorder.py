@@ -71,8 +71,8 @@ class StepRecorder:
             call: the method's call.
             strokes: the strokes that the user drew for this step.
             robot_s: seconds that the user took for them.
-            begins: whether the method counts its seconds from this call on.
-            undo: whether the call takes back the round before.
+            begins: whether the method counts its seconds from this call.
+            undo: whether the call takes back the previous round.
 
         Returns:
             Mask on the object's grid, cleared in ignored voxels.
@@ -101,10 +101,10 @@ class StepRecorder:
         return result
 
     def give(self, mask: Mask) -> Mask:
-        """An existing mask as the initial step, which no method made and which took no time.
+        """An existing mask as the initial step, with 0 seconds.
 
         Args:
-            mask: on the object's grid.
+            mask: mask on the object's grid, (z, y, x) or (y, x).
 
         Returns:
             The mask inside the box, cleared in ignored voxels.
