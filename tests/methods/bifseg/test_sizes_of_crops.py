@@ -14,7 +14,7 @@ SETTINGS = "CRF: {method: base-crf}\nBIFSeg: {method: bifseg}\n"
 
 @pytest.fixture(scope="module")
 def played(discs, discs_network, tmp_path_factory):
-    """Dice in percent of every test object at one, one and a half and two times the size that the network was trained at."""
+    """Dice in percent of every test object at 1, 1.5 and 2 times the size of the network's training crops."""
     settings = tmp_path_factory.mktemp("settings") / "settings.yaml"
     settings.write_text(SETTINGS)
     words = [settings, f"{discs.folder}={discs_network}", "--sizes", 20, 30, 40]
