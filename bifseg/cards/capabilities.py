@@ -1,8 +1,8 @@
-"""Who can play where, told without importing a method, and whom a pattern in a configuration stands for.
+"""Whether a method can play a protocol on a cohort, by its card alone, and the entries that a pattern matches.
 
-An entry is written METHOD, or METHOD@NETWORK where the method needs a network. A pattern is the same with `*`,
-`?` or `[...]` on either side of the `@`: `*` is every method that plays without a network, `*@*` every method
-that needs one, on every network of the cohort.
+An entry is METHOD, or METHOD@NETWORK if the method needs a network. A pattern is an entry with `*`, `?` or `[...]` on
+either side of the `@`: `*` matches every method that plays without a network, `*@*` every method that needs one, on
+every network of the cohort.
 """
 
 from __future__ import annotations
@@ -16,26 +16,36 @@ from bifseg.core.errors import InputError
 
 
 def is_pattern(entry: str) -> bool:
-    """Whether an entry in a configuration stands for others."""
+    """Whether an entry in a configuration is a pattern.
+
+    Args:
+        entry: text of the configuration.
+
+    Returns:
+        True if it contains `*`, `?` or `[`.
+    """
     return any(sign in entry for sign in "*?[")
 
 
 def misfit(
     plays: Plays, with_network: bool, dimension: int, protocol: ProtocolCard, channels: Collection[str] = ()
 ) -> str:
-    """Why a method cannot play; empty if it can.
+    """The reason why a method cannot play.
 
     Args:
-        plays: what it can.
-        with_network: whether it is written METHOD@NETWORK.
-        dimension: of the cohort.
-        protocol: the rules of the session.
-        channels: those that the cohort's card lists.
+        plays: capabilities that the method's card states.
+        with_network: whether the entry is METHOD@NETWORK.
+        dimension: dimension of the cohort, 2 or 3.
+        protocol: rules of the session.
+        channels: channels that the cohort's card lists.
+
+    Returns:
+        A text that continues the entry's name, for example `takes no network; ...`; empty if it can play.
     """
     unknown = set(plays.channels) - set(channels) if isinstance(plays.channels, list) else ()
     if unknown:
-        have = ", ".join(channels) or "none"
-        return f"needs the channels {', '.join(sorted(unknown))}; the cohort's card lists {have}"
+        listed = ", ".join(channels) or "none"
+        return f"needs the channels {', '.join(sorted(unknown))}; the cohort's card lists {listed}"
     if plays.network and not with_network:
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
@@ -50,30 +60,58 @@ def misplaced(
     protocol: ProtocolCard,
     plays: Plays | None = None,
 ) -> str:
-    """As `misfit`, of a method whose network is as it should be; `plays` is what its card says, if it does."""
+    """The reason why a method cannot play, as `misfit`, without a check of its network.
+
+    Args:
+        dimensions: dimensions that the method works in.
+        prompts: prompts that the method takes.
+        dimension: dimension of the cohort, 2 or 3.
+        protocol: rules of the session.
+        plays: capabilities that the method's card states; None if it states none.
+
+    Returns:
+        A text that continues the entry's name; empty if the method can play.
+    """
     unknown = sorted(set(prompts) - set(PROMPTS))
     if unknown:
-        return f"takes {unknown[0]!r:.60}, which is no prompt; known are {', '.join(PROMPTS)}"
+        return f"takes {unknown[0]!r:.60}, which is not a prompt; known are {', '.join(PROMPTS)}"
     if dimension not in dimensions:
-        able = " and ".join(f"{d}D" for d in sorted(dimensions))
-        return f"plays in {able}, the cohort is {dimension}D"
+        stated = " and ".join(f"{d}D" for d in sorted(dimensions))
+        return f"plays in {stated}, the cohort is {dimension}D"
     return _misprompted(prompts, protocol, plays)
 
 
 def begins_with(protocol: ProtocolCard, prompts: Collection[str]) -> str:
-    """What the user gives a method first: `box`, `scribbles`, `points` or `nothing`."""
+    """The prompt that the user gives a method first.
+
+    Args:
+        protocol: rules of the session.
+        prompts: prompts that the method takes.
+
+    Returns:
+        `box`, `scribbles`, `points`, `mask` or `nothing`.
+    """
     if protocol.begin != "auto":
         return protocol.begin
     return "box" if "box" in prompts else protocol.draws
 
 
 def is_given(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> bool:
-    """Whether a method takes what the user draws, as it is or by an adaptation that its card names."""
+    """Whether a method takes the prompts that the user draws, unchanged or adapted as its card says.
+
+    Args:
+        drawn: prompts that the user draws.
+        prompts: prompts that the method takes.
+        plays: capabilities that the method's card states; None if it states none.
+
+    Returns:
+        False if the method would get none of the user's prompts.
+    """
     return drawn in prompts or bool(plays and plays.adaptation(drawn, prompts))
 
 
 def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays | None) -> str:
-    """Why a method's prompts do not fit a protocol; empty if they do."""
+    """The reason why a method's prompts do not fit a protocol; empty if they do."""
     begin, drawn, takes = begins_with(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
     if begin == "mask" and "mask" not in prompts:
         return f"takes {takes or 'no prompts'}; this protocol begins with a mask"
@@ -95,35 +133,37 @@ def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays 
 
 
 def resolve(
-    wanted: Sequence[str],
+    names: Sequence[str],
     methods: Mapping[str, Plays | None],
     networks: Sequence[str],
     dimension: int,
     protocol: ProtocolCard,
     channels: Collection[str] = (),
 ) -> list[str]:
-    """Who plays, each once: those named, and those that patterns stand for and that can play here.
+    """The entries that play: those named, and those that match a pattern and can play here.
 
     Args:
-        wanted: entries and patterns.
-        methods: what each method can, by the name of its card; None if nothing tells.
-        networks: of the cohort.
-        dimension: of the cohort.
-        protocol: the rules of the session.
-        channels: those that the cohort's card lists.
+        names: entries and patterns of the configuration.
+        methods: capabilities by the name of the method's card; None if the card states none.
+        networks: networks of the cohort.
+        dimension: dimension of the cohort, 2 or 3.
+        protocol: rules of the session.
+        channels: channels that the cohort's card lists.
+
+    Returns:
+        Entries without patterns, each once, in the order of `names`.
 
     Raises:
-        InputError: one that is named cannot play here, a pattern stands for nobody, or for a method of which
-            nothing tells what it can.
+        InputError: a named entry cannot play here, or a pattern matches no card or a card without `plays`.
     """
     entries: list[str] = []
-    for entry in wanted:
+    for entry in names:
         name, at, _ = entry.partition("@")
         if is_pattern(entry):
             entries += _expand(entry, methods, networks, dimension, protocol, channels)
             continue
-        can = methods[name]
-        reason = misfit(can, bool(at), dimension, protocol, channels) if can else ""
+        plays = methods[name]
+        reason = misfit(plays, bool(at), dimension, protocol, channels) if plays else ""
         if reason:
             raise InputError(f"{entry} {reason}")
         entries.append(entry)
@@ -138,7 +178,7 @@ def _expand(
     protocol: ProtocolCard,
     channels: Collection[str],
 ) -> list[str]:
-    """The entries that a pattern stands for, sorted."""
+    """The entries that match a pattern and can play here, sorted."""
     method, at, network = pattern.partition("@")
     partners = [f"@{name}" for name in sorted(networks) if fnmatchcase(name, network)] if at else [""]
     matches = []
@@ -146,21 +186,32 @@ def _expand(
         plays = methods[name]
         if plays is None:
             raise InputError(
-                f"'{pattern}' stands for {name} too, and its card does not say where that plays: add "
+                f"'{pattern}' matches {name} too, whose card does not say where it plays: add "
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
         if not misfit(plays, bool(at), dimension, protocol, channels):
             matches += [name + partner for partner in partners]
     if not matches:
-        raise InputError(f"'{pattern}' stands for nobody: no method card can play here by that name")
+        raise InputError(f"'{pattern}' matches no method card that can play here")
     return matches
 
 
 def check_stated(plays: Plays | None, dimensions: frozenset[int], prompts: frozenset[str]) -> None:
-    """Raises InputError where a card states what its method cannot; fewer dimensions may be stated."""
+    """Check that a card states no more than its method can; it may state fewer dimensions.
+
+    Args:
+        plays: capabilities that the card states; None if it states none.
+        dimensions: dimensions that the method works in.
+        prompts: prompts that the method takes.
+
+    Raises:
+        InputError: the card states another dimension, or other prompts.
+    """
     if plays is None:
         return
-    if not plays.network and not set(plays.dimensions) <= dimensions:  # with one, they are the network's
+    if (
+        not plays.network and not set(plays.dimensions) <= dimensions
+    ):  # a network's dimension is the network's own
         raise InputError(f"plays.dimensions: is {plays.dimensions}, the method works in {sorted(dimensions)}")
     if set(plays.prompts) != prompts:
         raise InputError(f"plays.prompts: is {sorted(plays.prompts)}, the method takes {sorted(prompts)}")

@@ -1,7 +1,7 @@
 """Cards: the YAML files that describe cohorts, networks, methods and protocols.
 
-A card's name is its file's name. `workflow/schemas/` holds the JSON Schema of each, made from these classes.
-Values marked "default" are ours where the paper's could not be verified (see docs/method.md).
+A card's name is its file's name. `workflow/schemas/` holds the JSON Schema of each, made from these classes. Defaults
+are ours if the paper's values could not be checked (docs/method.md).
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 Positive = Annotated[int, Field(gt=0)]
 DEVICE = r"auto|cpu|cuda(:\d+)?"
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
-"""Of a card: its file's name, which becomes part of paths and commands."""
+"""Name of a card: its file's name, which becomes part of paths and commands."""
 StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$", max_length=100)]
-"""Of a structure: letters and digits of any script."""
+"""Name of a structure: letters and digits of any script."""
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 CLICK_POLICIES = ("centre-click/1", "econet/1")
-"""The robot's policies whose strokes are clicks on one voxel each, perhaps with a dab of paint around it."""
+"""The robot's policies whose strokes are clicks on one voxel, with or without a dab of paint around it."""
 
 
 class Card(BaseModel):
-    """What all cards share: unknown keys are refused, values do not change."""
+    """Base of all cards: unknown keys are refused, values cannot be changed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class CaseCounts(Card):
-    """How many cases a simulator makes for each split."""
+    """Number of cases that a simulator makes for each split."""
 
     train: Positive = Field(16, description="cases the networks are trained on")
     validation: Positive = Field(4, description="cases that choose the best weights")
@@ -99,13 +99,13 @@ class ProtocolCard(Card):
     )
     rounds: Annotated[int, Field(ge=0)] = Field(10, description="most rounds of scribbles")
     strokes_per_label: Positive = Field(
-        1, description="most mistakes of each label that are corrected in a round, a stroke each"
+        1, description="most errors of each label that the robot corrects in a round, a stroke each"
     )
     target: Annotated[float, Field(gt=0, le=1)] | None = Field(
         0.90, description="the session ends when Dice reaches this; null: play all rounds"
     )
     tolerance_mm: Annotated[float, Field(ge=0)] = Field(
-        0.0, description="mistakes this near the truth's border are not visible to the robot"
+        0.0, description="the robot does not see errors within this distance of the truth's border"
     )
     patience: Positive | None = Field(
         3, description="rounds without effect after which a session ends as stuck; null: never"
@@ -122,7 +122,7 @@ class ProtocolCard(Card):
         "where objects are played several times, so that no method remembers the strokes of another replicate",
     )
     scribbles_on: Literal["initial", "current"] = Field(
-        "current", description="whose mistakes are corrected: initial (shared scribbles) or current (own)"
+        "current", description="the result that is corrected: initial (shared scribbles) or current (own)"
     )
     begin: Literal["auto", "box", "scribbles", "points", "mask", "nothing"] = Field(
         "auto",
@@ -167,12 +167,12 @@ class ProtocolCard(Card):
 
     @property
     def draws(self) -> Drawn:
-        """What the robot draws, with its one policy: `scribbles` or `points`."""
+        """The prompts that the robot's policy draws: `scribbles` or `points`."""
         return "points" if "points" in (self.begin, self.correct) else "scribbles"
 
     @property
     def box_label(self) -> str:
-        """The value of the column `box`: sessions with different values do not begin alike."""
+        """The value of the column `box`; sessions with equal values begin with the same prompt and window."""
         given = self.box if self.begin in ("auto", "box") else self.begin
         return given if self.window == "box" else f"{given} in the image"
 
@@ -196,7 +196,7 @@ class MethodCard(Card):
     )
     settings: dict[str, Any] = Field(
         default_factory=dict,
-        description="keyword arguments of the class, or what the program is told at first",
+        description="keyword arguments of the class, or the settings in a program's first message",
     )
     plays: Plays | None = Field(None, description="where it can play: needed under a pattern such as *")
 
@@ -211,7 +211,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class AugmentationCard(Card):
-    """Random changes of training crops; ours, the paper has none. Shares are of the crops that a change is made to."""
+    """Random changes of training crops: ours, the paper has none. A share is the share of crops that are changed."""
 
     contrast: Share = Field(0.2, description="share whose intensities go through a random rising curve")
     invert: Share = Field(0.0, description="share whose intensities are inverted")
@@ -234,7 +234,7 @@ class AugmentationCard(Card):
 
 
 class TrainingCard(Card):
-    """How a base network is trained. The defaults of SGD are ours; the paper's values could not be checked."""
+    """The training of a base network. The defaults of SGD are ours; the paper's values could not be checked."""
 
     optimizer: Literal["sgd", "adam"] = "sgd"
     learning_rate: Annotated[float, Field(gt=0)] = 1e-3
@@ -285,7 +285,7 @@ class NetworkCard(Card):
         None, description="folder that 'weights' is relative to; default: the card's own"
     )
     finetuning: dict[str, Any] = Field(
-        default_factory=dict, description="fine-tuning settings found on seen training data for this network"
+        default_factory=dict, description="fine-tuning settings chosen on seen training data for this network"
     )
     training: TrainingCard = TrainingCard()
 
@@ -298,10 +298,13 @@ def read_card(kind: type[C], path: Path) -> C:
 
     Args:
         kind: class of the card.
-        path: the file; the name of the card is its name.
+        path: the file; its name is the card's name.
+
+    Returns:
+        The card with defaults for the keys that the file leaves out.
 
     Raises:
-        InputError: the file cannot be read, or a key or value is wrong; the line names both.
+        InputError: the file cannot be read, or a key or value is wrong; the message names both.
     """
     content = read_mapping(path)
     try:
@@ -311,9 +314,16 @@ def read_card(kind: type[C], path: Path) -> C:
 
 
 def first_problem(error: ValidationError) -> str:
-    """Key, what is wrong, and value of the first problem that a card's class saw."""
+    """The first problem of a pydantic error, as a text for a message.
+
+    Args:
+        error: the error of a card or of settings.
+
+    Returns:
+        Key, fault and value, at most about 270 characters.
+    """
     problem = error.errors()[0]
     key = short(".".join(str(part) for part in problem["loc"]) or "card", 60)
     value = problem.get("input")
-    shown = "" if isinstance(value, dict) else f" (is {short(repr(value), 60)})"
-    return f"{key}: {short(problem['msg'], 120)}{shown}"
+    given = "" if isinstance(value, dict) else f" (is {short(repr(value), 60)})"
+    return f"{key}: {short(problem['msg'], 120)}{given}"

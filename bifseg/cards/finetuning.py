@@ -18,8 +18,8 @@ _BY_DIMENSION: dict[int, dict[str, Any]] = {
 class FineTuning(Card):
     """Settings of label update and network update. `defaults` gives the values for 2D and 3D.
 
-    The defaults were chosen on real and simulated images (docs/real-images.md). The values recalled of the paper, which
-    could not be checked, are in docs/method.md.
+    The defaults were chosen on real and simulated images (docs/real-images.md). docs/method.md compares them with the
+    paper's values, which could not be checked.
     """
 
     strength: Annotated[float, Field(ge=0)] = Field(
@@ -62,7 +62,7 @@ class FineTuning(Card):
     alternations: Annotated[int, Field(gt=0)] = Field(1, description="label and network updates per round")
     restart: bool = Field(
         True,
-        description="each round starts from the trained classifier; false: from that of the round before",
+        description="each round starts from the trained classifier; false: from the classifier of the last round",
     )
 
     @classmethod
@@ -71,19 +71,28 @@ class FineTuning(Card):
 
         Args:
             dimension: 2 or 3.
-            changes: settings by name, which replace the defaults.
+            **changes: settings by name, which replace the defaults.
+
+        Returns:
+            All settings.
 
         Raises:
-            pydantic.ValidationError: if a change is unknown or out of range.
+            pydantic.ValidationError: a change is unknown or out of range.
         """
         return cls(**{**_BY_DIMENSION[dimension], **changes})
 
     @classmethod
     def checked(cls, changes: dict[str, Any]) -> dict[str, Any]:
-        """The changes themselves.
+        """Settings of a card or a method, checked.
+
+        Args:
+            changes: settings by name.
+
+        Returns:
+            `changes` itself.
 
         Raises:
-            InputError: if a change is unknown or out of range; the message names the first one.
+            InputError: a setting is unknown or out of range; the message names the first one.
         """
         try:
             cls.defaults(2, **changes)

@@ -1,4 +1,4 @@
-"""What a method is able to play, as its card states it: dimensions, prompts, and prompts that are changed for it."""
+"""The capabilities of a method, as its card states them: dimensions, prompts, and adaptations of prompts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field
 Prompt = Literal["box", "scribbles", "points", "mask"]
 Drawn = Literal["scribbles", "points"]
 PROMPTS: tuple[str, ...] = get_args(Prompt)
-"""What a method may take beside the image."""
+"""Prompts that a method may take beside the image."""
 
 
 class ScribblesAsPoints(BaseModel):
-    """How scribbles become points for a method that takes points alone."""
+    """The rule by which scribbles become points for a method that takes points alone."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,7 +26,7 @@ class ScribblesAsPoints(BaseModel):
 
 
 class Plays(BaseModel):
-    """Where a method can play, as its card states it."""
+    """The sessions that a method can play, as its card states them."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class Plays(BaseModel):
     )
     prompts: list[Prompt] = Field(
         default=["box", "scribbles"],
-        description="what it takes beside the image; without box it starts from scribbles or points",
+        description="prompts that it takes beside the image; without box it starts from scribbles or points",
     )
     channels: Literal["one", "all"] | Annotated[list[str], Field(min_length=1)] = Field(
         "one",
@@ -65,7 +65,15 @@ class Plays(BaseModel):
         return tuple(of_cohort) if self.channels == "all" else ()
 
     def adaptation(self, drawn: Drawn, prompts: Collection[str]) -> str:
-        """In words, how what the user draws is changed for a method that takes these prompts; empty if it is not."""
+        """The change of the user's prompts for a method, in words.
+
+        Args:
+            drawn: prompts that the user draws.
+            prompts: prompts that the method takes.
+
+        Returns:
+            Such as `scribbles as points, 3 along each stroke`; empty if the prompts stay as they are or do not fit.
+        """
         if drawn in prompts:
             return ""
         if drawn == "points" and self.points_as_scribbles and "scribbles" in prompts:

@@ -1,4 +1,4 @@
-"""From a folder of data to a run: the cards and the configuration that the workflow is given."""
+"""The cards and the configuration of a run that `bifseg evaluate` writes for a folder of data."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ from bifseg.core.files import write_text
 NETWORKS = {2: "pnet", 3: "pcnet"}
 """The paper's base networks."""
 KINDS = ("methods", "networks", "protocols")
+"""Folders of the cards that `copy_cards` copies."""
 
 
 def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) -> None:
     """Check that every named card exists among the run's own cards or the shipped ones.
 
     Args:
-        named: names by --KIND, the option that names them, such as `--methods`.
+        named: names of cards by the option that gives them, such as `--methods`.
         cards: folder of the run's own cards.
         shipped: folder of the cards that come with bifseg.
 
@@ -36,11 +37,16 @@ def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) 
         known = sorted({path.stem for place in places for path in place.glob("*.yaml")})
         for name in names:
             if name not in known:
-                raise InputError(f"{option} {name}: no such card; there are {', '.join(known)}")
+                raise InputError(f"{option} {name}: no such card; known are {', '.join(known)}")
 
 
 def copy_cards(shipped: Path, cards: Path) -> None:
-    """Copy the shipped cards of methods, networks and protocols; one that is there already stays as it is."""
+    """Copy the shipped cards of methods, networks and protocols; existing cards stay as they are.
+
+    Args:
+        shipped: folder of the cards that come with bifseg.
+        cards: folder of the run's own cards; it is made.
+    """
     for kind in KINDS:
         (cards / kind).mkdir(parents=True, exist_ok=True)
         for card in (shipped / kind).glob("*.yaml"):
@@ -51,17 +57,20 @@ def copy_cards(shipped: Path, cards: Path) -> None:
 def configuration(
     cards: Path, cohort: str, methods: Sequence[str], protocols: Sequence[str], network: str = ""
 ) -> tuple[dict[str, Any], list[str]]:
-    """The configuration of a run of these methods on one cohort, and in words who is left out where.
+    """The configuration of a run on one cohort, with each method under all protocols that it can play.
 
     Args:
         cards: folder with cohorts/, methods/, networks/ and protocols/.
-        cohort: name of its card.
+        cohort: name of the cohort's card.
         methods: names of method cards.
-        protocols: names of protocol cards; each method plays under all that it can.
-        network: that methods play on which need one; empty: the paper's.
+        protocols: names of protocol cards.
+        network: network of the methods that need one; empty: the paper's of the cohort's dimension.
+
+    Returns:
+        The configuration, and a line for each protocol that a method cannot play.
 
     Raises:
-        InputError: a card is missing or wrong, or a method can play nowhere.
+        InputError: a card is missing or wrong, or a method can play none of the protocols.
     """
     cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
     dimension = cohort_card.dimension
@@ -93,11 +102,27 @@ def configuration(
 
 
 def read_configuration(path: Path) -> dict[str, Any]:
-    """What a configuration says, without defaults; empty where there is none. Raises InputError where it is wrong."""
+    """The keys and values in a configuration file, without defaults.
+
+    Args:
+        path: the file; it need not exist.
+
+    Returns:
+        The configuration; empty if the file does not exist.
+
+    Raises:
+        InputError: the file cannot be read, or a key or value is wrong.
+    """
     return read_card(RunCard, path).model_dump(mode="json", exclude_unset=True) if path.exists() else {}
 
 
 def write_configuration(path: Path, content: dict[str, Any], command: str) -> None:
-    """Write a configuration, with the command that made it at its head."""
+    """Write a configuration as YAML, with a comment that names the command that made it.
+
+    Args:
+        path: the file.
+        content: keys and values.
+        command: command line.
+    """
     text = yaml.safe_dump(content, sort_keys=False, default_flow_style=None, width=110)
     write_text(path, f"# Made by: {command}\n{text}")

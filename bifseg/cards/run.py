@@ -37,12 +37,12 @@ _CARD_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 class Experiment(Card):
-    """What is played on one cohort."""
+    """The networks and entries of one cohort."""
 
     networks: list[Name] = Field(default_factory=list, description="network cards to train")
     protocols: dict[Name, Annotated[list[Entry], Field(min_length=1)]] = Field(
-        description="who plays under each protocol card: method cards, METHOD@NETWORK where one is needed; "
-        "a pattern such as * or *@* stands for every card that can play there"
+        description="entries of each protocol card: method cards, METHOD@NETWORK for those that need a network; "
+        "a pattern such as * or *@* matches every card that can play there"
     )
 
 
@@ -92,15 +92,21 @@ class RunCard(Card):
         for name in metrics:
             module = name.partition(":")[0].partition(".")[0]
             if find_spec(module) is None:  # finds without importing: every job reads the configuration
-                raise ValueError(f"there is no module '{module}'; put its folder on PYTHONPATH")
+                raise ValueError(f"no module '{module}' exists; put its folder on PYTHONPATH")
         return metrics
 
 
 def checked_run(config: dict[str, Any]) -> dict[str, Any]:
-    """A run's configuration with its defaults, and with entries for patterns.
+    """A run's configuration with its defaults, and with entries in place of patterns.
+
+    Args:
+        config: keys and values as Snakemake reads them.
+
+    Returns:
+        The complete configuration, with values that JSON can hold.
 
     Raises:
-        InputError: it or a card that it names is wrong, or an entry cannot play where it is named.
+        InputError: the configuration or a card that it names is wrong, or an entry cannot play its protocol.
     """
     try:
         check_size(config)
@@ -114,11 +120,13 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
         dimension = cohort_card.dimension
         networks = set(experiment.networks)
-        for protocol, wanted in experiment.protocols.items():
+        for protocol, names in experiment.protocols.items():
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
-            able = _able(wanted, cards / "methods")
+            capabilities = _capabilities(names, cards / "methods")
             try:
-                entries = resolve(wanted, able, experiment.networks, dimension, rules, cohort_card.channels)
+                entries = resolve(
+                    names, capabilities, experiment.networks, dimension, rules, cohort_card.channels
+                )
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
             resolved["cohorts"][cohort]["protocols"][protocol] = entries
@@ -128,16 +136,16 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
             path = cards / "networks" / f"{network}.yaml"
             card = read_card(NetworkCard, path)
             brought_weights(card, path)
-            have = card.dimension or card.settings.get("dimension")
-            if have in (2, 3) and have != dimension:
+            of_network = card.dimension or card.settings.get("dimension")
+            if of_network in (2, 3) and of_network != dimension:
                 raise InputError(
-                    f"configuration: cohorts.{cohort}: {network} is {have}D, the cohort {dimension}D"
+                    f"configuration: cohorts.{cohort}: {network} is {of_network}D, the cohort {dimension}D"
                 )
     return resolved
 
 
 def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> None:
-    """Raise InputError where a protocol corrects the results of an entry that plays under no other protocol."""
+    """Raise InputError if a protocol corrects the results of an entry that plays under no other protocol."""
     for protocol in played:
         source = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml").initial_from
         if source not in (None, "manifest") and not initial_protocol(played, protocol, source):
@@ -148,23 +156,23 @@ def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> Non
 
 
 def initial_protocol(played: Mapping[str, Sequence[str]], protocol: str, source: str) -> str:
-    """The protocol whose sessions of an entry another protocol begins with.
+    """The protocol whose sessions give the initial masks of another protocol.
 
     Args:
-        played: entries by protocol, of one cohort.
-        protocol: that begins with a mask.
-        source: the entry.
+        played: entries of one cohort by protocol.
+        protocol: protocol that begins with a mask.
+        source: entry whose results are the masks.
 
     Returns:
-        The first other protocol under which it plays; empty if there is none.
+        The first other protocol under which the entry plays; empty if none.
     """
     return next((name for name in played if name != protocol and source in played[name]), "")
 
 
-def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
-    """What the methods of the entries can; of all cards in the folder where a pattern may mean any."""
-    names = {entry.partition("@")[0] for entry in wanted if not is_pattern(entry)}
-    if any(map(is_pattern, wanted)):
+def _capabilities(entries: list[str], folder: Path) -> dict[str, Plays | None]:
+    """The capabilities of the entries' methods; of all cards in the folder if an entry is a pattern."""
+    names = {entry.partition("@")[0] for entry in entries if not is_pattern(entry)}
+    if any(map(is_pattern, entries)):
         names |= {path.stem for path in folder.glob("[!.]*.yaml")}
     for name in sorted(names):
         if not _CARD_NAME.fullmatch(name):
@@ -175,9 +183,17 @@ def _able(wanted: list[str], folder: Path) -> dict[str, Plays | None]:
 
 
 def brought_weights(card: NetworkCard, path: Path) -> Path | None:
-    """Where the weights lie that the card in a file names; None where it names none.
+    """The path of the weights that a network card names.
 
-    Raises InputError when they lie outside the card's root, or are not there.
+    Args:
+        card: the card.
+        path: file of the card, whose folder is the default root.
+
+    Returns:
+        File or folder of the weights; None if the card names none.
+
+    Raises:
+        InputError: the weights lie outside the card's root, or do not exist.
     """
     if card.weights is None:
         return None

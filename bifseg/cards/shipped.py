@@ -42,10 +42,10 @@ def write_project(folder: Path) -> None:
     """Write a project to edit: Snakefile, config/ and workflow/profiles/.
 
     Args:
-        folder: is made; other files may lie in it.
+        folder: folder of the project; it is made, and other files may lie in it.
 
     Raises:
-        InputError: the folder holds one of the three already.
+        InputError: the folder already contains one of the three.
     """
     shipped = shipped_folder()
     for name in ("Snakefile", "config", "workflow/profiles"):

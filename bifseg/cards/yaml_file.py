@@ -1,4 +1,4 @@
-"""YAML files read with limits: whatever a file holds, reading it ends within a second, in a mapping or in one line."""
+"""YAML files read with limits: every file gives a mapping or a one-line error within a second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_VALUES = 50_000
 
 
 class _Loader(yaml.SafeLoader):
-    """PyYAML's safe loader without aliases, which can stand for more values than fit into memory."""
+    """PyYAML's safe loader without aliases, since a few of them can expand to more values than fit into memory."""
 
     _depth = 0
 
@@ -34,10 +34,13 @@ class _Loader(yaml.SafeLoader):
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file, with its keys as text.
+    """The mapping in a YAML file.
 
     Args:
         path: the file, of at most `MOST_BYTES`.
+
+    Returns:
+        Values by key; keys are text.
 
     Raises:
         InputError: the file cannot be read, is no YAML or no mapping, has aliases, or nests too deep.
@@ -48,7 +51,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
             content = stream.read(MOST_BYTES + 1)
     except OSError as error:
         raise InputError(f"{short(str(path))}: cannot be read: {error.strerror}{_others(path)}") from error
-    except ValueError as error:  # a NUL in the name
+    except ValueError as error:  # a NUL character in the name
         raise InputError(f"{short(str(path))}: cannot be read: {short(str(error))}") from error
     if len(content) > MOST_BYTES:
         raise InputError(f"{path}: longer than {MOST_BYTES} bytes; no card is, name another file")
@@ -58,7 +61,9 @@ def read_mapping(path: Path) -> dict[str, Any]:
         text = " ".join(str(error).split())
         hint = "; put a pattern such as '*@*' in quotes" if "scanning an alias" in text else ""
         raise InputError(f"{path}: not valid YAML: {short(text, 160)}{hint}") from error
-    except Exception as error:  # PyYAML raises what it likes on a tag with a wrong value, such as `!!int x`
+    except (
+        Exception
+    ) as error:  # PyYAML raises errors of any class on a tag with a wrong value, such as `!!int x`
         raise InputError(f"{path}: not valid YAML: {type(error).__name__}: {short(str(error))}") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(value).__name__}")
@@ -69,11 +74,11 @@ def check_size(value: Any, most: int = MOST_VALUES) -> None:
     """Check that nested dicts and lists are small enough to be walked through.
 
     Args:
-        value: as another program read it, perhaps from YAML with aliases, which may refer to themselves.
-        most: values that it may hold.
+        value: value that another program read, perhaps from YAML with aliases, which may refer to themselves.
+        most: greatest number of values.
 
     Raises:
-        InputError: it nests more than `DEEPEST` deep, or holds more values.
+        InputError: the value nests more than `DEEPEST` deep, or holds more values.
     """
     left, waiting = most, [(value, 0)]
     while waiting:
@@ -86,9 +91,9 @@ def check_size(value: Any, most: int = MOST_VALUES) -> None:
 
 
 def _others(path: Path) -> str:
-    """The cards that are there, where one is not."""
+    """The existing cards in the folder of a missing one, for a message."""
     try:
         names = ", ".join(sorted(other.stem for other in path.parent.glob("[!.]*.yaml")))
     except OSError:
         names = ""
-    return f"; there are {short(names, 150)}" if names else ""
+    return f"; known are {short(names, 150)}" if names else ""

@@ -47,7 +47,7 @@ def test_everybody_plays_once_and_in_order():
 
 
 def test_pattern_is_matched_by_case():
-    with pytest.raises(InputError, match="'T\\*' stands for nobody"):
+    with pytest.raises(InputError, match="'T\\*' matches no method card"):
         found("T*")
 
 

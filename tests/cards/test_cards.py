@@ -78,7 +78,7 @@ def test_what_is_no_card_is_one_line(tmp_path, text):
 
 def test_missing_card_is_named_with_those_there_are(tmp_path):
     with pytest.raises(
-        InputError, match=r"geo\.yaml: cannot be read: No such file .*; there are base-crf, .* geos, gr"
+        InputError, match=r"geo\.yaml: cannot be read: No such file .*; known are base-crf, .* geos, gr"
     ):
         read_card(MethodCard, ROOT / "config/methods/geo.yaml")
     with pytest.raises(InputError, match=r"none\.yaml: cannot be read"):
@@ -211,8 +211,8 @@ def test_configuration_without_patterns_stays_as_it_is(cards):
         (["bifseg"], "own-scribbles", "bifseg needs a network; write it as METHOD@NETWORK"),
         (["geos@pnet-demo"], "own-scribbles", "geos@pnet-demo takes no network"),
         (["geos"], "shared-scribbles", "geos starts from scribbles and has no initial result"),
-        (["nobody*"], "own-scribbles", "'nobody*' stands for nobody"),
-        (["*@unet"], "own-scribbles", "'*@unet' stands for nobody"),
+        (["nobody*"], "own-scribbles", "'nobody*' matches no method card"),
+        (["*@unet"], "own-scribbles", "'*@unet' matches no method card"),
     ],
 )
 def test_entries_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):
@@ -226,7 +226,7 @@ def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
     card = cards / "methods/mine.yaml"
     card.write_text("method: my_methods:Mine\n")
     assert entries(cards, ["mine"]) == ["mine"]
-    with pytest.raises(InputError, match=r"'\*' stands for mine too, and its card does not say where"):
+    with pytest.raises(InputError, match=r"'\*' matches mine too, whose card does not say where"):
         entries(cards, ["*"])
     card.write_text("method: my_methods:Mine\nplays: {dimensions: [3]}\n")
     assert "mine" not in entries(cards, ["*"])

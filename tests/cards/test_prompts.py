@@ -76,7 +76,7 @@ def test_an_adaptation_of_the_card_lets_it_play_and_has_words():
 
 def test_an_unknown_prompt_of_a_class_or_a_program_is_named():
     reason = misplaced({2}, {"box", "lasso"}, 2, OWN)
-    assert reason == "takes 'lasso', which is no prompt; known are box, scribbles, points, mask"
+    assert reason == "takes 'lasso', which is not a prompt; known are box, scribbles, points, mask"
 
 
 def test_what_a_session_begins_with():

@@ -92,5 +92,5 @@ def test_own_cards_are_not_replaced(cards):
 
 def test_unknown_cards_are_named_before_anything_is_written(tmp_path):
     check_cards({"--methods": ["geos"], "--networks": []}, tmp_path / "none", SHIPPED)
-    with pytest.raises(InputError, match="--methods geo: no such card; there are base-crf, base-net, bifseg"):
+    with pytest.raises(InputError, match="--methods geo: no such card; known are base-crf, base-net, bifseg"):
         check_cards({"--methods": ["geo"]}, tmp_path / "none", SHIPPED)

@@ -258,7 +258,7 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
         experiment["protocols"]["own-scribbles"].append("geo*")
     (project / CONFIG).write_text(yaml.safe_dump(config))
     nobody = snakemake(project, "--dry-run")
-    assert "protocols.own-scribbles: 'geo*' stands for nobody" in nobody.stdout
+    assert "protocols.own-scribbles: 'geo*' matches no method card" in nobody.stdout
     (project / CARDS / "methods/geos.yaml").write_text(GEOS)
     assert {name for name in planned(project) if name.startswith("sessions")} == {
         f"sessions/{cohort}/own-scribbles/geos/shard-1.tsv" for cohort in ("tiny2d", "tiny3d")
