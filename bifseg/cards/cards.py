@@ -66,6 +66,8 @@ class CohortCard(Card):
         description="voxels: each side of a box lies U{0..box_margin} outside the object, in training as in use",
     )
 
+    source: str = Field("", description="where the images come from: a data set, a paper, a hospital")
+    licence: str = Field("", description="under which the images may be used")
     nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] = Field(
         DEFAULT_TOLERANCE_MM,
         description="tolerance of the normalised surface distance: of all structures, or by structure (others: 2)",

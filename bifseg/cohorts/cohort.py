@@ -145,7 +145,9 @@ class Cohort:
         seen, unseen: names of the structures.
         channels: names of the channels that cases may have beside a structure's own.
         box_margin: most voxels between an object and a side of its box.
+        source, licence: of the images, as the card states them; empty where it does not.
         objects: those to work on, sorted by case, structure, slice and instance.
+        left_out: the others.
     """
 
     def __init__(self, folder: Path, about: dict[str, Any], objects: list[ObjectRow]) -> None:
@@ -158,7 +160,10 @@ class Cohort:
         self.channels: tuple[str, ...] = tuple(about["card"].get("channels", ()))
         self.box_margin: int = about["card"]["box_margin"]
         self._nsd_tolerance_mm: float | dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
+        self.source: str = about["card"].get("source", "")
+        self.licence: str = about["card"].get("licence", "")
         self.objects = tuple(row for row in objects if not row.left_out)
+        self.left_out = tuple(row for row in objects if row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
         self._labels = lru_cache(_HELD_MAPS)(_read_labels)

@@ -75,6 +75,8 @@ def _of_metric(metric: MetricInfo) -> _Quantity:
     return _Quantity(metric.header, metric.header, 1, 2)
 
 
+_SPENT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s")
+
 TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
 """Headers of the columns whose cells are words."""
 
@@ -108,12 +110,13 @@ def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
 
     Returns:
         By header of a measure, a flag for each row of `present`. No row of a structure is the best where all are
-        equal; a table of several targets has no best rows.
+        equal. Effort that was spent, whether or not the target was reached, has no best, nor has a table of several
+        targets.
     """
     best: dict[str, list[bool]] = {}
     for name, quantity in _quantities().items() if "target" not in frame else ():
         column = f"{name}_mean"
-        if column in frame:
+        if column in frame and name not in _SPENT:
             higher = higher_is_better(name) or name in ("initial", "final")
             by_structure = frame.groupby(["seen", "structure"])[column]
             wanted, other = (

@@ -13,14 +13,24 @@ from bifseg.analysis.overview import overview, overview_over_cohorts
 from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
+from bifseg.analysis.stages import final_rows
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_json, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
+from bifseg.reports.checklist import checklist, left_out, limits
 from bifseg.reports.figures import read_figures
 from bifseg.reports.first_screen import first_screen
 from bifseg.reports.formats import Table
 from bifseg.reports.html import embed, page
 from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_claims
+from bifseg.reports.reader_tables import (
+    cohort_table,
+    object_facts,
+    object_table,
+    power_table,
+    strata,
+    worst_cases,
+)
 from bifseg.reports.replication import replication
 from bifseg.reports.session_pack import pack_sessions
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH
@@ -54,12 +64,14 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
     claims = read_claims(run / "tables")
     provenance = read_provenance(run)
     together = overview_over_cohorts(played)
+    cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
+    packs = {cohort.name: pack_sessions(run, cohorts[cohort.name], cohort.frame) for cohort in played.cohorts}
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
         "together": first_screen(together, played.target) if together else None,
         "cohorts": [
-            _cohort(run, cohort, tables, figures)
+            _cohort(run, cohort, tables, figures, packs[cohort.name])
             | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
             for cohort in played.cohorts
         ],
@@ -72,15 +84,13 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
         "tolerances": [line for name in sorted(set(scores["cohort"])) for line in _tolerances(run, name)],
         "in_pixels": [str(name) for name, rows in scores.groupby("cohort", sort=True) if without_mm(rows)],
         "user": ASSUMED,
+        "limits": limits(scores, cohorts.values(), provenance.get("networks") or {}),
+        "checklist": checklist(scores, cohorts.values(), read_metrics(run), provenance),
         "provenance": provenance,
         "pack": {
             "target": played.target,
             "colours": COLOURS,
-            "cohorts": [
-                {"name": cohort.name}
-                | pack_sessions(run, Cohort.load(run / "cohorts" / cohort.name), cohort.frame)
-                for cohort in played.cohorts
-            ],
+            "cohorts": [{"name": name} | pack for name, pack in packs.items()],
         },
     }
 
@@ -104,7 +114,7 @@ def confinement_line(scores: pd.DataFrame) -> str:
 
 
 def _cohort(
-    run: Path, played: CohortScores, tables: list[Table], figures: list[dict[str, str]]
+    run: Path, played: CohortScores, tables: list[Table], figures: list[dict[str, str]], pack: dict[str, Any]
 ) -> dict[str, Any]:
     name, scores = played.name, played.frame
     cohort = Cohort.load(run / "cohorts" / name)
@@ -117,8 +127,22 @@ def _cohort(
         "targets": roles.widest,
         "users": "",
     }
+    summary, target = overview(played), played.run.target
+    last = final_rows(scores, summary.protocol, played.rule(summary.protocol))
+    facts = object_facts(cohort, scores, pack)
+    best = summary.frame.iloc[0]
     return {
-        "screen": first_screen(overview(played), played.run.target),
+        "screen": first_screen(summary, target),
+        "protocol": summary.protocol,
+        "source": cohort.source,
+        "licence": cohort.licence,
+        "left_out": left_out(cohort),
+        "raters": int(facts["raters"].max()),
+        "cohort_table": cohort_table(facts),
+        "worst": worst_cases(last, name, target),
+        "strata": strata(last, facts, name),
+        "power": power_table(last, (best["method"], best["network"])),
+        "object_table": object_table(last, facts, name, target),
         "replication": replication(scores, kinds),
         "name": name,
         "simulated": cohort.simulated,

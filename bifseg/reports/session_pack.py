@@ -48,7 +48,15 @@ class _View:
 
     @classmethod
     def around(cls, grid: Grid, boxes: Iterable[Box]) -> _View:
-        """The view of an object that holds all its boxes."""
+        """The view of an object that holds all its boxes.
+
+        Args:
+            grid: of the object's arrays.
+            boxes: of its sessions.
+
+        Returns:
+            The boxes together with a margin.
+        """
         lower, upper = np.array([(box.lower, box.upper) for box in boxes]).swapaxes(0, 1)
         whole = Box(tuple(lower.min(axis=0).tolist()), tuple(upper.max(axis=0).tolist()))
         margin = tuple(max(2, round(_MARGIN * n)) for n in whole.shape)
@@ -57,7 +65,14 @@ class _View:
         return cls(grid, box, tuple(-(-n // most) for n, most in zip(shape, _MOST_VOXELS, strict=True)))
 
     def of(self, array: NDArray[Any]) -> NDArray[Any]:
-        """An array of the box as (slices, rows, columns)."""
+        """An array as it is shown.
+
+        Args:
+            array: on the voxels of the box.
+
+        Returns:
+            Array (slices, rows, columns).
+        """
         shown = array[np.newaxis] if array.ndim == 2 else self._turn.apply(array)
         if self._upside_down:
             shown = shown[:, ::-1]
@@ -74,7 +89,7 @@ class _View:
 
     @property
     def spacing(self) -> list[float]:
-        """Spacing of rows and columns as they are shown."""
+        """Distance of rows and of columns as they are shown."""
         axes = self._turn.axes[1:] if len(self.grid.shape) == 3 else (0, 1)
         return [
             round(self.grid.spacing[axis] * step, 4) for axis, step in zip(axes, self.step[1:], strict=True)
@@ -142,6 +157,8 @@ def _object(image: Image, truth: Mask, view: _View) -> dict[str, Any]:
     return {
         "shape": list(shown.shape),
         "spacing": view.spacing,
+        "grid_spacing": list(image.grid.spacing),
+        "in_mm": image.grid.in_mm,
         "picture": base64.b64encode(stream.getvalue()).decode(),
         "truth": _packed(_bits(view.of(inside))),
         "contrast": _contrast(voxels, inside),

@@ -226,7 +226,7 @@ for (const row of document.querySelectorAll("tr[data-entry]"))
 for (const canvas of document.querySelectorAll("canvas[data-object]")) {
   const { cohort, entry, protocol, object } = canvas.closest("tr").dataset;
   const session = sessions.find((one) => one.cohort === cohort && one.entry === entry && one.protocol === protocol && one.object.name === object);
-  if (session) thumbnail(canvas, session, 110);
+  if (session) thumbnail(canvas, session, 72);
 }
 refresh();
 if (view.list.length) select(view.list[0]);

@@ -1,0 +1,54 @@
+"""What a run could have shown: the smallest difference that its patients detect, and how many the next run needs.
+
+For a paired t-test over the patients' mean differences, two-sided at 0.05, with a power of 0.8. A difference is
+detected if it is at least (t_0.975 + t_0.8) s / sqrt(n), with Student's quantiles of n - 1 degrees of freedom and the
+standard deviation s of the n differences.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student
+
+LEVEL, POWER = 0.05, 0.8
+_MOST_PATIENTS = 10_000
+
+
+def detectable_difference(differences: ArrayLike) -> float:
+    """The smallest true mean difference that so many patients show with a power of 0.8.
+
+    Args:
+        differences: (patients,) mean paired difference of each patient.
+
+    Returns:
+        In the unit of the differences; NaN for fewer than two patients.
+    """
+    values = np.asarray(differences, float)
+    return float(_per_spread(len(values)) * values.std(ddof=1)) if len(values) > 1 else np.nan
+
+
+def patients_needed(differences: ArrayLike, difference: float) -> float:
+    """How many patients like these show a true mean difference with a power of 0.8.
+
+    Args:
+        differences: (patients,) mean paired difference of each patient.
+        difference: to be shown; its sign does not matter.
+
+    Returns:
+        At least 2; infinity for more than 10,000 and for a difference of 0; NaN for fewer than two patients.
+    """
+    values = np.asarray(differences, float)
+    if len(values) < 2:
+        return np.nan
+    spread = float(values.std(ddof=1))
+    counts = np.unique(np.geomspace(2, _MOST_PATIENTS, 4000).astype(int))
+    enough = counts[_per_spread(counts) * spread <= abs(difference)]
+    return float(enough[0]) if len(enough) and difference else np.inf
+
+
+def _per_spread(n: ArrayLike) -> NDArray[np.float64]:
+    """The detectable difference of n patients, in standard deviations."""
+    n = np.asarray(n)
+    quantiles = student.isf(LEVEL / 2, n - 1) + student.isf(1 - POWER, n - 1)
+    return np.asarray(quantiles / np.sqrt(n))

@@ -1,0 +1,230 @@
+"""The report's limits, and a checklist that the run fills in.
+
+The questions are those of Metrics Reloaded (Maier-Hein et al., Nature Methods 2024), CLAIM (Mongan et al., Radiology:
+AI 2020) and REFORMS (Kapoor et al., Science Advances 2024) that an evaluation of segmentation can answer, in our words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from bifseg.analysis.names import FAILED, SESSION, counted
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.metrics import MetricInfo
+
+_FEW_PATIENTS = 10
+
+
+@dataclass(frozen=True)
+class Item:
+    """An item of the checklist.
+
+    Attributes:
+        question: in our words.
+        lists: the checklists that ask it.
+        answer: from the run; empty if the run does not know it.
+        key: what would answer it.
+    """
+
+    question: str
+    lists: str
+    answer: str
+    key: str = ""
+
+
+def limits(scores: pd.DataFrame, cohorts: Iterable[Cohort], networks: Mapping[str, Any]) -> list[str]:
+    """What a reader must not conclude from a run.
+
+    Args:
+        scores: of the run.
+        cohorts: its prepared cohorts.
+        networks: the network cards of its provenance, by COHORT/NAME.
+
+    Returns:
+        Sentences.
+    """
+    texts = [
+        "The user is simulated: strokes are drawn from the truth, and user time is predicted, not measured."
+    ]
+    for cohort in cohorts:
+        rows = scores[scores["cohort"] == cohort.name]
+        if cohort.simulated:
+            texts.append(f"The images of {cohort.name} are simulated and say nothing about patients.")
+        if (patients := rows["patient"].nunique()) < _FEW_PATIENTS:
+            texts.append(
+                f"{cohort.name} has {counted(patients, 'patient')}: intervals are wide and tests weak."
+            )
+        if not any(row.raters for row in cohort.objects):
+            texts.append(
+                f"{cohort.name} has one annotation per object: disagreement between experts is unknown."
+            )
+    for name, card in networks.items():
+        if card.get("seed") is not None:
+            texts.append(
+                f"{name} was trained once (seed {card['seed']}): the spread over trainings is unknown."
+            )
+    confined = scores["confinement"].str.startswith("landlock")
+    if names := sorted(set(scores.loc[~confined, "method"])):
+        texts.append(f"Nothing kept {', '.join(names)} from the truth on this machine.")
+    return texts
+
+
+def checklist(
+    scores: pd.DataFrame,
+    cohorts: Iterable[Cohort],
+    metrics: Iterable[MetricInfo],
+    provenance: Mapping[str, Any],
+) -> list[Item]:
+    """The checklist of a run.
+
+    Args:
+        scores: of the run.
+        cohorts: its prepared cohorts.
+        metrics: the metrics of its scores.
+        provenance: content of provenance.json; empty without that file.
+
+    Returns:
+        Every item, answered or with the key that would answer it.
+    """
+    cohorts, networks = list(cohorts), provenance.get("networks") or {}
+    sessions = scores.groupby(SESSION)["status"].last()
+    failed = int(sessions.isin(FAILED).sum())
+    return [
+        *_data_items(scores, cohorts),
+        *_method_items(scores, networks, provenance),
+        Item(
+            "Which metrics are reported, and why these?",
+            "Metrics Reloaded, CLAIM",
+            f"{', '.join(metric.header for metric in metrics)}: overlap beside boundary distance, since either alone "
+            "hides errors; definitions and empty masks are under Definitions",
+        ),
+        Item(
+            "How are values aggregated, and with what uncertainty?",
+            "Metrics Reloaded, CLAIM, REFORMS",
+            "means over objects with 95% intervals over patients (bootstrap-t), per structure",
+        ),
+        Item(
+            "How are comparisons tested?",
+            "CLAIM, REFORMS",
+            "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
+        ),
+        Item(
+            "What happens to missing or failed results?",
+            "Metrics Reloaded, CLAIM",
+            f"they count with the worst score: {failed} of {len(sessions)} sessions failed",
+        ),
+        Item(
+            "Where do methods fail?", "CLAIM", "worst cases and thirds by volume and contrast of each cohort"
+        ),
+        Item("Is the sample large enough?", "CLAIM, REFORMS", "detectable differences are stated per cohort"),
+        Item(
+            "Can the results be reproduced?",
+            "CLAIM, REFORMS",
+            _joined(
+                ("bifseg", provenance.get("bifseg")),
+                ("commit", provenance.get("commit")),
+                ("seed", (provenance.get("config") or {}).get("seed")),
+            ),
+            "bifseg provenance",
+        ),
+        Item("What are the limits?", "CLAIM, REFORMS", "under Limits"),
+    ]
+
+
+def _data_items(scores: pd.DataFrame, cohorts: list[Cohort]) -> list[Item]:
+    raters = [cohort.name for cohort in cohorts if any(row.raters for row in cohort.objects)]
+    patients = scores.groupby("cohort")["patient"].nunique()
+    stated: dict[str, dict[str, str]] = {
+        key: {cohort.name: getattr(cohort, key) or "simulated" * cohort.simulated for cohort in cohorts}
+        for key in ("source", "licence")
+    }
+    known = {key: _per_cohort(texts) if all(texts.values()) else "" for key, texts in stated.items()}
+    return [
+        Item("Where do the data come from?", "CLAIM, REFORMS", known["source"], "source in the cohort card"),
+        Item(
+            "Under which licence may they be used?", "CLAIM", known["licence"], "licence in the cohort card"
+        ),
+        Item(
+            "Which cases were left out, and why?",
+            "CLAIM, REFORMS",
+            _per_cohort({cohort.name: left_out(cohort) for cohort in cohorts}),
+        ),
+        Item(
+            "How were data divided, and on which level?",
+            "CLAIM, REFORMS",
+            "by patient: no patient is in two splits; "
+            + _per_cohort(
+                {str(name): f"{counted(int(n), 'patient')} played" for name, n in patients.items()}
+            ),
+        ),
+        Item(
+            "Who made the reference, and how far do raters agree?",
+            "Metrics Reloaded, CLAIM",
+            f"several raters: {', '.join(raters)}" if raters else "",
+            "column raters of the manifest",
+        ),
+    ]
+
+
+def _method_items(
+    scores: pd.DataFrame, networks: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> list[Item]:
+    trained = {
+        name: f"{card['objects_trained_on']} objects of {card.get('cohort', '')}"
+        for name, card in networks.items()
+        if card.get("objects_trained_on")
+    }
+    plays = bool(scores["network"].any())
+    hardware = provenance.get("hardware") or {}
+    return [
+        *(
+            [
+                Item(
+                    "What was each network trained on?",
+                    "CLAIM, REFORMS",
+                    _per_cohort(trained) if len(trained) == len(networks) else "",
+                    "train networks in the run; weights from elsewhere do not say",
+                )
+            ]
+            if plays
+            else []
+        ),
+        Item(
+            "Can test data have leaked into training?",
+            "REFORMS",
+            "structures are marked seen or unseen by the networks of this run; what other models were trained on is "
+            "unknown",
+        ),
+        Item(
+            "On which machine were times measured?",
+            "CLAIM",
+            _joined(*hardware.items()),
+            "bifseg provenance of this version",
+        ),
+    ]
+
+
+def left_out(cohort: Cohort) -> str:
+    """How many objects a cohort leaves out, and why.
+
+    Args:
+        cohort: the prepared cohort.
+
+    Returns:
+        A phrase.
+    """
+    if not cohort.left_out:
+        return "no object left out"
+    return f"{counted(len(cohort.left_out), 'object')} smaller than minimum_voxels left out"
+
+
+def _per_cohort(texts: Mapping[str, str]) -> str:
+    return "; ".join(f"{name}: {text}" for name, text in texts.items())
+
+
+def _joined(*facts: tuple[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in facts if value not in (None, ""))

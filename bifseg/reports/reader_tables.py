@@ -1,0 +1,273 @@
+"""What a paper's reader asks of a cohort: who is in it, where methods fail, and what so many patients can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.names import FAILED, method_rank
+from bifseg.analysis.power import detectable_difference, patients_needed
+from bifseg.cards.entries import entry_name
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
+from bifseg.core.overlap import dice
+from bifseg.reports.formats import plain
+from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
+
+_FEWEST = 6  # objects that are divided into thirds
+_SHOWN_POINTS = 0.02  # of Dice, the margin of the claims: patients needed are for this difference
+
+
+def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> pd.DataFrame:
+    """What is known of each object that was played.
+
+    Args:
+        cohort: the prepared cohort.
+        scores: its rows of the run's scores.
+        pack: of `pack_sessions`.
+
+    Returns:
+        By object: `case`, `patient`, `structure`, `seen`, `volume` (ml, or voxels for images without a spacing),
+        `contrast`, `spacing` as text, `raters` beside the truth and their `agreement`, the mean Dice with it.
+    """
+    packed = {one["name"]: one for one in pack["objects"]}
+    frame = scores.drop_duplicates("object").set_index("object")[["case", "patient", "structure", "seen"]]
+    rows = [cohort.object(str(name)) for name in frame.index]
+    in_mm = [packed[row.object]["in_mm"] for row in rows]
+    return frame.assign(
+        volume=[row.volume_ml if mm else float(row.voxels) for row, mm in zip(rows, in_mm, strict=True)],
+        contrast=[packed[row.object]["contrast"] for row in rows],
+        spacing=[_spacing(packed[row.object]) for row in rows],
+        raters=[len(row.raters) for row in rows],
+        agreement=[_agreement(cohort, row) for row in rows],
+    ).astype({"contrast": float})
+
+
+def _agreement(cohort: Cohort, row: ObjectRow) -> float:
+    """Mean Dice of the truth and each other rater; NaN without other raters."""
+    truth = cohort.truth(row)
+    return float(np.mean([dice(truth, mask) for mask in cohort.raters(row)])) if row.raters else np.nan
+
+
+def _spacing(packed: dict[str, Any]) -> str:
+    texts = " × ".join(f"{value:.3g}" for value in packed["grid_spacing"])
+    return f"{texts} mm" if packed["in_mm"] else "not stated"
+
+
+def cohort_table(facts: pd.DataFrame) -> ShownTable:
+    """The structures of a cohort: patients, images, objects, spacing, volume and contrast.
+
+    Args:
+        facts: of `object_facts`.
+
+    Returns:
+        A row a structure; medians with ranges.
+    """
+    rows, several = [], bool(facts["raters"].any())
+    for (unseen, structure), part in facts.groupby([~facts["seen"].astype(bool), "structure"]):
+        counts = (part["patient"].nunique(), part["case"].nunique(), len(part))
+        spacings = part["spacing"].value_counts()
+        more = f" and {len(spacings) - 1} more" if len(spacings) > 1 else ""
+        texts = [str(structure).replace("_", " "), "unseen" if unseen else "seen", *map(str, counts)]
+        texts += [
+            f"{spacings.index[0]}{more}",
+            _median_range(part["volume"], ".3g"),
+            _median_range(part["contrast"], ".2f"),
+        ]
+        if several:
+            texts.append(plain(100 * float(part["agreement"].mean()), ".1f"))
+        rows.append(Row([(text, False) for text in texts]))
+    unit = "voxels" if (facts["spacing"] == "not stated").any() else "ml"
+    columns = [
+        "Structure",
+        "Training",
+        "Patients",
+        "Images",
+        "Objects",
+        "Spacing",
+        f"Volume ({unit})",
+        "Contrast (SD)",
+    ]
+    columns += ["Raters' Dice (%)"] * several
+    return plain_table(columns, rows, ("Structure", "Training", "Spacing"))
+
+
+def _median_range(values: pd.Series, form: str) -> str:
+    median, low, high = (plain(float(value), form) for value in (values.median(), values.min(), values.max()))
+    return f"{median} [{low}, {high}]"
+
+
+def worst_cases(last: pd.DataFrame, cohort: str, target: float) -> ShownTable:
+    """The worst session of every entry on every structure.
+
+    Args:
+        last: the last row of each session under one protocol.
+        cohort: its name.
+        target: Dice that counts as reached.
+
+    Returns:
+        A group a structure; a click on a row opens the session.
+    """
+    groups = []
+    for (unseen, structure), part in last.groupby([~last["seen"].astype(bool), "structure"]):
+        rows = []
+        for row in _worst(part):
+            entry = entry_name(row["method"], row["network"])
+            where = {
+                "cohort": cohort,
+                "structure": str(structure),
+                "entry": entry,
+                "protocol": row["protocol"],
+            }
+            texts = [
+                entry,
+                row["object"],
+                plain(100 * row["dice"], ".1f"),
+                str(row["n_prompts"]),
+                _outcome(row, target),
+            ]
+            rows.append(Row([(text, False) for text in texts], where | {"object": row["object"]}))
+        groups.append(Group(rows, str(structure).replace("_", " "), not unseen))
+    return ShownTable(
+        ["Entry", "Object", "Dice (%)", "Prompts", "Outcome"], groups, ("Entry", "Object", "Outcome")
+    )
+
+
+def _worst(part: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    by_entry = part.sort_values(["dice", "object"]).drop_duplicates(["method", "network"])
+    for row in sorted(
+        by_entry.to_dict("records"), key=lambda row: (method_rank(row["method"]), row["network"])
+    ):
+        yield {str(key): value for key, value in row.items()}
+
+
+def _outcome(row: dict[str, Any], target: float) -> str:
+    if row["status"] in FAILED:
+        return f"{row['status']}: {row['error']}"
+    return "reached the target" if row["dice"] >= target else "did not reach the target"
+
+
+def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable | None:
+    """Mean Dice of every entry on thirds of the objects by volume and by contrast.
+
+    Args:
+        last: the last row of each session under one protocol.
+        facts: of `object_facts`.
+        cohort: its name.
+
+    Returns:
+        None for fewer than 6 objects.
+    """
+    thirds = {
+        f"{low} to {high} {name}": part
+        for name in ("volume", "contrast")
+        for low, high, part in _thirds(facts[name])
+    }
+    if not thirds:
+        return None
+    rows = []
+    for (method, network), part in last.groupby(["method", "network"]):
+        means = [100 * part.loc[part["object"].isin(names), "dice"].mean() for names in thirds.values()]
+        entry = entry_name(str(method), str(network))
+        where = {"cohort": cohort, "structure": "", "entry": entry, "protocol": part["protocol"].iloc[0]}
+        rows.append(Row([(entry, False), *((plain(mean, ".1f"), False) for mean in means)], where))
+    return plain_table(["Entry", *thirds], rows, ("Entry",))
+
+
+def _thirds(values: pd.Series) -> Iterator[tuple[str, str, list[str]]]:
+    """Least and greatest value of each third, and its objects."""
+    known = values.dropna().sort_values(kind="stable")
+    if len(known) >= _FEWEST:
+        for part in np.array_split(np.arange(len(known)), 3):
+            third = known.iloc[part]
+            yield f"{third.iloc[0]:.2g}", f"{third.iloc[-1]:.2g}", third.index.tolist()
+
+
+def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: float) -> ShownTable:
+    """Every object with its facts and results.
+
+    Args:
+        last: the last row of each session under one protocol.
+        facts: of `object_facts`.
+        cohort: its name.
+        target: Dice that counts as reached.
+
+    Returns:
+        A row an object; a click opens its worst session.
+    """
+    known = facts.to_dict("index")
+    rows = []
+    for name, part in last.groupby("object", sort=True):
+        about, values = known[name], part["dice"]
+        worst = part.sort_values("dice", kind="stable").to_dict("records")[0]
+        texts = [
+            str(name),
+            about["structure"].replace("_", " "),
+            about["patient"],
+            plain(about["volume"], ".3g"),
+            plain(about["contrast"], ".2f"),
+            plain(100 * float(values.mean()), ".1f"),
+            f"{(values >= target).sum()} of {len(part)}",
+            plain(100 * worst["dice"], ".1f"),
+            entry_name(worst["method"], worst["network"]),
+        ]
+        where = {
+            "cohort": cohort,
+            "structure": about["structure"],
+            "protocol": worst["protocol"],
+            "object": str(name),
+        }
+        rows.append(Row([(text, False) for text in texts], where))
+    columns = [
+        "Object",
+        "Structure",
+        "Patient",
+        "Volume",
+        "Contrast",
+        "Mean Dice (%)",
+        "Reached",
+        "Worst Dice (%)",
+        "Worst entry",
+    ]
+    return plain_table(columns, rows, ("Object", "Structure", "Patient", "Worst entry"))
+
+
+def power_table(last: pd.DataFrame, first: tuple[str, str]) -> ShownTable | None:
+    """What the patients of a cohort can show of final Dice, each entry against the first.
+
+    Args:
+        last: the last row of each session under one protocol.
+        first: method and network of the entry that is ranked first.
+
+    Returns:
+        None for a single entry or patient.
+    """
+    keys = ["patient", "object", "replicate"]
+    by_entry = {
+        (str(method), str(network)): part.set_index(keys)["dice"]
+        for (method, network), part in last.groupby(["method", "network"])
+    }
+    if len(by_entry) < 2 or last["patient"].nunique() < 2:
+        return None
+    rows = []
+    for entry in sorted(by_entry.keys() - {first}, key=lambda entry: (method_rank(entry[0]), entry[1])):
+        differences = (by_entry[entry] - by_entry[first]).dropna().groupby("patient").mean().to_numpy()
+        numbers = [
+            plain(100 * differences.mean(), "+.1f"),
+            plain(100 * differences.std(ddof=1), ".1f"),
+            str(len(differences)),
+            plain(100 * detectable_difference(differences), ".1f"),
+            plain(patients_needed(differences, _SHOWN_POINTS), ".0f"),
+        ]
+        rows.append(Row([(text, False) for text in (entry_name(*entry), *numbers)]))
+    headers = [
+        "Difference (points)",
+        "SD over patients",
+        "Patients",
+        "Detectable (points)",
+        "Patients for 2 points",
+    ]
+    return plain_table(["Entry", *headers], rows, ("Entry",))

@@ -1,0 +1,108 @@
+"""Tables for a paper's reader, by hand."""
+
+import pandas as pd
+import pytest
+from fake_run import fake_cohort, fake_run, scores
+
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.scores import read_scores
+from bifseg.reports.reader_tables import (
+    cohort_table,
+    object_facts,
+    object_table,
+    power_table,
+    strata,
+    worst_cases,
+)
+from bifseg.reports.session_pack import pack_sessions
+
+OWN = {"protocol": OWN_SCRIBBLES}
+LAST = scores(
+    [
+        *(
+            (name, "bifseg", "round-1", dice, OWN)
+            for name, dice in zip("abcdef", (0.7, 0.8, 0.9, 0.9, 0.95, 0.95), strict=True)
+        ),
+        *(
+            (name, "my-model", "round-1", dice, OWN)
+            for name, dice in zip("abcdef", (0.8, 0.7, 0.9, 0.9, 0.9, 0.9), strict=True)
+        ),
+    ]
+)
+FACTS = pd.DataFrame(
+    {
+        "case": list("abcdef"),
+        "patient": list("aabcde"),
+        "structure": "lung",
+        "seen": False,
+        "volume": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0],
+        "contrast": [0.5, 0.5, 1.0, 1.0, 2.0, None],
+        "spacing": ["1 × 1 mm"] * 5 + ["2 × 2 mm"],
+        "raters": [0, 0, 0, 0, 0, 1],
+        "agreement": [None] * 5 + [0.87],
+    },
+    index=list("abcdef"),
+).astype({"contrast": float, "agreement": float})
+
+
+def texts(table):
+    return [[text for text, _ in row.cells] for group in table.groups for row in group.rows]
+
+
+def test_the_worst_session_of_every_entry_leads_to_its_picture():
+    table = worst_cases(LAST, "c", 0.9)
+    assert texts(table) == [
+        ["bifseg@pnet", "a", "70.0", "1", "did not reach the target"],
+        ["my-model@pnet", "b", "70.0", "1", "did not reach the target"],
+    ]
+    (group,) = table.groups
+    assert (group.title, group.seen) == ("lung", False)
+    where = {
+        "cohort": "c",
+        "structure": "lung",
+        "entry": "my-model@pnet",
+        "protocol": OWN_SCRIBBLES,
+        "object": "b",
+    }
+    assert group.rows[1].sessions == where
+
+
+def test_thirds_by_volume_and_contrast():
+    table = strata(LAST, FACTS, "c")
+    assert table.columns == ["Entry", "1 to 2 volume", "3 to 4 volume", "5 to 6 volume"], (
+        "5 contrasts are too few"
+    )
+    assert texts(table)[0] == ["bifseg@pnet", "95.0", "90.0", "75.0"]
+    assert strata(LAST, FACTS[:5], "c") is None
+
+
+def test_patients_images_and_objects_are_counted():
+    assert texts(cohort_table(FACTS)) == [
+        ["lung", "unseen", "5", "6", "6", "1 × 1 mm and 1 more", "3.5 [1, 6]", "1.00 [0.50, 2.00]", "87.0"]
+    ]
+
+
+def test_every_object_with_its_worst_entry():
+    rows = texts(object_table(LAST, FACTS, "c", 0.9))
+    assert rows[0] == ["a", "lung", "a", "6", "0.50", "75.0", "0 of 2", "70.0", "bifseg@pnet"]
+    assert len(rows) == 6
+
+
+def test_what_so_many_patients_can_show():
+    """Each object is a patient here; differences are 0.1, -0.1, 0, 0, -0.05, -0.05."""
+    (row,) = texts(power_table(LAST, ("bifseg", "pnet")))
+    assert row[:4] == ["my-model@pnet", "−1.7", "6.8", "6"]
+    assert float(row[4]) == pytest.approx((2.571 + 0.920) * 6.83 / 6**0.5, abs=0.1)
+    assert float(row[5]) > 50
+    assert power_table(LAST[LAST["method"] == "bifseg"], ("bifseg", "pnet")) is None
+
+
+def test_facts_of_a_prepared_cohort(tmp_path):
+    cohort = fake_cohort(tmp_path / "cohorts" / "fake2d")
+    fake_run(tmp_path, [cohort], rounds=1)
+    frame = read_scores(tmp_path / "scores.parquet")
+    facts = object_facts(cohort, frame, pack_sessions(tmp_path, cohort, frame))
+    square = facts[facts["structure"] == "fake_square"]
+    assert square["volume"].tolist() == pytest.approx([16 * 20 * 1.5 / 1000] * 4)
+    assert set(facts["spacing"]) == {"1.5 × 1 mm"}
+    assert facts["contrast"].between(0.5, 3).all()
