@@ -1,7 +1,7 @@
-"""Everything that is wrong with a cohort, found before any work begins: one line each, with what to do.
+"""All problems of a cohort, reported before any work begins: one line each, with what to do.
 
-A label value that no case of a structure has is a problem (label sets differ between years of a challenge and
-swap structures silently); a value that only some cases lack is anatomy, a tumour without necrosis: a note.
+A label value that no case of a structure has is a problem, since label sets differ between years of a challenge and
+would swap structures silently. A value that only some cases lack, as in a tumour without necrosis, is a note.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bifseg.core.geometry import Grid
 from bifseg.core.images import channels_of
 
 TENFOLD = 10
-"""Mean intensities of a modality that differ by this factor are reported: one mean and deviation cannot serve them."""
+"""Mean intensities of a modality that differ by this factor get a note: one normalisation does not suit them all."""
 
 Rows = Sequence[ManifestRow]
 Files = dict[str, File]
@@ -53,9 +53,9 @@ class Report:
 
     Attributes:
         rows: the manifest's rows, sorted by case and structure.
-        labels: what was found in the label maps, those of raters included, by their path in the manifest.
-        problems: all of them, sorted by file and line; a usable cohort has none.
-        notes: what is worth knowing and stops nothing.
+        labels: grid and values of the label maps, those of raters included, by their path in the manifest.
+        problems: all problems, sorted by file and line; a usable cohort has none.
+        notes: doubts, which stop nothing.
     """
 
     rows: tuple[ManifestRow, ...]
@@ -64,57 +64,83 @@ class Report:
     notes: tuple[Problem, ...]
 
     def voxels(self, row: ManifestRow) -> int:
-        """Voxels of a row's structure; 0 where its label map cannot be read."""
+        """The number of voxels of a row's structure.
+
+        Args:
+            row: one of `rows`.
+
+        Returns:
+            Voxels with one of the row's label values; 0 if its label map cannot be read.
+        """
         return sum(self.labels[row.label].counts.get(value, 0) for value in row.label_values)
 
     def records(self) -> list[dict[str, str]]:
-        """One record per structure, sorted: modality, rows per split, volumes in ml and spacings in mm."""
+        """One record per structure.
+
+        Returns:
+            Sorted by structure: modality, cases, rows per split, volumes in ml and spacings in mm.
+        """
         by_structure = defaultdict(list)
         for row in self.rows:
             by_structure[row.structure].append(row)
         return [{"structure": name, **self._record(rows)} for name, rows in sorted(by_structure.items())]
 
     def table(self) -> str:
-        """The records, aligned."""
+        """The records as a text table.
+
+        Returns:
+            A header and one aligned line per structure.
+        """
         text: str = tabulate(self.records(), headers="keys", disable_numparse=True)
         return text
 
     def summary(self) -> str:
-        """The table, then the notes, one a line, and how many problems there are."""
+        """The table, the notes and the number of problems.
+
+        Returns:
+            Lines of text.
+        """
         notes = [f"note: {text}" for text in grouped(self.notes)]
         return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
 
     def _record(self, rows: Rows) -> dict[str, str]:
-        seen = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
+        sizes = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
         return {
             "modality": ", ".join(sorted({row.modality for row in rows})),
             "cases": str(len({row.case for row in rows})),
             **{split: str(sum(row.split == split for row in rows)) for split in SPLITS},
-            "volume (ml)": _range([voxels * grid.voxel_ml for voxels, grid in seen]),
-            "finest spacing (mm)": _range([min(grid.spacing) for _, grid in seen]),
-            "coarsest spacing (mm)": _range([max(grid.spacing) for _, grid in seen]),
+            "volume (ml)": _range([voxels * grid.voxel_ml for voxels, grid in sizes]),
+            "finest spacing (mm)": _range([min(grid.spacing) for _, grid in sizes]),
+            "coarsest spacing (mm)": _range([max(grid.spacing) for _, grid in sizes]),
         }
 
 
 def grouped(notes: Iterable[Problem]) -> list[str]:
-    """Notes as lines: one for each text, of which the first place is named and the others are counted."""
+    """Notes as lines, equal texts in one line.
+
+    Args:
+        notes: in the order in which their lines shall come.
+
+    Returns:
+        The first note of each text, with the number of further ones.
+    """
     by_text: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
     for note in notes:
         by_text[note.key, note.text.partition(": ")[2] or note.text].append(note)
-    return [
-        f"{several[0]}" + f" (and {len(several) - 1} more)" * (len(several) > 1)
-        for several in by_text.values()
-    ]
+    return [f"{group[0]}" + f" (and {len(group) - 1} more)" * (len(group) > 1) for group in by_text.values()]
 
 
 def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = iter) -> Report:
-    """Read a manifest and look once at every file that it names; problems are returned, not raised.
+    """The report of a check that reads a manifest and once every file that it names.
 
     Args:
         path: the manifest.
         root: folder that its paths are relative to.
-        dimension: 3 takes volumes; 2 takes 2D images, and stacks slice by slice.
+        dimension: 3 accepts volumes; 2 accepts 2D images, and stacks slice by slice.
         progress: wraps the names of the images, then those of the label maps.
+
+    Returns:
+        All problems and notes; problems raise nothing.
 
     Raises:
         InputError: the manifest itself cannot be read.
@@ -124,7 +150,15 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
 
 
 def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
-    """What a look at every file of a manifest finds: its images, and its label maps, by their paths in it."""
+    """The contents of every file of a manifest, each read once.
+
+    Args:
+        manifest: its rows may have problems; empty cells name no file.
+        progress: wraps the names of the images, then those of the label maps.
+
+    Returns:
+        Images and label maps, by their paths in the manifest; the empty path gives a file without a grid.
+    """
     root, rows = manifest.root, manifest.rows
     maps = {row.label for row in rows}.union(*((row.initial, *row.raters) for row in rows)) - {""}
     images = each_file(lambda name: look_at_image(root / name), _names(rows), progress)
@@ -133,7 +167,17 @@ def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
 
 
 def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:
-    """All that is wrong with a manifest, whose files were looked at."""
+    """The report of a manifest whose files were read.
+
+    Args:
+        manifest: as it was parsed.
+        images: of `look`.
+        labels: of `look`.
+        dimension: 2 or 3, see `check_manifest`.
+
+    Returns:
+        All problems and notes of the manifest and its files.
+    """
     path, rows = manifest.path, manifest.rows
     entries = [
         *_repeated_objects(rows),
@@ -157,7 +201,21 @@ def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> R
 def check_cohort(
     path: Path, root: Path, card: CohortCard, card_path: Path, progress: Progress = iter
 ) -> Report:
-    """As `check_manifest`, with the card's dimension, and the manifest's structures against the card's."""
+    """The report of a manifest against its cohort card.
+
+    Args:
+        path: the manifest.
+        root: folder that its paths are relative to.
+        card: gives the dimension, and the structures that the manifest must have.
+        card_path: the card's file, for messages.
+        progress: see `check_manifest`.
+
+    Returns:
+        The report of `check_manifest`, with structures that the card or the manifest lacks as further problems.
+
+    Raises:
+        InputError: the manifest itself cannot be read.
+    """
     report = check_manifest(path, root, card.dimension, progress)
     rows = sorted(report.rows, key=lambda row: row.line)
     problems = [*report.problems, *_unlisted_structures(rows, path, card, card_path)]
@@ -213,7 +271,7 @@ def _repeated_objects(rows: Rows) -> Iterator[Entry]:
 
 
 def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Entry]:
-    """Where one case has two groups, or one group two splits."""
+    """Cases with two groups, or groups with two splits."""
     first: dict[str, ManifestRow] = {}
     for row in rows:
         name, value = getattr(row, owner), getattr(row, key)
@@ -229,8 +287,8 @@ def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
     for row in _first_of_each(rows, lambda row: (row.image, row.channel)):
         file, grid = files[row.image], files[row.image].image_grid(row.channel)
         if file.grid and grid is None:
-            have = "is 4D" if row.channel is None else f"has no channel {row.channel}"
-            yield row.line, "channel", f"{row.image}: {have}; {channels_of(file.grid)}"
+            fault = "is 4D" if row.channel is None else f"has no channel {row.channel}"
+            yield row.line, "channel", f"{row.image}: {fault}; {channels_of(file.grid)}"
         elif grid and (text := _not_accepted(grid, dimension)):
             yield row.line, "image", f"{row.image}: {text}"
 
@@ -246,12 +304,12 @@ def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
 
 
 def _not_accepted(grid: Grid, dimension: int) -> str:
-    """Why a file with this grid is of no use in a cohort; empty when it is."""
+    """Why a cohort cannot use a file with this grid; empty if it can."""
     accepted = {2: (2, 3), 3: (3,)}[dimension]
     if grid.ndim in accepted:
         return ""
-    have = f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
-    return f"{have}; convert it, or change 'dimension' in the card"
+    fault = f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
+    return f"{fault}; convert it, or change 'dimension' in the card"
 
 
 def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entry]:
@@ -271,12 +329,12 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entr
 
 
 def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
-    """Objects without a voxel; and values that no case of the structure has, once for each set of values."""
+    """Objects without a voxel, and values that no case of the structure has, once for each set of values."""
     present = _values_present(rows, labels)
     reported = set()
     for row in rows:
-        values, held = set(row.label_values), labels[row.label].counts
-        holds = f"{short(row.label)} holds {shown_values(held)}"
+        values, counts = set(row.label_values), labels[row.label].counts
+        holds = f"{short(row.label)} holds {shown_values(counts)}"
         never = values - present[row.structure]
         if not values or not labels[row.label].grid:
             continue
@@ -287,7 +345,7 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
                 "ignore_values",
                 f"{both}: is a value of the structure too; remove it from one of them",
             )
-        elif not values & held.keys():
+        elif not values & counts.keys():
             text = (
                 f"{values_text(values)}: the object is empty, {holds}; correct the values or remove the row"
             )
@@ -301,18 +359,18 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
 def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
     for row in rows:
         for name in row.raters:
-            held = labels[name].counts
-            if labels[name].grid and not set(row.label_values) & held.keys():
-                text = f"{short(name)}: the object is empty, it holds {shown_values(held)}; remove it from the list"
+            counts = labels[name].counts
+            if labels[name].grid and not set(row.label_values) & counts.keys():
+                text = f"{short(name)}: the object is empty, it holds {shown_values(counts)}; remove it from the list"
                 yield row.line, "raters", text
 
 
 def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
     present = _values_present(rows, labels)
     for row in rows:
-        values, held = set(row.label_values), labels[row.label].counts
-        lacking = values & present[row.structure] - held.keys()
-        if lacking and values & held.keys():
+        values, counts = set(row.label_values), labels[row.label].counts
+        lacking = values & present[row.structure] - counts.keys()
+        if lacking and values & counts.keys():
             text = f"{values_text(lacking)}: not in {row.label}, but in other cases of {row.structure!r}"
             yield row.line, "label_values", text
 

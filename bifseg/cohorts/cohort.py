@@ -1,8 +1,8 @@
-"""A prepared cohort: the folder that everything later reads, and how it is made.
+"""A prepared cohort: the folder that all later stages read, and its preparation.
 
-`prepare` writes `objects.tsv` and, last, `cohort.json`; a folder without `cohort.json` is not a cohort. When
-the check finds problems, they are all in `problems.txt` and neither of the two files is there. `cohort.json` holds
-the hashes of all others: files are read as they were prepared, or not at all.
+`prepare` writes `objects.tsv` and, last, `cohort.json`; a folder without `cohort.json` is not a cohort. If the check
+has problems, it writes them all to `problems.txt` and neither of the two files. `cohort.json` has the hashes of all
+other files, so that a file that has changed since is refused.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ Simulator = Callable[[CaseCounts, int, Path, Progress], object]
 """Writes `manifest.tsv` and the images of simulated cases, drawn from the seed, into a folder."""
 
 _ABOUT = ("name", "dimension", "simulated", "seen", "unseen", "root", "card", "hashes", "objects_sha256")
-_HELD_FILES = 4  # images of this case and of the last ones: sessions walk object by object
-_HELD_MAPS = 8  # their label maps, and those of a few raters
+_CACHED_IMAGES = 4  # those of this case and of the last ones, since sessions go object by object
+_CACHED_MAPS = 8  # their label maps, and those of a few raters
 
 
 def prepare(
@@ -55,22 +55,22 @@ def prepare(
     simulators: Mapping[str, Simulator],
     progress: Progress = iter,
 ) -> None:
-    """Make the cohort of a card in a folder: simulate or read, check everything, list the objects.
+    """Prepare the cohort of a card in a folder: simulate or read, check everything, list the objects.
 
     Args:
-        card: what to make; its paths are relative to the folder of `card_path`.
+        card: the cohort card; its paths are relative to the folder of `card_path`.
         card_path: the card's file, whose name is the cohort's.
         seed: of a simulated cohort.
-        folder: where `objects.tsv`, `cohort.json` and the files of a simulator go.
-        simulators: by the name that a card calls them.
-        progress: wraps what is worked through, in several passes.
+        folder: gets `objects.tsv`, `cohort.json` and the files of a simulator.
+        simulators: by their names in cards.
+        progress: wraps the cases or files of each of several passes.
 
     Raises:
-        InputError: the card or the manifest is unusable; the first problems, with all in `problems.txt`; or what
-            methods need, such as the results, lies in the root, which is hidden from them.
+        InputError: the card or the manifest is wrong (the message has the first problems, `problems.txt` all), or the
+            root, which is hidden from methods, contains something that methods need, such as the results.
     """
     for name in ("cohort.json", "objects.tsv", "problems.txt"):
-        (folder / name).unlink(missing_ok=True)  # an old cohort.json would vouch for files about to change
+        (folder / name).unlink(missing_ok=True)  # an old cohort.json has hashes of files that now change
     if card.simulator:
         manifest, root = folder / "manifest.tsv", folder
         simulate = _simulator(card.simulator, card_path, simulators)
@@ -114,7 +114,18 @@ def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) 
 
 
 def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
-    """Manifest and root of the card in a file; raises InputError where one is not there, or images are simulated."""
+    """The manifest and the root of a card.
+
+    Args:
+        card: of a cohort with files.
+        card_path: the card's file; paths in it are relative to its folder.
+
+    Returns:
+        The manifest's file and the root folder.
+
+    Raises:
+        InputError: one of them is missing, or the card is of a simulated cohort.
+    """
     if card.manifest is None:
         raise InputError(
             f"{card_path}: manifest: none, the images are made by {card.simulator}; prepare the cohort"
@@ -137,13 +148,18 @@ class Cohort:
 
     The last few files stay in memory; arrays that may come from there are read-only.
 
+    Args:
+        folder: the cohort's folder.
+        about: content of its `cohort.json`.
+        objects: rows of its `objects.tsv`.
+
     Attributes:
         folder: the cohort's folder.
         name: the name of its card.
-        dimension: 2 or 3, the axes of its objects' arrays.
+        dimension: 2 or 3, the number of axes of its objects' arrays.
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
-        channels: names of the channels that cases may have beside a structure's own.
+        channels: names of channels that cases may have beside a structure's own.
         box_margin: most voxels between an object and a side of its box.
         source, licence: of the images, as the card states them; empty where it does not.
         objects: those to work on, sorted by case, structure, slice and instance.
@@ -166,16 +182,30 @@ class Cohort:
         self.left_out = tuple(row for row in objects if row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
-        self._labels = lru_cache(_HELD_MAPS)(_read_labels)
-        self._images = lru_cache(_HELD_FILES)(_read_image)
+        self._labels = lru_cache(_CACHED_MAPS)(_read_labels)
+        self._images = lru_cache(_CACHED_IMAGES)(_read_image)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Another process reads the cohort anew."""
+        """The arguments of pickle: another process reads the cohort anew.
+
+        Returns:
+            `load` and the folder.
+        """
         return Cohort.load, (self.folder,)
 
     @classmethod
     def load(cls, folder: Path) -> Cohort:
-        """The cohort that `prepare` made in a folder; raises InputError when there is none, or a list was cut off."""
+        """The cohort of a folder.
+
+        Args:
+            folder: of `prepare`.
+
+        Returns:
+            The cohort; images and label maps are read when they are needed.
+
+        Raises:
+            InputError: the folder has no cohort, or `objects.tsv` has changed since.
+        """
         try:
             about = read_record(Path(folder) / "cohort.json", *_ABOUT)
         except (OSError, ValueError) as error:
@@ -187,9 +217,17 @@ class Cohort:
         return cls(folder, about, read_objects(objects))
 
     def select(self, split: str | None = None, seen: bool | None = None) -> tuple[ObjectRow, ...]:
-        """The objects of a split, and of seen or unseen structures; None takes all.
+        """The objects of a split and of seen or unseen structures.
 
-        Raises InputError for a word that is not a split.
+        Args:
+            split: train, validation or test; None: all.
+            seen: True for seen structures, False for unseen ones; None: all.
+
+        Returns:
+            Some of `objects`, in their order.
+
+        Raises:
+            InputError: `split` is another word.
         """
         if split not in (None, *SPLITS):
             raise InputError(
@@ -199,33 +237,53 @@ class Cohort:
         return tuple(row for row in chosen if seen in (None, row.seen))
 
     def object(self, name: str) -> ObjectRow:
-        """The object of a name; raises InputError, naming similar ones, when it is not in `objects`."""
+        """The object of a name.
+
+        Args:
+            name: `ObjectRow.object`.
+
+        Returns:
+            Its row.
+
+        Raises:
+            InputError: no object has the name; the message lists similar names.
+        """
         for row in self.objects:
             if row.object == name:
                 return row
         near = difflib.get_close_matches(name, [row.object for row in self.objects], 3)
-        hint = f"did you mean {' or '.join(near)}" if near else "see objects.tsv, also for those left out"
+        hint = (
+            f"did you mean {' or '.join(near)}" if near else "see objects.tsv, which also has those left out"
+        )
         raise InputError(
             f"{self.folder / 'objects.tsv'}: object: {name!r} is not an object of this cohort; {hint}"
         )
 
     def nsd_tolerance(self, structure: str) -> float:
-        """Tolerance in mm of the normalised surface distance of a structure, from the card or 2 by default."""
-        given = self._nsd_tolerance_mm
-        return given.get(structure, DEFAULT_TOLERANCE_MM) if isinstance(given, dict) else given
+        """The tolerance of a structure's normalised surface distance.
+
+        Args:
+            structure: one of the cohort's.
+
+        Returns:
+            mm, from the card or 2 by default.
+        """
+        tolerance = self._nsd_tolerance_mm
+        return tolerance.get(structure, DEFAULT_TOLERANCE_MM) if isinstance(tolerance, dict) else tolerance
 
     def image(self, row: ObjectRow, channels: Iterable[str] = ()) -> Image:
-        """The image of an object, float32: the file's, or its slice, at its place in the file's world.
+        """The image of an object: the file's, or its slice.
 
         Args:
             row: one of `objects`.
-            channels: names of further channels that the image is to hold; the case has them.
+            channels: names of further channels, which the case must have.
 
         Returns:
-            The image of the structure's own channel, with the others in `others`.
+            float32 voxels (z, y, x) or (y, x) of the structure's own channel, the other channels in `others`; the grid
+            keeps the slice's position in the file's world.
 
         Raises:
-            InputError: a file is not as it was prepared.
+            InputError: a file is missing or has changed since the cohort was prepared.
         """
         whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
         further = {}
@@ -240,18 +298,32 @@ class Cohort:
         return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality, others)
 
     def truth(self, row: ObjectRow) -> Mask:
-        """The object's mask on the grid of `image(row)`: a structure, or one instance of it in the slice.
+        """The object's mask: a structure, or one instance of it in the slice.
 
-        Raises InputError for a file that is not as it was prepared.
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            Bool mask on the grid of `image(row)`; never empty.
+
+        Raises:
+            InputError: the file is missing or has changed since the cohort was prepared.
         """
         mask = self._structure(row.label, row)
         return mask if row.instance is None else instances(mask) == row.instance
 
     def raters(self, row: ObjectRow) -> tuple[Mask, ...]:
-        """What other people take for the object, each on the grid of `image(row)`; the truth is not among them.
+        """The object's masks by further raters; the truth is not among them.
 
-        Of an instance, each rater's mask is those of their connected instances in the slice that share a pixel
-        with it; it is empty where they marked nothing there. () for an object without raters.
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            A bool mask a rater on the grid of `image(row)`; () without raters. For an instance, it holds the rater's
+            connected instances in the slice that share a pixel with the truth, and is empty without any.
+
+        Raises:
+            InputError: a file is missing or has changed since the cohort was prepared.
         """
         masks = tuple(self._structure(name, row) for name in row.raters)
         if row.instance is None or not masks:
@@ -270,7 +342,7 @@ class Cohort:
             pixel with it. None if the manifest names no file for the object.
 
         Raises:
-            InputError: the file is not as it was prepared.
+            InputError: a file is missing or has changed since the cohort was prepared.
         """
         if not row.initial:
             return None
@@ -278,9 +350,16 @@ class Cohort:
         return mask if row.instance is None else _touching(mask, self.truth(row))
 
     def ignored(self, row: ObjectRow) -> Mask | None:
-        """The voxels that nobody annotated, on the grid of `image(row)`; None where there are none.
+        """The voxels that nobody annotated. Scores and the robot leave them out of truth and result.
 
-        They belong neither to the truth nor to a result: scores and the robot leave them out.
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            Bool mask on the grid of `image(row)`; None without such voxels.
+
+        Raises:
+            InputError: the file is missing or has changed since the cohort was prepared.
         """
         if not row.ignore_values:
             return None
@@ -298,29 +377,44 @@ class Cohort:
         return structure_mask(labels, values)
 
     def whole_grid(self, row: ObjectRow) -> Grid:
-        """The grid of the image file, from its header alone; for a slice, that of its stack."""
+        """The grid of an object's image file, from its header alone.
+
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            The file's grid; for a slice, that of its stack.
+        """
         return read_grid(self._root / row.image, row.channel)
 
     def truth_folders(self) -> set[Path]:
-        """Every folder in which truth can be read: the cohort's own, its root, and where links to label maps lead."""
+        """Every folder in which truth can be read.
+
+        Returns:
+            The cohort's folder, its root, and the folders that links to label maps lead to.
+        """
         links = (file for file in self.truth_files() if file.is_symlink())
         return {self.folder, self._root, *(file.resolve().parent for file in links)}
 
     def truth_files(self) -> set[Path]:
-        """Every file of the objects' label maps, of their raters too; those that are gone have their name alone."""
+        """Every file of the objects' label maps, those of raters included.
+
+        Returns:
+            For a label map in several files, all of them; a missing label map counts by its name.
+        """
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return {file for path in maps if path.is_file() for file in files_of(path)} | maps
 
     def hashes(self, row: ObjectRow, channels: Iterable[str] = ()) -> dict[str, str]:
-        """Hashes of all that an object's sessions read, as the files were when the cohort was prepared.
+        """Hashes of all files that an object's sessions read, from the time when the cohort was prepared.
 
         Args:
             row: one of `objects`.
             channels: names of further channels that are read.
 
         Returns:
-            SHA-256 of `image`, `label`, `initial`, `rater-1`, `rater-2`, ... and `channel-NAME`; `channel` and
-            `ignore_values` are the row's, where it has any.
+            SHA-256 of `image`, `label`, `initial`, `rater-1`, `rater-2`, ... and `channel-NAME`; also `channel` and
+            `ignore_values` if the row has them.
         """
         files = {"image": row.image, "label": row.label}
         files |= {"initial": row.initial} if row.initial else {}

@@ -1,4 +1,4 @@
-"""One look at every file of a cohort: its grid, its values, and how two grids differ.
+"""Grid and values of every file of a cohort, each read once, and differences between two grids.
 
 Tolerances: the origin and the spacing of an image and its label map may differ by 1e-3 mm, the components of
 their axes' unit vectors by 1e-4. Headers written by different tools differ by about 1e-8 to 1e-5, and 1e-4
@@ -23,24 +23,24 @@ from bifseg.core.images import as_float32, read_array, read_off_degrees
 
 DIRECTION_TOLERANCE = 1e-4
 FINEST_MM, COARSEST_MM = 0.02, 20.0
-"""Spacings beyond these are questioned: few scanners make them, and a header in metres or micrometres does."""
+"""Spacings beyond these get a note: few scanners have them, but headers in metres or micrometres do."""
 
 Progress = Callable[[Iterable[Any]], Iterable[Any]]
-"""A display of progress: wraps what is worked through; `iter` shows nothing."""
+"""A display of progress: wraps the items of a loop; `iter` shows nothing."""
 
 R = TypeVar("R")
 
 
 @dataclass(frozen=True)
 class File:
-    """What one reading of a file shows.
+    """Facts about one file of a cohort.
 
     Attributes:
-        grid: None when the file cannot be read.
-        problems: what is wrong with the file and what to do, without its name.
+        grid: None if the file cannot be read.
+        problems: faults of the file and what to do, without its name.
         counts: voxels per integer label value; empty for images.
-        notes: what is doubtful and stops nothing, without the file's name.
-        level: mean size of an image's voxels that are not 0; 0 for label maps and empty images.
+        notes: doubts, which stop nothing, without the file's name.
+        level: mean absolute intensity of an image's voxels that are not 0; 0 for label maps and empty images.
     """
 
     grid: Grid | None
@@ -50,24 +50,43 @@ class File:
     level: float = 0.0
 
     def image_grid(self, channel: int | None) -> Grid | None:
-        """The grid of the image that a channel, or None, picks from the file; None when it picks none."""
+        """The grid of the image that a manifest's row selects from the file.
+
+        Args:
+            channel: number of the channel in a 4D file, from 0; None for a file without channels.
+
+        Returns:
+            None if the file cannot be read, has no such channel, or the channel is missing or superfluous.
+        """
         if self.grid is None or self.grid.ndim != 4:
             return self.grid if channel is None else None
         return None if channel is None or channel >= self.grid.shape[0] else self.grid.of_channel
 
 
 def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress) -> dict[str, R]:
-    """The result of a job on each file's name, in the order of the names, on up to four cores."""
+    """The result of a job on each file, on up to four threads.
+
+    Args:
+        job: takes a file's name.
+        names: the files.
+        progress: wraps the names.
+
+    Returns:
+        Results by name, in the order of the names.
+    """
     with ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
         results = pool.map(job, names)
         return {name: next(results) for name in progress(names)}
 
 
 def look_at_image(path: Path) -> File:
-    """The grid of an image and whether all its voxels are finite as float32.
+    """The grid of an image, and whether all its voxels are finite as float32.
 
     Args:
-        path: the file; what is wrong with it becomes a problem and raises nothing.
+        path: the image.
+
+    Returns:
+        Faults are in `problems`; none is raised.
     """
     try:
         voxels, grid = read_array(path)
@@ -82,12 +101,13 @@ def look_at_image(path: Path) -> File:
 
 
 def look_at_label(path: Path) -> File:
-    """The grid of a label map and how many voxels have each of its values.
-
-    Values may be stored as floats, but must be whole.
+    """The grid of a label map and the number of voxels of each value.
 
     Args:
-        path: the file; what is wrong with it becomes a problem and raises nothing.
+        path: the label map; values may be stored as floats, but must be integers.
+
+    Returns:
+        Faults are in `problems`; none is raised.
     """
     try:
         voxels, grid = read_array(path)
@@ -105,7 +125,7 @@ def look_at_label(path: Path) -> File:
 
 
 def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
-    """What is doubtful about an image's grid, without being wrong."""
+    """Properties of an image's grid that are unusual but possible."""
     finest, coarsest = min(grid.spacing), max(grid.spacing)
     doubts = []
     if finest < FINEST_MM or coarsest > COARSEST_MM:
@@ -119,9 +139,14 @@ def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
 
 
 def differences(image: Grid, label: Grid) -> Iterator[str]:
-    """How a label map's grid differs from its image's beyond the tolerances, one property a line.
+    """Differences between the grids of a label map and its image beyond the tolerances.
 
-    Axes are named x, y, z as in the files; the grids of one file and itself yield nothing.
+    Args:
+        image: the image's grid.
+        label: the label map's grid.
+
+    Yields:
+        One line for each of shape, spacing, origin and direction that differs; axes are x, y, z as in the files.
     """
     if label.shape != image.shape:
         yield f"shape is {label.shape}, that of the image {image.shape} (z, y, x)"

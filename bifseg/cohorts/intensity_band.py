@@ -1,4 +1,4 @@
-"""How far brightness alone goes: a check that a cohort is not solved by a threshold."""
+"""The best Dice of an intensity threshold: a check that a cohort needs more than one."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _LEVELS = 128
 
 
 def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
-    """The best Dice that one intensity band reaches when it is chosen with the truth in hand.
+    """The best Dice of one intensity band, chosen by the truth.
 
-    Every band between two of 128 quantiles of the voxels is tried; with at most so many different values that is
-    every band.
+    The bands lie between any two of 128 quantiles of the voxels; with at most 128 different values, these are all
+    bands.
 
     Args:
-        voxels: intensities, any shape: the inside of an object's box.
-        truth: mask of the same shape.
+        voxels: intensities inside an object's box, of any shape.
+        truth: bool mask of the same shape.
+
+    Returns:
+        Dice in [0, 1].
 
     Raises:
         ValueError: the shapes differ, or the truth is empty.
@@ -40,9 +43,17 @@ def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
 
 
 def boxed_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
-    """`best_band_dice` inside the box around the truth with `MARGIN` voxels on every side, clipped to the image.
+    """`best_band_dice` inside the box around the truth with `MARGIN` voxels on every side.
 
-    Raises ValueError when the truth is empty.
+    Args:
+        voxels: intensities of the whole image; the box is clipped to it.
+        truth: bool mask of the same shape.
+
+    Returns:
+        Dice in [0, 1].
+
+    Raises:
+        ValueError: the truth is empty.
     """
     margin = (MARGIN,) * truth.ndim
     box = Box.around(truth).grow(margin, margin, truth.shape)

@@ -1,4 +1,4 @@
-"""Names that look like one patient in two splits."""
+"""Names of cases that suggest one patient in two splits."""
 
 from __future__ import annotations
 
@@ -12,10 +12,16 @@ from bifseg.core.errors import short
 
 
 def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
-    """What to look at where cases of different splits have names that begin alike, a line; usually nothing.
+    """A warning if cases of different splits have names that begin alike.
 
-    `case107_day19` and `case107_day20` may be two scans of one patient. The names are cut behind their first part
-    with a digit at which not all cases begin alike. Cases whose patient is stated are left out.
+    `case107_day19` and `case107_day20` may be two scans of one patient. Names are compared up to their first part with
+    a digit in which the cases differ.
+
+    Args:
+        rows: of a manifest; cases whose patient is stated are left out.
+
+    Returns:
+        One line, or usually none.
     """
     splits = {row.case: (row.group, row.split) for row in rows if row.case and row.group == row.case}
     parts = {case: re.findall(r"[^_.\-]+[_.\-]*", case) for case in splits}
@@ -44,6 +50,6 @@ def _across(stems: Mapping[str, set[str]], splits: Mapping[str, tuple[str, str]]
     pattern = re.sub(r"\d+", r"\\d+", re.escape(stem))
     n = len({stem for stem, _, _ in pairs})
     return [
-        f"{short(a, 50)} ({splits[a][1]}) and {short(b, 50)} ({splits[b][1]}) begin alike; {n} such beginnings. "
+        f"{short(a, 50)} ({splits[a][1]}) and {short(b, 50)} ({splits[b][1]}) begin alike; {n} such prefixes. "
         f"If these are patients, make the cohort with --patient-pattern '^{pattern}'"
     ]

@@ -1,4 +1,4 @@
-"""Manifests: the table that says which files hold which structure of which case.
+"""Manifests: tables of the files of each structure of each case.
 
 A manifest is a TSV (UTF-8) with one row per case and structure and the columns of `COLUMNS`, in any order:
 `image` is the file of that structure's modality, `label_values` are comma-separated positive integers whose
@@ -9,9 +9,9 @@ label maps of the same structure by other people, `ignore_values` are label valu
 `channels` are further channels of the case, `flair=a_flair.nii.gz,t2=a_t2.nii.gz`, on the grid of `image`.
 Other columns are ignored with a note.
 
-Paths are relative to the manifest's root folder and are judged as written: `..` may not climb out of the
-root, and an absolute path must lie inside it. Links inside the root are followed wherever they lead, since
-whoever set up the root put them there (git-annex, a scratch disk).
+Paths are relative to the manifest's root folder and are checked as written: `..` may not leave the root, and an
+absolute path must lie inside it. Links inside the root may lead anywhere, since the owner of the root made them
+(git-annex, a scratch disk).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "s
 OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")
 SPLITS = ("train", "validation", "test")
 Lines = list[tuple[int, dict[Any, Any]]]
-"""Where a row ends in its file, and its cells by column."""
+"""The last line of each row in its file, and the row's cells by column."""
 
 _MOST_SHOWN = 10  # label values in a message
 
@@ -40,14 +40,14 @@ class ManifestRow:
     """One structure of one case.
 
     Attributes:
-        line: where the row ends in the manifest, counted from 1.
+        line: the row's last line in the manifest, counted from 1.
         image, label: paths relative to the root, with forward slashes.
         label_values: sorted; their union is the structure.
-        group: the patient; the case itself where the manifest leaves it empty.
-        channel: of a 4D image, from 0; None where the file has no channel axis.
+        group: the patient; the case itself if the manifest's cell is empty.
+        channel: of a 4D image, from 0; None if the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
         ignore_values: label values whose voxels belong neither to the structure nor to the background.
-        initial: an automatic method's label map, path as `label`; empty where there is none.
+        initial: an automatic method's label map, path as `label`; empty without one.
         channels: name and path of each further channel of the case.
     """
 
@@ -69,7 +69,7 @@ class ManifestRow:
 
 @dataclass(frozen=True, order=True)
 class Problem:
-    """One thing to mend: file, line (0: the whole file), key, and text with the value and what to do."""
+    """One fault: file, line (0: the whole file), key, and text with the value and what to do."""
 
     file: str
     line: int
@@ -77,7 +77,11 @@ class Problem:
     text: str
 
     def __str__(self) -> str:
-        """The problem as one line."""
+        """The problem as one line.
+
+        Returns:
+            FILE:LINE: KEY: TEXT.
+        """
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {short(self.key, 60)}: {self.text}"
 
@@ -88,9 +92,9 @@ class Manifest:
 
     Attributes:
         path, root: the file, and the folder that its paths are relative to.
-        rows: every row; a cell that is wrong is empty here and named in `problems`.
-        problems: what is wrong with header and cells; a clean manifest has none.
-        notes: what was ignored.
+        rows: every row; a wrong cell is empty here and has an entry in `problems`.
+        problems: faults of header and cells; a clean manifest has none.
+        notes: ignored columns.
     """
 
     path: Path
@@ -101,12 +105,33 @@ class Manifest:
 
 
 def parse_manifest(path: Path, root: Path) -> Manifest:
-    """The manifest with all problems of its header and cells; raises InputError when it cannot be read."""
+    """The manifest of a file.
+
+    Args:
+        path: TSV in UTF-8.
+        root: folder that its paths are relative to.
+
+    Returns:
+        Rows, and all problems of header and cells.
+
+    Raises:
+        InputError: the file cannot be read or is no table.
+    """
     return parse_cells(path, root, *read_table(path, "manifest"))
 
 
 def parse_cells(path: Path, root: Path, header: list[str], lines: Lines) -> Manifest:
-    """The manifest of a header and (line, cells), with all problems; `path` is named in the problems only."""
+    """The manifest of a header and of cells.
+
+    Args:
+        path: file name for messages; it is not read.
+        root: folder that the cells' paths are relative to.
+        header: names of the columns.
+        lines: (line, cells by column) of each row.
+
+    Returns:
+        Rows, and all problems of header and cells.
+    """
     problems = list(_header_problems(str(path), header))
     rows = []
     if not problems:
@@ -116,21 +141,36 @@ def parse_cells(path: Path, root: Path, header: list[str], lines: Lines) -> Mani
             rows.append(row)
         if not lines:
             problems.append(Problem(str(path), 0, "case", "no rows; write one row per case and structure"))
-    extra = [name for name in header if name not in (*COLUMNS, *OPTIONAL)]
-    notes = [Problem(str(path), 1, name, "not a column of a manifest; ignored") for name in extra]
+    other_columns = [name for name in header if name not in (*COLUMNS, *OPTIONAL)]
+    notes = [Problem(str(path), 1, name, "not a column of a manifest; ignored") for name in other_columns]
     return Manifest(Path(path), Path(root), tuple(rows), tuple(problems), tuple(notes))
 
 
 def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
-    """How many problems a manifest has, then the first of them, one a line."""
+    """The number of a manifest's problems and the first of them.
+
+    Args:
+        path: the manifest, for the message.
+        problems: at least one.
+        most: most problems to list.
+
+    Returns:
+        Lines of text.
+    """
     lines = [str(problem) for problem in sorted(problems)]
     return "\n".join([f"{path}: {len(lines)} problem(s)", *lines[:most]])
 
 
 def delimiter_of(path: Path) -> str:
-    """The sign between the cells of a table: a tab, or in a .csv file the one its first line has most of.
+    """The separator of a table's cells: a tab, or in a .csv file the most frequent one of its first line.
 
-    Spreadsheet programs write semicolons where a comma is the decimal sign.
+    Spreadsheet programs write semicolons in locales whose decimal sign is a comma.
+
+    Args:
+        path: the table.
+
+    Returns:
+        A tab, comma or semicolon; a comma if a .csv file cannot be read.
     """
     if path.suffix.lower() != ".csv":
         return "\t"
@@ -143,12 +183,15 @@ def delimiter_of(path: Path) -> str:
 
 
 def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], Lines]:
-    """Header and (line, cells) of a UTF-8 table; rows whose cells are all blank are passed over.
+    """Header and rows of a UTF-8 table.
 
     Args:
         path: the table.
-        key: what the table is, for messages.
-        delimiter: between cells.
+        key: kind of table, for messages.
+        delimiter: separator of cells.
+
+    Returns:
+        Names of the columns, and (line, cells by column) of each row that is not blank.
 
     Raises:
         InputError: the file cannot be read, or is no UTF-8 table.
@@ -171,7 +214,14 @@ def _is_blank(cell: str | list[str] | None) -> bool:
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
-    """The rows as the text of a manifest, which reads back as the same rows; optional columns where one is used."""
+    """The text of a manifest, which `parse_manifest` reads as the same rows.
+
+    Args:
+        rows: in the order of the text.
+
+    Returns:
+        TSV with a header; an optional column is there if a row uses it.
+    """
     cells = [cells_of(row) for row in rows]
     used = [key for key in OPTIONAL if any(row[key] for row in cells)]
     header = [*COLUMNS, *used]
@@ -179,7 +229,14 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
 
 
 def cells_of(row: ManifestRow) -> dict[str, str]:
-    """The cells of a row by column."""
+    """The cells of a row.
+
+    Args:
+        row: of a manifest.
+
+    Returns:
+        Text by column.
+    """
     lists = {key: values_text(getattr(row, key)) for key in ("label_values", "ignore_values")}
     channel = "" if row.channel is None else str(row.channel)
     files = {"raters": ",".join(row.raters), "channels": channels_text(row.channels)}
@@ -203,7 +260,7 @@ def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow
             values[key] = _EMPTY.get(key, "")
             wrong.append((key, short(str(error), 200)))
     if None in cells:
-        wrong.append(("row", f"{short(cells[None])} lie beyond the last column; remove the tabs too many"))
+        wrong.append(("row", f"{short(cells[None])} lie beyond the last column; remove the extra tabs"))
     values["group"] = values["group"] or values["case"]
     return ManifestRow(line, **values), wrong
 
@@ -216,7 +273,7 @@ _EMPTY: dict[str, Any] = {
     "initial": "",
     "channels": (),
 }
-"""What a cell that is empty or wrong becomes, where it is not an empty text."""
+"""Values of empty and wrong cells of columns that are optional or no text."""
 
 
 def _read_cell(key: str, text: str, root: Path) -> Any:
@@ -245,7 +302,17 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
 
 
 def read_label_values(text: str) -> tuple[int, ...]:
-    """The sorted values of a cell; raises ValueError where it is no list of positive integers."""
+    """The label values of a cell.
+
+    Args:
+        text: positive integers with commas between them.
+
+    Returns:
+        The values, sorted, each once.
+
+    Raises:
+        ValueError: the text is another.
+    """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
         raise ValueError(f"{short(text)!r} is not a list of positive integers; write them as 1,3,4")
@@ -253,23 +320,54 @@ def read_label_values(text: str) -> tuple[int, ...]:
 
 
 def values_text(values: Iterable[int]) -> str:
-    """Label values as `read_label_values` reads them."""
+    """The cell of label values, as `read_label_values` reads it.
+
+    Args:
+        values: in any order.
+
+    Returns:
+        The values, sorted, with commas between them.
+    """
     return ",".join(map(str, sorted(values)))
 
 
 def shown_values(values: Collection[int]) -> str:
-    """Label values for a message: the first ten, and how many there are."""
+    """Label values for a message.
+
+    Args:
+        values: in any order.
+
+    Returns:
+        The ten smallest and, if there are more, their number; `none` without values.
+    """
     text = values_text(sorted(values)[:_MOST_SHOWN]) or "none"
     return text if len(values) <= _MOST_SHOWN else f"{text},... ({len(values)} values)"
 
 
 def listed(text: str) -> tuple[str, ...]:
-    """The parts between commas."""
+    """The entries of a comma-separated list.
+
+    Args:
+        text: of a cell or an option.
+
+    Returns:
+        The entries without blanks around them; empty ones are left out.
+    """
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def read_channel(text: str) -> int:
-    """The number in a cell; raises ValueError where it is none."""
+    """The number of a channel.
+
+    Args:
+        text: of a cell.
+
+    Returns:
+        The number, 0 for the first channel.
+
+    Raises:
+        ValueError: the text is no number.
+    """
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(f"{short(text)!r} is not the number of a channel; write 0 for the first")
     return int(text)

@@ -1,4 +1,4 @@
-"""Names of cases and structures: parts of file names, in any script, and never two cases under one name."""
+"""Names of cases and structures, in any script: parts of file names, and distinct for distinct cases."""
 
 from __future__ import annotations
 
@@ -8,22 +8,43 @@ from collections import Counter
 from collections.abc import Iterable
 
 MOST_BYTES = 120
-"""Of a name in UTF-8: file systems allow 255 for a file's name, which holds more than a case's."""
+"""Longest name in UTF-8. File systems allow 255 bytes for a file's name, of which the case is a part."""
 
 
 def is_name(text: str) -> bool:
-    """Whether a text can name a case or a structure: letters and digits of any script, `_`, `.` and `-`."""
+    """Whether a text can name a case or a structure.
+
+    Args:
+        text: any text.
+
+    Returns:
+        True for 1 to 120 bytes of letters and digits of any script, `_`, `.` and `-`, a letter or digit first.
+    """
     fits = 0 < len(text.encode("utf-8", "replace")) <= MOST_BYTES
     return fits and text[0].isalnum() and all(map(_allowed, text))
 
 
 def composed(text: str) -> str:
-    """The text in Unicode's composed form (NFC): macOS stores `o` and two dots where others store an o umlaut."""
+    """The text in Unicode's composed form (NFC), since macOS stores an o umlaut as `o` and two dots.
+
+    Args:
+        text: any text.
+
+    Returns:
+        The text with the same look and one spelling.
+    """
     return unicodedata.normalize("NFC", text)
 
 
 def safe_name(text: str) -> str:
-    """The text with `_` for all that cannot be in a name; different texts may give one name, see `distinct_names`."""
+    """The text as a name, with `_` in place of other characters.
+
+    Args:
+        text: any text; different texts may give one name, see `distinct_names`.
+
+    Returns:
+        Empty if the text has no letter or digit.
+    """
     letters = [letter if _allowed(letter) else " " for letter in composed(text.strip())]
     name = "_".join("".join(letters).split()).rstrip("_")
     start = next((k for k, letter in enumerate(name) if letter.isalnum()), len(name))
@@ -33,12 +54,15 @@ def safe_name(text: str) -> str:
 def distinct_names(texts: Iterable[str], kind: str = "case") -> dict[str, str]:
     """A name for each text; different texts have different names.
 
-    A text that is a name already keeps it. Where two texts would become one name, those that are changed end in a
-    hash of the text, so that a name does not depend on the order of the texts.
+    A text that is a name already stays. If two texts would become one name, the changed ones end in a hash of their
+    text, so that no name depends on the order of the texts.
 
     Args:
         texts: as people wrote them.
-        kind: what a name begins with whose text has no letter or digit.
+        kind: beginning of a name whose text has no letter or digit.
+
+    Returns:
+        Name by text.
     """
     names = {text: safe_name(text) for text in texts}
     count = Counter(names.values())

@@ -1,8 +1,8 @@
-"""Objects: the units of work that a checked manifest holds, and the table that lists them.
+"""Objects: the units of work of a checked manifest, and the table that lists them.
 
 In a 3D cohort an object is one structure of one case. In a 2D cohort it is one connected instance (diagonal
-neighbours count) in one slice: of a 2D image the image itself, of a stack its slices along the through-plane
-axis, or along the axis that the card names, which is the paper's fetal protocol on any stack.
+neighbours count) in one slice. A 2D image is one slice; a stack is cut across its through-plane axis or the axis of
+the card's `slices`, as in the paper's fetal experiment.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ class ObjectRow:
         object: unique name, safe for files: `case01_tumour_core`, `case07_fetal_lungs_z012_2`.
         seen: whether networks are trained on the structure.
         image, label: paths relative to the cohort's root.
-        axis, index: array axis and position of the slice; None where the object lives on the whole image.
+        axis, index: array axis and position of the slice; None if the object lies on the whole image.
         instance: number of the connected instance in its slice, from 1; None for a volume.
         voxels, volume_ml: size, by the spacing of the whole file (a 2D file counts as 1 mm thick).
-        left_out: why the object is not worked on; empty when it is.
-        channel: of a 4D image file, from 0; None where the file has no channel axis.
+        left_out: why the object is not worked on; empty if it is.
+        channel: of a 4D image file, from 0; None if the file has no channel axis.
         raters: label maps of the same structure by other people, paths as `label`.
-        ignore_values: label values whose voxels count for nothing.
-        initial: an automatic method's label map, path as `label`; empty where there is none.
+        ignore_values: label values whose voxels belong neither to truth nor background.
+        initial: an automatic method's label map, path as `label`; empty without one.
         channels: name and path of each further channel of the case.
     """
 
@@ -70,46 +70,70 @@ class ObjectRow:
 
     @property
     def plane(self) -> tuple[int, int] | None:
-        """(axis, index) of the slice, None for an object on the whole image."""
+        """(axis, index) of the slice; None for an object on the whole image."""
         return None if self.axis is None or self.index is None else (self.axis, self.index)
 
-    def lacking(self, wanted: Iterable[str]) -> list[str]:
+    def lacking(self, channels: Iterable[str]) -> list[str]:
         """The channels that a method needs and the object's case does not have.
 
         Args:
-            wanted: names of channels; the modality of the object's own image is one of its channels.
+            channels: names of channels; the modality of the object's own image is one of its channels.
 
         Returns:
             Their names, in order.
         """
-        have = {self.modality, *dict(self.channels)}
-        return [name for name in wanted if name not in have]
+        present = {self.modality, *dict(self.channels)}
+        return [name for name in channels if name not in present]
 
 
 def find_objects(report: Report, root: Path, card: CohortCard, progress: Progress = iter) -> list[ObjectRow]:
-    """The objects of a manifest that was checked and has no problem, those left out included.
+    """The objects of a checked manifest, those left out included.
 
-    They are sorted by case, structure, slice and instance, whatever the order of the manifest's rows.
-    Raises InputError when two objects would have one name.
+    Args:
+        report: of the manifest, without problems.
+        root: folder that the manifest's paths are relative to.
+        card: gives dimension, slices, least size and the seen structures.
+        progress: wraps the names of the label maps of a 2D cohort.
+
+    Returns:
+        Sorted by case, structure, slice and instance, whatever the order of the manifest's rows.
+
+    Raises:
+        InputError: two objects would have one name.
     """
     if card.dimension == 3:
         objects = [_volume(row, report, card) for row in report.rows]
     else:
         names = sorted({row.label for row in report.rows})
         by_map = each_file(lambda name: _instances_in(name, report, root, card), names, progress)
-        objects = [made for several in by_map.values() for made in several]
-    objects.sort(key=lambda made: (made.case, made.structure, made.index or 0, made.instance or 0))
+        objects = [row for rows in by_map.values() for row in rows]
+    objects.sort(key=lambda row: (row.case, row.structure, row.index or 0, row.instance or 0))
     _refuse_equal_names(objects)
     return objects
 
 
 def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
-    """The voxels of a label map, of any shape, that have one of the values."""
+    """The mask of a structure.
+
+    Args:
+        labels: label map of any shape.
+        values: label values whose union is the structure.
+
+    Returns:
+        Bool array of the same shape.
+    """
     return np.isin(labels, values)
 
 
 def instances(mask: Mask) -> NDArray[np.int32]:
-    """Connected instances of a 2D mask numbered from 1 in scan order; diagonal neighbours are connected."""
+    """The connected instances of a 2D mask; diagonal neighbours are connected.
+
+    Args:
+        mask: bool array (y, x).
+
+    Returns:
+        (y, x) numbers from 1 in scan order, 0 outside the mask.
+    """
     numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3, 3), bool))[0]
     return numbers
 
@@ -117,21 +141,27 @@ def instances(mask: Mask) -> NDArray[np.int32]:
 def through_plane(grid: Grid) -> int:
     """The array axis across the slices of a stack.
 
-    The axis with a single voxel if there is just one; else the one with the largest spacing, and where several share
-    it the axial one (`Grid.thickest`).
+    Args:
+        grid: of the stack.
+
+    Returns:
+        The axis with a single voxel if there is just one; else `Grid.thickest`.
     """
     single = [axis for axis, n in enumerate(grid.shape) if n == 1]
     return single[0] if len(single) == 1 else grid.thickest
 
 
 def slice_axis(grid: Grid, slices: str) -> int:
-    """The array axis across the slices of a stack.
+    """The array axis across the slices that a cohort card names.
 
     Args:
         grid: of the stack; three axes in a three-dimensional world.
-        slices: `auto` takes the through-plane axis; `axial`, `coronal` and `sagittal` the axis that runs along
-            the body's z, y and x. On an oblique grid the three axes are matched to x, y and z so that the sum
-            of their absolute direction cosines is largest, so each axis answers to one name.
+        slices: `auto` for the through-plane axis; `axial`, `coronal` or `sagittal` for the axis along the body's z, y
+            or x. On an oblique grid, the three axes are matched to x, y and z so that the sum of their absolute
+            direction cosines is largest.
+
+    Returns:
+        0, 1 or 2.
     """
     if slices == "auto":
         return through_plane(grid)
@@ -139,18 +169,33 @@ def slice_axis(grid: Grid, slices: str) -> int:
 
 
 def write_objects(path: Path, objects: list[ObjectRow]) -> None:
-    """Write the objects as TSV, whole; lists are comma-separated, None is an empty cell."""
+    """Write the objects as TSV.
+
+    Args:
+        path: of the file, which is written whole or not at all.
+        objects: in the order of the file; lists become comma-separated, None an empty cell.
+    """
     write_text(path, table_text([column.name for column in fields(ObjectRow)], map(_cells, objects)))
 
 
-def _cells(made: ObjectRow) -> Iterable[Any]:
-    lists = {key: values_text(getattr(made, key)) for key in ("label_values", "ignore_values")}
-    files = {"raters": ",".join(made.raters), "channels": channels_text(made.channels)}
-    return {**vars(made), **lists, **files, "seen": str(made.seen).lower()}.values()
+def _cells(row: ObjectRow) -> Iterable[Any]:
+    lists = {key: values_text(getattr(row, key)) for key in ("label_values", "ignore_values")}
+    files = {"raters": ",".join(row.raters), "channels": channels_text(row.channels)}
+    return {**vars(row), **lists, **files, "seen": str(row.seen).lower()}.values()
 
 
 def read_objects(path: Path) -> list[ObjectRow]:
-    """The objects that `write_objects` wrote; raises InputError when the file is missing or another table."""
+    """The objects of a table.
+
+    Args:
+        path: of `write_objects`.
+
+    Returns:
+        The objects in the order of the file.
+
+    Raises:
+        InputError: the file is missing or another table.
+    """
     try:
         with open(path, encoding="utf-8", newline="") as stream:
             return [_from_cells(cells) for cells in csv.DictReader(stream, delimiter="\t")]
@@ -164,14 +209,14 @@ def read_objects(path: Path) -> list[ObjectRow]:
 
 def _volume(row: ManifestRow, report: Report, card: CohortCard) -> ObjectRow:
     grid = report.labels[row.label].grid
-    assert grid is not None, "objects are made of checked manifests only"
+    assert grid is not None, "only checked manifests have objects"
     return _object(row, card, report.voxels(row), grid.voxel_ml)
 
 
 def _instances_in(label: str, report: Report, root: Path, card: CohortCard) -> list[ObjectRow]:
     labels, grid = read_array(root / label)
     rows = [row for row in report.rows if row.label == label]
-    return [made for row in rows for made in _instances(row, labels, grid, card)]
+    return [instance for row in rows for instance in _instances(row, labels, grid, card)]
 
 
 def _instances(row: ManifestRow, labels: NDArray[Any], grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
@@ -229,12 +274,12 @@ def _object(
 
 def _refuse_equal_names(objects: list[ObjectRow]) -> None:
     first: dict[str, ObjectRow] = {}
-    for made in objects:
-        other = first.setdefault(made.object, made)
-        if other is not made:
+    for row in objects:
+        other = first.setdefault(row.object, row)
+        if other is not row:
             raise InputError(
-                f"manifest: structure: {other.structure!r} of case {other.case!r} and {made.structure!r} "
-                f"of case {made.case!r} both make the object {made.object!r}; rename one"
+                f"manifest: structure: {other.structure!r} of case {other.case!r} and {row.structure!r} "
+                f"of case {row.case!r} both make the object {row.object!r}; rename one"
             )
 
 

@@ -20,7 +20,7 @@ def test_days_of_one_patient_in_two_splits():
     (line,) = names_across_splits(
         rows(case107_day19="train", case107_day20="test", case101_day1="train", case110_day3="test")
     )
-    assert line.startswith("case107_day20 (test) and case107_day19 (train) begin alike; 1 such beginnings")
+    assert line.startswith("case107_day20 (test) and case107_day19 (train) begin alike; 1 such prefixes")
     assert line.endswith(r"--patient-pattern '^case\d+'")
 
 

@@ -1,4 +1,4 @@
-"""Readers: what users have becomes a manifest and a cohort card. One file a layout; images are never touched."""
+"""Readers: from a user's files to a manifest and a cohort card. One file a layout; images stay as they are."""
 
 from __future__ import annotations
 
@@ -15,4 +15,4 @@ LAYOUTS: Mapping[str, Layout] = {
     "bids": bids.LAYOUT,
     "tsv": tsv.LAYOUT,
 }
-"""By the name in `bifseg cohort from NAME PATH`."""
+"""Layouts by their name in `bifseg cohort from NAME PATH`."""

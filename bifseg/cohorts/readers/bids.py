@@ -1,8 +1,8 @@
-"""BIDS, as FeTA has it: sub-01/[ses-01/]anat/sub-01_ses-01_T2w.nii.gz with sub-01_ses-01_dseg.nii.gz.
+"""BIDS, as in FeTA: sub-01/[ses-01/]anat/sub-01_ses-01_T2w.nii.gz with sub-01_ses-01_dseg.nii.gz.
 
 Image and label map share all entities of their names but those that describe a label map (desc, label, seg,
-atlas), and may lie anywhere below the path, as in derivatives/. BIDS's tables `dseg.tsv` (columns index and name), or
-the user, say what the values mean. participants.tsv is not needed.
+atlas), and may lie anywhere below the path, for example in derivatives/. The meaning of the values comes from BIDS's
+tables `dseg.tsv` (columns index and name) or from the user. participants.tsv is not needed.
 """
 
 from __future__ import annotations
@@ -46,13 +46,14 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
             others.append(str(file))
     notes = [
         *images.notes,
-        *([f"{len(others)} other images passed over: {others[0]}, ..."] if others else []),
+        *([f"{len(others)} other images skipped: {others[0]}, ..."] if others else []),
     ]
     cases, left_out = [], [*images.left_out]
     for name, words in sorted(by_case.items()):
-        twice = [paths for _, paths in sorted(words.items()) if len(paths) > 1]
-        if twice:
-            left_out.append(LeftOut(name, "", "has two files for one; keep one", " and ".join(twice[0])))
+        duplicates = [paths for _, paths in sorted(words.items()) if len(paths) > 1]
+        if duplicates:
+            reason = "has two files of one kind; keep one"
+            left_out.append(LeftOut(name, "", reason, " and ".join(duplicates[0])))
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
         cases.append(Case(name, sources, words["dseg"][0] if "dseg" in words else ""))
@@ -60,7 +61,7 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
 
 
 def _named_values(path: Path) -> dict[str, tuple[int, ...]]:
-    """Values by name in all `dseg.tsv` below a path; raises InputError where they disagree or none exists."""
+    """Values by name in all `dseg.tsv` below a path; raises InputError if they disagree or none exists."""
     values: dict[str, tuple[int, ...]] = {}
     for name in all_files(path):
         if not name.name.endswith("dseg.tsv") or name.name.startswith("."):

@@ -1,7 +1,7 @@
 """BraTS 2018 to 2024: files called CASE_flair.nii.gz (2018 to 2021) or CASE-t2f.nii.gz (2023 and later).
 
-The last word of a file's name is its modality. The case is what BraTS calls it, in the file's name or else in a
-folder's: BraTS20_Training_355 ships its label map as W39_1998.09.19_Segm.nii, and copies on Kaggle have
+The last word of a file's name is its modality. The case is BraTS's name, in the file's name or else in a folder's:
+the label map of BraTS20_Training_355 is called W39_1998.09.19_Segm.nii, and copies on Kaggle have
 BraTS2021_00000_flair.nii/00000057_brain_flair.nii. Folders between the path and the files do not matter.
 """
 
@@ -40,7 +40,7 @@ _OTHER_TUMOURS = re.compile(r"brats-(?!gli-)[a-z]+-", re.IGNORECASE)
 
 
 class Piece(NamedTuple):
-    """A file of a case: its word, and the folder in which the case lies."""
+    """A file of a case: its modality (`seg`: the label map) and the folder of the case."""
 
     case: str
     place: str
@@ -49,7 +49,14 @@ class Piece(NamedTuple):
 
 
 def layout(year: str) -> Layout:
-    """The layout of a year's files and label values."""
+    """The layout of a year's files and label values.
+
+    Args:
+        year: a key of `YEARS`.
+
+    Returns:
+        Its reader, which also refuses the label values of another year.
+    """
     words = "{t1n,t1c,t2w,t2f,seg}" if year == "brats2023" else "{t1,t1ce,t2,flair,seg}"
     sign = "-" if year == "brats2023" else "_"
     judge = partial(refuse_another_year, year)
@@ -65,28 +72,31 @@ def _find(year: str, path: Path, options: LayoutOptions) -> LayoutScan:
 def scan(
     year: str, path: Path, options: LayoutOptions, pieces: list[Piece], images: ImageFiles
 ) -> LayoutScan:
-    """The cases that the pieces make up, with the structures of a year.
+    """The cases of a year of BraTS.
 
     Args:
         year: a key of `YEARS`.
         path: the folder.
-        options: what the user says about the data.
+        options: the user's own structures and modalities; without any, the year's.
         pieces: the files of cases.
         images: all images below the folder.
+
+    Returns:
+        Cases and structures; tumours other than BraTS-GLI are left out unless the user names structures.
     """
-    notes = [*images.notes, *_passed_over(images.files, {piece.path for piece in pieces})]
-    whole, left_out = gather(pieces)
+    notes = [*images.notes, *_skipped(images.files, {piece.path for piece in pieces})]
+    files, left_out = _gather(pieces)
     left_out += images.left_out
     if not options.structures:
         left_out += [
             LeftOut(name, "", "another tumour than BraTS-GLI, with label values of its own: give --structure")
-            for name in whole
+            for name in files
             if _OTHER_TUMOURS.match(name)
         ]
-        whole = {name: words for name, words in whole.items() if not _OTHER_TUMOURS.match(name)}
+        files = {name: words for name, words in files.items() if not _OTHER_TUMOURS.match(name)}
     cases = [
         Case(name, {word: Source(p) for word, p in words.items()}, words.get("seg", ""))
-        for name, words in whole.items()
+        for name, words in files.items()
     ]
     values = options.structures or YEARS[year].structures
     structures = {name: Structure(own, _modality(name, options)) for name, own in values.items()}
@@ -94,32 +104,30 @@ def scan(
     return LayoutScan(path, cases, structures, seen, unseen, left_out, notes)
 
 
-def gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
-    """Path by word of each case, sorted; and what cannot be told apart.
-
-    A case that lies in several folders is taken from the one with the most of its files (of equals the first), so
-    that no image meets the label map of another copy. Two files for one word leave the case out.
-    """
-    places: defaultdict[str, defaultdict[str, defaultdict[str, list[str]]]] = defaultdict(
+def _gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
+    """Path by modality of each case, sorted; and copies and duplicates, which are left out."""
+    by_case: defaultdict[str, defaultdict[str, defaultdict[str, list[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
     for piece in pieces:
-        places[piece.case][piece.place][piece.word].append(piece.path)
-    whole, left_out = {}, []
-    for case, folders in sorted(places.items()):
-        taken = max(sorted(folders), key=lambda place: len(folders[place]))
-        for place in sorted(set(folders) - {taken}):
-            left_out.append(LeftOut(case, "", "is there twice; the folder with more files is taken", place))
-        twice = [paths for _, paths in sorted(folders[taken].items()) if len(paths) > 1]
-        if twice:
-            left_out.append(LeftOut(case, "", "has two files for one; keep one", " and ".join(twice[0])))
+        by_case[piece.case][piece.place][piece.word].append(piece.path)
+    files, left_out = {}, []
+    for case, folders in sorted(by_case.items()):
+        # All files of a case come from one folder, so that no image meets the label map of another copy.
+        fullest = max(sorted(folders), key=lambda place: len(folders[place]))
+        for place in sorted(set(folders) - {fullest}):
+            left_out.append(LeftOut(case, "", "occurs twice; the folder with more files is used", place))
+        duplicates = [paths for _, paths in sorted(folders[fullest].items()) if len(paths) > 1]
+        if duplicates:
+            reason = "has two files of one kind; keep one"
+            left_out.append(LeftOut(case, "", reason, " and ".join(duplicates[0])))
         else:
-            whole[case] = {word: paths[0] for word, paths in folders[taken].items()}
-    return whole, left_out
+            files[case] = {word: paths[0] for word, paths in folders[fullest].items()}
+    return files, left_out
 
 
 def _piece(file: PurePosixPath, root: Path) -> Piece | None:
-    """The piece that a file is by its name; None for another file."""
+    """The piece of a file's name; None for another file."""
     before, word = re.fullmatch(r"(.*?)[_-]?([^_-]*)", stem(file.name)).groups()  # type: ignore[union-attr]
     if word.lower() not in WORDS:
         return None
@@ -130,9 +138,9 @@ def _piece(file: PurePosixPath, root: Path) -> Piece | None:
     return Piece(case, str(place), WORDS[word.lower()], str(file))
 
 
-def _passed_over(files: list[PurePosixPath], used: set[str]) -> list[str]:
+def _skipped(files: list[PurePosixPath], used: set[str]) -> list[str]:
     others = [str(file) for file in files if str(file) not in used]
-    return [f"{len(others)} images of other names passed over: {others[0]}, ..."] if others else []
+    return [f"{len(others)} images of other names skipped: {others[0]}, ..."] if others else []
 
 
 def _modality(structure: str, options: LayoutOptions) -> str:

@@ -1,6 +1,6 @@
 """BraTS 2015: HGG/CASE/VSD.Brain.XX.O.MR_Flair.54512/VSD.Brain.XX.O.MR_Flair.54512.mha, and ...OT... for the truth.
 
-A case is called by the folder that holds its VSD folders. HGG and LGG number their patients separately
+The folder of a case's VSD folders gives the case its name. HGG and LGG number their patients separately
 (brats_2013_pat0001_1 is in both), so the grade is part of the name.
 """
 
@@ -25,7 +25,7 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
 
 
 def _piece(file: PurePosixPath, root: Path) -> Piece | None:
-    """The piece that a file is by the words between the dots of its name; None for another file."""
+    """The piece of a file by the words between the dots of its name; None for another file."""
     word = next((_WORDS[part] for part in stem(file.name).lower().split(".") if part in _WORDS), "")
     if not word:
         return None

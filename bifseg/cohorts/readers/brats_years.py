@@ -19,10 +19,10 @@ from bifseg.cohorts.readers.layout import Values
 from bifseg.core.errors import InputError
 
 MODALITIES = {"tumour_core": "t1c", "whole_tumour": "flair", "enhancing": "t1c"}
-"""What each structure is segmented in, as in the paper's 3D experiment."""
+"""The modality in which each structure is segmented, as in the paper's 3D experiment."""
 
 SEEN, UNSEEN = ("tumour_core",), ("whole_tumour",)
-"""The paper's 3D experiment."""
+"""Seen and unseen structures of the paper's 3D experiment."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +30,9 @@ class Year:
     """The label set of a year.
 
     Attributes:
-        title: for people.
+        title: for messages.
         structures: label values by structure.
-        sets: the values, without 0, that a whole cohort of that year holds; any of them.
+        sets: the possible sets of values, without 0, in a whole cohort of that year.
     """
 
     title: str
@@ -59,19 +59,24 @@ YEARS: Mapping[str, Year] = {
 
 
 def refuse_another_year(year: str, path: Path, labels: Files) -> None:
-    """Check the values that the label maps hold against a year's.
+    """Check the values of the label maps against a year's.
 
-    They are another year's when one is in no set of this year, or when together they are exactly a set of another
-    year and none of this one. A few cases may lack a value, so fewer values are no sign of another year.
+    They are another year's if one is in no set of this year, or if together they are exactly a set of another year
+    and none of this one. A few cases may lack a value, so fewer values are no sign of another year.
+
+    Args:
+        year: a key of `YEARS`.
+        path: the folder, for the message.
+        labels: contents of the label maps by name.
 
     Raises:
-        InputError: the values are not this year's; the line says whose they look like.
+        InputError: the values are not this year's; the message names the years that they fit.
     """
     sets = YEARS[year].sets
     own = frozenset().union(*sets)
-    held = {name: file.counts.keys() - {0} for name, file in labels.items()}
-    together = frozenset().union(*held.values())
-    strange = next((name for name, values in held.items() if values - own), "")
+    values_of = {name: file.counts.keys() - {0} for name, file in labels.items()}
+    together = frozenset().union(*values_of.values())
+    strange = next((name for name, values in values_of.items() if values - own), "")
     exact = [name for name, other in YEARS.items() if together in other.sets]
     if not strange and (year in exact or not exact):
         return
@@ -79,12 +84,14 @@ def refuse_another_year(year: str, path: Path, labels: Files) -> None:
         name for name, other in YEARS.items() if any(together <= values for values in other.sets)
     ]
     where = (
-        f"{strange} holds {shown_values(held[strange])}" if strange else f"all hold {shown_values(together)}"
+        f"{strange} holds {shown_values(values_of[strange])}"
+        if strange
+        else f"all hold {shown_values(together)}"
     )
     remedy = (
         f"these look like {' or '.join(likely)}: run `bifseg cohort from {likely[-1]}`"
         if likely
-        else "no BraTS year known here has them: give them with --structure NAME=VALUES"
+        else "no known BraTS year has them: give them with --structure NAME=VALUES"
     )
     raise InputError(
         f"{path}: label values: {where}, {YEARS[year].title} has {values_text(sets[0])}; {remedy}"

@@ -1,4 +1,4 @@
-"""What `dataset.json` says about a data set of the Decathlon or of nnU-Net: its labels and its channels."""
+"""Labels and channels of a data set of the Decathlon or of nnU-Net, from its `dataset.json`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,22 @@ _NO_STRUCTURES = ("background", "ignore")
 
 
 def read_dataset(path: Path) -> tuple[Path, dict[str, Any]]:
-    """The `dataset.json` in a folder, or the only one below it, and what it says.
+    """The `dataset.json` in a folder, or the only one below it.
 
-    Raises InputError where there is none, where there are several, or where it cannot be read.
+    Args:
+        path: the folder.
+
+    Returns:
+        The file and its content.
+
+    Raises:
+        InputError: there is none or several, or the file cannot be read.
     """
     files = [path / "dataset.json"]
     if not files[0].is_file():
         files = [path / name for name in all_files(path) if name.name == "dataset.json"]
     if len(files) != 1:
-        how_many = f"there are {len(files)}, as in {files[0].parent}" if files else "there is none"
+        how_many = f"there are {len(files)}, e.g. in {files[0].parent}" if files else "there is none"
         raise InputError(f"{path}: dataset.json: {how_many}; name the folder of one data set")
     try:
         content = json.loads(files[0].read_text(encoding="utf-8-sig"))
@@ -39,16 +46,29 @@ def read_dataset(path: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
-    """Name by number of each channel, in order: of `channel_names` (nnU-Net) or `modality` (Decathlon)."""
-    given = content.get("channel_names", content.get("modality", {"0": "image"}))
-    given = {"0": given} if isinstance(given, str) else given
+    """The names of the channels.
+
+    Args:
+        file: the dataset.json, for messages.
+        content: its `channel_names` (nnU-Net) or `modality` (Decathlon) count; without them, `image` is the only one.
+
+    Returns:
+        Name by number, sorted by number.
+
+    Raises:
+        InputError: the entry names no channel, or one name twice.
+    """
+    channels = content.get("channel_names", content.get("modality", {"0": "image"}))
+    channels = {"0": channels} if isinstance(channels, str) else channels
     try:
-        names = {int(number): str(name).strip() for number, name in dict(given).items()}
+        names = {int(number): str(name).strip() for number, name in dict(channels).items()}
     except (TypeError, ValueError, OverflowError) as error:
-        raise InputError(f"{file}: channel_names: {short(given)} does not name channels by number") from error
+        raise InputError(
+            f"{file}: channel_names: {short(channels)} does not name channels by number"
+        ) from error
     if not names or len(set(names.values())) < len(names):
         raise InputError(
-            f"{file}: channel_names: {short(given)} gives no name, or one name twice; correct it"
+            f"{file}: channel_names: {short(channels)} gives no name, or one name twice; correct it"
         )
     return dict(sorted(names.items()))
 
@@ -56,7 +76,16 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
 def structures(
     file: Path, content: Mapping[str, Any], channels: Mapping[int, str], options: LayoutOptions
 ) -> dict[str, Structure]:
-    """The structures of the labels, or those that the user names, each in its channel: the first, or the user's.
+    """The structures of a data set, each with its channel.
+
+    Args:
+        file: the dataset.json, for messages.
+        content: its labels give the structures.
+        channels: name by number.
+        options: structures and modalities of the user, which replace the labels and the first channel.
+
+    Returns:
+        Structures by name.
 
     Raises:
         InputError: the labels cannot be read, or a channel does not exist.
@@ -70,7 +99,15 @@ def structures(
 
 
 def channel_note(channels: Mapping[int, str], named: Mapping[str, Structure]) -> list[str]:
-    """Which of several channels are taken and which are not, as one line; nothing for a single channel."""
+    """A note that says which channels are used.
+
+    Args:
+        channels: name by number.
+        named: structures by name.
+
+    Returns:
+        One line; none for a single channel.
+    """
     if len(channels) < 2:
         return []
     taken = {name: [key for key, one in named.items() if one.modality == name] for name in channels.values()}
@@ -84,10 +121,17 @@ def channel_note(channels: Mapping[int, str], named: Mapping[str, Structure]) ->
 
 
 def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
-    """The value of nnU-Net's label `ignore`, whose voxels nobody annotated; () where there is none.
+    """The value of nnU-Net's label `ignore`, whose voxels nobody annotated.
+
+    Args:
+        file: the dataset.json, for messages.
+        content: its labels may have the entry.
+
+    Returns:
+        One value; () without the entry.
 
     Raises:
-        InputError: it is no positive integer.
+        InputError: the value is no positive integer.
     """
     labels = content.get("labels")
     value = labels.get("ignore") if isinstance(labels, dict) else None
@@ -104,11 +148,11 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
     values_of: dict[str, tuple[int, ...]] = {}
     try:
         for key, value in dict(labels).items():  # type: ignore[arg-type]
-            name, given = (value, key) if isinstance(value, str) and key.isdigit() else (key, value)
-            values = tuple(int(v) for v in (given if isinstance(given, list) else [given]))
+            name, entry = (value, key) if isinstance(value, str) and key.isdigit() else (key, value)
+            values = tuple(int(v) for v in (entry if isinstance(entry, list) else [entry]))
             name = safe_name(name).lower()
             if name in values_of or not is_name(name):
-                why = "is there twice" if name in values_of else "is no name"
+                why = "occurs twice" if name in values_of else "is no name"
                 raise InputError(f"{file}: labels: {short(name)!r} {why}; rename one")
             if name not in _NO_STRUCTURES and values != (0,):
                 values_of[name] = values
@@ -119,10 +163,10 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
     return values_of
 
 
-def _channel(file: Path, channels: Mapping[int, str], wanted: str) -> str:
+def _channel(file: Path, channels: Mapping[int, str], key: str) -> str:
     """The name of the channel that the user gives by name or number."""
     for number, name in channels.items():
-        if wanted.lower() in (name.lower(), str(number)):
+        if key.lower() in (name.lower(), str(number)):
             return name
     known = ", ".join(f"{number} {name}" for number, name in channels.items())
-    raise InputError(f"{file}: channel_names: {short(wanted)!r} is unknown; known are: {short(known, 150)}")
+    raise InputError(f"{file}: channel_names: {short(key)!r} is unknown; known are: {short(known, 150)}")

@@ -1,4 +1,4 @@
-"""What a reader gets and what it returns: cases and their files, by name. No image is opened or moved."""
+"""Arguments and results of readers: cases and their files, by name. Readers open and move no image."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from bifseg.cohorts.checks import Files
 
 Values = Mapping[str, tuple[int, ...]]
-"""Label values by the name of the structure that they make up."""
+"""Label values by structure; their union is the structure."""
 
 _PATIENTS = [
     re.compile(pattern, re.IGNORECASE)
@@ -25,15 +25,15 @@ _PATIENTS = [
 
 @dataclass(frozen=True)
 class LayoutOptions:
-    """What the user says about the data.
+    """The user's statements about the data.
 
     Attributes:
-        structures: label values by structure, in place of the layout's own; empty: those.
-        modalities: the modality of each structure, under "" that of all others; empty: the layout's own.
+        structures: label values by structure, instead of the layout's; empty: the layout's.
+        modalities: the modality of each structure, under "" that of all others; empty: the layout's.
         columns: of a flat table: its column for each column of a manifest that has another name there.
-        patient_pattern: regular expression that gives the patient in a case's name: its first group, or what it
-            matches; None: the names that challenges and BIDS give.
-        splits: split by the name of a case or of a patient; None: the layout's own, or drawn.
+        patient_pattern: regular expression that matches the patient in a case's name, or has it as its first group;
+            None: patients by the naming rules of challenges and BIDS.
+        splits: split by the name of a case or of a patient; None: the layout's, or drawn.
     """
 
     structures: Values = field(default_factory=dict)
@@ -43,7 +43,15 @@ class LayoutOptions:
     splits: Mapping[str, str] | None = None
 
     def modality(self, structure: str, default: str) -> str:
-        """The modality that the user names for a structure, or the default."""
+        """The modality of a structure.
+
+        Args:
+            structure: its name.
+            default: the layout's modality.
+
+        Returns:
+            The user's modality for this structure or for all others, or the default.
+        """
         return self.modalities.get(structure, self.modalities.get("", default))
 
 
@@ -57,7 +65,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class Source:
-    """An image: a file relative to the root, and the channel where it holds several."""
+    """An image: a file relative to the root, and the channel if the file has several."""
 
     path: str
     channel: int | None = None
@@ -68,14 +76,14 @@ class Case:
     """One scan.
 
     Attributes:
-        name: of the scan, as the files or the table give it.
+        name: of the scan, from the files or the table.
         images: by modality.
-        label: its label map relative to the root; empty where there is none.
-        split: where the layout gives one; empty where it is to be drawn.
+        label: its label map relative to the root; empty without one.
+        split: of the layout; empty if it is to be drawn.
         raters: label maps by other people.
         structures: of this case only; None: those of the layout.
-        group: the patient, where the data name it; empty: by the case's name.
-        ignore_values: label values of this case that say nothing; empty: those of the layout.
+        group: the patient, if the data name it; empty: by the case's name.
+        ignore_values: values of voxels that nobody annotated, of this case only; empty: those of the layout.
     """
 
     name: str
@@ -90,13 +98,13 @@ class Case:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What is not in the manifest and why.
+    """A case or structure that is not in the manifest, and why.
 
     Attributes:
         case: empty: all cases.
         structure: empty: all of the case.
-        reason: without the case's and the file's name, so that equal reasons are equal.
-        file: what is at fault, a file, a folder or two; empty where nothing is.
+        reason: without the case's and the file's name, so that equal reasons are equal texts.
+        file: the file, folder or pair of files at fault, if any.
     """
 
     case: str
@@ -107,17 +115,17 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class LayoutScan:
-    """The cases that a reader sees below a path.
+    """A reader's result: the cases below a path.
 
     Attributes:
         root: folder that all paths are relative to.
         cases: those with a label map or an image, usable or not.
         structures: of all cases.
         seen: structures that networks are trained on unless the user says otherwise; None: all.
-        unseen: structures that are played as well unless the user says otherwise.
-        left_out: cases that cannot be told apart.
-        notes: what was chosen between and what was passed over, a line each.
-        ignore_values: label values that say nothing about a voxel (nnU-Net's `ignore`).
+        unseen: further structures unless the user says otherwise.
+        left_out: cases with copies or duplicate files.
+        notes: choices that were made and files that were skipped, a line each.
+        ignore_values: label values of voxels that nobody annotated (nnU-Net's `ignore`).
     """
 
     root: Path
@@ -132,13 +140,13 @@ class LayoutScan:
 
 @dataclass(frozen=True)
 class Layout:
-    """A way in which data are laid out.
+    """A file layout of data sets.
 
     Attributes:
-        about: how its files are called, for people.
-        find: scans the names below a path; raises InputError where nothing can be read.
-        judge: given the path and the contents of the label maps, raises InputError where their values are those
-            of another layout.
+        about: its file names, for messages.
+        find: scans the names below a path; raises InputError if it can read nothing.
+        judge: takes the path and the contents of the label maps; raises InputError if their values are those of
+            another layout.
     """
 
     about: str
@@ -147,7 +155,14 @@ class Layout:
 
 
 def patient(case: str) -> str:
-    """The patient of a case by the names that challenges and BIDS give; any other case is its own patient."""
+    """The patient of a case by the naming rules of challenges and BIDS.
+
+    Args:
+        case: name of the case.
+
+    Returns:
+        The patient's part of the name; the whole name under no known rule.
+    """
     for pattern in _PATIENTS:
         if match := pattern.fullmatch(case):
             return match[1]

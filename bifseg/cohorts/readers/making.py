@@ -1,4 +1,4 @@
-"""From the cases that a reader finds to the rows of a manifest that is right, and what was left out and why."""
+"""From a reader's cases to the rows of a valid manifest, and the reasons for cases that were left out."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from bifseg.core.errors import InputError, short
 
 @dataclass(frozen=True)
 class CohortRequest:
-    """What the cohort shall be.
+    """Properties of the cohort that the user wants.
 
     Attributes:
-        shares: of the patients of each split, where the layout gives none.
+        shares: share of the patients in each split, if the layout gives no splits.
         seed: of the splits.
         seen, unseen: structures; both empty: the layout's own choice.
-        dimension: 2 or 3; None: 3, or 2 where the label maps are 2D images.
+        dimension: 2 or 3; None: 2 if all label maps are 2D images, else 3.
     """
 
     shares: Mapping[str, float]
@@ -53,8 +53,8 @@ class CohortDraft:
         root: folder that the rows' paths are relative to.
         dimension, seen, unseen: for its card.
         report: of the rows, sorted by case and structure, without problems.
-        left_out: what is in no row, sorted.
-        notes: what was chosen between and what was passed over.
+        left_out: cases and structures without a row, sorted.
+        notes: choices that were made and files that were skipped.
     """
 
     root: Path
@@ -69,18 +69,21 @@ class CohortDraft:
 def make(
     layout: str, path: Path, options: LayoutOptions, request: CohortRequest, progress: Progress = iter
 ) -> CohortDraft:
-    """A cohort from a layout: every file is looked at once, and the rows without problems are kept.
+    """A cohort from a layout: the rows without problems, after each file was read once.
 
     Args:
-        layout: a name of `LAYOUTS`.
-        path: where the data are.
-        options: what the user says about the data.
-        request: what the cohort shall be.
+        layout: a key of `LAYOUTS`.
+        path: folder or table of the data.
+        options: the user's statements about the data.
+        request: properties of the cohort that the user wants.
         progress: wraps the names of the images, then those of the label maps.
 
+    Returns:
+        A cohort that `writing.write_cohort` can write.
+
     Raises:
-        InputError: the layout is unknown, nothing usable exists, the label values are those of another layout, or
-            a structure that the user names is in no usable case.
+        InputError: the layout is unknown, no case is usable, the label values are those of another layout, or a
+            structure that the user names is in no usable case.
     """
     scan = _scan(layout, path, options)
     seen, unseen = _chosen(path, scan, options, request)
@@ -111,7 +114,7 @@ def make(
 
 
 def _scan(layout: str, path: Path, options: LayoutOptions) -> LayoutScan:
-    """What a layout's reader sees, with the cases' names, patients and splits."""
+    """The result of a layout's reader, with the cases' names, patients and splits."""
     if layout not in LAYOUTS:
         raise InputError(f"layout: {short(layout)!r} is unknown; known are: {', '.join(LAYOUTS)}")
     scan = LAYOUTS[layout].find(Path(path).absolute(), options)
@@ -134,7 +137,7 @@ def _scan(layout: str, path: Path, options: LayoutOptions) -> LayoutScan:
 def _with_patients(
     path: Path, scan: LayoutScan, options: LayoutOptions, names: Mapping[str, str]
 ) -> LayoutScan:
-    """The scan with a name of its own for each case, and the patient of each."""
+    """The scan with a distinct name and the patient of each case."""
     pattern = options.patient_pattern
     cases = []
     for case in scan.cases:
@@ -148,7 +151,7 @@ def _with_patients(
         cases.append(replace(case, name=name, group=group or patient(name)))
     changed = sorted(text for text, name in names.items() if text not in (name, ""))
     note = (
-        f"{len(changed)} cases got a name without special signs, as {short(changed[0])} = {names[changed[0]]}"
+        f"{len(changed)} cases got names without special characters, e.g. {short(changed[0])} = {names[changed[0]]}"
         if changed
         else ""
     )
@@ -170,17 +173,19 @@ def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) 
             used.add(key)
             if of_patient.setdefault(case.group, split) != split:
                 raise InputError(
-                    f"{path}: --splits puts the patient {short(case.group)!r} into two splits, as by the case "
+                    f"{path}: --splits puts the patient {short(case.group)!r} into two splits, e.g. by the case "
                     f"{short(case.name)!r}; correct the table"
                 )
             cases.append(replace(case, split=split))
     if not used - {None}:
         raise InputError(
-            f"{path}: no case is in the table of --splits, as {scan.cases[0].name}; correct its names"
+            f"{path}: no case is in the table of --splits, e.g. {scan.cases[0].name} is not; correct its names"
         )
     unused = sorted(splits.keys() - used)
     note = (
-        f"{len(unused)} names of the table of --splits are no case, as {short(unused[0])}" if unused else ""
+        f"{len(unused)} names in the table of --splits match no case, e.g. {short(unused[0])}"
+        if unused
+        else ""
     )
     notes = [*scan.notes, *filter(None, [note])]
     return replace(scan, cases=cases, left_out=[*scan.left_out, *left_out], notes=notes)
@@ -189,7 +194,7 @@ def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) 
 def _chosen(
     path: Path, scan: LayoutScan, options: LayoutOptions, request: CohortRequest
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Seen and unseen structures, as the user wants them or as the layout has them."""
+    """Seen and unseen structures of the user or else of the layout."""
     unknown = {*request.seen, *request.unseen, *options.modalities} - {*scan.structures, ""}
     if unknown:
         known = short(", ".join(scan.structures), 150)
@@ -203,7 +208,7 @@ def _chosen(
 
 
 def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestRow], list[LeftOut]]:
-    """A row for each structure of each case, with an empty split where it will be drawn; and what has no row."""
+    """A row for each structure of each case, its split empty if it will be drawn; and structures without a row."""
     rows: dict[tuple[str, str], ManifestRow] = {}
     left_out = []
     for case in sorted(scan.cases, key=lambda case: case.name):
@@ -214,9 +219,7 @@ def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestR
         for name in (name for name in structures if name in own):
             source = case.images.get(own[name].modality)
             if not source or (case.name, name) in rows:
-                reason = (
-                    "is there twice; the first is taken" if source else f"no file for {own[name].modality}"
-                )
+                reason = "occurs twice; the first is used" if source else f"no file for {own[name].modality}"
                 left_out.append(LeftOut(case.name, name, reason, case.label if source else ""))
                 continue
             rows[case.name, name] = ManifestRow(
@@ -237,7 +240,7 @@ def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestR
 
 
 def _with_splits(rows: list[ManifestRow], request: CohortRequest) -> list[ManifestRow]:
-    """The rows with the split of their patient; one that is given to any of a patient's rows is all theirs."""
+    """The rows with the split of their patient; a split that one of a patient's rows has holds for all of them."""
     given: dict[str, str] = {}
     for row in rows:
         given[row.group] = given.get(row.group) or row.split
@@ -246,7 +249,7 @@ def _with_splits(rows: list[ManifestRow], request: CohortRequest) -> list[Manife
 
 
 def _manifest(path: Path, root: Path, rows: Iterable[ManifestRow]) -> Manifest:
-    """The rows as a manifest reads them, which holds their paths inside the root."""
+    """The manifest of the rows, which checks that their paths lie inside the root."""
     return parse_cells(path, root, [*COLUMNS, *OPTIONAL], [(row.line, cells_of(row)) for row in rows])
 
 
@@ -257,10 +260,10 @@ def _dimension(labels: Files) -> int:
 def _sound_rows(
     manifest: Manifest, files: tuple[Files, Files], dimension: int
 ) -> tuple[list[ManifestRow], list[LeftOut]]:
-    """The rows that have no problem of their own, and those that have.
+    """The rows without a problem of their own, and those that are left out.
 
     A value that no case of a structure has is not a row's own problem, but one of the structure's definition. A
-    problem of a file that several rows share is reported with the first of them, so the others are judged again.
+    problem of a file that several rows share is reported with the first of them, so we check the others again.
     """
     left_out: list[LeftOut] = []
     while True:
@@ -283,8 +286,8 @@ def _sound_rows(
 
 def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> LeftOut:
     if problem.key == "label_values" and row.label_values:
-        held = counts.keys() - {0}
-        reason = f"no voxel has the value {values_text(row.label_values)}; the label map holds {shown_values(held)}"
+        text = shown_values(counts.keys() - {0})
+        reason = f"no voxel has the value {values_text(row.label_values)}; the label map holds {text}"
         return LeftOut(row.case, row.structure, reason, row.label)
     file, _, text = problem.text.partition(": ")
     if file in (row.image, row.label, *row.raters):
@@ -300,7 +303,7 @@ def _absent(
     sound: list[ManifestRow],
     request: CohortRequest,
 ) -> list[LeftOut]:
-    """Structures without a row, as left out; raises InputError where nothing else is left or they were wanted."""
+    """Structures without a row, as left out; raises InputError if no row is left or the user named them."""
     if structures and (not sound or request.seen or request.unseen):
         why = _most_frequent(structures[0], left_out)
         raise InputError(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
@@ -308,7 +311,7 @@ def _absent(
 
 
 def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
-    """Why most cases lack a structure, with one of them; those without a label map count where there are no others."""
+    """The most frequent reason for lacking a structure, with one case; whole cases left out count if no others do."""
     faults = [one for one in left_out if one.structure == structure]
     faults = faults or [one for one in left_out if not one.structure]
     if not faults:
@@ -316,4 +319,4 @@ def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
     ((reason, count),) = Counter(one.reason for one in faults).most_common(1)
     first = next(one for one in faults if one.reason == reason)
     where = ", ".join(filter(None, (first.case, first.file)))
-    return f"{short(reason, 180)}: {count} case{'s' * (count > 1)}, as {short(where, 60)}"
+    return f"{short(reason, 180)}: {count} case{'s' * (count > 1)}, e.g. {short(where, 60)}"

@@ -1,6 +1,6 @@
 """The Medical Segmentation Decathlon: `dataset.json` lists images, whose channels are the last axis, and labels.
 
-A list under `validation`, and label maps under `test`, which some data sets have, give those splits.
+A list under `validation`, and label maps under `test`, give those splits in data sets that have them.
 """
 
 from __future__ import annotations
@@ -46,16 +46,16 @@ def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) 
 
 
 def _files(entry: Any) -> tuple[list[str], str]:
-    """The images and the label map of an entry; no image where it is not of the form."""
+    """The images and the label map of an entry; no image if the entry has another form."""
     entry = entry if isinstance(entry, dict) else {"image": entry}
-    given, label = entry.get("image"), entry.get("label") or ""
-    files = given if isinstance(given, list) else [given]
+    images, label = entry.get("image"), entry.get("label") or ""
+    files = images if isinstance(images, list) else [images]
     fits = all(isinstance(name, str) and name for name in files) and isinstance(label, str)
     return (files, label) if fits else ([], "")
 
 
 def _images(root: Path, files: list[str], channels: Mapping[int, str]) -> Iterator[tuple[str, Source]]:
-    """Each modality's source: a channel of the one file, or a file each where there are several."""
+    """Each modality's source: a channel of a single file, or one of several files."""
     if len(files) == 1:
         path = existing_name(root, files[0])
         for number, name in channels.items():

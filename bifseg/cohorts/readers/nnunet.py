@@ -1,6 +1,6 @@
 """nnU-Net's raw data: imagesTr/CASE_0000.nii.gz, a file a channel, labelsTr/CASE.nii.gz, and `dataset.json`.
 
-Labels may be regions, lists of values. Where imagesTs has label maps, in labelsTs, those cases are the test split.
+Labels may be regions, lists of values. Cases of imagesTs with a label map in labelsTs are the test split.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     for end, split in (("Tr", ""), ("Ts", "test")):
         images = _files(file.parent, f"images{end}")
         labels = _files(file.parent, f"labels{end}")
-        sources, passed_over = _sources(images, f"images{end}", channels)
-        notes += [*passed_over, *images.notes, *labels.notes]
+        sources, skipped = _sources(images, f"images{end}", channels)
+        notes += [*skipped, *images.notes, *labels.notes]
         left_out += [*images.left_out, *labels.left_out]
         maps = {stem(name.name): f"labels{end}/{name}" for name in labels.files}
         for name in sorted({*sources, *maps}):
@@ -51,12 +51,14 @@ def _sources(
         if match and int(match[2]) in channels:
             sources[match[1]][channels[int(match[2])]] = Source(f"{folder}/{file}")
         else:
-            notes.append(f"{folder}/{file} ends in no channel's number, as CASE_0000; passed over")
+            notes.append(
+                f"{folder}/{file} skipped: its name does not end in a channel's number, as CASE_0000"
+            )
     return sources, notes
 
 
 def _files(root: Path, folder: str) -> ImageFiles:
-    """The images in a folder; none where the folder does not exist."""
+    """The images in a folder; none if the folder does not exist."""
     return image_files(root / folder) if (root / folder).is_dir() else ImageFiles([], [], [])
 
 

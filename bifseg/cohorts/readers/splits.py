@@ -19,13 +19,16 @@ _WHO = ("case", "patient", "group")
 def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """The split of each patient.
 
-    A patient whose split is given keeps it. The others are put into an order that depends on the seed and their
-    names, and cut into those splits that are given to nobody, by their shares; into all where each is given.
+    A patient whose split is given keeps it. The others are ordered by a hash of the seed and their names, and
+    divided by the shares among the splits that no patient is given; among all if each is given to a patient.
 
     Args:
-        given: split by patient, empty where it is to be drawn.
+        given: split by patient, empty if it is to be drawn.
         shares: of each split, at least 0, one above 0; they need not add up to 1.
         seed: of the draw.
+
+    Returns:
+        Split by patient.
     """
     free = [patient for patient, split in given.items() if not split]
     open_ = {split: share for split, share in shares.items() if share > 0 and split not in given.values()}
@@ -36,9 +39,14 @@ def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int
 
 
 def sizes(n: int, shares: Sequence[float]) -> list[int]:
-    """`n` cut into parts by their shares, rounded by largest remainder; at least 1 each where n is enough.
+    """A number divided into parts by largest remainder; equal remainders are rounded up in order.
 
-    Parts that are equally due are served in order.
+    Args:
+        n: the number.
+        shares: of the parts, not all 0.
+
+    Returns:
+        The parts, with sum n; each is at least 1 if n is large enough.
     """
     exact = n * np.array(shares) / np.sum(shares)
     parts = np.floor(exact).astype(int)

@@ -1,4 +1,4 @@
-"""A flat table that the user has: a row an image, with columns for the image and its label map.
+"""A user's own table: one row an image, with columns for the image and its label map.
 
 Columns are those of a manifest, by these names or by others that the user gives (`--columns image=t2_path`); only
 `image` and `label` are needed. Paths are relative to the table's folder, or absolute. Structures come from the columns
@@ -56,7 +56,7 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
 
 
 def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str, str]:
-    """The table's column for each of a manifest's that it has."""
+    """The table's column for each column of a manifest that it has."""
     names = {key: options.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
     strange = [key for key in options.columns if key not in names]
     missing = [name for key, name in names.items() if name not in header and (key in options.columns)]
@@ -73,14 +73,14 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
     own = {key: name for key, name in names.items() if name in header}
     if not options.structures and not {"structure", "label_values"} <= own.keys():
         raise InputError(
-            f"{path}:1: no columns 'structure' and 'label_values' say what the label maps hold; "
+            f"{path}:1: has no columns 'structure' and 'label_values'; "
             "give --structure NAME=VALUES, for example --structure liver=1"
         )
     return own
 
 
 def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
-    """The deepest folder that holds all the files: it is hidden from methods, and code may lie beside the table."""
+    """The deepest folder with all the files; methods cannot read it, so code beside the table must stay outside."""
     beside = path.absolute().parent
     files = [
         name

@@ -1,8 +1,8 @@
 """The images below a folder, by name.
 
-Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are passed over and counted. Of files in one
-folder that differ in their ending only, the one that comes first in `ENDINGS` is taken: of x.nii and x.nii.gz
-the latter. Upper case in an ending makes no difference. Links to folders are followed.
+Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are skipped and counted. Of files in one folder that
+differ in their ending only, the first in the order of `ENDINGS` is used: of x.nii and x.nii.gz the latter. Endings
+may have upper case. Links to folders are followed.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bifseg.core.image_files import printable
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".png")
 OTHER_ENDINGS = (".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mnc", ".dcm", ".dicom")
-"""Images too, that we do not read."""
+"""Endings of images that we do not read."""
 
 
 class ImageFiles(NamedTuple):
@@ -27,7 +27,7 @@ class ImageFiles(NamedTuple):
 
     Attributes:
         files: sorted, relative to the folder.
-        notes: what was passed over, a line a kind.
+        notes: skipped files, a line a kind.
         left_out: files whose names are not UTF-8.
     """
 
@@ -38,6 +38,12 @@ class ImageFiles(NamedTuple):
 
 def image_files(root: Path) -> ImageFiles:
     """The images below a folder, by the endings of their names.
+
+    Args:
+        root: the folder.
+
+    Returns:
+        Images, notes about skipped files, and files left out.
 
     Raises:
         InputError: the folder cannot be read.
@@ -55,26 +61,36 @@ def image_files(root: Path) -> ImageFiles:
             alike[path.parent / stem(path.name)].append(path)
         elif other := next((known for known in OTHER_ENDINGS if path.name.lower().endswith(known)), ""):
             others[other].append(path)
-    taken, beside = [], []
-    for several in alike.values():
-        first, *rest = sorted(several, key=lambda path: (ENDINGS.index(ending(path.name)), path))
-        taken.append(first)
-        beside += [f"{other} lies beside {first.name}, which is taken" for other in rest]
-    notes = [_passed_over(known, paths) for known, paths in sorted(others.items())]
-    notes += [f"{hidden} hidden files passed over"] if hidden else []
-    notes += [f"{beside[0]}" + f"; as {len(beside) - 1} more" * (len(beside) > 1)] if beside else []
-    return ImageFiles(sorted(taken), notes, left_out)
+    used, copies = [], []
+    for paths in alike.values():
+        first, *rest = sorted(paths, key=lambda path: (ENDINGS.index(ending(path.name)), path))
+        used.append(first)
+        copies += [f"{other} skipped: {first.name} beside it is used" for other in rest]
+    notes = [_skipped(known, paths) for known, paths in sorted(others.items())]
+    notes += [f"{hidden} hidden files skipped"] if hidden else []
+    notes += [f"{copies[0]}" + f"; so are {len(copies) - 1} more" * (len(copies) > 1)] if copies else []
+    return ImageFiles(sorted(used), notes, left_out)
 
 
-def _passed_over(known: str, paths: list[PurePosixPath]) -> str:
+def _skipped(known: str, paths: list[PurePosixPath]) -> str:
     remedy = (
         "a series to one NIfTI file (dcm2niix)" if known in (".dcm", ".dicom") else "them to NIfTI or PNG"
     )
-    return f"{len(paths)} {known} files passed over, as {short(str(paths[0]))}; convert {remedy}"
+    return f"{len(paths)} {known} files skipped, e.g. {short(str(paths[0]))}; convert {remedy}"
 
 
 def all_files(root: Path) -> Iterator[PurePosixPath]:
-    """All files below a folder, hidden ones too, relative to it and sorted; raises InputError as `image_files`."""
+    """All files below a folder, hidden ones too.
+
+    Args:
+        root: the folder.
+
+    Yields:
+        Paths relative to the folder, sorted.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
     if not Path(root).is_dir():
         raise InputError(f"{root}: is not a folder; name the folder that holds the data")
     seen: set[str] = set()
@@ -90,17 +106,39 @@ def all_files(root: Path) -> Iterator[PurePosixPath]:
 
 
 def ending(name: str) -> str:
-    """The ending of an image's name in lower case; empty for another file."""
+    """The ending of an image's name.
+
+    Args:
+        name: of the file.
+
+    Returns:
+        One of `ENDINGS`; empty for another file.
+    """
     return next((known for known in ENDINGS if name.lower().endswith(known)), "")
 
 
 def stem(name: str) -> str:
-    """An image's name without its ending."""
+    """An image's name without its ending.
+
+    Args:
+        name: of the file.
+
+    Returns:
+        The name up to its ending; the whole name for another file.
+    """
     return name[: len(name) - len(ending(name))]
 
 
 def existing_name(root: Path, name: str) -> str:
-    """A file's name, or that of the same file packed or unpacked (`.nii.gz`, `.nii`) where only that exists."""
+    """The name of a file, whether it is packed or not.
+
+    Args:
+        root: folder that the name is relative to.
+        name: a file that may exist as `.nii.gz` instead of `.nii`, or the other way round.
+
+    Returns:
+        The name with the other ending if only that file exists; else the name.
+    """
     other = {".nii": name + ".gz", ".nii.gz": name[:-3]}.get(ending(name), name)
     return other if not os.path.isfile(root / name) and os.path.isfile(root / other) else name
 

@@ -1,4 +1,4 @@
-"""The files of a cohort that was made from a layout: card, manifest, and a table of what was left out."""
+"""The files of a cohort that was made from a layout: card, manifest, and a table of cases that were left out."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from bifseg.cohorts.readers.making import CohortDraft
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 
-_MOST = 15  # reasons that a summary shows
-_NAMES = 5  # cases that it names for each
+_MOST_REASONS = 15  # in a summary
+_MOST_NAMES = 5  # of cases for each reason
 
 
 def write_cohort(
@@ -25,28 +25,26 @@ def write_cohort(
 ) -> list[Path]:
     """Write NAME.yaml, NAME.tsv and, if anything was left out, NAME.left-out.tsv.
 
-    A card that is there and says the same stays as it is, with its comments and other keys; one without `root`, as
+    An existing card with the same values stays as it is, with its comments and other keys; one without `root`, such as
     those that ship, gets it as a last line.
 
     Args:
         draft: the cohort.
-        folder: where the files go.
+        folder: of the files.
         name: of the cohort.
-        command: that made it, for the card's head.
-        force: replace a card and a manifest that differ.
+        command: the command that made the draft, for the card's first line.
+        force: whether to replace a card and a manifest that differ.
 
     Returns:
         The files.
 
     Raises:
-        InputError: a card or a manifest is there and differs; nothing is written then.
+        InputError: a card or a manifest exists and differs; then nothing is written.
     """
     card, manifest, rest = (folder / f"{name}{ending}" for ending in (".yaml", ".tsv", ".left-out.tsv"))
     rows = manifest_text(draft.report.rows)
     if not force and manifest.exists() and manifest.read_text(encoding="utf-8") != rows:
-        raise InputError(
-            f"{manifest}: is there and differs; choose another --name, or replace it with --force"
-        )
+        raise InputError(f"{manifest}: exists and differs; choose another --name, or replace it with --force")
     text = _card_text(draft, card, manifest.name, command, force)
     write_text(manifest, rows)
     write_text(card, text)
@@ -57,7 +55,15 @@ def write_cohort(
 
 
 def summary(draft: CohortDraft, card: Path) -> str:
-    """What a person should look at: cases, the table of the structures, what was left out and why, and notes."""
+    """A summary of the cohort for the user.
+
+    Args:
+        draft: the cohort.
+        card: its card's file.
+
+    Returns:
+        Lines of text: numbers of cases and patients, the table of structures, reasons for leaving out, notes.
+    """
     rest = card.with_name(f"{card.stem}.left-out.tsv")
     cases, groups = ({getattr(row, key) for row in draft.report.rows} for key in ("case", "group"))
     head = (
@@ -65,8 +71,9 @@ def summary(draft: CohortDraft, card: Path) -> str:
         f"seen: {', '.join(draft.seen) or 'none'}; unseen: {', '.join(draft.unseen) or 'none'}"
     )
     reasons = [f"left out: {line}" for line in _reasons(draft.left_out)]
-    if len(reasons) > _MOST:
-        reasons = [*reasons[:_MOST], f"left out: {len(reasons) - _MOST} more reasons are in {rest}"]
+    if len(reasons) > _MOST_REASONS:
+        count = len(reasons) - _MOST_REASONS
+        reasons = [*reasons[:_MOST_REASONS], f"left out: {count} more reasons are in {rest}"]
     lacking = [note for note in draft.report.notes if note.key == "label_values"]
     doubts = [
         replace(note, file=card.stem, line=0) for note in draft.report.notes if note.key != "label_values"
@@ -74,8 +81,8 @@ def summary(draft: CohortDraft, card: Path) -> str:
     notes = [f"note: {note}" for note in (*draft.notes, *grouped(doubts))]
     if lacking:
         notes.append(
-            f"note: {len(lacking)} times a label map lacks a value that others of its structure hold, "
-            f"as a tumour without necrosis does; `bifseg cohort check {card}` lists them"
+            f"note: in {len(lacking)} rows the label map lacks a value that others of its structure have, "
+            f"as in a tumour without necrosis; `bifseg cohort check {card}` lists them"
         )
     return "\n".join([head, draft.report.table(), *reasons, *notes])
 
@@ -86,18 +93,18 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
     for one in left_out:
         by_reason[one.reason].append(one)
     lines = []
-    for reason, several in sorted(by_reason.items(), key=lambda item: -len(item[1])):
-        cases = sorted({one.case for one in several} - {""})
-        structures = sorted({one.structure for one in several} - {""})
+    for reason, group in sorted(by_reason.items(), key=lambda item: -len(item[1])):
+        cases = sorted({one.case for one in group} - {""})
+        structures = sorted({one.structure for one in group} - {""})
         what = [", ".join(structures)] if structures else []
         what += [f"{len(cases)} case{'s' * (len(cases) > 1)}"] if cases else []
-        named = ", ".join(cases[:_NAMES]) + ", ..." * (len(cases) > _NAMES)
-        lines.append(f"{' of '.join(what)}: {reason}" + f" ({named})" * bool(cases))
+        names = ", ".join(cases[:_MOST_NAMES]) + ", ..." * (len(cases) > _MOST_NAMES)
+        lines.append(f"{' of '.join(what)}: {reason}" + f" ({names})" * bool(cases))
     return lines
 
 
 def _card_text(draft: CohortDraft, path: Path, manifest: str, command: str, force: bool) -> str:
-    """What the card is to hold; raises InputError where one is there that says something else."""
+    """The text of the card; raises InputError if a card exists that has other values."""
     root = {"root": str(draft.root)}
     own = {"dimension": draft.dimension, "manifest": manifest, **root}
     own |= {"seen": list(draft.seen), "unseen": list(draft.unseen)}
@@ -109,7 +116,7 @@ def _card_text(draft: CohortDraft, path: Path, manifest: str, command: str, forc
         present = getattr(card, key)
         if present != getattr(needed, key) and not (key == "root" and present is None):
             raise InputError(
-                f"{path}: {key}: is {_shown(present)} there and {_shown(getattr(needed, key))} here; "
+                f"{path}: {key}: is {_shown(present)} in the file and {_shown(getattr(needed, key))} here; "
                 "choose another --name, or replace the card with --force"
             )
     if card.root is not None:
@@ -118,7 +125,7 @@ def _card_text(draft: CohortDraft, path: Path, manifest: str, command: str, forc
 
 
 def _shown(value: object) -> str:
-    return ", ".join(value) if isinstance(value, list) else str(value)
+    return ", ".join(value) or "none" if isinstance(value, list) else str(value)
 
 
 def _left_out_text(left_out: tuple[LeftOut, ...]) -> str:

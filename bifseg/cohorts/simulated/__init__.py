@@ -1,4 +1,4 @@
-"""Embedded cohorts: cases made from a seed, so that the whole workflow runs without any data."""
+"""Embedded cohorts: cases simulated from a seed, so that the whole workflow runs without any data."""
 
 from __future__ import annotations
 
@@ -7,4 +7,4 @@ from collections.abc import Callable
 from bifseg.cohorts.simulated import fetal2d, tumour3d
 
 SIMULATORS: dict[str, Callable[..., object]] = {"fetal2d": fetal2d.simulate, "tumour3d": tumour3d.simulate}
-"""By the name in a cohort card: `simulate(counts, seed, folder, progress)` writes files and `manifest.tsv`."""
+"""Simulators by their name in a cohort card: `simulate(counts, seed, folder, progress)` writes files and manifest."""

@@ -1,7 +1,7 @@
-"""Brains: the ICBM-152 template that nilearn ships, moved and warped at random.
+"""Random brains: affine maps and warps of the ICBM-152 template that nilearn ships.
 
 Source: ICBM 2009 nonlinear symmetric template (Fonov et al., NeuroImage 54, 2011), skull-stripped T1 with
-grey- and white-matter probabilities, read from nilearn's own files: nothing is downloaded.
+grey- and white-matter probabilities, read from nilearn's own files without a download.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class Brain:
 
     Attributes:
         t1: T1-weighted intensity, 0 to 1; float32 (z, y, x).
-        grey, white: share of the voxel, 0 to 1.
-        inside: voxels of the brain; the rest was stripped.
+        grey, white: share of grey and white matter in the voxel, 0 to 1.
+        inside: bool mask of the brain.
     """
 
     t1: Field
@@ -44,7 +44,11 @@ class Brain:
 
 @lru_cache(1)
 def template() -> tuple[Brain, Grid]:
-    """The template cropped to the brain, and its grid: axes towards head, back and left (LPS)."""
+    """The template, cropped to the brain.
+
+    Returns:
+        Tissue and grid; the array axes run towards head, back and left (LPS).
+    """
     from nilearn import datasets  # takes seconds to import
 
     loaders = (
@@ -65,9 +69,16 @@ def template() -> tuple[Brain, Grid]:
 
 
 def random_brain(rng: np.random.Generator) -> Brain:
-    """The template under a random affine map and a random warp at two scales, on the template's grid."""
-    still, _ = template()
-    shape = still.t1.shape
+    """The template under a random affine map and a random warp at two scales.
+
+    Args:
+        rng: generator of all draws.
+
+    Returns:
+        Tissue on the template's grid.
+    """
+    fixed, _ = template()
+    shape = fixed.t1.shape
     matrix = rotation(rng.normal(0, np.radians(3), 3)) * rng.uniform(0.98, 1.08, 3)
     centre = (np.array(shape)[:, None, None, None] - 1) / 2
     at = np.indices(shape, np.float32) - centre - rng.normal(0, 0.7, (3, 1, 1, 1))
@@ -77,4 +88,4 @@ def random_brain(rng: np.random.Generator) -> Brain:
         voxels: Field = ndimage.map_coordinates(part, at.astype(np.float32), np.float32, order=1)
         return voxels
 
-    return Brain(moved(still.t1), moved(still.grey), moved(still.white), moved(still.inside) > 0.5)
+    return Brain(moved(fixed.t1), moved(fixed.grey), moved(fixed.white), moved(fixed.inside) > 0.5)

@@ -1,4 +1,4 @@
-"""Smooth random fields, and the warps made of them."""
+"""Smooth random fields, and warps of such fields."""
 
 from __future__ import annotations
 
@@ -12,9 +12,17 @@ Field = NDArray[np.float32]
 
 
 def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float) -> Field:
-    """Gaussian noise smoothed by a Gaussian of `sigma` voxels: mean 0, standard deviation 1 over the array.
+    """Gaussian noise, smoothed by a Gaussian.
 
-    Smoothed in Fourier space, where every sigma costs the same; opposite sides of the array nearly match.
+    We smooth in Fourier space, where every sigma costs the same, so opposite sides of the array nearly match.
+
+    Args:
+        rng: generator of the noise.
+        shape: of the array, any dimension.
+        sigma: of the Gaussian, in voxels.
+
+    Returns:
+        Array of the shape, with mean 0 and standard deviation 1.
     """
     fast = [fft.next_fast_len(n, real=True) for n in shape]
     spectrum = fft.rfftn(rng.standard_normal(fast, dtype=np.float32))
@@ -29,10 +37,16 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
 
 
 def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[float, float]) -> Field:
-    """A random displacement (axes, *shape) in voxels, the sum of one field for each {sigma: amplitude}.
+    """A random displacement, the sum of one smooth field for each scale.
 
-    Sigma and amplitude (the standard deviation along each axis) are in voxels. The field folds where an
-    amplitude comes near its sigma.
+    Args:
+        rng: generator of the noise.
+        shape: of the array, any dimension.
+        scales: amplitude (standard deviation along each axis) by sigma, both in voxels; the field folds if an
+            amplitude comes near its sigma.
+
+    Returns:
+        (axes, *shape) in voxels.
     """
     return np.stack(
         [sum(size * smooth_noise(rng, shape, sigma) for sigma, size in scales.items()) for _ in shape]
@@ -40,7 +54,14 @@ def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[
 
 
 def rotation(angles: NDArray[Any]) -> NDArray[np.float64]:
-    """Rotation matrix (3, 3) of three angles in radians, one about each axis in turn."""
+    """The matrix of three rotations, one about each axis in turn.
+
+    Args:
+        angles: (3,) in radians.
+
+    Returns:
+        (3, 3).
+    """
     matrix = np.eye(3)
     for axis, angle in enumerate(angles):
         i, j = (k for k in range(3) if k != axis)

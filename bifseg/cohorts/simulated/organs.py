@@ -1,6 +1,6 @@
-"""The organs of a pregnancy as a T2-weighted slice shows them. Lengths in mm, angles in radians.
+"""Organs of mother and fetus in a T2-weighted slice. Lengths in mm, angles in radians.
 
-Every function paints onto a canvas; a `Patient` holds what the slices of one patient share.
+Every function paints onto a canvas; a `Patient` has the properties that the slices of one patient share.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ PLACENTA, BRAIN, LUNGS, KIDNEYS = 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Patient:
-    """Anatomy and brightness of one patient; places are (y, x) in mm from the middle of the slice.
+    """Anatomy and intensities of one patient; positions are (y, x) in mm from the middle of the slice.
 
     Attributes:
-        size: of the fetus, relative to its middle size.
+        size: of the fetus, relative to the mean size.
         womb, womb_axes: centre and semi-axes of the uterus.
-        placenta_at: angle of the placenta's middle as seen from the womb's centre.
-        head_side: 1 when the head lies at the right of the slice, -1 at the left.
+        placenta_at: angle of the placenta's middle, seen from the centre of the uterus.
+        head_side: 1 if the head lies at the right of the slice, -1 at the left.
         levels: intensity of each tissue, about 0 to 1.
     """
 
@@ -38,8 +38,15 @@ class Patient:
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> Patient:
-        """A patient from 24 to 34 weeks, by size."""
-        middle = {
+        """A random patient of 24 to 34 weeks.
+
+        Args:
+            rng: generator of all draws.
+
+        Returns:
+            The patient.
+        """
+        mean_levels = {
             "tissue": 0.42, "fat": 0.72, "muscle": 0.26, "fluid": 0.92, "placenta": 0.56, "brain": 0.66,
             "cortex": 0.42, "fetus": 0.44, "lungs": 0.58, "liver": 0.34, "kidneys": 0.58, "medulla": 0.42,
         }  # fmt: skip
@@ -49,12 +56,17 @@ class Patient:
             womb_axes=np.array([64.0, 86.0]) * rng.uniform(0.95, 1.03, 2),
             placenta_at=rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, 0.4),
             head_side=int(rng.choice([-1, 1])),
-            levels={tissue: level * rng.uniform(0.88, 1.12) for tissue, level in middle.items()},
+            levels={tissue: level * rng.uniform(0.88, 1.12) for tissue, level in mean_levels.items()},
         )
 
 
 def mother(canvas: Canvas, patient: Patient) -> None:
-    """Air, fat, abdominal wall and bowel, vertebra, psoas and great vessels."""
+    """Paint air, fat, abdominal wall and bowel, vertebra, psoas and great vessels.
+
+    Args:
+        canvas: still empty.
+        patient: gives the intensities.
+    """
     level = patient.levels
     body = canvas.ellipse(np.array([12.0, 0.0]), np.array([112.0, 150.0]))
     canvas.paint(body, level["fat"] * (1 + 0.08 * canvas.noise(4)))
@@ -73,7 +85,13 @@ def mother(canvas: Canvas, patient: Patient) -> None:
 
 
 def kidneys(canvas: Canvas, patient: Patient, growth: float) -> None:
-    """Two beans in fat, at both sides of the spine: cortex, darker pyramids, bright sinus outside the label."""
+    """Paint both kidneys in fat beside the spine: cortex, darker pyramids, bright sinus outside the label.
+
+    Args:
+        canvas: with the mother.
+        patient: gives the intensities.
+        growth: relative size.
+    """
     level, rng = patient.levels, canvas.rng
     for side in (-1, 1):
         centre = np.array([67.0, 60.0 * side]) + rng.normal(0, 2, 2)
@@ -94,7 +112,12 @@ def kidneys(canvas: Canvas, patient: Patient, growth: float) -> None:
 
 
 def womb(canvas: Canvas, patient: Patient) -> None:
-    """The dark muscle of the uterus around bright amniotic fluid with flow shadows."""
+    """Paint the dark muscle of the uterus around bright amniotic fluid with flow shadows.
+
+    Args:
+        canvas: with the mother.
+        patient: gives place, size and intensities.
+    """
     level = patient.levels
     inner = canvas.ellipse(patient.womb, patient.womb_axes)
     canvas.paint(inner + 6, level["muscle"] * (1.5 + 0.2 * canvas.noise(4)))
@@ -103,7 +126,13 @@ def womb(canvas: Canvas, patient: Patient) -> None:
 
 
 def limbs_and_cord(canvas: Canvas, patient: Patient, middle: NDArray[Any]) -> None:
-    """Cuts through arms and legs with their dark bone, and through the cord with its three dark vessels."""
+    """Paint sections of arms and legs with their dark bone, and of the cord with its three dark vessels.
+
+    Args:
+        canvas: with the uterus.
+        patient: gives sizes and intensities.
+        middle: of the fetus, (y, x).
+    """
     rng, level = canvas.rng, patient.levels
     room = canvas.ellipse(patient.womb, patient.womb_axes) - 1
 
@@ -123,7 +152,13 @@ def limbs_and_cord(canvas: Canvas, patient: Patient, middle: NDArray[Any]) -> No
 
 
 def placenta(canvas: Canvas, patient: Patient, shift: float) -> None:
-    """A crescent along the wall of the uterus: lobes with dark septa, lakes, and a thin chorionic plate."""
+    """Paint the placenta, a crescent along the wall of the uterus: lobes with dark septa, lakes, a chorionic plate.
+
+    Args:
+        canvas: with the uterus.
+        patient: gives place and intensities.
+        shift: angle from `placenta_at`.
+    """
     inner = canvas.ellipse(patient.womb, patient.womb_axes)
     angle = np.arctan2(
         (canvas.y - patient.womb[0]) / patient.womb_axes[0],
@@ -142,7 +177,15 @@ def placenta(canvas: Canvas, patient: Patient, shift: float) -> None:
 
 
 def head(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, growth: float) -> None:
-    """Scalp, dark skull, bright fluid around a folded brain with ventricles and a midline; all brain is label."""
+    """Paint the fetal head: scalp, dark skull, bright fluid around a folded brain with ventricles and a midline.
+
+    Args:
+        canvas: with the uterus.
+        patient: gives size and intensities.
+        centre: of the head, (y, x).
+        angle: rotation of the head.
+        growth: relative size.
+    """
     level, rng = patient.levels, canvas.rng
     semi_axes = np.array([37.0, 29.0]) * patient.size * growth
     skull = canvas.ellipse(centre, semi_axes, angle)
@@ -165,7 +208,15 @@ def head(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, g
 
 
 def trunk(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, growth: float) -> None:
-    """The fetal chest: skin, ribs, spine, heart, a dark edge of liver, and two lungs."""
+    """Paint the fetal chest: skin, ribs, spine, heart, a dark edge of liver, and two lungs.
+
+    Args:
+        canvas: with the uterus.
+        patient: gives size and intensities.
+        centre: of the chest, (y, x).
+        angle: rotation of the chest.
+        growth: relative size.
+    """
     level, rng = patient.levels, canvas.rng
     semi_axes = np.array([36.0, 41.0]) * patient.size * growth
     chest = canvas.ellipse(centre, semi_axes, angle)
@@ -194,6 +245,6 @@ def trunk(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, 
 
 
 def _turned(offset: list[float], angle: float) -> NDArray[Any]:
-    """A (v, u) of `Canvas.local` as an offset (y, x)."""
+    """The offset (y, x) of coordinates (v, u) of `Canvas.local`."""
     v, u = offset
     return np.array([np.cos(angle) * v + np.sin(angle) * u, -np.sin(angle) * v + np.cos(angle) * u])

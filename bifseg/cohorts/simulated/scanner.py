@@ -1,4 +1,4 @@
-"""What a scanner adds to an ideal image: coil shading, noise and arbitrary units."""
+"""Acquisition of an ideal image by a scanner: coil shading, noise and arbitrary units."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ def acquire(rng: np.random.Generator, ideal: NDArray[Any], shading: float, noise
     """The scan of an ideal image (intensities about 0 to 1): shading, Rician noise, arbitrary units.
 
     Args:
-        rng: source of all that is random.
-        ideal: noise-free intensities, any number of axes.
+        rng: generator of all draws.
+        ideal: noise-free intensities, any dimension.
         shading: standard deviation of the logarithm of the bias field.
         noise: standard deviation of the noise in each of the two channels, in units of the intensities.
+
+    Returns:
+        int16 array of the same shape; 1 of the ideal image becomes 600 to 1000.
     """
     bias = np.exp(shading * smooth_noise(rng, ideal.shape, max(ideal.shape) / 5))
     real = ideal * bias + noise * rng.standard_normal(ideal.shape, dtype=np.float32)
@@ -28,7 +31,15 @@ def acquire(rng: np.random.Generator, ideal: NDArray[Any], shading: float, noise
 
 
 def thick_slices(voxels: NDArray[Any], factor: int) -> NDArray[Any]:
-    """The mean of each `factor` slices along axis 0; what is left over at the end is dropped."""
+    """An image with thicker slices.
+
+    Args:
+        voxels: (z, y, x).
+        factor: number of slices that are averaged; a rest at the end is dropped.
+
+    Returns:
+        (z // factor, y, x).
+    """
     n = len(voxels) // factor
     values: NDArray[Any] = voxels[: n * factor].reshape(n, factor, *voxels.shape[1:]).mean(axis=1)
     return values

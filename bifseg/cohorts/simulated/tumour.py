@@ -1,4 +1,4 @@
-"""Tumours that grow in a brain: the labels of BraTS 2015."""
+"""Simulated brain tumours with the labels of BraTS 2015."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING = 1, 2, 3, 4
 CORE = (NECROSIS, NON_ENHANCING, ENHANCING)
 WHOLE = (NECROSIS, OEDEMA, NON_ENHANCING, ENHANCING)
 _RADIUS_MM = (10.0, 30.0)
-_GREY_COST = 5.0  # oedema crosses grey matter this much more slowly than white matter
-_FLUID = 0.5  # more fluid than this is no tissue to grow in
+_GREY_COST = 5.0  # cost of a step of oedema in grey matter; 1 in white matter
+_FLUID = 0.5  # oedema grows in voxels with a smaller share of fluid
 
 
 @dataclass(frozen=True)
@@ -26,8 +26,8 @@ class Tumour:
     """A tumour in a brain.
 
     Attributes:
-        labels: uint8 (z, y, x), 0 where there is no tumour.
-        infiltration: 1 in and at the core, falling to 0 where the oedema ends.
+        labels: uint8 (z, y, x), 0 outside the tumour.
+        infiltration: 1 in and at the core, falling to 0 at the edge of the oedema.
     """
 
     labels: NDArray[np.uint8]
@@ -35,7 +35,15 @@ class Tumour:
 
 
 def grow(rng: np.random.Generator, brain: Brain) -> Tumour:
-    """A tumour of random place, size, shape and composition in a brain; there always is a core and oedema."""
+    """A tumour of random position, size, shape and composition.
+
+    Args:
+        rng: generator of all draws.
+        brain: the tissue that it grows in.
+
+    Returns:
+        The tumour on the brain's grid, always with core and oedema.
+    """
     tissue = brain.inside & (brain.fluid < _FLUID)
     core = _core(rng, brain, tissue)
     infiltration = _infiltration(rng, brain, tissue, core)
@@ -46,7 +54,7 @@ def grow(rng: np.random.Generator, brain: Brain) -> Tumour:
 
 
 def _core(rng: np.random.Generator, brain: Brain, tissue: Mask) -> Mask:
-    """A warped ellipsoid around a place deep in the white matter of the cerebrum."""
+    """A warped ellipsoid deep in the white matter of the cerebrum."""
     shape = tissue.shape
     radius = np.exp(rng.uniform(*np.log(_RADIUS_MM))) / SPACING_MM
     depth = ndimage.distance_transform_edt(brain.inside)
@@ -62,23 +70,23 @@ def _core(rng: np.random.Generator, brain: Brain, tissue: Mask) -> Mask:
 
 
 def _infiltration(rng: np.random.Generator, brain: Brain, tissue: Mask, core: Mask) -> Field:
-    """Share of the reach that oedema has left: geodesic growth from the core, fast along white matter."""
+    """1 less the geodesic distance from the core over the oedema's reach; growth is fast along white matter."""
     reach = rng.uniform(6, 18)
-    at = _around(core, reach).slices  # oedema cannot get out of here
+    at = _around(core, reach).slices  # the oedema grows inside this box only
     grey, white, start, open_to = brain.grey[at], brain.white[at], core[at], tissue[at]
     cost = 1 + (_GREY_COST - 1) * np.clip(grey / (grey + white + 1e-3), 0, 1)
     cost *= np.exp(0.35 * smooth_noise(rng, start.shape, 2.5))
     growth = MCP_Geometric(np.where(open_to, cost, -1), sampling=(SPACING_MM,) * 3)
     travelled, _ = growth.find_costs(np.argwhere(start & ~ndimage.binary_erosion(start)))
     left = np.clip(1 - travelled / reach, 0, 1)
-    left *= ndimage.median_filter(left > 0, 3) & open_to  # no single voxels
+    left *= ndimage.median_filter(left > 0, 3) & open_to  # removes single voxels
     infiltration = np.zeros(core.shape, np.float32)
     infiltration[at] = np.where(start, 1, left)
     return infiltration
 
 
 def _composition(rng: np.random.Generator, core: Mask) -> NDArray[np.uint8]:
-    """Labels of the core: an enhancing rim of varying width around necrosis, parts or most non-enhancing."""
+    """Labels of the core: an enhancing rim of varying width around necrosis, and a non-enhancing share."""
     depth = ndimage.distance_transform_edt(core, (SPACING_MM,) * 3)
     width = rng.uniform(0.15, 0.5) * depth.max() * np.exp(0.45 * smooth_noise(rng, core.shape, 3))
     labels = np.where(depth <= np.maximum(width, SPACING_MM), ENHANCING, NECROSIS)

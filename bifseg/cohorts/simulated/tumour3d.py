@@ -1,4 +1,4 @@
-"""`tumour3d`: brain tumours in T1c and FLAIR, after BraTS 2015, grown on the ICBM-152 template.
+"""`tumour3d`: simulated brain tumours in T1c and FLAIR, after BraTS 2015, in the ICBM-152 template.
 
 Every third case has slices of 6 mm; all others have 2 mm voxels. Structures: `tumour_core` in `t1c`,
 `whole_tumour` in `flair`.
@@ -35,15 +35,15 @@ _THICK = 3  # every third case has slices three times as thick
 
 
 def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = iter) -> None:
-    """Write the cohort into a folder: `images/`, `labels/` and, last, `manifest.tsv`.
+    """Write the cohort to a folder: `images/`, `labels/` and, last, `manifest.tsv`.
 
     A case depends on the seed and its number only. Every case is a patient of its own.
 
     Args:
-        counts: cases of each split, numbered on from one split to the next.
+        counts: number of cases of each split; numbers continue from one split to the next.
         seed: of the cohort.
-        folder: made when it is not there; files of the same names are replaced.
-        progress: wraps the cases as they are worked through.
+        folder: created if it is missing; files of the same names are replaced.
+        progress: wraps the cases.
     """
     order = [split for split, n in splits(counts) for _ in range(n)]
     rows = []
@@ -54,7 +54,15 @@ def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = i
 
 
 def make_case(seed: int, index: int) -> SimulatedCase:
-    """The case of this number, from 0: int16 images `t1c` and `flair`, uint8 labels."""
+    """A case of the cohort.
+
+    Args:
+        seed: of the cohort.
+        index: number of the case, from 0.
+
+    Returns:
+        int16 images `t1c` and `flair` and uint8 labels, (z, y, x).
+    """
     rng = generator(seed, "tumour3d", index)
     brain = random_brain(rng)
     tumour = grow(rng, brain)
@@ -90,7 +98,7 @@ def _t1c(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
 
 
 def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
-    """FLAIR: fluid is dark, oedema bright and fading outwards, the core anything between."""
+    """FLAIR: fluid is dark, oedema bright and fading outwards, the core in between."""
     texture = smooth_noise(rng, brain.t1.shape, 2)
     image = 0.64 * brain.grey + 0.50 * brain.white + 0.15 * brain.fluid
     image = image * (1 + 0.05 * texture + 0.08 * smooth_noise(rng, brain.t1.shape, 8))
@@ -106,7 +114,7 @@ def _flair(rng: np.random.Generator, brain: Brain, tumour: Tumour) -> Field:
 
 
 def _vessels(rng: np.random.Generator, brain: Brain) -> Field:
-    """Share of the voxel that is an enhancing vessel: curves where two random fields are zero at once."""
+    """Share of enhancing vessels in each voxel: curves on which two random fields are both zero."""
     first, second = (smooth_noise(rng, brain.t1.shape, 4) for _ in range(2))
     tubes = np.exp(-(first**2 + second**2) / 0.12**2)
     voxels: Field = (tubes * (brain.inside & (brain.white < 0.6))).astype(np.float32)
@@ -114,7 +122,7 @@ def _vessels(rng: np.random.Generator, brain: Brain) -> Field:
 
 
 def _caps(rng: np.random.Generator, brain: Brain) -> Field:
-    """Bright white matter around the ventricles and scattered spots: common, and not tumour."""
+    """Bright white matter around the ventricles and in scattered spots, which is common without a tumour."""
     ventricles = ndimage.binary_opening(brain.fluid > 0.7, iterations=2)
     near = ndimage.gaussian_filter(ventricles.astype(np.float32), 1.5)
     spots = smooth_noise(rng, brain.t1.shape, 1.8) > 3.0
@@ -125,7 +133,7 @@ def _caps(rng: np.random.Generator, brain: Brain) -> Field:
 
 
 def _random_pose(rng: np.random.Generator, grid: Grid) -> Grid:
-    """The head somewhere in the scanner, turned by a few degrees; every other one lies straight."""
+    """The grid of a head at a random position in the scanner, every other one rotated by a few degrees."""
     shift, turn = rng.normal(0, 8, 3), rotation(rng.normal(0, np.radians(5), 3) * rng.integers(2))
     origin = tuple(float(v) for v in turn @ np.asarray(grid.origin) + shift)
     direction = tuple(tuple(float(v) for v in turn @ np.array(axis)) for axis in grid.direction)
@@ -133,7 +141,7 @@ def _random_pose(rng: np.random.Generator, grid: Grid) -> Grid:
 
 
 def _thick_grid(grid: Grid) -> Grid:
-    """The grid after `thick_slices`: a slice lies at the middle one of those that it joins."""
+    """The grid after `thick_slices`: a slice lies at the middle one of the slices that it averages."""
     middle = grid.to_world(np.array([(_THICK - 1) / 2, 0, 0]))[0]
     shape, spacing = grid.shape, grid.spacing
     return replace(

@@ -18,7 +18,7 @@ from bifseg.core.images import write_array
 
 @dataclass(frozen=True)
 class Structure:
-    """A structure of a simulated cohort: its name, its label values and the modality that shows it."""
+    """A structure of a simulated cohort: its name, its label values and the modality that it is segmented in."""
 
     name: str
     values: tuple[int, ...]
@@ -27,7 +27,7 @@ class Structure:
 
 @dataclass(frozen=True)
 class SimulatedCase:
-    """The voxels of a case: an image for each modality and the label map, all on one grid."""
+    """The voxels of a case: images by modality and the label map, all on one grid."""
 
     images: dict[str, NDArray[Any]]
     labels: NDArray[Any]
@@ -35,14 +35,33 @@ class SimulatedCase:
 
 
 def splits(counts: CaseCounts) -> Iterator[tuple[str, int]]:
-    """(split, number of cases) in the order in which cases are numbered."""
+    """The splits in the order in which cases are numbered.
+
+    Args:
+        counts: of the cohort card.
+
+    Yields:
+        (split, number of cases).
+    """
     yield from (("train", counts.train), ("validation", counts.validation), ("test", counts.test))
 
 
 def write_case(
     folder: Path, name: str, split: str, group: str, case: SimulatedCase, structures: tuple[Structure, ...]
 ) -> list[ManifestRow]:
-    """Write images and labels of a case; the manifest rows of the structures that it holds."""
+    """Write images and labels of a case.
+
+    Args:
+        folder: of the cohort.
+        name: of the case.
+        split: of the case.
+        group: the patient.
+        case: the voxels.
+        structures: of the cohort.
+
+    Returns:
+        The manifest's rows of the structures that occur in the case; their line is 0.
+    """
     label = f"labels/{name}.nii.gz"
     write_array(folder / label, case.labels, case.grid)
     images = {modality: f"images/{name}-{modality}.nii.gz" for modality in case.images}
@@ -67,5 +86,10 @@ def write_case(
 
 
 def write_manifest(folder: Path, rows: list[ManifestRow]) -> None:
-    """Write `manifest.tsv`: the sign that the cohort is whole, so it comes last."""
+    """Write `manifest.tsv`, the last file: it marks the cohort as complete.
+
+    Args:
+        folder: of the cohort.
+        rows: of all cases.
+    """
     write_text(folder / "manifest.tsv", manifest_text(rows))

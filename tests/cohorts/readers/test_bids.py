@@ -56,7 +56,7 @@ def test_two_label_maps_are_not_chosen_between(tmp_path):
     write_scan(tmp_path / "sub-02/anat", "sub-02", 1, 2)
     mark(tmp_path / "derivatives/auto/sub-02_desc-auto_dseg.nii.gz", 1, 2)
     (one,) = made_of("bids", tmp_path, BRAIN).left_out
-    assert (one.case, one.reason) == ("sub-02", "has two files for one; keep one")
+    assert (one.case, one.reason) == ("sub-02", "has two files of one kind; keep one")
     assert one.file == "derivatives/auto/sub-02_desc-auto_dseg.nii.gz and sub-02/anat/sub-02_dseg.nii.gz"
 
 
@@ -66,7 +66,7 @@ def test_other_images_are_counted(tmp_path):
     draw(tmp_path / "sub-01/anat/sub-01_T2w_norm_reg.nii.gz")
     made = made_of("bids", tmp_path, BRAIN)
     assert made.left_out == ()
-    assert made.notes == ("2 other images passed over: sub-01/anat/sub-01_T2w_norm_reg.nii.gz, ...",)
+    assert made.notes == ("2 other images skipped: sub-01/anat/sub-01_T2w_norm_reg.nii.gz, ...",)
 
 
 def test_another_modality_is_asked_for(tmp_path):

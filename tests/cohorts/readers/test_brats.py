@@ -85,7 +85,7 @@ def test_validation_data_have_no_label_map(tmp_path):
 def test_nothing_but_validation_data_is_refused(tmp_path):
     brats_case(tmp_path, "BraTS2021_00003")
     with pytest.raises(
-        InputError, match=r"tumour_core: in no usable case \(no label map: 1 case, as BraTS2021_00003\)"
+        InputError, match=r"tumour_core: in no usable case \(no label map: 1 case, e.g. BraTS2021_00003\)"
     ):
         made_of("brats2021", tmp_path)
 
@@ -108,8 +108,8 @@ def test_a_packed_file_is_taken_before_an_unpacked_one(tmp_path):
     made = made_of("brats2018", tmp_path)
     assert rows_of(made)["BraTS20_Training_001", WHOLE][0].endswith("_flair.nii.gz")
     assert made.notes == (
-        "BraTS20_Training_001/BraTS20_Training_001_flair.nii lies beside "
-        "BraTS20_Training_001_flair.nii.gz, which is taken",
+        "BraTS20_Training_001/BraTS20_Training_001_flair.nii skipped: "
+        "BraTS20_Training_001_flair.nii.gz beside it is used",
     )
 
 
@@ -125,7 +125,7 @@ def test_hidden_files_are_no_images(tmp_path):
     made = made_of("brats2021", tmp_path)
     assert len(made.report.rows) == 2
     assert made.left_out == ()
-    assert made.notes == ("3 hidden files passed over",)
+    assert made.notes == ("3 hidden files skipped",)
 
 
 def test_the_label_map_of_2020_that_is_called_otherwise(tmp_path):
@@ -163,9 +163,7 @@ def test_a_case_in_two_folders_is_taken_whole_from_the_fuller_one(tmp_path):
     brats_case(tmp_path / "b", "BraTS2021_00001", 1, 2, 4)
     made = made_of("brats2021", tmp_path)
     assert all(name.startswith("b/") for row in made.report.rows for name in (row.image, row.label))
-    assert reasons_of(made) == [
-        ("BraTS2021_00001", "", "is there twice; the folder with more files is taken")
-    ]
+    assert reasons_of(made) == [("BraTS2021_00001", "", "occurs twice; the folder with more files is used")]
     assert made.left_out[0].file == "a/BraTS2021_00001"
 
 
@@ -180,7 +178,7 @@ def test_two_label_maps_in_a_case_are_not_chosen_between(tmp_path):
     brats_case(tmp_path, "BraTS2021_00002", 1, 2, 4)
     mark(tmp_path / "BraTS2021_00002/BraTS2021_00002_final_seg.nii.gz", 1, 2, 4)
     (one,) = made_of("brats2021", tmp_path).left_out
-    assert (one.case, one.reason) == ("BraTS2021_00002", "has two files for one; keep one")
+    assert (one.case, one.reason) == ("BraTS2021_00002", "has two files of one kind; keep one")
     assert one.file == " and ".join(
         f"BraTS2021_00002/BraTS2021_00002{end}_seg.nii.gz" for end in ("_final", "")
     )
@@ -190,9 +188,7 @@ def test_other_images_are_counted(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
     draw(tmp_path / "BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz")
     (note,) = made_of("brats2021", tmp_path).notes
-    assert note.startswith(
-        "1 images of other names passed over: BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz"
-    )
+    assert note.startswith("1 images of other names skipped: BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz")
 
 
 def test_a_4d_image_is_left_out(tmp_path):

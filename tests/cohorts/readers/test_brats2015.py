@@ -71,5 +71,5 @@ def test_what_is_missing_is_told(tmp_path):
         ("HGG_brats_tcia_pat107_0001", "", "no label map"),
     ]
     assert made.notes[0].startswith(
-        "1 images of other names passed over: HGG/brats_tcia_pat105_0001/VSD.Brain.XX"
+        "1 images of other names skipped: HGG/brats_tcia_pat105_0001/VSD.Brain.XX"
     )

@@ -62,7 +62,7 @@ def test_the_values_of_all_label_maps_count_together():
 
 def test_one_label_map_with_a_strange_value_is_named():
     assert told("brats2021", (1, 2, 4), (1, 2, 9)) == (
-        "data: label values: c1.nii.gz holds 1,2,9, BraTS 2021 has 1,2,4; no BraTS year known here has them: "
+        "data: label values: c1.nii.gz holds 1,2,9, BraTS 2021 has 1,2,4; no known BraTS year has them: "
         "give them with --structure NAME=VALUES"
     )
 

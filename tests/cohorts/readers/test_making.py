@@ -162,17 +162,19 @@ def test_the_reason_told_is_that_of_most_cases_with_a_label_map(tmp_path):
         brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4, words="t1 t2" if k > 3 else "t1ce")
     with pytest.raises(InputError) as told:
         made_of("brats2021", tmp_path, seen=("whole_tumour",))
-    assert "whole_tumour: in no usable case (no file for flair: 3 cases, as BraTS2021_00003); " in str(
+    assert "whole_tumour: in no usable case (no file for flair: 3 cases, e.g. BraTS2021_00003); " in str(
         told.value
     )
     mark(tmp_path / "BraTS2021_00003/BraTS2021_00003_seg.nii.gz", 2)
     with pytest.raises(
-        InputError, match=r"tumour_core: in no usable case \(no file for t1c: 2 cases, as .*00004\)"
+        InputError, match=r"tumour_core: in no usable case \(no file for t1c: 2 cases, e.g. .*00004\)"
     ):
         made_of("brats2021", tmp_path, seen=("tumour_core",))
     for k in range(3, 6):
         (tmp_path / f"BraTS2021_0000{k}/BraTS2021_0000{k}_seg.nii.gz").unlink()
-    with pytest.raises(InputError, match=r"in no usable case \(no label map: 6 cases, as BraTS2021_00000\)"):
+    with pytest.raises(
+        InputError, match=r"in no usable case \(no label map: 6 cases, e.g. BraTS2021_00000\)"
+    ):
         made_of("brats2021", tmp_path)
 
 

@@ -147,7 +147,7 @@ def test_a_path_out_of_the_folder_is_left_out(tmp_path):
         ({"training": []}, "holds no case laid out as msd"),
         ({"labels": ["a"]}, r"labels: \['a'\] does not give label values by name"),
         ({"labels": {"0": "background"}}, "names no structure; give --structure NAME=VALUES"),
-        ({"labels": {"1": "a b", "2": "A_B"}}, "labels: 'a_b' is there twice; rename one"),
+        ({"labels": {"1": "a b", "2": "A_B"}}, "labels: 'a_b' occurs twice; rename one"),
         ({"modality": {"x": "CT"}}, "does not name channels by number"),
         ({"modality": {"0": "CT", "1": "CT"}}, "gives no name, or one name twice"),
     ],

@@ -94,8 +94,8 @@ def test_what_is_missing_is_told(tmp_path):
     ]
     assert made.notes == (
         "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality takes another",
-        "imagesTr/c.nii.gz ends in no channel's number, as CASE_0000; passed over",
-        "1 hidden files passed over",
+        "imagesTr/c.nii.gz skipped: its name does not end in a channel's number, as CASE_0000",
+        "1 hidden files skipped",
     )
 
 
@@ -118,7 +118,7 @@ def test_other_formats_are_named(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
-    with pytest.raises(InputError, match=r"1 \.tif files passed over, as a_0000\.tif; convert them"):
+    with pytest.raises(InputError, match=r"1 \.tif files skipped, e.g. a_0000\.tif; convert them"):
         made_of("nnunet", tmp_path)
 
 

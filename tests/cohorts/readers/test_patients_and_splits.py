@@ -68,7 +68,7 @@ def test_splits_of_a_table_win_and_other_cases_are_left_out(tmp_path):
         "case107_day1": "test",
     }
     assert len([1 for *_, reason in reasons_of(draft) if "in the table of --splits" in reason]) == 7
-    assert "1 names of the table of --splits are no case, as nobody" in draft.notes
+    assert "1 names in the table of --splits match no case, e.g. nobody" in draft.notes
 
 
 def write_folds(path, *folds):
@@ -127,7 +127,7 @@ def test_a_patient_in_two_splits_is_refused(tmp_path):
     splits = table(tmp_path / "s.csv", "case,split\ncase101_day1,train\ncase101_day2,test\n")
     options = LayoutOptions(splits=splits, patient_pattern=re.compile(r"case\d+"))
     with pytest.raises(
-        InputError, match=r"puts the patient 'case101' into two splits, as by the case 'case101_day2'"
+        InputError, match=r"puts the patient 'case101' into two splits, e.g. by the case 'case101_day2'"
     ):
         made_of("nnunet", tmp_path / "data", options)
 

@@ -122,9 +122,9 @@ def test_cells_that_are_empty_and_rows_that_are_twice(tmp_path):
         ("c3", "ct.nii.gz", ""),
     )
     assert reasons_of(made_of("tsv", table, LIVER)) == [
-        ("c1", "liver", "is there twice; the first is taken"),
         ("c2", "liver", "no file for image"),
         ("c3", "", "no label map"),
+        ("c1", "liver", "occurs twice; the first is used"),
     ]
 
 
@@ -159,7 +159,7 @@ def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
             LayoutOptions({"x": (1,)}, columns={"img": "t2"}),
             "'img' is no column of a manifest",
         ),
-        ("image label", "a b", LayoutOptions(), "no columns 'structure' and 'label_values' say what"),
+        ("image label", "a b", LayoutOptions(), "has no columns 'structure' and 'label_values'"),
         (
             "image label split",
             "a b fold1",

@@ -26,23 +26,23 @@ def test_images_are_found_at_any_depth_and_sorted(tmp_path):
 
 def test_hidden_files_and_folders_are_counted(tmp_path):
     touch(tmp_path, "x.nii", "._x.nii", ".DS_Store", ".git/y.nii", "__MACOSX/z.nii")
-    assert found(tmp_path) == (["x.nii"], ["4 hidden files passed over"])
+    assert found(tmp_path) == (["x.nii"], ["4 hidden files skipped"])
 
 
 def test_of_equal_names_the_first_ending_is_taken(tmp_path):
     touch(tmp_path, "a/x.nii", "a/x.nii.gz", "b/y.nii", "b/Y.nii.gz", "c/z.png", "c/z.mha", "c/z.NII")
     assert found(tmp_path) == (
         ["a/x.nii.gz", "b/Y.nii.gz", "b/y.nii", "c/z.NII"],
-        ["a/x.nii lies beside x.nii.gz, which is taken; as 2 more"],
+        ["a/x.nii skipped: x.nii.gz beside it is used; so are 2 more"],
     )
 
 
 def test_images_that_we_do_not_read_are_counted(tmp_path):
     touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm")
     assert found(tmp_path)[1] == [
-        "1 .bmp files passed over, as c.bmp; convert them to NIfTI or PNG",
-        "1 .dcm files passed over, as 1.dcm; convert a series to one NIfTI file (dcm2niix)",
-        "2 .tif files passed over, as a.tif; convert them to NIfTI or PNG",
+        "1 .bmp files skipped, e.g. c.bmp; convert them to NIfTI or PNG",
+        "1 .dcm files skipped, e.g. 1.dcm; convert a series to one NIfTI file (dcm2niix)",
+        "2 .tif files skipped, e.g. a.tif; convert them to NIfTI or PNG",
     ]
 
 

@@ -58,10 +58,10 @@ def test_a_card_that_ships_gets_its_root(data, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"unseen": []}, "unseen: is  there and whole_tumour here"),
-        ({"dimension": 2}, "dimension: is 2 there and 3 here"),
-        ({"root": "elsewhere"}, "root: is elsewhere there and "),
-        ({"manifest": "c.tsv"}, "manifest: is c.tsv there and b.tsv here"),
+        ({"unseen": []}, "unseen: is none in the file and whole_tumour here"),
+        ({"dimension": 2}, "dimension: is 2 in the file and 3 here"),
+        ({"root": "elsewhere"}, "root: is elsewhere in the file and "),
+        ({"manifest": "c.tsv"}, "manifest: is c.tsv in the file and b.tsv here"),
     ],
 )
 def test_a_card_that_differs_is_kept_unless_forced(data, tmp_path, changes, told):
@@ -83,7 +83,7 @@ def test_a_manifest_that_differs_is_kept_unless_forced(data, tmp_path):
     before = (tmp_path / "b.tsv").read_text()
     other = made_of("brats2021", data, seed=5)
     with pytest.raises(
-        InputError, match=r"b\.tsv: is there and differs; choose another --name, or replace it with"
+        InputError, match=r"b\.tsv: exists and differs; choose another --name, or replace it with"
     ):
         write_cohort(other, tmp_path, "b", COMMAND)
     assert (tmp_path / "b.tsv").read_text() == before
@@ -110,9 +110,9 @@ def test_the_summary_says_what_a_person_should_know(data, tmp_path):
     assert lines[5:] == [
         "left out: tumour_core of 1 case: no file for t1c (BraTS2021_00008)",
         "left out: 1 case: no label map (BraTS2021_00007)",
-        "note: 1 hidden files passed over",
-        "note: 2 times a label map lacks a value that others of its structure hold, as a tumour without necrosis "
-        f"does; `bifseg cohort check {tmp_path / 'b.yaml'}` lists them",
+        "note: 1 hidden files skipped",
+        "note: in 2 rows the label map lacks a value that others of its structure have, as in a tumour without necrosis"
+        f"; `bifseg cohort check {tmp_path / 'b.yaml'}` lists them",
     ]
 
 
