@@ -8,7 +8,8 @@ from disc_cases import HEADER, make_case
 from fake_runs import play
 
 from bifseg.cards.cards import CohortCard, NetworkCard
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.preparation import prepare
 from bifseg.networks.training import train
 
 NETWORK = NetworkCard(

@@ -24,7 +24,7 @@ def prepare(
 ) -> None:
     """Check (or simulate) a cohort and list its objects in OUT/objects.tsv."""
     from bifseg.cards.cards import CohortCard, read_card
-    from bifseg.cohorts.cohort import prepare as prepare_cohort
+    from bifseg.cohorts.preparation import prepare as prepare_cohort
     from bifseg.cohorts.simulated import SIMULATORS
 
     prepare_cohort(read_card(CohortCard, card), card, seed, out, SIMULATORS, tracked(card.stem))
@@ -48,7 +48,7 @@ def check(
     """Print a line for each problem of a manifest and its images; exit code 2 if there are any."""
     from bifseg.cards.cards import CohortCard, read_card
     from bifseg.cohorts.checks import check_cohort, check_manifest
-    from bifseg.cohorts.cohort import places
+    from bifseg.cohorts.preparation import places
 
     if path.suffix in (".yaml", ".yml"):
         card = read_card(CohortCard, path)

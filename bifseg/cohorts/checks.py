@@ -7,14 +7,13 @@ would swap structures silently. A value that only some cases lack, as in a tumou
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-
-from tabulate import tabulate
 
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.channels import broken_channels, unlisted_channels
+from bifseg.cohorts.check_report import Files, Report, Rows
 from bifseg.cohorts.files import (
     File,
     Progress,
@@ -25,7 +24,6 @@ from bifseg.cohorts.files import (
 )
 from bifseg.cohorts.leaks import names_across_splits
 from bifseg.cohorts.manifest import (
-    SPLITS,
     Manifest,
     ManifestRow,
     Problem,
@@ -40,94 +38,9 @@ from bifseg.core.images import channels_of
 TENFOLD = 10
 """Mean intensities of a modality that differ by this factor get a note: one normalisation does not suit them all."""
 
-Rows = Sequence[ManifestRow]
-Files = dict[str, File]
 Entry = tuple[int, str, str]  # line, key and text of a problem in the manifest
 
 _MEND = "resample the label map to the image, or copy the image's header if the voxels do correspond"
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result of a check.
-
-    Attributes:
-        rows: the manifest's rows, sorted by case and structure.
-        labels: grid and values of the label maps, those of raters included, by their path in the manifest.
-        problems: all problems, sorted by file and line; a usable cohort has none.
-        notes: doubts, which stop nothing.
-    """
-
-    rows: tuple[ManifestRow, ...]
-    labels: Files
-    problems: tuple[Problem, ...]
-    notes: tuple[Problem, ...]
-
-    def voxels(self, row: ManifestRow) -> int:
-        """The number of voxels of a row's structure.
-
-        Args:
-            row: one of `rows`.
-
-        Returns:
-            Voxels with one of the row's label values; 0 if its label map cannot be read.
-        """
-        return sum(self.labels[row.label].counts.get(value, 0) for value in row.label_values)
-
-    def records(self) -> list[dict[str, str]]:
-        """One record per structure.
-
-        Returns:
-            Sorted by structure: modality, cases, rows per split, volumes in ml and spacings in mm.
-        """
-        by_structure = defaultdict(list)
-        for row in self.rows:
-            by_structure[row.structure].append(row)
-        return [{"structure": name, **self._record(rows)} for name, rows in sorted(by_structure.items())]
-
-    def table(self) -> str:
-        """The records as a text table.
-
-        Returns:
-            A header and one aligned line per structure.
-        """
-        text: str = tabulate(self.records(), headers="keys", disable_numparse=True)
-        return text
-
-    def summary(self) -> str:
-        """The table, the notes and the number of problems.
-
-        Returns:
-            Lines of text.
-        """
-        notes = [f"note: {text}" for text in grouped(self.notes)]
-        return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
-
-    def _record(self, rows: Rows) -> dict[str, str]:
-        sizes = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
-        return {
-            "modality": ", ".join(sorted({row.modality for row in rows})),
-            "cases": str(len({row.case for row in rows})),
-            **{split: str(sum(row.split == split for row in rows)) for split in SPLITS},
-            "volume (ml)": _range([voxels * grid.voxel_ml for voxels, grid in sizes]),
-            "finest spacing (mm)": _range([min(grid.spacing) for _, grid in sizes]),
-            "coarsest spacing (mm)": _range([max(grid.spacing) for _, grid in sizes]),
-        }
-
-
-def grouped(notes: Iterable[Problem]) -> list[str]:
-    """Notes as lines, equal texts in one line.
-
-    Args:
-        notes: in the order in which their lines shall come.
-
-    Returns:
-        The first note of each text, with the number of further ones.
-    """
-    by_text: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
-    for note in notes:
-        by_text[note.key, note.text.partition(": ")[2] or note.text].append(note)
-    return [f"{group[0]}" + f" (and {len(group) - 1} more)" * (len(group) > 1) for group in by_text.values()]
 
 
 def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = iter) -> Report:
@@ -393,13 +306,6 @@ def _first_of_each(rows: Rows, key: Callable[[ManifestRow], object]) -> list[Man
     for row in rows:
         first.setdefault(key(row), row)
     return list(first.values())
-
-
-def _range(values: list[float]) -> str:
-    if not values:
-        return ""
-    low, high = f"{min(values):.4g}", f"{max(values):.4g}"
-    return low if low == high else f"{low} - {high}"
 
 
 def _unlike_scanners(rows: Rows, images: Files) -> Iterator[Entry]:

@@ -16,22 +16,19 @@ absolute path must lie inside it. Links inside the root may lead anywhere, since
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bifseg.cohorts.names import MOST_BYTES, composed, is_name
-from bifseg.core.errors import InputError, short
+from bifseg.cohorts.tables import Lines, read_table
+from bifseg.core.errors import short
 from bifseg.core.files import inside, table_text
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")
 SPLITS = ("train", "validation", "test")
-Lines = list[tuple[int, dict[Any, Any]]]
-"""The last line of each row in its file, and the row's cells by column."""
-
 _MOST_SHOWN = 10  # label values in a message
 
 
@@ -159,58 +156,6 @@ def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
     """
     lines = [str(problem) for problem in sorted(problems)]
     return "\n".join([f"{path}: {len(lines)} problem(s)", *lines[:most]])
-
-
-def delimiter_of(path: Path) -> str:
-    """The separator of a table's cells: a tab, or in a .csv file the most frequent one of its first line.
-
-    Spreadsheet programs write semicolons in locales whose decimal sign is a comma.
-
-    Args:
-        path: the table.
-
-    Returns:
-        A tab, comma or semicolon; a comma if a .csv file cannot be read.
-    """
-    if path.suffix.lower() != ".csv":
-        return "\t"
-    try:
-        with open(path, encoding="utf-8-sig", errors="replace") as stream:
-            first = stream.readline(10_000)
-    except OSError:
-        return ","
-    return max(",;\t", key=first.count)
-
-
-def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], Lines]:
-    """Header and rows of a UTF-8 table.
-
-    Args:
-        path: the table.
-        key: kind of table, for messages.
-        delimiter: separator of cells.
-
-    Returns:
-        Names of the columns, and (line, cells by column) of each row that is not blank.
-
-    Raises:
-        InputError: the file cannot be read, or is no UTF-8 table.
-    """
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-            header = list(reader.fieldnames or ())
-            lines = [(reader.line_num, cells) for cells in reader]
-    except OSError as error:
-        raise InputError(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        reason = short(str(error), 100)
-        raise InputError(f"{path}: {key}: not a UTF-8 table ({reason}); save it as UTF-8 TSV") from error
-    return header, [(line, cells) for line, cells in lines if not all(map(_is_blank, cells.values()))]
-
-
-def _is_blank(cell: str | list[str] | None) -> bool:
-    return all(map(_is_blank, cell)) if isinstance(cell, list) else not (cell or "").strip()
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from bifseg.cards.cards import CohortCard
-from bifseg.cohorts.checks import Report
+from bifseg.cohorts.check_report import Report
 from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow, channels_text, values_text
 from bifseg.core.errors import InputError

@@ -7,8 +7,9 @@ from disc_cases import HEADER, make_case
 from bifseg.cards.capabilities import misfit
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cards.plays import Plays
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.manifest import parse_manifest, read_channels
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid

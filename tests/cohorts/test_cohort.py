@@ -6,9 +6,10 @@ import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
 
 from bifseg.cards.cards import CohortCard
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.files import differences
 from bifseg.cohorts.manifest import COLUMNS
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, read_json, read_record
 from bifseg.core.geometry import Grid

@@ -234,8 +234,8 @@ def test_a_table_without_the_optional_columns_is_read(tree, tmp_path):
     rows = objects_of(tree, 3)
     write_objects(tmp_path / "objects.tsv", rows)
     lines = (tmp_path / "objects.tsv").read_text().splitlines()
-    assert lines[0].endswith("\tleft_out\tchannel\traters\tignore_values")
-    old = "".join("\t".join(line.split("\t")[:-3]) + "\n" for line in lines)
+    assert lines[0].endswith("\tleft_out\tchannel\traters\tignore_values\tinitial\tchannels")
+    old = "".join("\t".join(line.split("\t")[:-5]) + "\n" for line in lines)
     (tmp_path / "objects.tsv").write_text(old)
     assert read_objects(tmp_path / "objects.tsv") == rows
 

@@ -9,7 +9,8 @@ from bifseg.analysis.names import METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import COLUMNS, score_session, to_frame, write_scores
 from bifseg.cards.cards import CaseCounts, CohortCard, ProtocolCard
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.files import file_hash, write_json, write_text
 from bifseg.core.geometry import Box, Grid
 from bifseg.core.images import write_array

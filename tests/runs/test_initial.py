@@ -7,7 +7,8 @@ import pytest
 from disc_cases import HEADER, make_case
 
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_array, write_array

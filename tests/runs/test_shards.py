@@ -18,7 +18,8 @@ from bifseg.analysis.run_files import played_cards
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.images import read_array, write_array

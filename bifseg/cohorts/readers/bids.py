@@ -11,7 +11,6 @@ import re
 from collections import defaultdict
 from pathlib import Path
 
-from bifseg.cohorts.manifest import read_table
 from bifseg.cohorts.names import is_name, safe_name
 from bifseg.cohorts.readers.layout import (
     Case,
@@ -23,6 +22,7 @@ from bifseg.cohorts.readers.layout import (
     Structure,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
+from bifseg.cohorts.tables import read_table
 from bifseg.core.errors import InputError, short
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9+]+)*)_([A-Za-z0-9]+)")

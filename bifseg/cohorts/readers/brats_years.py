@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bifseg.cohorts.checks import Files
+from bifseg.cohorts.check_report import Files
 from bifseg.cohorts.manifest import shown_values, values_text
 from bifseg.cohorts.readers.layout import Values
 from bifseg.core.errors import InputError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bifseg.cohorts.checks import Files
+from bifseg.cohorts.check_report import Files
 
 Values = Mapping[str, tuple[int, ...]]
 """Label values by structure; their union is the structure."""

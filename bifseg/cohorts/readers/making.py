@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bifseg.cohorts.checks import Files, Report, judge, look
+from bifseg.cohorts.check_report import Files, Report
+from bifseg.cohorts.checks import judge, look
 from bifseg.cohorts.files import Progress
 from bifseg.cohorts.manifest import (
     COLUMNS,

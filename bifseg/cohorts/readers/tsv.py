@@ -12,15 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from bifseg.cohorts.manifest import (
-    COLUMNS,
-    OPTIONAL,
-    delimiter_of,
-    listed,
-    read_channel,
-    read_label_values,
-    read_table,
-)
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values
 from bifseg.cohorts.names import safe_name
 from bifseg.cohorts.readers.layout import (
     Case,
@@ -31,6 +23,7 @@ from bifseg.cohorts.readers.layout import (
     Structure,
 )
 from bifseg.cohorts.readers.walk import ending, existing_name
+from bifseg.cohorts.tables import delimiter_of, read_table
 from bifseg.core.errors import InputError, short
 
 T = TypeVar("T")

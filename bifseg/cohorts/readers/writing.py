@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from bifseg.cards.cards import CohortCard, read_card
-from bifseg.cohorts.checks import grouped
+from bifseg.cohorts.check_report import grouped
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.cohorts.readers.making import CohortDraft

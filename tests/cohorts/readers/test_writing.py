@@ -5,8 +5,9 @@ import yaml
 from trees import GRID, brats_case, made_of, mark
 
 from bifseg.cards.cards import CohortCard, read_card
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.manifest import parse_manifest
+from bifseg.cohorts.preparation import prepare
 from bifseg.cohorts.readers.writing import summary, write_cohort
 from bifseg.core.errors import InputError
 
