@@ -11,6 +11,8 @@ import importlib
 import inspect
 import json
 import re
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from bifseg.core.errors import InputError
+from bifseg.cards.yaml_file import DEEPEST
+from bifseg.core.errors import InputError, short
 
 CONFIGS = tuple(
     f"configs/{name}.{kind}" for name in ("inference", "train") for kind in ("json", "yaml", "yml")
@@ -26,6 +29,7 @@ CONFIGS = tuple(
 WEIGHTS = "models/model.pt"
 NETWORK = "network_def"
 _NETS = "monai.networks.nets"
+_MOST_VALUES = 5_000
 _MOST_REFERENCES = 20
 
 
@@ -99,7 +103,7 @@ def _content(path: Path) -> dict[str, Any]:
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
-    except (ValueError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"not valid {path.suffix[1:].upper()}: {_line(error)}") from error
     if not isinstance(content, dict) or NETWORK not in content:
         raise InputError(f"{NETWORK}: is missing; it must have the class and the arguments of the network")
@@ -108,33 +112,40 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _definition(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """Class and arguments of the network."""
-    definition = _plain(config[NETWORK], NETWORK, config)
+    definition = _plain(config[NETWORK], NETWORK, config, count())
     if not isinstance(definition, dict) or not isinstance(definition.get("_target_"), str):
         raise InputError(f"{NETWORK}._target_: is missing; it is the class, for example UNet")
     arguments = {key: value for key, value in definition.items() if key not in ("_target_", "_desc_")}
     return definition["_target_"], arguments
 
 
-def _plain(value: Any, key: str, config: dict[str, Any], references: int = 0) -> Any:
-    """A value with its references replaced by the values that they name; raises InputError for code."""
+def _plain(value: Any, key: str, config: dict[str, Any], number: Iterator[int], references: int = 0) -> Any:
+    """A value with its references replaced by the values that they name; raises InputError for code.
+
+    `number` counts the values: aliases and references can stand for more than fit into memory, or for themselves.
+    """
     if references > _MOST_REFERENCES:
-        raise InputError(f"{key}: its references lead in a circle")
+        raise InputError(f"{short(key)}: its references lead in a circle")
+    if next(number) > _MOST_VALUES or key.count(".") > DEEPEST:
+        raise InputError(f"{short(key)}: nests too deep, or aliases and references stand for too many values")
     if isinstance(value, dict):
         for name in value:
             special = str(name).startswith("_") and str(name) != "_desc_"
             if special and (key, name) != (NETWORK, "_target_"):
                 raise InputError(
-                    f"{key}.{name}: only a network with plain arguments is built; write their values"
+                    f"{short(key)}.{short(str(name))}: only a network with plain arguments is built; write their values"
                 )
-        return {name: _plain(inner, f"{key}.{name}", config, references) for name, inner in value.items()}
+        return {
+            name: _plain(inner, f"{key}.{name}", config, number, references) for name, inner in value.items()
+        }
     if isinstance(value, list):
-        return [_plain(inner, f"{key}.{k}", config, references) for k, inner in enumerate(value)]
+        return [_plain(inner, f"{key}.{k}", config, number, references) for k, inner in enumerate(value)]
     if isinstance(value, str) and value[:1] in ("$", "%"):
         raise InputError(
-            f"{key}: expressions and macros are not evaluated; write the value itself (is {value!r})"
+            f"{short(key)}: expressions and macros are not evaluated; write the value itself (is {short(repr(value))})"
         )
     if isinstance(value, str) and value.startswith("@"):
-        return _plain(_named(value, key, config), key, config, references + 1)
+        return _plain(_named(value, key, config), key, config, number, references + 1)
     return value
 
 
@@ -145,7 +156,7 @@ def _named(reference: str, key: str, config: dict[str, Any]) -> Any:
         try:
             value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise InputError(f"{key}: {reference!r} names no value of this file") from error
+            raise InputError(f"{short(key)}: {short(repr(reference))} names no value of this file") from error
     return value
 
 

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -124,6 +125,27 @@ ARGUMENTS_REFUSED = {
     "no class": ({"_target_": None}, r"network_def\._target_: is missing"),
     "class by expression": ({"_target_": "$open('ran', 'w')"}, r"network_def\._target_: expressions"),
 }
+
+
+PAIRS = list(zip("bcdefghi", "abcdefgh", strict=True))
+BOMBS = {
+    "aliases": "a: &a [1]\n" + "".join(f"{x}: &{x} [{', '.join([f'*{y}'] * 9)}]\n" for x, y in PAIRS),
+    "references": "".join(f"{x}: {['@' + y] * 9}\n" for x, y in PAIRS[:-1]) + "a: [1]\ni: &i '@h'\n",
+    "itself": "i: &i [*i]\n",
+}
+
+
+@pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
+def test_a_config_that_stands_for_too_much_is_refused_at_once(tmp_path, text):
+    write(tmp_path / "b", UNET, {}, "yaml")
+    (tmp_path / "b/configs/inference.yaml").write_text(text + "network_def: {_target_: UNet, channels: *i}\n")
+    begun = time.process_time()
+    with pytest.raises(
+        InputError, match=r"configs/inference\.yaml: network_def\.channels\S*: nests too deep, or"
+    ) as caught:
+        monai_bundle.read(tmp_path / "b")
+    assert time.process_time() - begun < 2
+    assert len(str(caught.value)) < 300
 
 
 @pytest.mark.parametrize(("wrong", "message"), ARGUMENTS_REFUSED.values(), ids=ARGUMENTS_REFUSED)
