@@ -142,3 +142,30 @@ def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
             raise InputError(f"{path}: {rule}, but other sessions of {name} had {other}; run them again")
         cards[name] = card
     return cards
+
+
+def with_origin(scores: pd.DataFrame, run: Path, commit: str) -> pd.DataFrame:
+    """Scores whose rows say where they come from, whatever they are joined with later.
+
+    Args:
+        scores: of the run.
+        run: RESULTS/RUN.
+        commit: of the code; empty if unknown.
+
+    Returns:
+        The scores with `commit`, the `seed` of the cohort, and `weights_sha256` of the network; empty where a row has
+        no network, or the run has no such cohort or network.
+    """
+    seeds = {
+        path.parent.name: str(read_json(path).get("seed", "")) for path in run.glob("cohorts/*/cohort.json")
+    }
+    weights = {
+        path.parts[-3:-1]: read_json(path).get("weights_sha256", "")
+        for path in run.glob("networks/*/*/card.json")
+    }
+    networks = zip(scores["cohort"], scores["network"], strict=True)
+    return scores.assign(
+        commit=commit,
+        seed=[seeds.get(name, "") for name in scores["cohort"]],
+        weights_sha256=[weights.get(pair, "") for pair in networks],
+    )

@@ -27,6 +27,8 @@ from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices
 from bifseg.sessions.record import Session, Step
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
+ORIGIN = ("seed", "commit", "weights_sha256")
+"""Columns that say where a row comes from; `bifseg collect` fills them."""
 COLUMNS: dict[str, str] = {
     **dict.fromkeys(("run", "cohort", "case", "patient", "object", "structure"), _TEXT),
     "seen": _FLAG,
@@ -44,7 +46,7 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
     **dict.fromkeys(("confinement", "adaptation"), _TEXT),
-    **dict.fromkeys(("status", "error"), _TEXT),
+    **dict.fromkeys(("status", "error", "fingerprint", *ORIGIN), _TEXT),
 }
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
 
@@ -57,6 +59,7 @@ _ADDED = {
     "n_undos": 0,
     "box_slices": np.nan,
     "box_mm": np.nan,
+    **dict.fromkeys(("fingerprint", *ORIGIN), ""),
 }
 """Columns that tables of older versions lack, with their default."""
 _SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
@@ -290,6 +293,8 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
         "status": "ok",
         "error": "",
+        "fingerprint": session.fingerprint,
+        **dict.fromkeys(ORIGIN, ""),
     }
 
 

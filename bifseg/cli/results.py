@@ -46,9 +46,10 @@ def collect(
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
     """Collect scores in OUT.parquet and OUT.csv, sorted, and describe their metrics in metrics.json beside them."""
-    from bifseg.analysis.run_files import write_metrics
+    from bifseg.analysis.run_files import with_origin, write_metrics
     from bifseg.analysis.scores import concatenate, read_scores, write_scores
     from bifseg.core.metrics import with_own
+    from bifseg.runs.provenance import commit
 
     for part in parts:
         need(part, "score")
@@ -60,7 +61,7 @@ def collect(
         raise InputError(
             f"{parts[0]} and others: {error}; delete these files, and score their sessions again"
         ) from error
-    write_scores(frame, out)
+    write_scores(with_origin(frame, out.parent, commit() or ""), out)
     write_metrics(with_own(metric), out.with_name("metrics.json"))
 
 

@@ -44,7 +44,7 @@ def _provenance(run: Path, config: Any) -> dict[str, Any]:
     return {
         "written": datetime.now(UTC).isoformat(timespec="seconds"),
         "bifseg": __version__,
-        "commit": _commit(),
+        "commit": commit(),
         "session_code": session_code(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
@@ -90,8 +90,12 @@ def _driver() -> str:
         return ""
 
 
-def _commit() -> str | None:
-    """The commit of the working tree, with `-dirty` if it has changes; None outside of git."""
+def commit() -> str | None:
+    """The commit of the working tree.
+
+    Returns:
+        12 digits, with `-dirty` if the tree has changes; None outside of git.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12"]
     try:
         done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)

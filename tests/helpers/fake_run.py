@@ -7,7 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from bifseg.analysis.names import METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.analysis.run_scores import RunScores
-from bifseg.analysis.scores import COLUMNS, score_session, to_frame, write_scores
+from bifseg.analysis.scores import COLUMNS, ORIGIN, score_session, to_frame, write_scores
 from bifseg.cards.cards import CaseCounts, CohortCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.preparation import prepare
@@ -33,6 +33,7 @@ def scores(lines, **common):
         "user": "expert",
         "replicate": 0,
         "confinement": "",
+        **dict.fromkeys(("fingerprint", *ORIGIN), ""),
         "adaptation": "",
         "status": "ok",
         "error": "",
