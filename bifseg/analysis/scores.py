@@ -109,7 +109,10 @@ def score_session(
     if session.status == "stuck" and rows:
         rows[-1] |= {"status": session.status, "error": session.error}
     elif session.status != "ok":
-        nothing = {**edge_scores("empty result", worst, metrics), "volume_ml": 0.0}
+        spacing, empty = session.grid.spacing, np.zeros(window.shape, bool)
+        inside = truth[window.slices]
+        scored = score(empty, inside, spacing, worst, tolerance_mm, metrics) if inside.any() else None
+        nothing = {**(scored or edge_scores("empty result", worst, metrics)), "volume_ml": 0.0}
         row = _row(session, failed_step(session), session.steps, nothing)
         rows.append(row | {"status": session.status, "error": session.error})
     if not session.grid.in_mm:

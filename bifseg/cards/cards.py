@@ -57,6 +57,11 @@ class CohortCard(Card):
     unseen: list[StructureName] = Field(
         default_factory=list, description="structures that networks never see"
     )
+    objects: Literal["auto", "component", "structure"] = Field(
+        "auto",
+        description="an object is a connected component of a structure, or the whole structure with all its lesions; "
+        "auto: components in 2D, structures in 3D",
+    )
     minimum_voxels: Positive = Field(30, description="smaller objects are left out")
     slices: Literal["auto", "axial", "coronal", "sagittal"] = Field(
         "auto", description="2D from 3D stacks: slices across the thickest spacing, or a plane of the body"
@@ -72,6 +77,11 @@ class CohortCard(Card):
         DEFAULT_TOLERANCE_MM,
         description="tolerance of the normalised surface distance: of all structures, or by structure (others: 2)",
     )
+
+    @property
+    def by_component(self) -> bool:
+        """Whether an object is a connected component of a structure."""
+        return self.objects == "component" or (self.objects == "auto" and self.dimension == 2)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -101,7 +101,7 @@ def find_objects(report: Report, root: Path, card: CohortCard, progress: Progres
     Raises:
         InputError: two objects would have one name.
     """
-    if card.dimension == 3:
+    if card.dimension == 3 and not card.by_component:
         objects = [_volume(row, report, card) for row in report.rows]
     else:
         names = sorted({row.label for row in report.rows})
@@ -126,15 +126,15 @@ def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
 
 
 def instances(mask: Mask) -> NDArray[np.int32]:
-    """The connected instances of a 2D mask; diagonal neighbours are connected.
+    """The connected instances of a mask; diagonal neighbours are connected.
 
     Args:
-        mask: bool array (y, x).
+        mask: bool array (z, y, x) or (y, x).
 
     Returns:
-        (y, x) numbers from 1 in scan order, 0 outside the mask.
+        Numbers from 1 in scan order, 0 outside the mask, in the shape of the mask.
     """
-    numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3, 3), bool))[0]
+    numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3,) * mask.ndim, bool))[0]
     return numbers
 
 
@@ -221,17 +221,20 @@ def _instances_in(label: str, report: Report, root: Path, card: CohortCard) -> l
 
 def _instances(row: ManifestRow, labels: NDArray[Any], grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
     mask = structure_mask(labels, row.label_values)
-    if grid.ndim == 2:
-        for number, voxels in _sizes(mask):
+    if grid.ndim == 2 or card.dimension == 3:
+        for number, voxels in _sizes(mask, card):
             yield _object(row, card, voxels, grid.voxel_ml, None, None, number)
         return
     axis = slice_axis(grid, card.slices)
     for index in np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis))):
-        for number, voxels in _sizes(np.take(mask, index, axis)):
+        for number, voxels in _sizes(np.take(mask, index, axis), card):
             yield _object(row, card, voxels, grid.voxel_ml, axis, int(index), number)
 
 
-def _sizes(mask: Mask) -> list[tuple[int, int]]:
+def _sizes(mask: Mask, card: CohortCard) -> list[tuple[int | None, int]]:
+    """Number and voxels of each instance; None is the number of a whole structure, which may be empty."""
+    if not card.by_component:
+        return [(None, int(mask.sum()))]
     return list(enumerate(np.bincount(instances(mask).ravel())[1:].tolist(), start=1))
 
 

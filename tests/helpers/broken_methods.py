@@ -1,6 +1,7 @@
 """Methods that each break one part of the contract; loaded in processes of their own by the conformance kit."""
 
 import numpy as np
+from scipy import ndimage
 
 
 class Good:
@@ -107,3 +108,22 @@ class TwoChannels(Good):
         self.second = image.channels["flair"]
         assert image.channels[image.modality] is image.voxels
         return super().start(image, box) & (self.second > 0)
+
+
+class HotSpots:
+    """Whatever is hot anywhere; a scribble sets the connected part of its image that it lies on. It is not broken."""
+
+    dimensions = frozenset({3})
+    prompts = frozenset({"scribbles"})
+
+    def start(self, image, box):
+        assert image.channels["ct"].shape == image.voxels.shape
+        self.image, self.shape = image, image.voxels.shape
+        return image.voxels > 5
+
+    def refine(self, scribbles):
+        result = self.image.voxels > 5
+        numbers, _ = ndimage.label(result)
+        for number in np.unique(numbers[scribbles.background]):
+            result[(numbers == number) & (number > 0)] = False
+        return result | scribbles.foreground

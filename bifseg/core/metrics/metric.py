@@ -12,7 +12,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.metrics.mask_pair import MaskPair, Worst
 
 EdgeCase = Literal["empty truth", "empty result", "both empty"]
-EdgeValue = float | Literal["worst"]
+EdgeValue = float | Literal["worst", "measured"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,8 @@ class MetricInfo:
         unit: `share` for 0 to 1, which tables show in per cent; `mm`, `voxels`, or any other; empty for none.
         better: whether `higher` or `lower` values are better.
         range: smallest and largest possible value.
-        empty_truth: value if only the truth is empty; `worst` is the `Worst` distance.
+        empty_truth: value if only the truth is empty; `worst` is the `Worst` distance, `measured` what the function
+            gives for such a pair.
         empty_result: value if only the result is empty.
         both_empty: value if both masks are empty.
         definition: one or two sentences, with the formula.
@@ -63,7 +64,7 @@ class MetricInfo:
                 raise InputError(
                     f"metric {self.column}: 'worst' is a distance; give a number, or the unit mm or voxels"
                 )
-            if value != "worst" and not self.range[0] <= value <= self.range[1]:
+            if not isinstance(value, str) and not self.range[0] <= value <= self.range[1]:
                 raise InputError(
                     f"metric {self.column}: the edge case {value} is outside its range {self.range}"
                 )
@@ -96,9 +97,11 @@ class MetricInfo:
             worst: distance that stands for `worst`.
 
         Returns:
-            The value, in the metric's unit.
+            The value, in the metric's unit; NaN for one that is `measured`.
         """
         value = self.edge_cases[case]
+        if value == "measured":
+            return math.nan
         if value == "worst":
             return worst.px if self.unit == "voxels" else worst.mm
         return float(value)

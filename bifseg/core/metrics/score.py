@@ -49,9 +49,13 @@ def score(
     metrics = built_in() if metrics is None else metrics
     case = _edge_case(result, truth)
     if case:
-        return edge_scores(case, worst or Worst.diagonal(truth.shape, spacing), metrics)
+        stated = edge_scores(case, worst or Worst.diagonal(truth.shape, spacing), metrics)
+        metrics = [metric for metric in metrics if metric.edge_cases[case] == "measured"]
+        if not metrics:
+            return stated
     pair = MaskPair.cropped(result, truth, spacing, tolerance_mm)
-    return {metric.column: metric(pair) for metric in metrics}
+    measured = {metric.column: metric(pair) for metric in metrics}
+    return stated | measured if case else measured
 
 
 def _edge_case(result: Mask, truth: Mask) -> EdgeCase | None:
