@@ -19,7 +19,7 @@ from bifseg.cohorts.objects import (
     write_objects,
 )
 from bifseg.cohorts.readers import LAYOUTS
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import file_hash, write_record, write_text
 from bifseg.core.image_files import image_hash
 from bifseg.core.sandbox import check_readable
@@ -117,8 +117,10 @@ def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
         name = card_path.stem
         layout = name if name in LAYOUTS else f"LAYOUT --name {name}"
         make = f"make it: bifseg cohort from {layout} PATH --out {card_path.parent}"
-        raise InputError(f"{card_path}: manifest: {card.manifest} is not a file; correct the path, or {make}")
+        raise InputError(
+            f"{card_path}: manifest: {short(str(card.manifest))} is not a file; correct the path, or {make}"
+        )
     root = manifest.parent if card.root is None else beside / card.root
     if not os.path.isdir(root):
-        raise InputError(f"{card_path}: root: {root} is not a folder; correct the path")
+        raise InputError(f"{card_path}: root: {short(str(root), 150)} is not a folder; correct the path")
     return manifest, root

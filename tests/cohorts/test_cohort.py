@@ -300,6 +300,8 @@ def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
             "bifseg cohort from LAYOUT --name brain PATH --out ",
         ),
         ({"root": "none"}, "brain.yaml: root: .*none is not a folder; correct the path"),
+        ({"manifest": "a\nb.tsv"}, "brain.yaml: manifest: a b.tsv is not a file"),
+        ({"root": "a\nb"}, "brain.yaml: root: .*a b is not a folder"),
         ({"manifest": None, "simulator": "mice"}, "simulator: 'mice' is unknown; known are: tumour3d"),
     ],
 )
