@@ -24,11 +24,15 @@ class Row:
         sessions: what the session browser shows after a click: `cohort`, `structure`, `entry`, `protocol`, `object`;
             empty for a row without sessions.
         yours: whether its method is none of bifseg's.
+        href: where the entry's cell leads instead; empty for nowhere.
+        front: whether the row is shaded.
     """
 
     cells: list[Cell]
     sessions: dict[str, str] = field(default_factory=dict)
     yours: bool = False
+    href: str = ""
+    front: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import in_reading_order
+from bifseg.analysis.names import TOOLS, in_reading_order
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
@@ -19,21 +19,21 @@ from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.curves import curves
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
-from bifseg.reports.formats import plain, rank_text, with_limits
+from bifseg.reports.formats import plain, with_limits
 from bifseg.reports.html import embed, page
+from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
 
 _MOST_FAILURES = 50
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the standing: the measure, its header, factor and form, and whether its interval is shown."""
+    """A column of the standing: the measure, its header, factor and form."""
 
     measure: str
     header: str
     factor: float = 1
     form: str = ".2f"
-    interval: bool = False
 
     def text(self, row: dict[Any, Any]) -> str:
         """The cell of a row.
@@ -42,18 +42,18 @@ class Column:
             row: of a standing.
 
         Returns:
-            The number, with its interval if the column shows it.
+            The number with its interval.
         """
         mean, low, high = (self.factor * row[f"{self.measure}_{kind}"] for kind in ("mean", "low", "high"))
-        return with_limits(mean, low, high, self.form) if self.interval else plain(mean, self.form)
+        return with_limits(mean, low, high, self.form)
 
 
 _COLUMNS = (
-    Column("dice", "Dice (%)", 100, ".1f", interval=True),
+    Column("dice", "Dice (%)", 100, ".1f"),
     Column("initial", "Initial Dice (%)", 100, ".1f"),
     Column("unsupervised", "Without scribbles (%)", 100, ".1f"),
     Column("assd_mm", "ASSD (mm)"),
-    Column("rounds", "Rounds to {goal}", 1, ".1f", interval=True),
+    Column("rounds", "Rounds to {goal}", 1, ".1f"),
     Column("session_s", "Time a session (s)", 1, ".2g"),
     Column("rounds_s", "Time a round (s)", 1, ".2g"),
 )
@@ -89,6 +89,7 @@ def _content(records: list[journal.Record], places: list[Standing]) -> dict[str,
         "last": runs[0]["when"][:10],
         "entries": sorted({_entry(record) for record in records}),
         "cohorts": cohorts,
+        "histories": _histories(places),
         "failures": _failures(records),
         "most_failures": _MOST_FAILURES,
     }
@@ -114,18 +115,7 @@ def _protocol(standing: Standing) -> dict[str, Any]:
     return {
         "name": standing.protocol,
         "by": f"mean rounds to {goal}, fewest first" if standing.by == "rounds" else "mean final Dice",
-        "columns": [column.header.format(goal=goal) for column in columns],
-        "groups": [
-            {
-                "structure": structure,
-                "seen": seen,
-                "rows": [
-                    _row(row, columns) | {"front": front}
-                    for row, front in zip(rows, _front([row["group"] for row in rows]), strict=True)
-                ],
-            }
-            for (structure, seen), rows in _by_structure(standing.now)
-        ],
+        "table": _table(standing, columns, goal),
         "figures": [
             {
                 "title": title,
@@ -149,22 +139,96 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[A
     ]
 
 
-def _front(letters: list[str]) -> list[bool]:
-    """Which entries, best first, do not differ significantly from the first; none if no entry does."""
-    tied = [bool(set(group) & set(letters[0])) for group in letters]
-    return [one and not all(tied) for one in tied]
+def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
+    """The newest result of every entry, in a group for each structure."""
+    headers = [
+        "Rank",
+        "Entry",
+        "Training",
+        *(column.header.format(goal=goal) for column in columns),
+        "Failed",
+        "Run",
+    ]
+    groups = []
+    for (structure, seen), rows in _by_structure(standing.now):
+        ranks = _rank_intervals(rows)
+        tied = [bool(set(row["group"]) & set(rows[0]["group"])) for row in rows]
+        lines = [
+            Row(
+                [
+                    (text, False)
+                    for text in (
+                        rank,
+                        _entry(row),
+                        _training(row),
+                        *(c.text(row) for c in columns),
+                        *_end(row),
+                    )
+                ],
+                href=f"#{_anchor(row)}",
+                front=one and not all(tied),
+            )
+            for row, rank, one in zip(rows, ranks, tied, strict=True)
+        ]
+        groups.append(Group(lines, structure.replace("_", " "), seen))
+    return ShownTable(headers, groups, ("Rank", "Entry", "Training", "Run"))
 
 
-def _row(row: dict[Any, Any], columns: Iterable[Column]) -> dict[str, Any]:
-    return {
-        "rank": rank_text(row),
-        "entry": _entry(row),
-        "cells": [column.text(row) for column in columns],
-        "failed": row["failed"],
-        "n": row["n"],
-        "when": row["when"][:10],
-        "commit": (row["commit"] or "")[:7],
-    }
+def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
+    """`1 [1–3]`: the rank, and the ranks that the significant differences leave; a dash without a ranking."""
+    texts = []
+    for place, row in enumerate(rows):
+        if not row["group"]:
+            texts.append("–")
+            continue
+        apart = [not set(row["group"]) & set(other["group"]) for other in rows if other["group"]]
+        better, worse = sum(apart[:place]), sum(apart[place:])
+        texts.append(f"{plain(row['rank'], 'g')} [{1 + better}–{len(apart) - worse}]")
+    return texts
+
+
+def _training(row: dict[Any, Any]) -> str:
+    """Whether the model was trained on the structure; a tool is not trained."""
+    if row["network"]:
+        return "seen" if row["seen"] else "unseen"
+    return "none" if row["method"] in TOOLS else "unknown"
+
+
+def _end(row: dict[Any, Any]) -> tuple[str, str]:
+    """Failed sessions, and the run."""
+    return f"{row['failed']} of {row['n']}", f"{row['when'][:10]} {(row['commit'] or '')[:7]}".strip()
+
+
+def _anchor(row: dict[Any, Any]) -> str:
+    return "entry-" + re.sub(r"[^\w.-]", "-", _entry(row))
+
+
+def _histories(places: list[Standing]) -> list[dict[str, Any]]:
+    """Every entry with its results over time, newest first."""
+    parts: dict[str, dict[str, Any]] = {}
+    headers = [
+        "Run",
+        "Cohort",
+        "Protocol",
+        "Structure",
+        *(c.header.format(goal="the target") for c in _COLUMNS),
+        "Failed",
+    ]
+    for standing in places:
+        for row in standing.past.iloc[::-1].to_dict("records"):
+            failed, run = _end(row)
+            where = (standing.cohort, standing.protocol, row["structure"].replace("_", " "))
+            texts = (run, *where, *(column.text(row) for column in _COLUMNS), failed)
+            entry = parts.setdefault(_entry(row), {"anchor": _anchor(row), "rows": []})
+            entry["rows"].append(Row([(text, False) for text in texts]))
+    return [
+        {
+            "name": name,
+            "anchor": part["anchor"],
+            "table": plain_table(headers, part["rows"], tuple(headers[:4])),
+        }
+        for name, part in sorted(parts.items())
+    ]
 
 
 def _entry(row: dict[Any, Any]) -> str:

@@ -6,7 +6,7 @@ from html_reader import Reader
 from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.history import append_run
 from bifseg.reports.benchmark.journal import append, read
-from bifseg.reports.benchmark.leaderboard import write_leaderboard
+from bifseg.reports.benchmark.leaderboard import _rank_intervals, write_leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,8 @@ def test_page_needs_no_other_file(html, page):
     assert page.links
     assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in page.links)
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
-    assert "<script" not in html
+    assert "<script src" not in html
+    assert "default-src 'none'" in html
     assert "url(" not in html
     assert "@import" not in html
 
@@ -41,12 +42,12 @@ def test_page_needs_no_other_file(html, page):
 def test_entries_of_few_patients_have_no_place(html, page):
     heads = [row for row in page.rows if row[:2] == ["Rank", "Entry"]]
     assert len(heads) == 2  # two protocols
-    rows = [row for row in page.rows if len(row) == len(heads[0]) and row[1] == "bifseg@pnet"]
+    rows = [row for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0] == "–"]
     assert rows
     assert {row[0] for row in rows} == {"–"}  # four patients
     assert "too few patients to rank" in html
-    assert heads[0][2] == "Rounds to 90%"  # own-scribbles: what the place is by
-    assert heads[1][2] == "Dice (%)"
+    assert heads[0][3] == "Rounds to 90%"  # own-scribbles: what the place is by
+    assert heads[1][3] == "Dice (%)"
 
 
 def test_newest_run_is_shown(page):
@@ -57,6 +58,7 @@ def test_newest_run_is_shown(page):
 def test_failures_are_shown_as_failures(html, page):
     assert '<a href="#failures">sessions have failed</a>' in html
     assert '<td class="failure">1 of 4</td>' in html
+    assert "<td>1 of 4</td>" in html
     reasons = [row for row in page.rows if "no memory <left>" in row[-1]]
     assert len(reasons) == 4  # two runs, two protocols
     assert "A red cross marks a run with failed sessions" in html
@@ -72,6 +74,23 @@ def test_curves_of_dice_rounds_and_speed(html, page):
     assert sum(link.startswith("data:image/svg+xml") for link in page.links) == 5  # shared has no rounds
     for title in ("Dice over time", "Rounds over time", "Speed over time"):
         assert title in html
+
+
+def test_every_entry_leads_to_its_history(html, page):
+    assert html.count('<a href="#entry-bifseg-pnet">bifseg@pnet</a>') == 4  # two protocols and structures
+    head = next(k for k, row in enumerate(page.rows) if row[:2] == ["Run", "Cohort"])
+    assert page.rows[head + 1][:3] == ["2026-01-02 abc123", "fake2d", "own-scribbles"]
+
+
+def test_ranks_that_the_differences_leave():
+    rows = [{"rank": rank, "group": group} for rank, group in ((1, "a"), (2, "ab"), (3, "b"), (4, "c"))]
+    assert _rank_intervals(rows) == ["1 [1–2]", "2 [1–3]", "3 [2–3]", "4 [4–4]"]
+    assert _rank_intervals([{"rank": 1, "group": ""}]) == ["–"]
+
+
+def test_what_a_model_was_trained_on_is_said_or_unknown(page):
+    shown = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
+    assert {("geos", "none"), ("bifseg@pnet", "seen"), ("bifseg@pnet", "unseen")} <= shown
 
 
 def test_curves_begin_with_a_second_run(runs, tmp_path):
@@ -100,7 +119,7 @@ def test_names_are_escaped(runs, tmp_path):
     append_run(runs[0], path, 0.9)
     append(path, [read(path)[0] | {"method": "<script>alert(1)</script>", "fingerprint": "x"}])
     write_leaderboard(path, tmp_path / "page.html")
-    assert "<script>" not in (tmp_path / "page.html").read_text()
+    assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
 
 def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
