@@ -18,7 +18,10 @@ from bifseg.core.metrics.mask_pair import MaskPair
 from bifseg.core.metrics.metric import metric
 
 _AUTOPET = "false positive and negative volume of autoPET (Gatidis et al., Nature Machine Intelligence 2024)"
-_OVERLAP = "A lesion is found if the result has a voxel of it; a component of the result is false if it has none of a lesion."
+_OVERLAP = (
+    "A lesion is found if the result has a voxel of it; a component of the result is false if it has none of a "
+    "lesion."
+)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,9 @@ import pytest
 from bifseg.analysis.scores import score_session, to_frame
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard, read_card
 from bifseg.cards.plays import Plays
-from bifseg.cohorts.cohort import Cohort, prepare
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.manifest import COLUMNS
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.geometry import Box, Grid
 from bifseg.core.images import write_array
 from bifseg.core.lesion_metrics import lesion_f1, lesion_fn_ml, lesion_fp_ml, lesion_recall
