@@ -30,7 +30,7 @@ TOOLS = (
 )  # the traditional tools that the paper compares with
 
 
-SESSION = ["cohort", "protocol", "method", "network", "object", "replicate"]
+SESSION = ["cohort", "protocol", "method", "network", "object", "replicate", "training_seed"]
 
 
 ENTRY = ["cohort", "method", "network"]
@@ -45,7 +45,7 @@ FAILED = ("failed", "timeout")  # a stuck session has a result
 EFFORT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
 
 
-PAIR = ["cohort", "network", "object", "replicate"]
+PAIR = ["cohort", "network", "training_seed", "object", "replicate"]
 
 
 FAILURES = "A failed session counts with the worst score."

@@ -52,12 +52,14 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
 
     Returns:
         A row per structure and entry. Columns: `seen`, `structure`, `method`, `network`; `n` objects of `patients`
-        patients, each object with its mean difference over replicates; `failed` pairs in which at least one session
+        patients, each object with its mean difference over replicates and training seeds;
+        `failed` pairs in which at least one session
         failed; `difference_mean`, `difference_low`, `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
         `statistics.Paired`, with patients as clusters; `holm_p`, Wilcoxon's p-values corrected over the entries of
         the structure. A value that is not finite makes `difference_mean` not finite and the tests NaN. An entry that
         shares no object with the reference has n = 0. No rows without the reference or without another entry.
     """
+    rows = _over_seeds(rows, measure)
     is_reference = _is(rows, reference)
     base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
     if base.empty or is_reference.all():
@@ -82,8 +84,22 @@ def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
         the numbers of patients and pairs allow. If that is not below 0.05, `group` is empty: there are too few
         patients to rank. No rows without sessions.
     """
-    parts = [_rank(group, measure) for _, group in rows.groupby(STRUCTURE)]
+    parts = [_rank(group, measure) for _, group in _over_seeds(rows, measure).groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
+
+
+def _over_seeds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """The sessions with the mean over training seeds: networks of one card are one entry, not one each.
+
+    A mean with a session that failed has that session's status.
+    """
+    if rows["training_seed"].nunique() < 2:
+        return rows
+    rows = rows.assign(succeeded=~rows["status"].isin(FAILED)).sort_values("succeeded", kind="stable")
+    sessions = rows.groupby([*GROUP, "patient", *_PAIR[1:]], sort=False)
+    # numpy's mean, since that of pandas leaves out a NaN.
+    means = sessions[measure].agg(lambda values: values.to_numpy(float).mean())
+    return sessions["status"].first().to_frame().assign(**{measure: means}).reset_index()
 
 
 def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:

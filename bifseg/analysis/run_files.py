@@ -26,10 +26,10 @@ def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
     Returns:
         Sorted folders, one per cohort, protocol and entry.
     """
-    entries = scores[["cohort", "protocol", "method", "network"]].drop_duplicates().to_numpy()
+    entries = scores[["cohort", "protocol", "method", "network", "training_seed"]].drop_duplicates()
     return sorted(
-        run / "sessions" / cohort / protocol / entry_name(method, network)
-        for cohort, protocol, method, network in entries
+        run / "sessions" / cohort / protocol / entry_name(method, network, seed)
+        for cohort, protocol, method, network, seed in entries.to_numpy()
     )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bifseg.cards.entries import split_seed
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
@@ -33,7 +34,9 @@ COLUMNS: dict[str, str] = {
     **dict.fromkeys(("run", "cohort", "case", "patient", "object", "structure"), _TEXT),
     "seen": _FLAG,
     "dimension": _COUNT,
-    **dict.fromkeys(("split", "method", "network", "protocol", "policy", "box", "user"), _TEXT),
+    **dict.fromkeys(("split", "method", "network"), _TEXT),
+    "training_seed": _COUNT,
+    **dict.fromkeys(("protocol", "policy", "box", "user"), _TEXT),
     "replicate": _COUNT,
     "step": _TEXT,
     **dict.fromkeys(("round", "n_prompts", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
@@ -52,6 +55,7 @@ COLUMNS: dict[str, str] = {
 
 _SECONDS = ("robot", "network", "label_update", "machine")
 _ADDED = {
+    "training_seed": 1,
     "method_s": np.nan,
     "confinement": "",
     "adaptation": "",
@@ -62,7 +66,18 @@ _ADDED = {
     **dict.fromkeys(("fingerprint", *ORIGIN), ""),
 }
 """Columns that tables of older versions lack, with their default."""
-_SESSION_KEY = ["run", "cohort", "case", "object", "protocol", "method", "network", "policy", "replicate"]
+_SESSION_KEY = [
+    "run",
+    "cohort",
+    "case",
+    "object",
+    "protocol",
+    "method",
+    "network",
+    "training_seed",
+    "policy",
+    "replicate",
+]
 # `initial` and `unsupervised` are both round 0; the alphabet orders them.
 _KEY = [*_SESSION_KEY, "round", "step"]
 
@@ -234,11 +249,12 @@ def read_scores(path: Path) -> pd.DataFrame:
         frame = read_parquet(file)
         younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
         lacking: dict[str, Any] = {name: value for name, value in younger.items() if name not in frame}
+        frame = frame.assign(**lacking)
         if "n_prompts" not in frame:  # before any scribbles, user time is that of the box alone
             box = frame.groupby(_SESSION_KEY)["user_s"].transform("min") > 0
-            lacking["n_prompts"] = frame["n_strokes"] + box
+            frame["n_prompts"] = frame["n_strokes"] + box
         ordered = [*COLUMNS, *(column for column in frame if column not in COLUMNS)]
-        return frame.assign(**lacking)[ordered].astype(COLUMNS)
+        return frame[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # errors of pyarrow are ValueError and OSError
@@ -272,7 +288,7 @@ def unequal_scribbles(frame: pd.DataFrame) -> list[str]:
     """
     given = frame[(frame["step"] == "round-1") & ~frame["status"].isin(["failed", "timeout"])]
     drawn = ["n_strokes", "n_scribble_voxels", "stroke_mm"]
-    key = ["run", "cohort", "object", "protocol", "network", "replicate"]
+    key = ["run", "cohort", "object", "protocol", "network", "training_seed", "replicate"]
     kinds = given[given["network"] != ""].groupby(key)[drawn].nunique().max(axis=1)
     return sorted(set(kinds.index[kinds > 1].get_level_values("object")))
 
@@ -285,6 +301,7 @@ def _file(path: Path, suffix: str) -> Path:
 def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str, float]) -> dict[str, Any]:
     return {
         **asdict(session.identity),
+        **dict(zip(("network", "training_seed"), split_seed(session.identity.network), strict=True)),
         "step": name,
         "round": int(name.removeprefix("round-")) if name.startswith("round-") else 0,
         **_effort(session, steps),

@@ -195,8 +195,53 @@ def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm
     return pd.concat(parts, ignore_index=True)
 
 
+def training_seeds(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -> pd.DataFrame:
+    """Spread of the final results between training seeds apart from that between patients, under each protocol.
+
+    Args:
+        scores: scores of one cohort.
+        measures: columns of the scores; one that is NaN in all rows is left out.
+
+    Returns:
+        A row per `protocol`, structure, entry whose network was trained from several seeds, and `measure`: `n`,
+        `failed`, `seeds`, `objects`, `patients`; `headline_std`, the standard deviation between the seeds' means;
+        `seed_std` and `patient_std` from `statistics.variance_components` with
+        seeds as replicates of an object; and `seed_share`, the seeds' share of the sum of both variances. No rows where
+        every network was trained once.
+    """
+    last = in_step_order(scores).groupby(SESSION).tail(1)
+    seeds = last.groupby(["method", "network"])["training_seed"].transform("nunique")
+    last = last[seeds > 1]
+    if last.empty:
+        return pd.DataFrame()
+    parts = [
+        per_group(rows, partial(_seed_spread, measure=name)).assign(protocol=protocol, measure=name)
+        for protocol, rows in last.groupby("protocol", sort=True)
+        for name in measures
+        if rows[name].notna().any()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
+    keys = ["training_seed", "patient", "object"]
+    each = sessions.groupby(keys, as_index=False)[measure].mean()  # over replicates
+    variances = variance_components(each[measure], each["patient"], each["object"])
+    total = variances.replicates + variances.cases
+    return count_sessions(sessions) | {
+        "seeds": each["training_seed"].nunique(),
+        "objects": each["object"].nunique(),
+        "patients": each["patient"].nunique(),
+        "headline_std": float(each.groupby("training_seed")[measure].mean().std(ddof=1)),
+        "seed_std": variances.replicates**0.5,
+        "patient_std": variances.cases**0.5,
+        "seed_share": variances.replicates / total if total > 0 else np.nan,
+    }
+
+
 def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
-    variances = variance_components(sessions[measure], sessions["case"], sessions["object"])
+    trained = sessions["object"] + " " + sessions["training_seed"].astype(str)
+    variances = variance_components(sessions[measure], sessions["case"], trained)
     counts = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
     total = variances.replicates + variances.cases
     return (

@@ -85,7 +85,7 @@ class Run:
         """
         cohort = self.cohort(row["cohort"])
         row_of_object = cohort.object(row["object"])
-        entry = entry_name(row["method"], row["network"])
+        entry = entry_name(row["method"], row["network"], int(row.get("training_seed", 1)))
         archive = Archive(self.folder / "sessions" / row["cohort"] / row["protocol"] / entry)
         record = archive.load(Trial(row["object"], int(row["replicate"])).session)
         tolerance = cohort.nsd_tolerance(row_of_object.structure)

@@ -300,6 +300,16 @@ class NetworkCard(Card):
         default_factory=dict, description="fine-tuning settings chosen on seen training data for this network"
     )
     training: TrainingCard = TrainingCard()
+    seeds: Annotated[int, Field(gt=0, le=100)] = Field(
+        1,
+        description="networks to train, each from another seed: NAME, NAME.seed-2, ...; every entry plays with each",
+    )
+
+    @model_validator(mode="after")
+    def _trained_here(self) -> Self:
+        if self.seeds > 1 and self.weights is not None:
+            raise ValueError("a network with 'weights' is not trained here; remove 'seeds'")
+        return self
 
 
 C = TypeVar("C", bound=Card)

@@ -1,19 +1,24 @@
-"""The name of an entry: METHOD@NETWORK, or METHOD alone for a method without a network."""
+"""Names of entries, METHOD@NETWORK or METHOD alone, and of networks that are trained from several seeds."""
 
 from __future__ import annotations
 
+import re
 
-def entry_name(method: str, network: str) -> str:
+_LATER_SEED = re.compile(r"(?P<card>.+)\.seed-(?P<number>[2-9]|[1-9]\d+)")
+
+
+def entry_name(method: str, network: str, training_seed: int = 1) -> str:
     """The name of an entry.
 
     Args:
         method: name of the method's card.
         network: name of the network's card; empty for a method without a network.
+        training_seed: number of the network's training seed, from 1.
 
     Returns:
-        For example `bifseg@pnet`, or `geos`.
+        `bifseg@pnet`, `bifseg@pnet.seed-2`, or `geos`.
     """
-    return f"{method}@{network}" if network else method
+    return f"{method}@{seed_name(network, training_seed)}" if network else method
 
 
 def split_entry(name: str) -> tuple[str, str]:
@@ -27,3 +32,22 @@ def split_entry(name: str) -> tuple[str, str]:
     """
     method, _, network = name.partition("@")
     return method, network
+
+
+def seed_name(network: str, training_seed: int) -> str:
+    """The name of the network that is trained from one of a card's seeds.
+
+    Args:
+        network: name of the network's card.
+        training_seed: number of the seed, from 1.
+
+    Returns:
+        `pnet` for seed 1, `pnet.seed-2` for seed 2.
+    """
+    return network if training_seed == 1 else f"{network}.seed-{training_seed}"
+
+
+def split_seed(name: str) -> tuple[str, int]:
+    """The card's name and the number of the training seed of a network; the inverse of `seed_name`."""
+    later = _LATER_SEED.fullmatch(name)
+    return (later["card"], int(later["number"])) if later else (name, 1)

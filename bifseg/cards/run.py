@@ -24,6 +24,7 @@ from bifseg.cards.cards import (
     first_problem,
     read_card,
 )
+from bifseg.cards.entries import entry_name, seed_name, split_entry, split_seed
 from bifseg.cards.plays import Plays
 from bifseg.cards.yaml_file import check_size
 from bifseg.core.errors import InputError, short
@@ -119,21 +120,22 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
     for cohort, experiment in run.cohorts.items():
         cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
         dimension = cohort_card.dimension
-        networks = set(experiment.networks)
+        listed = list(dict.fromkeys(n for name in experiment.networks for n in _seeds(name, cards)))
+        resolved["cohorts"][cohort]["networks"] = listed
+        networks = set(listed)
         for protocol, names in experiment.protocols.items():
             rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
             capabilities = _capabilities(names, cards / "methods")
             try:
-                entries = resolve(
-                    names, capabilities, experiment.networks, dimension, rules, cohort_card.channels
-                )
+                entries = resolve(names, capabilities, listed, dimension, rules, cohort_card.channels)
+                entries = _with_seeds(entries, cards)
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
             resolved["cohorts"][cohort]["protocols"][protocol] = entries
             networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
         _check_initial(resolved["cohorts"][cohort]["protocols"], cards, f"configuration: cohorts.{cohort}")
         for network in sorted(networks):
-            path = cards / "networks" / f"{network}.yaml"
+            path = network_card(network, cards)
             card = read_card(NetworkCard, path)
             brought_weights(card, path)
             of_network = card.dimension or card.settings.get("dimension")
@@ -167,6 +169,37 @@ def initial_protocol(played: Mapping[str, Sequence[str]], protocol: str, source:
         The first other protocol under which the entry plays; empty if none.
     """
     return next((name for name in played if name != protocol and source in played[name]), "")
+
+
+def network_card(network: str, cards: Path) -> Path:
+    """The file of a network's card.
+
+    Args:
+        network: name of the network, `pnet` or `pnet.seed-2`.
+        cards: folder with networks/.
+    """
+    return cards / "networks" / f"{split_seed(network)[0]}.yaml"
+
+
+def _seeds(network: str, cards: Path) -> list[str]:
+    """The names of a network for each seed of its card; a name with a seed stands for itself."""
+    name, number = split_seed(network)
+    path = network_card(network, cards)
+    seeds = read_card(NetworkCard, path).seeds
+    if number > seeds:
+        raise InputError(f"configuration: {network}: {path}: seeds: is {seeds}; write at least {number}")
+    return [network] if number > 1 else [seed_name(name, k) for k in range(1, seeds + 1)]
+
+
+def _with_seeds(entries: list[str], cards: Path) -> list[str]:
+    """The entries, each once for every seed of its network."""
+    pairs = [split_entry(entry) for entry in entries]
+    names = [
+        entry_name(method, seed)
+        for method, network in pairs
+        for seed in (_seeds(network, cards) if network else [""])
+    ]
+    return list(dict.fromkeys(names))
 
 
 def _capabilities(entries: list[str], folder: Path) -> dict[str, Plays | None]:

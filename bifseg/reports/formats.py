@@ -156,10 +156,14 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Effect", "effect", lambda row: plain(row["effect"], "+.2f")),
         ("p (Wilcoxon)", "wilcoxon_p", lambda row: p_value(row["wilcoxon_p"])),
         ("p (Holm)", "holm_p", lambda row: p_value(row["holm_p"])),
+        ("Between seeds' means", "headline_std", _scaled("headline_std")),
+        ("Between seeds", "seed_std", _scaled("seed_std")),
+        ("Between patients", "patient_std", _scaled("patient_std")),
+        ("Seeds' share", "seed_share", lambda row: plain(row["seed_share"], ".0%")),
         ("Between replicates", "replicate_std", _scaled("replicate_std")),
         ("Between cases", "case_std", _scaled("case_std")),
         ("Replicates' share", "replicate_share", lambda row: plain(row["replicate_share"], ".0%")),
-        *((name, name, _count(name)) for name in ("n", "objects", "cases", "patients", "failed")),
+        *((name, name, _count(name)) for name in ("n", "seeds", "objects", "cases", "patients", "failed")),
     ]
     return {header: text for header, needed, text in columns if needed in frame}
 

@@ -95,6 +95,25 @@ def _content(run: Path, date: str | None) -> dict[str, Any]:
     }
 
 
+def seeds_line(scores: pd.DataFrame) -> str:
+    """How many seeds the networks of a cohort were trained from, and what that leaves unknown.
+
+    Args:
+        scores: of the cohort.
+
+    Returns:
+        A few words; empty without networks.
+    """
+    trained = scores[scores["network"] != ""]
+    seeds = trained.groupby("network")["training_seed"].nunique()
+    if seeds.empty:
+        return ""
+    if seeds.max() == 1:
+        return "one: variance of training not measured"
+    each = ", ".join(f"{network} {number}" for network, number in seeds.items())
+    return f"{each}; tables show means over seeds, and their spread apart from that of patients"
+
+
 def confinement_line(scores: pd.DataFrame) -> str:
     """A sentence on what kept each entry from the truth.
 
@@ -155,6 +174,7 @@ def _cohort(
         "methods": sorted(set(scores["method"]), key=method_rank),
         "protocols": sorted(set(scores[["protocol", "policy", "box", "user"]].itertuples(index=False))),
         "networks": _networks(run, name),
+        "training_seeds": seeds_line(scores),
         "sessions": _count_sessions(scores),
         "tables": [
             {

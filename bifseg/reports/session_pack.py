@@ -122,7 +122,7 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
     for name, group in chosen.sort_values([*SESSION[4:], *SESSION[1:4]]).groupby("object", sort=True):
         played = []
         for key in zip(*(group[column] for column in SESSION), strict=True):
-            entry = f"{key[1]}/{entry_name(key[2], key[3])}"
+            entry = f"{key[1]}/{entry_name(key[2], key[3], key[6])}"
             if entry not in archives:
                 archives[entry] = Archive(run / "sessions" / cohort.name / entry)
             played.append((key, archives[entry].load(Trial(str(name), key[5]).session)))

@@ -15,7 +15,7 @@ from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import unequal_scribbles, without_mm
-from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results
+from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results, training_seeds
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
 from bifseg.core.metrics import known
@@ -111,6 +111,12 @@ _REPLICATES = (
     "scribbles (variances averaged over objects), and between cases (over the mean of each case, minus the part that "
     "replicates explain). Replicates' share: their part of the sum of both variances."
 )
+_SEEDS = (
+    "Spread of the last results as standard deviations, for networks that were trained from several seeds: between the "
+    "means that each seed alone would have given, between the seeds' results on one object (variances averaged over "
+    "objects), and between patients (of the means of their objects' means, without the part that seeds explain). "
+    "Seeds' share: their part of the sum of the last two variances. All other tables show means over seeds."
+)
 _UNEQUAL = (
     "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
     "net's."
@@ -199,6 +205,9 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
         caption = GAINS.format(protocol=protocol, source=run.cards[protocol]["initial_from"])
         frame = gains(cohort.frame, protocol)
         yield about.table(f"gains-{protocol}", "Gain over existing results", caption, frame, protocol)
+    seeds = training_seeds(cohort.frame)
+    if len(seeds):
+        yield about.table("seeds", "Training seeds and patients", _SEEDS, seeds, "several training seeds")
     spread = replicates(cohort.frame)
     if len(spread):
         yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")

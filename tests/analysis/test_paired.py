@@ -101,6 +101,49 @@ def test_replicates_do_not_make_a_small_p():
     assert often["t_p"].iloc[0] == pytest.approx(once["t_p"].iloc[0])
 
 
+def test_an_entry_is_its_mean_over_training_seeds():
+    """Against a base net of the same seeds, and against a tool that was played once."""
+    base, gain = {"a": 0.5, "b": 0.6, "c": 0.4}, {1: 0.1, 2: 0.3}
+    lines = [
+        (name, "base-net", "initial", dice, {"training_seed": k}) for name, dice in base.items() for k in gain
+    ]
+    lines += [
+        (name, "bifseg", "initial", dice + gain[k], {"training_seed": k})
+        for name, dice in base.items()
+        for k in gain
+    ]
+    lines += [(name, "geos", "initial", dice + 0.15, {"network": ""}) for name, dice in base.items()]
+    found = compare(stage_rows(scores(lines), "initial"), BASE).set_index("method")
+    assert found["n"].to_dict() == {"bifseg": 3, "geos": 3}
+    assert found["difference_mean"].to_dict() == pytest.approx({"bifseg": 0.2, "geos": 0.15})
+    ranks = rankings(stage_rows(scores(lines), "initial")).set_index("method")
+    assert ranks["rank"].to_dict() == {"base-net": 3, "bifseg": 1, "geos": 2}
+
+
+def test_seeds_do_not_make_a_small_p():
+    lines = [
+        (name, method, "initial", dice, {"training_seed": k})
+        for k in range(1, 11)
+        for name, gain in (("a", 0.1), ("b", 0.2), ("c", 0.4))
+        for method, dice in (("base-net", 0.5), ("bifseg", 0.5 + gain))
+    ]
+    once, often = (
+        compare(
+            stage_rows(scores([line for line in lines if line[4]["training_seed"] <= most]), "initial"), BASE
+        )
+        for most in (1, 10)
+    )
+    pd.testing.assert_frame_equal(once, often)
+
+
+def test_one_failed_seed_fails_the_pair():
+    lines = [("a", "base-net", "initial", 0.5, {"training_seed": k}) for k in (1, 2)]
+    lines += [("a", "bifseg", "initial", 0.7, {"training_seed": 1})]
+    lines += [("a", "bifseg", "initial", 0.0, {"training_seed": 2, "status": "failed"})]
+    found = compare(stage_rows(scores(lines), "initial"), BASE).iloc[0]
+    assert (found["failed"], found["difference_mean"]) == (1, pytest.approx(-0.15))
+
+
 def test_a_nan_of_one_replicate_is_not_left_out():
     lines = [("a", "base-net", "initial", 0.5, {"replicate": k}) for k in (0, 1)]
     lines += [("a", "bifseg", "initial", dice, {"replicate": k}) for k, dice in enumerate((0.7, np.nan))]

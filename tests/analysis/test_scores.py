@@ -22,11 +22,11 @@ from bifseg.core.scribbles import Stroke
 from bifseg.robot.effort import ASSUMED
 from bifseg.sessions.record import Identity, Session, Step
 
-DESIGN = """run cohort case patient object structure seen dimension split method network protocol policy box user
-replicate step round n_prompts n_strokes n_scribble_voxels n_slices stroke_mm box_slices box_mm dice
-assd_mm assd_px hd95_mm nsd_2mm nsd volume_ml obeyed n_undos robot_s network_s label_update_s machine_s method_s user_s
-peak_rss_mb
-peak_gpu_mb confinement adaptation status error fingerprint seed commit weights_sha256"""
+DESIGN = """run cohort case patient object structure seen dimension split method network training_seed
+protocol policy box user replicate step round n_prompts n_strokes n_scribble_voxels n_slices stroke_mm box_slices
+box_mm dice assd_mm assd_px hd95_mm nsd_2mm nsd volume_ml obeyed n_undos robot_s network_s label_update_s machine_s
+method_s user_s peak_rss_mb peak_gpu_mb confinement adaptation status error
+fingerprint seed commit weights_sha256"""
 WHO = Identity(
     "demo", "fetal", "007", "007_lung_s3", "lung", False, 2, "test", "bifseg", "pnet", "own", "centre-line/1"
 )
@@ -268,15 +268,25 @@ def test_written_scores_come_back(tmp_path, name):
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grabcut-1.0.csv", "grabcut-1.0.parquet"]
     lines = (tmp_path / "new" / "grabcut-1.0.csv").read_text().splitlines()
     assert lines[0].split(",") == list(COLUMNS)
-    assert lines[1].startswith("demo,fetal,007,anna,007_lung_s3,lung,False,2,test,a,pnet,own,")
+    assert lines[1].startswith("demo,fetal,007,anna,007_lung_s3,lung,False,2,test,a,pnet,1,own,")
     assert len(lines) == 1 + len(frame)
+
+
+def test_networks_of_one_card_have_one_name_and_a_seed():
+    names = ("pnet", "pnet.seed-2", "pnet.seed-10")
+    sessions = [session(identity=replace(WHO, network=name)) for name in names]
+    found = to_frame([row for one in sessions for row in score_session(one, truth(), "anna")])
+    assert set(found["network"]) == {"pnet"}
+    assert found.groupby("training_seed").size().to_dict() == {1: 4, 2: 4, 10: 4}
 
 
 def test_scores_of_an_older_version_know_their_prompts_but_not_the_box(tmp_path):
     frame = frame_of("a", "b")
     frame.loc[frame["method"] == "b", "user_s"] -= ASSUMED.box_s  # begins with scribbles
-    frame.drop(columns=["n_prompts", "box_slices", "box_mm"]).to_parquet(tmp_path / "old.parquet")
+    younger = ["n_prompts", "box_slices", "box_mm", "training_seed"]
+    frame.drop(columns=younger).to_parquet(tmp_path / "old.parquet")
     found = read_scores(tmp_path / "old.parquet")
+    assert set(found["training_seed"]) == {1}
     assert found["n_prompts"].tolist() == [1, 1, 2, 3, 0, 0, 1, 2]
     assert found[["box_slices", "box_mm"]].isna().all(axis=None)
     assert StoppingRule(10, None).limits(found)["user_s"].isna().all()

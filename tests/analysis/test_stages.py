@@ -11,6 +11,7 @@ from bifseg.analysis.stages import (
     replicates,
     results,
     stage_rows,
+    training_seeds,
 )
 
 ABLATION = [
@@ -245,6 +246,38 @@ def test_replicates_by_hand():
     assert found["case_std"] == pytest.approx(0.2)
     assert found["replicate_share"] == pytest.approx(0.2)
     assert row(replicates(scores(lines)), measure="assd_mm")["case_std"] == pytest.approx(2.0)
+
+
+def test_training_seeds_by_hand():
+    values = {"a": (0.6, 0.8), "b": (0.3, 0.5)}  # one patient each
+    lines = [
+        (name, "m", "initial", dice, {"training_seed": k, "assd_mm": 1.0})
+        for name, pair in values.items()
+        for k, dice in enumerate(pair, start=1)
+    ]
+    found = row(training_seeds(scores(lines)), measure="dice")
+    assert (found["n"], found["seeds"], found["objects"], found["patients"]) == (4, 2, 2, 2)
+    # The seeds' means are 0.45 and 0.65. On an object the variance is 0.02, of the patients' means 0.7 and 0.4
+    # it is 0.045, of which seeds bring 0.02 / 2.
+    assert found["headline_std"] == pytest.approx(0.2 / np.sqrt(2))
+    assert found["seed_std"] == pytest.approx(0.02**0.5)
+    assert found["patient_std"] == pytest.approx(0.035**0.5)
+    assert found["seed_share"] == pytest.approx(0.02 / 0.055)
+    assert replicates(scores(lines)).empty
+
+
+def test_seeds_are_no_replicates():
+    lines = [
+        ("a", "m", "initial", 0.1 * seed, {"training_seed": seed, "replicate": k})
+        for seed in (1, 2, 3)
+        for k in (0, 1)
+    ]
+    assert row(replicates(scores(lines)), measure="dice")["replicate_std"] == pytest.approx(0)
+    assert row(training_seeds(scores(lines)), measure="dice")["seed_std"] == pytest.approx(0.1)
+
+
+def test_networks_that_were_trained_once_have_no_spread():
+    assert training_seeds(scores(ABLATION)).empty
 
 
 def test_replicates_of_a_failed_session_count_with_the_worst_score():

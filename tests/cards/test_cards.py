@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cards.run import brought_weights, checked_run
@@ -165,6 +166,28 @@ def entries(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="
     asked = {"networks": [network], "protocols": {protocol: wanted}}
     found = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: asked}})
     return found["cohorts"][cohort]["protocols"][protocol]
+
+
+@pytest.mark.parametrize("wanted", ["bifseg@pnet-demo", "bifseg@*", "bifseg@pnet-demo.seed-3"])
+def test_entries_play_with_the_network_of_every_training_seed(cards, wanted):
+    path = cards / "networks/pnet-demo.yaml"
+    path.write_text(f"{path.read_text()}seeds: 3\n")
+    names = ["bifseg@pnet-demo", "bifseg@pnet-demo.seed-2", "bifseg@pnet-demo.seed-3"]
+    assert entries(cards, [wanted, "geos"]) == [*(names if "seed" not in wanted else names[2:]), "geos"]
+    asked = {"networks": ["pnet-demo"], "protocols": {"own-scribbles": [wanted]}}
+    once = checked_run({"run": "r", "cards": str(cards), "cohorts": {"fetal2d": asked}})
+    assert once["cohorts"]["fetal2d"]["networks"] == [name.partition("@")[2] for name in names]
+    assert checked_run(once) == once, "a stored configuration is one to run again"
+
+
+def test_a_seed_that_the_card_does_not_have_is_refused(cards):
+    with pytest.raises(InputError, match=r"pnet-demo\.seed-2: .*seeds: is 1; write at least 2"):
+        entries(cards, ["bifseg@pnet-demo.seed-2"])
+
+
+def test_weights_from_elsewhere_have_no_seeds():
+    with pytest.raises(ValidationError, match="not trained here; remove 'seeds'"):
+        NetworkCard(architecture="torchscript", weights="net.ts", seeds=2)
 
 
 def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):

@@ -31,6 +31,7 @@ def scores(lines, **common):
         "policy": "p/1",
         "box": "margin/1",
         "user": "expert",
+        "training_seed": 1,
         "replicate": 0,
         "confinement": "",
         **dict.fromkeys(("fingerprint", *ORIGIN), ""),

@@ -13,8 +13,8 @@ from bifseg.cards.cards import (
     ProtocolCard,
     read_card,
 )
-from bifseg.cards.entries import split_entry
-from bifseg.cards.run import brought_weights, checked_run, initial_protocol
+from bifseg.cards.entries import split_entry, split_seed
+from bifseg.cards.run import brought_weights, checked_run, initial_protocol, network_card
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
@@ -54,7 +54,7 @@ def card(kind, name):
 
 def brought(network):
     """The weights files that a network's card names; none for a network that the run trains."""
-    path = Path(card("networks", network))
+    path = network_card(network, Path(config["cards"]))
     weights = brought_weights(read_card(NetworkCard, path), path)
     if weights is None or weights.is_file():
         return [weights] if weights else []
@@ -142,7 +142,9 @@ def code_of_sessions(protocol_name, entry):
     protocol = Path(card("protocols", protocol_name))
     network = network_of(entry)
     architecture = (
-        read_card(NetworkCard, Path(card("networks", network))).architecture
+        read_card(
+            NetworkCard, network_card(network, Path(config["cards"]))
+        ).architecture
         if network
         else ""
     )
@@ -156,9 +158,8 @@ def code_of_sessions(protocol_name, entry):
 
 def code_of_training(wildcards):
     """A hash that changes with the code that makes a network's weights."""
-    return training_code(
-        read_card(NetworkCard, Path(card("networks", wildcards.network)))
-    )
+    path = network_card(wildcards.network, Path(config["cards"]))
+    return training_code(read_card(NetworkCard, path))
 
 
 def scoring_code(wildcards):

@@ -1,6 +1,8 @@
 rule train_network:
     input:
-        card=lambda wildcards: card("networks", wildcards.network),
+        card=lambda wildcards: str(
+            network_card(wildcards.network, Path(config["cards"]))
+        ),
         objects=rules.prepare_cohort.output.objects,
         brought=lambda wildcards: brought(wildcards.network),
     output:
@@ -18,7 +20,7 @@ rule train_network:
     params:
         cohort=subpath(input.objects, parent=True),
         folder=subpath(output.weights, parent=True),
-        seed=config["seed"],
+        seed=lambda wildcards: config["seed"] + split_seed(wildcards.network)[1] - 1,
         device=config["device"],
         code=code_of_training,
     shell:

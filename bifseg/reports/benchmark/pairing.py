@@ -20,7 +20,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
 from bifseg.reports.benchmark.outcomes import outcomes
 
-KEY = ["cohort", "protocol", "method", "network", "object", "replicate"]
+KEY = ["cohort", "protocol", "method", "network", "training_seed", "object", "replicate"]
 _ENTRY = KEY[:4]
 _SOME = 3  # names that a note gives before it counts
 
