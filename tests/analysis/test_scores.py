@@ -274,7 +274,7 @@ def test_written_scores_come_back(tmp_path, name):
 
 def test_networks_of_one_card_have_one_name_and_a_seed():
     names = ("pnet", "pnet.seed-2", "pnet.seed-10")
-    sessions = [session(identity=replace(WHO, network=name)) for name in names]
+    sessions = [replace(session(), identity=replace(WHO, network=name)) for name in names]
     found = to_frame([row for one in sessions for row in score_session(one, truth(), "anna")])
     assert set(found["network"]) == {"pnet"}
     assert found.groupby("training_seed").size().to_dict() == {1: 4, 2: 4, 10: 4}
