@@ -112,10 +112,9 @@ _REPLICATES = (
     "replicates explain). Replicates' share: their part of the sum of both variances."
 )
 _SEEDS = (
-    "Spread of the last results as standard deviations, for networks that were trained from several seeds: between the "
-    "means that each seed alone would have given, between the seeds' results on one object (variances averaged over "
-    "objects), and between patients (of the means of their objects' means, without the part that seeds explain). "
-    "Seeds' share: their part of the sum of the last two variances. All other tables show means over seeds."
+    "Spread of the last results as standard deviations: between the means that each training seed alone would have "
+    "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus the "
+    "part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
 )
 _UNEQUAL = (
     "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
