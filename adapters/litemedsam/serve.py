@@ -1,4 +1,4 @@
-"""LiteMedSAM as a method of bifseg: a box goes in, a mask comes out; the image is encoded once for all of its boxes.
+"""LiteMedSAM as a method of bifseg: from a box to a mask; it encodes an image once for all of its boxes.
 
     python serve.py
 
@@ -25,15 +25,15 @@ from numpy.typing import NDArray
 
 ABOUT = {"dimensions": [2], "prompts": ["box"], "adapts": False}
 SIDE = 256
-"""The model's input is a square of so many pixels."""
-REMEMBERED = 32
-"""Images whose features are kept."""
+"""Pixels of a side of the model's square input."""
+CACHED_IMAGES = 32
+"""Most images whose features stay in memory."""
 
 
 def main() -> None:
     """Answer each line of the input until it ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # packages print
+    os.dup2(2, 1)  # so that what the packages print goes to the log
     model: Model | None = None
     for line in sys.stdin:
         message = json.loads(line)
@@ -54,7 +54,7 @@ class Model:
     """The network with the package's weights, and the features of the last images.
 
     Args:
-        device: cpu, cuda, or auto for the GPU where there is one.
+        device: cpu, cuda, or auto for the GPU if torch sees one.
         threads: of torch.
         window: lowest and highest percentile of an image's intensities, which become 0 and 1.
     """
@@ -70,15 +70,15 @@ class Model:
 
     @torch.inference_mode()
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Segment the box of a `start`; the mask lies in result.nii. Scribbles change nothing."""
+        """The answer to a message: a `start` segments its box, other calls repeat the mask; it goes to result.nii."""
         if message["call"] != "start":
             sitk.WriteImage(self._result, "result.nii")
             return {"seconds": {"machine": self._seconds}}
         image = sitk.ReadImage(message["image"])
         voxels = sitk.GetArrayFromImage(image).astype(np.float32)
-        begun = perf_counter()
+        start = perf_counter()
         mask = self._segment(voxels, message["box"]["lower"], message["box"]["upper"])
-        self._seconds = perf_counter() - begun
+        self._seconds = perf_counter() - start
         self._result = sitk.GetImageFromArray(mask)
         self._result.CopyInformation(image)
         sitk.WriteImage(self._result, "result.nii")
@@ -111,13 +111,13 @@ class Model:
         key = hashlib.sha256(voxels.tobytes() + repr(voxels.shape).encode()).hexdigest()
         if key not in self._features:
             self._features[key] = self._network.image_encoder(self._input(voxels))
-            if len(self._features) > REMEMBERED:
+            if len(self._features) > CACHED_IMAGES:
                 self._features.popitem(last=False)
         self._features.move_to_end(key)
         return self._features[key]
 
     def _input(self, voxels: NDArray[np.float32]) -> torch.Tensor:
-        """An image as the model was trained on: window to [0, 1], longest side to 256, padded, three equal channels."""
+        """The model's input: window scaled to [0, 1], longest side to 256, padded, three equal channels."""
         inside = voxels[voxels > 0] if (voxels > 0).any() else voxels
         low, high = np.percentile(inside, self._window).tolist()
         scaled = torch.from_numpy(np.clip((voxels - low) / max(high - low, 1e-8), 0, 1))[None, None]

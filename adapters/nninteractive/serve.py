@@ -2,8 +2,8 @@
 
     python serve.py MODEL/fold_0/checkpoint_final.pth
 
-Needs the package nnInteractive and what comes with it, and nothing of bifseg. Arrays are (z, y, x), as SimpleITK reads
-them and as the package's own example hands them over; the package works in voxels and asks for no spacing.
+Needs the package nnInteractive with its dependencies, and nothing of bifseg. Arrays are (z, y, x), as SimpleITK reads
+them and as in the package's own example; the package works in voxels, without spacing.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ ABOUT = {"dimensions": [3], "prompts": ["box", "scribbles"], "adapts": False}
 
 
 def main() -> None:
-    """Answer each line of the input, until it ends."""
+    """Answer each line of the input until it ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # the package prints
+    os.dup2(2, 1)  # so that what the package prints goes to the log
     player: Player | None = None
     for line in sys.stdin:
         message = json.loads(line)
@@ -45,13 +45,13 @@ def main() -> None:
 
 
 class Player:
-    """The loaded model, and the one object that it is segmenting.
+    """The loaded model, and the object that it segments.
 
     Args:
         checkpoint: of a fold, in the folder of the model.
-        device: cpu, cuda, or auto for the GPU where there is one.
+        device: cpu, cuda, or auto for the GPU if torch sees one.
         threads: of torch.
-        as_drawn: voxels that were drawn on are in the answer as they were drawn; else as the model has them.
+        as_drawn: whether scribbled voxels have their label in the result; else the model's.
     """
 
     def __init__(self, checkpoint: Path, device: str, threads: int, as_drawn: bool = True) -> None:
@@ -69,33 +69,33 @@ class Player:
         )
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a message asks for: the mask lies in result.nii, the answer says what it took since `start`."""
+        """The answer to a message: seconds and memory since `start`; the mask goes to result.nii."""
         if message["call"] == "start":
             self._image, self._seconds = sitk.ReadImage(message["image"]), 0.0
             voxels = sitk.GetArrayFromImage(self._image)
-        begun = perf_counter()
+        start = perf_counter()
         if message["call"] == "start":
             self._start(voxels, **message["box"])
         else:
             self._refine(message["strokes"])
-        self._seconds += perf_counter() - begun
+        self._seconds += perf_counter() - start
         result = sitk.GetImageFromArray(self._result(message.get("strokes", [])))
         result.CopyInformation(self._image)
         sitk.WriteImage(result, "result.nii")
         return {"seconds": {"machine": self._seconds}, "peak_mb": self._peak_mb()}
 
     def _start(self, voxels: NDArray, lower: list[int], upper: list[int]) -> None:
-        """Begin an object: with `set_image` the session forgets the one before and all that was drawn on it."""
+        """Begin an object: `set_image` makes the package forget the object before and its prompts."""
         np.random.seed(0)  # noqa: NPY002 - the package places patches with it
-        self._box, self._given = [list(span) for span in zip(lower, upper, strict=True)], 0
-        self._found = np.zeros(voxels.shape, np.uint8)
+        self._box, self._strokes_given = [list(span) for span in zip(lower, upper, strict=True)], 0
+        self._mask = np.zeros(voxels.shape, np.uint8)
         self._session.set_image(voxels[np.newaxis])
-        self._session.set_target_buffer(self._found)
+        self._session.set_target_buffer(self._mask)
         for box in self._boxes():
             self._session.add_bbox_interaction(box, include_interaction=True)
 
     def _boxes(self) -> list[list[list[int]]]:
-        """The box where the model takes it, else its middle slice across each axis, as people draw it in a viewer."""
+        """The box if the model takes it, else its middle slice across each axis, as people draw it in a viewer."""
         flat = any(stop - start == 1 for start, stop in self._box)
         if flat or self._session.supported_interactions["bbox3d"]:
             return [self._box]
@@ -106,21 +106,21 @@ class Player:
         ]
 
     def _refine(self, strokes: list[dict[str, Any]]) -> None:
-        """Give each new stroke as an interaction of its own, in the order in which they were drawn."""
-        for stroke in strokes[self._given :]:
-            drawn = np.zeros_like(self._found)
+        """Pass each new stroke to the package as an interaction, in drawing order."""
+        for stroke in strokes[self._strokes_given :]:
+            drawn = np.zeros_like(self._mask)
             drawn[_index(stroke)] = 1
             self._session.add_scribble_interaction(drawn, include_interaction=stroke["foreground"])
-        self._given = len(strokes)
+        self._strokes_given = len(strokes)
 
     def _result(self, strokes: list[dict[str, Any]]) -> NDArray[np.uint8]:
-        """What was found inside the box; the session itself keeps what it found outside."""
-        found = self._found.copy()
+        """The mask inside the box; the package keeps its mask outside."""
+        mask = self._mask.copy()
         for stroke in strokes if self._as_drawn else []:
-            found[_index(stroke)] = stroke["foreground"]
+            mask[_index(stroke)] = stroke["foreground"]
         inside = tuple(slice(*span) for span in self._box)
-        result = np.zeros_like(found)
-        result[inside] = found[inside]
+        result = np.zeros_like(mask)
+        result[inside] = mask[inside]
         return result
 
     def _peak_mb(self) -> dict[str, float]:

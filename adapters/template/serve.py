@@ -19,15 +19,15 @@ import SimpleITK as sitk
 from numpy.typing import NDArray
 
 ABOUT = {"dimensions": [2, 3], "prompts": ["box", "scribbles"], "adapts": False}
-"""What your model takes."""
+"""The images and prompts that your model takes."""
 
 
 class Model:
-    """The example: what is brighter than halfway between what was drawn on, or than the box's mean.
+    """An example: a threshold between the mean intensities of both labels' scribbles, at first the box's mean.
 
     Args:
         checkpoint: file of the weights, the first word after `serve.py`.
-        device: cpu, cuda, or auto for the GPU where there is one.
+        device: cpu, cuda, or auto for the GPU if there is one.
         settings: of the card.
     """
 
@@ -48,7 +48,7 @@ class Model:
 def main() -> None:
     """Answer each line of the input until it ends."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # whatever the model prints goes to the log
+    os.dup2(2, 1)  # so that what the model prints goes to the log
     session: Session | None = None
     for line in sys.stdin:
         message = json.loads(line)
@@ -59,7 +59,7 @@ def main() -> None:
                 answer: dict[str, Any] = ABOUT
             else:
                 answer = session.answer(message)
-        except Exception as error:  # one session fails, the program goes on
+        except Exception as error:  # the session fails, the program goes on
             why = " ".join(f"{type(error).__name__}: {error}".split())
             answer = {"error" if session else "bad_input": why}
         answers.write(json.dumps(answer) + "\n")
@@ -67,26 +67,26 @@ def main() -> None:
 
 
 class Session:
-    """The talk about one object after the other."""
+    """The messages about one object after the other."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Do what a message says; the mask lies in result.nii then."""
+        """The answer to a message; the mask goes to result.nii."""
         if message["call"] == "start":
             self._image = sitk.ReadImage(message["image"])
             voxels = sitk.GetArrayFromImage(self._image).astype(np.float32)
             box = message["box"]
             self._box = tuple(slice(*span) for span in zip(box["lower"], box["upper"], strict=True))
-        begun = perf_counter()
+        start = perf_counter()
         if message["call"] == "start":
             self._seconds, mask = 0.0, self._model.start(voxels, self._box)
         else:
             labels = sitk.GetArrayFromImage(sitk.ReadImage(message["scribbles"]))
             mask = self._model.refine(labels == 1, labels == 2)
-        self._seconds += perf_counter() - begun
-        inside = np.zeros(mask.shape, np.uint8)  # a result lies inside the box
+        self._seconds += perf_counter() - start
+        inside = np.zeros(mask.shape, np.uint8)  # results lie inside the box
         inside[self._box] = mask[self._box]
         result = sitk.GetImageFromArray(inside)
         result.CopyInformation(self._image)

@@ -6,7 +6,7 @@ trunc_normal_ = nn.init.trunc_normal_
 
 
 class DropPath(nn.Module):
-    """Passes everything on, as stochastic depth does outside of training."""
+    """The identity, which stochastic depth is outside of training."""
 
     def __init__(self, drop_prob: float | None = None) -> None:
         super().__init__()
@@ -17,5 +17,5 @@ class DropPath(nn.Module):
 
 
 def to_2tuple(value: object) -> tuple[object, object]:
-    """The value twice, or the two values that it is."""
+    """A pair of equal values, or the pair itself."""
     return value if isinstance(value, tuple) else (value, value)
