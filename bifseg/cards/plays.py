@@ -39,20 +39,20 @@ class Plays(BaseModel):
     )
     channels: Literal["one", "all"] | Annotated[list[str], Field(min_length=1)] = Field(
         "one",
-        description="channels that it is given: one (the structure's own), all of the cohort's card, or by name; a "
+        description="channels that it gets: one (the structure's own), all of the cohort's card, or by name; a "
         "case that lacks one is left out",
     )
     network: bool = Field(False, description="whether it needs a network: METHOD@NETWORK")
     scribbles_as_points: ScribblesAsPoints | None = Field(
-        None, description="give it points of the user's scribbles where the protocol draws scribbles"
+        None, description="give it points of the user's scribbles if the protocol draws scribbles"
     )
     points_as_scribbles: bool = Field(
         False,
-        description="give it the user's points as scribbles of one voxel where the protocol draws points",
+        description="give it the user's points as scribbles of one voxel if the protocol draws points",
     )
 
-    def wanted_channels(self, of_cohort: Sequence[str]) -> tuple[str, ...]:
-        """Names of the channels that it is given beside the structure's own.
+    def extra_channels(self, of_cohort: Sequence[str]) -> tuple[str, ...]:
+        """The names of the channels that the method gets beside the structure's own.
 
         Args:
             of_cohort: `channels` of the cohort's card.

@@ -231,7 +231,7 @@ class Grid:
 
 @lru_cache(maxsize=64)
 def _inverse(direction: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
-    """From world to array axes; the same few grids are asked again for every stroke."""
+    """The matrix from world to array axes, kept because every stroke uses the same few grids."""
     return np.linalg.pinv(np.asarray(direction))
 
 

@@ -128,13 +128,13 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
 
 def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
     """Raise InputError if the files cannot hold `n_bytes` of voxels."""
-    have = sum(file.stat().st_size for file in files[len(files) > 1 :])
+    size = sum(file.stat().st_size for file in files[len(files) > 1 :])
     raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
-    have -= n_header_bytes(path) if raw and len(files) == 1 else 0
-    if n_bytes > (have if raw else have * _MOST_PACKED):
+    size -= n_header_bytes(path) if raw and len(files) == 1 else 0
+    if n_bytes > (size if raw else size * _MOST_PACKED):
         data = f"its data file {files[-1].name}" if len(files) > 1 else "it"
         raise InputError(
-            f"{path}: {data} has {have} of the {n_bytes} bytes that the header announces; copy it again"
+            f"{path}: {data} has {size} of the {n_bytes} bytes that the header announces; copy it again"
         )
 
 

@@ -1,4 +1,4 @@
-"""Lesion-level metrics: which connected components were found, which are false, and their volumes.
+"""Lesion-level metrics: numbers and volumes of detected lesions and of false components.
 
 A lesion is a connected component of a mask; diagonal neighbours are connected (26 in 3D, 8 in 2D). Name the metrics in
 a run's configuration: `metrics: ["bifseg.core.lesion_metrics:lesion_f1"]`. Volumes are in ml (mm2 x 1 mm in 2D).
@@ -19,8 +19,8 @@ from bifseg.core.metrics.metric import metric
 
 _AUTOPET = "false positive and negative volume of autoPET (Gatidis et al., Nature Machine Intelligence 2024)"
 _OVERLAP = (
-    "A lesion is found if the result has a voxel of it; a component of the result is false if it has none of a "
-    "lesion."
+    "A lesion is detected if the result has a voxel of it; a component of the result is false if no lesion has a "
+    "voxel of it."
 )
 
 
@@ -30,13 +30,13 @@ class Lesions:
 
     Attributes:
         truth_voxels: (n,) voxels of each lesion.
-        found: (n,) whether the result has a voxel of it.
+        detected: (n,) whether the result has a voxel of each lesion.
         result_voxels: (m,) voxels of each component of the result.
-        true: (m,) whether it shares a voxel with a lesion.
+        true: (m,) whether each component shares a voxel with a lesion.
     """
 
     truth_voxels: NDArray[np.intp]
-    found: NDArray[np.bool_]
+    detected: NDArray[np.bool_]
     result_voxels: NDArray[np.intp]
     true: NDArray[np.bool_]
 
@@ -53,30 +53,32 @@ class Lesions:
         """
         lesions, n = _components(truth)
         parts, m = _components(result)
-        found, true = np.zeros(n + 1, bool), np.zeros(m + 1, bool)
-        found[np.unique(lesions[result])] = True
+        detected, true = np.zeros(n + 1, bool), np.zeros(m + 1, bool)
+        detected[np.unique(lesions[result])] = True
         true[np.unique(parts[truth])] = True
         sizes = np.bincount(lesions.ravel(), minlength=n + 1), np.bincount(parts.ravel(), minlength=m + 1)
-        return cls(sizes[0][1:], found[1:], sizes[1][1:], true[1:])
+        return cls(sizes[0][1:], detected[1:], sizes[1][1:], true[1:])
 
 
 def recall_by_volume(
     result: Mask, truth: Mask, spacing: tuple[float, ...], edges_ml: Sequence[float] = (1.0, 10.0)
 ) -> list[tuple[int, int]]:
-    """How many lesions of each size are found.
+    """The numbers of detected and of all lesions, by their volume.
 
     Args:
         result: bool array (z, y, x) or (y, x).
         truth: bool array of the same shape.
         spacing: mm between voxel centres per array axis.
-        edges_ml: rising volumes that part the sizes; a lesion of just this volume belongs above.
+        edges_ml: rising volumes that separate the classes; a lesion of exactly this volume belongs to the upper class.
 
     Returns:
-        (found, all) lesions below the first edge, between each two, and from the last on.
+        (detected, all) lesions of each class, from below the first edge to above the last.
     """
     lesions = Lesions.of(result, truth)
     place = np.digitize(lesions.truth_voxels * _voxel_ml(spacing), edges_ml)
-    return [(int(lesions.found[place == k].sum()), int((place == k).sum())) for k in range(len(edges_ml) + 1)]
+    return [
+        (int(lesions.detected[place == k].sum()), int((place == k).sum())) for k in range(len(edges_ml) + 1)
+    ]
 
 
 @metric(
@@ -102,8 +104,8 @@ def lesion_f1(pair: MaskPair) -> float:
         A share from 0 to 1.
     """
     lesions = Lesions.of(pair.result, pair.truth)
-    found, false = int(lesions.found.sum()), int((~lesions.true).sum())
-    return 2 * found / (found + len(lesions.found) + false)
+    detected, false = int(lesions.detected.sum()), int((~lesions.true).sum())
+    return 2 * detected / (detected + len(lesions.detected) + false)
 
 
 @metric(
@@ -146,12 +148,12 @@ def lesion_f1_iou50(pair: MaskPair) -> float:
     empty_truth=1,
     empty_result=0,
     both_empty=1,
-    definition=f"Share of lesions that are found. {_OVERLAP}",
+    definition=f"Share of lesions that are detected. {_OVERLAP}",
     source="sensitivity over components",
     order=220,
 )
 def lesion_recall(pair: MaskPair) -> float:
-    """Share of lesions that are found.
+    """Share of lesions that are detected.
 
     Args:
         pair: result and truth, neither empty.
@@ -159,7 +161,7 @@ def lesion_recall(pair: MaskPair) -> float:
     Returns:
         A share from 0 to 1.
     """
-    return float(Lesions.of(pair.result, pair.truth).found.mean())
+    return float(Lesions.of(pair.result, pair.truth).detected.mean())
 
 
 @metric(
@@ -198,13 +200,13 @@ def lesion_fp_ml(pair: MaskPair) -> float:
     empty_truth=0,
     empty_result="measured",
     both_empty=0,
-    definition=f"Volume of the lesions that are not found. {_OVERLAP}",
+    definition=f"Volume of the lesions that are not detected. {_OVERLAP}",
     source=_AUTOPET,
     needs_mm=True,
     order=240,
 )
 def lesion_fn_ml(pair: MaskPair) -> float:
-    """Volume of lesions of which the result has no voxel.
+    """Volume of the lesions that the result misses.
 
     Args:
         pair: result and truth.
@@ -213,11 +215,11 @@ def lesion_fn_ml(pair: MaskPair) -> float:
         ml.
     """
     lesions = Lesions.of(pair.result, pair.truth)
-    return float(lesions.truth_voxels[~lesions.found].sum() * _voxel_ml(pair.spacing))
+    return float(lesions.truth_voxels[~lesions.detected].sum() * _voxel_ml(pair.spacing))
 
 
 def _components(mask: Mask) -> tuple[NDArray[np.intp], int]:
-    """Numbers of the connected components, 0 outside, and how many there are."""
+    """The number of each voxel's connected component, 0 outside, and the count of components."""
     numbers, n = ndimage.label(mask, np.ones((3,) * mask.ndim))
     return numbers.astype(np.intp), int(n)
 

@@ -1,7 +1,8 @@
-"""Parquet files that know the hash of their own bytes: one that was damaged is never read as a whole one.
+"""Parquet files that contain the hash of their own bytes, so that a damaged file is never read.
 
-Parquet has checksums for its pages at most, so that a flipped bit may become another number. The SHA-256 of the file,
-with zeros in its own place, stands among the metadata of the table. Files of other programs have none and are read.
+Parquet has checksums of its pages at most, so a flipped bit may change a number unnoticed. The metadata of the table
+contain the SHA-256 of the file, computed with zeros in place of the hash. Files of other programs have no hash and are
+read without this check.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 _KEY = b"bifseg-sha256"
 _NO_HASH = b"0" * 64
 _PLACE = re.compile(re.escape(_KEY) + rb"..([0-9a-f]{64})", re.DOTALL)
-"""Between key and value the file holds the kind and the length of the value."""
+"""The two bytes between key and value hold the kind and the length of the value."""
 
 
 def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy") -> None:
@@ -26,8 +27,8 @@ def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy") 
 
     Args:
         frame: the table.
-        path: of the file.
-        compression: of its columns.
+        path: the file, which is overwritten.
+        compression: codec of the columns.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     stream = io.BytesIO()
@@ -43,14 +44,14 @@ def read_parquet(path: Path) -> pd.DataFrame:
     """The table of a Parquet file.
 
     Args:
-        path: of the file.
+        path: the file.
 
     Returns:
-        Its rows, with the dtypes that they were written with.
+        The rows, with the dtypes of the written table.
 
     Raises:
         OSError: the file is missing or cannot be read.
-        ValueError: it is not Parquet, or its bytes are not those that were written.
+        ValueError: the file is not Parquet, or its bytes changed since it was written.
     """
     content = Path(path).read_bytes()
     place = _PLACE.search(content)

@@ -158,7 +158,7 @@ def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
     yield Drawing(
         f"{cohort.name}-rounds",
         "Dice against rounds",
-        f"Mean Dice after each round of scribbles on a method's own mistakes ({own}), with its 95% "
+        f"Mean Dice after each round of scribbles on a method's own errors ({own}), with its 95% "
         "interval over patients. Round 0: before any scribbles. A session that ended early "
         f"carries its last value forward. {FAILURES} {cohort.note}",
         dice_against_rounds(cohort.frame, cast, rule.rounds, own),

@@ -72,7 +72,7 @@ _QUESTIONS = {
         "methods that adapt under {shared}",
     ),
     "tools": _Question(
-        "All tools on their own mistakes",
+        "All tools on their own errors",
         "Under {own}, when the session ended: metrics, rounds, prompts, strokes, user time (predicted) and machine "
         "time, mean ± standard deviation over n sessions, whether or not they reached a Dice of {goal}. Prompts: box, "
         "strokes and clicks, each counting 1. {no_scribbles}A failed session counts as one round more than the "

@@ -16,7 +16,7 @@ from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.registry import Registry
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.lines import Flat
-from bifseg.robot.drawing.regions import drawing_planes, mistakes, slices_of
+from bifseg.robot.drawing.regions import drawing_planes, errors_by_label, slices_of
 from bifseg.robot.policies.policy import Errors, Policy
 
 
@@ -177,7 +177,7 @@ def as_seen(truth: Mask, result: Mask, spacing: tuple[float, ...], unseen_below_
     if unseen_below_mm == 0:
         return result
     shown = result.copy()
-    for foreground, wrong in mistakes(truth, result, spacing):
+    for foreground, wrong in errors_by_label(truth, result, spacing):
         if wrong.any() and not (foreground and not (truth & result).any()):
             shown[_overlooked(wrong, spacing, unseen_below_mm)] = foreground
     return shown

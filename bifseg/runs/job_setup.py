@@ -217,7 +217,7 @@ class JobSetup:
     @property
     def _channels(self) -> tuple[str, ...]:
         """Names of the channels that the method is given beside the structure's own."""
-        return self.card.plays.wanted_channels(self.cohort.channels) if self.card.plays else ()
+        return self.card.plays.extra_channels(self.cohort.channels) if self.card.plays else ()
 
     def _check_initial(self, objects: list[ObjectRow]) -> None:
         """Raise InputError if the protocol begins with a mask and an object has none."""

@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from bifseg.core.geometry import Box, Grid, Mask
 from bifseg.core.scribbles import Stroke
-from bifseg.robot.drawing.regions import mistakes
+from bifseg.robot.drawing.regions import errors_by_label
 from bifseg.robot.policies.centre_click import deepest
 from bifseg.sessions.record import Step
 
@@ -100,7 +100,7 @@ def _in_vain(
 def _marked(result: Mask, strokes: Iterable[Stroke], truth: Mask, grid: Grid, box: Box) -> Iterable[_Region]:
     """The connected errors of a result that have a stroke on them."""
     voxels = np.concatenate([stroke.voxels for stroke in strokes]) - box.lower
-    for foreground, wrong in mistakes(truth, result, grid.spacing):
+    for foreground, wrong in errors_by_label(truth, result, grid.spacing):
         labels, _ = ndimage.label(wrong, np.ones((3,) * wrong.ndim))
         for number in np.unique(labels[tuple(voxels.T)]):
             if number:

@@ -56,7 +56,7 @@ class Patch:
         return whole
 
 
-def mistakes(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tuple[bool, Mask], ...]:
+def errors_by_label(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tuple[tuple[bool, Mask], ...]:
     """The errors that strokes of each label correct.
 
     Args:

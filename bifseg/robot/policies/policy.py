@@ -13,7 +13,7 @@ from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.brush import painted
 from bifseg.robot.drawing.lines import Line
-from bifseg.robot.drawing.regions import Patch, largest_patches, mistakes
+from bifseg.robot.drawing.regions import Patch, errors_by_label, largest_patches
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Errors:
         Raises:
             ValueError: the shapes or the number of spacings differ.
         """
-        return mistakes(self.truth, self.result, self.spacing)
+        return errors_by_label(self.truth, self.result, self.spacing)
 
 
 class Policy(ABC):

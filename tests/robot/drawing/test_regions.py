@@ -8,9 +8,9 @@ from scipy import ndimage
 from bifseg.robot.drawing.regions import (
     Patch,
     drawing_planes,
+    errors_by_label,
     largest_patches,
     largest_regions,
-    mistakes,
     patch_through,
     patches_in,
     worst_slices,
@@ -148,7 +148,7 @@ def test_a_region_inside_the_box_of_another():
 
 def test_mistakes_of_both_labels():
     truth, result = np.array([[1, 1, 0, 0]], bool), np.array([[1, 0, 1, 0]], bool)
-    (missed, under), (leaked, over) = mistakes(truth, result, (1.0, 1.0))
+    (missed, under), (leaked, over) = errors_by_label(truth, result, (1.0, 1.0))
     assert (missed, under.tolist()) == (True, [[False, True, False, False]])
     assert (leaked, over.tolist()) == (False, [[False, False, True, False]])
     assert largest_regions(np.zeros((3, 4), bool)) == []
