@@ -113,8 +113,8 @@ _REPLICATES = (
 )
 _SEEDS = (
     "Spread of the last results as standard deviations: between the means that each training seed alone would have "
-    "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus the "
-    "part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
+    "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus "
+    "the part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
 )
 _UNEQUAL = (
     "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
