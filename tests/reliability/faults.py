@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import platform
 import shutil
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ import cuts
 import disks
 import kills
 import methods_that_fail
+import stops
 from verdict import Row
 
 GROUPS: dict[str, list[Callable[[Path], Row | list[Row]]]] = {
@@ -36,6 +38,13 @@ GROUPS: dict[str, list[Callable[[Path], Row | list[Row]]]] = {
     "twice": [kills.twice],
     "disks": [disks.full_disk_of_a_job, disks.full_disk, disks.read_only],
     "cut": [cuts.cut_sessions, cuts.cut_files],
+    "stops": [
+        *(partial(stops.stopped_job, number=number) for number in (signal.SIGINT, signal.SIGTERM)),
+        *(partial(stops.stopped_workflow, number=number) for number in (signal.SIGINT, signal.SIGTERM)),
+        stops.changed_image,
+        stops.changed_card,
+        stops.shared_history,
+    ],
     "methods": [methods_that_fail.failing_methods],
 }
 NEEDS = {"cluster": lambda: bool(cluster.answer("sinfo", "-h")), "disks": lambda: bool(shutil.which("mount"))}
