@@ -49,6 +49,7 @@ def stopped_job(folder: Path, number: int) -> Row:
     place.prepare()
     place.play("calm").check()
     calm = place.score("calm")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` would have children ignore it
     process = place.start(place.job("out"))
     finished = wait_for_sessions(folder / "out", process, 3)
     os.killpg(process.pid, number)
@@ -71,6 +72,7 @@ def stopped_workflow(folder: Path, number: int) -> Row:
     place = Place(folder, {"slow": SLOW}, 4)
     place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
     calm = pd.read_parquet(folder / "calm/r/scores.parquet")
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process = place.start(place.snakemake_command("--", "results/r/scores.parquet"))
     finished = wait_for_sessions(place.sessions("slow"), process, 2)
     os.killpg(process.pid, number)

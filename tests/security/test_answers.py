@@ -13,8 +13,10 @@ import pytest
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Box, Grid, Image
+from bifseg.methods.process.memory import BYTES_PER_VOXEL
 from bifseg.methods.process.process import MethodError, MethodProcess, Program
 from bifseg.methods.process.programs import program
+from bifseg.methods.registry import METHODS
 from bifseg.sessions.game import play
 from bifseg.sessions.users import SimulatedUser
 
@@ -252,13 +254,35 @@ def test_a_library_that_leaves_without_a_word_is_out_of_memory(monkeypatch):
     assert error.startswith("round-1: out of memory: the method's process ended by exit code 1")
 
 
+def test_every_registered_method_has_an_estimate():
+    assert set(BYTES_PER_VOXEL) == set(METHODS)
+    assert min(BYTES_PER_VOXEL.values()) > 0
+
+
+@pytest.mark.parametrize("method", ["geos", "growcut"])
+def test_an_estimate_is_that_of_a_session(method):
+    """Peaks of two boxes: what the larger one took more, for each of its further voxels."""
+    peaks, voxels = [], []
+    for side in (24, 56):
+        truth = np.zeros((side + 8,) * 3, bool)
+        truth[(slice(6, side + 2),) * 3] = True
+        image = Image(truth.astype(np.float32), Grid.plain(truth.shape))
+        process = MethodProcess(program(MethodCard(method=method), HELPERS))
+        session = play(SimulatedUser(image, truth, ProtocolCard(rounds=1, target=None)), process)
+        process.close()
+        peaks.append(session.peak_mb["rss"] * 2**20)
+        voxels.append(np.prod(session.box.shape))
+    need = (peaks[1] - peaks[0]) / (voxels[1] - voxels[0])
+    assert 0.5 < need / BYTES_PER_VOXEL[method] < 1.3
+
+
 def test_a_registered_method_is_not_tried_on_a_box_that_does_not_fit(monkeypatch):
     """480³ voxels: one clear line at once, not hours of swapping."""
     monkeypatch.setattr("bifseg.methods.process.process.available_mb", lambda: 16_000.0)
     method = MethodProcess(program(MethodCard(method="geos"), HELPERS))
     begun = time.monotonic()
     with pytest.raises(
-        MethodError, match="out of memory before it began: a box of 110592000 voxels takes about 68555 MiB"
+        MethodError, match="out of memory before it began: a box of 110592000 voxels takes about 70664 MiB"
     ):
         method.start(USER.image, Box((0, 0, 0), (480, 480, 480)))
     method.close()

@@ -11,8 +11,21 @@ _WORDS = re.compile(
     r"out of memory|not enough memory|memoryerror|bad_alloc|cannot allocate|unable to allocate", re.I
 )
 _MIB = 2**20
-BYTES_PER_VOXEL = {"geos": 650.0, "growcut": 225.0, "random-walks": 645.0, "grabcut": 540.0}
-"""Bytes that a registered method needs for each voxel of a 3D box, measured on boxes of 48³ to 80³ voxels."""
+BYTES_PER_VOXEL = {
+    "base-net": 24.0,
+    "base-crf": 32.0,
+    "bifseg": 40.0,
+    "grabcut": 680.0,
+    "grabcut-opencv": 230.0,
+    "slic-seg": 510.0,
+    "random-walks": 645.0,
+    "geos": 670.0,
+    "growcut": 235.0,
+}
+"""Bytes that each registered method needs for a voxel of the box, from measured peaks (docs/reliability.md).
+
+Networks see a box scaled to their input size, so that theirs is what the image and the result need.
+"""
 _CGROUPS = {
     "": ("/sys/fs/cgroup", "memory.max", "memory.current"),
     "memory": ("/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
