@@ -117,18 +117,11 @@ def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:
     objects, cases, patients = (scores[what].nunique() for what in ("object", "case", "patient"))
     counts = [counted(objects, "object"), counted(cases, "case")]
     counts += [counted(patients, "patient")] if patients != cases else []
-    return f"{kind} {cohort}, {splits} split: {' of '.join(counts)}.{adaptation_note(scores)}"
+    return f"{kind} {cohort}, {splits} split: {' of '.join(counts)}.{_adaptation_note(scores)}"
 
 
-def adaptation_note(scores: pd.DataFrame) -> str:
-    """The sentence about entries that get changed prompts.
-
-    Args:
-        scores: scores of one cohort.
-
-    Returns:
-        A space and the sentence; empty if no entry's prompts were changed.
-    """
+def _adaptation_note(scores: pd.DataFrame) -> str:
+    """The sentence about entries with changed prompts, after a space; empty if there are none."""
     changed = scores[scores["adaptation"] != ""] if "adaptation" in scores else scores[:0]
     entries = changed[["method", "network", "adaptation"]].drop_duplicates().itertuples(index=False)
     parts = [f"{entry_name(method, network)} ({how})" for method, network, how in entries]

@@ -21,7 +21,7 @@ from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import Progress, missing, play_missing, unwatched
 from bifseg.sessions.archive import Archive
 
-PILOT_SHARE = 0.1
+_PILOT_SHARE = 0.1
 """Longest pilot as a fraction of a job's length; no session of the pilot starts later."""
 
 
@@ -51,7 +51,7 @@ def plan_shards(
     """
     sizes = {trial: float(setup.rows[trial.object].voxels) for trial in trials}
     order = spread(missing(setup, trials, folder), sizes)
-    end = monotonic() + PILOT_SHARE * 60 * job_minutes
+    end = monotonic() + _PILOT_SHARE * 60 * job_minutes
     with closing(play_missing(setup, order, folder, 0, workers)) as played:
         for _ in progress(played, len(order)):
             if monotonic() > end:

@@ -28,8 +28,8 @@ from bifseg.sessions.record import Identity, Session
 from bifseg.sessions.seal import run_folder
 
 log = logging.getLogger(__name__)
-LEFT_OUT = "left-out.json"
-"""Beside an entry's sessions: why objects are not played, by name."""
+_LEFT_OUT = "left-out.json"
+"""File beside an entry's sessions: why objects are left out, by the object's name."""
 
 Played = tuple[Trial, str]
 """A trial and the status of its session."""
@@ -50,15 +50,8 @@ def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
     return played
 
 
-class SessionWorker(Worker[Trial]):
-    """Runs and stores the sessions of a setup; the first one starts the method's process.
-
-    Args:
-        setup: the entry, protocol and cohort.
-        folder: the folder of the entry's sessions.
-        number: the shard's number.
-    """
-
+class _SessionWorker(Worker[Trial]):
+    # Runs and stores the sessions of a setup; the first one starts the method's process.
     def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
         self._setup, self._archive, self._number = setup, Archive(folder), number
 
@@ -154,7 +147,7 @@ def run_shard(
             f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; repair their files"
         )
     write_record(folder / "protocol.json", setup.rules())
-    write_record(folder / LEFT_OUT, setup.left_out)
+    write_record(folder / _LEFT_OUT, setup.left_out)
     Archive(folder).pack([trial.session for trial in trials], number)
     return count
 
@@ -178,7 +171,7 @@ def play_missing(
         InputError: the method changed its base network.
     """
     try:
-        yield from share_out(partial(SessionWorker, setup, folder, number), trials, workers)
+        yield from share_out(partial(_SessionWorker, setup, folder, number), trials, workers)
     finally:
         checks = list(folder.glob(_check_part(folder, number, "*").name))
         if not join_checks(checks, folder / f"forgetting-{number}.json"):
@@ -240,7 +233,7 @@ def load_sessions(
     """
     archive, left_out = (
         Archive(folder),
-        read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {},
+        read_record(folder / _LEFT_OUT) if (folder / _LEFT_OUT).is_file() else {},
     )
     for row in objects:
         for replicate in range(0 if row.object in left_out else replicates):

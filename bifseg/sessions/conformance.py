@@ -20,9 +20,9 @@ from bifseg.sessions.game import play
 from bifseg.sessions.record import Session
 from bifseg.sessions.users import SimulatedUser
 
-SESSIONS = 20
+_SESSIONS = 20
 """Sessions of the memory check."""
-GROWTH = 0.10
+_GROWTH = 0.10
 """Allowed growth of a process's memory over these sessions, as a fraction."""
 _SHAPES = {2: (56, 64), 3: (16, 40, 44)}
 _SPACINGS = {2: (1.3, 0.8), 3: (3.5, 1.0, 0.9)}
@@ -94,10 +94,7 @@ class ConformanceKit:
         return _finding("grid kept", session, "masks have the shape of an oblique, anisotropic image")
 
     def _scribbles(self) -> CheckResult:
-        """Scribbles that contradict the image: the user wants a blob beside the visible one.
-
-        A method need not obey them, so that the check never fails.
-        """
+        """Scribbles that contradict the image; a method need not obey them, so that this check never fails."""
         if not {"scribbles", "points"} & self._method.prompts:
             return CheckResult("scribbles obeyed", None, "the method takes no scribbles")
         session = self._play(self._unlike_the_image())
@@ -172,7 +169,7 @@ class ConformanceKit:
 
     def _memory(self) -> CheckResult:
         used: list[float] = []
-        for seed in range(SESSIONS):
+        for seed in range(_SESSIONS):
             session = self._play(self._user(seed=seed))
             if session.status != "ok":
                 return _finding("memory returned", session, "")
@@ -180,10 +177,11 @@ class ConformanceKit:
         if not used[0]:
             return CheckResult("memory returned", None, "this system does not report a process's memory")
         early, late = (
-            float(np.median(part)) for part in (used[SESSIONS // 4 : SESSIONS // 2], used[-SESSIONS // 4 :])
+            float(np.median(part))
+            for part in (used[_SESSIONS // 4 : _SESSIONS // 2], used[-_SESSIONS // 4 :])
         )
-        about = f"{early:.0f} MiB, {late:.0f} MiB after {SESSIONS} sessions"
-        return CheckResult("memory returned", late <= (1 + GROWTH) * early, about)
+        about = f"{early:.0f} MiB, {late:.0f} MiB after {_SESSIONS} sessions"
+        return CheckResult("memory returned", late <= (1 + _GROWTH) * early, about)
 
     def _user(self, seed: int = 1, truth: Mask | None = None, grid: Grid | None = None) -> SimulatedUser:
         shape = _SHAPES[self._dimension]

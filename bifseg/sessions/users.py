@@ -253,10 +253,7 @@ class SimulatedUser:
         return self._on_image(drawn, box)
 
     def _opening(self, box: Box, step: str) -> list[Stroke]:
-        """The first strokes if there is no initial result, however small the object.
-
-        Scribbles are on both labels, points on the object alone, as the first click of NoC is.
-        """
+        """The first strokes if there is no initial result: on both labels, or points on the object alone as in NoC."""
         if self.protocol.draws == "points":
             return self._strokes(np.zeros(box.shape, bool), box, step, Scribbles(self.truth.shape))
         ignored = self._ignored_in(box)
@@ -315,13 +312,11 @@ class SimulatedUser:
         return why_stuck(view.steps, strokes, truth, self.image.grid, view.box, rules.patience)
 
     def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
-        """The result, corrected wherever the user cannot see the error.
-
-        Foreground errors stay visible if the result misses the object entirely.
-        """
+        """The result, corrected wherever the user cannot see the error."""
         if self.protocol.tolerance_mm == 0 and not self.raters:
             return result
         unseen = self._tolerated[box.slices]
+        # Foreground errors stay visible if the result misses the object entirely.
         return np.where(unseen if (truth & result).any() else unseen & ~truth, truth, result)
 
     def _ignored_in(self, box: Box) -> Mask | None:
