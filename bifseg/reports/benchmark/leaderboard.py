@@ -53,6 +53,7 @@ _COLUMNS = (
     Column("initial", "Initial Dice (%)", 100, ".1f"),
     Column("unsupervised", "Without scribbles (%)", 100, ".1f"),
     Column("assd_mm", "ASSD (mm)"),
+    Column("prompts", "Prompts to {goal}", 1, ".1f"),
     Column("rounds", "Rounds to {goal}", 1, ".1f"),
     Column("session_s", "Time a session (s)", 1, ".2g"),
     Column("rounds_s", "Time a round (s)", 1, ".2g"),
@@ -114,7 +115,7 @@ def _protocol(standing: Standing) -> dict[str, Any]:
     runs = standing.past["when"].nunique()
     return {
         "name": standing.protocol,
-        "by": f"mean rounds to {goal}, fewest first" if standing.by == "rounds" else "mean final Dice",
+        "by": "mean final Dice" if standing.by == "dice" else f"mean {standing.by} to {goal}, fewest first",
         "table": _table(standing, columns, goal),
         "figures": [
             {

@@ -46,6 +46,7 @@ MEASURES = (
     Measure("dice", "Final Dice (%)", "better", "dice", 100),
     Measure("assd_mm", "Final ASSD (mm)", "worse", digits=2),
     Measure("rounds", "Rounds to {goal}", "worse", "rounds"),
+    Measure("prompts", "Prompts to {goal}", "worse"),
     Measure("failed", "Failed sessions", "worse", "failed", digits=0),
     Measure("session_s", "Machine time a session (s)", "worse", "slowdown", digits=3, per="sessions"),
     Measure("rounds_s", "Machine time a round (s)", "worse", "slowdown", digits=3, per="n_rounds"),
@@ -65,9 +66,9 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
     Returns:
         `COLUMNS`. `initial` and `unsupervised` are known under the one protocol from which `stage_rows` takes them,
         for entries that have such a step, and NaN elsewhere. `dice` and `assd_mm` are those of the last result.
-        `rounds`: until the `goal`, one more than the protocol allows where it was never reached; both are NaN under a
-        protocol of one round. `failed` is 0 or 1. `session_s` and `rounds_s` are machine seconds of the session and
-        of its `n_rounds` rounds. `sessions` is 1.
+        `rounds` and `prompts` (box, strokes and clicks count 1 each): until the `goal`, at the protocol's limits where
+        it was never reached; all three are NaN under a protocol of one round. `failed` is 0 or 1. `session_s` and
+        `rounds_s` are machine seconds of the session and of its `n_rounds` rounds. `sessions` is 1.
 
     Raises:
         InputError: the rules of a protocol are missing.
@@ -95,12 +96,12 @@ def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
 
 
 def _rounds(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float) -> pd.DataFrame:
-    """`rounds` and their `goal` by session; the goal is never above the protocol's own target."""
+    """`rounds`, `prompts` and their `goal` by session; the goal is never above the protocol's own target."""
     parts = []
     for protocol, rows in scores.groupby("protocol", sort=True):
         rule = stopping_rule(rules, str(protocol))
         goal = rule.goal(target)
         sessions = cost_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
-        counts = pd.DataFrame({"rounds": sessions["round"], "goal": goal})
+        counts = pd.DataFrame({"rounds": sessions["round"], "prompts": sessions["n_prompts"], "goal": goal})
         parts.append(counts if rule.rounds > 1 else counts * np.nan)
     return pd.concat(parts)

@@ -28,8 +28,8 @@ class Standing:
     """One protocol on one cohort.
 
     Attributes:
-        by: the measure of the ranks: `rounds` where the protocol counts them, since it stops sessions at a Dice;
-            else `dice`.
+        by: the measure of the ranks: `prompts` where the protocol counts them, since it stops sessions at a Dice
+            (`rounds` if an older record has no prompts); else `dice`.
         now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
             `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
@@ -109,7 +109,7 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
     last = rows[KEY] == rows.groupby(_ENTRY)[KEY].transform("last")
     apart = sorted({entry_name(*pair) for pair in rows[last & ~same][_ENTRY].to_numpy()})
     now = rows[last & same]
-    by = "rounds" if now["rounds_mean"].notna().any() else "dice"
+    by = next((name for name in ("prompts", "rounds") if now[f"{name}_mean"].notna().all()), "dice")
     places = _places(now, cohort, protocol, by, path)
     return Standing(
         cohort,

@@ -46,7 +46,7 @@ def test_entries_of_few_patients_have_no_place(html, page):
     assert rows
     assert {row[0] for row in rows} == {"–"}  # four patients
     assert "too few patients to rank" in html
-    assert heads[0][3] == "Rounds to 90%"  # own-scribbles: what the place is by
+    assert heads[0][3] == "Prompts to 90%"  # own-scribbles: what the place is by
     assert heads[1][3] == "Dice (%)"
 
 

@@ -132,6 +132,19 @@ def test_rounds_give_the_place_where_the_protocol_counts_them(path):
     assert only([record(path, "1", "geos", [0.9] * 3)], path).by == "dice"
 
 
+def test_prompts_give_the_place_unless_an_older_record_has_none(path):
+    records = [
+        record(path, "1", "geos", [0.95, 0.92, 0.5], protocol=OWN_SCRIBBLES),
+        record(path, "2", "growcut", [0.89] * 3, protocol=OWN_SCRIBBLES),
+    ]
+    for entry, prompts in zip(records, (3.0, 9.0), strict=True):
+        entry["results"][0]["prompts"] = [prompts, 1.0, 10.0]
+    assert only(records, path).by == "prompts"
+    assert {m: rank for m, (rank, _) in places(only(records, path)).items()} == {"geos": 1, "growcut": 2}
+    del records[0]["results"][0]["prompts"]
+    assert only(records, path).by == "rounds"
+
+
 def test_missing_sessions_leave_no_place(path):
     records = [record(path, "1", "geos", [0.5] * 3)]
     sessions_file(path, records[0]).unlink()
