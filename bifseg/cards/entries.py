@@ -48,6 +48,13 @@ def seed_name(network: str, training_seed: int) -> str:
 
 
 def split_seed(name: str) -> tuple[str, int]:
-    """The card's name and the number of the training seed of a network; the inverse of `seed_name`."""
+    """The card and the training seed of a network; the inverse of `seed_name`.
+
+    Args:
+        name: for example `pnet`, or `pnet.seed-2`.
+
+    Returns:
+        The card's name, and the number of the seed; 1 if the name has none.
+    """
     later = _LATER_SEED.fullmatch(name)
     return (later["card"], int(later["number"])) if later else (name, 1)

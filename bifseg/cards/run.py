@@ -177,12 +177,15 @@ def network_card(network: str, cards: Path) -> Path:
     Args:
         network: name of the network, `pnet` or `pnet.seed-2`.
         cards: folder with networks/.
+
+    Returns:
+        A path; the file need not exist.
     """
     return cards / "networks" / f"{split_seed(network)[0]}.yaml"
 
 
 def _seeds(network: str, cards: Path) -> list[str]:
-    """The names of a network for each seed of its card; a name with a seed stands for itself."""
+    """The names of a network for each seed of its card; a name with a seed beyond the first is kept."""
     name, number = split_seed(network)
     path = network_card(network, cards)
     seeds = read_card(NetworkCard, path).seeds
@@ -192,7 +195,7 @@ def _seeds(network: str, cards: Path) -> list[str]:
 
 
 def _with_seeds(entries: list[str], cards: Path) -> list[str]:
-    """The entries, each once for every seed of its network."""
+    """The entries, repeated for every seed of their network."""
     pairs = [split_entry(entry) for entry in entries]
     names = [
         entry_name(method, seed)
