@@ -9,18 +9,18 @@ from bifseg.cohorts.manifest import ManifestRow
 
 
 def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Iterator[tuple[int, str, str]]:
-    """What is wrong with the files of the column `channels`.
+    """Problems of the files in the column `channels`.
 
     Args:
         rows: of a manifest.
-        images: what a look at each image found, by its path.
+        images: contents of the images by their paths.
 
     Yields:
         Line, column and text of each problem, once a file.
     """
     reported = set()
     for row in rows:
-        own = images[row.image].image_grid(row.channel)
+        image_grid = images[row.image].image_grid(row.channel)
         for name, path in row.channels:
             grid, key = images[path].grid, (path, row.image)
             if key in reported:
@@ -28,8 +28,12 @@ def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Ite
             reported.add(key)
             for text in images[path].problems:
                 yield row.line, "channels", f"{name}: {path}: {text}"
-            for text in differences(own, grid) if own and grid else ():
-                yield row.line, "channels", f"{name}: {path}: {text} from {row.image}; bring them on one grid"
+            for text in differences(image_grid, grid) if image_grid and grid else ():
+                yield (
+                    row.line,
+                    "channels",
+                    f"{name}: {path}: {text} from {row.image}; resample it to this grid",
+                )
 
 
 def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> Iterator[tuple[int, str, str]]:
@@ -47,4 +51,4 @@ def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> I
         for name, _ in row.channels:
             if name not in reported:
                 reported.add(name)
-                yield row.line, "channels", f"{name!r} is not in the card's `channels`; list it there"
+                yield row.line, "channels", f"{name!r} is not in the card's `channels`; add it to them"

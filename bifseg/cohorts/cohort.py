@@ -53,9 +53,9 @@ class Cohort:
         seen, unseen: names of the structures.
         channels: names of channels that cases may have beside a structure's own.
         box_margin: most voxels between an object and a side of its box.
-        source, licence: of the images, as the card states them; empty where it does not.
+        source, licence: of the images, from the card; empty if it has none.
         objects: those to work on, sorted by case, structure, slice and instance.
-        left_out: the others.
+        left_out: objects that are not worked on, with their reasons.
     """
 
     def __init__(self, folder: Path, about: dict[str, Any], objects: list[ObjectRow]) -> None:

@@ -329,7 +329,7 @@ def read_channels(text: str, root: Path) -> tuple[tuple[str, str], ...]:
         Name and path of each, sorted by name.
 
     Raises:
-        ValueError: a part is no NAME=PATH, a name comes twice, or a path climbs out of the root.
+        ValueError: a part is no NAME=PATH, a name occurs twice, or a path leaves the root.
     """
     parts = [part.partition("=") for part in listed(text)]
     names = [name.strip() for name, _, _ in parts]
@@ -343,7 +343,7 @@ def read_channels(text: str, root: Path) -> tuple[tuple[str, str], ...]:
 
 
 def channels_text(channels: Iterable[tuple[str, str]]) -> str:
-    """Channels as `read_channels` reads them.
+    """The cell of channels, as `read_channels` reads it.
 
     Args:
         channels: name and path of each.
@@ -359,4 +359,4 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "label_values": read_label_values,
     "ignore_values": read_label_values,
 }
-"""What reads a cell that names no file, by its column."""
+"""Readers of cells that name no file, by column."""

@@ -111,7 +111,7 @@ class Correcting(Method, Protocol):
 
 @runtime_checkable
 class Undoing(Method, Protocol):
-    """A method that takes back what the last `refine` did."""
+    """A method that can undo the last `refine`."""
 
     def undo(self) -> Mask:
         """The result without the prompts of the last round.

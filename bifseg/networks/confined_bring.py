@@ -73,7 +73,7 @@ def _warn_of_unused(settings: object, weights: Path) -> None:
     if isinstance(settings, dict) and settings:
         values = ", ".join(f"{key} {value}" for key, value in settings.items())
         log.warning(
-            "%s: finetuning: not used, the card holds: %s; put them into its `finetuning` to use them",
+            "%s: finetuning: %s not used, since the card's settings apply; add them to its `finetuning` to use them",
             *(weights, short(values, 120)),
         )
 

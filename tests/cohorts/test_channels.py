@@ -111,7 +111,7 @@ def problem(tmp_path, **how):
 
 def test_bad_channels_are_one_clear_line_each(tmp_path):
     assert "channels: flair: flair.nii.gz: " in problem(tmp_path / "a", shape=(9, 9))
-    assert "bring them on one grid" in problem(tmp_path / "b", shape=(9, 9))
+    assert "resample it to this grid" in problem(tmp_path / "b", shape=(9, 9))
     assert "'flair' is not in the card's `channels`" in problem(tmp_path / "c", listed=())
     assert "channels: flair: no.nii.gz" in problem(tmp_path / "d", flairs=("no.nii.gz", ""))
 

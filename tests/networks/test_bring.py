@@ -61,7 +61,8 @@ def test_fine_tuning_of_an_old_card_in_a_weights_file_is_not_used(
     bring_confined(card, path, discs, tmp_path / "new")
     assert TrainedNetwork.load(tmp_path / "new/weights.pt").finetuning == {"strength": 2.0}
     assert [record.getMessage() for record in caplog.records] == [
-        f"{path}: finetuning: not used, the card holds: learning_rate 0.3; put them into its `finetuning` to use them"
+        f"{path}: finetuning: learning_rate 0.3 not used, since the card's settings apply; "
+        "add them to its `finetuning` to use them"
     ]
 
 

@@ -110,12 +110,13 @@ def channel_note(channels: Mapping[int, str], named: Mapping[str, Structure]) ->
     """
     if len(channels) < 2:
         return []
-    taken = {name: [key for key, one in named.items() if one.modality == name] for name in channels.values()}
-    used = [f"{name} for {', '.join(keys)}" for name, keys in taken.items() if keys]
-    rest = [name for name, keys in taken.items() if not keys]
+    uses = {name: [key for key, one in named.items() if one.modality == name] for name in channels.values()}
+    used = [f"{name} for {', '.join(keys)}" for name, keys in uses.items() if keys]
+    rest = [name for name, keys in uses.items() if not keys]
     return [
         short(
-            f"channel {'; '.join(used)}; not used: {', '.join(rest) or 'none'}; --modality takes another", 280
+            f"channel {'; '.join(used)}; not used: {', '.join(rest) or 'none'}; --modality selects another",
+            280,
         )
     ]
 

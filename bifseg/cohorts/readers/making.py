@@ -101,8 +101,8 @@ def make(
     left_out += faults
     present = {row.structure for row in sound}
     left_out += _absent(path, [s for s in (*seen, *unseen) if s not in present], left_out, sound, request)
-    given = {row.line: row.split for row in drafts}
-    rows = _with_splits([replace(row, split=given[row.line]) for row in sound], request)
+    split_of_line = {row.line: row.split for row in drafts}
+    rows = _with_splits([replace(row, split=split_of_line[row.line]) for row in sound], request)
     return CohortDraft(
         scan.root,
         dimension,
@@ -242,10 +242,10 @@ def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestR
 
 def _with_splits(rows: list[ManifestRow], request: CohortRequest) -> list[ManifestRow]:
     """The rows with the split of their patient; a split that one of a patient's rows has holds for all of them."""
-    given: dict[str, str] = {}
+    split_of: dict[str, str] = {}
     for row in rows:
-        given[row.group] = given.get(row.group) or row.split
-    splits = draw_splits(given, request.shares, request.seed)
+        split_of[row.group] = split_of.get(row.group) or row.split
+    splits = draw_splits(split_of, request.shares, request.seed)
     return [replace(row, split=row.split or splits[row.group], line=line) for line, row in enumerate(rows, 2)]
 
 

@@ -13,7 +13,7 @@ class BaseNet:
     """The network's answer: foreground where its probability is at least 0.5. Takes no scribbles.
 
     Args:
-        network: the base network; its card's fine-tuning settings are kept in `settings`.
+        network: the base network; `settings` has its card's fine-tuning settings.
     """
 
     prompts = frozenset({"box"})

@@ -93,7 +93,7 @@ def test_what_is_missing_is_told(tmp_path):
         ("d", "", "no label map"),
     ]
     assert made.notes == (
-        "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality takes another",
+        "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality selects another",
         "imagesTr/c.nii.gz skipped: its name does not end in a channel's number, as CASE_0000",
         "1 hidden files skipped",
     )
