@@ -27,7 +27,9 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="folder of the data", show_default=False)],
     out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
     cohort_options: DataOptions,
-    methods: Annotated[str, typer.Option(help="method cards: A,B")] = "",
+    methods: Annotated[
+        str, typer.Option(help="methods: names of cards, module:Class of your own, paths of cards: A,B")
+    ] = "",
     protocols: Annotated[str, typer.Option(help="protocol cards: A,B")] = "",
     network: Annotated[str, typer.Option(help="network card; default: pnet (2D) or pcnet (3D)")] = "",
     force: Annotated[
@@ -56,6 +58,7 @@ def evaluate(
     under shared-scribbles and own-scribbles. Networks of the paper's size need a GPU; without one choose
     --network pnet-small or pcnet-small.
     """
+    from bifseg.cards.own_methods import own_method_cards
     from bifseg.cards.quickstart import (
         check_cards,
         configuration,
@@ -67,7 +70,8 @@ def evaluate(
 
     profile, cohort, out = find_profile(profile), cohort_options.name or reader, out.absolute()
     cards, config, shipped = out / "cards", out / "config.yaml", shipped_folder() / "config"
-    named = {"methods": listed(methods), "protocols": listed(protocols), "networks": listed(network)}
+    own = own_method_cards(listed(methods), cards, shipped)
+    named = {"methods": own, "protocols": listed(protocols), "networks": listed(network)}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
     if card.exists() and not force:
@@ -78,7 +82,7 @@ def evaluate(
     options = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
     before, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
     if any(named.values()) or cohort not in before.get("cohorts", ()):
-        chosen = listed(methods or METHODS), listed(protocols or PROTOCOLS)
+        chosen = own or listed(METHODS), listed(protocols or PROTOCOLS)
         entries, notes = configuration(cards, cohort, *chosen, network)
         changes |= entries
         for note in notes:

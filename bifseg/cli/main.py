@@ -16,6 +16,7 @@ from bifseg.cli import (
     check_method,
     cohort,
     evaluate,
+    new_method,
     project,
     replay,
     results,
@@ -100,6 +101,7 @@ app.command()(project.init)
 app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command("check-method")(check_method.check_method)
+app.command("new-method")(new_method.new_method)
 app.command()(run.plan)
 app.command()(run.run)
 app.command()(replay.replay)

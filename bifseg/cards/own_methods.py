@@ -1,0 +1,68 @@
+"""Methods that a command names by their class or by the path of a card: cards of them among a run's own."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bifseg.cards.cards import MethodCard, read_card
+from bifseg.core.errors import InputError
+from bifseg.core.files import write_text
+
+
+def own_method_cards(named: Sequence[str], cards: Path, shipped: Path) -> list[str]:
+    """Names of cards for the methods that a command names; those named by class or path get a card.
+
+    Args:
+        named: names of cards, `module:Class` of plug-ins, and paths of cards that end in .yaml.
+        cards: folder of the run's own cards; cards go to its methods/.
+        shipped: folder of the cards that come with bifseg.
+
+    Returns:
+        The name of a card for each, in order.
+
+    Raises:
+        InputError: a module, class or card cannot be read, or a card would take the place of a shipped one.
+    """
+    return [_own_card(name, cards, shipped) if _is_own(name) else name for name in named]
+
+
+def _is_own(name: str) -> bool:
+    return ":" in name or name.endswith((".yaml", ".yml"))
+
+
+def _own_card(name: str, cards: Path, shipped: Path) -> str:
+    """Write the card of a class or a path among the run's own; its name."""
+    if ":" in name:
+        card, text = name.rpartition(":")[2].lower(), yaml.safe_dump(_card_of(name), sort_keys=False)
+    else:
+        path = Path(name)
+        read_card(MethodCard, path)
+        card, text = path.stem, path.read_text(encoding="utf-8")
+        text = text.replace("{card}", str(path.resolve().parent))
+    if (shipped / "methods" / f"{card}.yaml").exists():
+        raise InputError(
+            f"--methods {name}: {card} is a card that comes with bifseg; give yours another name"
+        )
+    write_text(cards / "methods" / f"{card}.yaml", text)
+    return card
+
+
+def _card_of(name: str) -> dict[str, Any]:
+    """The card of a plug-in, by what its class says."""
+    module, _, attribute = name.partition(":")
+    try:
+        kind = getattr(importlib.import_module(module), attribute)
+        wants_network = "network" in signature(kind).parameters
+        dimensions, prompts = sorted(getattr(kind, "dimensions", ())), sorted(kind.prompts)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(
+            f"--methods {name}: {error}; its folder must be on BIFSEG_PATH, or write a card"
+        ) from error
+    plays = {"dimensions": dimensions or [2, 3], "prompts": prompts, "network": wants_network}
+    return {"method": name, "plays": plays}

@@ -1,0 +1,69 @@
+"""Methods named by class or path, and the template of a new one."""
+
+import subprocess
+import sys
+
+import pytest
+
+from bifseg.cards.cards import MethodCard, read_card
+from bifseg.cards.own_methods import own_method_cards
+from bifseg.cli.main import main
+from bifseg.cli.new_method import new_method
+from bifseg.core.errors import InputError
+
+
+def test_a_class_gets_a_card_that_says_what_it_takes(tmp_path):
+    named = ["geos", "broken_methods:Brush"]
+    assert own_method_cards(named, tmp_path, tmp_path / "shipped") == ["geos", "brush"]
+    card = read_card(MethodCard, tmp_path / "methods/brush.yaml")
+    assert card.method == "broken_methods:Brush"
+    assert (card.plays.dimensions, card.plays.prompts) == ([2], ["mask", "scribbles"])
+
+
+def test_a_card_is_copied_with_its_folder(tmp_path):
+    place = tmp_path / "elsewhere/prog.yaml"
+    place.parent.mkdir()
+    place.write_text("command: [run, '{card}/x.py']\nplays: {dimensions: [2]}\n")
+    assert own_method_cards([str(place)], tmp_path, tmp_path / "shipped") == ["prog"]
+    assert read_card(MethodCard, tmp_path / "methods/prog.yaml").command == ("run", f"{place.parent}/x.py")
+
+
+@pytest.mark.parametrize("name", ["no_such_module:A", "broken_methods:None", "no-such.yaml"])
+def test_what_is_not_there_is_one_line(tmp_path, name):
+    with pytest.raises(InputError) as raised:
+        own_method_cards([name], tmp_path, tmp_path / "shipped")
+    assert "\n" not in str(raised.value)
+
+
+def test_a_shipped_card_keeps_its_name(tmp_path):
+    (tmp_path / "shipped/methods").mkdir(parents=True)
+    (tmp_path / "shipped/methods/good.yaml").touch()
+    with pytest.raises(InputError, match="comes with bifseg"):
+        own_method_cards(["broken_methods:Good"], tmp_path, tmp_path / "shipped")
+
+
+def test_the_template_passes_its_own_test(tmp_path):
+    new_method("my-model", tmp_path)
+    assert read_card(MethodCard, tmp_path / "my-model.yaml").method == "my_model:MyModel"
+    words = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir",
+        str(tmp_path),
+        str(tmp_path),
+    ]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    with pytest.raises(InputError, match="exists; choose another name"):
+        new_method("my-model", tmp_path)
+
+
+def test_a_name_that_no_module_can_have(tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["bifseg", "new-method", "My Model", "--folder", str(tmp_path)])
+    with pytest.raises(SystemExit) as done:
+        main()
+    assert done.value.code == 2
