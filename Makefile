@@ -31,7 +31,7 @@ demo: install
 	@echo "Report: $(abspath results/demo/report.html)"
 
 test: dev
-	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
+	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations=20
 
 lint: dev
 	ruff format --check .

@@ -43,7 +43,7 @@ The stages of a run in order; `snakemake` runs them all (README.md), or run each
  4. bifseg run              run a method's sessions with the simulated user
  5. bifseg score            score stored sessions
  6. bifseg collect          collect all rows in scores.parquet and scores.csv
- 7. bifseg tables, figures, provenance, report
+ 7. bifseg results          write tables, figures, provenance, report and history; each is a command, too
 
 To begin: bifseg demo (the main job on embedded, simulated cohorts), bifseg init (a project to edit), bifseg evaluate
 (from a folder of data to the report).
@@ -111,6 +111,7 @@ app.command()(results.tables)
 app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
+app.command()(results.results)
 app.command()(watch.status)
 app.command()(watch.retry)
 app.command()(watch.reproduce)

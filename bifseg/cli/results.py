@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from bifseg.cli.benchmark import HistoryFile, append
 from bifseg.cli.options import CohortFolder, Out, OwnMetrics, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
+
+Settings = Annotated[str, typer.Option(help="the run's configuration as JSON, to record it")]
 
 
 def score(
@@ -81,10 +84,7 @@ def figures(run: RunFolder, target: Target = 0.90) -> None:
     write_figures(run, target)
 
 
-def provenance(
-    run: RunFolder,
-    settings: Annotated[str, typer.Option(help="the run's configuration as JSON, to record it")] = "null",
-) -> None:
+def provenance(run: RunFolder, settings: Settings = "null") -> None:
     """Write RUN/provenance.json: versions, settings and hashes of everything that the results depend on."""
     from bifseg.runs.provenance import write_provenance
 
@@ -110,3 +110,17 @@ def report(run: RunFolder) -> None:
         typer.echo(
             f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` tries again"
         )
+
+
+def results(
+    run: RunFolder,
+    history: HistoryFile,
+    target: Target = 0.90,
+    settings: Settings = "null",
+) -> None:
+    """Write tables, figures, provenance, report and history of a run in one process."""
+    tables(run, target)
+    figures(run, target)
+    provenance(run, settings)
+    report(run)
+    append(run, history, target)

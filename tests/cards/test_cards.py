@@ -132,7 +132,7 @@ def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_p
 
 
 def test_a_brace_in_the_folder_of_results_is_refused_before_any_job():
-    """Snakemake would take it for a wildcard; blanks, quotes and `&` work, as tests/workflow/test_names.py shows."""
+    """Snakemake would take it for a wildcard; blanks, quotes and `&` work, as tests/workflow/test_evaluate.py shows."""
     with pytest.raises(InputError, match=r"configuration: results: .*braces .*\(is 'my \{results\}'\)"):
         checked_run({"run": "r", "cohorts": {"c": {"protocols": {}}}, "results": "my {results}"})
 

@@ -1,16 +1,24 @@
-"""One command from a folder of data to the report."""
+"""One command from a folder of data to the report, in a folder and with cases of the names that people give them."""
 
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from balls import write_balls
 
 from bifseg.analysis.scores import read_scores
+from bifseg.core.geometry import Grid
+from bifseg.core.images import write_array
 
 pytestmark = pytest.mark.workflow
+BIFSEG = os.path.join(os.path.dirname(sys.executable), "bifseg")
+DISCS = ["--reader", "tsv", "--data", "t.tsv", "--name", "discs", "--structure", "disc=1"]
+DISCS += ["--protocols", "own-scribbles", "--out", "o&p", "--cores", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -18,30 +26,68 @@ def data(tmp_path_factory) -> Path:
     return write_balls(tmp_path_factory.mktemp("data") / "Dataset007_Balls")
 
 
-def evaluate(*words):
-    command = [sys.executable, "-m", "bifseg", "evaluate", "--reader", "nnunet", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+def bifseg(*words, cwd=None):
+    command = [BIFSEG, *map(str, words)]
+    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
 
 
-def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tmp_path):
-    done = evaluate("--data", data, "--out", tmp_path / "out", "--methods", "geos", "--cores", 2)
-    assert done.returncode == 0, done.stdout + done.stderr
-    lines = done.stdout.splitlines()
-    report = tmp_path / "out/results/nnunet/report.html"
-    assert lines[-1] == f"report: {report}"
+@pytest.fixture(scope="module")
+def discs(tmp_path_factory):
+    """A folder of signs beside modules of the user's own, in which one command has led to a report; what it said."""
+    folder = tmp_path_factory.mktemp("names") / "R&D it's {a} $(touch pwned) x"
+    folder.mkdir()
+    for name in ("random.py", "yaml.py"):
+        (folder / name).write_text("raise RuntimeError('shadowed')\n")
+    rng, rows = np.random.default_rng(0), ["case\timage\tlabel\n"]
+    for k, case in enumerate(("患者一", "患者二", "Möller")):
+        far = np.linalg.norm(np.indices((40, 44)).T - [20, 16 + 4 * k], axis=-1).T
+        disc = far < 9
+        voxels = (100 + 60 * disc + rng.normal(0, 8, disc.shape)).astype(np.uint8)
+        write_array(folder / f"img/{case} & co.png", voxels, Grid.plain(disc.shape))
+        write_array(folder / f"img/{case}'s.png", disc.astype(np.uint8), Grid.plain(disc.shape))
+        rows.append(f"{case}\timg/{case} & co.png\timg/{case}'s.png\n")
+    (folder / "t.tsv").write_text("".join(rows), encoding="utf-8")
+    done = bifseg("evaluate", *DISCS, "--methods", "geos", cwd=folder)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    return folder, done.stdout
+
+
+def test_one_command_leads_to_the_report(discs):
+    folder, said = discs
+    report = folder / "o&p/results/discs/report.html"
+    assert said.splitlines()[-1] == f"report: {report}"
     assert report.is_file()
-    (snakemake,) = (line for line in lines if line.startswith("snakemake "))
-    assert f"--configfile {tmp_path}/out/config.yaml" in snakemake
-    again = [sys.executable, "-m", "bifseg", "reproduce", str(report.parent), "--sample", "1"]
-    done = subprocess.run(again, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr  # from another folder than the workflow ran in
-    before = read_scores(report.parent / "scores.parquet")
-    assert set(before["method"]) == {"geos"}
-    assert set(before["status"]) == {"ok"}
-    done = evaluate("--data", data, "--out", tmp_path / "out", "--methods", "geos,growcut", "--dry-run")
+    (snakemake,) = (line for line in said.splitlines() if line.startswith("snakemake "))
+    assert f"--configfile {shlex.quote(str(folder / 'o&p/config.yaml'))}" in snakemake
+    scores = read_scores(report.with_name("scores.parquet"))
+    assert set(scores["method"]) == {"geos"}
+    assert set(scores["status"]) == {"ok"}
+
+
+def test_no_name_reaches_a_shell_unquoted_and_no_module_is_shadowed(discs):
+    scores = read_scores(discs[0] / "o&p/results/discs/scores.parquet")
+    assert set(scores.case) <= {"患者一", "患者二", "Möller"}
+    assert not list(discs[0].parent.rglob("pwned"))
+
+
+def test_the_run_is_reproduced_from_another_folder_than_the_workflow_ran_in(discs, tmp_path):
+    done = bifseg("reproduce", discs[0] / "o&p/results/discs", "--sample", "1", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_next_command_adds_a_method(discs):
+    done = bifseg("evaluate", *DISCS, "--methods", "geos,growcut", "--dry-run", cwd=discs[0])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "kept; --force reads the data again" in done.stdout
     assert re.search(r"^plan_sessions +1$", done.stdout, re.M), done.stdout
+
+
+def test_another_layout_leads_to_the_same_jobs(data, tmp_path):
+    words = ["--reader", "nnunet", "--data", data, "--out", tmp_path / "out", "--methods", "geos"]
+    done = bifseg("evaluate", *words, "--dry-run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^prepare_cohort +1$", done.stdout, re.M), done.stdout
+    assert f"--configfile {tmp_path}/out/config.yaml" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -53,7 +99,7 @@ def test_one_command_leads_to_the_report_and_the_next_one_adds_a_method(data, tm
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing(data, tmp_path, words, message):
-    done = evaluate("--data", data, "--out", tmp_path / "out", *words)
+    done = bifseg("evaluate", "--reader", "nnunet", "--data", data, "--out", tmp_path / "out", *words)
     assert done.returncode == 2
     assert message in done.stderr
     assert not (tmp_path / "out").exists()

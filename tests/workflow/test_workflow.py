@@ -13,7 +13,9 @@ from foreign_networks import SETTINGS, SmallUNet
 from project import ROOT, copy_project, quietly, snakemake_command
 
 from bifseg.analysis.scores import read_scores, unequal_scribbles
+from bifseg.cards.run import checked_run
 from bifseg.cohorts.cohort import Cohort
+from bifseg.core.errors import InputError
 
 pytestmark = pytest.mark.workflow
 
@@ -25,13 +27,9 @@ JOBS = {
     "run_sessions": 15,
     "score_sessions": 15,
     "collect_scores": 1,
-    "draw_figures": 1,
-    "write_provenance": 1,
-    "write_tables": 1,
-    "write_report": 1,
-    "append_history": 1,
+    "write_results": 1,
     "all": 1,
-    "total": 42,
+    "total": 38,
 }
 GEOS = "method: geos\nplays: {dimensions: [2, 3], prompts: [scribbles]}\n"
 FAILING = """
@@ -105,42 +103,66 @@ def project(first_run):
 # Before any job
 
 
-def test_tools_without_use_for_a_gpu_ask_for_none(tmp_path):
-    done = snakemake(
-        lay_out(tmp_path / "project"), "--dry-run", "--quiet", "progress", "--config", "gpus_per_job=1"
-    )
+@pytest.fixture(scope="module")
+def dry_run(tmp_path_factory):
+    """The project's folder, and what snakemake would do there with a GPU for each job that can use one."""
+    folder = lay_out(tmp_path_factory.mktemp("dry") / "project")
+    done = snakemake(folder, "--dry-run", "--quiet", "progress", "--config", "gpus_per_job=1")
     assert done.returncode == 0, done.stdout
+    return folder, done.stdout
+
+
+def test_tools_without_use_for_a_gpu_ask_for_none(dry_run):
     jobs = [
-        text for text in re.split(r"^rule ", done.stdout, flags=re.MULTILINE) if text[:12] == "run_sessions"
+        text for text in re.split(r"^rule ", dry_run[1], flags=re.MULTILINE) if text[:12] == "run_sessions"
     ]
-    found = {re.search(r"entry=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
-    assert {name for name, gpu in found.items() if gpu == "1"} == {name for name in found if "@" in name}
-    assert {"random-walks", "bifseg@pnet-tiny"} <= set(found)
+    gpus = {re.search(r"entry=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
+    assert {name for name, gpu in gpus.items() if gpu == "1"} == {name for name in gpus if "@" in name}
+    assert {"random-walks", "bifseg@pnet-tiny"} <= set(gpus)
 
 
-@pytest.mark.parametrize(("config", "jobs"), [(CONFIG, JOBS), (None, {"prepare_cohort": 2, "total": 55})])
-def test_dry_run_lists_all_rules(tmp_path, config, jobs):
+def counts_of_jobs(said):
+    """How many jobs of each rule a dry run lists."""
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", said, re.M)}
+
+
+def test_dry_run_lists_all_rules(dry_run):
+    folder, said = dry_run
+    assert JOBS.items() <= counts_of_jobs(said).items()
+    assert not (folder / "results").exists()
+
+
+def test_dry_run_of_the_embedded_configuration(tmp_path):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
-    done = snakemake(lay_out(tmp_path), "--dry-run", config=config)
+    done = snakemake(lay_out(tmp_path), "--dry-run", config=None)
     assert done.returncode == 0, done.stdout
-    listed = {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", done.stdout, re.M)}
-    assert jobs.items() <= listed.items()
+    assert {"prepare_cohort": 2, "total": 51}.items() <= counts_of_jobs(done.stdout).items()
     assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ("shard=3", "configuration: shard: Extra inputs are not permitted (is 3)"),
-        ("shards=0", "configuration: shards: Input should be greater than 0 (is 0)"),
-        ("split=tset", "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')"),
-        ("cards=nowhere", "nowhere/cohorts/tiny3d.yaml: cannot be read: No such file"),
+        ({"shard": 3}, "configuration: shard: Extra inputs are not permitted (is 3)"),
+        ({"shards": 0}, "configuration: shards: Input should be greater than 0 (is 0)"),
+        (
+            {"split": "tset"},
+            "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')",
+        ),
+        ({"cards": "nowhere"}, "nowhere/cohorts/tiny3d.yaml: cannot be read: No such file"),
     ],
 )
-def test_bad_configuration_stops_before_any_job(tmp_path, wrong, message):
-    done = snakemake(lay_out(tmp_path), "--config", wrong)
+def test_bad_configuration_is_refused(wrong, message):
+    """By the function that the Snakefile calls before any rule; the next test starts it for real."""
+    with pytest.raises(InputError) as refused:
+        checked_run(yaml.safe_load((ROOT / CONFIG).read_text()) | wrong)
+    assert message in str(refused.value)
+
+
+def test_bad_configuration_stops_before_any_job(tmp_path):
+    done = snakemake(lay_out(tmp_path), "--config", "split=tset")
     assert done.returncode != 0
-    assert message in done.stdout
+    assert "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')" in done.stdout
     assert len(done.stdout) < 1500
     assert not (tmp_path / "results").exists()
 
@@ -202,6 +224,8 @@ def test_second_run_has_nothing_to_do(project):
 
 def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     """Shards by a pilot, so short that there are several, two processes each, in another folder."""
+    for kind in ("cohorts", "networks"):  # as the first run made them
+        shutil.copytree(project / "results/ci" / kind / "tiny2d", project / "elsewhere/ci" / kind / "tiny2d")
     entries = ["bifseg@pnet-tiny", "random-walks"]
     cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": entries}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
@@ -293,20 +317,17 @@ def test_entry_that_cannot_play_stops_before_any_job(tmp_path):
 # The history
 
 
-def test_finished_run_is_in_the_history_once(project):
-    history = project / "results/history.jsonl"
-    before = history.read_text()
-    entries = {tuple(json.loads(line)[key] for key in ("method", "network")) for line in before.splitlines()}
-    assert len(entries) == before.count("\n") == 9
-    assert (project / "results/ci/history.jsonl").read_text() == before
-    (project / "results/ci/provenance.json").unlink()  # as when a result is written again
-    done = snakemake(project)
-    assert done.returncode == 0, done.stdout
-    assert history.read_text() == before
+def test_finished_run_is_in_the_history(project):
+    history = (project / "results/history.jsonl").read_text()
+    entries = {tuple(json.loads(line)[key] for key in ("method", "network")) for line in history.splitlines()}
+    assert len(entries) == history.count("\n") == 9
+    assert (project / "results/ci/history.jsonl").read_text() == history
 
 
 def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     before, old = times(project), read_scores(project / "results/ci/scores.parquet")
+    history = project / "results/history.jsonl"
+    lines = history.read_text().splitlines()
     (project / "failing.py").write_text(FAILING)
     add_method(project, "failing", "method: failing:Failing\n")
     done = snakemake(project)
@@ -322,7 +343,8 @@ def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     assert set(failed["error"]) == {"round-1: RuntimeError: no luck"}
     assert (failed["dice"] == 0).all()
     assert "no luck" in (project / "results/ci/report.html").read_text()
-    new = [json.loads(line) for line in (project / "results/history.jsonl").read_text().splitlines()][9:]
+    assert history.read_text().splitlines()[:9] == lines  # the others are in it once
+    new = [json.loads(line) for line in history.read_text().splitlines()[9:]]
     assert [record["method"] for record in new] == ["failing"]
     assert all(result["failed"] == result["n"] for result in new[0]["results"])
 
