@@ -109,13 +109,13 @@ def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:
 def _difference(sessions: pd.DataFrame) -> dict[str, float]:
     """The paired differences of one entry."""
     pairs = sessions[sessions["status_reference"].notna()]
-    # An object counts once, whatever its replicates. numpy's mean, since that of pandas leaves out a NaN.
-    each = pairs.groupby(["patient", "object"], sort=False)["difference"].agg(
-        lambda d: d.to_numpy(float).mean()
-    )
-    patients = each.index.get_level_values("patient")
-    tests = asdict(paired(each.to_numpy(float), patients))
-    failed = pairs[["status", "status_reference"]].isin(FAILED).any(axis=1).sum()
+    # An object counts once, whatever its replicates.
+    objects: dict[tuple[str, str], list[float]] = {}
+    for patient, name, value in zip(pairs["patient"], pairs["object"], pairs["difference"], strict=True):
+        objects.setdefault((patient, name), []).append(value)
+    each = [float(np.mean(values)) for values in objects.values()]
+    tests = asdict(paired(each, [patient for patient, _ in objects]))
+    failed = (pairs["status"].isin(FAILED) | pairs["status_reference"].isin(FAILED)).sum()
     counts = {"n": tests.pop("n"), "patients": tests.pop("clusters"), "failed": int(failed)}
     mean = {f"difference_{name}": tests.pop(name) for name in ("mean", "low", "high")}
     return counts | mean | tests

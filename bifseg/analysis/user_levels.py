@@ -31,14 +31,16 @@ def by_user(
     Raises:
         InputError: a protocol has no rule, or a session has more rounds than its rule allows.
     """
+    played = {user: name for user, name in protocols.items() if (scores["protocol"] == name).any()}
+    if len(played) < 2:
+        return pd.DataFrame()
     parts = [
-        _of_user(
-            scores[scores["protocol"] == protocol], target, stopping_rule(rules, protocol), protocol
-        ).assign(user=user)
-        for user, protocol in protocols.items()
-        if protocol in set(scores["protocol"])
+        _of_user(scores[scores["protocol"] == name], target, stopping_rule(rules, name), name).assign(
+            user=user
+        )
+        for user, name in played.items()
     ]
-    return in_reading_order(pd.concat(parts, ignore_index=True)) if len(parts) > 1 else pd.DataFrame()
+    return in_reading_order(pd.concat(parts, ignore_index=True))
 
 
 def _of_user(rows: pd.DataFrame, target: float, rules: StoppingRule, protocol: str) -> pd.DataFrame:

@@ -107,7 +107,7 @@ def project(first_run):
 def dry_run(tmp_path_factory):
     """The project's folder, and what snakemake would do there with a GPU for each job that can use one."""
     folder = lay_out(tmp_path_factory.mktemp("dry") / "project")
-    done = snakemake(folder, "--dry-run", "--quiet", "progress", "--config", "gpus_per_job=1")
+    done = snakemake(folder, "--dry-run", "--quiet", "host", "--config", "gpus_per_job=1")
     assert done.returncode == 0, done.stdout
     return folder, done.stdout
 
