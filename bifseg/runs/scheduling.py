@@ -61,7 +61,7 @@ def plan_shards(
         sizes, measured_seconds(folder, [trial for trial in trials if trial not in left])
     )
     shards = ceil(sum(seconds[trial] for trial in left) / (60 * job_minutes * workers))
-    return share_out_shards(seconds, max(shards, 1))
+    return share_out_shards(seconds, max(min(shards, len(left)), 1))
 
 
 def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:

@@ -1,5 +1,6 @@
 """Recorded interactions, played again: to the same method the same masks, to another the same box and strokes."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,9 +62,16 @@ def replayed(setup, recorded, discs, objects, folder, **changes):
     return load(folder, objects)
 
 
-def test_the_same_method_gives_the_same_masks_to_the_bit(setup, recorded, discs, objects, tmp_path):
-    again = replayed(setup, recorded, discs, objects, tmp_path)
-    before = load(recorded, objects)
+@pytest.fixture(scope="module")
+def again(setup, recorded, discs, objects, tmp_path_factory):
+    """The folder of a replay to the same method."""
+    folder = tmp_path_factory.mktemp("again")
+    replayed(setup, recorded, discs, objects, folder)
+    return folder
+
+
+def test_the_same_method_gives_the_same_masks_to_the_bit(recorded, again, objects):
+    before, again = load(recorded, objects), load(again, objects)
     assert max(step.round for session in before for step in session.steps) == 3
     for one, other in zip(before, again, strict=True):
         assert one.box == other.box
@@ -72,9 +80,9 @@ def test_the_same_method_gives_the_same_masks_to_the_bit(setup, recorded, discs,
             np.testing.assert_array_equal(a.mask, b.mask)
 
 
-def test_a_replay_of_a_replay_is_the_same(setup, recorded, discs, objects, tmp_path):
-    once = replayed(setup, recorded, discs, objects, tmp_path / "once")
-    twice = replayed(setup, tmp_path / "once", discs, objects, tmp_path / "twice")
+def test_a_replay_of_a_replay_is_the_same(setup, again, discs, objects, tmp_path):
+    once = load(again, objects)
+    twice = replayed(setup, again, discs, objects, tmp_path)
     for a, b in zip(once, twice, strict=True):
         assert [s.mask.tobytes() for s in a.steps] == [s.mask.tobytes() for s in b.steps]
         assert [s.strokes[0].voxels.tolist() for s in a.steps[2:]] == [
@@ -127,10 +135,10 @@ def test_who_drew_stays_told_and_the_rest_is_of_the_replay(setup, recorded, disc
     assert {session.ended for session in found} == {"rounds"}
 
 
-def test_a_replay_is_no_protocol_on_own_mistakes(setup, recorded, discs, objects, tmp_path):
+def test_a_replay_is_no_protocol_on_own_mistakes(again, discs, objects, tmp_path):
     protocol = "own-of-bifseg@pnet-tiny"
     folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
-    replayed(setup, recorded, discs, objects, folder)
+    shutil.copytree(again, folder)
     scores = to_frame(
         line
         for row, s in load_sessions(folder, objects)
@@ -142,10 +150,12 @@ def test_a_replay_is_no_protocol_on_own_mistakes(setup, recorded, discs, objects
     assert protocol_roles(cards).own == "own-scribbles"
 
 
-def test_sessions_that_match_are_kept_and_others_played_again(setup, recorded, discs, objects, tmp_path):
+def test_sessions_that_match_are_kept_and_others_played_again(
+    setup, recorded, again, discs, objects, tmp_path
+):
     replay = replay_to(setup, recorded, discs, objects)
     trials, key = replay.trials(objects), Trial(objects[0].object, 1)
-    run_shard(replay, trials, tmp_path)
+    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
     assert run_shard(replay, trials, tmp_path) == {"kept": len(trials)}
     cut = replace(replay.recordings[key], rounds=replay.recordings[key].rounds[:1])
     changed = replace(replay, recordings=replay.recordings | {key: cut})

@@ -34,15 +34,23 @@ PROTOCOL = ProtocolCard(rounds=2, target=0.99)
 TIMES = ["robot_s", "network_s", "label_update_s", "machine_s", "method_s", "peak_rss_mb", "peak_gpu_mb"]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def setup(discs, discs_network):
     card = MethodCard(method="bifseg")
     return JobSetup("run", 1, discs, "own", PROTOCOL, Path("bifseg.yaml"), card, discs_network)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def trials(discs, setup):
     return setup.trials(discs.select(split="test"))
+
+
+@pytest.fixture(scope="module")
+def whole(setup, trials, tmp_path_factory):
+    """The folder of all sessions, played in one shard by one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    run_shard(setup, trials, folder)
+    return folder
 
 
 @pytest.fixture
@@ -83,14 +91,15 @@ def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(setup, di
 
 
 @pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
-def test_rows_do_not_depend_on_shards_order_or_processes(discs, setup, trials, tmp_path, shards, workers):
-    run_shard(setup, trials, tmp_path / "whole")
+def test_rows_do_not_depend_on_shards_order_or_processes(
+    discs, setup, trials, whole, tmp_path, shards, workers
+):
     parts = share_out_shards(dict.fromkeys(trials, 1.0), shards)
     for number in range(shards, 0, -1):
         run_shard(setup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
-    whole, parts = rows_of(discs, tmp_path / "whole"), rows_of(discs, tmp_path / "parts")
-    assert len(whole) > len(trials)
-    assert whole.equals(parts)
+    rows = rows_of(discs, whole)
+    assert len(rows) > len(trials)
+    assert rows.equals(rows_of(discs, tmp_path / "parts"))
 
 
 def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, trials, tmp_path):
