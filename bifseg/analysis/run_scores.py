@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.extensions import ExtensionArray
 
 from bifseg.analysis.names import STAGES, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
@@ -81,7 +82,10 @@ class RunScores:
         Returns:
             Cohorts sorted by name; empty without scores.
         """
-        return [CohortScores(str(name), rows, self) for name, rows in self.frame.groupby("cohort", sort=True)]
+        return [
+            CohortScores(str(name), rows, self)
+            for name, rows in with_python_strings(self.frame).groupby("cohort", sort=True)
+        ]
 
 
 @dataclass(frozen=True)
@@ -159,8 +163,8 @@ def with_python_strings(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Equal values in dtypes that compare equal.
     """
-    texts = {}
-    for name in frame.select_dtypes("str"):
+    texts: dict[str, ExtensionArray] = {}
+    for name in map(str, frame.select_dtypes("str")):
         codes, values = pd.factorize(frame[name])
         shared = np.append(values.to_numpy(object), np.nan)[codes]
         texts[name] = pd.array(shared, pd.StringDtype("python", na_value=np.nan))
