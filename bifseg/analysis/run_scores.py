@@ -8,9 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from pandas.api.extensions import ExtensionArray
 
 from bifseg.analysis.names import STAGES, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
@@ -82,10 +80,7 @@ class RunScores:
         Returns:
             Cohorts sorted by name; empty without scores.
         """
-        return [
-            CohortScores(str(name), rows, self)
-            for name, rows in with_python_strings(self.frame).groupby("cohort", sort=True)
-        ]
+        return [CohortScores(str(name), rows, self) for name, rows in self.frame.groupby("cohort", sort=True)]
 
 
 @dataclass(frozen=True)
@@ -152,20 +147,3 @@ class CohortScores:
             InputError: the protocol's card is missing.
         """
         return stopping_rule(self.run.rules, protocol)
-
-
-def with_python_strings(frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with its texts as Python strings, equal ones shared; Arrow's are slower in many small groups.
-
-    Args:
-        frame: of any columns.
-
-    Returns:
-        Equal values in dtypes that compare equal.
-    """
-    texts: dict[str, ExtensionArray] = {}
-    for name in map(str, frame.select_dtypes("str")):
-        codes, values = pd.factorize(frame[name])
-        shared = np.append(values.to_numpy(object), np.nan)[codes]
-        texts[name] = pd.array(shared, pd.StringDtype("python", na_value=np.nan))
-    return frame.assign(**texts)
