@@ -193,6 +193,7 @@ def _session(rows: list[dict[Any, Any]], session: Session, view: _View) -> dict[
         "error": ending["error"],
         "steps": steps,
         "strokes": [[len(fore), len(back)] for fore, back in drawn],
+        "undone": [k for k, step in enumerate(session.steps) if step.undo],
         "data": _packed(b"".join([*masks, *(voxels.tobytes() for pair in drawn for voxels in pair)])),
     }
 

@@ -3,6 +3,7 @@
 import base64
 import io
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,3 +85,18 @@ def test_a_volume_is_cut_along_its_thickest_axis_and_thinned():
     assert shown.shape == (20, 150, 134)
     assert view.spacing == [2.0, 3.0]
     assert np.argwhere(shown).tolist() == [[3, 0, 0]], "the top of the body is the first row"
+
+
+def test_a_round_that_takes_strokes_back_is_marked(played, monkeypatch):
+    run, cohort, scores = played
+    load = Archive.load
+
+    def with_undo(archive, name):
+        session = load(archive, name)
+        return replace(
+            session, steps=(*session.steps[:-1], replace(session.steps[-1], strokes=(), undo=True))
+        )
+
+    monkeypatch.setattr(Archive, "load", with_undo)
+    for session in pack_sessions(run, cohort, scores)["sessions"]:
+        assert session["undone"] == [len(session["strokes"]) - 1]

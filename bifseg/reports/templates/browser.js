@@ -102,8 +102,12 @@ function draw(canvas, session, arrays, step, slice, width, show) {
   context.drawImage(session.object.image, 0, slice * rows, columns, rows, 0, 0, canvas.width, canvas.height);
   const offset = slice * rows * columns;
   const mask = maskOf(session, step);
+  const drawn = [];  // a round that takes back the one before has no strokes of its own
+  for (const [k, pair] of arrays.strokes.slice(0, mask < 0 ? undefined : mask + 1).entries())
+    if (session.undone.includes(k)) drawn.pop();
+    else drawn.push(pair);
   if (show.strokes)
-    arrays.strokes.slice(0, mask < 0 ? undefined : mask + 1).forEach((pair) =>
+    drawn.forEach((pair) =>
       pair.forEach((voxels, label) => {
         context.fillStyle = label ? pack.colours.background : pack.colours.foreground;
         for (const k of voxels) {
