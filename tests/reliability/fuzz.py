@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import multiprocessing
 import os
 import random
@@ -30,6 +31,7 @@ from pathlib import Path
 
 import nibabel
 import numpy as np
+import psutil
 import SimpleITK as sitk
 import typer.main
 
@@ -292,10 +294,15 @@ def in_children(
     seed: int,
     n: int,
     show: Callable[[int], None] = lambda number: None,
+    minutes: float = math.inf,
 ) -> list[tuple[int, str, str]]:
-    """Number, kind and verdict of each input; the child that reads them is started anew when it dies or hangs."""
+    """Number, kind and verdict of each input; the child that reads them is started anew when it dies or hangs.
+
+    It ends early, with what was tried, once so many minutes are over.
+    """
     results: list[tuple[int, str, str]] = []
-    while len(results) < n:
+    end = time.monotonic() + 60 * minutes
+    while len(results) < n and time.monotonic() < end:
         ours, theirs = multiprocessing.Pipe()
         child = multiprocessing.get_context("fork").Process(
             target=work, args=(folder, seed, len(results), n, theirs)
@@ -304,7 +311,7 @@ def in_children(
         theirs.close()
         begun: tuple[int, str] | None = None
         with contextlib.suppress(EOFError):
-            while ours.poll(4 * SECONDS):
+            while time.monotonic() < end and _speaks(ours, child.pid):
                 number, kind, told = ours.recv()
                 begun = (number, kind) if told is None else None
                 if told is not None:
@@ -313,9 +320,19 @@ def in_children(
         if child.is_alive():
             child.kill()
         child.join()
-        if begun and len(results) < n:
+        if begun and len(results) < n and time.monotonic() < end:
             results.append((*begun, f"the process ended by {child.exitcode}"))
     return results
+
+
+def _speaks(pipe: Connection, number: int | None) -> bool:
+    """Whether a process sends something before it has spent `4 * SECONDS` of processor time on one input."""
+    process = psutil.Process(number)
+    begun = sum(process.cpu_times()[:2])
+    while not pipe.poll(1):
+        if sum(process.cpu_times()[:2]) > begun + 4 * SECONDS or process.status() == psutil.STATUS_ZOMBIE:
+            return False
+    return True
 
 
 def table(results: list[tuple[int, str, str]]) -> str:

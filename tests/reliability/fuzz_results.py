@@ -11,6 +11,7 @@ and the very output that it gives for the undamaged run. The file is put back, a
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import random
 import shutil
@@ -193,7 +194,9 @@ def _restore(whole: Path, folder: Path) -> None:
             shutil.copy2(source, target)
 
 
-def run(n: int, seed: int, project: Path | None = None) -> list[tuple[int, str, str]]:
+def run(
+    n: int, seed: int, project: Path | None = None, minutes: float = math.inf
+) -> list[tuple[int, str, str]]:
     """Number, kind and verdict of each input; a run is played first unless its project is given."""
     with tempfile.TemporaryDirectory() as name:
         if project is None:
@@ -201,7 +204,7 @@ def run(n: int, seed: int, project: Path | None = None) -> list[tuple[int, str, 
             entries = {"base-net@tiny": {"method": "base-net"}, "half": stub()}
             Place(project, entries, 1).snakemake().check()
         shutil.rmtree(project / ".snakemake", ignore_errors=True)
-        return in_children(partial(work, project), Path(name), seed, n)
+        return in_children(partial(work, project), Path(name), seed, n, minutes=minutes)
 
 
 if __name__ == "__main__":
@@ -211,5 +214,6 @@ if __name__ == "__main__":
     parser.add_argument(
         "--project", type=Path, help="a project whose run is finished; default: one is played"
     )
+    parser.add_argument("--minutes", type=float, default=math.inf, help="end early, with what was tried")
     options = parser.parse_args()
-    tell(run(options.n, options.seed, options.project))
+    tell(run(options.n, options.seed, options.project, options.minutes))
