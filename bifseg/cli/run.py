@@ -68,9 +68,24 @@ def run(
     number, share = _share(setup, trials, shard, plan)
     with naming(job.card):
         counts = run_shard(setup, share, job.out, number, job.workers, watched(_title(setup)))
+        check_unchanged(setup, protocol)
     typer.echo(count_text(counts) or "no objects in this shard")
     if index:
         write_index(job.out, share, index)
+
+
+def check_unchanged(setup: JobSetup, protocol: Path) -> None:
+    """Raise InputError where a card was edited while a job played by it: the workflow would not notice.
+
+    Args:
+        setup: of the job, with the cards as they were when it began.
+        protocol: the protocol card's file.
+    """
+    from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+
+    now = read_card(MethodCard, setup.card_path), read_card(ProtocolCard, protocol)
+    if now != (setup.card, setup.protocol):
+        raise InputError("this card or the protocol's was edited while its sessions were played; start again")
 
 
 def count_text(counts: Counter[str]) -> str:

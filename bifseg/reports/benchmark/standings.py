@@ -133,11 +133,13 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
 
 
 def _sessions(file: Path) -> pd.DataFrame:
-    """The outcomes of a record; each case is a patient in records from before there were patients."""
+    """The outcomes of a record; older ones lack columns: each case is a patient, and there is one training seed."""
     try:
         outcomes = read_parquet(file)
     except (OSError, ValueError) as error:
         raise InputError(
             f"{file}: damaged ({short(str(error))}); delete it and run `bifseg history append` for its run again"
         ) from error
-    return outcomes.assign(patient=outcomes.get("patient", outcomes["case"]))
+    return outcomes.assign(
+        patient=outcomes.get("patient", outcomes["case"]), training_seed=outcomes.get("training_seed", 1)
+    )
