@@ -1,6 +1,5 @@
 """Finished runs from Python, on a run of true files and made-up results."""
 
-import json
 import shutil
 
 import numpy as np
@@ -10,6 +9,7 @@ from fake_run import fake_cohort, fake_run
 import bifseg as bs
 from bifseg.analysis.paired import compare as compare_rows
 from bifseg.analysis.stages import final_rows
+from bifseg.core.files import read_record, write_record
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +50,9 @@ def test_nsd_goes_by_the_cards_tolerance(folder, scores, tmp_path, given, tolera
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
     path = copy / "cohorts" / "fake2d" / "cohort.json"
-    about = json.loads(path.read_text())
+    about = read_record(path)
     about["card"]["nsd_tolerance_mm"] = given
-    path.write_text(json.dumps(about))
+    write_record(path, about)
     row = scores[(scores["structure"] == "fake_disc") & (scores["method"] == "base-net")].iloc[0]
     session = bs.read_run(copy).session(row)
     truth, grid = session.truth, session.image.grid

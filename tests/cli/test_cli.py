@@ -21,7 +21,7 @@ from bifseg.networks.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.runs.shard_plan import Trial, write_plan
 
-STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "tables, figures, provenance, report"]
+STAGES = ["cohort prepare", "train", "plan", "run", "score", "collect", "results"]
 TINY = "architecture: pnet\nsettings: {channels: 4}\ninput_size: 20\n"
 CARDS = {
     "bifseg.yaml": "method: bifseg\nsettings: {iterations: 2}\n",

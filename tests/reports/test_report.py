@@ -9,6 +9,7 @@ from html_reader import Reader
 
 from bifseg.analysis.names import SESSION
 from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.core.files import read_record, write_record
 from bifseg.reports.figures import write_figures
 from bifseg.reports.report import confinement_line, write_report
 from bifseg.reports.tables import write_tables
@@ -82,13 +83,14 @@ def test_report_says_that_the_cohort_is_simulated(html):
 
 
 def test_report_of_real_images_does_not(run, html):
-    about = (run / "cohorts/fake2d/cohort.json").read_text()
-    (run / "cohorts/fake2d/cohort.json").write_text(about.replace('"simulated": true', '"simulated": false'))
+    path = run / "cohorts/fake2d/cohort.json"
+    text, about = path.read_text(), read_record(path)
+    write_record(path, about | {"simulated": False})
     try:
         write_report(run)
         assert "Simulated data." not in (run / "report.html").read_text()
     finally:
-        (run / "cohorts/fake2d/cohort.json").write_text(about)
+        path.write_text(text)
         write_report(run)
     assert (run / "report.html").read_text() == html  # and a report written again is the same
 

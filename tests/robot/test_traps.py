@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from bifseg.robot.policies.registry import POLICIES, policy
 from bifseg.robot.users import USERS, user_profile
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
-from bifseg.sessions.users import SimulatedUser
+from bifseg.sessions.users import SimulatedUser, View
 
 RANDOM = [name for name in POLICIES if name != "centre-click/1"]
 SHAPE = (70, 90)
@@ -104,25 +105,34 @@ def test_the_same_voxel_is_not_clicked_twice_where_a_method_heeds_no_click():
     assert min(apart) > 5  # nor its neighbour: the next click lies deep in what was not clicked yet
 
 
+def _view(number, box, scribbles):
+    """What the user sees of a result in which nothing was found."""
+    return View(number, box, [SimpleNamespace(mask=np.zeros(box.shape, bool))], scribbles, False)
+
+
 def test_a_clicker_that_has_clicked_everything_is_satisfied():
     box = _game().box()
     everything = policy("econet/1").strokes(TRUTH, ~TRUTH, (1.0, 1.0), generator(0))[:1]
     everything = [replace(everything[0], voxels=np.argwhere(np.ones(SHAPE, bool)))]
     game = _game(policy="centre-click/1")
-    assert game.strokes(np.zeros(box.shape, bool), box, "round-2", Scribbles(SHAPE, tuple(everything))) == []
-    assert game.strokes(np.zeros(box.shape, bool), box, "round-2", Scribbles(SHAPE)) != []
+    assert game.next_strokes(_view(2, box, Scribbles(SHAPE, tuple(everything)))) == []
+    assert game.next_strokes(_view(2, box, Scribbles(SHAPE))) != []
 
 
 def test_policies_that_do_not_skip_see_what_was_drawn_as_wrong_still():
     strokes = [s for step in play(_game(rounds=3), Deaf()).steps for s in step.strokes]
     game, box = _game(rounds=3), _game().box()
-    alone = game.strokes(np.zeros(box.shape, bool), box, "round-3", Scribbles(SHAPE))
+    alone = game.next_strokes(_view(3, box, Scribbles(SHAPE)))
     np.testing.assert_array_equal(strokes[-1].voxels, alone[-1].voxels)
 
 
 def test_one_click_in_the_opening_for_the_object_and_one_for_each_side():
     game = _game(policy="centre-click/1")
-    assert [s.foreground for s in game.opening(game.box(), "round-1")] == [True, False, False]
+    assert [s.foreground for s in game.next_strokes(View(1, game.box(), [], Scribbles(SHAPE), True))] == [
+        True,
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize("card", [{"box": "jittered/1"}, {"box": "loose/1"}, {"user": "careless"}])

@@ -21,7 +21,7 @@ from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json
+from bifseg.core.files import read_json, read_record
 from bifseg.core.images import read_array, write_array
 from bifseg.methods.process.process import MethodError, MethodProcess
 from bifseg.runs.job_setup import JobSetup, derived_from_truth
@@ -348,7 +348,7 @@ def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_pa
 def test_the_rules_lie_beside_the_sessions(odd, trials, tmp_path):
     folder = tmp_path / "sessions" / "discs" / "own" / "odd"
     run_shard(odd(), trials[:1], folder)
-    assert ProtocolCard(**read_json(folder / "protocol.json")) == PROTOCOL
+    assert ProtocolCard(**read_record(folder / "protocol.json")) == PROTOCOL
     found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
     assert RunScores(found, played_cards(tmp_path, found)).rules == {"own": StoppingRule(2, 0.99)}
 
