@@ -14,7 +14,15 @@ from bifseg.analysis.names import BASE_NET, FAILURES
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.user_levels import by_user
-from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing, writing_folder
+from bifseg.core.files import (
+    check_hash,
+    file_hash,
+    read_json,
+    read_record,
+    write_record,
+    writing,
+    writing_folder,
+)
 from bifseg.reports.drawings import (
     dice_against_rounds,
     dice_boxes,
@@ -61,7 +69,7 @@ def write_figures(folder: Path, target: float = 0.90) -> None:
             _save(drawing.figure, part / drawing.name)
             about = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
             index.append(about | {"sha256": file_hash(part / f"{drawing.name}.svg")})
-        write_json(part / "index.json", index)
+        write_record(part / "index.json", {"figures": index})
 
 
 def read_figures(folder: Path) -> list[dict[str, str]]:
@@ -74,9 +82,9 @@ def read_figures(folder: Path) -> list[dict[str, str]]:
         `name`, `title`, `caption` and `sha256` of each figure, in reading order.
 
     Raises:
-        InputError: an SVG file differs from the one that was written.
+        InputError: the index or an SVG file differs from the one that was written.
     """
-    index: list[dict[str, str]] = read_json(folder / "index.json")
+    index: list[dict[str, str]] = read_record(folder / "index.json", "figures")["figures"]
     for figure in index:
         path = folder / f"{figure['name']}.svg"
         check_hash(path, figure["sha256"], f"delete {folder} and draw the figures again")

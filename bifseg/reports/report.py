@@ -15,7 +15,7 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import final_rows
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import read_json, read_record, write_text
+from bifseg.core.files import read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.checklist import checklist, left_out, limits
 from bifseg.reports.figures import read_figures
@@ -58,7 +58,7 @@ def write_report(run: Path, date: str | None = None) -> None:
 
 
 def _content(run: Path, date: str | None) -> dict[str, Any]:
-    played = RunScores.read(run, read_json(run / "tables" / "index.json")["target"])
+    played = RunScores.read(run, read_record(run / "tables" / "index.json", "target")["target"])
     scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")

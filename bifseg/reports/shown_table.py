@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bifseg.analysis.names import GROUP
 from bifseg.cards.entries import entry_name
-from bifseg.reports.formats import TEXT, Table, best_cells, present
+from bifseg.reports.formats import TEXT, Table, best_cells, present, to_latex
 
 Cell = tuple[str, bool]
 """A text, and whether it is the best of its column."""
@@ -116,8 +116,8 @@ def shown_table(table: Table, folder: Path, cohort: str, protocol: str) -> Shown
         where["entry"] = entry_name(entry["method"], entry["network"])
         cells = [(texts[name], name in best and best[name][k]) for name in columns]
         group.rows.append(Row(cells, where))
-    csv, latex = ((folder / f"{table.name}{ending}").read_text("utf-8") for ending in (".csv", ".tex"))
-    return ShownTable(columns, list(groups.values()), csv=csv_url(csv), latex=latex, name=table.name)
+    csv = csv_url((folder / f"{table.name}.csv").read_text("utf-8"))
+    return ShownTable(columns, list(groups.values()), csv=csv, latex=to_latex(table), name=table.name)
 
 
 def csv_url(text: str) -> str:

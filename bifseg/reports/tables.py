@@ -17,7 +17,7 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import unequal_scribbles, without_mm
 from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results, training_seeds
 from bifseg.analysis.user_levels import by_user
-from bifseg.core.files import check_hash, file_hash, read_json, write_json, writing_folder
+from bifseg.core.files import check_hash, file_hash, read_record, write_record, writing_folder
 from bifseg.core.metrics import known
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
@@ -350,7 +350,7 @@ def write_tables(folder: Path, target: float = 0.90) -> None:
         index = [
             {"name": t.name, "title": t.title, "caption": t.caption, "sha256": _hash(part, t)} for t in tables
         ]
-        write_json(part / "index.json", {"target": target, "tables": index})
+        write_record(part / "index.json", {"target": target, "tables": index})
         write_claims(claims(run), run, read_checks(folder, run.frame), part)
 
 
@@ -364,11 +364,11 @@ def read_tables(folder: Path) -> list[Table]:
         The tables in reading order; those that were left out have an empty frame.
 
     Raises:
-        InputError: a CSV file differs from the one that was written.
+        InputError: the index or a CSV file differs from the one that was written.
     """
     return [
         Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))
-        for e in read_json(folder / "index.json")["tables"]
+        for e in read_record(folder / "index.json", "tables")["tables"]
     ]
 
 

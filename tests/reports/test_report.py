@@ -9,6 +9,7 @@ from html_reader import Reader
 
 from bifseg.analysis.names import SESSION
 from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_record, write_record
 from bifseg.reports.figures import write_figures
 from bifseg.reports.report import confinement_line, write_report
@@ -75,6 +76,32 @@ def test_a_click_on_a_row_opens_sessions_that_are_there(html):
     entries = {entry for entry, _ in there}
     assert all((row["entry"], row["protocol"]) in there or not row["protocol"] for row in rows)
     assert {row["entry"] for row in rows} == entries
+
+
+@pytest.mark.parametrize("folder", ["tables", "figures"])
+def test_another_file_in_place_of_an_index_is_a_line(run, folder):
+    path = run / folder / "index.json"
+    text = path.read_text()
+    write_record(path, {"schema": 2})
+    try:
+        with pytest.raises(InputError, match=f"{folder}/index.json: lacks the key"):
+            write_report(run)
+        path.write_text(text.replace("Dice", "Dike", 1))
+        with pytest.raises(InputError, match=f"{folder}/index.json: changed since it was written"):
+            write_report(run)
+    finally:
+        path.write_text(text)
+
+
+def test_latex_in_the_report_is_that_of_the_checked_tables(run, html):
+    path = next((run / "tables").glob("*.tex"))
+    text = path.read_text()
+    path.write_bytes(b"\xff" + text.encode())
+    try:
+        write_report(run)
+        assert (run / "report.html").read_text() == html
+    finally:
+        path.write_text(text)
 
 
 def test_report_says_that_the_cohort_is_simulated(html):
