@@ -14,7 +14,12 @@ from bifseg.cards.cards import (
     read_card,
 )
 from bifseg.cards.entries import split_entry, split_seed
-from bifseg.cards.run import brought_weights, checked_run, initial_protocol, network_card
+from bifseg.cards.run import (
+    brought_weights,
+    checked_run,
+    initial_protocol,
+    network_card,
+)
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
