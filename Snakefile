@@ -33,6 +33,8 @@ onstart:
         Path(f"{RUN}/config.json"),
         config | {"cards": os.path.abspath(config["cards"])},
     )
+    # The logger `bifseg` shows this run's progress from here on.
+    logger.info(None, extra={"bifseg_run": RUN})
 
 
 rule all:

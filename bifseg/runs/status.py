@@ -9,7 +9,7 @@ from pathlib import Path
 from time import time
 
 from bifseg.core.errors import InputError
-from bifseg.runs.run_folder import Run
+from bifseg.runs.run_folder import Condition, Run
 from bifseg.sessions.archive import Archive
 
 _RATE_S = 3600.0
@@ -28,6 +28,8 @@ class Progress:
         state: `done`, `running`, `stopped` (started, but no new file for `STILL_S`) or `waiting`.
         left_s: seconds left at the rate of the last hour; None if the part is not running.
         failed: number of sessions whose status is not `ok`, by status and reason.
+        stage: `cohorts`, `networks`, `sessions` or `report`.
+        condition: the entry under a protocol on a cohort; None for other parts.
     """
 
     what: str
@@ -36,6 +38,8 @@ class Progress:
     state: str
     left_s: float | None = None
     failed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    stage: str = "report"
+    condition: Condition | None = None
 
 
 def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
@@ -58,26 +62,27 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
             names[name] = [trial.session for trial in run.trials(run.cohort(name))]
         except InputError:
             names[name] = []
-        yield _made(f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
+        yield _made("cohorts", f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
     for cohort, network in run.networks():
-        yield _made(f"network {network} on {cohort}", run.network(cohort, network) / "weights.pt", now)
+        what = f"network {network} on {cohort}"
+        yield _made("networks", what, run.network(cohort, network) / "weights.pt", now)
     for condition in run.conditions():
-        what = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
-        yield _played(what, run.sessions(condition), names[condition.cohort], now)
+        yield _played(condition, run.sessions(condition), names[condition.cohort], now)
     made = (run.folder / "report.html").exists()
     yield Progress("report", int(made), 1, "done" if made else "waiting")
 
 
-def _made(what: str, last: Path, now: float) -> Progress:
+def _made(stage: str, what: str, last: Path, now: float) -> Progress:
     """The status of a folder that is complete once its last file exists."""
     folder = last.parent
     if last.exists():
-        return Progress(what, 1, 1, "done")
+        return Progress(what, 1, 1, "done", stage=stage)
     times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-    return Progress(what, 0, 1, _state(times, now))
+    return Progress(what, 0, 1, _state(times, now), stage=stage)
 
 
-def _played(what: str, folder: Path, names: list[str], now: float) -> Progress:
+def _played(condition: Condition, folder: Path, names: list[str], now: float) -> Progress:
+    what = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
     archive = Archive(folder)
     stored = archive.stored()
     done = [name for name in names if name in stored]
@@ -85,12 +90,12 @@ def _played(what: str, folder: Path, names: list[str], now: float) -> Progress:
         (stored[name], archive.load(name).error.partition(": ")[2]) for name in done if stored[name] != "ok"
     )
     if done and len(done) == len(names):
-        return Progress(what, len(done), len(names), "done", failed=failed)
+        return Progress(what, len(done), len(names), "done", None, failed, "sessions", condition)
     times = sorted(path.stat().st_mtime for path in folder.rglob("*.zip"))
     state, recent = _state(times, now), [t for t in times if now - t < _RATE_S]
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
     left_s = (len(names) - len(done)) / rate if rate and state == "running" else None
-    return Progress(what, len(done), len(names), state, left_s, failed)
+    return Progress(what, len(done), len(names), state, left_s, failed, "sessions", condition)
 
 
 def _state(times: list[float], now: float) -> str:

@@ -14,4 +14,4 @@ rule prepare_cohort:
         folder=subpath(output.objects, parent=True),
         seed=config["seed"],
     shell:
-        "bifseg cohort prepare {input.card:q} --out {params.folder:q} --seed {params.seed:q} 2> >(tee {log:q} >&2)"
+        "bifseg cohort prepare {input.card:q} --out {params.folder:q} --seed {params.seed:q} &> {log:q}"

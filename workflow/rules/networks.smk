@@ -25,4 +25,4 @@ rule train_network:
         code=code_of_training,
     shell:
         "bifseg train {input.card:q} --cohort {params.cohort:q} --out {params.folder:q}"
-        " --seed {params.seed:q} --device {params.device:q} --threads {threads} 2> >(tee {log:q} >&2)"
+        " --seed {params.seed:q} --device {params.device:q} --threads {threads} &> {log:q}"

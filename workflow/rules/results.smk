@@ -13,7 +13,7 @@ rule collect_scores:
     params:
         metrics=own_metrics(),
     shell:
-        "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} 2> >(tee {log:q} >&2)"
+        "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} &> {log:q}"
 
 
 # The last step: one job imports and reads once what the five commands would each import and read.
@@ -42,4 +42,4 @@ rule write_results:
         target=config["target"],
     shell:
         "bifseg results {params.run:q} --target {params.target:q} --settings {params.settings:q}"
-        " --history {params.history:q} 2> >(tee {log:q} >&2)"
+        " --history {params.history:q} &> {log:q}"

@@ -29,7 +29,7 @@ checkpoint plan_sessions:
     shell:
         "bifseg plan {input.method:q} --plan {output:q} --job-minutes {params.job_minutes:q}"
         + SETUP
-        + " 2> >(tee {log:q} >&2)"
+        + " &> {log:q}"
 
 
 rule run_sessions:
@@ -56,7 +56,7 @@ rule run_sessions:
     shell:
         "bifseg run {input.method:q} {params.plan:q} --shard {wildcards.shard}/{params.shards:q} --index {output:q}"
         + SETUP
-        + " 2> >(tee {log:q} >&2)"
+        + " &> {log:q}"
 
 
 rule score_sessions:
@@ -79,4 +79,4 @@ rule score_sessions:
         code=scoring_code,
     shell:
         "bifseg score {params.sessions:q} --cohort {params.cohort:q} --split {params.split:q}"
-        " --replicates {params.replicates:q} {params.metrics:q} --out {output:q} 2> >(tee {log:q} >&2)"
+        " --replicates {params.replicates:q} {params.metrics:q} --out {output:q} &> {log:q}"

@@ -1,0 +1,139 @@
+"""The state of a whole run while it is played: what is done, what fraction that is, and the time left."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+
+from bifseg.core.files import read_json
+from bifseg.runs.expected_times import ExpectedTimes
+from bifseg.runs.run_folder import Run
+from bifseg.runs.status import Progress, progress
+
+RESULTS_S = 30.0
+"""Seconds of the last step, as measured on the demo."""
+_COHORT_S, _TRAINING_S = 10.0, 120.0  # until a log says more
+_LEFT = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d) left$")
+
+RunningJob = tuple[str, Path | None]
+"""What a job does, and its log."""
+
+
+@dataclass(frozen=True)
+class State:
+    """A run at one moment.
+
+    Attributes:
+        parts: cohorts, networks, entries and the report.
+        fraction: of the whole work, from 0 to 1.
+        left_s: seconds until the report; None while nothing is known about them.
+        running: what jobs do, each with the last progress line of its log.
+    """
+
+    parts: list[Progress]
+    fraction: float
+    left_s: float | None
+    running: list[tuple[str, str]]
+
+    def stage(self, name: str) -> list[Progress]:
+        """The parts of a stage.
+
+        Args:
+            name: `cohorts`, `networks`, `sessions` or `report`.
+
+        Returns:
+            Parts in the order of the workflow.
+        """
+        return [part for part in self.parts if part.stage == name]
+
+
+class RunState:
+    """Reads the state of a run again and again, and learns how long its sessions take here.
+
+    Args:
+        folder: RESULTS/RUN.
+        cores: jobs of one core that work at the same time.
+    """
+
+    def __init__(self, folder: Path, cores: int) -> None:
+        self._run, self._cores = Run(folder), cores
+        self._times = ExpectedTimes(folder.parent / "history.jsonl")
+        self._before: float | None = None  # expected seconds of the sessions that an earlier run played
+        self._spent, self._last = 0.0, monotonic()
+
+    def read(self, running: Sequence[RunningJob], n_session_jobs: int) -> State:
+        """The state now.
+
+        Args:
+            running: jobs other than those of sessions.
+            n_session_jobs: number of running jobs of sessions.
+
+        Returns:
+            The state, from the run's files and the logs of running jobs.
+        """
+        parts, now = list(progress(self._run.folder)), monotonic()
+        self._spent, self._last = self._spent + n_session_jobs * (now - self._last), now
+        lines = [(what, _last_line(path)) for what, path in running]
+        lefts = [left for _, line in lines if (left := _left_s(line)) is not None]
+        done = all_s = 0.0
+        for part in parts:
+            seconds = self._expected_s(part)
+            all_s += seconds
+            done += seconds * (part.done / part.of if part.of else 0.0)
+        training = _others_s(parts, lefts)
+        played = self._played_s(parts)
+        if self._before is None:
+            self._before = played
+        learnt = played - self._before
+        scale = self._spent / learnt if learnt > 5.0 and self._spent > 10.0 else 1.0
+        sessions = sum(self._expected_s(p) for p in parts if p.stage == "sessions") - played
+        last = 0.0 if parts[-1].done else RESULTS_S
+        at_once = max([(scale * sessions + training) / max(self._cores, 1), *lefts])
+        known = bool(lefts or learnt) or not (sessions or training)
+        return State(parts, done / all_s if all_s else 1.0, at_once + last if known else None, lines)
+
+    def _played_s(self, parts: Sequence[Progress]) -> float:
+        """Expected seconds of the sessions that are done."""
+        return sum(
+            self._expected_s(p) * (p.done / p.of if p.of else 0.0) for p in parts if p.stage == "sessions"
+        )
+
+    def _expected_s(self, part: Progress) -> float:
+        if part.condition is None:
+            return {"cohorts": _COHORT_S, "networks": _TRAINING_S}.get(part.stage, RESULTS_S)
+        condition = part.condition
+        dimension = None
+        with suppress(OSError, ValueError, KeyError):
+            dimension = read_json(self._run.folder / "cohorts" / condition.cohort / "cohort.json")[
+                "dimension"
+            ]
+        return self._times.sessions(condition.cohort, dimension, condition.method, part.of or 20).seconds
+
+
+def _others_s(parts: Sequence[Progress], lefts: Sequence[float]) -> float:
+    """Seconds of one core until cohorts and networks are made."""
+    waiting = sum(part.done < part.of for part in parts if part.stage == "networks")
+    cohorts = sum(part.done < part.of for part in parts if part.stage == "cohorts")
+    each = max(lefts, default=_TRAINING_S)
+    return sum(lefts) + max(0, waiting - len(lefts)) * each + cohorts * _COHORT_S
+
+
+def _last_line(path: Path | None) -> str:
+    """The last progress line of a log, without the name of the work."""
+    with suppress(OSError):
+        for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines() if path else []):
+            if _LEFT.search(line):
+                return line.partition(": ")[2]
+    return ""
+
+
+def _left_s(line: str) -> float | None:
+    match = _LEFT.search(line)
+    if not match:
+        return None
+    days, hours, minutes, seconds = (int(number or 0) for number in match.groups())
+    return 86400.0 * days + 3600 * hours + 60 * minutes + seconds

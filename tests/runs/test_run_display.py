@@ -1,0 +1,164 @@
+"""What a run shows while it is played, in a file and on a terminal."""
+
+import io
+import json
+import re
+from collections import Counter
+
+import pytest
+from fake_run import fake_session
+from rich.console import Console
+
+from bifseg.core.files import write_json
+from bifseg.runs import run_display, run_state
+from bifseg.runs.expected_times import ExpectedTimes
+from bifseg.runs.run_display import LineDisplay, LiveDisplay, duration, stage_text
+from bifseg.runs.run_state import RunState
+from bifseg.runs.status import Progress
+from bifseg.sessions.archive import Archive
+
+CONFIG = {
+    "run": "r",
+    "cohorts": {"discs": {"networks": ["pnet"], "protocols": {"own-scribbles": ["bifseg@pnet", "geos"]}}},
+}
+
+
+@pytest.fixture
+def folder(discs, tmp_path):
+    """A run whose cohort is prepared."""
+    run = tmp_path / "r"
+    write_json(run / "config.json", CONFIG)
+    (run / "cohorts").mkdir()
+    (run / "cohorts/discs").symlink_to(discs.folder)
+    return run
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that tests move by hand."""
+    now = [100.0]
+    for module in (run_display, run_state):
+        monkeypatch.setattr(module, "monotonic", lambda: now[0])
+    return now
+
+
+def play(discs, folder, entry, count):
+    """Store sessions of the first objects."""
+    archive = Archive(folder / "sessions/discs/own-scribbles" / entry)
+    for row in discs.select(split="test")[:count]:
+        session = fake_session(discs, row, "bifseg", "", "own-scribbles", 1)
+        archive.save(row.object, session, discs.whole_grid(row))
+
+
+def test_lines_name_entries_that_end_and_the_time_left(discs, folder, clock, capsys):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+    display.n_session_jobs = 1
+    display.refresh()
+    play(discs, folder, "geos", 6)
+    clock[0] += 30
+    display.refresh()
+    start, ended, summary = (line.partition(" ")[2] for line in capsys.readouterr().err.splitlines())
+    assert start == "r: 1 cohorts, 1 networks, 2 entries"
+    assert ended == "done: geos on discs, own-scribbles: 6 of 6"
+    assert re.fullmatch(r"r: \d+ % done, 30 s spent, about \d+ min( \d+ s)? left", summary)
+
+
+def test_a_quiet_minute_is_not_silent_and_a_busy_second_not_loud(discs, folder, clock, capsys):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+    for _ in range(3):
+        display.refresh()
+    assert len(capsys.readouterr().err.splitlines()) == 1
+    clock[0] += 61
+    log = folder / "pnet.log"
+    log.write_text("training pnet: 80 of 800, no validation yet, 0:00:36 spent, 0:05:24 left\n")
+    display.running = [("training pnet on discs", log)]
+    display.refresh()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "training pnet on discs: 80 of 800, no validation yet" in line
+
+
+def test_live_table_shows_stages_and_entries_at_work(discs, folder, clock):
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=120, color_system=None)
+    display = LiveDisplay("r", RunState(folder, cores=2), console)
+    play(discs, folder, "geos", 2)
+    display.say("note: [not markup]")
+    display.close()
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert "note: [not markup]" in text
+    assert re.search(r"sessions +━* +2 of 12 in 2 entries", text)
+    assert "geos on discs, own-scribbles: 2 of 6" in text
+    assert "bifseg@pnet on discs" not in text  # it has not begun
+
+
+def test_time_left_comes_from_the_pace_seen_here(discs, folder, clock):
+    (folder / "networks/discs/pnet").mkdir(parents=True)
+    (folder / "networks/discs/pnet/weights.pt").touch()
+    lefts = []
+    for pace in (40, 400):
+        state = RunState(folder, cores=1)
+        state.read([], 1)
+        clock[0] += pace
+        play(discs, folder, "geos", 6)
+        lefts.append(state.read([], 1).left_s)
+        for path in folder.glob("sessions/discs/own-scribbles/geos/unpacked/*.zip"):
+            path.unlink()
+    assert lefts[1] - run_state.RESULTS_S == pytest.approx(10 * (lefts[0] - run_state.RESULTS_S))
+
+
+def test_time_left_is_at_least_that_of_the_training_at_work(folder, clock):
+    log = folder / "pnet.log"
+    log.write_text("training pnet: 1 of 800, no validation yet, 0:00:36 spent, 1 day, 2:05:24 left\n")
+    state = RunState(folder, cores=64).read([("training pnet on discs", log)], 0)
+    assert state.left_s == 86400 + 2 * 3600 + 5 * 60 + 24 + run_state.RESULTS_S
+
+
+def test_a_run_that_did_nothing_yet_has_no_time_left(folder):
+    assert RunState(folder, cores=2).read([], 0).left_s is None
+
+
+def test_failed_sessions_are_counted():
+    parts = [Progress("a", 5, 6, "running", failed=Counter({("failed", "no luck"): 2}))]
+    assert stage_text(parts) == "5 of 6, 2 failed"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.6, "1 min 0 s"),
+        (200, "3 min 20 s"),
+        (725, "12 min"),
+        (3599, "1 h 0 min"),
+        (7800, "2 h 10 min"),
+    ],
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(tmp_path):
+    record = {
+        "method": "geos",
+        "cohorts": {"a": {"dimension": 3}},
+        "results": [{"cohort": "a", "session_s": [7.0, 6.0, 8.0]}],
+    }
+    (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\nno json\n[]\n{}\n")
+    times = ExpectedTimes(tmp_path / "history.jsonl")
+    same, other, demo, guess = (
+        times.sessions(cohort, dimension, method, 10)
+        for cohort, dimension, method in [
+            ("a", 3, "geos"),
+            ("b", 3, "geos"),
+            ("b", 2, "grabcut"),
+            ("b", 2, "mine"),
+        ]
+    )
+    assert same.seconds == other.seconds == pytest.approx(10 * 7.1 + 5)
+    assert demo.seconds < guess.seconds < same.seconds
+    assert [e.source.split(":")[0] for e in (same, other, demo, guess)] == [
+        "earlier runs on this cohort",
+        "earlier runs on other cohorts",
+        "the demo's small images on another machine",
+        "a guess",
+    ]

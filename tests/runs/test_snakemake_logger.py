@@ -1,0 +1,118 @@
+"""The logger that Snakemake loads: what it shows of Snakemake's events."""
+
+import logging
+from types import SimpleNamespace
+
+import pytest
+from snakemake_interface_logger_plugins.common import LogEvent
+from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
+
+from bifseg.runs import snakemake_logger
+from bifseg.runs.snakemake_logger import LogHandler
+
+SETTINGS = {
+    "printshellcmds": False,
+    "nocolor": True,
+    "quiet": None,
+    "debug_dag": False,
+    "verbose": False,
+    "show_failed_logs": True,
+    "stdout": False,
+    "dryrun": False,
+}
+
+
+class Spy:
+    """A display that keeps what it is given."""
+
+    every_s = 0.01
+
+    def __init__(self):
+        self.said, self.running, self.n_session_jobs, self.refreshed, self.closed = [], [], 0, 0, False
+
+    def say(self, text):
+        self.said.append(text)
+
+    def refresh(self):
+        self.refreshed += 1
+
+    def close(self):
+        self.closed = True
+
+
+@pytest.fixture
+def spy(monkeypatch):
+    spy = Spy()
+    monkeypatch.setattr(snakemake_logger, "display_for", lambda folder, cores: spy)
+    return spy
+
+
+def handler(**settings):
+    return LogHandler(SimpleNamespace(**SETTINGS | settings), None)
+
+
+def emit(handler, msg=None, level=logging.INFO, **fields):
+    record = logging.LogRecord("snakemake", level, __file__, 1, msg, None, None)
+    record.__dict__ |= fields
+    handler.emit(record)
+
+
+def job(number, rule, log, **wildcards):
+    fields = {"jobid": number, "rule_name": rule, "wildcards": wildcards, "log": [str(log)]}
+    return {"event": LogEvent.JOB_INFO, **fields}
+
+
+def test_snakemake_finds_it_in_an_editable_install():
+    assert LoggerPluginRegistry().get_plugin("bifseg").log_handler is LogHandler
+
+
+def test_jobs_have_names_and_warnings_of_their_logs_become_notes(spy, tmp_path):
+    log = tmp_path / "train.log"
+    log.write_text("12:00:00 WARNING cohort c: only 1 object\ntraining: 1 of 2\n")
+    logger = handler()
+    emit(logger, bifseg_run="results/r")
+    emit(logger, **job(1, "train_network", log, network="pnet", cohort="c"))
+    emit(logger, **job(2, "run_sessions", log, entry="geos"))
+    assert spy.running == [("training pnet on c", log)]
+    assert spy.n_session_jobs == 1
+    emit(logger, "Finished job 1.", event=LogEvent.JOB_FINISHED, job_id=1)
+    assert (spy.running, spy.said) == ([], ["note: cohort c: only 1 object"])
+    logger.close()
+    assert spy.closed
+
+
+def test_failed_job_shows_the_end_of_its_log_and_not_its_command(spy, tmp_path):
+    log = tmp_path / "run.log"
+    log.write_text("\n".join([*(f"line {k}" for k in range(50)), "error: no such weights"]))
+    logger = handler()
+    emit(logger, bifseg_run="results/r")
+    failing = job(3, "run_sessions", log, cohort="c", entry="geos")
+    emit(logger, **failing)
+    emit(logger, level=logging.ERROR, **failing | {"event": LogEvent.JOB_ERROR, "shellcmd": "bifseg run ..."})
+    (said,) = spy.said
+    assert said.startswith("failed: run sessions (cohort c, entry geos)\n")
+    assert "error: no such weights" in said
+    assert "line 3\n" not in said
+    assert "bifseg run" not in said
+    assert said.endswith(f"log: {log}")
+    logger.close()
+
+
+def test_errors_and_nothing_to_do_are_printed_and_chatter_is_not(capsys):
+    logger = handler()
+    emit(logger, "Building DAG of jobs...")
+    emit(logger, "Nothing to be done (all requested files are present and up to date).")
+    emit(logger, "InputError: configuration: split", level=logging.ERROR, event=LogEvent.ERROR)
+    said = capsys.readouterr().err
+    assert "Building" not in said
+    assert "Nothing to be done" in said
+    assert "InputError: configuration: split" in said
+
+
+@pytest.mark.parametrize("settings", [{"dryrun": True, "stdout": True}, {"verbose": True}])
+def test_dry_run_and_verbose_look_as_without_it(spy, settings, capsys):
+    logger = handler(**settings)
+    emit(logger, "Job stats", event=LogEvent.RUN_INFO, bifseg_run="results/r")
+    out, err = capsys.readouterr()
+    assert "Job stats" in (out if settings.get("stdout") else err)
+    assert spy.refreshed == 0
