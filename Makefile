@@ -28,7 +28,8 @@ $(VENV)/dev: $(VENV)/installed
 
 demo: install
 	snakemake --workflow-profile workflow/profiles/default --cores $(CORES)
-	@echo "Report: $(abspath results/demo/report.html)"
+	@cat results/demo/summary.txt
+	@echo "report: $(abspath results/demo/report.html)"
 
 test: dev
 	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations=20

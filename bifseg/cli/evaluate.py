@@ -13,7 +13,7 @@ import typer
 from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.cohort_from import DataOptions, make_from
 from bifseg.cli.option_groups import with_option_groups
-from bifseg.cli.workflow import find_profile, snakemake
+from bifseg.cli.workflow import find_profile, show_results, snakemake
 from bifseg.cohorts.manifest import listed
 
 METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
@@ -94,4 +94,4 @@ def evaluate(
     words = ["--configfile", str(config), *(["--dry-run"] if dry_run else [])]
     snakemake(shipped_folder() / "Snakefile", out, profile, cores, words)
     if not dry_run:
-        typer.echo(f"report: {out / settings.get('results', 'results') / settings['run'] / 'report.html'}")
+        show_results(out / settings.get("results", "results") / settings["run"])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cards.shipped import write_project
-from bifseg.cli.workflow import snakemake
+from bifseg.cli.workflow import show_results, snakemake
 
 
 def init(
@@ -35,4 +35,4 @@ def demo(
     profile = folder.absolute() / "workflow/profiles/default"
     snakemake(folder / "Snakefile", folder, profile, cores, ["--dry-run"] if dry_run else [])
     if not dry_run:
-        typer.echo(f"report: {folder.absolute() / 'results/demo/report.html'}")
+        show_results(folder.absolute() / "results/demo")

@@ -38,6 +38,17 @@ def snakemake(snakefile: Path, folder: Path, profile: Path, cores: int, options:
         raise typer.Exit(1)
 
 
+def show_results(run: Path) -> None:
+    """Print the summary of a finished run and where its report is.
+
+    Args:
+        run: RESULTS/RUN.
+    """
+    if (run / "summary.txt").is_file():
+        typer.echo((run / "summary.txt").read_text(encoding="utf-8"), nl=False)
+    typer.echo(f"report: {run / 'report.html'}")
+
+
 def find_profile(path: Path) -> Path:
     """The folder of a workflow profile.
 

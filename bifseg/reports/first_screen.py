@@ -73,6 +73,40 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
     return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
 
 
+def summary_text(summary: Overview, target: float, simulated: bool) -> str:
+    """The three numbers that matter of the first entry and of the user's own ones, for a terminal.
+
+    Args:
+        summary: of `overview` or `overview_over_cohorts`.
+        target: Dice that counts as reached.
+        simulated: whether the images of a cohort were made by a simulator.
+
+    Returns:
+        Lines, each ended by a newline: for each such entry final Dice, prompts to the target, and user time; a number
+        that the protocol does not give is left out.
+    """
+    goal, frame = f"{100 * target:g}%", summary.frame
+    where = f"{', '.join(summary.cohorts)}{', simulated images' if simulated else ''}"
+    names, lines = _names(frame), []
+    for k, row in enumerate(frame.to_dict("records")):
+        if k and row["method"] in METHODS + TOOLS:
+            continue
+        rank = "first" if k == 0 else f"number {k + 1}"
+        lines.append(
+            f"{entry_name(row['method'], row['network'])} is {rank} of {len(frame)} entries ({where}):"
+        )
+        reached = f", reached in {_text(row, 'reached')}% of sessions"
+        numbers = {
+            "dice": f"{_text(row, 'dice')}% Dice at the end",
+            "prompts": f"{_text(row, 'prompts')} prompts to a Dice of {goal}{reached}",
+            "user_s": f"{_text(row, 'user_s')} s of a user's time a session, predicted",
+        }
+        lines += [f"    {text}" for name, text in numbers.items() if np.isfinite(row[f"{name}_mean"])]
+        if k == 0 and len(names) > 1:
+            lines.append(f"    {_certainty(names, frame['group'].tolist())}")
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _best(means: pd.Series, name: str) -> list[bool]:
     """Which values are the best of a column; none where all are equal."""
     pick: Callable[[Any], float] = np.nanmax if name in HIGHER_IS_BETTER else np.nanmin
@@ -90,7 +124,7 @@ def _text(row: dict[Any, Any], name: str) -> str:
 def _sentence(summary: Overview, goal: str) -> str:
     """Which entry is first, by how much, and which others do not differ significantly."""
     frame = summary.frame
-    names = [entry_name(*pair) for pair in zip(frame["method"], frame["network"], strict=True)]
+    names = _names(frame)
     row = frame.iloc[0].to_dict()
     if summary.by == "prompts":
         how = f"{_text(row, 'prompts')} prompts to a Dice of {goal}, reached in {_text(row, 'reached')}% of sessions"
@@ -98,17 +132,24 @@ def _sentence(summary: Overview, goal: str) -> str:
         how = f"a mean final Dice of {_text(row, 'dice')}%"
     if len(names) == 1:
         return f"{names[0]}: {how}."
-    letters = set(row["group"])
-    tied = [name for name, group in zip(names[1:], frame["group"][1:], strict=True) if letters & set(group)]
+    return f"{names[0]} is first: {how}. {_certainty(names, frame['group'].tolist())}"
+
+
+def _names(frame: pd.DataFrame) -> list[str]:
+    return [entry_name(*pair) for pair in zip(frame["method"], frame["network"], strict=True)]
+
+
+def _certainty(names: list[str], groups: list[str]) -> str:
+    """Which entries do not differ significantly from the first."""
+    letters = set(groups[0])
+    tied = [name for name, group in zip(names[1:], groups[1:], strict=True) if letters & set(group)]
     if not letters:
-        sure = "There are too few patients to tell whether any other entry is worse."
-    elif not tied:
-        sure = "Every other entry is worse (p < 0.05)."
-    elif len(tied) == len(names) - 1:
-        sure = "No other entry differs significantly."
-    else:
-        sure = f"No significant difference: {', '.join(tied)}."
-    return f"{names[0]} is first: {how}. {sure}"
+        return "There are too few patients to tell whether any other entry is worse."
+    if not tied:
+        return "Every other entry is worse (p < 0.05)."
+    if len(tied) == len(names) - 1:
+        return "No other entry differs significantly."
+    return f"No significant difference: {', '.join(tied)}."
 
 
 def _caption(summary: Overview, goal: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bifseg.analysis.names import SESSION, method_rank
-from bifseg.analysis.overview import overview, overview_over_cohorts
+from bifseg.analysis.overview import Overview, overview, overview_over_cohorts
 from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
@@ -19,7 +19,7 @@ from bifseg.core.files import read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.reports.checklist import checklist, left_out, limits
 from bifseg.reports.figures import read_figures
-from bifseg.reports.first_screen import first_screen
+from bifseg.reports.first_screen import first_screen, summary_text
 from bifseg.reports.formats import Table
 from bifseg.reports.html import embed, page
 from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_claims
@@ -43,7 +43,7 @@ COLOURS = {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "backgrou
 
 
 def write_report(run: Path, date: str | None = None) -> None:
-    """Write RUN/report.html from the scores, tables, figures, sessions and cohorts of a run folder.
+    """Write RUN/report.html and RUN/summary.txt from scores, tables, figures, sessions and cohorts of a run folder.
 
     Args:
         run: the run's folder, with tables and figures written.
@@ -53,17 +53,19 @@ def write_report(run: Path, date: str | None = None) -> None:
     Raises:
         InputError: a cohort of the scores is not in the folder.
     """
-    html = page("report.html.j2", _content(run, date))
-    write_text(run / "report.html", html)
-
-
-def _content(run: Path, date: str | None) -> dict[str, Any]:
     played = RunScores.read(run, read_record(run / "tables" / "index.json", "target")["target"])
+    together = overview_over_cohorts(played)
+    first = together or overview(played.cohorts[0])
+    simulated = any(Cohort.load(run / "cohorts" / name).simulated for name in first.cohorts)
+    write_text(run / "summary.txt", summary_text(first, played.target, simulated))
+    write_text(run / "report.html", page("report.html.j2", _content(run, date, played, together)))
+
+
+def _content(run: Path, date: str | None, played: RunScores, together: Overview | None) -> dict[str, Any]:
     scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")
     provenance = read_provenance(run)
-    together = overview_over_cohorts(played)
     cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
     packs = {cohort.name: pack_sessions(run, cohorts[cohort.name], cohort.frame) for cohort in played.cohorts}
     return {
