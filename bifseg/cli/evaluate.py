@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.cohort_from import DataOptions, make_from
+from bifseg.cli.dry_run import nothing_written, show_estimate, show_training_hints
 from bifseg.cli.option_groups import with_option_groups
 from bifseg.cli.workflow import find_profile, show_results, snakemake
 from bifseg.cohorts.manifest import listed
@@ -49,7 +52,9 @@ def evaluate(
     cores: Annotated[
         int, typer.Option(min=1, help="cores of this machine; not for a cluster")
     ] = os.cpu_count() or 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the jobs and run none")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print jobs, expected time and memory; write nothing")
+    ] = False,
 ) -> None:
     """Read data, train networks, run and score sessions, and print where the report is: the whole workflow.
 
@@ -58,6 +63,37 @@ def evaluate(
     under shared-scribbles and own-scribbles. Networks of the paper's size need a GPU; without one choose
     --network pnet-small or pcnet-small.
     """
+    profile, out = find_profile(profile), out.absolute()
+    keys = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
+    options = {"methods": methods, "protocols": protocols, "networks": network}
+    names = {kind: list(listed(text)) for kind, text in options.items()}
+    request = _Request(reader, data, cohort_options, names, {k: v for k, v in keys.items() if v is not None})
+    with nothing_written(out) if dry_run else nullcontext(out) as folder:
+        settings = _write_run(folder, request, force, out if dry_run else None)
+        words = ["--configfile", str(folder / "config.yaml")]
+        if dry_run:
+            snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, "--dry-run"])
+            show_estimate(folder / "config.yaml", folder, cores)
+            return
+        if profile.name == "default":
+            show_training_hints(settings, out)
+        snakemake(shipped_folder() / "Snakefile", out, profile, cores, words)
+    show_results(out / settings.get("results", "results") / settings["run"])
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the options ask for: the data, names of cards, and keys of the configuration."""
+
+    reader: str
+    data: Path
+    cohort: DataOptions
+    names: dict[str, list[str]]
+    keys: dict[str, Any]
+
+
+def _write_run(folder: Path, request: _Request, force: bool, results_of: Path | None) -> dict[str, Any]:
+    """Write cards and configuration to a folder; results go to those of another one if that is given."""
     from bifseg.cards.own_methods import own_method_cards
     from bifseg.cards.quickstart import (
         check_cards,
@@ -68,30 +104,29 @@ def evaluate(
     )
     from bifseg.cards.run import checked_run
 
-    profile, cohort, out = find_profile(profile), cohort_options.name or reader, out.absolute()
-    cards, config, shipped = out / "cards", out / "config.yaml", shipped_folder() / "config"
-    own = own_method_cards(listed(methods), cards, shipped)
-    named = {"methods": own, "protocols": listed(protocols), "networks": listed(network)}
+    cohort = request.cohort.name or request.reader
+    cards, config, shipped = folder / "cards", folder / "config.yaml", shipped_folder() / "config"
+    own = own_method_cards(request.names["methods"], cards, shipped)
+    named = request.names | {"methods": own}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"
     if card.exists() and not force:
         typer.echo(f"{card}: kept; --force reads the data again")
     else:
-        make_from(reader, data, card.parent, cohort_options, 2018 if seed is None else seed, force)
+        seed = request.keys.get("seed", 2018)
+        make_from(request.reader, request.data, card.parent, request.cohort, seed, force)
     copy_cards(shipped, cards)
-    options = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
-    before, changes = read_configuration(config), {key: v for key, v in options.items() if v is not None}
+    before, changes = read_configuration(config), dict(request.keys)
     if any(named.values()) or cohort not in before.get("cohorts", ()):
-        chosen = own or listed(METHODS), listed(protocols or PROTOCOLS)
-        entries, notes = configuration(cards, cohort, *chosen, network)
+        chosen = own or listed(METHODS), named["protocols"] or listed(PROTOCOLS)
+        entries, notes = configuration(cards, cohort, *chosen, ",".join(named["networks"]))
         changes |= entries
         for note in notes:
             typer.echo(f"note: {note}")
     settings = before | changes
+    if results_of:
+        settings["results"] = str(results_of / settings.get("results", "results"))
     if settings != before:
         checked_run(settings | {"cards": str(cards)})
         write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))
-    words = ["--configfile", str(config), *(["--dry-run"] if dry_run else [])]
-    snakemake(shipped_folder() / "Snakefile", out, profile, cores, words)
-    if not dry_run:
-        show_results(out / settings.get("results", "results") / settings["run"])
+    return settings

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from bifseg.cards.shipped import write_project
+from bifseg.cli.dry_run import show_estimate
 from bifseg.cli.workflow import show_results, snakemake
 
 
@@ -27,12 +30,24 @@ def demo(
         "bifseg-demo"
     ),
     cores: Annotated[int, typer.Option(min=1, help="cores of this machine")] = os.cpu_count() or 1,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="print the jobs and run none")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="print jobs, expected time and memory; write nothing")
+    ] = False,
 ) -> None:
     """Run the workflow on the two embedded, simulated cohorts; a second call continues a stopped demo."""
+    if dry_run:
+        with TemporaryDirectory() as temporary:
+            project = folder if (folder / "Snakefile").exists() else Path(temporary) / "demo"
+            _run_demo(project, cores, ["--dry-run"])
+            show_estimate(project / "config/config.yaml", project, cores)
+        return
+    _run_demo(folder, cores)
+    show_results(folder.absolute() / "results/demo")
+
+
+def _run_demo(folder: Path, cores: int, options: Sequence[str] = ()) -> None:
+    """Run the workflow in the folder of a demo, which is written if it is missing."""
     if not (folder / "Snakefile").exists():
         write_project(folder)
     profile = folder.absolute() / "workflow/profiles/default"
-    snakemake(folder / "Snakefile", folder, profile, cores, ["--dry-run"] if dry_run else [])
-    if not dry_run:
-        show_results(folder.absolute() / "results/demo")
+    snakemake(folder / "Snakefile", folder, profile, cores, options)

@@ -85,9 +85,9 @@ class ExpectedTimes:
         elif dimension and (times := self._dimensions.get((dimension, method))):
             source = "earlier runs on other cohorts"
         elif method in shipped:
-            times, source = [shipped[method]], "the demo's small images on another machine"
+            times, source = [shipped[method]], "as in the demo, whose images are small"
         else:
-            times, source = [max(shipped.values(), default=2.0)], "a guess: this method was never played here"
+            times, source = [max(shipped.values(), default=2.0)], "a guess: no run here has played it"
         return Expected(number * (median(times) + _SESSION_S) + _JOB_S, source)
 
     def _learn(self, record: dict[str, Any]) -> None:

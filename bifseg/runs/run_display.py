@@ -242,13 +242,16 @@ def duration(seconds: float) -> str:
         seconds: at least 0.
 
     Returns:
-        For example `40 s`, `3 min 20 s` below ten minutes, `12 min` or `2 h 10 min`.
+        For example `40 s`, `3 min 20 s` below ten minutes, `12 min`, `2 h 10 min` below ten hours, `12 h`, or `6 days`.
     """
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 10:
         return f"{minutes} min {rest} s" if minutes else f"{rest} s"
     hours, minutes = divmod(round(seconds / 60), 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    if hours < 10:
+        return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    hours = round(seconds / 3600)
+    return f"{hours} h" if hours < 72 else f"{round(hours / 24)} days"
 
 
 def _count(parts: Sequence[Progress]) -> tuple[int, int]:

@@ -131,6 +131,8 @@ def test_failed_sessions_are_counted():
         (725, "12 min"),
         (3599, "1 h 0 min"),
         (7800, "2 h 10 min"),
+        (43000, "12 h"),
+        (541720, "6 days"),
     ],
 )
 def test_durations_are_short(seconds, text):
@@ -159,6 +161,6 @@ def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(
     assert [e.source.split(":")[0] for e in (same, other, demo, guess)] == [
         "earlier runs on this cohort",
         "earlier runs on other cohorts",
-        "the demo's small images on another machine",
+        "as in the demo, whose images are small",
         "a guess",
     ]

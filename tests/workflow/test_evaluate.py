@@ -76,8 +76,10 @@ def test_the_run_is_reproduced_from_another_folder_than_the_workflow_ran_in(disc
 
 
 def test_the_next_command_adds_a_method(discs):
+    before = {path: path.stat().st_mtime_ns for path in (discs[0] / "o&p").rglob("*")}
     done = bifseg("evaluate", *DISCS, "--methods", "geos,growcut", "--dry-run", cwd=discs[0])
     assert done.returncode == 0, done.stdout + done.stderr
+    assert before == {path: path.stat().st_mtime_ns for path in (discs[0] / "o&p").rglob("*")}
     assert "kept; --force reads the data again" in done.stdout
     assert re.search(r"^plan_sessions +1$", done.stdout, re.M), done.stdout
 
@@ -87,7 +89,9 @@ def test_another_layout_leads_to_the_same_jobs(data, tmp_path):
     done = bifseg("evaluate", *words, "--dry-run")
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^prepare_cohort +1$", done.stdout, re.M), done.stdout
-    assert f"--configfile {tmp_path}/out/config.yaml" in done.stdout
+    assert re.search(r"^  train pcnet on nnunet: about \d+ (h|days)", done.stdout, re.M), done.stdout
+    assert re.search(r"^  bifseg@pcnet on nnunet, own-scribbles: \d+ sessions, \d+ s", done.stdout, re.M)
+    assert not list(tmp_path.iterdir()), "a dry run writes nothing"
 
 
 @pytest.mark.parametrize(

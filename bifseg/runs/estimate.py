@@ -1,0 +1,167 @@
+"""Time and memory that a run will need, before it starts: what `--dry-run` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, read_card
+from bifseg.cards.run import RunCard, network_card
+from bifseg.cohorts.manifest import ManifestRow, parse_manifest
+from bifseg.cohorts.preparation import places
+from bifseg.core.errors import InputError
+from bifseg.core.images import read_grid
+from bifseg.methods.process.memory import BYTES_PER_VOXEL
+from bifseg.runs.expected_times import ExpectedTimes
+from bifseg.runs.run_display import duration
+from bifseg.runs.run_folder import Condition, Run
+from bifseg.runs.run_state import RESULTS_S
+from bifseg.sessions.archive import Archive
+
+HOUR_S = 3600.0
+_HEADERS = 20  # images whose size is read
+_OBJECTS = 20  # of a cohort whose objects are not known
+_BASE_MB = {
+    True: 600,
+    False: 250,
+}  # of a session's processes before they see an image, with and without a network
+_SURE_TRAINING = "measured here on a small crop, within a factor of 3"
+
+
+@dataclass(frozen=True)
+class _CohortFacts:
+    """What is known of a cohort: 2D or 3D, sessions of an entry, whether their number is certain, largest image."""
+
+    dimension: int
+    sessions: int
+    certain: bool
+    shape: tuple[int, ...] = ()
+
+
+def training_hint(network: str, cards: Path, device: str) -> str:
+    """A hint if training a network will take an hour on this machine.
+
+    Args:
+        network: name of the network's card.
+        cards: folder with networks/.
+        device: name of a torch device; `auto` takes a GPU if there is one.
+
+    Returns:
+        A line with the expected time, and the time of the network NETWORK-small if there is one that is faster; empty
+        for less than an hour.
+
+    Raises:
+        InputError: the card is missing or wrong.
+    """
+    seconds = _training_s(network, cards, device)
+    if seconds < HOUR_S:
+        return ""
+    small, text = (
+        f"{network}-small",
+        f"training {network} takes about {duration(seconds)} here ({_SURE_TRAINING})",
+    )
+    if not (cards / "networks" / f"{small}.yaml").is_file():
+        return text
+    return f"{text}; --network {small} takes about {duration(_training_s(small, cards, device))}"
+
+
+def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[str]:
+    """Expected time and memory of what is left of a run.
+
+    Args:
+        config: configuration of the run, as `checked_run` gives it; cards are read from it.
+        folder: working directory of the workflow, to which the configuration's paths are relative.
+        cores: jobs of one core that work at the same time.
+
+    Yields:
+        A line for each network and entry with the source of its numbers, one for memory, one for the whole run.
+
+    Raises:
+        InputError: a card is missing or wrong.
+    """
+    run = RunCard.model_validate(config)
+    cards, results = folder / run.cards, folder / run.results
+    times, total, longest = ExpectedTimes(results / "history.jsonl"), 0.0, 0.0
+    memory: dict[str, float] = {}
+    for cohort, experiment in run.cohorts.items():
+        facts = _cohort_facts(run, cohort, cards, results / run.run)
+        entries = [(protocol, entry) for protocol, names in experiment.protocols.items() for entry in names]
+        for network in dict.fromkeys([*experiment.networks, *(e.partition("@")[2] for _, e in entries)]):
+            if not network or (results / run.run / "networks" / cohort / network / "weights.pt").exists():
+                continue
+            seconds = _training_s(network, cards, run.device)
+            total, longest = total + seconds, max(longest, seconds)
+            yield f"  train {network} on {cohort}: about {duration(seconds)} ({_SURE_TRAINING})"
+        for protocol, entry in entries:
+            condition = Condition(cohort, protocol, entry)
+            left = facts.sessions - len(
+                Archive(results / run.run / "sessions" / cohort / protocol / entry).stored()
+            )
+            if left <= 0:
+                continue
+            expected = times.sessions(cohort, facts.dimension, condition.method, left)
+            total += expected.seconds
+            number = f"{left} sessions" if facts.certain else f"about {left} sessions"
+            yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)} ({expected.source})"
+            memory |= {f"{condition.method} on {cohort}": _memory_mb(condition, cards, facts)}
+    if not total:
+        yield "  nothing is left to do but tables, figures and report"
+        return
+    if memory:
+        most = max(memory, key=lambda name: memory[name])
+        yield f"  memory of a job: at most about {memory[most] / 1024:.1f} GiB ({most}, if a box fills the image)"
+    whole = max(total / max(cores, 1), longest) + RESULTS_S
+    yield f"  in all about {duration(whole)} on {cores} cores, within the factors above; 3 or more where images differ"
+
+
+def _training_s(network: str, cards: Path, device: str) -> float:
+    import torch
+
+    from bifseg.networks.pace import training_seconds
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # as a job has
+    try:
+        gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        return training_seconds(
+            read_card(NetworkCard, network_card(network, cards)), "cuda" if gpu else "cpu"
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _cohort_facts(run: RunCard, name: str, cards: Path, folder: Path) -> _CohortFacts:
+    path = cards / "cohorts" / f"{name}.yaml"
+    card = read_card(CohortCard, path)
+    with suppress(InputError):  # not prepared, or the run has not begun
+        prepared = Run(folder)
+        cohort = prepared.cohort(name)
+        shapes = [cohort.image(row).voxels.shape for row in cohort.select(split=run.split)[:1]]
+        return _CohortFacts(card.dimension, len(prepared.trials(cohort)), True, shapes[0] if shapes else ())
+    if card.simulator:
+        cases = getattr(card.cases, run.split)
+        return _CohortFacts(card.dimension, cases * len([*card.seen, *card.unseen]) * run.replicates, False)
+    manifest, root = places(card, path)
+    rows = [row for row in parse_manifest(manifest, root).rows if row.split == run.split]
+    number = len(rows) if card.dimension == 3 else max(len(rows), _OBJECTS)
+    return _CohortFacts(card.dimension, number * run.replicates, card.dimension == 3, _largest(rows, root))
+
+
+def _largest(rows: list[ManifestRow], root: Path) -> tuple[int, ...]:
+    """Shape of the largest of the first images."""
+    shapes = []
+    for image in list(dict.fromkeys(row.image for row in rows))[:_HEADERS]:
+        with suppress(InputError, OSError, ValueError):
+            shapes.append(read_grid(root / image).shape)
+    return max(shapes, key=prod, default=())
+
+
+def _memory_mb(condition: Condition, cards: Path, facts: _CohortFacts) -> float:
+    """MiB of a session whose box fills the largest image; the base alone if sizes or needs are unknown."""
+    method = read_card(MethodCard, cards / "methods" / f"{condition.method}.yaml").method or ""
+    shape = facts.shape if facts.dimension == 3 else tuple(sorted(facts.shape)[-2:])
+    return _BASE_MB[bool(condition.network)] + prod(shape) * BYTES_PER_VOXEL.get(method, 40.0) / 2**20

@@ -1,0 +1,81 @@
+"""What a dry run expects of a run, before and after it was played."""
+
+import pytest
+import yaml
+
+from bifseg.runs import estimate as module
+from bifseg.runs.estimate import estimate, training_hint
+
+CARDS = {
+    "cohorts/sim": {
+        "dimension": 3,
+        "simulator": "tumour3d",
+        "cases": {"train": 3, "validation": 1, "test": 5},
+        "seen": ["tumour_core"],
+        "unseen": ["whole_tumour"],
+    },
+    "methods/geos": {"method": "geos", "plays": {"dimensions": [3], "prompts": ["scribbles"]}},
+    "networks/net": {"architecture": "pcnet", "dimension": 3, "settings": {"channels": 8}, "input_size": 16},
+    "networks/net-small": {
+        "architecture": "pcnet",
+        "dimension": 3,
+        "settings": {"channels": 8},
+        "input_size": 16,
+    },
+}
+CONFIG = {
+    "run": "r",
+    "cards": "config",
+    "cohorts": {"sim": {"networks": ["net"], "protocols": {"own-scribbles": ["geos"]}}},
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name, content in CARDS.items():
+        path = tmp_path / f"config/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content))
+    return tmp_path
+
+
+def test_trainings_sessions_memory_and_the_whole_each_have_a_line(folder, monkeypatch):
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    training, sessions, memory, whole = estimate(CONFIG, folder, cores=2)
+    assert training.startswith("  train net on sim: about 5 min 0 s (measured here")
+    assert sessions == (
+        "  geos on sim, own-scribbles: about 10 sessions, 8 s (as in the demo, whose images are small)"
+    )
+    assert memory.startswith("  memory of a job: at most about 0.2 GiB (geos on sim")
+    assert whole.startswith("  in all about 5 min 30 s on 2 cores"), "training is one job"
+
+
+def test_what_is_done_takes_no_time(folder):
+    weights = folder / "results/r/networks/sim/net/weights.pt"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
+    config = CONFIG | {"cohorts": {"sim": {"networks": ["net"], "protocols": {}}}}
+    assert list(estimate(config, folder, cores=2)) == [
+        "  nothing is left to do but tables, figures and report"
+    ]
+
+
+def test_a_training_of_an_hour_is_announced_with_the_smaller_network(folder, monkeypatch):
+    seconds = {"net": 4e4, "net-small": 240.0}
+    monkeypatch.setattr(module, "_training_s", lambda name, *_: seconds[name])
+    hint = training_hint("net", folder / "config", "cpu")
+    assert "training net takes about 11 h here" in hint
+    assert hint.endswith("--network net-small takes about 4 min 0 s")
+    assert training_hint("net-small", folder / "config", "cpu") == ""
+
+
+def test_training_time_is_measured_and_grows_with_the_iterations(folder):
+    from bifseg.cards.cards import NetworkCard
+    from bifseg.networks.pace import training_seconds
+
+    card = CARDS["networks/net-small"]
+    few, many = (
+        training_seconds(NetworkCard.model_validate(card | {"training": {"iterations": n}}))
+        for n in (1, 1000)
+    )
+    assert many > 20 * few > 0
