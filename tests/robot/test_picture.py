@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,8 @@ from matplotlib.image import imread
 
 from bifseg.robot.policies.registry import POLICIES
 
-SCRIPT = Path(__file__).parents[2] / "docs/draw_robot.py"
+DOCS = Path(__file__).parents[2] / "docs"
+SCRIPT = DOCS / "draw_robot.py"
 
 
 @pytest.fixture(scope="module")
@@ -29,3 +31,16 @@ def test_strokes_are_coloured(folder, name):
     strokes_of_the_key = 400  # pixels
     assert (red - green > 0.3).sum() > strokes_of_the_key  # foreground strokes
     assert (green - red > 0.3).sum() > strokes_of_the_key  # background strokes
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_every_policy_has_a_page_with_its_picture_and_parameters(name):
+    stem = name.split("/")[0]
+    page = (DOCS / f"policies/{stem}.md").read_text()
+    assert page.startswith(f"# `{name}`\n")
+    assert f"policy: {name}\n" in page
+    assert f"](../img/robot-{stem}.png)" in page
+    assert (DOCS / f"img/robot-{stem}.png").is_file()
+    assert f"(policies/{stem}.md)" in (DOCS / "robot.md").read_text()
+    missing = [key for key in asdict(POLICIES[name]().params) if f"`{key}`" not in page]
+    assert not missing
