@@ -89,6 +89,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "limits": limits(scores, cohorts.values(), provenance.get("networks") or {}),
         "checklist": checklist(scores, cohorts.values(), read_metrics(run), provenance),
         "provenance": provenance,
+        "every_session": all(len(pack["sessions"]) == pack["all"] for pack in packs.values()),
         "pack": {
             "target": played.target,
             "colours": COLOURS,

@@ -20,7 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image as Picture
 
-from bifseg.analysis.names import SESSION
+from bifseg.analysis.names import FAILED, SESSION
 from bifseg.analysis.stages import in_step_order
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
@@ -30,7 +30,8 @@ from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Session
 
-_MOST_SESSIONS = 3000  # of a cohort; of more, an even sample by Dice
+_MOST_SESSIONS = 3000  # of a cohort; of more, a sample
+_WORST = 5  # sessions of an entry and structure that no sample leaves out
 _MOST_VOXELS = (40, 160, 160)  # slices, rows and columns that a browser needs
 _MARGIN = 0.15  # of the boxes, shown around them
 _STEP = ("step", "dice", "n_prompts", "user_s", "status", "error")  # columns of the scores
@@ -108,7 +109,8 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
         `objects`: name, structure, seen, `contrast` (distance of the mean intensities in and around the object
         within the view, in standard deviations), shape, spacing, picture and truth. `sessions`: index of the
         object, entry, protocol, replicate, outcome, steps with their Dice, prompts and user time, and the packed
-        masks and strokes. `all`: how many sessions there are; a sample is packed of more than 3,000.
+        masks and strokes. `all`: how many sessions there are; of more than 3,000 a sample is packed, with every failed
+        session and the worst five of each entry and structure.
     """
     rows = in_step_order(scores)
     last = rows.groupby(SESSION).tail(1)
@@ -136,13 +138,22 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
 
 
 def _sample(last: pd.DataFrame) -> pd.DataFrame:
-    """All sessions, or of too many an even sample by Dice of every entry on every structure, the worst included."""
+    """All sessions, or of too many every failed one, the worst of each entry and structure, and some of the rest.
+
+    The rest is an even sample by Dice of each entry and structure.
+    """
     if len(last) <= _MOST_SESSIONS:
         return last
-    groups = [group for _, group in last.groupby([*SESSION[1:4], "structure"])]
-    each = max(1, _MOST_SESSIONS // len(groups))
-    places = (np.unique(np.linspace(0, len(group) - 1, each).round().astype(int)) for group in groups)
-    return pd.concat([group.sort_values("dice").iloc[at] for group, at in zip(groups, places, strict=True)])
+    groups = [group.sort_values("dice") for _, group in last.groupby([*SESSION[1:4], "structure"])]
+    failed = [group[group["status"].isin(FAILED)] for group in groups]
+    fine = [group[~group["status"].isin(FAILED)] for group in groups]
+    each = max(_WORST, (_MOST_SESSIONS - sum(map(len, failed))) // len(groups))
+    rest = (np.linspace(_WORST, len(group) - 1, each - _WORST) for group in fine)
+    chosen = (
+        group if len(group) <= each else group.iloc[np.unique([*range(_WORST), *places.round().astype(int)])]
+        for group, places in zip(fine, rest, strict=True)
+    )
+    return pd.concat([*failed, *chosen])
 
 
 def _object(image: Image, truth: Mask, view: _View) -> dict[str, Any]:

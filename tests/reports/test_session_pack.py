@@ -6,6 +6,7 @@ import zlib
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from fake_run import fake_cohort, fake_run
 from PIL import Image as Picture
@@ -64,15 +65,44 @@ def test_the_picture_has_the_shape_of_the_masks(played):
 
 def test_of_many_sessions_an_even_sample_of_every_entry_keeps_the_worst(played, monkeypatch):
     run, cohort, scores = played
-    monkeypatch.setattr(session_pack, "_MOST_SESSIONS", 32)
+    monkeypatch.setattr(session_pack, "_MOST_SESSIONS", 34)
+    monkeypatch.setattr(session_pack, "_WORST", 1)
     pack = pack_sessions(run, cohort, scores)
-    assert (len(pack["sessions"]), pack["all"]) == (32, 64)
+    assert (len(pack["sessions"]), pack["all"]) == (34, 64)
     kinds = {(s["entry"], s["protocol"], pack["objects"][s["o"]]["structure"]) for s in pack["sessions"]}
     assert len(kinds) == 4 * 2 * 2
     last = scores.groupby(["protocol", "method", "structure", "object"])["dice"].last()
     worst = last.groupby(["protocol", "method", "structure"]).min()
     packed = {s["steps"][-1][1] for s in pack["sessions"]}
     assert all(round(dice, 4) in packed for dice in worst)
+
+
+def test_a_sample_holds_every_failed_session(monkeypatch):
+    monkeypatch.setattr(session_pack, "_MOST_SESSIONS", 40)
+    entries = {"a": 100, "b": 30, "c": 3}
+    rows = [
+        {
+            "protocol": "p",
+            "method": name,
+            "network": "",
+            "structure": "s",
+            "object": f"{name}{k}",
+            "dice": k / 100,
+        }
+        for name, number in entries.items()
+        for k in range(number)
+    ]
+    frame = pd.DataFrame(rows).assign(status="ok")
+    failed = frame["object"].isin(["a7", "a99", "b29"])
+    frame.loc[failed, ["status", "dice"]] = ["failed", 0.0]
+    sample = session_pack._sample(frame)
+    assert set(frame.loc[failed, "object"]) <= set(sample["object"])
+    assert {f"{name}{k}" for name in entries for k in range(min(5, entries[name]))} <= set(sample["object"])
+    assert {"a98", "b28"} <= set(sample["object"]), "the best, too"
+    assert sample["object"].is_unique
+    assert len(sample) == 3 + 12 + 12 + 3, (
+        "40 - 3 failed ones, shared by three entries, one of which has three sessions"
+    )
 
 
 def test_a_volume_is_cut_along_its_thickest_axis_and_thinned():
