@@ -27,6 +27,7 @@ from bifseg.core.metrics import higher_is_better
 
 STRUCTURE = ["seen", "structure"]
 _PAIR = ["structure", "object", "replicate"]
+_Values = dict[tuple[str, str, int], float]  # a measure by patient, object and replicate
 
 
 def main_network(scores: pd.DataFrame) -> str:
@@ -64,7 +65,8 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
     base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
     if base.empty or is_reference.all():
         return pd.DataFrame()
-    both = rows[~is_reference].merge(base, on=_PAIR, how="left", suffixes=("", "_reference"))
+    others = rows.loc[~is_reference, [*GROUP, "patient", *_PAIR[1:], measure, "status"]]
+    both = others.merge(base, on=_PAIR, how="left", suffixes=("", "_reference"))
     both["difference"] = both[measure] - both[f"{measure}_reference"]
     differences = per_group(both, _difference)
     return differences.assign(holm_p=differences.groupby(STRUCTURE)["wilcoxon_p"].transform(holm))
@@ -84,7 +86,8 @@ def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
         the numbers of patients and pairs allow. If that is not below 0.05, `group` is empty: there are too few
         patients to rank. No rows without sessions.
     """
-    parts = [_rank(group, measure) for _, group in _over_seeds(rows, measure).groupby(STRUCTURE)]
+    sessions = _over_seeds(rows, measure)[[*GROUP, "patient", *_PAIR[1:], measure]]
+    parts = [_rank(group, measure) for _, group in sessions.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
 
 
@@ -127,22 +130,25 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     means = rows.groupby(GROUP)[measure].agg(lambda values: values.to_numpy(float).mean())
     ascending = not higher_is_better(measure)
     means = means.sort_values(ascending=ascending, kind="stable")
-    values = [
-        rows[_is(rows, (method, network))].set_index(["patient", "object", "replicate"])[measure]
-        for method, network in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
-    ]
+    keys = zip(rows["method"], rows["network"], strict=True)
+    objects = zip(rows["patient"], rows["object"], rows["replicate"], strict=True)
+    values: dict[tuple[str, str], _Values] = {}
+    for key, name, value in zip(keys, objects, rows[measure].to_numpy(float), strict=True):
+        values.setdefault(key, {})[name] = value
+    order = [values[key] for key in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)]
     ranks = means.rank(method="min", ascending=ascending).rename("rank")
-    least = least_holm_p([_common(one, other).nunique() for one, other in combinations(values, 2)])
-    letters = [""] * len(values) if least >= LEVEL else tie_groups(_pairwise(values))
+    patients = [len({name[0] for name in _common(one, other)}) for one, other in combinations(order, 2)]
+    least = least_holm_p(patients)
+    letters = [""] * len(order) if least >= LEVEL else tie_groups(_pairwise(order))
     return ranks.reset_index().assign(group=letters, least_p=least)
 
 
-def _common(one: pd.Series, other: pd.Series) -> pd.Index:
-    """The patients of the objects that two entries have in common."""
-    return one.index.intersection(other.index).get_level_values("patient")
+def _common(one: _Values, other: _Values) -> list[tuple[str, str, int]]:
+    """The patient, object and replicate of each session that two entries have in common, sorted."""
+    return sorted(one.keys() & other.keys())
 
 
-def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:
+def _pairwise(values: list[_Values]) -> NDArray[np.float64]:
     """(k, k) p-values between k entries, corrected by Holm over their pairs; the diagonal is NaN."""
     p = np.full((len(values), len(values)), np.nan)
     pairs = list(combinations(range(len(values)), 2))
@@ -151,8 +157,8 @@ def _pairwise(values: list[pd.Series]) -> NDArray[np.float64]:
     return p
 
 
-def _p(one: pd.Series, other: pd.Series) -> float:
+def _p(one: _Values, other: _Values) -> float:
     """Wilcoxon's p-value between two entries on their common objects."""
-    common = one.index.intersection(other.index)
-    differences = one[common].to_numpy(float) - other[common].to_numpy(float)
-    return signed_rank_p(cluster_means(differences, common.get_level_values("patient")))
+    common = _common(one, other)
+    differences = [one[name] - other[name] for name in common]
+    return signed_rank_p(cluster_means(differences, [name[0] for name in common]))

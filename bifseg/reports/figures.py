@@ -36,6 +36,7 @@ from bifseg.reports.panels import (
     Entry,
     entries,
     in_protocol,
+    surroundings,
     svg,
 )
 
@@ -93,10 +94,11 @@ def read_figures(folder: Path) -> list[dict[str, str]]:
 
 def _save(figure: Figure, stem: Path) -> None:
     """Write STEM.png and STEM.svg without dates, and close the figure."""
+    around = surroundings(figure)
     with writing(stem.with_name(f"{stem.name}.png")) as part:
-        figure.savefig(part, format="png", bbox_inches="tight")
+        figure.savefig(part, format="png", bbox_inches=around)
     with writing(stem.with_name(f"{stem.name}.svg")) as part:
-        part.write_bytes(svg(figure))
+        part.write_bytes(svg(figure, around))
 
 
 def _drawings(folder: Path, run: RunScores) -> Iterator[Drawing]:

@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 
 from bifseg.analysis.names import method_label, method_rank
 from bifseg.analysis.paired import main_network
@@ -215,17 +216,31 @@ def legend(figure: Figure, cast: Sequence[Entry], lines: bool) -> None:
     )
 
 
-def svg(figure: Figure) -> bytes:
+def surroundings(figure: Figure) -> Bbox:
+    """The box around everything that a figure shows: found once, it serves all files of the figure.
+
+    Args:
+        figure: to be written.
+
+    Returns:
+        The box in inches, with the margin that `savefig` leaves.
+    """
+    figure.draw_without_rendering()
+    return figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
+
+
+def svg(figure: Figure, around: Bbox | None = None) -> bytes:
     """The SVG of a figure, without a date, for light and dark pages; closes the figure.
 
     Args:
         figure: to be drawn.
+        around: its `surroundings`, if they are known.
 
     Returns:
         Bytes of the SVG file.
     """
     text = io.BytesIO()
-    figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches="tight")
+    figure.savefig(text, format="svg", metadata={"Date": None}, bbox_inches=around or surroundings(figure))
     plt.close(figure)
     return text.getvalue().replace(b"</style>", f"{_dark_style()}</style>".encode(), 1)
 
