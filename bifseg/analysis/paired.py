@@ -135,7 +135,9 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     values: dict[tuple[str, str], _Values] = {}
     for key, name, value in zip(keys, objects, rows[measure].to_numpy(float), strict=True):
         values.setdefault(key, {})[name] = value
-    order = [values[key] for key in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)]
+    order = [
+        values[key] for key in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
+    ]
     ranks = means.rank(method="min", ascending=ascending).rename("rank")
     patients = [len({name[0] for name in _common(one, other)}) for one, other in combinations(order, 2)]
     least = least_holm_p(patients)
