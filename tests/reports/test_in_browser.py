@@ -1,8 +1,14 @@
 """The report in a real browser: sort, filter, copy, open sessions, step; phone and print."""
 
+import json
+import os
+from pathlib import Path
+
+import numpy as np
 import pytest
 from fake_run import fake_cohort, fake_run
-from headless import CHROMIUM, pages_of_pdf, play
+from headless import CHROMIUM, pages_of_pdf, play, played_on_phone, screenshot
+from scipy.ndimage import gaussian_filter
 
 from bifseg.reports.figures import write_figures
 from bifseg.reports.report import write_report
@@ -126,9 +132,59 @@ def test_latex_is_copied_as_it_was_written(html, tmp_path):
     assert "\\bottomrule" in copied
 
 
+_SIDEWAYS = "return document.documentElement.scrollWidth - innerWidth;"
+
+
 @pytest.mark.parametrize("width", [500, 1280])
 def test_no_width_makes_the_page_scroll_sideways(html, tmp_path, width):
-    assert play(html, "return document.documentElement.scrollWidth - innerWidth;", tmp_path, width) <= 0
+    assert play(html, _SIDEWAYS, tmp_path, width) <= 0
+
+
+def test_nor_does_a_phone(html, tmp_path):
+    width, over = played_on_phone(html, f"return [innerWidth, (() => {{ {_SIDEWAYS} }})()];", tmp_path)
+    assert width == 390
+    assert over <= 0
+
+
+def test_a_wide_thing_would_be_noticed_on_a_phone(html, tmp_path):
+    wide = html.replace("<body>", '<body><div style="width:900px">wide</div>', 1)
+    assert played_on_phone(wide, _SIDEWAYS, tmp_path) > 100
+
+
+def _cells(picture):
+    """Ink in squares of 40 pixels: enough for the layout, too coarse for a font."""
+    rows, columns = (n // 40 for n in picture.shape)
+    squares = picture[: 40 * rows, : 40 * columns].reshape(rows, 40, columns, 40)
+    return np.abs(squares - np.median(picture)).mean(axis=(1, 3))
+
+
+LAYOUT = Path(__file__).with_name("layout.json")
+_ALIKE = 0.9  # another font gives 0.94 (serif) or 0.96 (monospace), another size 0.998
+
+
+def _likeness(picture, name):
+    """Correlation of the ink of a picture with that of a stored one; BIFSEG_NEW_LAYOUT=1 stores a new one."""
+    ink = _cells(picture)
+    stored = json.loads(LAYOUT.read_text()) if LAYOUT.exists() else {}
+    if os.environ.get("BIFSEG_NEW_LAYOUT"):
+        stored[name] = (100 * ink).round().astype(int).tolist()
+        LAYOUT.write_text(json.dumps(stored, sort_keys=True) + "\n")
+    return np.corrcoef(
+        gaussian_filter(ink, 1).ravel(), gaussian_filter(stored[name], 1.0, output=float).ravel()
+    )[0, 1]
+
+
+@pytest.mark.parametrize("name", ["light", "dark"])
+def test_the_first_screen_looks_as_it_did(html, tmp_path, name):
+    picture = screenshot(html, tmp_path, dark=name == "dark")
+    assert (np.median(picture) < 0.3) == (name == "dark")
+    assert _likeness(picture, name) > _ALIKE
+
+
+@pytest.mark.parametrize("fault", ["table {display: none}", "nav {display: none}", "body {direction: rtl}"])
+def test_a_fault_of_the_layout_is_noticed(html, tmp_path, fault):
+    faulty = html.replace("</style>", f"{fault}</style>", 1)
+    assert _likeness(screenshot(faulty, tmp_path), "light") < _ALIKE
 
 
 def test_it_prints_on_few_pages(html, tmp_path):
