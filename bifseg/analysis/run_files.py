@@ -12,7 +12,7 @@ from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json, read_record, write_json
+from bifseg.core.files import read_json, read_record, write_record
 from bifseg.core.metrics import MetricInfo, built_in, describe
 
 
@@ -40,7 +40,7 @@ def write_metrics(metrics: Iterable[MetricInfo], path: Path) -> None:
         metrics: the metrics of a run's scores.
         path: RUN/metrics.json.
     """
-    write_json(path, [metric.to_record() for metric in metrics])
+    write_record(path, {"metrics": [metric.to_record() for metric in metrics]})
 
 
 def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
@@ -53,7 +53,12 @@ def read_metrics(run: Path) -> tuple[MetricInfo, ...]:
         The metrics in RUN/metrics.json; those of bifseg if that file is missing.
     """
     path = run / "metrics.json"
-    metrics = tuple(map(MetricInfo.from_record, read_json(path))) if path.is_file() else built_in()
+    if not path.is_file():
+        return built_in()
+    records = read_json(path)
+    if not isinstance(records, list):  # older versions wrote a list
+        records = read_record(path, "metrics")["metrics"]
+    metrics = tuple(map(MetricInfo.from_record, records))
     describe(metrics)
     return metrics
 
@@ -157,10 +162,10 @@ def with_origin(scores: pd.DataFrame, run: Path, commit: str) -> pd.DataFrame:
         no network, or the run has no such cohort or network.
     """
     seeds = {
-        path.parent.name: str(read_json(path).get("seed", "")) for path in run.glob("cohorts/*/cohort.json")
+        path.parent.name: str(read_record(path).get("seed", "")) for path in run.glob("cohorts/*/cohort.json")
     }
     weights = {
-        path.parts[-3:-1]: read_json(path).get("weights_sha256", "")
+        path.parts[-3:-1]: read_record(path).get("weights_sha256", "")
         for path in run.glob("networks/*/*/card.json")
     }
     networks = zip(scores["cohort"], scores["network"], strict=True)

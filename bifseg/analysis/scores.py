@@ -19,11 +19,12 @@ import numpy as np
 import pandas as pd
 
 from bifseg.cards.entries import split_seed
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import writing
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
 from bifseg.core.parquet import read_parquet, write_parquet
+from bifseg.core.run_place import run_place
 from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
@@ -226,7 +227,7 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
         path: path of both files, with or without the ending `.parquet`.
     """
     with writing(_file(path, ".parquet")) as part:
-        write_parquet(frame, part)
+        write_parquet(frame, part, place=run_place(part))
     with writing(_file(path, ".csv")) as part:
         frame.to_csv(part, index=False, lineterminator="\n")
 
@@ -242,11 +243,11 @@ def read_scores(path: Path) -> pd.DataFrame:
         version did not write is NaN or empty.
 
     Raises:
-        InputError: the file is missing or is no table of scores.
+        InputError: the file is missing, is no table of scores, or was written for another place or run.
     """
     file = _file(path, ".parquet")
     try:
-        frame = read_parquet(file)
+        frame = read_parquet(file, run_place(file))
         younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
         lacking: dict[str, Any] = {name: value for name, value in younger.items() if name not in frame}
         frame = frame.assign(**lacking)
@@ -258,7 +259,10 @@ def read_scores(path: Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error
     except (OSError, ValueError, KeyError) as error:  # errors of pyarrow are ValueError and OSError
-        raise InputError(f"{file}: not a table of scores; delete it and run `bifseg score` again") from error
+        reason = short(str(error), 120)
+        raise InputError(
+            f"{file}: not its table of scores ({reason}); delete it and run `bifseg score` or `collect` again"
+        ) from error
 
 
 def without_mm(scores: pd.DataFrame) -> bool:

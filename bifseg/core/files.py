@@ -15,9 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.core.errors import InputError
-
-PART = ".part-"
-"""Prefix of the temporary names; files that keep it were left by a killed process."""
+from bifseg.core.run_place import PART, misplacement, run_place
 
 
 @contextmanager
@@ -62,7 +60,7 @@ def writing_folder(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=PART, dir=path.parent))
+    part = Path(tempfile.mkdtemp(prefix=PART, suffix=f"-{path.name}", dir=path.parent))
     os.chmod(part, 0o777 & ~_umask())
     try:
         yield part
@@ -130,21 +128,22 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not whole JSON ({error}); delete it and make it again") from error
 
 
-_DIGEST = "sha256_of_all_else"
+_DIGEST, _PLACE = "sha256_of_all_else", "place"
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON object with a hash of its content, by which `read_record` knows that it is as it was written.
+    """Write a JSON object with its place and a hash, by which `read_record` knows that it is as it was written.
 
     Args:
         path: of the file.
-        record: without a key that is called as the hash.
+        record: without the keys `place` and `sha256_of_all_else`.
     """
-    write_json(path, {**record, _DIGEST: _digest(record)})
+    placed = {**record, _PLACE: run_place(path)}
+    write_json(path, {**placed, _DIGEST: _digest(placed)})
 
 
 def read_record(path: Path, *keys: str) -> dict[str, Any]:
-    """The object of a JSON file, without its hash.
+    """The object of a JSON file, without its place and hash.
 
     Args:
         path: of a file that `write_record` or another program wrote.
@@ -154,7 +153,8 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
         Its values by key.
 
     Raises:
-        InputError: the file is no JSON object, lacks a key, or was changed since `write_record` wrote it.
+        InputError: the file is no JSON object, lacks a key, was changed since `write_record` wrote it, or was written
+            for another place or run.
         OSError: it cannot be read.
     """
     record = read_json(path)
@@ -163,17 +163,14 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
         problem = "not an object with keys"
     elif record.get(_DIGEST, "") not in ("", _digest(record)):
         problem = "changed since it was written"
+    elif _DIGEST in record and (reason := misplacement(record.get(_PLACE, ""), run_place(path))):
+        problem = reason
     elif lacking := [key for key in keys if key not in record]:
         problem = f"lacks the key {lacking[0]!r}"
     if problem:
         raise InputError(f"{path}: {problem}; delete it and make it again")
-    return {key: value for key, value in record.items() if key != _DIGEST}
-
-
-def _digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of an object's content but for the digest itself, as it is once it was written and read."""
-    content = json.loads(json.dumps({**record, _DIGEST: ""}, default=str))
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    own = (_PLACE, _DIGEST) if _DIGEST in record else ()
+    return {key: value for key, value in record.items() if key not in own}
 
 
 def inside(root: Path, text: str) -> str:
@@ -256,3 +253,9 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def _digest(record: Mapping[str, Any]) -> str:
+    """SHA-256 of an object's content but for the digest itself, as it is once it was written and read."""
+    content = json.loads(json.dumps({**record, _DIGEST: ""}, default=str))
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -16,54 +16,59 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-_KEY = b"bifseg-sha256"
+from bifseg.core.run_place import misplacement
+
+_KEY, _PLACE_KEY = b"bifseg-sha256", b"bifseg-place"
 _NO_HASH = b"0" * 64
-_PLACE = re.compile(re.escape(_KEY) + rb"..([0-9a-f]{64})", re.DOTALL)
+_HASH = re.compile(re.escape(_KEY) + rb"..([0-9a-f]{64})", re.DOTALL)
 """The two bytes between key and value hold the kind and the length of the value."""
 
 
-def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy") -> None:
-    """Write a table as Parquet, without its index and with the hash of the file.
+def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", place: str = "") -> None:
+    """Write a table as Parquet, without its index, with its place and the hash of the file.
 
     Args:
         frame: the table.
         path: the file, which is overwritten.
         compression: codec of the columns.
+        place: the only place from which it may be read, as of `run_place`; empty: any.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     stream = io.BytesIO()
-    marked = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: _NO_HASH})
+    own = {_PLACE_KEY: place.encode(), _KEY: _NO_HASH}
+    marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **own})
     pq.write_table(marked, stream, compression=compression)
     content = stream.getvalue()
     digest = hashlib.sha256(content).hexdigest().encode()
-    place = _place(content)
-    Path(path).write_bytes(content[: place.start(1)] + digest + content[place.end(1) :])
+    hash_at = _HASH.search(content)
+    if hash_at is None:
+        raise ValueError("this version of pyarrow writes metadata in another way")
+    Path(path).write_bytes(content[: hash_at.start(1)] + digest + content[hash_at.end(1) :])
 
 
-def read_parquet(path: Path) -> pd.DataFrame:
+def read_parquet(path: Path, place: str = "") -> pd.DataFrame:
     """The table of a Parquet file.
 
     Args:
         path: the file.
+        place: its place, as of `run_place`; empty: its place is not compared.
 
     Returns:
         The rows, with the dtypes of the written table.
 
     Raises:
         OSError: the file is missing or cannot be read.
-        ValueError: the file is not Parquet, or its bytes changed since it was written.
+        ValueError: the file is not Parquet, its bytes changed since it was written, or it is of another place.
     """
     content = Path(path).read_bytes()
-    place = _PLACE.search(content)
-    if place:
-        zeroed = content[: place.start(1)] + _NO_HASH + content[place.end(1) :]
-        if hashlib.sha256(zeroed).hexdigest().encode() != place[1]:
+    hash_at = _HASH.search(content)
+    if hash_at:
+        zeroed = content[: hash_at.start(1)] + _NO_HASH + content[hash_at.end(1) :]
+        if hashlib.sha256(zeroed).hexdigest().encode() != hash_at[1]:
             raise ValueError("it was cut off or changed since it was written")
+    metadata = pq.read_schema(io.BytesIO(content)).metadata or {}
+    if _PLACE_KEY in metadata and not hash_at:
+        raise ValueError("its hash was changed since it was written")
+    if reason := misplacement(metadata.get(_PLACE_KEY, b"").decode(), place):
+        raise ValueError(reason)
     return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
-
-
-def _place(content: bytes) -> re.Match[bytes]:
-    place = _PLACE.search(content)
-    if place is None:
-        raise ValueError("this version of pyarrow writes metadata in another way")
-    return place

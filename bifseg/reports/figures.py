@@ -17,7 +17,6 @@ from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import (
     check_hash,
     file_hash,
-    read_json,
     read_record,
     write_record,
     writing,
@@ -190,6 +189,8 @@ def _curves(run: Path, cohort: str) -> dict[str, pd.DataFrame]:
     curves = {}
     for card in sorted(run.glob(f"networks/{cohort}/*/card.json")):
         path = card.with_name("curve.csv")
-        check_hash(path, read_json(card)["curve_sha256"], f"delete {card.parent} and train again")
+        check_hash(
+            path, read_record(card, "curve_sha256")["curve_sha256"], f"delete {card.parent} and train again"
+        )
         curves[path.parent.name] = pd.read_csv(path)
     return {network: curve for network, curve in curves.items() if len(curve)}

@@ -18,6 +18,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, read_record
 from bifseg.core.geometry import Mask
 from bifseg.core.hard_links import check_hard_links
+from bifseg.core.run_place import KEY, run_folder
 from bifseg.core.sandbox import module_folders
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
@@ -25,7 +26,6 @@ from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity
-from bifseg.sessions.seal import KEY, run_folder
 from bifseg.sessions.users import SimulatedUser, User
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from bifseg.core.files import read_json
+from bifseg.core.files import read_record
 from bifseg.runs.expected_times import ExpectedTimes
 from bifseg.runs.run_folder import Run
 from bifseg.runs.status import Progress, progress
@@ -107,10 +107,9 @@ class RunState:
             return {"cohorts": _COHORT_S, "networks": _TRAINING_S}.get(part.stage, RESULTS_S)
         condition = part.condition
         dimension = None
-        with suppress(OSError, ValueError, KeyError):
-            dimension = read_json(self._run.folder / "cohorts" / condition.cohort / "cohort.json")[
-                "dimension"
-            ]
+        with suppress(OSError, ValueError):
+            about = self._run.folder / "cohorts" / condition.cohort / "cohort.json"
+            dimension = read_record(about, "dimension")["dimension"]
         return self._times.sessions(condition.cohort, dimension, condition.method, part.of or 20).seconds
 
 

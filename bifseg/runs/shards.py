@@ -16,6 +16,7 @@ from bifseg.cards.entries import entry_name
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import read_record, table_text, write_record, write_text
+from bifseg.core.run_place import run_folder
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, join_checks
@@ -25,7 +26,6 @@ from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity, Session
-from bifseg.sessions.seal import run_folder
 
 log = logging.getLogger(__name__)
 _LEFT_OUT = "left-out.json"

@@ -18,8 +18,9 @@ from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from bifseg.core.errors import InputError
-from bifseg.core.files import PART, writing
+from bifseg.core.files import writing
 from bifseg.core.geometry import Grid
+from bifseg.core.run_place import PART
 from bifseg.sessions.record import Session
 from bifseg.sessions.seal import Seal
 

@@ -13,24 +13,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-KEY = ".session-key"
-_RUN_MARK = "config.json"
-_LEVELS_UP = 5
+from bifseg.core.run_place import KEY, run_folder
+
 _BYTES = 32
-
-
-def run_folder(folder: Path) -> Path:
-    """The folder that holds everything a run makes.
-
-    Args:
-        folder: inside the run's folder, or that folder.
-
-    Returns:
-        The nearest folder upwards with a session key, else with `config.json`, else `folder` itself.
-    """
-    around = [folder, *list(folder.absolute().parents)[:_LEVELS_UP]]
-    marked = (place for mark in (KEY, _RUN_MARK) for place in around if (place / mark).is_file())
-    return next(marked, folder)
 
 
 class Seal:

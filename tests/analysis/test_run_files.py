@@ -1,9 +1,15 @@
 """What is read from a run folder beside its scores."""
 
+import shutil
+
+import pytest
 from fake_run import scores
 
-from bifseg.analysis.run_files import with_origin
+from bifseg.analysis.run_files import read_metrics, with_origin, write_metrics
+from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
+from bifseg.core.metrics import built_in
 
 
 def test_rows_say_where_they_come_from(tmp_path):
@@ -15,3 +21,23 @@ def test_rows_say_where_they_come_from(tmp_path):
     assert known["weights_sha256"].tolist() == ["ff", ""]
     assert set(known["commit"]) == {"abc"}
     assert list(known) == list(frame), "columns keep their order"
+
+
+def test_one_entrys_scores_are_not_those_of_the_run(tmp_path):
+    """They would give the tables of that entry alone."""
+    (tmp_path / "config.json").write_text("{}")
+    write_scores(scores([("a", "m", "initial", 0.5)]), tmp_path / "scores/c/own/m.parquet")
+    assert len(read_scores(tmp_path / "scores/c/own/m.parquet")) == 1
+    shutil.copy(tmp_path / "scores/c/own/m.parquet", tmp_path / "scores.parquet")
+    with pytest.raises(
+        InputError, match=r"scores\.parquet: not its table .*written as scores/c/own/m\.parquet"
+    ):
+        read_scores(tmp_path / "scores.parquet")
+
+
+def test_metrics_come_back_from_this_version_and_from_lists_of_older_ones(tmp_path):
+    records = [metric.to_record() for metric in built_in()]
+    write_metrics(built_in(), tmp_path / "metrics.json")
+    assert [metric.to_record() for metric in read_metrics(tmp_path)] == records
+    write_json(tmp_path / "metrics.json", records)
+    assert [metric.to_record() for metric in read_metrics(tmp_path)] == records

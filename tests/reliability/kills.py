@@ -15,8 +15,8 @@ import psutil
 from place import TIMEOUT_S, Place, stub
 from verdict import Row, Verdict, compare
 
+from bifseg.core.run_place import KEY
 from bifseg.sessions.archive import Archive
-from bifseg.sessions.seal import KEY
 
 SLOW = stub("slow_methods:Slow", seconds=0.15)
 

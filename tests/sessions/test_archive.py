@@ -11,9 +11,9 @@ import pytest
 
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid
+from bifseg.core.run_place import KEY, run_folder
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity, Session, Step
-from bifseg.sessions.seal import KEY, run_folder
 
 GRID = Grid.plain((6, 7))
 WHO = Identity("r", "c", "case", "a", "organ", True, 2, "test", "m", "", "own", "p/1")

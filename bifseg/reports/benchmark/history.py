@@ -47,7 +47,7 @@ def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
         place = sessions_file(path, record)
         if not place.is_file():
             with writing(place) as part:
-                write_parquet(sessions, part, compression="zstd")
+                write_parquet(sessions, part, compression="zstd", place=sessions_place(place))
     added = journal.append(path, [record for record, _ in pairs])
     write_text(run / "history.jsonl", "".join(f"{journal.line(record)}\n" for record, _ in pairs))
     return added
@@ -64,6 +64,18 @@ def sessions_file(path: Path, record: Mapping[str, Any]) -> Path:
         Path of the Parquet file.
     """
     return path.with_suffix("") / f"{record[journal.KEY]}.parquet"
+
+
+def sessions_place(file: Path) -> str:
+    """The place of a record's outcomes, the same in every copy of the history.
+
+    Args:
+        file: of `sessions_file`.
+
+    Returns:
+        A place as of `run_place`.
+    """
+    return f":history/{file.name}"
 
 
 def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataFrame]]:

@@ -14,7 +14,7 @@ from bifseg.analysis.paired import rankings
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError, short
 from bifseg.core.parquet import read_parquet
-from bifseg.reports.benchmark.history import sessions_file
+from bifseg.reports.benchmark.history import sessions_file, sessions_place
 from bifseg.reports.benchmark.journal import KEY, Record
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
 
@@ -135,7 +135,7 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
 def _sessions(file: Path) -> pd.DataFrame:
     """The outcomes of a record; older ones lack columns: each case is a patient, and there is one training seed."""
     try:
-        outcomes = read_parquet(file)
+        outcomes = read_parquet(file, sessions_place(file))
     except (OSError, ValueError) as error:
         raise InputError(
             f"{file}: damaged ({short(str(error))}); delete it and run `bifseg history append` for its run again"
