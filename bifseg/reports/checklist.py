@@ -1,7 +1,8 @@
 """The report's limits, and a checklist that the run fills in.
 
-The questions are those of Metrics Reloaded (Maier-Hein et al., Nature Methods 2024), CLAIM (Mongan et al., Radiology:
-AI 2020) and REFORMS (Kapoor et al., Science Advances 2024) that an evaluation of segmentation can answer, in our words.
+The questions are those of Metrics Reloaded (Maier-Hein et al., Nature Methods 2024), CLAIM 2024 (Tejani et al.,
+Radiology: AI 6(4), e240300) and REFORMS (Kapoor et al., Science Advances 10, eadk3452) that an evaluation of
+segmentation can answer, in our words, with the numbers of the items in the published lists.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Item:
 
     Attributes:
         question: in our words.
-        lists: the checklists that ask it.
+        lists: the items of the checklists that ask it.
         answer: from the run; empty if the run does not know it.
         key: what would answer it.
     """
@@ -98,32 +99,38 @@ def checklist(
         *_method_items(scores, networks, provenance),
         Item(
             "Which metrics are reported, and why these?",
-            "Metrics Reloaded, CLAIM",
+            "Metrics Reloaded FP2.1, FP2.2; CLAIM 28; REFORMS 7a",
             f"{', '.join(metric.header for metric in metrics)}: overlap beside boundary distance, since either alone "
             "hides errors; definitions and empty masks are under Definitions",
         ),
         Item(
             "How are values aggregated, and with what uncertainty?",
-            "Metrics Reloaded, CLAIM, REFORMS",
+            "CLAIM 29, 37; REFORMS 7b",
             "means over objects with 95% intervals over patients (bootstrap-t), per structure",
         ),
         Item(
             "How are comparisons tested?",
-            "CLAIM, REFORMS",
+            "CLAIM 29; REFORMS 7c",
             "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
         ),
         Item(
             "What happens to missing or failed results?",
-            "Metrics Reloaded, CLAIM",
+            "Metrics Reloaded; CLAIM 12",
             f"they count with the worst score: {failed} of {len(sessions)} sessions failed",
         ),
         Item(
-            "Where do methods fail?", "CLAIM", "worst cases and thirds by volume and contrast of each cohort"
+            "Where do methods fail?",
+            "CLAIM 39",
+            "worst cases and thirds by volume and contrast of each cohort",
         ),
-        Item("Is the sample large enough?", "CLAIM, REFORMS", "detectable differences are stated per cohort"),
+        Item(
+            "Is the sample large enough?",
+            "CLAIM 21; REFORMS 3e",
+            "detectable differences are stated per cohort",
+        ),
         Item(
             "Can the results be reproduced?",
-            "CLAIM, REFORMS",
+            "CLAIM 42, 43; REFORMS 2b, 2d, 2e",
             _joined(
                 ("bifseg", provenance.get("bifseg")),
                 ("commit", provenance.get("commit")),
@@ -131,7 +138,12 @@ def checklist(
             ),
             "bifseg provenance",
         ),
-        Item("What are the limits?", "CLAIM, REFORMS", "under Limits"),
+        Item(
+            "Were methods compared with proper baselines?",
+            "REFORMS 5f",
+            "all entries get the boxes of the same seeds under the same protocol; their settings are in the cards",
+        ),
+        Item("What are the limits?", "CLAIM 40; REFORMS 8b", "under Limits"),
     ]
 
 
@@ -144,26 +156,45 @@ def _data_items(scores: pd.DataFrame, cohorts: list[Cohort]) -> list[Item]:
     }
     known = {key: _per_cohort(texts) if all(texts.values()) else "" for key, texts in stated.items()}
     return [
-        Item("Where do the data come from?", "CLAIM, REFORMS", known["source"], "source in the cohort card"),
         Item(
-            "Under which licence may they be used?", "CLAIM", known["licence"], "licence in the cohort card"
+            "Where do the data come from?",
+            "CLAIM 7; REFORMS 2a, 3a",
+            known["source"],
+            "source in the cohort card",
+        ),
+        Item(
+            "Under which licence may they be used?",
+            "CLAIM 43",
+            known["licence"],
+            "licence in the cohort card",
         ),
         Item(
             "Which cases were left out, and why?",
-            "CLAIM, REFORMS",
+            "CLAIM 8, 35; REFORMS 4a",
             _per_cohort({cohort.name: left_out(cohort) for cohort in cohorts}),
         ),
         Item(
             "How were data divided, and on which level?",
-            "CLAIM, REFORMS",
+            "CLAIM 19, 20; REFORMS 5c, 6b",
             "by patient: no patient is in two splits; "
             + _per_cohort(
                 {str(name): f"{counted(int(n), 'patient')} played" for name, n in patients.items()}
             ),
         ),
         Item(
+            "How many objects and patients are there?",
+            "CLAIM 35; REFORMS 3e",
+            _per_cohort(
+                {
+                    str(name): f"{counted(rows['object'].nunique(), 'object')} of "
+                    f"{counted(rows['patient'].nunique(), 'patient')}"
+                    for name, rows in scores.groupby("cohort")
+                }
+            ),
+        ),
+        Item(
             "Who made the reference, and how far do raters agree?",
-            "Metrics Reloaded, CLAIM",
+            "CLAIM 14, 16, 18; REFORMS 3a",
             f"several raters: {', '.join(raters)}" if raters else "",
             "column raters of the manifest",
         ),
@@ -180,28 +211,52 @@ def _method_items(
     }
     plays = bool(scores["network"].any())
     hardware = provenance.get("hardware") or {}
+    packages = provenance.get("packages") or {}
     return [
         *(
             [
                 Item(
+                    "How were a network's weights chosen?",
+                    "CLAIM 26; REFORMS 5d",
+                    "the best mean Dice on seen validation objects" if len(trained) == len(networks) else "",
+                    "train networks in the run; weights from elsewhere do not say",
+                ),
+                Item(
+                    "Were networks tested on data from elsewhere?",
+                    "CLAIM 33; REFORMS 8a",
+                    "no: each was trained on other patients of the cohort that it is tested on"
+                    if len(trained) == len(networks)
+                    else "",
+                    "train networks in the run; weights from elsewhere do not say",
+                ),
+                Item(
                     "What was each network trained on?",
-                    "CLAIM, REFORMS",
+                    "CLAIM 7, 25; REFORMS 3a, 5a",
                     _per_cohort(trained) if len(trained) == len(networks) else "",
                     "train networks in the run; weights from elsewhere do not say",
-                )
+                ),
             ]
             if plays
             else []
         ),
         Item(
             "Can test data have leaked into training?",
-            "REFORMS",
+            "REFORMS 6a, 6c",
             "structures are marked seen or unseen by the networks of this run; what other models were trained on is "
             "unknown",
         ),
         Item(
+            "Which software was used?",
+            "CLAIM 23; REFORMS 2c",
+            _joined(
+                ("Python", provenance.get("python")),
+                *((name, packages.get(name)) for name in ("torch", "numpy")),
+            ),
+            "bifseg provenance",
+        ),
+        Item(
             "On which machine were times measured?",
-            "CLAIM",
+            "REFORMS 2c",
             _joined(*hardware.items()),
             "bifseg provenance of this version",
         ),

@@ -76,3 +76,21 @@ def test_limits_of_a_small_real_run_without_confinement():
 
 def test_nothing_left_out():
     assert left_out(cohort()) == "no object left out"
+
+
+def test_every_item_names_numbers_that_the_published_lists_have():
+    """CLAIM 2024 has items 1 to 44, REFORMS 32 in eight modules."""
+    modules = dict(zip("12345678", (3, 5, 7, 3, 6, 3, 3, 2), strict=True))
+    reforms = {f"{module}{letter}" for module, number in modules.items() for letter in "abcdefg"[:number]}
+    assert len(reforms) == 32
+    for item in answers(cohort(), provenance={"networks": {}}).values():
+        for part in item.lists.split("; "):
+            name, *numbers = part.replace(",", "").split(" ")
+            if name == "CLAIM":
+                assert numbers
+                assert set(map(int, numbers)) <= set(range(1, 45))
+            elif name == "REFORMS":
+                assert numbers
+                assert set(numbers) <= reforms
+            else:
+                assert part.startswith("Metrics Reloaded")
