@@ -56,7 +56,7 @@ class RunCard(Card):
     cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
     split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
     shards: Positive | None = Field(
-        None, description="jobs per method, protocol and cohort; null: as many as last about job_minutes"
+        None, description="jobs per network and cohort; null: as many as last about job_minutes"
     )
     job_minutes: Annotated[float, Field(gt=0)] = Field(
         20, description="how long a job of sessions should last, by the time that a few sessions took"

@@ -22,6 +22,7 @@ from bifseg.cli import (
     results,
     robot,
     run,
+    run_group,
     schemas,
     train,
     watch,
@@ -50,7 +51,8 @@ To begin: bifseg demo (the main job on embedded, simulated cohorts), bifseg init
 
 Also: bifseg status (what is done, running or failed), bifseg retry (run failed sessions again), bifseg reproduce
 (run a sample again and compare), bifseg check-method (check a plug-in against the contract) and bifseg replay (give
-the same strokes to another method).
+the same strokes to another method). The workflow's jobs are bifseg plan-group and run-group: the stages 3 to 5 for all
+methods at a network.
 
 For several runs: bifseg compare, history, leaderboard (docs/benchmark.md).
 
@@ -104,6 +106,8 @@ app.command("check-method")(check_method.check_method)
 app.command("new-method")(new_method.new_method)
 app.command()(run.plan)
 app.command()(run.run)
+app.command("plan-group")(run_group.plan_group)
+app.command("run-group")(run_group.run_group)
 app.command()(replay.replay)
 app.command()(results.score)
 app.command()(results.collect)

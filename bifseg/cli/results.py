@@ -119,8 +119,14 @@ def results(
     settings: Settings = "null",
 ) -> None:
     """Write tables, figures, provenance, report and history of a run in one process."""
+    from bifseg.runs.run_folder import Run
+    from bifseg.sessions.archive import Archive
+
     tables(run, target)
     figures(run, target)
     provenance(run, settings)
     report(run)
     append(run, history, target)
+    opened = Run(run)
+    for condition in opened.conditions():  # no job of the run is at work any more
+        Archive(opened.sessions(condition)).prune()

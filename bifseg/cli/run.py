@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:  # --help must not import torch
 ProtocolCardFile = Annotated[
     Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)
 ]
+Shard = Annotated[str, typer.Option(help="NUMBER/OF: this job's part of the sessions")]
 
 
 @with_option_groups
@@ -36,12 +38,13 @@ def plan(
     This pilot takes at most a tenth of a job's time. OUT keeps its sessions like those of `bifseg run`.
     """
     from bifseg.runs.scheduling import plan_shards
+    from bifseg.runs.session_worker import EntryJob
     from bifseg.runs.shard_plan import write_plan
 
     setup, trials = _setup(job, protocol)
     with naming(job.card):
         progress = watched(f"pilot of {_title(setup)}")
-        shards = plan_shards(setup, trials, job.out, job_minutes, job.workers, progress)
+        shards = plan_shards([EntryJob(setup, job.out)], trials, job_minutes, job.workers, progress)
     write_plan(plan, shards)
     typer.echo(f"{len(trials)} sessions in {len(shards)} jobs")
 
@@ -50,7 +53,7 @@ def plan(
 def run(
     job: JobOptions,
     protocol: ProtocolCardFile,
-    shard: Annotated[str, typer.Option(help="NUMBER/OF: this job's part of the sessions")] = "1/1",
+    shard: Shard = "1/1",
     plan: Annotated[
         Path | None, typer.Option(help="plan of `bifseg plan`; default: parts by the objects' sizes")
     ] = None,
@@ -65,13 +68,13 @@ def run(
     from bifseg.runs.shards import run_shard, write_index
 
     setup, trials = _setup(job, protocol)
-    number, share = _share(setup, trials, shard, plan)
+    number, of_shard = share({trial: setup.rows[trial.object].voxels for trial in trials}, shard, plan)
     with naming(job.card):
-        counts = run_shard(setup, share, job.out, number, job.workers, watched(_title(setup)))
+        counts = run_shard(setup, of_shard, job.out, number, job.workers, watched(_title(setup)))
         check_unchanged(setup, protocol)
     typer.echo(count_text(counts) or "no objects in this shard")
     if index:
-        write_index(job.out, share, index)
+        write_index(job.out, of_shard, index)
 
 
 def check_unchanged(setup: JobSetup, protocol: Path) -> None:
@@ -114,8 +117,20 @@ def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Trial]]:
     return setup, setup.trials(setup.cohort.select(split=job.split))
 
 
-def _share(setup: JobSetup, trials: list[Trial], shard: str, plan: Path | None) -> tuple[int, list[Trial]]:
-    """Number and trials of a shard, NUMBER/OF, by a plan or by the objects' sizes."""
+def share(sizes: Mapping[Trial, int], shard: str, plan: Path | None) -> tuple[int, list[Trial]]:
+    """Number and trials of a shard, by a plan or by the objects' sizes.
+
+    Args:
+        sizes: voxels of each trial's object.
+        shard: NUMBER/OF.
+        plan: file of `write_plan`; None: shards of equal size.
+
+    Returns:
+        The number, from 1, and the trials in the order of their start.
+
+    Raises:
+        InputError: the shard is written wrongly, or the plan is not of these trials.
+    """
     from bifseg.runs.scheduling import share_out_shards
     from bifseg.runs.shard_plan import read_plan
 
@@ -124,11 +139,9 @@ def _share(setup: JobSetup, trials: list[Trial], shard: str, plan: Path | None) 
         raise InputError(f"--shard {shard}: write it as NUMBER/OF, for example 1/4")
     number, of = int(match[1]), int(match[2])
     if plan is None:
-        return number, share_out_shards({trial: setup.rows[trial.object].voxels for trial in trials}, of)[
-            number - 1
-        ]
+        return number, share_out_shards(sizes, of)[number - 1]
     shares = read_plan(plan)
-    if sorted(trial for share in shares.values() for trial in share) != sorted(trials):
+    if sorted(trial for trials in shares.values() for trial in trials) != sorted(sizes):
         raise InputError(
             f"{plan}: plan: incomplete, or for other objects or replicates; delete it, then run snakemake or "
             "`bifseg plan` again"

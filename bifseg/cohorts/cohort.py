@@ -76,6 +76,7 @@ class Cohort:
         self._hashes: dict[str, str] = about["hashes"]
         self._labels = lru_cache(_CACHED_MAPS)(_read_labels)
         self._images = lru_cache(_CACHED_IMAGES)(_read_image)
+        self._objects_images = lru_cache(_CACHED_IMAGES)(self._image)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """The arguments of pickle: another process reads the cohort anew.
@@ -172,22 +173,38 @@ class Cohort:
 
         Returns:
             float32 voxels (z, y, x) or (y, x) of the structure's own channel, the other channels in `others`; the grid
-            keeps the slice's position in the file's world.
+            keeps the slice's position in the file's world. The last few images are the same objects as before.
 
         Raises:
             InputError: a file is missing or has changed since the cohort was prepared.
         """
-        whole = self._images(self._root / row.image, self._hashes[row.image], row.modality, row.channel)
+        return self._objects_images(
+            row.image, row.modality, row.channel, row.channels, row.plane, tuple(channels)
+        )
+
+    def _image(
+        self,
+        image: str,
+        modality: str,
+        channel: int | None,
+        channels: tuple[tuple[str, str], ...],
+        plane: tuple[int, int] | None,
+        further_names: tuple[str, ...],
+    ) -> Image:
+        whole = self._images(self._root / image, self._hashes[image], modality, channel)
         further = {}
-        for name in channels:
-            if name != row.modality:
-                path = dict(row.channels)[name]
+        for name in further_names:
+            if name != modality:
+                path = dict(channels)[name]
                 further[name] = self._images(self._root / path, self._hashes[path], name, None).voxels
-        if row.plane is None:
+        if plane is None:
             return replace(whole, others=further) if further else whole
-        axis, index = row.plane
+        axis, index = plane
         others = {name: np.take(voxels, index, axis) for name, voxels in further.items()}
-        return Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), row.modality, others)
+        taken = Image(np.take(whole.voxels, index, axis), whole.grid.plane(axis, index), modality, others)
+        for voxels in (taken.voxels, *others.values()):
+            voxels.setflags(write=False)
+        return taken
 
     def truth(self, row: ObjectRow) -> Mask:
         """The object's mask: a structure, or one instance of it in the slice.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,9 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, read_record, writing
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.networks.architectures.blocks import Network
+from bifseg.networks.computed import Computed
 from bifseg.networks.crops import Crop
+from bifseg.networks.external.external import ImportedNetwork
 from bifseg.networks.normalisation import Normalisation
 from bifseg.networks.registry import restore
 
@@ -35,6 +38,7 @@ class TrainedNetwork:
             network's own rule applies; that of our architectures uses the image's own voxels.
         device: torch device of the weights.
         finetuning: settings of image-specific fine-tuning that were chosen for this network.
+        computed: results that methods share.
     """
 
     network: Network
@@ -42,6 +46,21 @@ class TrainedNetwork:
     normalisation: dict[str, tuple[float, float]]
     device: torch.device
     finetuning: dict[str, Any] = field(default_factory=dict)
+    computed: Computed = field(default_factory=Computed, compare=False, repr=False)
+
+    def weights_hash(self) -> str:
+        """The hash of all weights as they are now.
+
+        Returns:
+            64 hexadecimal digits; empty for an external network, whose program may depend on more than its weights.
+        """
+        if isinstance(self.network, ImportedNetwork):
+            return ""
+        code = sha256()
+        for name, values in sorted(self.network.state_dict().items()):
+            code.update(f"{name} {tuple(values.shape)} {values.dtype}\n".encode())
+            code.update(values.detach().cpu().contiguous().numpy().tobytes())
+        return code.hexdigest()
 
     def crop(self, image: Image, box: Box) -> Crop:
         """The network's input for an image and a box.

@@ -16,10 +16,43 @@ SAMPLE = 8
 """Most validation objects in the sample."""
 
 
+class WeightsCheck:
+    """The hash of the base network's weights before and after the sessions of a process.
+
+    Args:
+        network: the network's name.
+        weights: gives the hash of the weights as they are when it is called.
+    """
+
+    def __init__(self, network: str, weights: Callable[[], str]) -> None:
+        self._network, self._weights, self._before = network, weights, weights()
+
+    def write(self, path: Path) -> None:
+        """Take the hash again and write both as JSON.
+
+        Args:
+            path: of the file, with the keys `network`, `objects` (none), `before` and `after`.
+        """
+        self._write(path, {"after": self._weights()})
+
+    def write_failure(self, path: Path, reason: str) -> None:
+        """Write that the second hash could not be taken; nothing is known of the network then.
+
+        Args:
+            path: of the file; `after` is empty.
+            reason: the key `error`.
+        """
+        self._write(path, {"after": "", "error": reason})
+
+    def _write(self, path: Path, second: dict[str, Any]) -> None:
+        write_record(path, {"network": self._network, "objects": [], "before": self._before} | second)
+
+
 class ForgettingCheck:
     """The base network's Dice on a fixed sample, before and after the sessions of a process.
 
-    The sample: the first validation objects in the order of their names, those of seen structures first.
+    For networks of other programs, which the hash of the weights does not describe. The sample: the first validation
+    objects in the order of their names, those of seen structures first.
 
     Args:
         network: the network's name.

@@ -61,13 +61,13 @@ correction over structures, measures or claims. The paper's Student t-test, over
 
 @dataclass(frozen=True)
 class Check:
-    """The check of one session job: its base network's Dice on validation objects, before and after.
+    """The check of one entry's sessions in a job: its base network before and after.
 
     Attributes:
         job: COHORT/PROTOCOL/ENTRY/FILE, below the run's sessions.
         network: name.
-        objects: names of the validation objects.
-        equal: whether there were objects and every Dice is equal to the last bit.
+        objects: names of the validation objects whose Dice was compared; none if the weights' hash was.
+        equal: whether the hash, or every Dice of at least one object, is equal to the last bit.
     """
 
     job: str
@@ -101,7 +101,7 @@ def read_checks(run: Path, scores: pd.DataFrame) -> list[Check]:
 def _read_check(run: Path, path: Path) -> Check:
     try:
         record = read_record(path)
-        equal = bool(record["objects"]) and record["before"] == record["after"]
+        equal = bool(record["before"]) and record["before"] == record["after"]
         job = path.relative_to(run / "sessions").with_suffix("").as_posix()
         return Check(job, record["network"], tuple(record["objects"]), equal)
     except (ValueError, KeyError, TypeError) as error:
@@ -121,11 +121,13 @@ def forgetting_line(checks: Sequence[Check]) -> str:
         return "Forgetting: no checks found."
     networks = {(check.cohort, check.network) for check in checks}
     objects = {(check.cohort, name) for check in checks for name in check.objects}
-    each = ((checks, "session job"), (networks, "network"), (objects, "validation object"))
-    jobs, *on = (counted(len(items), what) for items, what in each)
+    by_hash = sum(not check.objects for check in checks)
+    compared = ["the hash of all weights"] if by_hash else []
+    compared += [f"Dice on {counted(len(objects), 'validation object')}"] if by_hash < len(checks) else []
     changed = [check.job for check in checks if not check.equal]
     verdict = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
-    return f"Forgetting: {jobs} with {' on '.join(on)}; Dice before and after is {verdict}."
+    where = f"{counted(len(checks), 'check')} of {counted(len(networks), 'network')}"
+    return f"Forgetting: {where}; {' or '.join(compared)} before and after is {verdict}."
 
 
 def present_claim(claim: Claim) -> pd.DataFrame:

@@ -20,6 +20,7 @@ from bifseg.core.geometry import Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.run_place import KEY, run_folder
 from bifseg.core.sandbox import module_folders
+from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
@@ -158,11 +159,12 @@ class JobSetup:
         """Whether every session starts a new process of the method."""
         return (self.protocol.fresh_process or ("object" if self.replicates > 1 else "job")) == "object"
 
-    def method(self, folder: Path | None = None) -> MethodProcess:
+    def method(self, folder: Path | None = None, shared: SharedProcesses | None = None) -> MethodProcess:
         """The method, in a process that can read neither the truth nor any file derived from it.
 
         Args:
             folder: the folder of the entry's sessions; None if sessions are not stored.
+            shared: the processes of the job, one of which may play the method too.
 
         Returns:
             The method's process, which the caller closes.
@@ -185,7 +187,8 @@ class JobSetup:
                 self.protocol.time_limit_s,
                 self.threads,
                 self.protocol.memory_mb,
-            )
+            ),
+            shared,
         )
         reason = misplaced(
             method.dimensions, method.prompts, self.cohort.dimension, self.protocol, self.card.plays

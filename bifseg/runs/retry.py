@@ -14,8 +14,9 @@ _FAILED = ("failed", "timeout")
 def retry(folder: Path) -> Counter[Condition]:
     """Mark a run's failed sessions to be run again by the next `snakemake`.
 
-    Their rows in `scores` stay until then. A shard's list, `shard-N.tsv`, is deleted, so that Snakemake starts its job
-    again; the job keeps all other sessions.
+    Their rows in `scores.parquet` stay until then. The scores of the jobs that played them,
+    `scores/COHORT/GROUP/shard-N.parquet`, are deleted, so that Snakemake starts these jobs again; a job keeps all other
+    sessions.
 
     Args:
         folder: RESULTS/RUN.
@@ -32,6 +33,7 @@ def retry(folder: Path) -> Counter[Condition]:
         archive = Archive(run.sessions(condition))
         for name, status in archive.stored().items():
             if status in _FAILED:
-                archive.outdate(name)
+                shard = archive.outdate(name)
+                (run.scores(condition) / f"{shard}.parquet").unlink(missing_ok=True)
                 count[condition] += 1
     return count

@@ -12,7 +12,9 @@ from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
+from bifseg.runs.job_groups import initial_source, job_groups
 from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.session_worker import EntryJob
 from bifseg.runs.shard_plan import Trial
 
 
@@ -106,6 +108,19 @@ class Run:
         """
         return self.folder / "sessions" / condition.cohort / condition.protocol / condition.entry
 
+    def scores(self, condition: Condition) -> Path:
+        """The folder with the scores of a condition's sessions and of the other entries of its group.
+
+        Args:
+            condition: a condition of the run.
+
+        Returns:
+            RUN/scores/COHORT/GROUP, with a file shard-N.parquet for each job that has ended.
+        """
+        groups = job_groups(self.card.cohorts[condition.cohort].protocols, Path(self.card.cards))
+        group = next(g for g, parts in groups.items() if (condition.protocol, condition.entry) in parts)
+        return self.folder / "scores" / condition.cohort / group
+
     def network(self, cohort: str, name: str) -> Path:
         """The folder of a trained network.
 
@@ -117,6 +132,28 @@ class Run:
             RUN/networks/COHORT/NETWORK, which need not exist yet.
         """
         return self.folder / "networks" / cohort / name
+
+    def group(self, cohort: str, group: str) -> list[EntryJob]:
+        """The entries that one job plays.
+
+        Args:
+            cohort: name of a prepared cohort of the run.
+            group: name of the group; see `job_groups`.
+
+        Returns:
+            The entries' setups, which share the cohort's images, with their folders.
+
+        Raises:
+            InputError: the run has no such cohort or group, or a card or the cohort cannot be read.
+        """
+        cards, played = Path(self.card.cards), self.card.cohorts
+        groups = job_groups(played[cohort].protocols, cards) if cohort in played else {}
+        if group not in groups:
+            known = f"has the groups {', '.join(groups)}" if groups else "is not a cohort of the run"
+            raise InputError(f"{self.folder / 'config.json'}: {group}: unknown; {cohort} {known}")
+        members = self.cohort(cohort)
+        conditions = [Condition(cohort, protocol, entry) for protocol, entry in groups[group]]
+        return [EntryJob(self.setup(c, members), self.sessions(c)) for c in conditions]
 
     def setup(self, condition: Condition, cohort: Cohort) -> JobSetup:
         """The setup of a condition, with its cards as they are now.
@@ -134,6 +171,7 @@ class Run:
         cards = Path(self.card.cards)
         method = cards / "methods" / f"{condition.method}.yaml"
         rules = read_card(ProtocolCard, cards / "protocols" / f"{condition.protocol}.yaml")
+        source = initial_source(self.card.cohorts[condition.cohort].protocols, condition.protocol, cards)
         return JobSetup(
             run=self.card.run,
             seed=self.card.seed,
@@ -145,6 +183,7 @@ class Run:
             network=self.network(condition.cohort, condition.network) if condition.network else None,
             replicates=self.card.replicates,
             device=self.card.device,
+            initial=self.sessions(Condition(condition.cohort, *source)) if source else None,
         )
 
     def trials(self, cohort: Cohort) -> list[Trial]:

@@ -16,9 +16,10 @@ from time import monotonic
 import numpy as np
 from scipy.optimize import nnls
 
-from bifseg.runs.job_setup import JobSetup
+from bifseg.core.errors import InputError
+from bifseg.runs.session_worker import EntryJob
 from bifseg.runs.shard_plan import Trial
-from bifseg.runs.shards import Progress, missing, play_missing, unwatched
+from bifseg.runs.shards import Progress, missing_of, play_missing, played_by, unwatched
 from bifseg.sessions.archive import Archive
 
 _PILOT_SHARE = 0.1
@@ -26,9 +27,8 @@ _PILOT_SHARE = 0.1
 
 
 def plan_shards(
-    setup: JobSetup,
+    jobs: Sequence[EntryJob],
     trials: Sequence[Trial],
-    folder: Path,
     job_minutes: float,
     workers: int = 1,
     progress: Progress = unwatched,
@@ -36,9 +36,8 @@ def plan_shards(
     """The trials of each shard; runs the pilot first.
 
     Args:
-        setup: the entry, protocol and cohort.
-        trials: all trials of the entry.
-        folder: the folder of the entry's sessions.
+        jobs: the entries of each job, all on the same cohort.
+        trials: all trials of the entries.
         job_minutes: length of a job with this many workers.
         workers: processes of a job.
         progress: shows the pilot's progress.
@@ -47,21 +46,35 @@ def plan_shards(
         Trials by shard, the longest first; one shard if the pilot has run all missing sessions.
 
     Raises:
-        InputError: the method changed its base network.
+        InputError: a method cannot play here or changed its base network, or objects cannot be read.
     """
-    sizes = {trial: float(setup.rows[trial.object].voxels) for trial in trials}
-    order = spread(missing(setup, trials, folder), sizes)
-    end = monotonic() + _PILOT_SHARE * 60 * job_minutes
-    with closing(play_missing(setup, order, folder, 0, workers)) as played:
-        for _ in progress(played, len(order)):
+    sizes = {trial: float(jobs[0].setup.rows[trial.object].voxels) for trial in trials}
+    tasks = dict(missing_of(jobs, trials))
+    order = [(trial, tasks[trial]) for trial in spread(list(tasks), sizes)]
+    end, problems = monotonic() + _PILOT_SHARE * 60 * job_minutes, dict[str, str]()
+    with closing(play_missing(jobs, order, 0, workers, problems)) as played:
+        for _ in progress(played, sum(len(entries) for _, entries in order)):
             if monotonic() > end:
                 break
-    left = set(missing(setup, trials, folder))
-    seconds = expected_seconds(
-        sizes, measured_seconds(folder, [trial for trial in trials if trial not in left])
-    )
-    shards = ceil(sum(seconds[trial] for trial in left) / (60 * job_minutes * workers))
-    return share_out_shards(seconds, max(min(shards, len(left)), 1))
+    left, played_s = dict(missing_of(jobs, trials)), dict.fromkeys(trials, 0.0)
+    left_s = dict.fromkeys(left, 0.0)
+    for number, job in enumerate(jobs):
+        of_entry = played_by(job, trials)
+        done = [trial for trial in of_entry if number not in left.get(trial, ())]
+        measured = measured_seconds(job.folder, done)
+        expected = expected_seconds({trial: sizes[trial] for trial in of_entry}, measured)
+        for trial in (
+            of_entry if measured else ()
+        ):  # without any, the entry cannot play, which its job will report
+            played_s[trial] += expected[trial]
+            if trial not in measured:
+                left_s[trial] += expected[trial]
+    if not any(played_s.values()):
+        if problems:
+            raise InputError("; ".join(dict.fromkeys(problems.values())))
+        return share_out_shards(sizes, 1)
+    shards = ceil(sum(left_s.values()) / (60 * job_minutes * workers))
+    return share_out_shards(played_s, max(min(shards, len(left)), 1))
 
 
 def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:

@@ -1,33 +1,25 @@
-"""The sessions of one job: one method on many objects; finished sessions are kept."""
+"""The sessions of one job: its entries on many objects; finished sessions are kept."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
-
-from typing_extensions import override
 
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import read_record, table_text, write_record, write_text
 from bifseg.core.run_place import run_folder
-from bifseg.methods.contract import BrokenContract
-from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
-from bifseg.networks.unchanged import ForgettingCheck, join_checks
+from bifseg.networks.unchanged import join_checks
 from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.pool import Worker, share_out
+from bifseg.runs.pool import share_out
+from bifseg.runs.session_worker import REFUSED, UNREADABLE, EntryJob, SessionWorker, Task, check_part
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
-from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity, Session
 
-log = logging.getLogger(__name__)
 _LEFT_OUT = "left-out.json"
 """File beside an entry's sessions: why objects are left out, by the object's name."""
 
@@ -50,67 +42,6 @@ def unwatched(played: Iterable[Played], total: int) -> Iterable[Played]:
     return played
 
 
-class _SessionWorker(Worker[Trial]):
-    # Runs and stores the sessions of a setup; the first one starts the method's process.
-    def __init__(self, setup: JobSetup, folder: Path, number: int) -> None:
-        self._setup, self._archive, self._number = setup, Archive(folder), number
-
-    @override
-    def do(self, trial: Trial) -> str:
-        setup, row = self._setup, self._setup.rows[trial.object]
-        try:
-            user = setup.user(trial)
-        except InputError as error:  # the object's files cannot be read; other sessions go on
-            log.error("%s: %s", trial.session, error)
-            return "unreadable"
-        identity, method = setup.identity(trial), self._method
-        method.open()
-        session = play(user, method, setup.fingerprint(trial), identity, setup.card.plays)
-        # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
-        if method.died:
-            method.open()
-            session = play(user, method, session.fingerprint, identity, setup.card.plays)
-        if method.killed:  # twice: without a fingerprint, a job with more memory runs the session again
-            session = replace(session, fingerprint="")
-        if setup.fresh_process:
-            method.close()
-        self._archive.save(trial.session, session, setup.cohort.whole_grid(row), row.plane)
-        if session.error:
-            log.error("%s: %s", trial.session, session.error)
-        return session.status
-
-    @override
-    def close(self) -> None:
-        if "_method" in vars(self):
-            if self._check:
-                self._write_check(self._check)
-            self._method.close()
-
-    def _write_check(self, check: ForgettingCheck) -> None:
-        """Write the check; a method that fails in it fails the check alone, for its sessions are stored."""
-        part = _check_part(self._archive.folder, self._number, os.getpid())
-        try:
-            check.write(part)
-        except (MethodError, TimeoutError, BrokenContract) as error:
-            log.error("%s: the forgetting check failed: %s", self._setup.card_path.stem, error)
-            check.write_failure(part, str(error))
-
-    @cached_property
-    def _method(self) -> MethodProcess | FailedMethod:
-        setup = self._setup
-        self._check: ForgettingCheck | None = None
-        method: MethodProcess | None = None
-        try:
-            method = setup.method(self._archive.folder)
-            if setup.network:
-                self._check = ForgettingCheck(setup.network.name, method.base, setup.cohort, setup.seed)
-        except (MethodError, TimeoutError, BrokenContract) as error:
-            if method:
-                method.close()
-            return FailedMethod(error)
-        return method
-
-
 def run_shard(
     setup: JobSetup,
     trials: Sequence[Trial],
@@ -119,10 +50,7 @@ def run_shard(
     workers: int = 1,
     progress: Progress = unwatched,
 ) -> Counter[str]:
-    """Run the missing sessions of a shard, pack all its sessions, and write the rules to FOLDER/protocol.json.
-
-    An undamaged session with the right fingerprint is kept. A failed session is stored as failed. If its method was
-    killed, a later job, which may have more memory, runs it again.
+    """Run the missing sessions of one entry's shard; see `run_entries`.
 
     Args:
         setup: the entry, protocol and cohort.
@@ -136,48 +64,130 @@ def run_shard(
         Number of sessions by status; `kept` are those that were not run.
 
     Raises:
-        InputError: files of some objects cannot be read (all others are run first), or the method changed its
-            network.
+        InputError: files of some objects cannot be read, or the method cannot play here or changed its network.
     """
-    left = missing(setup, trials, folder)
-    played = progress(play_missing(setup, left, folder, number, workers), len(left))
-    count = Counter(kept=len(trials) - len(left)) + Counter(status for _, status in played)
-    if count["unreadable"]:
-        raise InputError(
-            f"{setup.cohort.folder}: {count['unreadable']} objects cannot be read, see above; repair their files"
-        )
-    write_record(folder / "protocol.json", setup.rules())
-    write_record(folder / _LEFT_OUT, setup.left_out)
-    Archive(folder).pack([trial.session for trial in trials], number)
-    return count
+    return run_entries([EntryJob(setup, folder)], trials, number, workers, progress)
+
+
+def run_entries(
+    jobs: Sequence[EntryJob],
+    trials: Sequence[Trial],
+    number: int = 1,
+    workers: int = 1,
+    progress: Progress = unwatched,
+) -> Counter[str]:
+    """Run the missing sessions of a shard, pack all its sessions, and write the rules to FOLDER/protocol.json.
+
+    An undamaged session with the right fingerprint is kept. A failed session is stored as failed. If its method was
+    killed, a later job, which may have more memory, runs it again. An entry that cannot play does not stop the others.
+
+    Args:
+        jobs: the entries, all on the same cohort.
+        trials: the shard's trials in the order of their start; an entry skips those that it leaves out.
+        number: the shard's number, from 1.
+        workers: processes that run sessions, each with processes of the methods.
+        progress: shows the progress of the missing sessions.
+
+    Returns:
+        Number of sessions by status; `kept` are those that were not run.
+
+    Raises:
+        InputError: files of some objects cannot be read, or a method cannot play here or changed its network. All
+            other sessions are run and stored first.
+    """
+    left = missing_of(jobs, trials)
+    n_left = sum(len(entries) for _, entries in left)
+    problems: dict[str, str] = {}
+    played = progress(play_missing(jobs, left, number, workers, problems), n_left)
+    count = Counter(status for _, status in played)
+    for job in jobs:
+        names = [trial.session for trial in played_by(job, trials)]
+        count["kept"] += len(names)
+        if job.name not in problems:
+            write_record(job.folder / "protocol.json", job.setup.rules())
+            write_record(job.folder / _LEFT_OUT, job.setup.left_out)
+            Archive(job.folder).pack(names, number)
+    count["kept"] -= n_left
+    if problems:
+        raise InputError("; ".join(dict.fromkeys(problems.values())))
+    return +count
 
 
 def play_missing(
-    setup: JobSetup, trials: Sequence[Trial], folder: Path, number: int, workers: int
+    jobs: Sequence[EntryJob],
+    left: Sequence[Task],
+    number: int,
+    workers: int,
+    problems: dict[str, str],
 ) -> Generator[Played]:
-    """Run trials, store their sessions unpacked, and check that the network has not changed.
+    """Run trials, store their sessions unpacked, and check that the networks have not changed.
 
     Args:
-        setup: the entry, protocol and cohort.
-        trials: trials in the order of their start.
-        folder: the folder of the entry's sessions.
+        jobs: the entries.
+        left: trials in the order of their start, each with the numbers of its entries.
         number: the shard's number.
         workers: processes that run sessions.
+        problems: gets an error by the entry's name if the entry cannot play, changed its base network, or has objects
+            whose files cannot be read.
 
     Yields:
-        Each trial with its session's status, or `unreadable`.
-
-    Raises:
-        InputError: the method changed its base network.
+        Each trial with the status of a session that was run.
     """
+    unreadable: Counter[str] = Counter()
     try:
-        yield from share_out(partial(_SessionWorker, setup, folder, number), trials, workers)
+        for (trial, entries), statuses in share_out(
+            partial(SessionWorker, list(jobs), number), left, workers
+        ):
+            for entry, status in zip(entries, statuses, strict=True):
+                name = jobs[entry].name
+                if status.startswith(REFUSED):
+                    problems[name] = status.removeprefix(REFUSED)
+                elif status == UNREADABLE:
+                    unreadable[name] += 1
+                else:
+                    yield trial, status
     finally:
-        checks = list(folder.glob(_check_part(folder, number, "*").name))
-        if not join_checks(checks, folder / f"forgetting-{number}.json"):
-            raise InputError(
-                f"{setup.card_path}: method: it changed the base network; delete {folder} and tune a copy instead"
-            )
+        for job in jobs:
+            if unreadable[job.name]:
+                problems[job.name] = (
+                    f"{job.setup.cohort.folder}: {unreadable[job.name]} objects cannot be read, see above; "
+                    "repair their files"
+                )
+            checks = list(job.folder.glob(check_part(job.folder, number, "*").name))
+            if not join_checks(checks, job.folder / f"forgetting-{number}.json"):
+                problems[job.name] = (
+                    f"{job.setup.card_path}: method: it changed the base network; delete {job.folder} and tune a "
+                    "copy instead"
+                )
+
+
+def played_by(job: EntryJob, trials: Iterable[Trial]) -> list[Trial]:
+    """The trials that an entry plays.
+
+    Args:
+        job: the entry.
+        trials: trials on objects of the cohort.
+
+    Returns:
+        Trials without those of objects that the entry leaves out.
+    """
+    left_out = job.setup.left_out
+    return [trial for trial in trials if trial.object not in left_out]
+
+
+def missing_of(jobs: Sequence[EntryJob], trials: Sequence[Trial]) -> list[Task]:
+    """The sessions that must be run, by trial.
+
+    Args:
+        jobs: the entries.
+        trials: trials in the order of their start.
+
+    Returns:
+        The trials that an entry has to run, each with the numbers of these entries, from 0.
+    """
+    lacking = [set(missing(job.setup, played_by(job, trials), job.folder)) for job in jobs]
+    tasks = ((trial, tuple(k for k, of_entry in enumerate(lacking) if trial in of_entry)) for trial in trials)
+    return [(trial, entries) for trial, entries in tasks if entries]
 
 
 def missing(setup: JobSetup, trials: Iterable[Trial], folder: Path) -> list[Trial]:
@@ -237,9 +247,26 @@ def load_sessions(
     )
     for row in objects:
         for replicate in range(0 if row.object in left_out else replicates):
-            session = archive.load(Trial(row.object, replicate).session)
-            _check_place(session.identity, row, folder)
-            yield row, session
+            yield row, load_session(archive, row, Trial(row.object, replicate))
+
+
+def load_session(archive: Archive, row: ObjectRow, trial: Trial) -> Session:
+    """The stored session of a trial.
+
+    Args:
+        archive: the sessions of an entry.
+        row: the trial's object.
+        trial: an object with its replicate.
+
+    Returns:
+        The session.
+
+    Raises:
+        InputError: the session is missing or damaged, or belongs to another object or entry.
+    """
+    session = archive.load(trial.session)
+    _check_place(session.identity, row, archive.folder)
+    return session
 
 
 def _check_place(identity: Identity, row: ObjectRow, folder: Path) -> None:
@@ -252,7 +279,3 @@ def _check_place(identity: Identity, row: ObjectRow, folder: Path) -> None:
         raise InputError(
             f"{folder}: {short(text, 150)}: its file was put in another's place; snakemake --forcerun run_sessions"
         )
-
-
-def _check_part(folder: Path, number: int, process: int | str) -> Path:
-    return folder / f".forgetting-{number}-{process}.json"

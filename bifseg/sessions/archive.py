@@ -130,13 +130,14 @@ class Archive:
         """
         self._write(name, session.fingerprint, session.status, session.to_entries(whole, plane))
 
-    def outdate(self, name: str) -> None:
+    def outdate(self, name: str) -> str:
         """Mark a stored session to be run again by the next job of its shard; it stays readable until then.
-
-        The shard's list (`shard-1.tsv`) is deleted, so that Snakemake runs the shard.
 
         Args:
             name: the session's name.
+
+        Returns:
+            Name of the shard that has packed it, `shard-1`; empty if none has.
 
         Raises:
             InputError: the session is missing or damaged.
@@ -146,8 +147,7 @@ class Archive:
         except BROKEN as error:
             raise InputError(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
         self._write(name, "", stored.status, stored.contents)
-        if name in self._packed:
-            self._packed[name].path.with_suffix(".tsv").unlink(missing_ok=True)
+        return self._packed[name].path.stem if name in self._packed else ""
 
     def pack(self, names: Iterable[str], number: int) -> None:
         """Collect stored sessions in `shard-NUMBER.zip` and delete their own files.

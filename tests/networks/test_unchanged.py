@@ -6,7 +6,7 @@ import torch
 
 from bifseg.core.files import write_json
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.networks.unchanged import SAMPLE, ForgettingCheck, join_checks
+from bifseg.networks.unchanged import SAMPLE, ForgettingCheck, WeightsCheck, join_checks
 
 
 def test_untouched_network_scores_the_same_to_the_bit(discs, discs_network, tmp_path):
@@ -29,6 +29,17 @@ def test_changed_network_is_found_out(discs, discs_network, tmp_path):
         for values in trained.network.classifier.parameters():
             values.neg_()
     check.write(tmp_path / "part.json")
+    assert not join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
+
+
+def test_one_changed_weight_is_found_by_its_hash(discs_network, tmp_path):
+    trained = TrainedNetwork.load(discs_network / "weights.pt")
+    checks = [WeightsCheck("pnet", trained.weights_hash) for _ in range(2)]
+    checks[0].write(tmp_path / "part.json")
+    assert join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
+    with torch.no_grad():
+        next(iter(trained.network.parameters())).view(-1)[0] += 1e-6
+    checks[1].write(tmp_path / "part.json")
     assert not join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
 
 

@@ -15,7 +15,7 @@ from verdict import Row, compare
 from bifseg.sessions.archive import Archive
 
 HOW = "cut off, then `snakemake` again with all that reads it"
-TO_SCORES = ("run_sessions", "score_sessions", "collect_scores")
+TO_SCORES = ("run_sessions", "collect_scores")
 FIRST = "results/r/sessions/discs/own/half"
 NETWORK = "results/r/networks/discs/tiny"
 
@@ -36,19 +36,18 @@ class Cut:
 
 
 CUTS = {
-    "the packed sessions": Cut(f"{FIRST}/shard-1.zip", "score_sessions", "run_sessions"),
-    "the list of a shard": Cut(f"{FIRST}/shard-1.tsv", "score_sessions", "run_sessions"),
-    "a plan": Cut(f"{FIRST}/plan.tsv", "run_sessions", "plan_sessions"),
+    "the packed sessions": Cut(f"{FIRST}/shard-1.zip", "run_sessions"),
+    "a plan": Cut("results/r/plans/discs/half.tsv", "run_sessions", "plan_sessions"),
     "the list of objects": Cut("results/r/cohorts/discs/objects.tsv", "run_sessions", "prepare_cohort"),
     "cohort.json": Cut("results/r/cohorts/discs/cohort.json", "run_sessions", "prepare_cohort"),
     "an image": Cut("data/case03.nii.gz", "write_results"),
-    "a label map": Cut("data/case03_label.nii.gz", "score_sessions"),
+    "a label map": Cut("data/case03_label.nii.gz", "run_sessions"),
     "a network's weights": Cut(f"{NETWORK}/weights.pt", "run_sessions", "train_network"),
     "a training curve": Cut(f"{NETWORK}/curve.csv", "write_results", "train_network"),
     "a network's card": Cut(f"{NETWORK}/card.json", "write_results", "train_network"),
     "protocol.json": Cut(f"{FIRST}/protocol.json", "write_results", "run_sessions"),
-    "the scores of an entry": Cut(
-        "results/r/scores/discs/own/half.parquet", "collect_scores", "score_sessions"
+    "the scores of a job": Cut(
+        "results/r/scores/discs/half/shard-1.parquet", "collect_scores", "run_sessions"
     ),
     "scores.parquet": Cut("results/r/scores.parquet", "write_results", "collect_scores"),
     "scores.csv": Cut("results/r/scores.csv", "write_results", "collect_scores"),

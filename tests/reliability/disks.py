@@ -82,7 +82,7 @@ def read_only(folder: Path) -> Row:
     place = Place(folder, ENTRIES)
     place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
     calm = pd.read_parquet(folder / "calm/r/scores.parquet")
-    half = "results/r/scores/discs/own/half.parquet"
+    half = "results/r/scores/discs/half/shard-1.parquet"
     with small_disk(folder / "results", "64m") as disk:
         place.snakemake("--", half).check()
         before = pd.read_parquet(folder / half)

@@ -28,7 +28,7 @@ from place import Place, stub
 RUN = "results/r"
 HALF = f"{RUN}/sessions/discs/own/half"
 COHORT = f"{RUN}/cohorts/discs"
-SCORES = [f"{RUN}/scores/discs/own/half.parquet", f"{RUN}/scores/discs/own/base-net@tiny.parquet"]
+SCORES = [f"{RUN}/scores/discs/half/shard-1.parquet", f"{RUN}/scores/discs/@tiny/shard-1.parquet"]
 
 
 @dataclass(frozen=True)

@@ -162,9 +162,16 @@ def test_file_that_is_no_check(tmp_path, text):
 def test_line_counts_networks_and_objects_by_cohort():
     jobs = [check(), check("c/own/bifseg@pnet/forgetting-0"), check("d/own/bifseg@pnet/forgetting-0")]
     assert forgetting_line(jobs) == (
-        "Forgetting: 3 session jobs with 2 networks on 4 validation objects; "
-        "Dice before and after is equal to the last bit in all."
+        "Forgetting: 3 checks of 2 networks; Dice on 4 validation objects before and after is equal to the last bit "
+        "in all."
     )
+
+
+def test_line_says_that_weights_were_compared_by_their_hash():
+    assert forgetting_line([check(objects=())]) == (
+        "Forgetting: 1 check of 1 network; the hash of all weights before and after is equal to the last bit in all."
+    )
+    assert "all weights or Dice on 2 validation objects" in forgetting_line([check(objects=()), check()])
 
 
 def test_line_names_the_job_that_differs():

@@ -12,6 +12,7 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.scheduling import expected_seconds, measured_seconds, plan_shards, share_out_shards, spread
+from bifseg.runs.session_worker import EntryJob
 from bifseg.runs.shard_plan import Trial, read_plan, write_plan
 from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
@@ -93,7 +94,7 @@ def setup(discs, monkeypatch):
 
 def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, setup, tmp_path):
     trials = setup.trials(discs.select(split="test"))
-    (shard,) = plan_shards(setup, trials, tmp_path, job_minutes=10)
+    (shard,) = plan_shards([EntryJob(setup, tmp_path)], trials, job_minutes=10)
     assert sorted(shard) == sorted(trials)
     assert run_shard(setup, shard, tmp_path) == {"kept": len(trials)}
 
@@ -101,7 +102,7 @@ def test_pilot_that_plays_everything_leaves_one_shard_and_nothing_to_do(discs, s
 def test_short_jobs_are_many_and_keep_the_pilots_sessions(discs, setup, tmp_path):
     setup = replace(setup, replicates=1)
     trials = setup.trials(discs.select(split="test"))
-    shards = plan_shards(setup, trials, tmp_path, job_minutes=1e-6)
+    shards = plan_shards([EntryJob(setup, tmp_path)], trials, job_minutes=1e-6)
     played = {trial for trial in trials if Archive(tmp_path).fingerprint(trial.session)}
     assert 3 < len(shards) == len(trials) - len(played)  # no job without a session to play
     assert sorted(trial for shard in shards for trial in shard) == sorted(trials)

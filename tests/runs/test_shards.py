@@ -291,6 +291,7 @@ def test_unreadable_image_stops_the_job_after_all_others(odd, discs, trials, tmp
     try:
         image.write_bytes(b"half")
         discs._images.cache_clear()
+        discs._objects_images.cache_clear()
         with pytest.raises(InputError, match="2 objects cannot be read"):
             run_shard(odd(), trials, tmp_path)
     finally:
@@ -306,22 +307,26 @@ def test_base_network_is_checked_by_every_job_that_plays(setup, trials, tmp_path
     assert not list(tmp_path.glob(".forgetting*"))
 
 
+@pytest.mark.parametrize(("call", "by_hash"), [("weights", True), ("base", False)])
 def test_a_method_that_dies_in_the_last_check_fails_the_check_alone(
-    setup, trials, tmp_path, caplog, monkeypatch
+    setup, trials, tmp_path, caplog, monkeypatch, call, by_hash
 ):
     """Its sessions are stored, so the job ends well; the claims say that the check shows nothing."""
 
-    def base(self, image, box):
+    def dying(self, *words):
         if Archive(tmp_path).stored():
             self.close()
             raise MethodError("the method's process ended by signal SIGSEGV")
-        return begin(self, "base", image, box)
+        return whole(self, *words)
 
-    begin = MethodProcess._begin
-    monkeypatch.setattr(MethodProcess, "base", base)
+    whole = getattr(MethodProcess, call)
+    if not by_hash:  # as for a network of another program
+        monkeypatch.setattr(MethodProcess, "weights", lambda self: "")
+    monkeypatch.setattr(MethodProcess, call, dying)
     assert run_shard(setup, trials[:2], tmp_path) == {"ok": 2}
     check = read_json(tmp_path / "forgetting-1.json")
-    assert (check["after"], check["error"]) == ([], "the method's process ended by signal SIGSEGV")
+    assert (bool(check["objects"]), not check["after"]) == (not by_hash, True)
+    assert (check["error"]) == ("the method's process ended by signal SIGSEGV")
     assert [m for m in caplog.messages if "check" in m] == [
         f"bifseg: the forgetting check failed: {check['error']}"
     ]

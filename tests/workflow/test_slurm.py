@@ -17,7 +17,7 @@ pytestmark = [
     pytest.mark.skipif(not answer("sinfo", "-h"), reason="no SLURM cluster answers here"),
 ]
 
-RULES = ("prepare_cohort", "train_network", "plan_sessions", "run_sessions", "score_sessions")
+RULES = ("prepare_cohort", "train_network", "plan_sessions", "run_sessions")
 MINUTES = [f"{rule}:runtime=30" for rule in RULES]
 
 

@@ -24,12 +24,11 @@ CARDS = "tests/workflow/cards"
 JOBS = {
     "prepare_cohort": 2,
     "train_network": 3,
-    "run_sessions": 15,
-    "score_sessions": 15,
+    "run_sessions": 5,
     "collect_scores": 1,
     "write_results": 1,
     "all": 1,
-    "total": 38,
+    "total": 13,
 }
 GEOS = "method: geos\nplays: {dimensions: [2, 3], prompts: [scribbles]}\n"
 FAILING = """
@@ -116,9 +115,8 @@ def test_tools_without_use_for_a_gpu_ask_for_none(dry_run):
     jobs = [
         text for text in re.split(r"^rule ", dry_run[1], flags=re.MULTILINE) if text[:12] == "run_sessions"
     ]
-    gpus = {re.search(r"entry=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
-    assert {name for name, gpu in gpus.items() if gpu == "1"} == {name for name in gpus if "@" in name}
-    assert {"random-walks", "bifseg@pnet-tiny"} <= set(gpus)
+    gpus = {re.search(r"group=([^,]+)", job)[1]: re.search(r"gpu=(\d)", job)[1] for job in jobs}
+    assert gpus == {"tools": "0", "@pnet-tiny": "1", "@unet-tiny": "1", "@pcnet-tiny": "1"}
 
 
 def counts_of_jobs(said):
@@ -136,7 +134,7 @@ def test_dry_run_of_the_embedded_configuration(tmp_path):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
     done = snakemake(lay_out(tmp_path), "--dry-run", config=None)
     assert done.returncode == 0, done.stdout
-    assert {"prepare_cohort": 2, "total": 51}.items() <= counts_of_jobs(done.stdout).items()
+    assert {"prepare_cohort": 2, "total": 11}.items() <= counts_of_jobs(done.stdout).items()
     assert not (tmp_path / "results").exists()
 
 
@@ -204,10 +202,10 @@ def test_base_networks_stayed_as_they_were(project):
     ]
     assert len(found) == 13  # entries with a network
     for check in found:
-        assert check["objects"]
+        assert len(check["before"]) == 64
         assert check["before"] == check["after"]
     page = (project / "results/ci/tables/claims.md").read_text()
-    assert "Forgetting: 13 session jobs" in page
+    assert "Forgetting: 13 checks of 3 networks; the hash of all weights before" in page
     assert "equal to the last bit in all" in page
 
 
@@ -239,7 +237,7 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     asked &= old["method"].isin(["bifseg", "random-walks"])
     assert new.drop(columns=costs).equals(old[asked].drop(columns=costs).reset_index(drop=True))
     folder = project / "elsewhere/ci/sessions/tiny2d/own-scribbles/bifseg@pnet-tiny"
-    assert len(list(folder.glob("shard-*.tsv"))) == len(list(folder.glob("shard-*.zip"))) > 1
+    assert len(list(folder.glob("shard-*.zip"))) > 1
     assert not list((folder / "unpacked").iterdir())
     assert "Nothing to be done" in snakemake(project, config="planned.yaml").stdout
 
@@ -258,21 +256,26 @@ RESULTS = {
 }
 
 
-def of_entry(entry):
-    """Files of one entry on the 2D cohort, and of the results that hang on them."""
-    protocols = ("shared-scribbles", "own-scribbles")
-    shards = {f"sessions/tiny2d/{p}/{entry}/shard-1.tsv" for p in protocols}
-    return RESULTS | shards | {f"scores/tiny2d/{p}/{entry}.parquet" for p in protocols}
+def of_group(group, *cohorts):
+    """Scores of a group of entries, and the results that hang on them."""
+    return RESULTS | {f"scores/{cohort}/{group}/shard-1.parquet" for cohort in cohorts}
 
 
 def test_changed_method_card_runs_that_method_alone(project):
+    """Its group's job starts; it keeps the sessions of all other methods."""
     (project / CARDS / "methods/base-crf.yaml").write_text("method: base-crf\nsettings: {omega: 2.0}\n")
-    assert planned(project) == of_entry("base-crf@pnet-tiny")
+    assert planned(project) == of_group("@pnet-tiny", "tiny2d")
+    before, part = times(project), "results/ci/scores/tiny2d/@pnet-tiny/shard-1.parquet"
+    done = snakemake(project, "--", part)
+    assert done.returncode == 0, done.stdout
+    assert "\n96 kept, 24 ok\n" in (project / "results/ci/logs/sessions/tiny2d/@pnet-tiny-1.log").read_text()
+    changed = {path for path, time in times(project).items() if before.get(path) != time}
+    assert {path.parent.name for path in changed} == {"base-crf@pnet-tiny"}
 
 
 def test_new_method_runs_alone(project):
     add_method(project, "failing", "method: failing:Failing\n")
-    assert planned(project) == of_entry("failing")
+    assert planned(project) == of_group("failing", "tiny2d")
 
 
 def test_card_that_is_dropped_into_the_folder_runs_alone(project):
@@ -284,9 +287,7 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
     nobody = snakemake(project, "--dry-run")
     assert "protocols.own-scribbles: 'geo*' matches no method card" in nobody.stdout
     (project / CARDS / "methods/geos.yaml").write_text(GEOS)
-    assert {name for name in planned(project) if name.startswith("sessions")} == {
-        f"sessions/{cohort}/own-scribbles/geos/shard-1.tsv" for cohort in ("tiny2d", "tiny3d")
-    }
+    assert planned(project) == of_group("tools", "tiny2d", "tiny3d")
 
 
 def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
@@ -295,7 +296,7 @@ def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
         metric.write("\nNEW_METRIC = 1\n")
     run = project / "results/ci"
     scores = {path.relative_to(run).as_posix() for path in run.glob("scores/*/*/*.parquet")}
-    assert len(scores) == JOBS["score_sessions"]
+    assert len(scores) == JOBS["run_sessions"]
     assert planned(project) == RESULTS | scores
 
 
@@ -359,7 +360,7 @@ def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_ch
     config = yaml.safe_load((project / CONFIG).read_text())
     config["cohorts"]["tiny2d"]["protocols"]["own-scribbles"].append("bifseg@my-net")
     (project / CONFIG).write_text(yaml.safe_dump(config))
-    weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/own-scribbles/bifseg@my-net.parquet"
+    weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/@my-net/shard-1.parquet"
     done = snakemake(project, "--", f"results/ci/{scores}")
     assert done.returncode == 0, done.stdout
     assert set(pd.read_parquet(project / "results/ci" / scores).status) == {"ok"}

@@ -17,13 +17,13 @@ from bifseg.cards.entries import split_entry, split_seed
 from bifseg.cards.run import (
     brought_weights,
     checked_run,
-    initial_protocol,
     network_card,
 )
 from bifseg.runs.at_work import begin_work, who_is_at_work
 from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.fingerprints import training_code
+from bifseg.runs.job_groups import initial_source, is_tools, job_groups
 from bifseg.runs.shard_plan import read_plan
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
@@ -46,9 +46,8 @@ if workflow.is_main_process and (at_work := who_is_at_work(Path(RUN))):
 
 wildcard_constraints:
     cohort="[^/]+",
-    protocol="[^/]+",
     network="[^/@]+",
-    entry="[^/]+",
+    group="[^/]+",
     shard=r"\d+",
 
 
@@ -87,46 +86,56 @@ def network_of(entry):
     return split_entry(entry)[1]
 
 
-def network_folder(wildcards):
-    """The --network option of an entry; empty for an entry without a network."""
-    name = network_of(wildcards.entry)
-    return ["--network", f"{RUN}/networks/{wildcards.cohort}/{name}"] if name else []
+@cache
+def groups_of(cohort):
+    """The protocols and entries of a cohort by the group that one job plays."""
+    return job_groups(config["cohorts"][cohort]["protocols"], Path(config["cards"]))
+
+
+def parts_of(wildcards):
+    """The protocols and entries of a group."""
+    return groups_of(wildcards.cohort)[wildcards.group]
 
 
 def setup(wildcards):
-    """The files that an entry's sessions depend on besides the images."""
-    method = card("methods", method_of(wildcards.entry))
-    network = network_of(wildcards.entry)
+    """The files that a group's sessions depend on besides the images."""
+    parts, cohort = parts_of(wildcards), wildcards.cohort
+    methods = unique(card("methods", method_of(entry)) for _, entry in parts)
     return {
-        "method": method,
-        "protocol": card("protocols", wildcards.protocol),
-        "objects": f"{RUN}/cohorts/{wildcards.cohort}/objects.tsv",
-        "weights": (
-            [f"{RUN}/networks/{wildcards.cohort}/{network}/weights.pt"]
+        "methods": methods,
+        "protocols": unique(card("protocols", protocol) for protocol, _ in parts),
+        "objects": f"{RUN}/cohorts/{cohort}/objects.tsv",
+        "weights": [
+            f"{RUN}/networks/{cohort}/{network}/weights.pt"
+            for network in unique(network_of(entry) for _, entry in parts)
             if network
-            else []
-        ),
-        "files": [str(path) for path in files_of(method)],
-        "initial": shard_lists(initial) if (initial := initial_of(wildcards)) else [],
+        ],
+        "files": [str(path) for method in methods for path in files_of(method)],
+        "initial": [
+            path
+            for group in unique(initial_groups(wildcards))
+            for path in shard_scores(cohort, group)
+        ],
     }
 
 
-def initial_of(wildcards):
-    """The wildcards of the entry whose results a protocol corrects; nothing for other protocols."""
-    path = Path(card("protocols", wildcards.protocol))
-    source = read_card(ProtocolCard, path).initial_from
-    if source in (None, "manifest"):
-        return None
+def initial_groups(wildcards):
+    """The groups whose results the entries of a group correct."""
     played = config["cohorts"][wildcards.cohort]["protocols"]
-    protocol = initial_protocol(played, wildcards.protocol, source)
-    return {"cohort": wildcards.cohort, "protocol": protocol, "entry": source}
+    sources = {
+        initial_source(played, protocol, Path(config["cards"]))
+        for protocol, _ in parts_of(wildcards)
+    }
+    return [
+        group
+        for group, parts in groups_of(wildcards.cohort).items()
+        if sources & {*parts}
+    ]
 
 
-def initial_folder(wildcards):
-    """The words of the --initial option, or none."""
-    initial = initial_of(wildcards)
-    folder = "{cohort}/{protocol}/{entry}".format(**initial) if initial else ""
-    return ["--initial", f"{RUN}/sessions/{folder}"] if initial else []
+def unique(names):
+    """Names in their order, each once."""
+    return list(dict.fromkeys(names))
 
 
 @cache
@@ -136,13 +145,16 @@ def files_of(path):
 
 
 def session_code(wildcards):
-    """A hash that changes with the code of an entry's sessions."""
-    return code_of_sessions(wildcards.protocol, wildcards.entry)
+    """Hashes that change with the code of a group's sessions, by protocol and entry."""
+    return [
+        f"{protocol}/{entry} {code_of_sessions(protocol, entry)}"
+        for protocol, entry in parts_of(wildcards)
+    ]
 
 
 @cache
 def code_of_sessions(protocol_name, entry):
-    """The hash for all shards of an entry under a protocol, computed once."""
+    """The hash of an entry under a protocol, computed once."""
     method = Path(card("methods", method_of(entry)))
     protocol = Path(card("protocols", protocol_name))
     network = network_of(entry)
@@ -184,10 +196,7 @@ def session_memory(wildcards, threads, attempt):
 
 def session_gpus(wildcards):
     """GPUs of a job of sessions: 0 for bifseg's traditional tools, which use none."""
-    name = method_of(wildcards.entry)
-    method = read_card(MethodCard, Path(card("methods", name))).method
-    idle = method is not None and ":" not in method and not network_of(wildcards.entry)
-    return 0 if idle else config["gpus_per_job"]
+    return 0 if is_tools(wildcards.group) else config["gpus_per_job"]
 
 
 def session_minutes():
@@ -196,33 +205,33 @@ def session_minutes():
 
 
 def plan_of(wildcards):
-    """The plan of an entry's shards; empty if the configuration gives their number."""
-    return (
-        []
-        if config["shards"]
-        else checkpoints.plan_sessions.get(**entry_of(wildcards)).output[0]
+    """The plan of a group's shards; none if the configuration gives their number."""
+    return plans_of(wildcards.cohort, wildcards.group)
+
+
+def plans_of(cohort, group):
+    """The plan of a group's shards; none if the configuration gives their number."""
+    if config["shards"]:
+        return []
+    return checkpoints.plan_sessions.get(cohort=cohort, group=group).output[:1]
+
+
+def shards_of(cohort, group):
+    """The numbers of a group's shards."""
+    if config["shards"]:
+        return range(1, config["shards"] + 1)
+    (plan,) = plans_of(cohort, group)
+    return sorted(read_plan(Path(plan))) or [1]
+
+
+def shard_scores(cohort, group):
+    """The scores of a group, one file a shard."""
+    return expand(
+        rules.run_sessions.output[0],
+        cohort=cohort,
+        group=group,
+        shard=shards_of(cohort, group),
     )
-
-
-def entry_of(wildcards):
-    """The wildcards that identify an entry."""
-    return {name: wildcards[name] for name in ("cohort", "protocol", "entry")}
-
-
-def shards_of(wildcards):
-    """The numbers of an entry's shards."""
-    plan = plan_of(wildcards)
-    return (
-        range(1, config["shards"] + 1)
-        if not plan
-        else sorted(read_plan(Path(plan))) or [1]
-    )
-
-
-def shard_lists(wildcards):
-    """The lists of an entry's sessions, one file a shard."""
-    entry = entry_of(wildcards)
-    return expand(rules.run_sessions.output[0], shard=shards_of(wildcards), **entry)
 
 
 def networks_used():
@@ -237,11 +246,11 @@ def networks_used():
     ]
 
 
-def all_scores():
-    """The scores of every cohort, protocol and entry."""
+def all_scores(wildcards):
+    """The scores of every cohort and group."""
     return [
-        f"{RUN}/scores/{cohort}/{protocol}/{entry}.parquet"
-        for cohort, plan in config["cohorts"].items()
-        for protocol, entries in plan["protocols"].items()
-        for entry in entries
+        path
+        for cohort in config["cohorts"]
+        for group in groups_of(cohort)
+        for path in shard_scores(cohort, group)
     ]

@@ -1,6 +1,6 @@
 rule collect_scores:
     input:
-        all_scores(),
+        all_scores,
     output:
         table=f"{RUN}/scores.parquet",
         text=f"{RUN}/scores.csv",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from bifseg.cards.finetuning import FineTuning
 from bifseg.methods.bifseg.base_net import BaseNet
 from bifseg.methods.contract import Mask, Scribbles
@@ -32,8 +30,7 @@ class BaseCRF(BaseNet):
         Returns:
             Bool mask of the image's shape.
         """
-        nothing = np.zeros(self._crop.shape, np.uint8)
-        labels = self._tuned.update_labels(nothing)
+        labels = self._tuned.labels_alone()
         return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:

@@ -34,7 +34,9 @@ class BaseNet:
         Returns:
             Bool mask of the image's shape, False outside the box.
         """
-        self._crop: Crop = self._trained.crop(image, box)
+        computed = self._trained.computed
+        computed.begin(image, box)
+        self._crop: Crop = computed.once("crop", lambda: self._trained.crop(image, box))
         self._tuned = ImageSpecificNetwork(self._trained, self._crop, self.settings)
         self.seconds = self._tuned.seconds
         return self._crop.to_image(self._tuned.probability)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from bifseg.methods.bifseg.base_crf import BaseCRF
 from bifseg.methods.contract import Mask, Scribbles
 
@@ -24,8 +22,7 @@ class BIFSeg(BaseCRF):
         Returns:
             Bool mask of the image's shape.
         """
-        nothing = np.zeros(self._crop.shape, np.uint8)
-        labels = self._tuned.fit(nothing)
+        labels = self._tuned.fit_alone()
         return self._crop.to_image(labels, None, self._tuned.probability)
 
     def refine(self, scribbles: Scribbles) -> Mask:

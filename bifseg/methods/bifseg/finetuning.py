@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
-from functools import cached_property
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from bifseg.cards.finetuning import FineTuning
@@ -23,6 +22,8 @@ from bifseg.methods.graphs.neighbours import typical_contrast
 from bifseg.networks.architectures.blocks import PointwiseClassifier, cut_back
 from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
+
+T = TypeVar("T")
 
 
 def scribble_doubt(
@@ -94,7 +95,8 @@ def loss_weights(
 class ImageSpecificNetwork:
     """A copy of a network's classifier that is tuned to one crop; the trained network itself never changes.
 
-    Features are computed once. Only the classifier runs again.
+    Features are computed once. Only the classifier runs again. What does not depend on scribbles is computed once for
+    all methods of the process, and its seconds are charged to each.
 
     Args:
         trained: the base network.
@@ -109,28 +111,42 @@ class ImageSpecificNetwork:
     def __init__(self, trained: TrainedNetwork, crop: Crop, settings: FineTuning) -> None:
         self.seconds = {"network": 0.0, "label_update": 0.0}
         self._settings, self._shape, self._crop = settings, crop.shape, crop
-        self._trained_classifier = trained.network.classifier
+        self._trained, self._trained_classifier = trained, trained.network.classifier
+        self._restart()
+        trained.computed.begin(crop.image, crop.box)
+        self._features, self._trained_probability = self._once("features", self._first_pass)
+        self.probability = self._trained_probability
+
+    def _first_pass(self) -> tuple[Tensor, NDArray[np.float32]]:
         with self._timed("network"):
-            self._features = trained.features(crop)
-            self._restart()
-            self.probability = self._trained_probability = self._predict()
+            self._features = self._trained.features(self._crop)
+            return self._features, self._predict()
 
-    @cached_property
-    def _cut(self) -> LabelUpdate:
-        return self._label_update(self._settings.strength)
-
-    @cached_property
-    def _cut_alone(self) -> LabelUpdate:
-        return self._label_update(self._settings.strength_alone)
+    def _once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """A result that does not depend on scribbles, computed once for the image and box."""
+        return self._trained.computed.once((self._crop, key), make, self.seconds)
 
     def _label_update(self, strength: float) -> LabelUpdate:
         s, crop = self._settings, self._crop
-        unit = typical_contrast(crop.intensity, s.full_neighbourhood) if s.sigma_unit == "neighbours" else 1.0
-        return LabelUpdate(crop.intensity, crop.spacing, strength, s.sigma * unit, s.full_neighbourhood)
 
-    @cached_property
+        def build() -> LabelUpdate:
+            with self._timed("label_update"):
+                neighbours = s.sigma_unit == "neighbours"
+                unit = typical_contrast(crop.intensity, s.full_neighbourhood) if neighbours else 1.0
+                return LabelUpdate(
+                    crop.intensity, crop.spacing, strength, s.sigma * unit, s.full_neighbourhood
+                )
+
+        return self._once(("cut", strength, s.sigma, s.sigma_unit, s.full_neighbourhood), build)
+
     def _band(self) -> GeodesicBand:
-        return GeodesicBand(self._crop.intensity, self._settings.full_neighbourhood)
+        full = self._settings.full_neighbourhood
+
+        def build() -> GeodesicBand:
+            with self._timed("label_update"):
+                return GeodesicBand(self._crop.intensity, full)
+
+        return self._once(("band", full), build)
 
     def update_labels(self, scribbles: NDArray[np.uint8]) -> Mask:
         """The labels of least energy that obey the scribbles; the network is fixed (Wang et al. 2018, Eq. 7).
@@ -141,9 +157,19 @@ class ImageSpecificNetwork:
         Returns:
             Bool array of the crop's shape.
         """
+        alone = not scribbles.any()
+        cut = self._label_update(self._settings.strength_alone if alone else self._settings.strength)
         with self._timed("label_update"):
-            cut = self._cut if scribbles.any() else self._cut_alone
             return cut(self.probability, scribbles)
+
+    def labels_alone(self) -> Mask:
+        """The labels of the trained network's probability without scribbles.
+
+        Returns:
+            Bool array of the crop's shape.
+        """
+        nothing = np.zeros(self._shape, np.uint8)
+        return self._once(("labels", self._settings_key), lambda: self.update_labels(nothing))
 
     def update_network(self, labels: Mask, scribbles: NDArray[np.uint8]) -> None:
         """Gradient steps of the classifier on the weighted cross-entropy; the labels are fixed.
@@ -175,6 +201,24 @@ class ImageSpecificNetwork:
             self.update_network(self.update_labels(scribbles), scribbles)
         return self.update_labels(scribbles)
 
+    def fit_alone(self) -> Mask:
+        """The labels of `fit` without scribbles, from the trained network.
+
+        Returns:
+            Bool array of the crop's shape.
+        """
+
+        def fitted() -> tuple[Mask, nn.Module, NDArray[np.float32]]:
+            return self.fit(np.zeros(self._shape, np.uint8)), self._classifier, self.probability
+
+        labels, classifier, self.probability = self._once(("fit", self._settings_key), fitted)
+        self._classifier = copy.deepcopy(classifier)
+        return labels
+
+    @property
+    def _settings_key(self) -> str:
+        return self._settings.model_dump_json()
+
     def _restart(self) -> None:
         self._classifier = copy.deepcopy(self._trained_classifier).eval()
 
@@ -182,8 +226,8 @@ class ImageSpecificNetwork:
         if self._settings.conflict == "off" or not self._settings.weighted or not scribbles.any():
             far = np.full(scribbles.shape, np.inf)
             return far, far
-        eps = self._settings.eps
-        return self._band.distance(scribbles == 1, eps), self._band.distance(scribbles == 2, eps)
+        eps, band = self._settings.eps, self._band()
+        return band.distance(scribbles == 1, eps), band.distance(scribbles == 2, eps)
 
     def _descend(self, labels: Mask, weights: NDArray[np.float32]) -> None:
         """Gradient steps on sum_i (w_i CE(y_i, p_i) + anchor CE(q_i, p_i)) / sum_i (w_i + anchor).

@@ -1,8 +1,9 @@
-"""The program that runs a Python method in a process of its own; it gets images and prompts, and nothing else.
+"""The program that runs Python methods in a process of their own; it gets images and prompts, and nothing else.
 
-`process.MethodProcess` starts it. It answers each line of its standard input with one on its standard output. What
-the method prints goes to standard error. `core.supervisor` confines the process before Python reads this file, so
-plug-ins are imported under the same confinement under which they run.
+`process.MethodProcess` starts it. Only methods of bifseg share a process, one session after the other. It answers each
+line of its standard input with one on its standard output. What the method prints goes to standard error.
+`core.supervisor` confines the process before Python reads this file, so plug-ins are imported under the same
+confinement under which they run.
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ import resource
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bifseg.core.sandbox import import_from_module_folders
+
+if TYPE_CHECKING:  # numpy is imported when a method is
+    from bifseg.core.geometry import Image
 
 
 def main() -> None:
@@ -29,14 +33,16 @@ def main() -> None:
     _report_exits_for_memory()
     host: Host | None = None
     for line in sys.stdin:
+        message = json.loads(line)
         try:
-            if host is None:
-                host = Host(json.loads(line))
-                answer = host.opening()
-            else:
-                answer = host.answer(json.loads(line))
+            if message["call"] == "open":
+                host = host or Host(message)
+                answer = host.open(message)
+            elif host is not None:
+                answer = host.answer(message)
         except (Exception, SystemExit) as error:  # a method may raise anything
-            kind = "bad_input" if type(error).__name__ == "InputError" and host is None else "error"
+            opens = message["call"] == "open"
+            kind = "bad_input" if type(error).__name__ == "InputError" and opens else "error"
             text = str(error) if kind == "bad_input" else f"{type(error).__name__}: {error}"
             answer = {kind: " ".join(text.split())}
         answers.write(json.dumps(answer) + "\n")
@@ -63,35 +69,37 @@ _callbacks: list[Any] = []
 
 
 class Host:
-    """A method and the session that it plays.
+    """A network, a method and the session that it plays.
 
     Args:
-        opening: the first message; `card` has the method, `weights` and `device` its network.
+        opening: the first message; `weights` and `device` say which network.
     """
 
     def __init__(self, opening: dict[str, Any]) -> None:
-        from bifseg.cards.cards import MethodCard
-        from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
-        from bifseg.methods.registry import build
-
         self._network = _network(opening["weights"], opening["device"])
-        self._card = MethodCard(**opening["card"])
-        self._method = build(self._card, self._network)
         self._folder = Path.cwd()
         self._machine_s = 0.0
+        self._image: Image | None = None
 
-    def opening(self) -> dict[str, Any]:
-        """The first answer.
+    def open(self, opening: dict[str, Any]) -> dict[str, Any]:
+        """The answer to the first message of a method; the method before it is dropped.
+
+        Args:
+            opening: `card` has the method.
 
         Returns:
             Dimensions, prompts, unsupervised step and memory of the method; see `messages.Opening`.
         """
+        from bifseg.cards.cards import MethodCard
         from bifseg.methods.contract import Adaptive, Undoing
+        from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
+        from bifseg.methods.registry import build
 
-        bytes_per_voxel = getattr(
-            self._method, "bytes_per_voxel", BYTES_PER_VOXEL.get(self._card.method or "", 0.0)
-        )
+        card = MethodCard(**opening["card"])
+        self._method = build(card, self._network)
+        known = BYTES_PER_VOXEL.get(card.method or "", 0.0)
+        bytes_per_voxel = getattr(self._method, "bytes_per_voxel", known)
         return {
             "dimensions": sorted(self._method.dimensions),
             "prompts": sorted(self._method.prompts),
@@ -104,7 +112,8 @@ class Host:
         """The answer to a message; the result goes to a file.
 
         Args:
-            message: its `call` is start, start_from, base, adapt, refine or undo; docs/plugins.md has the other keys.
+            message: its `call` is start, start_from, base, adapt, refine, undo or weights; docs/plugins.md has the
+                other keys.
 
         Returns:
             Seconds and highest memory since `start`; see `messages.Answer`.
@@ -112,27 +121,38 @@ class Host:
         from bifseg.methods.contract import checked_mask
         from bifseg.methods.process import messages
 
+        if message["call"] == "weights":
+            return {"weights": self._network.weights_hash() if self._network else ""}
         if message["call"] in ("start", "start_from", "base"):
-            self._image, self._box = messages.read_image_message(message, self._folder)
+            self._image, self._box = messages.read_image_message(message, self._folder, self._image)
             self._machine_s = 0.0
-        shape = self._image.grid.shape
+            _reset_gpu_peak()
+        image = self._image
+        assert image
+        grid, shape = image.grid, image.grid.shape
         prompts: list[Any] = []
         if message["call"] == "refine":
             prompts = [messages.read_scribbles_message(message, shape)]
         elif message["call"] == "start_from":
-            prompts = [self._image, self._box, messages.read_mask_message(message, self._folder)]
-        start = perf_counter()
+            prompts = [image, self._box, messages.read_mask_message(message, self._folder)]
+        elif message["call"] in ("start", "base"):
+            prompts = [image, self._box]
+        start, reused_s = perf_counter(), self._all_reused_s()
         result = self._call(message["call"], *prompts)
-        self._machine_s += perf_counter() - start
-        messages.write_result(checked_mask(result, shape), self._image.grid, self._folder)
+        reused_s = self._all_reused_s() - reused_s
+        self._machine_s += perf_counter() - start + reused_s
+        messages.write_result(checked_mask(result, shape), grid, self._folder)
         seconds = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
-        return {"seconds": seconds | {"machine": self._machine_s}, "peak_mb": _peak_mb()}
+        seconds["machine"] = self._machine_s
+        return {"seconds": seconds, "reused_s": reused_s, "peak_mb": _peak_mb()}
+
+    def _all_reused_s(self) -> float:
+        """Seconds that results of earlier sessions have saved since the process began."""
+        return self._network.computed.reused_s if self._network else 0.0
 
     def _call(self, name: str, *prompts: Any) -> Any:
-        if name == "start":
-            return self._method.start(self._image, self._box)
         if name == "base" and self._network:
-            return self._network.answer(self._image, self._box)
+            return self._network.answer(*prompts)
         return getattr(self._method, name)(*prompts)
 
 
@@ -146,10 +166,16 @@ def _network(weights: str, device: str) -> Any:
 
 
 def _peak_mb() -> dict[str, float]:
-    """Highest memory so far of this process and of the GPU that the method uses, in MiB."""
+    """Highest memory since the session's start of this process and of the GPU that the method uses, in MiB."""
     torch = sys.modules.get("torch")
     gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_available() else 0.0
     return {"rss": round(_peak_bytes() / 2**20, 1), "gpu": round(gpu, 1)}
+
+
+def _reset_gpu_peak() -> None:
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _peak_bytes() -> int:

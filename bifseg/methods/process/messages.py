@@ -52,7 +52,9 @@ class Answer(BaseModel):
         error: why the call failed.
         bad_input: why the method's card is wrong; in the first answer only.
         seconds: spent since `start`.
-        peak_mb: highest memory so far of the process (`rss`) and of the GPU (`gpu`).
+        reused_s: seconds that this call saved by results of earlier sessions; `seconds` include them.
+        peak_mb: highest memory since `start` of the process (`rss`) and of the GPU (`gpu`).
+        weights: hash of the network's weights, in the answer to `weights`.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -60,7 +62,9 @@ class Answer(BaseModel):
     error: str = ""
     bad_input: str = ""
     seconds: dict[str, Amount] = Field(default_factory=dict)
+    reused_s: Amount = 0.0
     peak_mb: dict[str, Amount] = Field(default_factory=dict)
+    weights: str = ""
 
 
 class Opening(Answer):
@@ -115,18 +119,21 @@ def read_answer(kind: type[A], line: str) -> A:
         ) from error
 
 
-def image_message(image: Image, box: Box, folder: OwnFolder) -> dict[str, Any]:
+def image_message(image: Image, box: Box, folder: OwnFolder, has_image: bool = False) -> dict[str, Any]:
     """The message of an image and a box; the voxels go to image.nii in the shared folder.
 
     Args:
         image: 2D (y, x) or 3D (z, y, x), with its grid and modality.
         box: in voxels of the image.
         folder: the one that session and process share.
+        has_image: whether the process still has the image from the session before.
 
     Returns:
         The keys `image` (file name), `modality`, `grid` and `box`, ready for JSON; `channels` has the file of each
-        further channel by its name, if there are any.
+        further channel by its name, if there are any. `box` alone if the process has the image.
     """
+    if has_image:
+        return {"box": asdict(box)}
     _share(IMAGE, image.voxels, image.grid, folder)
     message = {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
     files = {}
@@ -136,20 +143,26 @@ def image_message(image: Image, box: Box, folder: OwnFolder) -> dict[str, Any]:
     return message | ({"channels": files} if files else {})
 
 
-def read_image_message(message: dict[str, Any], folder: Path) -> tuple[Image, Box]:
+def read_image_message(
+    message: dict[str, Any], folder: Path, image: Image | None = None
+) -> tuple[Image, Box]:
     """The image and the box of a message.
 
     Args:
         message: of `image_message`, after JSON.
         folder: the shared folder, as the process sees it.
+        image: of the session before.
 
     Returns:
-        The image on the message's own grid, and the box in voxels.
+        The image on the message's own grid, and the box in voxels. Without an image in the message, it is the very
+        object of the session before.
     """
+    box = Box(**{k: tuple(v) for k, v in message["box"].items()})
+    if image and "image" not in message:
+        return image, box
     grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
     others = {name: read_array(folder / file)[0] for name, file in message.get("channels", {}).items()}
-    box = Box(**{k: tuple(v) for k, v in message["box"].items()})
     return Image(voxels, grid, message["modality"], others), box
 
 

@@ -10,7 +10,6 @@ import json
 import os
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
@@ -22,14 +21,13 @@ from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.sandbox import MODULE_VARIABLES, module_folders
 from bifseg.core.scribbles import Scribbles
-from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedProcess
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
 from bifseg.methods.process.memory import available_mb, kills_for_memory, memory_prefix
 from bifseg.methods.process.messages import Answer, Opening, read_answer
+from bifseg.methods.process.places import Place, Program, SharedProcesses
 
-OPENING_S = 600.0
-"""Default time limit of the first answer: enough to load a large network from a slow disk."""
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")
 """Prefixes of variables that name a job's files or services, or keep a Python program from the modules beside it."""
 _IN_OWN_FOLDER = ("PWD", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
@@ -45,29 +43,6 @@ class MethodDied(MethodError):
     """The method's process ended by itself."""
 
 
-@dataclass(frozen=True)
-class Program:
-    """The command, the first message and the limits of a method's process.
-
-    Attributes:
-        command: words of the command; `{folder}` becomes the folder that the process shares with the session.
-        opening: keys of the first message beside `"call": "open"`.
-        time_limit_s: of a session, from `start` on; None: no limit.
-        threads: most threads of the process's numeric libraries.
-        confinement: what the process cannot reach; None: it runs unconfined.
-        memory_mb: most memory, in MiB, that each process of the method may allocate; None: no limit.
-        opening_s: time limit of the first answer.
-    """
-
-    command: tuple[str, ...]
-    opening: dict[str, Any] = field(default_factory=dict)
-    time_limit_s: float | None = None
-    threads: int = 1
-    confinement: Confinement | None = None
-    memory_mb: float | None = None
-    opening_s: float = OPENING_S
-
-
 class MethodProcess:
     """A method that runs in a process of its own, which is started at once and, after its end, when it is needed.
 
@@ -75,11 +50,13 @@ class MethodProcess:
 
     Args:
         program: how to start the process.
+        shared: the processes of the job, one of which may be this method's; None: the method has its own.
 
     Attributes:
         dimensions, prompts, adapts: as the process says; see `contract`.
         seconds: time since `start` by part, as the method says.
-        peak_mb: highest memory so far of the process (`rss`) and of the GPU (`gpu`) in MiB, as the process says.
+        reused_s: seconds that the last call would have taken longer, had an earlier session not computed a part of it.
+        peak_mb: highest memory since `start` of the process (`rss`) and of the GPU (`gpu`) in MiB, as the process says.
         confinement: what confines the process, as `sandbox.confine` says.
         died: whether the process has ended by itself since `start`.
         killed: whether that end was a SIGKILL, which the kernel sends if memory is short.
@@ -91,14 +68,15 @@ class MethodProcess:
         TimeoutError: it does not answer in time.
     """
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, shared: SharedProcesses | None = None) -> None:
         self._program = program
+        self._place = shared.place(program) if shared else Place()
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
+        self.reused_s = 0.0
         self.peak_mb: dict[str, float] = {}
         self.confinement = ""
         self.died = self.killed = False
-        self._process: SupervisedProcess | None = None
         self._running()
 
     def start(self, image: Image, box: Box) -> Mask:
@@ -177,6 +155,21 @@ class MethodProcess:
         with suppress(MethodError, TimeoutError):
             self._running()
 
+    def weights(self) -> str:
+        """The hash of the network's weights as they are now in the process.
+
+        Returns:
+            Hexadecimal digits; empty for a network that the hash of its weights does not describe, and for a method
+            that is not written in Python.
+        """
+        if not self._program.opening.get("weights"):
+            return ""
+        self._running()
+        answer = self._answer(Answer, {"call": "weights"}, monotonic() + self._program.opening_s)
+        if answer.error:
+            raise MethodError(answer.error[:300])
+        return answer.weights
+
     def memory_mb(self) -> float:
         """The memory of the running process now (VmRSS).
 
@@ -189,28 +182,41 @@ class MethodProcess:
 
     def close(self) -> None:
         """End the process; the next call starts another."""
-        if self._process:
-            self._process.end()
-        self._process = None
+        self._place.end()
 
     def _running(self) -> SupervisedProcess:
-        return self._process or self._open()
+        """The process, started if it does not run, with this method opened in it."""
+        process = self._place.process or self._start()
+        if self._place.opened is not self:
+            self._open()
+        return process
 
-    def _open(self) -> SupervisedProcess:
-        """Start the process and take its first answer."""
-        program, self._folder = self._program, OwnFolder()
-        shared = self._folder.shared
+    @property
+    def _folder(self) -> OwnFolder:
+        assert self._place.folder
+        return self._place.folder
+
+    def _start(self) -> SupervisedProcess:
+        program, folder = self._program, OwnFolder()
         try:
-            self._process = SupervisedProcess(
-                [word.replace("{folder}", str(shared)) for word in program.command],
-                self._folder,
-                _environment(shared, program.threads),
+            process = SupervisedProcess(
+                [word.replace("{folder}", str(folder.shared)) for word in program.command],
+                folder,
+                _environment(folder.shared, program.threads),
                 program.confinement,
                 program.memory_mb,
             )
         except OSError as error:
             raise InputError(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
-        self.confinement = self._process.means
+        self._place.process, self._place.folder = process, folder
+        return process
+
+    def _open(self) -> None:
+        """Send the method's card, and take the first answer."""
+        program, process = self._program, self._place.process
+        assert process
+        self.confinement = process.means
+        self._place.opened = self
         try:
             deadline = monotonic() + program.opening_s
             opening = self._answer(Opening, {"call": "open", **program.opening}, deadline)
@@ -225,22 +231,26 @@ class MethodProcess:
         self.prompts = frozenset(opening.prompts)
         self.undoes = opening.undoes
         self.adapts, self._bytes_per_voxel = opening.adapts, opening.bytes_per_voxel
-        return self._process
 
     def _begin(self, call: str, image: Image, box: Box, mask: Mask | None = None) -> Mask:
-        self.seconds, self.peak_mb, self._image = {}, {}, image
+        self.seconds, self.reused_s, self.peak_mb, self._image = {}, 0.0, {}, image
         self.died = self.killed = False
-        self._running()
+        self._running().reset_peak()
         self._check_memory(box)
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
-        folder = self._folder
+        folder, place = self._folder, self._place
+        # A plug-in may change an image in place, so that only methods of bifseg keep it.
+        has_image = self._program.shareable and place.image is image
 
         def message() -> dict[str, Any]:
             existing = {} if mask is None else messages.mask_message(mask, image.grid, folder)
-            return messages.image_message(image, box, folder) | existing
+            return messages.image_message(image, box, folder, has_image) | existing
 
-        return self._ask(call, message)
+        place.image = None
+        result = self._ask(call, message)
+        place.image = image
+        return result
 
     def _check_memory(self, box: Box) -> None:
         """Raise MethodError if the box needs more memory than is available, before the method tries."""
@@ -275,7 +285,7 @@ class MethodProcess:
         except BrokenContract:
             self.close()
             raise
-        self.seconds, self.peak_mb = answer.seconds, answer.peak_mb
+        self.seconds, self.peak_mb, self.reused_s = answer.seconds, answer.peak_mb, answer.reused_s
         return mask
 
     def _answer(self, kind: type[A], message: dict[str, Any], deadline: float | None) -> A:

@@ -9,7 +9,8 @@ from pathlib import Path
 from bifseg.cards.cards import MethodCard
 from bifseg.core.sandbox import check_readable
 from bifseg.core.supervised import Confinement
-from bifseg.methods.process.process import Program
+from bifseg.methods.process.places import Program
+from bifseg.methods.registry import METHODS
 
 _HOST = (sys.executable, "-E", "-P", "-m", "bifseg.methods.process.host")
 """Python that ignores its environment variables and the current folder, so that it imports installed code only."""
@@ -44,7 +45,7 @@ def program(
     Raises:
         InputError: a hidden folder holds Python, bifseg or a folder of plug-ins.
     """
-    hidden = tuple(Path(path).resolve() for path in hidden)
+    hidden = tuple(sorted(Path(path).resolve() for path in hidden))
     check_readable(hidden)
     network = (weights.resolve(), weights.resolve().with_name("card.json")) if weights else ()
     unconfined = bool(card.command) and not card.confined
@@ -58,4 +59,5 @@ def program(
         "weights": str(weights.resolve()) if weights else "",
         "device": device,
     }
-    return Program(_HOST, opening, time_limit_s, threads, confinement, memory_mb)
+    shareable = card.method in METHODS  # a plug-in keeps a process of its own
+    return Program(_HOST, opening, time_limit_s, threads, confinement, memory_mb, shareable=shareable)

@@ -14,7 +14,8 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.sandbox import supported
-from bifseg.methods.process.process import MethodProcess, Program
+from bifseg.methods.process.places import Program
+from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork

@@ -1,0 +1,162 @@
+"""Runs and stores the sessions of a job's entries in one process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from typing_extensions import override
+
+from bifseg.cards.entries import entry_name
+from bifseg.core.errors import InputError
+from bifseg.methods.contract import BrokenContract
+from bifseg.methods.process.places import SharedProcesses
+from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
+from bifseg.networks.unchanged import ForgettingCheck, WeightsCheck
+from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.pool import Worker
+from bifseg.runs.shard_plan import Trial
+from bifseg.sessions.archive import Archive
+from bifseg.sessions.game import play
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EntryJob:
+    """The part of one entry under one protocol in a job.
+
+    Attributes:
+        setup: the entry, protocol and cohort.
+        folder: the folder of the entry's sessions.
+    """
+
+    setup: JobSetup
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """The entry's name for messages: METHOD@NETWORK, PROTOCOL."""
+        network = self.setup.network.name if self.setup.network else ""
+        name = entry_name(self.setup.card_path.stem, network)
+        return f"{name}, {self.setup.protocol_name}" if self.setup.protocol_name else name
+
+
+Task = tuple[Trial, tuple[int, ...]]
+"""A trial and the numbers of the entries that have no session of it."""
+UNREADABLE, REFUSED = "unreadable", "refused: "
+
+
+class SessionWorker(Worker[Task]):
+    """Runs and stores sessions, trial by trial: all entries get the image while it is in memory.
+
+    Methods of bifseg that fit together share a process. The first session of an entry opens its method.
+
+    Args:
+        jobs: the entries.
+        number: the shard's number.
+    """
+
+    def __init__(self, jobs: Sequence[EntryJob], number: int) -> None:
+        self._jobs, self._number, self._shared = jobs, number, SharedProcesses()
+        self._archives = [Archive(job.folder) for job in jobs]
+        self._methods: dict[int, MethodProcess | FailedMethod] = {}
+        self._checks: dict[int, ForgettingCheck | WeightsCheck] = {}
+        self._refused: dict[int, InputError] = {}
+
+    @override
+    def do(self, task: Task) -> list[str]:
+        trial, entries = task
+        return [self._play(entry, trial) for entry in entries]
+
+    def _play(self, entry: int, trial: Trial) -> str:
+        """The status of a new session, `unreadable`, or why the entry cannot play at all."""
+        setup = self._jobs[entry].setup
+        row = setup.rows[trial.object]
+        try:
+            user = setup.user(trial)
+        except InputError as error:  # the object's files cannot be read; other sessions go on
+            log.error("%s: %s", trial.session, error)
+            return UNREADABLE
+        try:
+            method = self._method(entry)
+        except InputError as error:
+            return f"{REFUSED}{error}"
+        identity = setup.identity(trial)
+        method.open()
+        session = play(user, method, setup.fingerprint(trial), identity, setup.card.plays)
+        # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
+        if method.died:
+            method.open()
+            session = play(user, method, session.fingerprint, identity, setup.card.plays)
+        if method.killed:  # twice: without a fingerprint, a job with more memory runs the session again
+            session = replace(session, fingerprint="")
+        if setup.fresh_process:
+            method.close()
+        self._archives[entry].save(trial.session, session, setup.cohort.whole_grid(row), row.plane)
+        if session.error:
+            log.error("%s: %s", trial.session, session.error)
+        return session.status
+
+    @override
+    def close(self) -> None:
+        for entry, check in self._checks.items():
+            self._write_check(entry, check)
+        for method in self._methods.values():
+            method.close()
+
+    def _write_check(self, entry: int, check: ForgettingCheck | WeightsCheck) -> None:
+        """Write the check; a method that fails in it fails the check alone, for its sessions are stored."""
+        job = self._jobs[entry]
+        part = check_part(job.folder, self._number, os.getpid())
+        try:
+            check.write(part)
+        except (MethodError, TimeoutError, BrokenContract) as error:
+            log.error("%s: the forgetting check failed: %s", job.setup.card_path.stem, error)
+            check.write_failure(part, str(error))
+
+    def _method(self, entry: int) -> MethodProcess | FailedMethod:
+        """The entry's method, opened once; raises InputError if it cannot play here."""
+        if entry in self._refused:
+            raise self._refused[entry]
+        if entry not in self._methods:
+            try:
+                self._methods[entry] = self._started(entry)
+            except InputError as error:
+                self._refused[entry] = error
+                raise
+        return self._methods[entry]
+
+    def _started(self, entry: int) -> MethodProcess | FailedMethod:
+        setup, method = self._jobs[entry].setup, None
+        try:
+            method = setup.method(self._jobs[entry].folder, self._shared)
+            if setup.network:
+                name = setup.network.name
+                self._checks[entry] = (
+                    WeightsCheck(name, method.weights)
+                    if method.weights()
+                    else ForgettingCheck(name, method.base, setup.cohort, setup.seed)
+                )
+        except (MethodError, TimeoutError, BrokenContract) as error:
+            if method:
+                method.close()
+            return FailedMethod(error)
+        return method
+
+
+def check_part(folder: Path, number: int, process: int | str) -> Path:
+    """The file of a process's forgetting check, which the job joins with the others.
+
+    Args:
+        folder: the folder of an entry's sessions.
+        number: the shard's number.
+        process: number of the process; `*` for a pattern.
+
+    Returns:
+        A hidden file in the folder.
+    """
+    return folder / f".forgetting-{number}-{process}.json"

@@ -1,0 +1,54 @@
+"""What several methods need alike is computed once, and charged to each of them."""
+
+from functools import partial
+from time import sleep
+
+import numpy as np
+
+from bifseg.core.geometry import Box, Grid, Image
+from bifseg.networks.computed import Computed
+
+IMAGE = Image(np.zeros((4, 4), np.float32), Grid.plain((4, 4), (1.0, 1.0)))
+BOX = Box((0, 0), (4, 4))
+
+
+def slow(seconds, value=0, part="network"):
+    """A function that takes a while, and counts the seconds in a part."""
+
+    def make():
+        sleep(0.02)
+        seconds[part] += 0.02
+        return value
+
+    return make
+
+
+def test_a_result_is_computed_once_and_its_seconds_are_charged_again():
+    computed, first, second = Computed(), {"network": 1.0}, {"network": 5.0}
+    computed.begin(IMAGE, BOX)
+    assert computed.once("a", slow(first, 7), first) == 7
+    assert computed.reused_s == 0
+    computed.begin(IMAGE, BOX)
+    assert computed.once("a", slow(second, 8), second) == 7
+    assert (first, second) == ({"network": 1.02}, {"network": 5.02})
+    assert 0.02 <= computed.reused_s < 0.1
+
+
+def test_a_result_within_a_result_is_charged_whole():
+    computed, seconds = Computed(), {"network": 0.0}
+    computed.begin(IMAGE, BOX)
+    computed.once("inner", slow(seconds), seconds)
+    computed.once("outer", lambda: computed.once("inner", slow(seconds), seconds), seconds)
+    before = computed.reused_s
+    computed.once("outer", slow(seconds), seconds)
+    assert computed.reused_s - before >= 0.02
+    assert round(seconds["network"], 6) == 0.06
+
+
+def test_another_image_or_box_drops_all_results():
+    computed = Computed()
+    same = Image(IMAGE.voxels, IMAGE.grid)
+    for image, box in ((IMAGE, BOX), (same, BOX), (same, Box((1, 0), (4, 4))), (IMAGE, BOX)):
+        computed.begin(image, box)
+        subject = id(image), box
+        assert computed.once("a", partial(tuple, subject)) == subject
