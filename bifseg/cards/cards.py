@@ -126,7 +126,7 @@ class ProtocolCard(Card):
         600, description="a session that takes longer ends with status timeout; null: no limit"
     )
     memory_mb: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="MiB that each process of a method may allocate; null: what the job has"
+        None, description="MiB that all processes of a method may take together; null: what the job has"
     )
     fresh_process: Literal["object", "job"] | None = Field(
         None,

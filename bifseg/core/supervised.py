@@ -81,7 +81,7 @@ class SupervisedProcess:
         folder: the process works in `folder.shared`; `end` removes the whole folder.
         environment: environment variables.
         confinement: limits of the process; None: none.
-        memory_mb: MiB that each of its processes may allocate; None: no limit.
+        memory_mb: MiB that all of its processes together may take, and each of them may allocate; None: no limit.
 
     Attributes:
         means: means of confinement, as `sandbox.confine` returns them; `none` without confinement.

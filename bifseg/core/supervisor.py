@@ -4,7 +4,8 @@
 Python and of this package runs before the method is confined. The job passes on one end of a socket pair. The
 supervisor reads its order from it, a line of JSON, and writes its report to it. When the job closes the other end or is
 killed, the supervisor kills all processes that the method started and removes the method's folder. When the method's
-process ends, the supervisor does the same and ends with the method's signal or exit code.
+process ends, the supervisor does the same and ends with the method's signal or exit code. With a limit of memory, it
+adds up the memory of all processes of the method four times a second.
 """
 
 from __future__ import annotations
@@ -27,13 +28,16 @@ if __name__ == "__main__":  # isolated: the package is not on the path, and its 
     sys.modules["bifseg"] = package
 
 from bifseg.core.landlock import libc
+from bifseg.core.process_tree import ProcessTree, memory_above
 from bifseg.core.sandbox import confine
 
 _END_WITH_PARENT, _ADOPT_ORPHANS, _DROP_CAPABILITY = 1, 36, 24  # options of prctl
 _CAPABILITIES = set(range(64)) - {0, 1, 3}
 """Capabilities that root loses: all except for those on files of other users (chown, dac_override, fowner)."""
-_END_S = 5.0
-"""Processes that still run then, for example those that wait for a dead disk, are left alone."""
+_END_S, _LOOK_S = 5.0, 0.25
+"""Processes that still run after `_END_S`, for example those that wait for a dead disk, are left alone."""
+_OUT_OF_MEMORY = 137
+"""Exit code after the processes of the method together exceeded their limit of memory."""
 
 
 def main() -> NoReturn:
@@ -53,7 +57,7 @@ def main() -> NoReturn:
     for line in _read_until(reader, b"").splitlines():
         report |= json.loads(line)
     os.write(channel, json.dumps(report).encode() + b"\n")
-    status = _wait(process, channel, wake_up)
+    status = _wait(process, channel, wake_up, order["memory_mb"])
     _end_all()
     shutil.rmtree(order["folder"], ignore_errors=True)
     _end_as(status)
@@ -84,15 +88,32 @@ def _become(order: dict[str, Any], report: int) -> NoReturn:
         os._exit(127)
 
 
-def _wait(process: int, channel: int, wake_up: int) -> int | None:
-    """The wait status of the process once it ends; None when the job closes the channel first."""
+def _wait(process: int, channel: int, wake_up: int, memory_mb: float | None) -> int | None:
+    """The wait status of the process once it ends or exceeds its memory; None when the job closes the channel first."""
+    tree = ProcessTree()
     while True:
-        ready, _, _ = select.select([channel, wake_up], [], [])
+        ready, _, _ = select.select([channel, wake_up], [], [], _LOOK_S if memory_mb else None)
         if wake_up in ready:
             os.read(wake_up, 512)
         status = _reap(process)
         if status is not None or channel in ready:
             return status
+        if memory_mb and _exceeds(tree, memory_mb):
+            return _OUT_OF_MEMORY << 8
+
+
+def _exceeds(tree: ProcessTree, memory_mb: float) -> bool:
+    """Whether all processes of the method exceed their limit; then their standard error says so."""
+    processes = tree.numbers()
+    taken = memory_above(processes, memory_mb * 2**20)
+    if taken:
+        reason = (
+            f"cannot allocate more: its {len(processes)} processes took {taken / 2**20:.0f} MiB, "
+            f"{memory_mb:g} MiB are allowed"
+        )
+        with suppress(OSError):  # nobody reads any more
+            os.write(2, f"{reason}\n".encode())
+    return taken > 0
 
 
 def _reap(process: int) -> int | None:
@@ -106,24 +127,23 @@ def _reap(process: int) -> int | None:
 
 
 def _end_all() -> None:
-    """Kill all children, again and again, since children of killed processes become this one's."""
-    end = monotonic() + _END_S
-    while (children := _children()) and monotonic() < end:
-        for child in children:
+    """Kill all processes of the method, again and again, since they may start others meanwhile."""
+    end, tree = monotonic() + _END_S, ProcessTree()
+    while _has_children() and monotonic() < end:
+        for process in tree.numbers():
             with suppress(ProcessLookupError, PermissionError):
-                os.kill(child, signal.SIGKILL)
-        _reap(0)
+                os.kill(process, signal.SIGKILL)
         sleep(0.002)
 
 
-def _children() -> list[int]:
-    """The process numbers of this process's children, including those that ended."""
-    children = []
-    for name in filter(str.isdigit, os.listdir("/proc") if sys.platform == "linux" else ()):
-        with suppress(OSError, ValueError, IndexError), open(f"/proc/{name}/stat", "rb") as stream:
-            if int(stream.read().rpartition(b")")[2].split()[1]) == os.getpid():
-                children.append(int(name))
-    return children
+def _has_children() -> bool:
+    """Whether there is any child, also one that ended since; those are reaped."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _end_as(status: int | None) -> NoReturn:
@@ -147,9 +167,9 @@ def _wake_up_when_children_end() -> int:
 
 
 def _leave_standard_streams() -> None:
-    """Close this process's ends of the method's streams, so that the job sees when the method closes its own."""
+    """Close this process's ends of the method's input and output, so that the job sees when it closes its own."""
     nothing = os.open(os.devnull, os.O_RDWR)
-    for stream in range(3):
+    for stream in range(2):
         os.dup2(nothing, stream)
 
 

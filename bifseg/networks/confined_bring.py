@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 _COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_bring")
 _TIME_S = 1800.0
 _MOST_BYTES = 2**35
+_MEMORY_MB, _MEMORY_PER_BYTE = 6144.0, 8.0
+"""Memory for torch, and more for each byte of the weights, so that a small file cannot unpack without end."""
 
 
 def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
@@ -36,13 +38,15 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
         folder: folder of the three files.
 
     Raises:
-        InputError: as in `bring.bring`, or the process ends or exceeds 30 minutes.
+        InputError: as in `bring.bring`, or the process ends, exceeds 30 minutes, or takes more memory than 6 GiB and
+            eight times the size of the weights.
     """
     own = OwnFolder()
     readable = (weights.resolve(), weights.resolve().with_name("card.json"))
     confinement = Confinement(tuple(cohort.truth_folders()), readable)
     environment = os.environ | {"TMPDIR": str(own.shared)}
-    process = SupervisedProcess(_COMMAND, own, environment, confinement)
+    memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
+    process = SupervisedProcess(_COMMAND, own, environment, confinement, memory_mb)
     try:
         request = {
             "card": card.model_dump(mode="json"),
@@ -66,6 +70,12 @@ def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pat
         raise InputError(f"{weights}: cannot be imported as a network: {error}") from error
     finally:
         process.end()
+
+
+def _size(weights: Path) -> int:
+    """Bytes of a file, or of all files in a folder."""
+    files = weights.rglob("*") if weights.is_dir() else [weights]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def _warn_of_unused(settings: object, weights: Path) -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -175,3 +175,66 @@ def test_memory_has_a_limit():
     code, error = "input(); print(len(bytes(2**30)))", "exit code 1: MemoryError"
     with running(code, memory_mb=500) as process, pytest.raises(ProcessEndedError, match=error):
         process.ask("x", soon(30))
+
+
+FORKS = """
+import os, sys, time
+input()
+taken = bytearray(SHARED << 20)
+for _ in range(3):
+    if os.fork() == 0:
+        own = bytearray(b"x") * (EACH << 20)
+        time.sleep(60)
+time.sleep(2)
+print("{}", flush=True)
+input()
+"""
+
+
+def test_processes_share_one_limit_of_memory():
+    """None of them alone exceeds it."""
+    code = FORKS.replace("SHARED", "1").replace("EACH", "150")
+    with running(code, memory_mb=300.0) as process, pytest.raises(ProcessEndedError) as caught:
+        process.ask("x", soon(30))
+    assert "ended by exit code 137: cannot allocate more: its 4 processes took " in str(caught.value)
+    assert "300 MiB are allowed" in str(caught.value)
+
+
+def test_memory_that_processes_share_counts_once():
+    code = FORKS.replace("bytearray(SHARED << 20)", "bytearray(b'x') * (150 << 20)").replace("EACH", "1")
+    with running(code, memory_mb=300.0) as process:
+        assert process.ask("x", soon(30)) == "{}"
+
+
+HOPS = """
+import os, time
+input()
+end = time.time() + 20
+if os.fork() == 0:
+    os.closerange(0, 3)
+    while time.time() < end:
+        if os.fork():
+            os._exit(0)
+        os.setsid()
+    os._exit(0)
+print("{%d}" % os.getpid(), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_process_that_becomes_another_one_again_and_again_ends_too():
+    """Its number is another one whenever it is looked for."""
+    mark = f"HOPS-{os.getpid()}"
+    process = SupervisedProcess([sys.executable, "-S", "-c", HOPS, mark], OwnFolder(), dict(os.environ))
+    process.ask("x", soon(30))
+    assert any(mark in line for line in command_lines())
+    process.end()
+    time.sleep(0.2)
+    assert not any(mark in line for line in command_lines())
+
+
+def command_lines():
+    """The commands of all processes."""
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield place.read_bytes().decode(errors="replace")

@@ -37,6 +37,24 @@ def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_pa
     assert victim.read_text() == "as it was"
 
 
+def test_a_program_that_takes_all_memory_is_refused(discs, tmp_path):
+    """A small file; on a machine with enough memory it would be given 8 GiB."""
+
+    class Program(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unet = SmallUNet()
+
+        def forward(self, x):
+            return self.unet(x + 0 * torch.ones([2147483648], dtype=torch.float32).sum())
+
+    path = tmp_path / "net.ts"
+    torch.jit.save(torch.jit.script(Program().eval()), path)
+    with pytest.raises(InputError, match=r"net\.ts: .*allocate") as caught:
+        bring_confined(CARD, path, discs, tmp_path / "out")
+    assert len(str(caught.value)) <= 300
+
+
 def test_a_good_program_is_taken(discs, tmp_path):
     path = tmp_path / "net.ts"
     torch.jit.save(torch.jit.script(SmallUNet().eval()), path)

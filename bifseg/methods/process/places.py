@@ -23,7 +23,7 @@ class Program:
         time_limit_s: of a session, from `start` on; None: no limit.
         threads: most threads of the process's numeric libraries.
         confinement: what the process cannot reach; None: it runs unconfined.
-        memory_mb: most memory, in MiB, that each process of the method may allocate; None: no limit.
+        memory_mb: most memory, in MiB, of all processes of the method together; None: no limit.
         opening_s: time limit of the first answer.
         shareable: whether the process can play other methods with the same weights between two sessions.
     """

@@ -37,7 +37,7 @@ def program(
         hidden: folders that the method cannot read.
         time_limit_s: of a session; None: no limit.
         threads: most threads of numeric libraries.
-        memory_mb: most memory, in MiB, that each process of the method may allocate; None: no limit.
+        memory_mb: most memory, in MiB, of all processes of the method together; None: no limit.
 
     Returns:
         The card's own command, or Python with `host`; confined unless a command's card says `confined: false`.

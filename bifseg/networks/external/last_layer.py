@@ -273,4 +273,6 @@ def _reason(error: Exception) -> str:
     """The line of an error that has the reason; TorchScript puts a traceback before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     reasons = [line for line in lines if line.startswith("RuntimeError: ")]
+    if lines[-1] == "RuntimeError:":  # PyTorch loses the text where operations are watched
+        return "an operation failed, perhaps because it could not allocate its memory"
     return reasons[-1].removeprefix("RuntimeError: ") if reasons else lines[0]
