@@ -210,7 +210,6 @@ def _method_items(
         if card.get("objects_trained_on")
     }
     plays = bool(scores["network"].any())
-    hardware = provenance.get("hardware") or {}
     packages = provenance.get("packages") or {}
     return [
         *(
@@ -257,10 +256,30 @@ def _method_items(
         Item(
             "On which machine were times measured?",
             "REFORMS 2c",
-            _joined(*hardware.items()),
-            "bifseg provenance of this version",
+            machines_text(provenance),
+            "bifseg provenance, after sessions of this version",
         ),
     ]
+
+
+def machines_text(provenance: Mapping[str, Any]) -> str:
+    """The machines that played the sessions.
+
+    Args:
+        provenance: content of provenance.json; empty without that file.
+
+    Returns:
+        Their facts, and the number of entries where there are several; empty for a run of an earlier version.
+    """
+    played = provenance.get("machines") or []
+    texts = [
+        _joined(*((name, fact) for name, fact in facts.items() if name != "entries")) for facts in played
+    ]
+    if len(texts) > 1:
+        texts = [
+            f"{text} (entries played: {facts['entries']})" for text, facts in zip(texts, played, strict=True)
+        ]
+    return "; ".join(texts)
 
 
 def left_out(cohort: Cohort) -> str:

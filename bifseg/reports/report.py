@@ -17,7 +17,7 @@ from bifseg.analysis.stages import final_rows
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
-from bifseg.reports.checklist import checklist, left_out, limits
+from bifseg.reports.checklist import checklist, left_out, limits, machines_text
 from bifseg.reports.figures import read_figures
 from bifseg.reports.first_screen import first_screen, summary_text
 from bifseg.reports.formats import Table
@@ -89,6 +89,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "limits": limits(scores, cohorts.values(), provenance.get("networks") or {}),
         "checklist": checklist(scores, cohorts.values(), read_metrics(run), provenance),
         "provenance": provenance,
+        "machines": machines_text(provenance),
         "every_session": all(len(pack["sessions"]) == pack["all"] for pack in packs.values()),
         "pack": {
             "target": played.target,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import subprocess
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ from typing import Any
 from bifseg import __version__
 from bifseg.core.files import file_hash, read_record, write_record
 from bifseg.runs.fingerprints import session_code
+from bifseg.runs.machine import machines
 
 _PACKAGES = (
     "torch",
@@ -48,7 +48,7 @@ def _provenance(run: Path, config: Any) -> dict[str, Any]:
         "session_code": session_code(),
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "hardware": _hardware(),
+        "machines": machines(run),
         "packages": {name: version(name) for name in _PACKAGES},
         "config": config,
         "cohorts": {
@@ -60,34 +60,6 @@ def _provenance(run: Path, config: Any) -> dict[str, Any]:
         },
         "scores_sha256": file_hash(run / "scores.parquet"),
     }
-
-
-def _hardware() -> dict[str, Any]:
-    """The machine that writes the provenance; jobs on a cluster may run on others."""
-    import torch
-
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    facts = {"CPU": _cpu(), "cores": os.cpu_count(), "memory": f"{memory:.0f} GiB", "threads per job": 1}
-    if torch.cuda.is_available():
-        facts |= {"GPU": torch.cuda.get_device_name(0), "CUDA": torch.version.cuda, "driver": _driver()}
-    return facts
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()
-
-
-def _driver() -> str:
-    command = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()[0]
-    except (OSError, subprocess.CalledProcessError, IndexError):
-        return ""
 
 
 def commit() -> str | None:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from fake_run import scores
 
 from bifseg.core.metrics import built_in
-from bifseg.reports.checklist import checklist, left_out, limits
+from bifseg.reports.checklist import checklist, left_out, limits, machines_text
 
 FRAME = scores(
     [("a", "bifseg", "initial", 0.5), ("b", "bifseg", "initial", 0.0, {"status": "failed"})],
@@ -52,7 +52,7 @@ def test_provenance_answers_training_machine_and_reproduction():
     networks = {"c/pnet": {"objects_trained_on": 7, "cohort": "c", "seed": 3}}
     facts = {
         "networks": networks,
-        "hardware": {"CPU": "x", "GPU": ""},
+        "machines": [{"CPU": "x", "GPU": "", "entries": 2}],
         "commit": "abc",
         "config": {"seed": 3},
     }
@@ -60,6 +60,15 @@ def test_provenance_answers_training_machine_and_reproduction():
     assert items["What was each network trained on?"].answer == "c/pnet: 7 objects of c"
     assert items["On which machine were times measured?"].answer == "CPU x"
     assert items["Can the results be reproduced?"].answer == "commit abc, seed 3"
+
+
+def test_machines_are_those_that_played():
+    played = [{"CPU": "x", "cores": 2, "entries": 3}, {"CPU": "y", "GPU": "H100", "entries": 1}]
+    assert (
+        machines_text({"machines": played})
+        == "CPU x, cores 2 (entries played: 3); CPU y, GPU H100 (entries played: 1)"
+    )
+    assert machines_text({}) == ""
 
 
 def test_limits_of_a_small_real_run_without_confinement():
