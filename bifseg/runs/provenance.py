@@ -11,8 +11,8 @@ from typing import Any
 
 from bifseg import __version__
 from bifseg.core.files import file_hash, read_record, write_record
+from bifseg.core.machine import machines
 from bifseg.runs.fingerprints import session_code
-from bifseg.runs.machine import machines
 
 _PACKAGES = (
     "torch",

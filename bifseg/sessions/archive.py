@@ -20,6 +20,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Grid
+from bifseg.core.machine import write_machine
 from bifseg.core.run_place import PART
 from bifseg.sessions.record import Session
 from bifseg.sessions.seal import Seal
@@ -150,7 +151,7 @@ class Archive:
         return self._packed[name].path.stem if name in self._packed else ""
 
     def pack(self, names: Iterable[str], number: int) -> None:
-        """Collect stored sessions in `shard-NUMBER.zip` and delete their own files.
+        """Collect stored sessions in `shard-NUMBER.zip`, delete their own files, and name this machine beside them.
 
         Other sessions in an older pack of that number stay in it, unless a newer pack holds them.
 
@@ -171,6 +172,7 @@ class Archive:
             for name in [*names, *rest]:
                 for entry, content in self._entries(name):
                     target.writestr(entry, content)
+        write_machine(self.folder)
         self._list_packs()
         for name in names:
             self._single(name).unlink(missing_ok=True)

@@ -7,6 +7,7 @@ import os
 import platform
 import subprocess
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def machines(run: Path) -> list[dict[str, Any]]:
     return sorted(found, key=lambda facts: -int(facts["entries"]))
 
 
+@cache
 def machine() -> dict[str, Any]:
     """The facts of this machine.
 
