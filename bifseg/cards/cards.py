@@ -200,7 +200,18 @@ class MethodCard(Card):
     )
     confined: bool = Field(
         True,
-        description="the program cannot read the cohort's files; false for a container, which sees its folder only",
+        description="the program cannot read the cohort's files; false for one that confines itself",
+    )
+    image: str | None = Field(
+        None,
+        description="container image in which the command runs, of podman or docker by name, of apptainer as path "
+        "of a .sif file ({card}/model.sif); without a command the image's own program runs",
+    )
+    gpu: bool = Field(False, description="whether the container sees the GPUs")
+    exchange: Literal["messages", "grand-challenge"] = Field(
+        "messages",
+        description="messages: the program answers line by line; grand-challenge: its container is started anew for "
+        "each result, reads /input and writes /output",
     )
     online: bool = Field(
         False,
@@ -214,8 +225,14 @@ class MethodCard(Card):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if (self.method is None) == (not self.command):
-            raise ValueError("give either 'method' or 'command'")
+        if (self.method is None) == (not self.command and self.image is None):
+            raise ValueError("give either 'method' or 'command', or the 'image' of a container")
+        if self.image is None and (self.gpu or self.exchange != "messages"):
+            raise ValueError("'gpu' and 'exchange' are of a container; add its 'image'")
+        if self.image is not None and any("{card}" in word for word in self.command):
+            raise ValueError("the container does not see {card}; put the file into the image")
+        if self.exchange != "messages" and (self.plays is None or self.settings.get("result") is None):
+            raise ValueError("'exchange: grand-challenge' needs 'plays', and 'settings' with a 'result'")
         return self
 
 

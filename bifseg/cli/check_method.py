@@ -24,6 +24,7 @@ def check_method(
 
     The images are simulated, in each dimension of the method (docs/plugins.md).
     """
+    from bifseg.core.sandbox import hides_truth
     from bifseg.sessions.conformance import ConformanceKit
 
     with naming(card), TemporaryDirectory() as hidden:
@@ -33,7 +34,7 @@ def check_method(
         confinement = first.confinement
         first.close()
         typer.echo(f"{card.stem}: {' and '.join(f'{d}D' for d in dimensions)}, takes {', '.join(prompts)}")
-        hidden_truth = confinement.startswith("landlock")
+        hidden_truth = hides_truth(confinement)
         access = "the method cannot read" if hidden_truth else "the method could read"
         _say(
             "truth hidden",

@@ -18,6 +18,8 @@ SIGNALS_SINCE = 6
 """First version of Landlock that keeps signals within a process and its children."""
 MODULE_VARIABLES = ("PYTHONPATH", "BIFSEG_PATH")
 """Environment variables with folders of plug-ins. Python itself also reads the first one."""
+ENGINES = frozenset({"podman", "docker", "apptainer"})
+"""Means of confinement of programs in containers, which see their own folder only."""
 
 
 def supported() -> bool:
@@ -27,6 +29,18 @@ def supported() -> bool:
         True on Linux 5.13 and later, unless Landlock is switched off.
     """
     return landlock_version() > 0
+
+
+def hides_truth(means: str) -> bool:
+    """Whether means of confinement keep a method from the cohort's files.
+
+    Args:
+        means: as `confine` returns them, or the engine of a container.
+
+    Returns:
+        True for Landlock and containers.
+    """
+    return means.startswith("landlock") or means in ENGINES
 
 
 def module_folders() -> list[Path]:

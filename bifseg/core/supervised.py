@@ -27,7 +27,7 @@ LOG_BYTES = 2**20
 _WAITING_LINES = 16
 """Number of unexpected answers that are read; the process is not read any further after them."""
 _ENDLESS = f"has no end within {LINE_BYTES} bytes"
-_START_S, _END_S, _LAST_WORDS_S = 60.0, 10.0, 1.0
+_START_S, _END_S, _LAST_WORDS_S = 60.0, 45.0, 1.0
 _SUPERVISOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")))
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
@@ -82,6 +82,7 @@ class SupervisedProcess:
         environment: environment variables.
         confinement: limits of the process; None: none.
         memory_mb: MiB that all of its processes together may take, and each of them may allocate; None: no limit.
+        at_end: command that the supervisor runs after the process, however it ends; empty: none.
 
     Attributes:
         means: means of confinement, as `sandbox.confine` returns them; `none` without confinement.
@@ -99,6 +100,7 @@ class SupervisedProcess:
         environment: Mapping[str, str],
         confinement: Confinement | None = None,
         memory_mb: float | None = None,
+        at_end: Sequence[str] = (),
     ) -> None:
         self._folder = folder
         self._lines: queue.Queue[str | RuntimeError] = queue.Queue(_WAITING_LINES)
@@ -128,13 +130,14 @@ class SupervisedProcess:
                 "folder": str(folder.path),
                 "confine": confinement and confinement.order(folder.shared),
                 "memory_mb": memory_mb,
+                "at_end": list(at_end),
             }
         )
 
     @property
     def killed(self) -> bool:
         """Whether the process ended by SIGKILL, for example because the machine ran out of memory."""
-        return self._process.poll() == -signal.SIGKILL
+        return self._process.poll() in (-signal.SIGKILL, 128 + signal.SIGKILL)  # the latter of a container
 
     def ask(self, line: str, deadline: float | None) -> str:
         """The process's answer to a line.

@@ -34,7 +34,7 @@ from bifseg.core.sandbox import confine
 _END_WITH_PARENT, _ADOPT_ORPHANS, _DROP_CAPABILITY = 1, 36, 24  # options of prctl
 _CAPABILITIES = set(range(64)) - {0, 1, 3}
 """Capabilities that root loses: all except for those on files of other users (chown, dac_override, fowner)."""
-_END_S, _LOOK_S = 5.0, 0.25
+_COMMAND_S, _END_S, _LOOK_S = 30.0, 5.0, 0.25
 """Processes that still run after `_END_S`, for example those that wait for a dead disk, are left alone."""
 _OUT_OF_MEMORY = 137
 """Exit code after the processes of the method together exceeded their limit of memory."""
@@ -58,6 +58,8 @@ def main() -> NoReturn:
         report |= json.loads(line)
     os.write(channel, json.dumps(report).encode() + b"\n")
     status = _wait(process, channel, wake_up, order["memory_mb"])
+    if order["at_end"]:
+        _run(order["at_end"])
     _end_all()
     shutil.rmtree(order["folder"], ignore_errors=True)
     _end_as(status)
@@ -124,6 +126,21 @@ def _reap(process: int) -> int | None:
             if ended[0] == process:
                 status = ended[1]
     return status
+
+
+def _run(command: list[str]) -> None:
+    """Run a command, whatever becomes of it."""
+    child = os.fork()
+    if child == 0:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.execvp(command[0], command)
+        finally:
+            os._exit(127)
+    end = monotonic() + _COMMAND_S
+    while os.waitpid(child, os.WNOHANG) == (0, 0) and monotonic() < end:
+        sleep(0.01)
 
 
 def _end_all() -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 from bifseg.analysis.names import FAILED, SESSION, counted
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.metrics import MetricInfo
+from bifseg.core.sandbox import hides_truth
 
 _FEW_PATIENTS = 10
 
@@ -68,7 +69,7 @@ def limits(scores: pd.DataFrame, cohorts: Iterable[Cohort], networks: Mapping[st
             texts.append(
                 f"{name} was trained once (seed {card['seed']}): the spread over trainings is unknown."
             )
-    confined = scores["confinement"].str.startswith("landlock")
+    confined = scores["confinement"].map(hides_truth).astype(bool)
     if names := sorted(set(scores.loc[~confined, "method"])):
         texts.append(f"Nothing kept {', '.join(names)} from the truth on this machine.")
     return texts

@@ -17,6 +17,7 @@ from bifseg.analysis.stages import final_rows
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
+from bifseg.core.sandbox import hides_truth
 from bifseg.reports.checklist import checklist, left_out, limits, machines_text
 from bifseg.reports.figures import read_figures
 from bifseg.reports.first_screen import first_screen, summary_text
@@ -130,7 +131,7 @@ def confinement_line(scores: pd.DataFrame) -> str:
     entry = scores["method"].where(scores["network"] == "", scores["method"] + "@" + scores["network"])
     lines = []
     for means, entries in entry.groupby(scores["confinement"], sort=True):
-        names, confined = ", ".join(sorted(set(entries))), str(means).startswith("landlock")
+        names, confined = ", ".join(sorted(set(entries))), hides_truth(str(means))
         how = f"kept from the truth by {means}" if confined else "not kept from the truth by the kernel"
         lines.append(f"{how}: {names}")
     return f"Methods {'; '.join(lines)}." if lines else ""

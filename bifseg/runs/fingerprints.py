@@ -15,6 +15,7 @@ from typing import Any
 
 from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.core.files import fingerprint
+from bifseg.methods.process.containers import find_image
 from bifseg.runs.source_code import Reference, SourceCode, imports_in, syntax
 
 _JOB_SETUP = Reference("bifseg.runs.job_setup", "JobSetup")
@@ -125,10 +126,15 @@ def method_fingerprint(card: MethodCard, folder: Path) -> str:
         folder: the folder of the card's file.
 
     Returns:
-        Hexadecimal digits. A file over 64 MiB counts by its size and time of change, any other by its content.
+        Hexadecimal digits. A file over 64 MiB counts by its size and time of change, any other by its content; a
+        container's image by its identifier.
+
+    Raises:
+        InputError: no engine has the card's image.
     """
     files = sorted((path.name, _content(path)) for path in method_files(card, folder))
-    return fingerprint(card.model_dump(mode="json"), files)
+    image = find_image(_in_folder(card.image, folder)) if card.image else ""
+    return fingerprint(card.model_dump(mode="json"), files, image)
 
 
 def method_files(card: MethodCard, folder: Path) -> list[Path]:
@@ -223,7 +229,11 @@ def _parsed(file: Path) -> ast.Module:
 
 
 def _words(card: MethodCard, folder: Path) -> list[str]:
-    return [word.replace("{card}", str(folder.resolve())) for word in card.command]
+    return [_in_folder(word, folder) for word in (*card.command, *filter(None, [card.image]))]
+
+
+def _in_folder(word: str, folder: Path) -> str:
+    return word.replace("{card}", str(folder.resolve()))
 
 
 def _texts(settings: Any) -> Iterator[str]:

@@ -27,7 +27,11 @@ def session(name="a", mark="1"):
 
 
 def files(folder):
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and not path.match("machine-*"))
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and not path.match("machine-*")
+    )
 
 
 def filled(folder, *names, mark="1"):

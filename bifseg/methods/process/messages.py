@@ -239,7 +239,7 @@ def write_result(mask: Mask, grid: Grid, folder: Path) -> None:
         grid: of the image.
         folder: the shared folder, as the process sees it.
     """
-    write_array(folder / RESULT, mask, _flat(grid), durable=False)
+    write_array(folder / RESULT, mask, flat(grid), durable=False)
 
 
 def read_result(shape: Index, folder: OwnFolder) -> Mask:
@@ -290,10 +290,17 @@ def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
 
 def _share(name: str, voxels: NDArray[Any], grid: Grid, folder: OwnFolder) -> None:
     """Write voxels beside the shared folder, then move the file in, so that no link of the process redirects them."""
-    write_array(folder.path / name, voxels, _flat(grid), durable=False)
+    write_array(folder.path / name, voxels, flat(grid), durable=False)
     folder.share(name)
 
 
-def _flat(grid: Grid) -> Grid:
-    """The grid as NIfTI can keep it: a slice in a volume's world keeps its spacing and loses its position."""
+def flat(grid: Grid) -> Grid:
+    """The grid as a file can keep it: a slice in a volume's world keeps its spacing and loses its position.
+
+    Args:
+        grid: of an image.
+
+    Returns:
+        The same grid, or a plain one with its shape and spacing.
+    """
     return grid if len(grid.origin) == grid.ndim else Grid.plain(grid.shape, grid.spacing)

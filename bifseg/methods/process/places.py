@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.geometry import Image
 from bifseg.core.supervised import Confinement, SupervisedProcess
+from bifseg.methods.process.containers import Container, container_name
 
 OPENING_S = 600.0
 """Default time limit of the first answer: enough to load a large network from a slow disk."""
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Environment variables that limit the threads of numeric libraries."""
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Program:
     """The command, the first message and the limits of a method's process.
 
     Attributes:
-        command: words of the command; `{folder}` becomes the folder that the process shares with the session.
+        command: words of the command; `{folder}` becomes the folder that the process shares with the session, `{name}`
+            the name of its container.
         opening: keys of the first message beside `"call": "open"`.
         time_limit_s: of a session, from `start` on; None: no limit.
         threads: most threads of the process's numeric libraries.
@@ -26,6 +31,7 @@ class Program:
         memory_mb: most memory, in MiB, of all processes of the method together; None: no limit.
         opening_s: time limit of the first answer.
         shareable: whether the process can play other methods with the same weights between two sessions.
+        container: in which the command runs; None: in none.
     """
 
     command: tuple[str, ...]
@@ -36,6 +42,22 @@ class Program:
     memory_mb: float | None = None
     opening_s: float = OPENING_S
     shareable: bool = False
+    container: Container | None = None
+
+    def filled_in(self, words: Iterable[str], folder: OwnFolder) -> list[str]:
+        """The words of a command with the names of the shared folder and of the container.
+
+        Args:
+            words: with `{folder}` and `{name}` in their place.
+            folder: that of the process.
+
+        Returns:
+            New words.
+        """
+        names = {"{folder}": str(folder.shared), "{name}": container_name(folder.path)}
+        for placeholder, name in names.items():
+            words = [word.replace(placeholder, name) for word in words]
+        return list(words)
 
     def place(self) -> str:
         """What two programs must have in common so that one process can play both methods.

@@ -24,14 +24,14 @@ from bifseg.core.scribbles import Scribbles
 from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedProcess
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
+from bifseg.methods.process.containers import container_name
 from bifseg.methods.process.memory import available_mb, kills_for_memory, memory_prefix
 from bifseg.methods.process.messages import Answer, Opening, read_answer
-from bifseg.methods.process.places import Place, Program, SharedProcesses
+from bifseg.methods.process.places import THREADS, Place, Program, SharedProcesses
 
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")
 """Prefixes of variables that name a job's files or services, or keep a Python program from the modules beside it."""
 _IN_OWN_FOLDER = ("PWD", "TMPDIR", "MPLCONFIGDIR", "NUMBA_CACHE_DIR", "TRITON_CACHE_DIR")
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 A = TypeVar("A", bound=Answer)
 
 
@@ -57,7 +57,7 @@ class MethodProcess:
         seconds: time since `start` by part, as the method says.
         reused_s: seconds that the last call would have taken longer, had an earlier session not computed a part of it.
         peak_mb: highest memory since `start` of the process (`rss`) and of the GPU (`gpu`) in MiB, as the process says.
-        confinement: what confines the process, as `sandbox.confine` says.
+        confinement: what confines the process, as `sandbox.confine` says, or the engine of its container.
         died: whether the process has ended by itself since `start`.
         killed: whether that end was a SIGKILL, which the kernel sends if memory is short.
 
@@ -176,7 +176,10 @@ class MethodProcess:
         Returns:
             MiB; 0 on systems without /proc.
         """
-        status = Path(f"/proc/{self._running().number}/status")
+        number, container = self._running().number, self._program.container
+        if container:
+            number = container.process(container_name(self._folder.path))
+        status = Path(f"/proc/{number}/status")
         lines = status.read_text().splitlines() if status.exists() else []
         return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
@@ -198,13 +201,17 @@ class MethodProcess:
 
     def _start(self) -> SupervisedProcess:
         program, folder = self._program, OwnFolder()
+        container = program.container
+        if container:
+            container.remove_abandoned()
         try:
             process = SupervisedProcess(
-                [word.replace("{folder}", str(folder.shared)) for word in program.command],
+                program.filled_in(program.command, folder),
                 folder,
-                _environment(folder.shared, program.threads),
+                dict(os.environ) if container else _environment(folder.shared, program.threads),
                 program.confinement,
-                program.memory_mb,
+                None if container else program.memory_mb,
+                program.filled_in(container.removal(), folder) if container else (),
             )
         except OSError as error:
             raise InputError(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
@@ -215,7 +222,7 @@ class MethodProcess:
         """Send the method's card, and take the first answer."""
         program, process = self._program, self._place.process
         assert process
-        self.confinement = process.means
+        self.confinement = program.container.engine if program.container else process.means
         self._place.opened = self
         try:
             deadline = monotonic() + program.opening_s
@@ -340,4 +347,4 @@ def _environment(folder: Path, threads: int) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_REMOVED)}
     modules = os.pathsep.join(map(str, module_folders()))
     own = dict.fromkeys(_IN_OWN_FOLDER, str(folder)) | dict.fromkeys(MODULE_VARIABLES, modules)
-    return inherited | own | dict.fromkeys(_THREADS, str(threads))
+    return inherited | own | dict.fromkeys(THREADS, str(threads))

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from bifseg.cards.cards import MethodCard
+from bifseg.core.errors import InputError
 from bifseg.core.sandbox import check_readable
 from bifseg.core.supervised import Confinement
-from bifseg.methods.process.places import Program
+from bifseg.methods.process.containers import SESSION, Container, find_image
+from bifseg.methods.process.places import THREADS, Program
 from bifseg.methods.registry import METHODS
 
-_HOST = (sys.executable, "-E", "-P", "-m", "bifseg.methods.process.host")
+_PYTHON = (sys.executable, "-E", "-P", "-m")
+_HOST = (*_PYTHON, "bifseg.methods.process.host")
 """Python that ignores its environment variables and the current folder, so that it imports installed code only."""
+_ALGORITHM = (*_PYTHON, "bifseg.methods.process.algorithm")
 
 
 def program(
@@ -40,16 +45,21 @@ def program(
         memory_mb: most memory, in MiB, of all processes of the method together; None: no limit.
 
     Returns:
-        The card's own command, or Python with `host`; confined unless a command's card says `confined: false`.
+        The card's own command, or Python with `host`; in a container if the card has an `image`, else confined
+        unless a command's card says `confined: false`.
 
     Raises:
-        InputError: a hidden folder holds Python, bifseg or a folder of plug-ins.
+        InputError: a hidden folder holds Python, bifseg or a folder of plug-ins; or no engine has the image.
     """
     hidden = tuple(sorted(Path(path).resolve() for path in hidden))
     check_readable(hidden)
     network = (weights.resolve(), weights.resolve().with_name("card.json")) if weights else ()
     unconfined = bool(card.command) and not card.confined
     confinement = None if unconfined else Confinement(hidden, network, card.online)
+    if card.image is not None:
+        opening = {"settings": card.settings, "device": device, "threads": threads}
+        contained = Program((), opening, time_limit_s, threads, None, memory_mb)
+        return _in_container(card, folder, contained)
     if card.command:
         words = tuple(word.replace("{card}", str(folder.resolve())) for word in card.command)
         opening = {"settings": card.settings, "device": device, "threads": threads}
@@ -61,3 +71,21 @@ def program(
     }
     shareable = card.method in METHODS  # a plug-in keeps a process of its own
     return Program(_HOST, opening, time_limit_s, threads, confinement, memory_mb, shareable=shareable)
+
+
+def _in_container(card: MethodCard, folder: Path, program: Program) -> Program:
+    """The program in a container that sees the shared folder; for `grand-challenge`, two folders in it."""
+    engine, image = find_image(str(card.image).replace("{card}", str(folder.resolve())))
+    container = Container(engine, image, card.online, card.gpu, program.memory_mb)
+    environment = dict.fromkeys(THREADS, str(program.threads)) | {"HOME": "/tmp"}
+    if card.exchange == "messages":
+        command = [word.replace("{folder}", SESSION) for word in card.command]
+        words = container.run(command, {"{folder}": SESSION}, environment)
+        return replace(program, command=words, container=container)
+    folders = {"{folder}/input": "/input:ro", "{folder}/output": "/output"}
+    run = container.run(card.command, folders, environment)
+    plays = card.plays.model_dump(mode="json") if card.plays else {}
+    if "box" in plays["prompts"]:
+        raise InputError("plays.prompts: a grand-challenge algorithm gets points, no box; leave `box` out")
+    opening = program.opening | {"plays": plays}
+    return replace(program, command=(*_ALGORITHM, *run), opening=opening, container=container)
