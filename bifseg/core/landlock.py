@@ -23,8 +23,23 @@ MAKE_CHAR, MAKE_REG, MAKE_BLOCK, REFER, TRUNCATE, IOCTL_DEV = (1 << bit for bit 
 READ = EXECUTE | READ_FILE | READ_DIR
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 """Rights that Landlock accepts in a rule on a file."""
-DEVICES = {"/dev": WRITE_FILE | IOCTL_DEV, "/dev/shm": WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE}
-"""Rights beside reading: programs write to devices, and multiprocessing keeps its locks in shared memory."""
+DEVICE_RIGHTS, SHARED_MEMORY_RIGHTS = WRITE_FILE | IOCTL_DEV, WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE
+"""Rights beside reading: multiprocessing keeps its locks in shared memory."""
+DEVICES = ("null", "zero", "full", "random", "urandom")
+ACCELERATORS = (
+    "nvidia",
+    "dri",
+    "kfd",
+    "accel",
+    "dxg",
+    "infiniband",
+    "davinci",
+    "hisi",
+    "devmm",
+    "habana",
+    "neuron",
+)
+"""Devices that methods may write to, by name and by its beginning; not disks, terminals, or the kernel's memory."""
 TCP_BIND_AND_CONNECT, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 3, 1, 2
 
 
@@ -86,8 +101,9 @@ def rules(hidden: Iterable[str], writable: str, readable: Iterable[str]) -> Iter
         for path in _inside(folder) - path_to - hidden:
             yield path, READ
     yield from ((path, READ) for path in readable)
-    hidden_in_shm = "/dev/shm" in path_to | hidden
-    yield from ((path, rights) for path, rights in DEVICES.items() if path == "/dev" or not hidden_in_shm)
+    yield from ((path, DEVICE_RIGHTS) for path in _inside("/dev") - hidden if _is_writable_device(path))
+    if "/dev/shm" not in path_to | hidden:
+        yield "/dev/shm", SHARED_MEMORY_RIGHTS
     yield os.path.realpath(writable), ~(MAKE_CHAR | MAKE_BLOCK)
 
 
@@ -145,6 +161,11 @@ def _inside(folder: str) -> set[str]:
         return {path for path in paths if folder != "/dev" or not stat.S_ISBLK(os.stat(path).st_mode)}
     except OSError:
         return set()
+
+
+def _is_writable_device(path: str) -> bool:
+    name = os.path.basename(path)
+    return name in DEVICES or name.startswith(ACCELERATORS)
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:

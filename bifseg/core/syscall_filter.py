@@ -1,8 +1,10 @@
 """A seccomp filter of the system calls that Landlock does not cover.
 
 It denies the network beside TCP, changes of the mode, owner or times of files elsewhere, changes of the resource limits
-of other processes, and, if Landlock has no scopes (before Linux 6.12), signals to the processes above the confined one.
-A change of mode, owner or times by a path seems to succeed but does nothing, so that copying a file still works.
+and priorities of other processes, memory and messages that outlive the process (System V, POSIX, keys), the watching of
+files, and, if Landlock has no scopes (before Linux 6.12), signals to the processes above the confined one. A change of
+mode, owner or times by a path, or of a processor for another process or thread, seems to succeed but does nothing, so
+that copying a file and starting a thread still work.
 """
 
 from __future__ import annotations
@@ -34,6 +36,9 @@ class Machine(NamedTuple):
         utimensat: changes a file's times.
         pretended: calls that change a file's mode, owner, times or attributes; they do nothing and return 0.
         signals: calls that send a signal to, or open, the process in their first argument.
+        lasting: calls that keep memory, messages or keys which another session could read, or watch files.
+        scheduling: calls that change how the process in their first argument runs; for another one they do nothing.
+        priorities: calls that change the priority of the process or group in their second argument.
     """
 
     audit: int
@@ -43,6 +48,9 @@ class Machine(NamedTuple):
     utimensat: int
     pretended: tuple[int, ...]
     signals: tuple[int, ...]
+    lasting: tuple[int, ...]
+    scheduling: tuple[int, ...]
+    priorities: tuple[int, ...]
 
 
 NEW = (452, 463, 466, 469)  # fchmodat2, setxattrat, removexattrat, file_setattr: the same everywhere
@@ -56,6 +64,9 @@ MACHINES = {
         280,
         (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, *NEW),
         (62, 129, 200, 234, 297, PIDFD_OPEN),
+        (29, 64, 68, 240, 248, 249, 250, 254, 301),
+        (142, 144, 203, 314),
+        (141, 251),
     ),
     "aarch64": Machine(
         0xC00000B7,
@@ -65,6 +76,9 @@ MACHINES = {
         88,
         (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, *NEW),
         (129, 130, 131, 138, 240, PIDFD_OPEN),
+        (180, 186, 190, 194, 217, 218, 219, 27, 263),
+        (118, 119, 122, 274),
+        (140, 30),
     ),
 }
 
@@ -125,6 +139,12 @@ def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Itera
     yield from _if(machine.utimensat, _unless_opened_or_now())
     yield from _if(IO_URING_SETUP, [(RETURN, 0, 0, ENOSYS)])  # its operations pass no filter
     yield from _if(machine.prlimit, _unless_argument([0], EPERM))
+    for number in machine.lasting:
+        yield from _if(number, [(RETURN, 0, 0, EACCES)])
+    for number in machine.scheduling:
+        yield from _if(number, _unless_argument([0], PRETEND))
+    for number, kinds in zip(machine.priorities, ([0, 1], [1, 2]), strict=True):
+        yield from _if(number, _unless_own(kinds))
     if not network:
         yield from _if(machine.socket, _unless_argument([AF_UNIX], EACCES))
     if guarded:
@@ -143,6 +163,14 @@ def _if(number: int, lines: list[Line]) -> list[Line]:
 def _unless_argument(values: list[int], action: int) -> list[Line]:
     tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
     return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, action), (RETURN, 0, 0, ALLOW)]
+
+
+def _unless_own(kinds: list[int]) -> list[Line]:
+    """The rules of setpriority and ioprio_set: own process (0) or group (0); not all processes of the user."""
+    deny = [(RETURN, 0, 0, EPERM)]
+    own = [(LOAD, 0, 0, SECOND_ARGUMENT_AT), (JUMP_IF_EQUAL, 1, 0, 0), *deny]
+    tests = [(JUMP_IF_EQUAL, len(kinds) - k, 0, kind) for k, kind in enumerate(kinds)]
+    return [*own, (LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, *deny, (RETURN, 0, 0, ALLOW)]
 
 
 def _unless_opened_or_now() -> list[Line]:

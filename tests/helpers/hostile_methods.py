@@ -1,5 +1,6 @@
 """Methods that try what they should not; loaded in processes of their own."""
 
+import ctypes
 import importlib
 import multiprocessing
 import os
@@ -80,7 +81,8 @@ def run(code, facts):
 def _names():
     """Modules that the expressions use."""
     names = ("ctypes", "os", "resource", "shutil", "signal", "socket", "subprocess", "threading", "time")
-    return {name: importlib.import_module(name) for name in names} | {"Path": Path}
+    call = ctypes.CDLL(None).syscall
+    return {name: importlib.import_module(name) for name in names} | {"Path": Path, "call": call}
 
 
 class Attack:

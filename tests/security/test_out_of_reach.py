@@ -4,6 +4,7 @@ A method tries them in its own process; `GOT` in the reason of its session means
 """
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -86,6 +87,24 @@ READS = {
     "another root": "os.chroot(base + '/cohort') or os.listdir('/')",
     "a namespace of its own": "subprocess.run(['unshare', '-rm', 'cat', base + '/cohort/label.nii'], check=True)",
     "the disk": "[open(p, 'rb').read(1) for p in Path('/dev').iterdir() if p.is_block_device()][0]",
+    "the memory of the machine": "open('/dev/mem', 'rb').read(1)",
+    "the environment of the job": "open(f'/proc/{job}/environ', 'rb').read()",
+    "the memory of its supervisor": "open(f'/proc/{os.getppid()}/mem', 'rb').read(1)",
+    "open files of its supervisor": "[os.readlink(f'/proc/{os.getppid()}/fd/{n}') for n in range(9)]",
+    "a file that the job opened": "1 // (1 + call(438, os.pidfd_open(job), 3, 0))",
+    "comparing itself with the job": "1 // (1 + call(312, job, os.getpid(), 1, 0, 0))",
+    "a queue of io_uring": "1 // (1 + call(425, 4, ctypes.create_string_buffer(120)))",
+    "a folder that it holds open": "os.open('label.nii', 0, dir_fd=os.open(base + '/cohort', os.O_PATH))",
+    "a program in memory": "(lambda f: (os.write(f, open('/bin/cat', 'rb').read()), subprocess.run("
+    "[f'/proc/self/fd/{f}', base + '/cohort/label.nii'], pass_fds=[f], check=True)))(os.memfd_create('x', 0))",
+    "a handle": "(lambda b, m: (b.__setitem__(slice(0, 4), (128).to_bytes(4, 'little')), "
+    "1 // (1 + ctypes.CDLL(None).name_to_handle_at(-100, (base + '/cohort/label.nii').encode(), b, m, 0)), "
+    "1 // (1 + ctypes.CDLL(None).open_by_handle_at(os.open(base + '/elsewhere', 0), b, 0))))"
+    "(ctypes.create_string_buffer(136), ctypes.create_string_buffer(8))",
+    "a mount of the folder alone": "(1 // (1 + ctypes.CDLL(None).unshare(0x30000000)), open('/proc/self/fd/' + "
+    "str(call(428, -100, (base + '/cohort').encode(), 1)) + '/label.nii').read())",
+    "watching its folder": "1 // (1 + ctypes.CDLL(None).inotify_add_watch("
+    "ctypes.CDLL(None).inotify_init1(0), (base + '/cohort').encode(), 0xfff))",
 }
 
 
@@ -157,6 +176,12 @@ WRITES = {
     "renaming it": "os.rename(base + '/elsewhere/file', base + '/elsewhere/new')",
     "its home": "(Path.home() / '.bifseg-attack').write_text('x')",
     "the shared temporary folder": "open('/tmp/bifseg-attack', 'w').write('x')",
+    "compiled code beside the plug-ins": "os.mkdir(base + '/plugins/__pycache__')",
+    "a disk": "[open(p, 'wb').close() for p in Path('/dev').iterdir() if p.is_block_device()][0]",
+    "a terminal": "[open(p, 'w').close() for p in [Path('/dev/console'), *Path('/dev/pts').iterdir()]][0]",
+    "the kernel's log": "open('/dev/kmsg', 'w').close()",
+    "its chance to be killed": "open('/proc/self/oom_score_adj', 'w').write('-999')",
+    "the job's chance to be killed": "open(f'/proc/{job}/oom_score_adj', 'w').write('999')",
     "Python's packages": "open(os.path.join(os.path.dirname(os.__file__), 'bifseg_attack.py'), 'w').write('x')",
 }
 
@@ -216,6 +241,10 @@ SIGNALS = {
     "the first process": "os.kill(1, 0)",
     "a thread of the job": "1 // (1 + ctypes.CDLL(None).tgkill(job, job, 0))",
     "by a descriptor": "signal.pidfd_send_signal(os.pidfd_open(job), 0)",
+    "all processes": "os.kill(-1, 0)",
+    "the priority of the job": "os.setpriority(os.PRIO_PROCESS, job, 19)",
+    "the priority of all processes of the user": "os.setpriority(os.PRIO_USER, 0, 19)",
+    "the disk priority of the job": "1 // (1 + ctypes.CDLL(None).syscall(251, 1, job, 3 << 13))",
     "a limit of the job": "resource.prlimit(job, resource.RLIMIT_CPU, (1, 1))",
 }
 
@@ -223,6 +252,81 @@ SIGNALS = {
 @pytest.mark.parametrize("code", SIGNALS.values(), ids=SIGNALS)
 def test_other_processes_cannot_be_reached(house, code):
     assert "GOT" not in attempt(house, code)
+
+
+def test_the_job_keeps_its_processors_and_its_policy(house):
+    """A method that slows down the job would change the times of others."""
+    before = os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
+    attempt(house, "os.sched_setaffinity(job, {0})")
+    attempt(house, "os.sched_setscheduler(job, os.SCHED_IDLE, os.sched_param(0))")
+    assert (os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
+
+
+def test_a_method_may_choose_its_own_processors(house):
+    assert "GOT None" in attempt(house, "os.sched_setaffinity(0, os.sched_getaffinity(0))")
+    assert "GOT None" in attempt(house, "os.setpriority(os.PRIO_PROCESS, 0, 19)")
+
+
+def test_the_job_gets_no_signal_by_way_of_a_file(house):
+    """An owner of a socket gets a signal when something can be read from it."""
+    got = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: got.append(1))
+    code = (
+        "(lambda f, a, b: (f.fcntl(b, f.F_SETOWN, job), f.fcntl(b, f.F_SETSIG, int(signal.SIGUSR1)), "
+        "f.fcntl(b, f.F_SETFL, os.O_ASYNC), a.send(b'x'), time.sleep(0.2)))"
+        "(__import__('fcntl'), *socket.socketpair())"
+    )
+    try:
+        assert "tried: " in attempt(house, code)
+        assert got == []
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_a_socket_of_the_job_without_a_file_cannot_be_reached(house):
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(f"\0bifseg-{os.getpid()}")
+        listening.listen()
+        code = "socket.socket(socket.AF_UNIX).connect(f'\\0bifseg-{job}')"
+        assert "PermissionError" in attempt(house, code)
+
+
+LASTING = {
+    "shared memory": "ctypes.CDLL(None).shmget(0x62696673, 4096, 0o1600)",
+    "a semaphore": "ctypes.CDLL(None).semget(0x62696673, 1, 0o1600)",
+    "a queue of System V": "ctypes.CDLL(None).msgget(0x62696673, 0o1600)",
+    "a queue of POSIX": "call(240, b'bifseg-attack', os.O_CREAT | os.O_RDWR, 0o600, 0)",
+    "a key": "call(248, b'user', b'bifseg-attack', b'x', 1, -4)",
+}
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+@pytest.mark.parametrize("code", LASTING.values(), ids=LASTING)
+def test_nothing_is_left_for_the_next_session(house, code):
+    assert "ZeroDivisionError" in attempt(house, f"1 // (1 + {code})")
+
+
+def test_files_of_a_process_are_gone_for_the_next_one(house):
+    assert "GOT" in attempt(house, "Path('note').write_text('x')")
+    assert "FileNotFoundError" in attempt(house, "Path('note').read_text()")
+
+
+def test_variables_do_not_reach_the_next_process(house):
+    names = "sorted(n for n in os.environ if n.startswith(('PYTHON', 'LD_')))"
+    before = attempt(house, names)
+    assert "GOT" in attempt(house, "os.environ.update(LD_PRELOAD='x', PYTHONSTARTUP='x', PYTHONHOME='x')")
+    assert attempt(house, names) == before
+
+
+def test_a_method_inherits_no_open_file_of_the_job(house):
+    code = (
+        "[os.readlink(f'/proc/self/fd/{n}') for n in os.listdir('/proc/self/fd') "
+        "if int(n) > 2 and os.path.lexists(f'/proc/self/fd/{n}')]"
+    )
+    held = attempt(house, code)
+    assert "GOT" in held
+    assert "socket:" not in held
+    assert str(house) not in held
 
 
 JOB = """
