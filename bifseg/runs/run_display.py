@@ -150,10 +150,10 @@ class LiveDisplay(Display):
             parts = state.stage(name)
             grid.add_row(name, _bar(*_count(parts)), Text(stage_text(parts)))
         for what, line in state.running:
-            grid.add_row("", "", Text(f"{what}: {line}" if line else what, style="dim"))
+            grid.add_row("", "", _cut(f"{what}: {line}" if line else what))
         entries = [part for part in state.stage("sessions") if _at_work(part)]
         for part in entries[:_MOST_ENTRIES]:
-            grid.add_row("", _bar(part.done, part.of), Text(entry_text(part), style="dim"))
+            grid.add_row("", _bar(part.done, part.of), _cut(entry_text(part)))
         return Group(
             Text(self.summary(state), style="bold"), ProgressBar(1.0, min(1.0, state.fraction)), grid
         )
@@ -256,6 +256,11 @@ def duration(seconds: float) -> str:
 
 def _count(parts: Sequence[Progress]) -> tuple[int, int]:
     return sum(part.done for part in parts), sum(part.of for part in parts)
+
+
+def _cut(text: str) -> Text:
+    """A line of detail, cut at the end of the terminal."""
+    return Text(text, style="dim", no_wrap=True, overflow="ellipsis")
 
 
 def _bar(done: int, of: int) -> ProgressBar:
