@@ -38,7 +38,7 @@ class Example(NamedTuple):
 
 
 def examples() -> list[Example]:
-    """Mistakes that a person meets: a part missed with a leak, an object missed, a rim, thick slices."""
+    """Errors that a person meets: a part missed with a leak, an object missed, a rim, thick slices."""
     lobed = _blob((76, 84), (39, 37), 27, lobes=0.18)
     disc = _blob((76, 84), (38, 42), 24)
     thick = np.stack([_blob((76, 84), (39, 37), 27 - 3 * abs(z - 3), lobes=0.15) for z in range(7)])
@@ -100,7 +100,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 
 def _panel(axes: Axes, example: Example, robot: Policy, most: int = 1) -> None:
-    """One round: both contours, both kinds of mistake and the strokes in the slice of the first one."""
+    """One round: both contours, both kinds of error and the strokes in the slice of the first one."""
     strokes = robot.strokes(example.truth, example.result, example.spacing, generator(0, example.title), most)
     slices = [int(stroke.voxels[0, 0]) if example.truth.ndim == 3 else None for stroke in strokes]
     shown = slices[0]
@@ -119,7 +119,7 @@ def _panel(axes: Axes, example: Example, robot: Policy, most: int = 1) -> None:
 
 
 def _coloured(truth: Mask, result: Mask, strokes: list[Stroke]) -> np.ndarray:
-    """RGB of both kinds of mistake, and of the voxels that the brush painted."""
+    """RGB of both kinds of error, and of the voxels that the brush painted."""
     picture = np.ones((*truth.shape, 3))
     picture[truth & ~result] = to_rgb(MISSED)
     picture[result & ~truth] = to_rgb(LEAK)

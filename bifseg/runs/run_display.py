@@ -185,12 +185,13 @@ class LineDisplay(Display):
         before = set(ended) if self._ended is None else self._ended
         new = [part for what, part in ended.items() if what not in before]
         if self._ended is None:
-            counts = (f"{len(state.stage(name))} {name}" for name in ("cohorts", "networks"))
-            self.say(f"{self._name}: {', '.join(counts)}, {len(state.stage('sessions'))} entries")
+            stages = {"cohort": "cohorts", "network": "networks", "entry": "sessions"}
+            counts = [_counted(len(state.stage(stage)), what) for what, stage in stages.items()]
+            self.say(f"{self._name}: {', '.join(counts)}")
         self._ended = set(ended)
         for part in new:
             self.say(f"done: {entry_text(part) if part.condition else part.what}")
-        if monotonic() - self._last > (_AT_LEAST_S if new else _AT_MOST_S) or state.fraction >= 1:
+        if monotonic() - self._last > (_AT_LEAST_S if new else _AT_MOST_S) or (new and state.fraction >= 1):
             self._last = monotonic()
             work = [f"{what}: {line}" if line else what for what, line in state.running]
             work += [entry_text(part) for part in state.stage("sessions") if _at_work(part)]
@@ -218,7 +219,7 @@ def stage_text(parts: Sequence[Progress]) -> str:
     failed = sum((part.failed for part in parts), Counter[tuple[str, str]]()).total()
     text = f"{done:,} of {of:,}" if of else "after the cohorts" if parts else ""
     if any(part.condition for part in parts):
-        text += f" in {len(parts)} entries"
+        text += f" in {_counted(len(parts), 'entry')}"
     return text + (f", {failed:,} failed" if failed else "")
 
 
@@ -252,6 +253,14 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if hours else f"{minutes} min"
     hours = round(seconds / 3600)
     return f"{hours} h" if hours < 72 else f"{round(hours / 24)} days"
+
+
+def _counted(number: int, what: str) -> str:
+    return (
+        f"{number} {what}"
+        if number == 1
+        else f"{number} {what.removesuffix('y')}{'ies' if what[-1] == 'y' else 's'}"
+    )
 
 
 def _count(parts: Sequence[Progress]) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from snakemake_interface_logger_plugins.common import LogEvent
 from bifseg.runs.run_display import Display, display_for
 
 _NOTHING = "Nothing to be done"
+_TWICE = ("RuleException", "Exiting because a job execution failed")  # the line about the job says it
 _LAST_LINES = 20  # of a failed job's log
 _TITLES = {
     "prepare_cohort": "preparing cohort {cohort}",
@@ -106,6 +107,8 @@ class LogHandler(LogHandlerBase):
             self._end_job(fields["job_id"])
         elif event == LogEvent.JOB_ERROR:
             self._fail_job(fields)
+        elif str(record.msg).startswith(_TWICE):
+            return
         elif record.levelno >= logging.WARNING or _NOTHING in str(record.msg):
             self._say(self._plain.format(record))
 

@@ -58,7 +58,7 @@ def test_lines_name_entries_that_end_and_the_time_left(discs, folder, clock, cap
     clock[0] += 30
     display.refresh()
     start, ended, summary = (line.partition(" ")[2] for line in capsys.readouterr().err.splitlines())
-    assert start == "r: 1 cohorts, 1 networks, 2 entries"
+    assert start == "r: 1 cohort, 1 network, 2 entries"
     assert ended == "done: geos on discs, own-scribbles: 6 of 6"
     assert re.fullmatch(r"r: \d+ % done, 30 s spent, about \d+ min( \d+ s)? left", summary)
 

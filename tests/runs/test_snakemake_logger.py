@@ -89,6 +89,8 @@ def test_failed_job_shows_the_end_of_its_log_and_not_its_command(spy, tmp_path):
     failing = job(3, "run_sessions", log, cohort="c", entry="geos")
     emit(logger, **failing)
     emit(logger, level=logging.ERROR, **failing | {"event": LogEvent.JOB_ERROR, "shellcmd": "bifseg run ..."})
+    said_again = "RuleException:\nCalledProcessError in file x.smk, line 49:\nCommand 'bifseg run ...'"
+    emit(logger, said_again, level=logging.ERROR, event=LogEvent.ERROR, exception="RuleException")
     (said,) = spy.said
     assert said.startswith("failed: run sessions (cohort c, entry geos)\n")
     assert "error: no such weights" in said
