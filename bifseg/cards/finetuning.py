@@ -10,8 +10,10 @@ from bifseg.cards.cards import Card, first_problem
 from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
-    2: {"strength": 2.5, "strength_alone": 1.0, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05, "omega": 2.0},
-    3: {"strength": 0.5, "strength_alone": 0.3, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1, "omega": 5.0},
+    2: {"strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0}
+    | {"t1": 0.7, "largest_share": 0.05, "omega": 2.0},
+    3: {"strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7}
+    | {"t1": 0.6, "largest_share": 0.1, "omega": 5.0},
 }
 
 
@@ -27,6 +29,10 @@ class FineTuning(Card):
     )
     strength_alone: Annotated[float, Field(ge=0)] = Field(
         description="lambda before any scribble, when no constraint keeps a small object from being smoothed away"
+    )
+    strength_side: Annotated[int, Field(gt=0)] | None = Field(
+        description="the crop's side (2D: shorter, 3D: longest) at which lambda holds; lambda grows with the side; "
+        "null: the same lambda at every size (the paper's)"
     )
     sigma: Annotated[float, Field(gt=0)] = Field(
         description="intensity difference at which a boundary becomes cheap, in the unit of sigma_unit"

@@ -91,6 +91,7 @@ class Crop:
         values: float32 of `shape`, in the image's intensities.
         intensity: the same in [0, 1]: the crop's 0.5 and 99.5 percentiles become 0 and 1. Min-cut and geodesic
             distances use it, since sigma and eps are on that scale.
+        side: the shorter side of `shape` in 2D, the longest in 3D.
         spacing: mm per canonical axis after scaling.
     """
 
@@ -100,6 +101,7 @@ class Crop:
         self._turn = image.grid.canonical(thickest_first)
         self._box_shape = tuple(box.shape[axis] for axis in self._turn.axes)
         self.shape = scaled_shape(self._box_shape, size)
+        self.side = min(self.shape) if len(self.shape) == 2 else max(self.shape)
         self.values = self.scaled(image.voxels)
         self.intensity = unit_range(self.values)
         scale = np.divide(self._box_shape, self.shape)

@@ -128,6 +128,8 @@ class ImageSpecificNetwork:
 
     def _label_update(self, strength: float) -> LabelUpdate:
         s, crop = self._settings, self._crop
+        # A surface grows with the side squared, its volume with the cube: a fixed lambda removes small objects.
+        strength *= crop.side / s.strength_side if s.strength_side else 1.0
 
         def build() -> LabelUpdate:
             with self._timed("label_update"):

@@ -33,6 +33,7 @@ def tuned_on(make, settings=None, seed=0):
 
 
 PAPER = {
+    "strength_side": None,
     "sigma": 0.1,
     "sigma_unit": "range",
     "full_neighbourhood": False,
@@ -231,6 +232,32 @@ def test_lambda_before_and_after_the_first_scribble():
         own_answer, single = (free, bound) if alone == 0 else (bound, free)
         np.testing.assert_array_equal(own_answer, own)
         assert len(np.unique(single)) == 1
+
+
+@pytest.mark.parametrize(
+    ("make", "lost_from"), [(NETWORKS["pointwise 2D"], 0.85), (NETWORKS["pointwise 3D"], 0.56)]
+)
+def test_lambda_follows_the_size_of_the_crop(make, lost_from):
+    """A square or cube over half the crop, 0.7 against 0.3, is lost from lambda = log(7/3) side / (4 dimension) on.
+
+    That limit is proportional to the side, so a lambda in proportion keeps or loses the object at every size.
+    """
+    for strength, remains in ((0.9 * lost_from, True), (1.1 * lost_from, False)):
+        for side in (8, 16, 32):
+            network = make().eval()
+            settings = FineTuning.defaults(
+                network.dimension, strength_alone=strength, strength_side=8, full_neighbourhood=False,
+                sigma_unit="range", sigma=1e3,
+            )  # fmt: skip
+            trained = TrainedNetwork(network, side, {}, torch.device("cpu"))
+            shape = (8,) * network.dimension
+            image = Image(np.random.default_rng(0).random(shape).astype(np.float32), Grid.plain(shape))
+            crop = trained.crop(image, Box((0,) * len(shape), shape))
+            tuned = ImageSpecificNetwork(trained, crop, settings)
+            tuned.probability = np.full(crop.shape, 0.3, np.float32)
+            tuned.probability[(slice(side // 4, -side // 4),) * len(shape)] = 0.7
+            labels = tuned.update_labels(np.zeros(crop.shape, np.uint8))
+            assert labels.any() == remains, (side, strength)
 
 
 def test_sigma_in_units_of_the_neighbours_ignores_the_scale_of_the_contrast():
