@@ -11,9 +11,9 @@ from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
     2: {"strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0}
-    | {"t1": 0.7, "largest_share": 0.05, "omega": 2.0},
+    | {"t1": 0.7, "largest_share": 0.05},
     3: {"strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7}
-    | {"t1": 0.6, "largest_share": 0.1, "omega": 5.0},
+    | {"t1": 0.6, "largest_share": 0.1},
 }
 
 
@@ -54,7 +54,12 @@ class FineTuning(Card):
     largest_share: Annotated[float, Field(ge=0, le=1)] = Field(
         description="U_s takes at most this share of a label's voxels, the nearest first; 1: all (the paper's)",
     )
-    omega: Annotated[float, Field(ge=0)] = Field(description="weight of scribbled voxels")
+    omega: Annotated[float, Field(ge=0)] = Field(5.0, description="weight of scribbled voxels")
+    scribbles_share: Annotated[float, Field(ge=0)] | None = Field(
+        0.1,
+        description="the scribbles of a label weigh together at most this share of what its other voxels weigh, so "
+        "omega falls, at most to 1, on long scribbles of small objects; null: no bound (the paper's)",
+    )
     weighted: bool = Field(True, description="false: w = 1 everywhere, BIFSeg(-w)")
     anchor: Annotated[float, Field(ge=0)] = Field(
         0.3,

@@ -35,18 +35,18 @@ def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp
     """The size that it leaves away is the file's; fine-tuning is the card's, and the file's own is named."""
     files = [discs_network]
     for change in (
-        {"finetuning": {"eps": 0.1, "omega": 2.0, "t0": 0.2}},
+        {"finetuning": {"eps": 0.1, "omega": 5.0, "t0": 0.2}},
         {"finetuning": {"eps": 0.3}, "input_size": 40},
     ):
         card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
         bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
         files.append(tmp_path / str(len(files)))
     own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
-    assert (first.input_size, first.finetuning) == (own.input_size, {"eps": 0.1, "omega": 2.0, "t0": 0.2})
+    assert (first.input_size, first.finetuning) == (own.input_size, {"eps": 0.1, "omega": 5.0, "t0": 0.2})
     assert (second.input_size, second.finetuning) == (40, {"eps": 0.3})
     facts = read_json(files[-1] / "card.json")
     assert (facts["input_size"], facts["finetuning"]) == (40, {"eps": 0.3})
-    assert "unused_finetuning" not in facts, "omega 2 and t0 0.2 are the defaults; eps is the card's"
+    assert "unused_finetuning" not in facts, "omega 5 and t0 0.2 are the defaults; eps is the card's"
 
 
 def test_fine_tuning_of_an_old_card_in_a_weights_file_is_not_used(

@@ -73,14 +73,16 @@ def loss_weights(
 ) -> NDArray[np.float32]:
     """w(i) of the network update: omega on scribbles, 0 in U_p and U_s, 1 elsewhere.
 
-    U_p are the voxels whose probability lies between t0 and t1. Without `weighted`, every weight is 1.
+    U_p are the voxels whose probability lies between t0 and t1. Without `weighted`, every weight is 1. Where the
+    scribbles of a label would weigh more than `scribbles_share` of its other voxels, omega is less, but at least 1 (our
+    bound, not the paper's).
 
     Args:
         labels: bool, from the label update.
         probability: of foreground, of the labels' shape.
         scribbles: of the labels' shape: 0 free, 1 foreground, 2 background.
         distances: see `scribble_doubt`.
-        settings: it uses `weighted`, `t0`, `t1`, `omega` and those of `scribble_doubt`.
+        settings: it uses `weighted`, `t0`, `t1`, `omega`, `scribbles_share` and those of `scribble_doubt`.
 
     Returns:
         float32 array of the labels' shape.
@@ -89,7 +91,13 @@ def loss_weights(
         return np.ones(labels.shape, np.float32)
     doubt = (probability > settings.t0) & (probability < settings.t1)
     doubt |= scribble_doubt(labels, distances, settings)
-    return np.where(scribbles > 0, settings.omega, ~doubt).astype(np.float32)
+    weights = np.where(scribbles > 0, settings.omega, ~doubt).astype(np.float32)
+    if settings.scribbles_share is not None:
+        for scribbled, of_label in ((scribbles == 1, labels), (scribbles == 2, ~labels)):
+            others = weights[of_label & (scribbles == 0)].sum()
+            most = settings.scribbles_share * others / max(1, np.count_nonzero(scribbled))
+            weights[scribbled] = min(settings.omega, max(1.0, most))
+    return weights
 
 
 class ImageSpecificNetwork:

@@ -33,6 +33,7 @@ def tuned_on(make, settings=None, seed=0):
 
 
 PAPER = {
+    "scribbles_share": None,
     "strength_side": None,
     "sigma": 0.1,
     "sigma_unit": "range",
@@ -77,10 +78,28 @@ CASES = {
 def test_each_case_of_w(case):
     label, p, scribble, near_f, near_b, expected = case
     one = lambda value: np.array([value])  # noqa: E731
-    settings = FineTuning.defaults(2, largest_share=1.0, omega=5.0)
+    settings = FineTuning.defaults(2, largest_share=1.0, omega=5.0, scribbles_share=None)
     distances = tuple(np.where(one(near), 0.0, np.inf) for near in (near_f, near_b))
     weights = loss_weights(one(label), one(p), one(np.uint8(scribble)), distances, settings)
     assert weights.tolist() == [expected]
+
+
+@pytest.mark.parametrize(
+    ("others", "expected"),
+    [(1000, 5.0), (150, 3.0), (20, 1.0), (0, 1.0)],
+    ids=["large", "middle", "small", "none"],
+)
+def test_scribbles_of_a_label_weigh_at_most_their_share_of_its_other_voxels(others, expected):
+    """Five scribbled voxels at a share of 0.1: omega is at most a fiftieth of the others, from 1 to 5."""
+    labels = np.array([True] * (5 + others) + [False] * 500)
+    scribbles = np.zeros(len(labels), np.uint8)
+    scribbles[:5], scribbles[-1] = 1, 2
+    far = np.full(len(labels), np.inf)
+    settings = FineTuning.defaults(2, omega=5.0, scribbles_share=0.1)
+    weights = loss_weights(labels, np.where(labels, 0.9, 0.1), scribbles, (far, far), settings)
+    assert weights[:5].tolist() == pytest.approx([expected] * 5)
+    assert weights[-1] == 5, "the other label's share is its own"
+    assert (weights[scribbles == 0] == 1).all()
 
 
 @pytest.mark.parametrize(("rule", "expected"), [("conflict", [1, 0]), ("all", [0, 0]), ("off", [1, 1])])
