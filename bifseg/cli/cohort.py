@@ -24,10 +24,16 @@ def prepare(
 ) -> None:
     """Check (or simulate) a cohort and list its objects in OUT/objects.tsv."""
     from bifseg.cards.cards import CohortCard, read_card
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.cohorts.preparation import prepare as prepare_cohort
     from bifseg.cohorts.simulated import SIMULATORS
 
     prepare_cohort(read_card(CohortCard, card), card, seed, out, SIMULATORS, tracked(card.stem))
+    if small := Cohort.load(out).left_out:
+        typer.echo(
+            f"left out: {len(small)} of the objects, such as {short(small[0].object)}: {small[0].left_out}; "
+            f"{out / 'objects.tsv'} lists them"
+        )
 
 
 @app.command()

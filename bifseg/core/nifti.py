@@ -200,8 +200,10 @@ def _dtype(fields: Any) -> np.dtype[Any]:
         kind: np.dtype[Any] = fields.get_data_dtype()
     except (HeaderDataError, KeyError) as error:
         raise ValueError("its voxels are of an unknown type; save them as integers or floats") from error
-    if kind.fields or kind.kind == "c":
-        raise ValueError(f"has {len(kind.fields or 'ri')} channels a voxel; save one grey channel a file")
+    if kind.kind == "c":
+        raise ValueError("its voxels are complex numbers; save their magnitude or another real part")
+    if kind.fields:
+        raise ValueError(f"has {len(kind.fields)} channels a voxel; save one grey channel a file")
     if kind.kind not in "iuf":
         raise ValueError("its voxels are no numbers of whole bytes; save them as integers or floats")
     return kind

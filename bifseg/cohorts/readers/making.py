@@ -151,8 +151,9 @@ def _with_patients(
                 raise InputError(f"{path}: --patient-pattern {short(pattern.pattern)} {text}")
         cases.append(replace(case, name=name, group=group or patient(name)))
     changed = sorted(text for text, name in names.items() if text not in (name, ""))
+    count = f"{len(changed)} case{'s' * (len(changed) > 1)}"
     note = (
-        f"{len(changed)} cases got names without special characters, e.g. {short(changed[0])} = {names[changed[0]]}"
+        f"{count} got names without special characters, e.g. {short(changed[0])} = {names[changed[0]]}"
         if changed
         else ""
     )

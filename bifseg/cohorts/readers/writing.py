@@ -99,7 +99,9 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
         what = [", ".join(structures)] if structures else []
         what += [f"{len(cases)} case{'s' * (len(cases) > 1)}"] if cases else []
         names = ", ".join(cases[:_MOST_NAMES]) + ", ..." * (len(cases) > _MOST_NAMES)
-        lines.append(f"{' of '.join(what)}: {reason}" + f" ({names})" * bool(cases))
+        files = sorted({one.file for one in group} - {""})
+        example = [f"e.g. {files[0]}" if len(files) > 1 else files[0]] if files else []
+        lines.append(f"{' of '.join(what)}: {reason}" + f" ({'; '.join([names, *example])})" * bool(cases))
     return lines
 
 
