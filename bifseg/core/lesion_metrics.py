@@ -118,7 +118,7 @@ def lesion_f1(pair: MaskPair) -> float:
     empty_result=0,
     both_empty=1,
     definition="2 TP / (2 TP + FP + FN): pairs of lesion and component match where their IoU is above 0.5, one to one.",
-    source="recognition quality of Kirillov et al., CVPR 2019, as panoptica has it",
+    source="recognition quality of Kirillov et al., CVPR 2019",
     order=210,
 )
 def lesion_f1_iou50(pair: MaskPair) -> float:
