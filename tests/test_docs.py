@@ -1,17 +1,21 @@
 """The code in the docs runs as it stands."""
 
 import re
+import shlex
 from pathlib import Path
 from textwrap import dedent
 
+import click
 import pytest
 import torch
+import typer
 import yaml
 from foreign_networks import SmallUNet
 
 from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.cards.finetuning import FineTuning
 from bifseg.cards.run import brought_weights, checked_run
+from bifseg.cli.main import app
 from bifseg.networks.bring import bring
 from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.registry import SOURCES, restore
@@ -116,3 +120,29 @@ def test_links_of_the_docs_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
         if not target.startswith(("http", "mailto")):
             assert ((ROOT / page).parent / target).exists(), target
+
+
+def commands():
+    """(page, command) of each bifseg command in a code block of a page, continued lines joined."""
+    for page in [*PAGES, *sorted((ROOT / "docs").glob("*/*.md"))]:
+        for block in re.findall(r"```(?:bash|console|sh)\n(.*?)```", page.read_text(), re.S):
+            for line in block.replace("\\\n", " ").splitlines():
+                if match := re.match(r"\s*(?:[A-Z_]+=\S+ )*(bifseg .*)", line):
+                    yield pytest.param(match[1], id=f"{page.relative_to(ROOT)}: {match[1][:60]}")
+
+
+@pytest.mark.parametrize("command", [*commands()])
+def test_a_command_of_the_docs_has_the_options_that_it_uses(command):
+    """Parsed as the command line does it, without running it."""
+    words = shlex.split(command.partition(" >")[0].partition(" | ")[0].partition(" && ")[0], comments=True)[
+        1:
+    ]
+    parser = typer.main.get_command(app)
+    context = click.Context(parser)
+    while hasattr(parser, "commands") and words and not words[0].startswith("-"):
+        assert words[0] in parser.commands, words[0]
+        parser = parser.commands[words.pop(0)]
+        context = click.Context(parser, parent=context)
+    options, arguments, _ = parser.make_parser(context).parse_args(list(words))
+    assert set(options) <= {parameter.name for parameter in parser.params}
+    assert not [word for word in arguments if word.startswith("--")]
