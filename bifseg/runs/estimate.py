@@ -9,13 +9,13 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, read_card
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cards.run import RunCard, network_card
 from bifseg.cohorts.manifest import ManifestRow, parse_manifest
 from bifseg.cohorts.preparation import places
 from bifseg.core.errors import InputError
 from bifseg.core.images import read_grid
-from bifseg.methods.process.memory import BYTES_PER_VOXEL
+from bifseg.methods.process.memory import BYTES_PER_VOXEL, LARGE_BOX, SECONDS_PER_MILLION_VOXELS
 from bifseg.runs.expected_times import ExpectedTimes
 from bifseg.runs.run_display import duration
 from bifseg.runs.run_folder import Condition, Run
@@ -107,6 +107,8 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
             total += expected.seconds
             number = f"{left} sessions" if facts.certain else f"about {left} sessions"
             yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)} ({expected.source})"
+            if late := _may_end_late(condition, cards, facts):
+                yield f"  {entry} on {cohort}, {protocol}: {late}"
             memory |= {f"{condition.method} on {cohort}": _memory_mb(condition, cards, facts)}
     if not total:
         yield "  nothing is left to do but tables, figures and report"
@@ -158,6 +160,21 @@ def _largest(rows: list[ManifestRow], root: Path) -> tuple[int, ...]:
         with suppress(InputError, OSError, ValueError):
             shapes.append(read_grid(root / image).shape)
     return max(shapes, key=prod, default=())
+
+
+def _may_end_late(condition: Condition, cards: Path, facts: _CohortFacts) -> str:
+    """A warning if a session whose box fills the largest image exceeds the protocol's time limit; else empty."""
+    method = read_card(MethodCard, cards / "methods" / f"{condition.method}.yaml").method or ""
+    voxels, path = prod(facts.shape), cards / "protocols" / f"{condition.protocol}.yaml"
+    seconds = voxels / 1e6 * SECONDS_PER_MILLION_VOXELS.get(method, 0.0)
+    limit = read_card(ProtocolCard, path).time_limit_s if path.is_file() else ProtocolCard().time_limit_s
+    if facts.dimension != 3 or voxels < LARGE_BOX or limit is None or seconds < limit / 2:
+        return ""
+    size = " x ".join(map(str, facts.shape))
+    return (
+        f"a box that fills the image ({size}) takes {duration(seconds)} or more; sessions end as timeout after "
+        f"{limit:g} s (time_limit_s)"
+    )
 
 
 def _memory_mb(condition: Condition, cards: Path, facts: _CohortFacts) -> float:

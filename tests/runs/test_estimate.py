@@ -79,3 +79,27 @@ def test_training_time_is_measured_and_grows_with_the_iterations(folder):
         for n in (1, 1000)
     )
     assert many > 20 * few > 0
+
+
+@pytest.mark.parametrize(
+    ("shape", "limit", "warned"), [(512, 600, True), (512, None, False), (128, 600, False)]
+)
+def test_a_box_that_will_take_too_long_is_announced(folder, monkeypatch, shape, limit, warned):
+    for name, content in {
+        "methods/bifseg": {"method": "bifseg"},
+        "protocols/own-scribbles": {"time_limit_s": limit},
+    }.items():
+        path = folder / f"config/{name}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(content))
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    monkeypatch.setattr(
+        module, "_cohort_facts", lambda *_: module._CohortFacts(3, 5, certain=True, shape=(shape,) * 3)
+    )
+    config = CONFIG | {
+        "cohorts": {"sim": {"networks": ["net"], "protocols": {"own-scribbles": ["bifseg@net"]}}}
+    }
+    lines = [line for line in estimate(config, folder, cores=2) if "time_limit_s" in line]
+    assert len(lines) == warned
+    if warned:
+        assert "(512 x 512 x 512) takes 11 min or more; sessions end as timeout after 600 s" in lines[0]

@@ -288,3 +288,15 @@ def test_a_registered_method_is_not_tried_on_a_box_that_does_not_fit(monkeypatch
         method.start(USER.image, Box((0, 0, 0), (480, 480, 480)))
     method.close()
     assert time.monotonic() - begun < 5
+
+
+def test_a_large_box_that_takes_too_long_is_named_with_the_limit(tmp_path, monkeypatch):
+    monkeypatch.setattr("bifseg.methods.process.process.LARGE_BOX", 100)
+    failed = fails_once(tmp_path / "mark", "time.sleep(60)", time_limit_s=2.0)
+    assert failed.status == "timeout"
+    assert "the session's 2 s are over: it did not answer; its box has " in failed.error
+    assert failed.error.endswith("voxels: raise the protocol's time_limit_s")
+
+
+def test_a_session_has_a_limit_of_time_unless_its_protocol_says_otherwise():
+    assert ProtocolCard().time_limit_s == 600

@@ -25,7 +25,7 @@ from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedPro
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
 from bifseg.methods.process.containers import container_name
-from bifseg.methods.process.memory import available_mb, kills_for_memory, memory_prefix
+from bifseg.methods.process.memory import LARGE_BOX, available_mb, kills_for_memory, memory_prefix
 from bifseg.methods.process.messages import Answer, Opening, read_answer
 from bifseg.methods.process.places import THREADS, Place, Program, SharedProcesses
 
@@ -246,6 +246,7 @@ class MethodProcess:
         self._check_memory(box)
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
+        self._remark = _remark_on(box)
         folder, place = self._folder, self._place
         # A plug-in may change an image in place, so that only methods of bifseg keep it.
         has_image = self._program.shareable and place.image is image
@@ -282,7 +283,8 @@ class MethodProcess:
         try:
             answer = self._answer(Answer, message, self._deadline)
         except TimeoutError as error:
-            raise TimeoutError(f"the session's {self._program.time_limit_s:g} s are over: {error}") from None
+            limit = f"the session's {self._program.time_limit_s:g} s are over: {error}"
+            raise TimeoutError(f"{limit}{self._remark}") from None
         if answer.error:
             if "CUDA error" in answer.error:  # CUDA stays unusable in this process
                 self.close()
@@ -340,6 +342,13 @@ class FailedMethod:
 
     def close(self) -> None:
         """Do nothing."""
+
+
+def _remark_on(box: Box) -> str:
+    """What to say of a large box when its session takes too long; empty for others."""
+    if np.prod(box.shape) < LARGE_BOX:
+        return ""
+    return f"; its box has {' x '.join(map(str, box.shape))} voxels: raise the protocol's time_limit_s"
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:
