@@ -66,12 +66,18 @@ def _failures(rng: np.random.Generator, n: int) -> Array:
     return np.where(lost, rng.normal(-0.3, 0.1, n), rng.normal(0.03, 0.03, n)) + 0.003
 
 
+def _lost(rng: np.random.Generator, n: int) -> Array:
+    """Equally good Dice and, in a tenth of the objects, 0."""
+    return np.where(rng.random(n) < 0.1, 0.0, rng.normal(0.92, 0.02, n)) - 0.828
+
+
 STUDIES = {
     "normal": _alone(_normal),
     "exponential": _alone(_exponential),
     "log-normal": _alone(_lognormal),
     "rounds (60 % ties)": _alone(_rounds),
     "failures (10 %)": _alone(_failures),
+    "lost sessions (10 %)": _alone(_lost),
     "clustered, normal": _clustered(_normal, _normal),
     "clustered, exponential": _clustered(_exponential, _exponential),
 }

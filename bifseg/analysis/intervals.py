@@ -24,6 +24,7 @@ Quantity = Callable[[Array], Array]
 _TAIL = 0.025  # probability on either side of a 95% interval
 _DRAWS = 4999  # with this number each limit is a draw itself, the 125th from its end
 _FEWEST, _MOST = 5, 200  # clusters of the bootstrap-t
+_WIDEST = 2.5  # how many times further from the estimate than Student's limit a limit may be
 _ZERO = 1e-9  # fraction of the largest standard error below which one is only rounding error
 
 
@@ -89,6 +90,10 @@ def bootstrap_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slo
     divided by the standard error of the linearised statistic in that draw. The draws depend only on the number of
     clusters, so that equal values give equal limits.
 
+    No limit is further from the estimate than 2.5 times that of `cluster_t`: where one cluster of eleven makes nearly
+    all of the spread, draws without it have almost none, and the limit would leave the range of all values. In
+    simulated studies (docs/results.md) this costs no coverage from 11 clusters on, and at most 0.02 with 5.
+
     The limits are those of `cluster_t` with fewer than 5 clusters (too few distinct draws), with more than 200 (both
     agree), and if a limit would be infinite (too many draws contain equal values only).
 
@@ -113,7 +118,10 @@ def bootstrap_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slo
     low, high = _outer_points(sums, plain.mean, statistic, slope)
     if not np.isfinite([low, high]).all():
         return plain
-    return Interval(plain.mean, plain.mean - high * error, plain.mean - low * error)
+    widest = _WIDEST * (plain.high - plain.mean)
+    return Interval(
+        plain.mean, plain.mean - min(high * error, widest), plain.mean - max(low * error, -widest)
+    )
 
 
 def cluster_t(values: ArrayLike, clusters: ArrayLike, statistic: Quantity, slope: Quantity) -> Interval:

@@ -33,7 +33,7 @@ def test_few_and_many_patients_have_student_s_interval(n):
 
 def test_slow_reference():
     """Every draw pooled and studentised by hand, one after the other; patients of unequal size."""
-    values, patients = rng().exponential(size=14), np.array([0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4, 5, 5, 5])
+    values, patients = rng(6).exponential(size=14), np.array([0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4, 5, 5, 5])
     members = [np.flatnonzero(patients == k) for k in range(6)]
 
     def estimate(drawn):
@@ -83,6 +83,19 @@ def test_draws_of_equal_values_alone_leave_the_cluster_t():
         cluster_t(mean_terms(values), np.arange(9), ratio, slope),
     )
     assert (found.low, found.high) == (plain.low, plain.high)
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.4, 1.4])
+def test_one_failed_patient_of_eleven_leaves_an_interval_of_possible_values(lost):
+    """Draws without that patient have almost no spread; their ratios put the limit beyond -1.6 for Dice."""
+    values = np.array([0.93, 0.94, 0.92, 0.95, 0.91, 0.9, 0.93, 0.92, 0.94, 0.93, lost])
+    found, plain = mean_interval(values, np.arange(11)), stats.ttest_1samp(values, 0).confidence_interval()
+    assert values.min() - 0.05 < found.low < found.mean < found.high < values.max() + 0.05
+    failed_side = found.low if lost < 0.9 else found.high
+    limit = plain.low if lost < 0.9 else plain.high
+    assert failed_side - found.mean == pytest.approx(2.5 * (limit - found.mean)), (
+        "wider than Student's, as far as it may be"
+    )
 
 
 def test_equal_values_have_an_interval_without_width():
@@ -152,7 +165,9 @@ def test_objects_of_one_patient_count_once_in_a_share():
     assert often.high - often.low >= once.high - once.low - 0.02
 
 
-@pytest.mark.parametrize(("patients", "kind"), [(5, "normal"), (10, "skewed"), (10, "clustered")])
+@pytest.mark.parametrize(
+    ("patients", "kind"), [(5, "normal"), (10, "skewed"), (10, "clustered"), (30, "a tenth lost")]
+)
 def test_intervals_cover(patients, kind):
     """A short run of `benchmarks/coverage.py`: 400 studies, whose coverage has a standard error of 1.1 points."""
     draw, hits = rng(patients), 0
@@ -160,6 +175,8 @@ def test_intervals_cover(patients, kind):
         clusters = np.arange(patients) if kind != "clustered" else np.repeat(np.arange(patients), 4)
         if kind == "skewed":
             values = draw.exponential(size=patients) - 1
+        elif kind == "a tenth lost":
+            values = np.where(draw.random(patients) < 0.1, 0.0, draw.normal(0.92, 0.02, patients)) - 0.828
         else:
             values = draw.normal(size=patients)[clusters] + 0.5 * draw.normal(size=len(clusters))
         found = mean_interval(values, clusters)
