@@ -1,9 +1,10 @@
 """nnInteractive as a method of bifseg: docs/plugins.md on one side, the package's own session on the other.
 
     python serve.py MODEL/fold_0/checkpoint_final.pth
+    python serve.py http://HOST:1527
 
-Needs the package nnInteractive with its dependencies, and nothing of bifseg. Arrays are (z, y, x), as SimpleITK reads
-them and as in the package's own example; the package works in voxels, without spacing.
+Needs the package nnInteractive, for a server only nninteractive-client, with SimpleITK, and nothing of bifseg. Arrays
+are (z, y, x), as SimpleITK reads them and as in the package's own example; the package works in voxels.
 """
 
 from __future__ import annotations
@@ -19,8 +20,6 @@ import numpy as np
 import SimpleITK as sitk
 from numpy.typing import NDArray
 
-ABOUT = {"dimensions": [3], "prompts": ["box", "scribbles"], "adapts": False}
-
 
 def main() -> None:
     """Answer each line of the input until it ends."""
@@ -31,10 +30,9 @@ def main() -> None:
         message = json.loads(line)
         try:
             if player is None:
-                player = Player(
-                    Path(sys.argv[1]), message["device"], message["threads"], **message["settings"]
-                )
-                answer: dict[str, Any] = ABOUT
+                session = opened(sys.argv[1], message["device"], message["threads"])
+                player = Player(session, **message["settings"])
+                answer = player.about()
             else:
                 answer = player.answer(message)
         except Exception as error:  # the package may raise anything
@@ -42,62 +40,102 @@ def main() -> None:
             answer = {"error" if player else "bad_input": why}
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
+    if player:
+        player.close()
+
+
+def opened(place: str, device: str, threads: int) -> Any:
+    """The package's session: on a server's model, or on a checkpoint of a fold in the folder of a model."""
+    if place.startswith(("http://", "https://")):
+        from nnInteractive.inference.remote import nnInteractiveRemoteInferenceSession
+
+        return nnInteractiveRemoteInferenceSession(place)
+    import torch
+    from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
+
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    session = nnInteractiveInferenceSession(device=torch.device(device), torch_n_threads=threads)
+    checkpoint = Path(place)
+    session.initialize_from_trained_model_folder(
+        str(checkpoint.parents[1]), checkpoint.parent.name.removeprefix("fold_"), checkpoint.name
+    )
+    return session
 
 
 class Player:
     """The loaded model, and the object that it segments.
 
     Args:
-        checkpoint: of a fold, in the folder of the model.
-        device: cpu, cuda, or auto for the GPU if torch sees one.
-        threads: of torch.
-        as_drawn: whether scribbled voxels have their label in the result; else the model's.
+        session: of the package.
+        as_drawn: whether drawn voxels have their label in the result; else the model's.
     """
 
-    def __init__(self, checkpoint: Path, device: str, threads: int, as_drawn: bool = True) -> None:
-        import torch
-        from nnInteractive.inference.inference_session import nnInteractiveInferenceSession
+    def __init__(self, session: Any, as_drawn: bool = True) -> None:
+        self._session, self._as_drawn = session, as_drawn
+        self._takes = session.supported_interactions
 
-        self._cuda, self._as_drawn = torch.cuda, as_drawn
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        self._session = nnInteractiveInferenceSession(
-            device=torch.device(device), torch_n_threads=threads, enable_undo=False
-        )
-        self._session.initialize_from_trained_model_folder(
-            str(checkpoint.parents[1]), checkpoint.parent.name.removeprefix("fold_"), checkpoint.name
-        )
+    def about(self) -> dict[str, Any]:
+        """The first answer: what the checkpoint was trained to take."""
+        takes = {
+            "box": self._takes.get("bbox2d") or self._takes.get("bbox3d"),
+            "scribbles": self._takes.get("scribble"),
+            "points": self._takes.get("points"),
+            "mask": self._session.supports_initial_label,
+        }
+        prompts = [name for name, taken in takes.items() if taken]
+        undoes = bool(self._session.supports_undo)
+        return {"dimensions": [3], "prompts": prompts, "adapts": False, "undoes": undoes}
 
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
         """The answer to a message: seconds and memory since `start`; the mask goes to result.nii."""
-        if message["call"] == "start":
+        begins = message["call"] in ("start", "start_from")
+        if begins:
             self._image, self._seconds = sitk.ReadImage(message["image"]), 0.0
-            voxels = sitk.GetArrayFromImage(self._image)
+            voxels, existing = sitk.GetArrayFromImage(self._image), None
+            if "mask" in message:
+                existing = sitk.GetArrayFromImage(sitk.ReadImage(message["mask"])).astype(np.uint8)
         start = perf_counter()
-        if message["call"] == "start":
-            self._start(voxels, **message["box"])
+        if begins:
+            self._start(voxels, existing, **message["box"])
+        elif message["call"] == "undo":
+            self._undo()
         else:
             self._refine(message["strokes"])
         self._seconds += perf_counter() - start
-        result = sitk.GetImageFromArray(self._result(message.get("strokes", [])))
+        result = sitk.GetImageFromArray(self._result())
         result.CopyInformation(self._image)
         sitk.WriteImage(result, "result.nii")
         return {"seconds": {"machine": self._seconds}, "peak_mb": self._peak_mb()}
 
-    def _start(self, voxels: NDArray, lower: list[int], upper: list[int]) -> None:
+    def close(self) -> None:
+        """Give a server's place back."""
+        getattr(self._session, "close", lambda: None)()
+
+    def _start(
+        self, voxels: NDArray, existing: NDArray[np.uint8] | None, lower: list[int], upper: list[int]
+    ) -> None:
         """Begin an object: `set_image` makes the package forget the object before and its prompts."""
-        np.random.seed(0)  # noqa: NPY002 - the package places patches with it
-        self._box, self._strokes_given = [list(span) for span in zip(lower, upper, strict=True)], 0
+        self._box, self._existing = [list(span) for span in zip(lower, upper, strict=True)], existing
+        self._rounds: list[list[dict[str, Any]]] = []
         self._mask = np.zeros(voxels.shape, np.uint8)
+        np.random.seed(0)  # noqa: NPY002 - the package places patches with it
         self._session.set_image(voxels[np.newaxis])
         self._session.set_target_buffer(self._mask)
-        for box in self._boxes():
-            self._session.add_bbox_interaction(box, include_interaction=True)
+        self._first_prompts()
+
+    def _first_prompts(self) -> None:
+        """Give the mask or the box; a box that is the whole image says only that nobody drew one."""
+        if self._existing is not None:
+            self._session.add_initial_seg_interaction(self._existing.copy())
+        elif self._box != [[0, size] for size in self._mask.shape]:
+            for box in self._boxes():
+                self._session.add_bbox_interaction(box, include_interaction=True)
 
     def _boxes(self) -> list[list[list[int]]]:
         """The box if the model takes it, else its middle slice across each axis, as people draw it in a viewer."""
         flat = any(stop - start == 1 for start, stop in self._box)
-        if flat or self._session.supported_interactions["bbox3d"]:
+        if flat or self._takes.get("bbox3d"):
             return [self._box]
         middles = [(start + stop) // 2 for start, stop in self._box]
         return [
@@ -107,32 +145,47 @@ class Player:
 
     def _refine(self, strokes: list[dict[str, Any]]) -> None:
         """Pass each new stroke to the package as an interaction, in drawing order."""
-        for stroke in strokes[self._strokes_given :]:
-            drawn = np.zeros_like(self._mask)
-            drawn[_index(stroke)] = 1
-            self._session.add_scribble_interaction(drawn, include_interaction=stroke["foreground"])
-        self._strokes_given = len(strokes)
+        self._rounds.append(strokes[sum(map(len, self._rounds)) :])
+        self._give(self._rounds[-1])
 
-    def _result(self, strokes: list[dict[str, Any]]) -> NDArray[np.uint8]:
+    def _undo(self) -> None:
+        """Take back the last round: the package undoes one interaction; else all others are given again."""
+        undone = self._rounds.pop()
+        if len(undone) != 1 or not self._session.undo():
+            np.random.seed(0)  # noqa: NPY002
+            self._session.reset_interactions()
+            self._first_prompts()
+            self._give([stroke for strokes in self._rounds for stroke in strokes])
+
+    def _give(self, strokes: list[dict[str, Any]]) -> None:
+        """A stroke of one voxel is a point where the model takes points; a scribble is given as the part it covers."""
+        for stroke in strokes:
+            voxels, include = np.array(stroke["voxels"], np.intp).reshape(-1, 3), stroke["foreground"]
+            if len(voxels) == 1 and self._takes.get("points"):
+                self._session.add_point_interaction(voxels[0].tolist(), include_interaction=include)
+                continue
+            lower, upper = voxels.min(axis=0), voxels.max(axis=0) + 1
+            drawn = np.zeros(upper - lower, np.uint8)
+            drawn[tuple((voxels - lower).T)] = 1
+            place = np.stack([lower, upper], axis=1).tolist()
+            self._session.add_scribble_interaction(drawn, include_interaction=include, interaction_bbox=place)
+
+    def _result(self) -> NDArray[np.uint8]:
         """The mask inside the box; the package keeps its mask outside."""
         mask = self._mask.copy()
-        for stroke in strokes if self._as_drawn else []:
-            mask[_index(stroke)] = stroke["foreground"]
+        for stroke in [stroke for strokes in self._rounds for stroke in strokes] if self._as_drawn else []:
+            mask[tuple(np.array(stroke["voxels"], np.intp).reshape(-1, 3).T)] = stroke["foreground"]
         inside = tuple(slice(*span) for span in self._box)
         result = np.zeros_like(mask)
         result[inside] = mask[inside]
         return result
 
     def _peak_mb(self) -> dict[str, float]:
-        """Highest memory so far of this process and of the GPU, in MiB."""
-        gpu = self._cuda.max_memory_allocated() / 2**20 if self._cuda.is_available() else 0.0
+        """Highest memory so far of this process and of its GPU, in MiB; a server's is not known."""
+        torch = sys.modules.get("torch")
+        gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_available() else 0.0
         lines = Path("/proc/self/status").read_text().splitlines()
         return {"rss": sum(int(line.split()[1]) for line in lines if "VmHWM" in line) / 1024, "gpu": gpu}
-
-
-def _index(stroke: dict[str, Any]) -> tuple[NDArray[np.intp], ...]:
-    """The voxels of a stroke as an index of an array."""
-    return tuple(np.array(stroke["voxels"], np.intp).reshape(-1, 3).T)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,8 @@ def started(tmp_path, noted, monkeypatch):
     processes = []
 
     def start(model=checkpoint, **settings):
-        card = MethodCard(command=(sys.executable, "-P", SERVE, str(model)), settings=settings)
+        online = str(model).startswith("http")
+        card = MethodCard(command=(sys.executable, "-P", SERVE, str(model)), settings=settings, online=online)
         processes.append(MethodProcess(program(card, ADAPTER, threads=2)))
         return processes[-1]
 
@@ -96,11 +97,12 @@ def notes(noted):
 
 def test_model_is_loaded_once_for_all_sessions(started, notes, tmp_path):
     method = started()
-    assert (method.dimensions, method.prompts, method.adapts) == ({3}, {"box", "scribbles"}, False)
+    assert (method.dimensions, method.prompts) == ({3}, {"box", "scribbles", "points", "mask"})
+    assert (method.adapts, method.undoes) == (False, True)
     for _ in range(2):
         assert play(GAME, method).status == "ok"
     (opened, loaded) = notes("init", "model")
-    assert (opened["threads"], opened["undo"]) == (2, False)
+    assert (opened["threads"], opened["undo"]) == (2, True)
     assert loaded["checkpoint"] == str(tmp_path / "model" / "fold_0" / "checkpoint_final.pth")
 
 
@@ -121,7 +123,7 @@ def test_box_is_its_middle_slices_for_a_model_without_3d_boxes(started, notes):
 
 
 def test_box_is_given_whole_to_a_model_that_takes_it(started, notes, monkeypatch):
-    monkeypatch.setenv("STUB_BBOX3D", "1")
+    monkeypatch.setenv("STUB_LACKS", "")
     started().start(IMAGE, BOX)
     assert [note["box"] for note in notes("box")] == [[[2, 9], [6, 21], [7, 26]]]
 
@@ -136,13 +138,100 @@ def test_each_stroke_is_given_once_with_its_label(started, notes):
     method.start(IMAGE, BOX)
     first = [stroke(True, (5, 14, 22), (5, 14, 23)), stroke(False, (4, 8, 9))]
     second = [stroke(False, (3, 8, 10), (3, 9, 10))]
+    first[1] = stroke(False, (4, 8, 9), (4, 8, 10))
     method.refine(Scribbles(SHAPE, tuple(first)))
     method.refine(Scribbles(SHAPE, tuple(first + second)))
     assert [(note["voxels"], note["include"]) for note in notes("scribble")] == [
         ([[5, 14, 22], [5, 14, 23]], True),
-        ([[4, 8, 9]], False),
+        ([[4, 8, 9], [4, 8, 10]], False),
         ([[3, 8, 10], [3, 9, 10]], False),
     ]
+
+
+def test_a_stroke_of_one_voxel_is_a_point_if_the_model_takes_points(started, notes, monkeypatch):
+    for lacks, call in (("bbox3d", "point"), ("bbox3d,points", "scribble")):
+        monkeypatch.setenv("STUB_LACKS", lacks)
+        method = started()
+        assert ("points" in method.prompts) == (call == "point")
+        method.start(IMAGE, BOX)
+        method.refine(Scribbles(SHAPE, (stroke(True, (5, 14, 22)),)))
+    given = notes("point", "scribble")
+    assert [(note["call"], note["include"]) for note in given] == [("point", True), ("scribble", True)]
+    assert given[0]["voxel"] == given[1]["voxels"][0] == [5, 14, 22]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "prompts"),
+    [
+        ("bbox2d,bbox3d", {"scribbles", "points", "mask"}),
+        ("scribble", {"box", "points", "mask"}),
+        ("initial_label", {"box", "scribbles", "points"}),
+        ("bbox2d", {"box", "scribbles", "points", "mask"}),
+    ],
+)
+def test_prompts_are_those_of_the_checkpoint(started, monkeypatch, lacks, prompts):
+    monkeypatch.setenv("STUB_LACKS", lacks)
+    assert started().prompts == prompts
+
+
+def test_a_box_that_is_the_whole_image_is_no_prompt(started, notes):
+    method = started()
+    whole = Box((0, 0, 0), SHAPE)
+    assert not method.start(IMAGE, whole).any()
+    assert notes("box") == []
+
+
+def test_an_existing_mask_is_the_first_result_and_is_corrected(started, notes):
+    method = started()
+    existing = np.roll(TRUTH, 3, axis=1)
+    whole = Box((0, 0, 0), SHAPE)
+    np.testing.assert_array_equal(method.start_from(IMAGE, whole, existing), existing)
+    result = method.refine(Scribbles(SHAPE, (stroke(True, (0, 0, 0)),)))
+    assert result[0, 0, 0]
+    assert [note["call"] for note in notes("mask", "box", "point")] == ["mask", "point"]
+    assert notes("mask") == [{"call": "mask", "voxels": int(existing.sum()), "predicts": False}]
+
+
+FIRST, SECOND, TWO = [stroke(True, (4, 8, 9))], [stroke(True, (4, 10, 9))], []
+TWO += [stroke(True, (4, 9, 9)), stroke(False, (5, 14, 22))]
+
+
+@pytest.mark.parametrize(
+    ("rounds", "calls"),
+    [
+        (
+            [FIRST, TWO, SECOND],
+            ["undo", "reset", "undo"],
+        ),  # a round of two strokes: the others are given anew
+        ([FIRST, SECOND], ["undo", "undo", "reset"]),  # the package undoes one interaction and no second
+    ],
+)
+def test_undo_gives_the_result_before_the_round(started, notes, rounds, calls):
+    method = started()
+    results, drawn = [method.start(IMAGE, BOX)], []
+    for strokes in rounds:
+        drawn += strokes
+        results.append(method.refine(Scribbles(SHAPE, tuple(drawn))))
+    for before in results[-2::-1]:
+        np.testing.assert_array_equal(method.undo(), before)
+    assert [note["call"] for note in notes("undo", "reset")] == calls
+
+
+def test_a_server_is_played_through_its_client(started, notes, monkeypatch):
+    monkeypatch.setenv("NN_INTERACTIVE_API_KEY", "key")
+    method = started("http://127.0.0.1:1527")
+    assert play(GAME, method).status == "ok"
+    method.close()
+    assert [note["call"] for note in notes("init", "claim")] == ["claim"]
+    assert notes("claim") == [{"call": "claim", "server": "http://127.0.0.1:1527", "key": "key"}]
+
+
+def test_a_session_of_a_server_is_given_back_at_the_end(notes, noted):
+    environment = {**os.environ, "PYTHONPATH": str(HERE / "stub"), "STUB_NOTES": str(noted)}
+    opening = json.dumps({"call": "open", "device": "cpu", "threads": 1, "settings": {}})
+    words = [sys.executable, SERVE, "http://server"]
+    subprocess.run(words, input=opening + "\n", text=True, env=environment, check=True, capture_output=True)
+    assert len(notes("claim")) == len(notes("release")) == 1
 
 
 def test_result_ends_at_the_box(started):
@@ -159,9 +248,11 @@ def test_drawn_voxels_are_as_drawn_unless_the_card_says_otherwise(started, setti
     initial = method.start(IMAGE, BOX)
     assert not initial[4, 8, 9]
     assert initial[5, 14, 22]
-    strokes = (stroke(True, (4, 8, 9), (5, 14, 22)), stroke(False, (5, 14, 22)), stroke(True, (0, 0, 0)))
+    assert initial[5, 14, 23]
+    contrary, outside = stroke(False, (5, 14, 22), (5, 14, 23)), stroke(True, (0, 0, 0), (0, 0, 1))
+    strokes = (stroke(True, (4, 8, 9), (5, 14, 22)), contrary, outside)
     drawn = initial.copy()
-    drawn[4, 8, 9], drawn[5, 14, 22] = True, False
+    drawn[4, 8, 9], drawn[5, 14, 22], drawn[5, 14, 23] = True, False, False
     result = method.refine(Scribbles(SHAPE, strokes))
     np.testing.assert_array_equal(result, drawn if as_drawn else initial)
 
@@ -173,10 +264,10 @@ def test_nothing_of_a_session_is_left_in_the_next(started, notes):
     after = method.refine(drawn)
     np.testing.assert_array_equal(method.start(IMAGE, BOX), initial)
     np.testing.assert_array_equal(method.refine(drawn), after)
-    assert [note["call"] for note in notes("image", "buffer", "scribble")] == [
+    assert [note["call"] for note in notes("image", "buffer", "point")] == [
         "image",
         "buffer",
-        "scribble",
+        "point",
     ] * 2
 
 
@@ -215,6 +306,12 @@ def test_wrong_card_is_bad_input(started, settings, reason):
         started(**settings)
 
 
+def test_card_of_the_server():
+    card = read_card(MethodCard, ADAPTER / "nninteractive-server.yaml")
+    assert card.online
+    assert card.plays == read_card(MethodCard, ADAPTER / "nninteractive.yaml").plays
+
+
 def test_card_holds_here_and_among_the_methods():
     card = read_card(MethodCard, ADAPTER / "nninteractive.yaml")
     assert list(card.plays.dimensions) == [3]
@@ -244,7 +341,7 @@ def test_package_keeps_the_contract(real_card, monkeypatch, capsys):
         main()
     said = capsys.readouterr().out
     assert done.value.code == 0, said
-    assert said.splitlines()[0] == "nninteractive: 3D, takes box, scribbles"
+    assert said.splitlines()[0] == "nninteractive: 3D, takes box, mask, points, scribbles"
 
 
 @real
