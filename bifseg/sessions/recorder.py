@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
 
+import numpy as np
+
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.methods.contract import BrokenContract, Method, checked_mask
@@ -86,7 +88,7 @@ class StepRecorder:
         result = checked_mask(call(), self.shape)
         # A result that the process had from another session counts with the time that it took there.
         machine_s = perf_counter() - started + getattr(self.method, "reused_s", 0.0)
-        outside = int(result.sum()) - int(result[self.box.slices].sum())
+        outside = np.count_nonzero(result) - np.count_nonzero(result[self.box.slices])
         if outside:
             raise BrokenContract(f"{outside} voxels of the result lie outside the box")
         if self.ignored is not None:

@@ -161,6 +161,29 @@ def test_a_result_that_is_no_plain_mask_fails_its_session(tmp_path, odd):
     assert time.monotonic() - begun < 25
 
 
+WINDOWS = {
+    "outside the image": ("[0, 0]", "[65, 64]", "window: must lie in the image"),
+    "negative": ("[-1, 0]", "[64, 64]", "window: must lie in the image"),
+    "empty": ("[8, 8]", "[8, 9]", "window: must lie in the image"),
+    "of another dimension": ("[0]", "[64]", "window: must lie in the image"),
+    "no numbers": ("['0', '0']", "[8, 8]", "window.lower"),
+    "smaller than its file": ("[0, 0]", "[8, 8]", "must have the window's shape (8, 8), has (64, 64)"),
+}
+
+
+@pytest.mark.parametrize(("lower", "upper", "message"), WINDOWS.values(), ids=WINDOWS)
+def test_a_window_that_does_not_fit_fails_its_session(tmp_path, lower, upper, message):
+    odd = f"answer['window'] = {{'lower': {lower}, 'upper': {upper}}}"
+    assert message in fails_once(tmp_path / "mark", odd).error
+
+
+def test_a_program_may_answer_with_a_part_of_the_image(tmp_path):
+    odd = "write(header((4, 2)) + bytes([1] * 8)); answer['window'] = {'lower': [30, 30], 'upper': [32, 34]}"
+    with serving(tmp_path / "mark", odd) as method:
+        result = method.start(USER.image, Box((0, 0), (64, 64)))
+    assert np.argwhere(result).tolist() == [[y, x] for y in (30, 31) for x in range(30, 34)]
+
+
 def test_a_link_in_the_way_of_an_image_is_replaced_not_followed(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("as it was")

@@ -97,8 +97,8 @@ class Algorithm:
         self._seconds += perf_counter() - start
         mask = self._read_output()
         self._before = mask
-        messages.write_result(mask, self._image.grid, self._folder)
-        return {"seconds": {"machine": self._seconds}}
+        window = messages.write_result(mask, self._image.grid, self._folder, self._box)
+        return {"seconds": {"machine": self._seconds}} | window
 
     def _write_input(self, image: Image, drawn: Scribbles) -> None:
         """Fill /input and empty /output."""

@@ -141,10 +141,10 @@ class Host:
         result = self._call(message["call"], *prompts)
         reused_s = self._all_reused_s() - reused_s
         self._machine_s += perf_counter() - start + reused_s
-        messages.write_result(checked_mask(result, shape), grid, self._folder)
+        window = messages.write_result(checked_mask(result, shape), grid, self._folder, self._box)
         seconds = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
         seconds["machine"] = self._machine_s
-        return {"seconds": seconds, "reused_s": reused_s, "peak_mb": _peak_mb()}
+        return {"seconds": seconds, "reused_s": reused_s, "peak_mb": _peak_mb()} | window
 
     def _all_reused_s(self) -> float:
         """Seconds that results of earlier sessions have saved since the process began."""

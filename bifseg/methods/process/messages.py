@@ -45,6 +45,40 @@ _TYPES = {
 """NumPy's name for each NIfTI data type."""
 
 
+class Window(BaseModel):
+    """The part of the image that a result file holds; everything outside is background.
+
+    Attributes:
+        lower, upper: first voxel and the one after the last per axis, in array order.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    lower: list[int]
+    upper: list[int]
+
+    def box(self, shape: Index) -> Box:
+        """The window as a box.
+
+        Args:
+            shape: of the image, (z, y, x) or (y, x).
+
+        Returns:
+            A box of at least one voxel inside the image.
+
+        Raises:
+            BrokenContract: it is none.
+        """
+        inside = len(self.lower) == len(self.upper) == len(shape) and all(
+            0 <= first < end <= n for first, end, n in zip(self.lower, self.upper, shape, strict=True)
+        )
+        if not inside:
+            raise BrokenContract(
+                f"window: must lie in the image of {tuple(shape)}, is {str((self.lower, self.upper))[:100]}"
+            )
+        return Box(tuple(self.lower), tuple(self.upper))
+
+
 class Answer(BaseModel):
     """The answer of a process; other keys are ignored.
 
@@ -55,6 +89,7 @@ class Answer(BaseModel):
         reused_s: seconds that this call saved by results of earlier sessions; `seconds` include them.
         peak_mb: highest memory since `start` of the process (`rss`) and of the GPU (`gpu`).
         weights: hash of the network's weights, in the answer to `weights`.
+        window: part of the image that the result file holds; None: the whole image.
     """
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -65,6 +100,7 @@ class Answer(BaseModel):
     reused_s: Amount = 0.0
     peak_mb: dict[str, Amount] = Field(default_factory=dict)
     weights: str = ""
+    window: Window | None = None
 
 
 class Opening(Answer):
@@ -195,23 +231,25 @@ def read_mask_message(message: dict[str, Any], folder: Path) -> Mask:
     return mask
 
 
-def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder) -> dict[str, Any]:
-    """The message of all scribbles so far; their label map goes to scribbles.nii in the shared folder.
+def scribbles_message(scribbles: Scribbles, grid: Grid, folder: OwnFolder | None) -> dict[str, Any]:
+    """The message of all scribbles so far.
 
     Args:
         scribbles: on the image's voxels.
         grid: of the image.
-        folder: the one that session and process share.
+        folder: the one that session and process share, for their label map in scribbles.nii; None: a process that
+            reads the strokes alone, which spares it and the session a file of the image's size.
 
     Returns:
         The keys `scribbles` (file name) and `strokes`: path and painted voxels of each, in voxels.
     """
-    _share(SCRIBBLES, scribbles.label_map(), grid, folder)
+    if folder:
+        _share(SCRIBBLES, scribbles.label_map(), grid, folder)
     strokes = [
         {"foreground": s.foreground, "path": s.path.tolist(), "voxels": s.voxels.tolist()}
         for s in scribbles.strokes
     ]
-    return {"scribbles": SCRIBBLES, "strokes": strokes}
+    return {"strokes": strokes} | ({"scribbles": SCRIBBLES} if folder else {})
 
 
 def read_scribbles_message(message: dict[str, Any], shape: Index) -> Scribbles:
@@ -231,44 +269,55 @@ def read_scribbles_message(message: dict[str, Any], shape: Index) -> Scribbles:
     return Scribbles(shape, tuple(strokes))
 
 
-def write_result(mask: Mask, grid: Grid, folder: Path) -> None:
-    """Write a mask to result.nii.
+def write_result(mask: Mask, grid: Grid, folder: Path, box: Box) -> dict[str, Any]:
+    """Write a mask to result.nii: the voxels in the box, or all if some lie outside.
 
     Args:
         mask: bool array of the image's shape.
         grid: of the image.
         folder: the shared folder, as the process sees it.
+        box: of the session.
+
+    Returns:
+        The key `window` for the answer, if the file holds the box alone.
     """
-    write_array(folder / RESULT, mask, flat(grid), durable=False)
+    inside = mask[box.slices]
+    if np.count_nonzero(inside) < np.count_nonzero(mask):  # the session reports how many
+        write_array(folder / RESULT, mask, flat(grid), durable=False)
+        return {}
+    write_array(folder / RESULT, inside, Grid.plain(inside.shape, grid.spacing), durable=False)
+    return {"window": asdict(box)}
 
 
-def read_result(shape: Index, folder: OwnFolder) -> Mask:
+def read_result(shape: Index, folder: OwnFolder, window: Window | None = None) -> Mask:
     """The mask of an answer.
 
     Args:
         shape: of the image, (z, y, x) or (y, x).
         folder: its shared folder holds result.nii.
+        window: part of the image that the file holds; None: the whole image.
 
     Returns:
-        Bool array of that shape.
+        Bool array of that shape, False outside the window.
 
     Raises:
-        BrokenContract: the file is no plain NIfTI file of that folder, is larger than the image allows, has another
-            shape, or holds other values than 0 and 1.
+        BrokenContract: the window lies outside the image, or the file is no plain NIfTI file of that folder, is larger
+            than its voxels allow, has another shape, or holds other values than 0 and 1.
     """
+    box = window.box(shape) if window else Box((0,) * len(shape), tuple(shape))
     try:
-        content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(shape)))
-        voxels = _voxels(content, shape)
+        content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(box.shape)))
+        voxels = _voxels(content, box.shape, "window's" if window else "image's")
     except (ValueError, OverflowError, struct.error) as error:
         raise BrokenContract(f"{RESULT} cannot be read: {error}") from error
     mask: Mask = voxels == 1
     other = ~mask & (voxels != 0)
     if other.any():
         raise BrokenContract(f"{RESULT} must hold 0 and 1 only, holds {voxels[other][0]:g}")
-    return mask
+    return box.paste(mask, shape) if window else mask
 
 
-def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
+def _voxels(content: bytes, shape: Index, whose: str) -> NDArray[Any]:
     """The voxels of a NIfTI-1 file, after a check of its header."""
     order = "<" if content[:4] == struct.pack("<i", _HEADER_BYTES) else ">"
     if content[:4] != struct.pack(f"{order}i", _HEADER_BYTES) or content[344:348] != b"n+1\0":
@@ -278,7 +327,7 @@ def _voxels(content: bytes, shape: Index) -> NDArray[Any]:
     offset, slope, intercept = struct.unpack(f"{order}3f", content[108:120])
     stored = tuple(reversed(sizes[: max(axes, 0)]))
     if stored != tuple(shape):
-        raise BrokenContract(f"{RESULT} must have the image's shape {tuple(shape)}, has {stored}")
+        raise BrokenContract(f"{RESULT} must have the {whose} shape {tuple(shape)}, has {stored}")
     if kind not in _TYPES:
         raise ValueError(f"its voxels have NIfTI type {kind}; write 8-bit integers")
     if offset < _HEADER_BYTES:

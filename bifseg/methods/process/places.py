@@ -59,6 +59,11 @@ class Program:
             words = [word.replace(placeholder, name) for word in words]
         return list(words)
 
+    @property
+    def is_host(self) -> bool:
+        """Whether the program is bifseg's host of Python methods, which reads strokes and writes windows."""
+        return "card" in self.opening
+
     def place(self) -> str:
         """What two programs must have in common so that one process can play both methods.
 

@@ -135,7 +135,7 @@ class MethodProcess:
             Bool mask of the image's shape.
         """
         self._running()
-        folder, grid = self._folder, self._image.grid
+        folder, grid = None if self._program.is_host else self._folder, self._image.grid
         return self._ask("refine", lambda: messages.scribbles_message(scribbles, grid, folder))
 
     def undo(self) -> Mask:
@@ -290,7 +290,7 @@ class MethodProcess:
                 self.close()
             raise MethodError(f"{memory_prefix(answer.error)}{answer.error[:300]}")
         try:
-            mask = messages.read_result(self._image.grid.shape, self._folder)
+            mask = messages.read_result(self._image.grid.shape, self._folder, answer.window)
         except BrokenContract:
             self.close()
             raise

@@ -41,7 +41,8 @@ def start(folder, code, **settings):
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_result_is_that_of_the_output_inside_the_box(folder, packed):
     _, answer = start(folder, BRIGHT.format(packed=packed))
-    mask = messages.read_result(SHAPE, folder)
+    window = messages.Window.model_validate_json(json.dumps(answer["window"]))
+    mask = messages.read_result(SHAPE, folder, window)
     assert mask[BOX.slices].all()
     assert mask.sum() == 3 * 5 * 3
     assert answer["seconds"]["machine"] > 0

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.sandbox import supported
+from bifseg.core.scribbles import Scribbles, Stroke
+from bifseg.methods.process import messages
 from bifseg.methods.process.places import Program
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
@@ -56,6 +59,29 @@ def started():
     yield start
     for process in processes:
         process.close()
+
+
+def test_a_round_exchanges_the_box_and_not_the_volume(started, monkeypatch):
+    """Bytes of the files between a session and a Python method, in a volume a thousand times as large as the box."""
+    shape, sizes = (100, 100, 100), []
+    read, share = OwnFolder.read_shared, messages._share
+
+    def reading(folder, name, most):
+        content = read(folder, name, most)
+        sizes.append(len(content))
+        return content
+
+    def sharing(name, voxels, *words):
+        sizes.append(voxels.nbytes)
+        share(name, voxels, *words)
+
+    method, box = started("Half"), Box((10, 20, 30), (20, 30, 40))
+    method.start(Image(np.zeros(shape, np.float32), Grid.plain(shape)), box)
+    monkeypatch.setattr(OwnFolder, "read_shared", reading)
+    monkeypatch.setattr(messages, "_share", sharing)
+    drawn = Scribbles(shape, (Stroke(True, np.array([[15.0, 25.0, 35.0]]), np.array([[15, 25, 35]])),))
+    assert method.refine(drawn)[box.slices].all()
+    assert sum(sizes) < 10**3 + 10**3
 
 
 def test_plays_as_in_this_process(discs, discs_network):
