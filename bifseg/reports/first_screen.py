@@ -91,10 +91,8 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
     for k, row in enumerate(frame.to_dict("records")):
         if k and row["method"] in METHODS + TOOLS:
             continue
-        rank = "first" if k == 0 else f"number {k + 1}"
-        lines.append(
-            f"{entry_name(row['method'], row['network'])} is {rank} of {len(frame)} entries ({where}):"
-        )
+        rank = f"{'first' if k == 0 else f'number {k + 1}'} of {len(frame)} entries"
+        lines.append(f"{names[k]} is {rank if len(frame) > 1 else 'the only entry'} ({where}):")
         reached = f", reached in {_text(row, 'reached')}% of sessions"
         numbers = {
             "dice": f"{_text(row, 'dice')}% Dice at the end",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 
 def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]) -> str:
@@ -15,7 +17,8 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
     Args:
         template: name of a file in `templates/`.
         content: variables of the template.
-        **filters: functions that the template applies, beside `words`, which shows a name as words.
+        **filters: functions that the template applies, beside `words`, which shows a name as words, and
+            `code`, which sets what is between backticks as code.
 
     Returns:
         The whole page.
@@ -27,7 +30,7 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": _words, **filters}
+    environment.filters |= {"words": _words, "code": _code, **filters}
     return environment.get_template(template).render(content)
 
 
@@ -46,3 +49,7 @@ def embed(picture: bytes, kind: str) -> str:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _code(text: str) -> Markup:
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))

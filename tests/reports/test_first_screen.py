@@ -39,4 +39,4 @@ def test_three_numbers_of_the_first_and_of_the_users_own():
 
 def test_numbers_that_the_protocol_does_not_give_are_left_out():
     text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=False)
-    assert text.splitlines() == ["mine is first of 1 entries (c):", "    80.0 [70.0, 90.0]% Dice at the end"]
+    assert text.splitlines() == ["mine is the only entry (c):", "    80.0 [70.0, 90.0]% Dice at the end"]

@@ -3,7 +3,7 @@ import base64
 import pytest
 from jinja2 import UndefinedError
 
-from bifseg.reports.html import embed, page
+from bifseg.reports.html import _code, embed, page
 
 
 def test_picture_is_its_own_address():
@@ -16,3 +16,8 @@ def test_picture_is_its_own_address():
 def test_missing_content_is_an_error_not_a_gap():
     with pytest.raises(UndefinedError):
         page("leaderboard.html.j2", {})
+
+
+def test_backticks_become_code_and_nothing_else_becomes_markup():
+    assert _code("<b> of `a_<b` & `c`") == "&lt;b&gt; of <code>a_&lt;b</code> &amp; <code>c</code>"
+    assert _code("a lone ` stays") == "a lone ` stays"

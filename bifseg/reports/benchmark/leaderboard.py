@@ -196,8 +196,9 @@ def _training(row: dict[Any, Any]) -> str:
 
 
 def _end(row: dict[Any, Any]) -> tuple[str, str]:
-    """Failed sessions, and the run."""
-    return f"{row['failed']} of {row['n']}", f"{row['when'][:10]} {(row['commit'] or '')[:7]}".strip()
+    """Failed sessions, and the run: its day and, in brackets, which pages show below it, its commit."""
+    commit = f" [{row['commit'][:7]}]" if row["commit"] else ""
+    return f"{row['failed']} of {row['n']}", f"{row['when'][:10]}{commit}"
 
 
 def _anchor(row: dict[Any, Any]) -> str:

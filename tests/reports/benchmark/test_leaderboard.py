@@ -52,7 +52,7 @@ def test_entries_of_few_patients_have_no_place(html, page):
 
 def test_newest_run_is_shown(page):
     newest = {row[-1] for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0] == "–"}
-    assert newest == {"2026-01-02 abc123"}
+    assert newest == {"2026-01-02 [abc123]"}
 
 
 def test_failures_are_shown_as_failures(html, page):
@@ -79,7 +79,7 @@ def test_curves_of_dice_rounds_and_speed(html, page):
 def test_every_entry_leads_to_its_history(html, page):
     assert html.count('<a href="#entry-bifseg-pnet">bifseg@pnet</a>') == 4  # two protocols and structures
     head = next(k for k, row in enumerate(page.rows) if row[:2] == ["Run", "Cohort"])
-    assert page.rows[head + 1][:3] == ["2026-01-02 abc123", "fake2d", "own-scribbles"]
+    assert page.rows[head + 1][:3] == ["2026-01-02 [abc123]", "fake2d", "own-scribbles"]
 
 
 def test_ranks_that_the_differences_leave():
