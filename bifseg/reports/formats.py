@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from tabulate import tabulate
 
+from bifseg.analysis.budgets import BUDGETS
 from bifseg.analysis.names import GROUP, method_label
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
@@ -151,6 +152,8 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Gain per prompt", "gain_per_prompt", _points("gain_per_prompt")),
         ("Gain per minute", "gain_per_minute", _points("gain_per_minute")),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
+        *((header, f"{name}_mean", _interval(name, "mean", 100, 1)) for name, header in BUDGETS.items()),
+        ("Time (s)", "time_mean", _interval("time", "mean", 1, 1)),
         ("Rank", "rank", rank_text),
         ("Difference", "difference_mean", _difference),
         ("Effect", "effect", lambda row: plain(row["effect"], "+.2f")),

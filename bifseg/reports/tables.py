@@ -8,17 +8,19 @@ from pathlib import Path
 
 import pandas as pd
 
+from bifseg.analysis.budgets import SECONDS, at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.run_scores import CohortScores, RunScores
-from bifseg.analysis.scores import unequal_scribbles, without_mm
+from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results, training_seeds
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_record, write_record, writing_folder
 from bifseg.core.metrics import known
+from bifseg.reports.caption_notes import too_few, unequal, unlike
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
 
@@ -101,6 +103,14 @@ _TARGETS_CAPTION = (
     "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "
     "brackets how many of the n sessions never reached it (NoF@{rounds}). "
 )
+_BUDGETS = (
+    "Under {own}: mean Dice (%) with 95% intervals over patients of the last result within a budget of predicted user "
+    "time or of prompts (box, strokes and clicks, each counting 1). A session that ended earlier keeps its last "
+    "result, one without a result yet counts as 0. Time: restricted mean of the user time until Dice first is at least "
+    "{goal}; "
+    f"a session that needs longer than {max(SECONDS)} s or never reaches it counts as {max(SECONDS)} s (Royston and "
+    "Parmar 2013). A dash marks an unknown number."
+)
 _USERS = (
     "Interactions to the target by how carefully the robot draws: the same policy, kind of box and seeds under "
     "{users}; "
@@ -116,11 +126,6 @@ _SEEDS = (
     "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus "
     "the part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
 )
-_UNEQUAL = (
-    "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
-    "net's."
-)
-_UNLIKE = "{names} had other boxes or users ({how}) than the rest under every protocol."
 _STARS = (
     "* differs from {reference}: Wilcoxon signed-rank test over patients, corrected by Holm over the entries of the "
     "structure, p < 0.05; no correction over structures and measures. The paper's Student t-test over objects is in "
@@ -130,7 +135,6 @@ _RANK = (
     "Rank by mean Dice; entries that share a letter do not differ significantly (Wilcoxon signed-rank test over "
     "patients, all pairs of entries, Holm, 0.05)."
 )
-_TOO_FEW = "{structures}: too few patients to rank (no corrected p-value can be below {least:.2g} there)."
 _TESTS = (
     "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t). Effect: mean "
     "over standard deviation of the differences (Cohen's d_z). p: Wilcoxon signed-rank test over the patients' mean "
@@ -196,6 +200,7 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
     yield _about(cohort, roles.widest).table(
         "targets", "Rounds to several targets", _TARGETS_CAPTION + _NEVER, _targets(cohort), "{own}"
     )
+    yield about.table("budgets", "Quality at a budget", _BUDGETS, _budgets(cohort), "{own}")
     levels = by_user(cohort.frame, run.target, run.rules, roles.users)
     if len(levels):
         caption = _USERS.format(users=", ".join(roles.users.values())) + _INTERACTIONS + _NEVER
@@ -230,6 +235,13 @@ def _interactions(cohort: CohortScores) -> pd.DataFrame:
     return interactions(cohort.frame, cohort.run.target, cohort.rule(own), own)
 
 
+def _budgets(cohort: CohortScores) -> pd.DataFrame:
+    own = cohort.run.roles.own
+    if not cohort.plays(own):
+        return pd.DataFrame()
+    return at_budgets(cohort.frame, cohort.run.target, cohort.rule(own), own)
+
+
 def _targets(cohort: CohortScores) -> pd.DataFrame:
     widest = cohort.run.roles.widest
     if not cohort.plays(widest):
@@ -256,34 +268,12 @@ def _result_tables(cohort: CohortScores, about: _CohortTables, effort: pd.DataFr
         label = method_label(*reference, rows["network"])
         notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
         if kind == "supervised":
-            notes[1:1] = _unequal(cohort.frame[cohort.frame["protocol"] == shared])
-        notes += _too_few(frame)
-        notes += _unlike(rows) if kind in ("initial", "unsupervised") else []
+            notes[1:1] = unequal(cohort.frame[cohort.frame["protocol"] == shared])
+        notes += too_few(frame)
+        notes += unlike(rows) if kind in ("initial", "unsupervised") else []
         yield about.table(kind, question.title, " ".join(notes), frame, question.needs)
         title, caption = f"{question.title}: tests", _TESTS.format(reference=label)
         yield about.table(f"{kind}-tests", title, caption, tests, f"{label} beside another")
-
-
-def _unequal(rows: pd.DataFrame) -> list[str]:
-    """A sentence on objects whose methods did not get the same scribbles."""
-    others = unequal_scribbles(rows)
-    return [_UNEQUAL.format(n=len(others), first=others[0])] if others else []
-
-
-def _too_few(frame: pd.DataFrame) -> list[str]:
-    """A sentence on the structures whose patients are too few to rank the entries."""
-    if frame.empty or not (few := frame[frame["group"] == ""]).size:
-        return []
-    structures = ", ".join(name.replace("_", " ") for name in dict.fromkeys(few["structure"]))
-    return [_TOO_FEW.format(structures=structures, least=few["least_p"].min())]
-
-
-def _unlike(rows: pd.DataFrame) -> list[str]:
-    """A sentence on results that came from another kind of box or another user than most."""
-    how = rows["box"] + " by " + rows["user"]
-    others = rows[how != how.mode().iloc[0]] if len(rows) else rows
-    names = ", ".join(sorted(set(others["method"])))
-    return [_UNLIKE.format(how=", ".join(sorted(set(how[others.index]))), names=names)] if names else []
 
 
 def _result_frame(rows: pd.DataFrame, question: _Question, tests: pd.DataFrame) -> pd.DataFrame:

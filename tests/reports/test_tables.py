@@ -73,7 +73,16 @@ def test_run_has_its_tables_in_reading_order():
     assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + [
         "c-interactions",
         "c-targets",
+        "c-budgets",
     ]
+
+
+def test_budgets_are_shown_with_intervals():
+    table = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-budgets"]
+    shown = present(table.frame)
+    wanted = ["30 s", "60 s", "120 s", "1 prompt", "3 prompts", "5 prompts", "10 prompts", "Time (s)"]
+    assert [name for name in shown if name in wanted] == wanted
+    assert "counts as 120 s (Royston and Parmar 2013)" in table.caption
 
 
 def test_a_star_is_where_the_corrected_test_over_patients_is_below_the_level():

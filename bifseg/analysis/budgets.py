@@ -1,0 +1,87 @@
+"""Quality at a budget: the Dice that a user has after so many seconds or prompts, and the mean time to a target.
+
+The mean time is restricted: a session that needs longer than the largest budget, or never reaches the target, counts as
+that budget (Royston and Parmar, BMC Medical Research Methodology 13:152, 2013). No session is censored before it ends,
+so that this is the plain mean of the smaller of both times.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from bifseg.analysis.interactions import time_to_target
+from bifseg.analysis.intervals import mean_interval
+from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.rules import StoppingRule
+from bifseg.analysis.stages import count_sessions, in_step_order, per_group
+
+SECONDS, PROMPTS = (30, 60, 120), (1, 3, 5, 10)
+"""Budgets of predicted user time and of prompts (box, strokes and clicks)."""
+BUDGETS = {f"dice_{n}s": f"{n} s" for n in SECONDS} | {
+    f"dice_{n}p": f"{n} prompt{'s' * (n > 1)}" for n in PROMPTS
+}
+"""Header of each budget by its column, without the ending of mean and limits."""
+
+
+def dice_within(scores: pd.DataFrame, column: str, budget: float, own: str = OWN_SCRIBBLES) -> pd.Series:
+    """The Dice of each session's last result that a budget allows.
+
+    Args:
+        scores: scores of one cohort.
+        column: cumulative effort: `user_s` or `n_prompts`.
+        budget: most effort, in the units of the column.
+        own: name of the protocol.
+
+    Returns:
+        Dice by the columns of `names.SESSION`. A session that ended earlier keeps its last result; one that failed has
+        the score of an empty result from its last step on; 0 before the first result; NaN if the effort is unknown.
+    """
+    rows = in_step_order(scores[scores["protocol"] == own])
+    sessions = rows.groupby(SESSION)
+    within = rows[rows[column] <= budget].groupby(SESSION)["dice"].last()
+    known = sessions[column].apply(lambda effort: effort.notna().all())
+    return within.reindex(known.index).fillna(0.0).where(known)
+
+
+def at_budgets(
+    scores: pd.DataFrame, target: float, rules: StoppingRule, own: str = OWN_SCRIBBLES
+) -> pd.DataFrame:
+    """Dice at each budget and the restricted mean time to the target, per structure and entry.
+
+    Args:
+        scores: scores of one cohort.
+        target: Dice in (0, 1].
+        rules: when sessions under `own` end.
+        own: name of the protocol.
+
+    Returns:
+        A row per structure and entry; no rows without sessions. Columns: `seen`, `structure`, `method`, `network`; `n`
+        sessions, `failed`; for each budget of `SECONDS` and `PROMPTS` the mean Dice with its 95% interval over
+        patients, `dice_30s_mean`, `dice_30s_low`, `dice_30s_high`, `dice_1p_mean` and so on; the same for `time`, the
+        restricted mean of `user_s` until the target. NaN if user time is unknown; `time` also if the protocol ends
+        sessions at a lower target.
+
+    Raises:
+        InputError: a session has more rounds than the rules allow.
+    """
+    sessions = time_to_target(scores, target, rules, own)
+    if sessions.empty:
+        return pd.DataFrame()
+    budgets = {f"dice_{budget}s": ("user_s", budget) for budget in SECONDS}
+    budgets |= {f"dice_{budget}p": ("n_prompts", budget) for budget in PROMPTS}
+    keys, limits = pd.MultiIndex.from_frame(sessions[SESSION]), {"time": float(max(SECONDS))}
+    for name, (column, budget) in budgets.items():
+        sessions[name] = dice_within(scores, column, budget, own).reindex(keys).to_numpy()
+        limits[name] = 1.0
+    time = sessions["user_s"].clip(upper=limits["time"])
+    sessions["time"] = time.where(sessions[f"dice_{SECONDS[0]}s"].notna()) if rules.show(target) else np.nan
+
+    def measure(group: pd.DataFrame) -> dict[str, float]:
+        columns = count_sessions(group)
+        for name in (*budgets, "time"):
+            mean = mean_interval(group[name], group["patient"]).within(0, limits[name])
+            columns |= {f"{name}_{kind}": value for kind, value in vars(mean).items()}
+        return columns
+
+    return per_group(sessions, measure)
