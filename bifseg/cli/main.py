@@ -54,7 +54,8 @@ Also: bifseg status (what is done, running or failed), bifseg retry (run failed 
 the same strokes to another method). The workflow's jobs are bifseg plan-group and run-group: the stages 3 to 5 for all
 methods at a network.
 
-For several runs: bifseg compare, history, leaderboard (docs/benchmark.md).
+For several runs: bifseg compare, history, leaderboard (docs/benchmark.md). For other software: bifseg export (a run's
+prompts as JSON).
 
 \b
 Exit codes: 0 done, 1 a failure or a regression, 2 bad input, 130 stopped by Ctrl-C.
@@ -115,6 +116,7 @@ app.command()(results.tables)
 app.command()(results.figures)
 app.command()(results.provenance)
 app.command()(results.report)
+app.command()(results.export)
 app.command()(results.results)
 app.command()(watch.status)
 app.command()(watch.retry)

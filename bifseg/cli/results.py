@@ -112,6 +112,14 @@ def report(run: RunFolder) -> None:
         )
 
 
+def export(run: RunFolder, out: Out) -> None:
+    """Write the prompts of every session as JSON in OUT, in the contract that IS_Validate publishes."""
+    from bifseg.reports.prompt_export import export_prompts
+
+    need(run / "scores.parquet", "collect")
+    typer.echo(f"{export_prompts(run, out)} sessions: {out}")
+
+
 def results(
     run: RunFolder,
     history: HistoryFile,
