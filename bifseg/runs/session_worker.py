@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.places import SharedProcesses
-from bifseg.methods.process.process import FailedMethod, MethodError, MethodProcess
+from bifseg.methods.process.process import FailedMethod, MethodDied, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, WeightsCheck
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import Worker
@@ -131,9 +132,18 @@ class SessionWorker(Worker[Task]):
         return self._methods[entry]
 
     def _started(self, entry: int) -> MethodProcess | FailedMethod:
-        setup, method = self._jobs[entry].setup, None
+        """The entry's method; one whose process died as it opened is started once more, since all sessions need it."""
         try:
-            method = setup.method(self._jobs[entry].folder, self._shared)
+            with suppress(MethodDied):
+                return self._opened(entry)
+            return self._opened(entry)
+        except (MethodError, TimeoutError, BrokenContract) as error:
+            return FailedMethod(error)
+
+    def _opened(self, entry: int) -> MethodProcess:
+        setup = self._jobs[entry].setup
+        method = setup.method(self._jobs[entry].folder, self._shared)
+        try:
             if setup.network:
                 name = setup.network.name
                 self._checks[entry] = (
@@ -141,10 +151,9 @@ class SessionWorker(Worker[Task]):
                     if method.weights()
                     else ForgettingCheck(name, method.base, setup.cohort, setup.seed)
                 )
-        except (MethodError, TimeoutError, BrokenContract) as error:
-            if method:
-                method.close()
-            return FailedMethod(error)
+        except (MethodError, TimeoutError, BrokenContract):
+            method.close()
+            raise
         return method
 
 

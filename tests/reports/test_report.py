@@ -176,7 +176,9 @@ def test_headline_is_the_mean_of_the_tests(run, html):
 
 def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
     where = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
-    assert where == {f"fake2d-{kind}" for kind in ("tools", "tools-tests", "interactions", "targets")}
+    assert where == {
+        f"fake2d-{kind}" for kind in ("tools", "tools-tests", "interactions", "targets", "budgets")
+    }
 
 
 def test_the_front_is_on_the_network_of_most_methods(tmp_path):

@@ -211,6 +211,15 @@ def test_method_that_is_killed_from_outside_has_another_chance(odd, trials, tmp_
     assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"kept": 2}
 
 
+def test_method_that_is_killed_as_it_opens_is_started_once_more(odd, trials, tmp_path, mark):
+    """All sessions of the job need it."""
+    setup = odd("KilledAsItOpens", path=str(mark))
+    assert run_shard(setup, trials[:2], tmp_path / "out") == {"ok": 2}
+    setup = odd("KilledAsItOpens", path=str(mark), always=True)
+    for _ in range(2):  # not kept: the next job may have more memory
+        assert run_shard(setup, trials[:2], tmp_path / "killed") == {"failed": 2}
+
+
 def test_method_that_does_not_open_fails_each_session(odd, trials, tmp_path):
     assert run_shard(odd("NeverOpens"), trials[:2], tmp_path) == {"failed": 2}
     sessions = [Archive(tmp_path).load(trial.session) for trial in trials[:2]]

@@ -40,7 +40,16 @@ class MethodError(RuntimeError):
 
 
 class MethodDied(MethodError):
-    """The method's process ended by itself."""
+    """The method's process ended by itself.
+
+    Args:
+        message: why it ended.
+        killed: whether it ended by SIGKILL, for example because the machine ran out of memory.
+    """
+
+    def __init__(self, message: str, killed: bool = False) -> None:
+        super().__init__(message)
+        self.killed = killed
 
 
 class MethodProcess:
@@ -308,7 +317,7 @@ class MethodProcess:
             killed_for_memory = process.killed and kills_for_memory() > kills
             self.close()
             prefix = "out of memory: " if killed_for_memory else memory_prefix(str(error))
-            raise MethodDied(f"{prefix}{error}") from error
+            raise MethodDied(f"{prefix}{error}", self.killed) from error
         except AnswerError as error:
             self.close()
             raise MethodError(str(error)) from error
@@ -322,14 +331,18 @@ class FailedMethod:
 
     Args:
         error: the exception that `start` and `refine` raise.
+
+    Attributes:
+        killed: whether its process was killed, so that the next job runs its sessions again.
     """
 
     dimensions = frozenset({2, 3})
     prompts = frozenset({"box"})
-    adapts = undoes = died = killed = False
+    adapts = undoes = died = False
 
     def __init__(self, error: Exception) -> None:
         self._error = error
+        self.killed = isinstance(error, MethodDied) and error.killed
 
     def open(self) -> None:
         """Do nothing."""
