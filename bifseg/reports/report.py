@@ -8,12 +8,12 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.names import SESSION, method_rank
+from bifseg.analysis.names import SESSION, counted, method_rank
 from bifseg.analysis.overview import Overview, overview, overview_over_cohorts
 from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
-from bifseg.analysis.stages import final_rows
+from bifseg.analysis.stages import count_failed, final_rows
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
@@ -58,7 +58,10 @@ def write_report(run: Path, date: str | None = None) -> None:
     together = overview_over_cohorts(played)
     first = together or overview(played.cohorts[0])
     simulated = any(Cohort.load(run / "cohorts" / name).simulated for name in first.cohorts)
-    write_text(run / "summary.txt", summary_text(first, played.target, simulated))
+    text = summary_text(first, played.target, simulated)
+    if failed := count_failed(played.frame):
+        text += f"{counted(failed, 'session')} failed: `bifseg status` says why, `bifseg retry` tries again\n"
+    write_text(run / "summary.txt", text)
     write_text(run / "report.html", page("report.html.j2", _content(run, date, played, together)))
 
 

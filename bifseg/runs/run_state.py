@@ -17,6 +17,7 @@ from bifseg.runs.status import Progress, progress
 RESULTS_S = 30.0
 """Seconds of the last step, as measured on the demo."""
 _COHORT_S, _TRAINING_S = 10.0, 120.0  # until a log says more
+_PRIOR_S = 20.0  # weight of the expected times against those that are seen here
 _LEFT = re.compile(r"(?:(\d+) days?, )?(\d+):(\d\d):(\d\d) left$")
 
 RunningJob = tuple[str, Path | None]
@@ -89,7 +90,9 @@ class RunState:
         if self._before is None:
             self._before = played
         learnt = played - self._before
-        scale = self._spent / learnt if learnt > 5.0 and self._spent > 10.0 else 1.0
+        scale = (self._spent + _PRIOR_S) / (
+            learnt + _PRIOR_S
+        )  # how much slower this machine is than expected
         sessions = sum(self._expected_s(p) for p in parts if p.stage == "sessions") - played
         last = 0.0 if parts[-1].done else RESULTS_S
         at_once = max([(scale * sessions + training) / max(self._cores, 1), *lefts])

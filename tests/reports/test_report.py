@@ -43,6 +43,13 @@ def test_report_needs_no_other_file(html, page):
     assert "default-src 'none'; img-src data:;" in html, "a browser refuses whatever else is loaded"
 
 
+def test_the_summary_names_numbers_and_failures(run):
+    lines = (run / "summary.txt").read_text().splitlines()
+    assert lines[0].endswith("(fake2d, simulated images):") or lines[0].endswith("(fake2d):")
+    assert any("Dice at the end" in line for line in lines)
+    assert lines[-1].endswith("sessions failed: `bifseg status` says why, `bifseg retry` tries again")
+
+
 def test_links_of_the_page_have_targets(page):
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
 
