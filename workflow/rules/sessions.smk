@@ -15,7 +15,7 @@ checkpoint plan_sessions:
         runtime=lambda wildcards, attempt: 60 * attempt,
         gpu=session_gpus,
     params:
-        run=RUN,
+        run=lambda wildcards: RUN,
         code=session_code,
         job_minutes=config["job_minutes"],
     shell:
@@ -38,7 +38,7 @@ rule run_sessions:
         runtime=lambda wildcards, attempt: session_minutes() * attempt,
         gpu=session_gpus,
     params:
-        run=RUN,
+        run=lambda wildcards: RUN,
         code=session_code,
         scoring=scoring_code,
         settings=[config[key] for key in ("seed", "split", "replicates", "device")],
