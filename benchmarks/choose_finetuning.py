@@ -29,7 +29,6 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.registry import build
-from bifseg.networks.computed import Computed
 from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.record import Identity, Step
@@ -105,7 +104,8 @@ def main():
         for row in cohort.select(split="test")[:: arguments.every]:
             for size in arguments.sizes or [trained.input_size]:
                 # Results at one size are not those of another.
-                network = OneCrop(**{**vars(trained), "computed": Computed()}, size=size)
+                fields = {name: value for name, value in vars(trained).items() if name != "computed"}
+                network = OneCrop(**fields, size=size)
                 for name, dices in play(cards, cohort, row, network):
                     key = [cohort.name, row.group, row.structure, row.seen, row.object, size, name]
                     table.writerow([*key, *dices])

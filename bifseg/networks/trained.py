@@ -46,7 +46,7 @@ class TrainedNetwork:
     normalisation: dict[str, tuple[float, float]]
     device: torch.device
     finetuning: dict[str, Any] = field(default_factory=dict)
-    computed: Computed = field(default_factory=Computed, compare=False, repr=False)
+    computed: Computed = field(default_factory=Computed, init=False, compare=False, repr=False)
 
     def weights_hash(self) -> str:
         """The hash of all weights as they are now.

@@ -1,5 +1,6 @@
 """What several methods need alike is computed once, and charged to each of them."""
 
+from dataclasses import replace
 from functools import partial
 from time import sleep
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.networks.computed import Computed
+from bifseg.networks.trained import TrainedNetwork
 
 IMAGE = Image(np.zeros((4, 4), np.float32), Grid.plain((4, 4), (1.0, 1.0)))
 BOX = Box((0, 0), (4, 4))
@@ -52,3 +54,8 @@ def test_another_image_or_box_drops_all_results():
         computed.begin(image, box)
         subject = id(image), box
         assert computed.once("a", partial(tuple, subject)) == subject
+
+
+def test_a_changed_network_shares_no_results(discs_network):
+    trained = TrainedNetwork.load(discs_network / "weights.pt")
+    assert replace(trained, input_size=20).computed is not trained.computed
