@@ -81,6 +81,11 @@ class Container:
         """
         return (self.engine, *_REMOVE[self.engine], "{name}") if self.engine in _REMOVE else ()
 
+    @property
+    def limits_memory(self) -> bool:
+        """Whether the engine limits the container's memory; else the supervisor does, as for any program."""
+        return self.engine in _REMOVE
+
     def remove_abandoned(self) -> None:
         """Remove the containers of jobs that were killed together with their supervisor."""
         if self.engine not in _REMOVE:

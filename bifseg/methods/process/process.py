@@ -219,7 +219,7 @@ class MethodProcess:
                 folder,
                 dict(os.environ) if container else _environment(folder.shared, program.threads),
                 program.confinement,
-                None if container else program.memory_mb,
+                None if container and container.limits_memory else program.memory_mb,
                 program.filled_in(container.removal(), folder) if container else (),
             )
         except OSError as error:

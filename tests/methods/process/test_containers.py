@@ -131,6 +131,9 @@ def hanging_job(image):
 
 
 def test_no_container_is_left_after_its_job_was_killed(hanging_job):
+    before = _running()
+    Container("podman", podman.IMAGE).remove_abandoned()
+    assert _running() == before  # the job lives
     hanging_job.kill()
     assert podman.left_over() == []
 
@@ -148,12 +151,6 @@ def test_the_next_method_removes_the_container_of_a_job_that_was_killed_with_its
             subprocess.run(["rm", "-r", str(folder)], check=True)
     Container("podman", podman.IMAGE).remove_abandoned()
     assert podman.left_over() == []
-
-
-def test_the_container_of_a_living_job_stays(hanging_job):
-    before = _running()
-    Container("podman", podman.IMAGE).remove_abandoned()
-    assert _running() == before
 
 
 def test_a_grand_challenge_algorithm_plays_unchanged_and_starts_anew_each_round(image, capfd):
@@ -240,8 +237,14 @@ def fake_engine(tmp_path, monkeypatch):
     find_image.cache_clear()
 
 
-def outside(image, **keys):
-    return MethodCard(image=image, command=[sys.executable, str(podman.METHOD)], **keys)
+def outside(image, *words, **keys):
+    return MethodCard(image=image, command=[sys.executable, str(podman.METHOD), *words], **keys)
+
+
+def test_apptainers_memory_is_limited_by_the_supervisor(fake_engine, tmp_path):
+    fake_engine("apptainer")
+    played = session(outside(str(tmp_path / "model.sif"), "greedy"), user(), memory_mb=200)
+    assert played.error.startswith("initial: out of memory: ")
 
 
 @pytest.mark.parametrize("engine", ["podman", "docker"])
