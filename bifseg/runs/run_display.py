@@ -6,6 +6,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from time import monotonic
@@ -16,6 +17,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from bifseg.core.errors import InputError
 from bifseg.runs.run_state import RunningJob, RunState, State
 from bifseg.runs.status import Progress
 
@@ -62,8 +64,9 @@ class Display(ABC):
         self.n_session_jobs = 0
 
     def refresh(self) -> None:
-        """Show the state now."""
-        self.show(self._state.read(self.running, self.n_session_jobs))
+        """Show the state now; the last one stays if jobs move files while they are read."""
+        with suppress(OSError, InputError):
+            self.show(self._state.read(self.running, self.n_session_jobs))
 
     @abstractmethod
     def show(self, state: State) -> None:

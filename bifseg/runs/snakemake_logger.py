@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, RLock, Thread
 from typing import Any, cast
@@ -11,6 +12,7 @@ from typing import Any, cast
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
+from bifseg.core.errors import InputError
 from bifseg.runs.run_display import Display, display_for
 
 _NOTHING = "Nothing to be done"
@@ -95,9 +97,10 @@ class LogHandler(LogHandlerBase):
     def _take(self, record: logging.LogRecord) -> None:
         event, fields = getattr(record, "event", None), record.__dict__
         if folder := fields.get("bifseg_run"):  # the Snakefile says it when the run begins
-            self._display = display_for(Path(folder), self._cores)
-            self._show_running()
-            Thread(target=self._refresh, daemon=True).start()
+            with suppress(InputError):  # without a configuration that can be read there is nothing to show
+                self._display = display_for(Path(folder), self._cores)
+                self._show_running()
+                Thread(target=self._refresh, daemon=True).start()
         elif event == LogEvent.RESOURCES_INFO:
             self._cores = fields.get("cores") or fields.get("nodes") or self._cores
         elif event == LogEvent.JOB_INFO:

@@ -9,6 +9,7 @@ import pytest
 from fake_run import fake_session
 from rich.console import Console
 
+from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.runs import run_display, run_state
 from bifseg.runs.expected_times import ExpectedTimes
@@ -116,6 +117,19 @@ def test_time_left_is_at_least_that_of_the_training_at_work(folder, clock):
 
 def test_a_run_that_did_nothing_yet_has_no_time_left(folder):
     assert RunState(folder, cores=2).read([], 0).left_s is None
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError("packed meanwhile"), InputError("half written")])
+def test_files_that_move_while_they_are_read_leave_the_last_state(folder, monkeypatch, capsys, error):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(run_state, "progress", fail)
+    display.refresh()
+    display.close()
+    assert capsys.readouterr().err == ""
 
 
 def test_failed_sessions_are_counted():

@@ -111,6 +111,14 @@ def test_errors_and_nothing_to_do_are_printed_and_chatter_is_not(capsys):
     assert "InputError: configuration: split" in said
 
 
+def test_a_run_without_a_configuration_is_played_without_a_display(tmp_path, capsys):
+    logger = handler()
+    emit(logger, bifseg_run=str(tmp_path))
+    emit(logger, "a warning", level=logging.WARNING)
+    logger.close()
+    assert capsys.readouterr().err == "a warning\n"
+
+
 @pytest.mark.parametrize("settings", [{"dryrun": True, "stdout": True}, {"verbose": True}])
 def test_dry_run_and_verbose_look_as_without_it(spy, settings, capsys):
     logger = handler(**settings)
