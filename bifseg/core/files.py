@@ -128,7 +128,8 @@ def read_json(path: Path) -> Any:
         raise InputError(f"{path}: not whole JSON ({error}); delete it and make it again") from error
 
 
-_DIGEST, _PLACE = "sha256_of_all_else", "place"
+DIGEST, _PLACE = "sha256_of_all_else", "place"
+"""Keys of records that `write_record` adds."""
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
@@ -139,7 +140,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
         record: without the keys `place` and `sha256_of_all_else`.
     """
     placed = {**record, _PLACE: run_place(path)}
-    write_json(path, {**placed, _DIGEST: _digest(placed)})
+    write_json(path, {**placed, DIGEST: record_digest(placed)})
 
 
 def read_record(path: Path, *keys: str) -> dict[str, Any]:
@@ -161,15 +162,15 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
     problem = ""
     if not isinstance(record, dict):
         problem = "not an object with keys"
-    elif record.get(_DIGEST, "") not in ("", _digest(record)):
+    elif record.get(DIGEST, "") not in ("", record_digest(record)):
         problem = "changed since it was written"
-    elif _DIGEST in record and (reason := misplacement(record.get(_PLACE, ""), run_place(path))):
+    elif DIGEST in record and (reason := misplacement(record.get(_PLACE, ""), run_place(path))):
         problem = reason
     elif lacking := [key for key in keys if key not in record]:
         problem = f"lacks the key {lacking[0]!r}"
     if problem:
         raise InputError(f"{path}: {problem}; delete it and make it again")
-    own = (_PLACE, _DIGEST) if _DIGEST in record else ()
+    own = (_PLACE, DIGEST) if DIGEST in record else ()
     return {key: value for key, value in record.items() if key not in own}
 
 
@@ -255,7 +256,33 @@ def _umask() -> int:
     return mask
 
 
-def _digest(record: Mapping[str, Any]) -> str:
-    """SHA-256 of an object's content but for the digest itself, as it is once it was written and read."""
-    content = json.loads(json.dumps({**record, _DIGEST: ""}, default=str))
+def read_needed(path: Path, *keys: str) -> dict[str, Any]:
+    """As `read_record`, of a file that must exist.
+
+    Args:
+        path: of the file.
+        *keys: that it must have.
+
+    Returns:
+        Its values by key.
+
+    Raises:
+        InputError: the file is missing, or as `read_record`.
+    """
+    try:
+        return read_record(path, *keys)
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: is missing; delete {path.parent} and make it again") from error
+
+
+def record_digest(record: Mapping[str, Any]) -> str:
+    """The hash of a JSON object without its own key for the hash, as it is once it was written and read.
+
+    Args:
+        record: values by key.
+
+    Returns:
+        64 hexadecimal digits of the SHA-256.
+    """
+    content = json.loads(json.dumps({**record, DIGEST: ""}, default=str))
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

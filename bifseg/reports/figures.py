@@ -17,6 +17,7 @@ from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import (
     check_hash,
     file_hash,
+    read_needed,
     read_record,
     write_record,
     writing,
@@ -84,7 +85,7 @@ def read_figures(folder: Path) -> list[dict[str, str]]:
     Raises:
         InputError: the index or an SVG file differs from the one that was written.
     """
-    index: list[dict[str, str]] = read_record(folder / "index.json", "figures")["figures"]
+    index: list[dict[str, str]] = read_needed(folder / "index.json", "figures")["figures"]
     for figure in index:
         path = folder / f"{figure['name']}.svg"
         check_hash(path, figure["sha256"], f"delete {folder} and draw the figures again")

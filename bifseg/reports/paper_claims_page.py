@@ -30,7 +30,7 @@ from bifseg.analysis.run_files import session_folders
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.errors import InputError
-from bifseg.core.files import check_hash, file_hash, read_record, write_record, write_text
+from bifseg.core.files import check_hash, file_hash, read_needed, read_record, write_record, write_text
 from bifseg.reports.formats import p_value
 
 # column: header, factor, digits
@@ -214,7 +214,7 @@ def read_claims(folder: Path) -> list[Claim]:
     Raises:
         InputError: claims.csv differs from the one that was written.
     """
-    about, path = read_record(folder / "claims.json", "sha256", "claims"), folder / "claims.csv"
+    about, path = read_needed(folder / "claims.json", "sha256", "claims"), folder / "claims.csv"
     check_hash(path, about["sha256"], f"delete {folder} and write the tables again")
     texts = dict.fromkeys(("cohort", *COMPARISON[1:], "measure", "rule", "verdict", "note"), str)
     # An entry may be named "none" or "nan": only an empty cell is missing.

@@ -15,7 +15,7 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed, final_rows
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import read_record, write_text
+from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.core.sandbox import hides_truth
 from bifseg.reports.checklist import checklist, left_out, limits, machines_text
@@ -54,7 +54,7 @@ def write_report(run: Path, date: str | None = None) -> None:
     Raises:
         InputError: a cohort of the scores is not in the folder.
     """
-    played = RunScores.read(run, read_record(run / "tables" / "index.json", "target")["target"])
+    played = RunScores.read(run, read_needed(run / "tables" / "index.json", "target")["target"])
     together = overview_over_cohorts(played)
     first = together or overview(played.cohorts[0])
     simulated = any(Cohort.load(run / "cohorts" / name).simulated for name in first.cohorts)

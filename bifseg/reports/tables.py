@@ -18,7 +18,7 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results, training_seeds
 from bifseg.analysis.user_levels import by_user
-from bifseg.core.files import check_hash, file_hash, read_record, write_record, writing_folder
+from bifseg.core.files import check_hash, file_hash, read_needed, write_record, writing_folder
 from bifseg.core.metrics import known
 from bifseg.reports.caption_notes import too_few, unequal, unlike
 from bifseg.reports.formats import Table, write_table
@@ -358,7 +358,7 @@ def read_tables(folder: Path) -> list[Table]:
     """
     return [
         Table(e["name"], e["title"], e["caption"], _read_frame(folder / f"{e['name']}.csv", e["sha256"]))
-        for e in read_record(folder / "index.json", "tables")["tables"]
+        for e in read_needed(folder / "index.json", "tables")["tables"]
     ]
 
 

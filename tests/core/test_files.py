@@ -10,6 +10,7 @@ from bifseg.core.files import (
     fingerprint,
     inside,
     read_json,
+    read_needed,
     read_record,
     table_text,
     write_json,
@@ -129,3 +130,8 @@ def test_a_record_of_another_program_is_read_where_it_has_the_keys(tmp_path):
     path.write_text("[1]")
     with pytest.raises(InputError, match=r"r\.json: not an object"):
         read_record(path)
+
+
+def test_a_needed_record_that_is_missing_is_bad_input(tmp_path):
+    with pytest.raises(InputError, match=r"index\.json: is missing; delete"):
+        read_needed(tmp_path / "index.json")

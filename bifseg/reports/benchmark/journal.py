@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from bifseg.core.errors import InputError
+from bifseg.core.files import DIGEST, record_digest
 
 log = logging.getLogger(__name__)
 Record = dict[str, Any]
@@ -55,9 +56,9 @@ def line(record: Record) -> str:
         record: with a fingerprint.
 
     Returns:
-        JSON without a line break.
+        JSON without a line break, with a hash of all else.
     """
-    return json.dumps(record, ensure_ascii=False)
+    return json.dumps({**record, DIGEST: record_digest(record)}, ensure_ascii=False)
 
 
 def read(path: Path) -> list[Record]:
@@ -98,7 +99,12 @@ def _records(path: Path, lines: list[bytes]) -> list[Record]:
             record = json.loads(line)
         except ValueError:
             record = None
-        if not isinstance(record, dict) or KEY not in record:
+        if not isinstance(record, dict) or KEY not in record or not _is_unchanged(record):
             raise InputError(f"{path}: line {number}: is no record of a run; repair or delete the line")
-        records.append(record)
+        records.append({key: value for key, value in record.items() if key != DIGEST})
     return records
+
+
+def _is_unchanged(record: Record) -> bool:
+    """Whether a record has its hash; those of older versions have none."""
+    return record.get(DIGEST, "") in ("", record_digest(record))

@@ -99,5 +99,21 @@ def test_missing_journal_is_bad_input(path):
 
 
 def test_line_is_one_line_of_json():
-    assert json.loads(line(record("a", text="é\n"))) == record("a", text="é\n")
+    written = json.loads(line(record("a", text="é\n")))
+    assert len(written.pop("sha256_of_all_else")) == 64
+    assert written == record("a", text="é\n")
     assert "\n" not in line(record("a", text="é\n"))
+
+
+def test_a_number_that_was_changed_is_noticed(path):
+    """It is JSON still."""
+    append(path, [record("a", dice=0.81)])
+    path.write_text(path.read_text().replace("0.81", "0.91"))
+    with pytest.raises(InputError, match="line 1: is no record of a run"):
+        read(path)
+
+
+def test_records_of_older_versions_have_no_hash(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text('{"fingerprint": "a", "dice": 0.81}\n')
+    assert read(path) == [record("a", dice=0.81)]
