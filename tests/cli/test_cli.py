@@ -208,7 +208,8 @@ def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, cap
 
 
 def test_replicates_go_through_all_stages(by_hand, tmp_path):
-    write_cards(tmp_path, CARDS)
+    # A process for all objects, since importing torch takes longer than playing one.
+    write_cards(tmp_path, CARDS | {"own-scribbles.yaml": "rounds: 1\nfresh_process: job\n"})
     run = tmp_path / "run"
     for name in ("cohorts", "networks"):
         (run / name).mkdir(parents=True)
