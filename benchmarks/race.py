@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.analysis.race import ALIKE, BETTER, OPEN, WORSE, fixed_patients, race
+from bifseg.analysis.race import ALIKE, BETTER, OPEN, WORSE, decide, fixed_patients
 
 Array = NDArray[np.float64]
 SPREAD, PATIENTS = 3.0, 400
@@ -43,7 +43,7 @@ def main() -> None:
     for name, draw in KINDS.items():
         for mean in (0.0, 1.0, 2.0, 4.0):
             rng = np.random.default_rng(0)
-            states = [race(mean + SPREAD * row, 1) for row in draw(rng, (races, PATIENTS))]
+            states = [decide(mean + SPREAD * row, 1) for row in draw(rng, (races, PATIENTS))]
             shares = [np.mean([state.decision == one for state in states]) for one in DECISIONS]
             patients = float(np.mean([state.patients for state in states]))
             numbers = " | ".join(f"{100 * share:.1f} %" for share in shares)

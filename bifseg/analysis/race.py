@@ -9,12 +9,16 @@ normal differences; `benchmarks/race.py` measures its errors for others, and doc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
+from bifseg.analysis.stages import final_rows
+from bifseg.cards.entries import split_entry
 from bifseg.core.errors import InputError
 
 LEVEL = 0.05
@@ -64,7 +68,7 @@ def confidence_sequence(differences: ArrayLike) -> NDArray[np.float64]:
     return np.stack([mean - half, mean + half], axis=-1)
 
 
-def race(differences: ArrayLike, difference: float) -> State:
+def decide(differences: ArrayLike, difference: float) -> State:
     """The state of a race, at its first decision or after its last patient.
 
     It is decided that the first method is `better` once all differences in the confidence sequence are above zero,
@@ -107,6 +111,53 @@ def fixed_patients(spread: float, difference: float, power: float) -> int:
     """
     quantiles = norm.isf(LEVEL / 2) + norm.isf(1 - power)
     return max(2, int(np.ceil((quantiles * spread / difference) ** 2)))
+
+
+def patient_differences(
+    scores: pd.DataFrame, protocol: str, first: str, second: str, order: Sequence[str]
+) -> NDArray[np.float64]:
+    """The paired differences of the final Dice between two entries.
+
+    Args:
+        scores: scores of one cohort.
+        protocol: under which both were played.
+        first: METHOD or METHOD@NETWORK.
+        second: its opponent.
+        order: patients in the order of play.
+
+    Returns:
+        (n,) mean difference over each patient's objects in points of Dice, first minus second, in that order, for the
+        patients with sessions of both. A failed session counts with a Dice of 0.
+    """
+    rows = final_rows(scores, protocol)
+    keys = ["object", "replicate"]
+    sides = [
+        rows[(rows["method"] == method) & (rows["network"] == network)].set_index(["patient", *keys])["dice"]
+        for method, network in map(split_entry, (first, second))
+    ]
+    means = (100 * (sides[0] - sides[1])).dropna().groupby("patient").mean()
+    return means.reindex([name for name in order if name in means.index]).to_numpy(float)
+
+
+def describe(state: State, first: str, second: str) -> str:
+    """The state of a race in words.
+
+    Args:
+        state: as `decide` gives it, in points of Dice.
+        first: name of the first entry.
+        second: name of the second entry.
+
+    Returns:
+        For example `geos is better than growcut, by 2.3 [0.4, 4.2] points of Dice (after 14 patients)`.
+    """
+    words = {
+        BETTER: f"{first} is better than {second}, by",
+        WORSE: f"{second} is better than {first}; {first} minus {second}:",
+        ALIKE: f"no such difference; {first} minus {second}:",
+        OPEN: f"undecided; {first} minus {second}:",
+    }
+    limits = f"{state.mean:.1f} [{state.low:.1f}, {state.high:.1f}]"
+    return f"{words[state.decision]} {limits} points of Dice (after {state.patients} patients)"
 
 
 def check_enough(patients: int, where: str) -> None:

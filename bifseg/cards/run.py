@@ -55,6 +55,10 @@ class RunCard(Card):
     results: str = Field("results", description="folder of all runs")
     cards: str = Field("config", description="folder with cohorts/ networks/ methods/ protocols/")
     split: Literal["train", "validation", "test"] = Field("test", description="which objects are played")
+    patients: Positive | None = Field(
+        None,
+        description="how many patients of each cohort are played, drawn at random by the seed; null: all",
+    )
     shards: Positive | None = Field(
         None, description="jobs per network and cohort; null: as many as last about job_minutes"
     )

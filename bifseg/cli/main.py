@@ -18,6 +18,7 @@ from bifseg.cli import (
     evaluate,
     new_method,
     project,
+    race,
     replay,
     results,
     robot,
@@ -54,8 +55,8 @@ Also: bifseg status (what is done, running or failed), bifseg retry (run failed 
 the same strokes to another method). The workflow's jobs are bifseg plan-group and run-group: the stages 3 to 5 for all
 methods at a network.
 
-For several runs: bifseg compare, history, leaderboard (docs/benchmark.md). For other software: bifseg export (a run's
-prompts as JSON).
+For several runs: bifseg compare, history, leaderboard; bifseg race stops when it is decided who is better
+(docs/benchmark.md). For other software: bifseg export (a run's prompts as JSON).
 
 \b
 Exit codes: 0 done, 1 a failure or a regression, 2 bad input, 130 stopped by Ctrl-C.
@@ -122,6 +123,7 @@ app.command()(watch.status)
 app.command()(watch.retry)
 app.command()(watch.reproduce)
 app.command()(benchmark.compare)
+app.command()(race.race)
 app.add_typer(benchmark.history, name="history")
 app.command()(benchmark.leaderboard)
 app.command(hidden=True)(schemas.schemas)

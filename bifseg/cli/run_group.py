@@ -85,7 +85,7 @@ def run_group(
 
 def _trials(run: Run, jobs: list[EntryJob]) -> list[Trial]:
     """The trials that at least one entry plays."""
-    objects = jobs[0].setup.cohort.select(split=run.card.split)
+    objects = run.objects(jobs[0].setup.cohort)
     return list(dict.fromkeys(trial for job in jobs for trial in job.setup.trials(objects)))
 
 

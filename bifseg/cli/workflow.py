@@ -30,8 +30,9 @@ def snakemake(snakefile: Path, folder: Path, profile: Path, cores: int, options:
         Exit: the workflow failed; the exit code is 1.
     """
     command = ["snakemake", "--snakefile", str(snakefile), "--directory", str(folder)]
-    command += ["--workflow-profile", str(profile), *options]
+    command += ["--workflow-profile", str(profile)]
     command += ["--cores", str(cores)] if profile.name == "default" else []
+    command += options
     typer.echo(shlex.join(command))
     finished = subprocess.run([sys.executable, "-P", "-m", *command], check=False, env=_environment())
     if finished.returncode:

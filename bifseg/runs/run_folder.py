@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,10 @@ from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cards.entries import split_entry
 from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
+from bifseg.core.seeds import generator
 from bifseg.runs.job_groups import initial_source, job_groups
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.session_worker import EntryJob
@@ -195,5 +197,32 @@ class Run:
         Returns:
             One trial a replicate of each object in the run's split.
         """
-        objects = cohort.select(split=self.card.split)
+        objects = self.objects(cohort)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.card.replicates)]
+
+    def objects(self, cohort: Cohort) -> list[ObjectRow]:
+        """The objects of a cohort that the run plays.
+
+        Args:
+            cohort: a cohort of the run.
+
+        Returns:
+            Those of the run's split or, if the configuration gives a number of `patients`, of its first patients.
+        """
+        rows = cohort.select(split=self.card.split)
+        played = set(drawn_patients(rows, self.card.seed)[: self.card.patients])
+        return [row for row in rows if row.group in played]
+
+
+def drawn_patients(rows: Iterable[ObjectRow], seed: int) -> list[str]:
+    """The patients of objects in random order.
+
+    Args:
+        rows: objects.
+        seed: seed of the run.
+
+    Returns:
+        Each patient once. The first ones stay the first ones when other patients join.
+    """
+    patients = {row.group for row in rows}
+    return sorted(patients, key=lambda name: (generator(seed, "patients", name).random(), name))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fake_run import scores
 from scipy.integrate import quad
 from scipy.stats import nct, norm, t
 
@@ -12,10 +13,13 @@ from bifseg.analysis.race import (
     LEVEL,
     OPEN,
     WORSE,
+    State,
     check_enough,
     confidence_sequence,
+    decide,
+    describe,
     fixed_patients,
-    race,
+    patient_differences,
 )
 from bifseg.core.errors import InputError
 
@@ -57,21 +61,21 @@ def test_many_races_at_once_equal_one_after_the_other():
 )
 def test_decisions(mean, decision, fewest, most):
     values = mean + np.random.default_rng(5).normal(0, 3, 400)
-    state = race(values, 1)
+    state = decide(values, 1)
     assert state.decision == decision
     assert fewest <= state.patients <= most
     assert state.mean == pytest.approx(values[: state.patients].mean())
-    assert race(values[: state.patients - 1], 1).decision == OPEN
+    assert decide(values[: state.patients - 1], 1).decision == OPEN
 
 
 def test_nothing_is_decided_before_ten_patients():
-    assert race([5.0, 5.1] * 4, 1) == race([5.0, 5.1] * 4, 1)
-    assert race([5.0, 5.1] * 4, 1).decision == OPEN
-    assert race([5.0, 5.1] * 5, 1).decision == BETTER
+    assert decide([5.0, 5.1] * 4, 1) == decide([5.0, 5.1] * 4, 1)
+    assert decide([5.0, 5.1] * 4, 1).decision == OPEN
+    assert decide([5.0, 5.1] * 5, 1).decision == BETTER
 
 
 def test_equal_results_of_all_patients_differ_by_nothing():
-    assert race(np.zeros(FEWEST), 1).decision == ALIKE
+    assert decide(np.zeros(FEWEST), 1).decision == ALIKE
 
 
 def test_few_false_alarms_in_races_of_a_method_against_itself():
@@ -84,6 +88,28 @@ def test_few_false_alarms_in_races_of_a_method_against_itself():
 def test_patients_of_a_fixed_test():
     """(1.960 + 1.282)² 3² = 94.6."""
     assert fixed_patients(3, 1, 0.9) == 95
+
+
+def test_differences_are_the_mean_over_a_patients_objects_in_the_order_of_play():
+    def last(name, patient, geos, growcut):
+        return [
+            (name, method, "round-1", dice, {"patient": patient, "network": ""})
+            for method, dice in (("geos", geos), ("growcut", growcut))
+        ]
+
+    lines = last("a", "P", 0.9, 0.8) + last("b", "P", 0.7, 0.7) + last("c", "Q", 0.5, 0.6)
+    lines += [("d", "geos", "round-1", 0.9, {"patient": "R", "network": ""})]  # without its opponent
+    played = patient_differences(
+        scores(lines, protocol="own-scribbles"), "own-scribbles", "geos", "growcut", "RQP"
+    )
+    assert played == pytest.approx([-10, 5])
+
+
+def test_a_state_in_words():
+    state = State(14, 2.31, 0.41, 4.21, BETTER)
+    assert describe(state, "geos", "growcut") == (
+        "geos is better than growcut, by 2.3 [0.4, 4.2] points of Dice (after 14 patients)"
+    )
 
 
 def test_too_few_patients_are_refused():

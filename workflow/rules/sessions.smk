@@ -17,6 +17,7 @@ checkpoint plan_sessions:
     params:
         run=lambda wildcards: RUN,
         code=session_code,
+        patients=config["patients"],
         job_minutes=config["job_minutes"],
     shell:
         "bifseg plan-group {params.run:q} {wildcards.cohort:q} {wildcards.group:q} --plan {output:q}"
@@ -41,7 +42,7 @@ rule run_sessions:
         run=lambda wildcards: RUN,
         code=session_code,
         scoring=scoring_code,
-        settings=[config[key] for key in ("seed", "split", "replicates", "device")],
+        settings=[config[key] for key in ("seed", "split", "patients", "replicates", "device")],
         plan=lambda wildcards, input: ["--plan", input.plan] if input.plan else [],
         shards=lambda wildcards: len(shards_of(wildcards.cohort, wildcards.group)),
     shell:

@@ -1,0 +1,116 @@
+"""`bifseg race`: play patients until it is decided which of two methods is better."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from bifseg.cards.shipped import shipped_folder
+from bifseg.cli.workflow import find_profile, snakemake
+from bifseg.core.errors import InputError
+
+_GROWTH = 1.25  # patients of a look at the results, relative to the look before
+_JOBS = 16  # of a cluster
+
+
+def race(
+    config: Annotated[Path, typer.Argument(help="configuration of a run", show_default=False)],
+    first: Annotated[str, typer.Argument(help="METHOD or METHOD@NETWORK of the run", show_default=False)],
+    second: Annotated[str, typer.Argument(help="its opponent", show_default=False)],
+    cohort: Annotated[str, typer.Option(help="cohort; default: the run's only one")] = "",
+    protocol: Annotated[str, typer.Option(help="protocol under which both play")] = "own-scribbles",
+    difference: Annotated[float, typer.Option(min=0.01, help="smallest difference of interest, points")] = 1,
+    power: Annotated[float, typer.Option(min=0.5, max=0.999, help="power of the test to compare with")] = 0.9,
+    profile: Annotated[Path, typer.Option(help="workflow profile, as for `bifseg evaluate`")] = Path(
+        "default"
+    ),
+    cores: Annotated[
+        int, typer.Option(min=1, help="cores of this machine; not for a cluster")
+    ] = os.cpu_count() or 1,
+) -> None:
+    """Play patients in random order until it is decided which of two methods has the better final Dice.
+
+    The race ends as soon as FIRST is better, SECOND is better, or they differ by less than --difference points, each
+    with an error of at most 5% however often one looks (docs/benchmark.md). Networks and sessions stay in the run's
+    folder; snakemake with the whole configuration keeps them. Start it in the folder where you start snakemake.
+    """
+    import numpy as np
+    import pandas as pd
+
+    from bifseg.analysis.race import (
+        OPEN,
+        check_enough,
+        decide,
+        describe,
+        fixed_patients,
+        patient_differences,
+    )
+    from bifseg.analysis.scores import read_scores
+    from bifseg.cards.quickstart import write_configuration
+    from bifseg.runs.job_groups import job_groups
+    from bifseg.runs.run_folder import Run, drawn_patients
+
+    profile = find_profile(profile)
+    name, settings = _settings(config, cohort, protocol, [first, second])
+    settings["shards"] = cores if profile.name == "default" else _JOBS
+    run = Path(settings["results"]) / settings["run"]
+
+    def play(patients: int, targets: list[Path]) -> None:
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "race.yaml"
+            write_configuration(file, settings | {"patients": patients}, "bifseg race")
+            options = ["--configfile", str(file), "--", *map(str, targets)]
+            snakemake(shipped_folder() / "Snakefile", Path.cwd(), profile, cores, options)
+
+    play(1, [run / "cohorts" / name / "objects.tsv"])
+    opened = Run(run)
+    order = drawn_patients(opened.cohort(name).select(split=opened.card.split), opened.card.seed)
+    check_enough(len(order), f"{run}/cohorts/{name}: split {opened.card.split}")
+    groups = job_groups(opened.card.cohorts[name].protocols, Path(opened.card.cards))
+    shards = range(1, settings["shards"] + 1)
+    parts = [run / f"scores/{name}/{group}/shard-{shard}.parquet" for group in groups for shard in shards]
+    for count in _looks(len(order)):
+        play(count, parts)
+        scores = pd.concat([read_scores(part) for part in parts])
+        differences = patient_differences(scores, protocol, first, second, order)
+        state = decide(differences, difference)
+        typer.echo(f"{count} of {len(order)} patients played; {describe(state, first, second)}")
+        if state.decision != OPEN:
+            break
+    fixed = fixed_patients(float(np.std(differences, ddof=1)), difference, power)
+    typer.echo(
+        f"A test at a fixed number of patients needs {fixed} like these to show a difference of {difference:g} "
+        f"with a power of {power:g}."
+    )
+
+
+def _settings(config: Path, cohort: str, protocol: str, entries: list[str]) -> tuple[str, dict[str, Any]]:
+    """The cohort, and the run's configuration with two entries on it under one protocol."""
+    from bifseg.cards.quickstart import read_configuration
+    from bifseg.cards.run import checked_run
+
+    if not config.is_file():
+        raise InputError(f"{config}: no such configuration; `bifseg evaluate` and `bifseg init` write one")
+    settings = read_configuration(config)
+    known = list(settings["cohorts"])
+    name = cohort or known[0]
+    if name not in known or (len(known) > 1 and not cohort):
+        raise InputError(
+            f"--cohort {cohort or 'is missing'}: name one of the run's cohorts: {', '.join(known)}"
+        )
+    settings["cohorts"] = {name: {"networks": [], "protocols": {protocol: entries}}}
+    return name, {"results": "results", **settings, "cohorts": checked_run(dict(settings))["cohorts"]}
+
+
+def _looks(patients: int) -> list[int]:
+    """Numbers of patients after which the results are looked at, up to all of them."""
+    from bifseg.analysis.race import FEWEST
+
+    looks = [FEWEST]
+    while looks[-1] < patients:
+        looks.append(min(patients, round(_GROWTH * looks[-1])))
+    return looks

@@ -1,0 +1,38 @@
+"""`bifseg race` before anything is played; tests/workflow plays one."""
+
+import pytest
+import yaml
+from command_line import bifseg
+
+from bifseg.cli.race import _looks
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = ({"protocols": {"own-scribbles": ["geos"]}} for _ in range(2))
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"run": "r", "cohorts": {"one": one, "two": two}}))
+    return path
+
+
+def test_looks_grow_up_to_all_patients():
+    assert _looks(30) == [10, 12, 15, 19, 24, 30]
+    assert _looks(10) == [10]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["geos", "growcut"], "--cohort is missing: name one of the run's cohorts: one, two"),
+        (["geos", "growcut", "--cohort", "three"], "--cohort three: name one of the run's cohorts: one, two"),
+    ],
+)
+def test_the_cohort_must_be_clear(config, words, message, capsys):
+    assert bifseg("race", config, *words) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_configuration_must_be_there(tmp_path, capsys):
+    assert bifseg("race", tmp_path / "none.yaml", "geos", "growcut") == 2
+    assert "no such configuration" in capsys.readouterr().err
