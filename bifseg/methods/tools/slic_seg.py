@@ -23,6 +23,7 @@ from bifseg.methods.tools.from_scribbles import FromScribbles
 from bifseg.methods.tools.window import Window
 
 _BINS = 8
+_REACH = 8  # no feature looks further, in voxels
 # Radius 3 voxels.
 _DISC = np.hypot(*np.indices((7, 7)) - 3) <= 3
 
@@ -128,11 +129,13 @@ def features(intensity: NDArray[Any]) -> NDArray[np.float32]:
     Returns:
         (y, x, 25), rounded to 6 digits.
     """
-    values = np.asarray(intensity, np.float64)
+    # The image itself is mirrored: filtered values would differ at the window's edge, where strokes often lie.
+    values = np.pad(np.asarray(intensity, np.float64), _REACH, mode="symmetric")
     size, bins = directions(values)
     near = moments(values, np.full(5, 0.2))
     # Rounded, so that a tree cannot split a flat region by the last digits of a sum.
-    return np.stack([*near, size, *bins, *haar(values)], axis=-1).round(6).astype(np.float32)
+    columns = np.stack([*near, size, *bins, *haar(values)], axis=-1)
+    return columns[_REACH:-_REACH, _REACH:-_REACH].round(6).astype(np.float32)
 
 
 def moments(values: NDArray[Any], taps: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
