@@ -32,6 +32,9 @@ def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", 
         path: the file, which is overwritten.
         compression: codec of the columns.
         place: the only place from which it may be read, as of `run_place`; empty: any.
+
+    Raises:
+        ValueError: the file has no room for its hash, which is a fault of ours.
     """
     table = pa.Table.from_pandas(frame, preserve_index=False)
     stream = io.BytesIO()

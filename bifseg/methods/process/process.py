@@ -170,6 +170,9 @@ class MethodProcess:
         Returns:
             Hexadecimal digits; empty for a network that the hash of its weights does not describe, and for a method
             that is not written in Python.
+
+        Raises:
+            MethodError: the process cannot tell.
         """
         if not self._program.opening.get("weights"):
             return ""
