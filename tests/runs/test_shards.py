@@ -273,6 +273,7 @@ def test_sessions_that_were_put_in_another_s_place_are_refused(odd, discs, trial
     folders = [tmp_path / "sessions/discs/own" / name for name in ("odd", "other")]
     run_shard(odd(), trials[:1], folders[0])
     shutil.copytree(folders[0], folders[1])
+    (folders[1] / "left-out.json").unlink()  # it says itself where it belongs
     objects = discs.select(split="test")[:1]
     assert len(list(load_sessions(folders[0], objects))) == 1
     with pytest.raises(
