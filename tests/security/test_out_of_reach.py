@@ -241,7 +241,6 @@ SIGNALS = {
     "the first process": "os.kill(1, 0)",
     "a thread of the job": "1 // (1 + ctypes.CDLL(None).tgkill(job, job, 0))",
     "by a descriptor": "signal.pidfd_send_signal(os.pidfd_open(job), 0)",
-    "all processes": "os.kill(-1, 0)",
     "the priority of the job": "os.setpriority(os.PRIO_PROCESS, job, 19)",
     "the priority of all processes of the user": "os.setpriority(os.PRIO_USER, 0, 19)",
     "the disk priority of the job": "1 // (1 + ctypes.CDLL(None).syscall(251, 1, job, 3 << 13))",
