@@ -93,8 +93,8 @@ def groups_of(cohort):
 
 
 def parts_of(wildcards):
-    """The protocols and entries of a group."""
-    return groups_of(wildcards.cohort)[wildcards.group]
+    """The protocols and entries of a group, sorted: their order in the configuration changes no result."""
+    return sorted(groups_of(wildcards.cohort)[wildcards.group])
 
 
 def setup(wildcards):
