@@ -134,7 +134,7 @@ def test_dry_run_of_the_embedded_configuration(tmp_path):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
     done = snakemake(lay_out(tmp_path), "--dry-run", config=None)
     assert done.returncode == 0, done.stdout
-    assert {"prepare_cohort": 2, "total": 11}.items() <= counts_of_jobs(done.stdout).items()
+    assert {"prepare_cohort": 2, "total": 15}.items() <= counts_of_jobs(done.stdout).items()
     assert not (tmp_path / "results").exists()
 
 
