@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
-from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval
+from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
 from bifseg.analysis.names import FAILED, SESSION, STAGES
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
@@ -65,7 +65,7 @@ def overview(cohort: CohortScores) -> Overview:
     """
     protocol, known = _protocol(cohort)
     by = "prompts" if known else "dice"
-    frame = _ranked(_sessions(cohort), by, lambda rows, name: mean_interval(rows[name], rows["patient"]))
+    frame = _ranked(_sessions(cohort), by, _over_patients)
     return Overview(protocol, by, cohort.rule(protocol).rounds, frame, (cohort.name,))
 
 
@@ -159,6 +159,12 @@ def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:
         values = values.within(0, _MOST.get(name, np.inf))
         line |= {f"{name}_{kind}": value for kind, value in vars(values).items()}
     return line
+
+
+def _over_patients(rows: pd.DataFrame, name: str) -> Interval:
+    """The mean over sessions with its interval over patients; that of a share is not a point at 0 or 1."""
+    interval = share_interval if name == "reached" else mean_interval
+    return interval(rows[name], rows["patient"])
 
 
 def _mean_of_cohorts(rows: pd.DataFrame, name: str) -> Interval:

@@ -52,6 +52,15 @@ def test_numbers_by_hand():
     assert (rows["dice_mean"] <= rows["dice_high"]).all()
 
 
+def test_the_share_that_reached_it_has_an_interval_where_all_did():
+    """Clopper and Pearson's lower limit of three of three: the cube root of 0.025."""
+    rows = table([(*line[:3], 0.95, *line[4:]) if line[1] == "bifseg" else line for line in LINES]).frame
+    bifseg = rows.set_index("method").loc["bifseg"]
+    assert bifseg[["reached_mean", "reached_low", "reached_high"]].tolist() == pytest.approx(
+        [1, 0.025 ** (1 / 3), 1]
+    )
+
+
 def test_who_never_reaches_the_target_costs_the_limit_whatever_was_spent():
     """Entry `bifseg` misses it on one of three objects, after 40 s; the box is a prompt, and so is each stroke."""
     rows = table(LINES).frame.set_index("method")
