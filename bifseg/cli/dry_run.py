@@ -16,6 +16,8 @@ import typer
 def nothing_written(out: Path) -> Iterator[Path]:
     """A temporary folder with a copy of the cards and the configuration of another one, and links to all else in it.
 
+    Snakemake's records of what it did are linked too: without them nothing that has changed would be planned again.
+
     Args:
         out: the folder of a run, which need not exist; it stays as it is.
 
@@ -31,6 +33,10 @@ def nothing_written(out: Path) -> Iterator[Path]:
                 shutil.copy2(path, folder / path.name)
             elif path.name != ".snakemake":
                 (folder / path.name).symlink_to(path)
+        records = Path(".snakemake") / "metadata"
+        if (out / records).is_dir():
+            (folder / records).parent.mkdir()
+            (folder / records).symlink_to(out / records)
         yield folder
         typer.echo(f"dry run: {out} stays as it is")
 

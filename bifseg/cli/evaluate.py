@@ -69,7 +69,7 @@ def evaluate(
     names = {kind: list(listed(text)) for kind, text in options.items()}
     request = _Request(reader, data, cohort_options, names, {k: v for k, v in keys.items() if v is not None})
     with nothing_written(out) if dry_run else nullcontext(out) as folder:
-        settings = _write_run(folder, request, force, out if dry_run else None)
+        settings = _write_run(folder, request, force)
         words = ["--configfile", str(folder / "config.yaml")]
         if dry_run:
             snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, "--dry-run"])
@@ -92,8 +92,8 @@ class _Request:
     keys: dict[str, Any]
 
 
-def _write_run(folder: Path, request: _Request, force: bool, results_of: Path | None) -> dict[str, Any]:
-    """Write cards and configuration to a folder; results go to those of another one if that is given."""
+def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
+    """Write cards and configuration to a folder."""
     from bifseg.cards.own_methods import own_method_cards
     from bifseg.cards.quickstart import (
         check_cards,
@@ -124,8 +124,6 @@ def _write_run(folder: Path, request: _Request, force: bool, results_of: Path | 
         for note in notes:
             typer.echo(f"note: {note}")
     settings = before | changes
-    if results_of:
-        settings["results"] = str(results_of / settings.get("results", "results"))
     if settings != before:
         checked_run(settings | {"cards": str(cards)})
         write_configuration(config, settings, shlex.join(["bifseg", *sys.argv[1:]]))

@@ -44,7 +44,7 @@ def test_scores_tables_and_report_show_it(run, own, tmp_path):
     assert scores["recall_of_cli"].between(0, 1).all()
     assert (scores.loc[scores["status"] == "failed", "recall_of_cli"] == 0).all()
     registry._described.clear()  # as in another process, which never imports the user's module
-    assert json.loads((run / "metrics.json").read_text())[-1]["column"] == "recall_of_cli"
+    assert json.loads((run / "metrics.json").read_text())["metrics"][-1]["column"] == "recall_of_cli"
     for stage in ("tables", "figures", "report"):
         assert bifseg(stage, run) == 0
     assert "Recall (%)" in (run / "tables" / "fake2d-supervised.md").read_text()
