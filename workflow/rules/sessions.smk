@@ -42,7 +42,10 @@ rule run_sessions:
         run=lambda wildcards: RUN,
         code=session_code,
         scoring=scoring_code,
-        settings=[config[key] for key in ("seed", "split", "patients", "replicates", "device")],
+        settings=[
+            config[key]
+            for key in ("seed", "split", "patients", "replicates", "device")
+        ],
         plan=lambda wildcards, input: ["--plan", input.plan] if input.plan else [],
         shards=lambda wildcards: len(shards_of(wildcards.cohort, wildcards.group)),
     shell:
