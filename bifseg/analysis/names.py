@@ -36,6 +36,7 @@ SESSION = ["cohort", "protocol", "method", "network", "object", "replicate", "tr
 ENTRY = ["cohort", "method", "network"]
 
 
+EXPOSURE_ORDER = ("seen patient", "seen structure", "unseen", "unknown")
 GROUP = ["seen", "structure", "method", "network"]
 
 
@@ -139,3 +140,16 @@ def counted(number: int, what: str) -> str:
         For example `1 case` or `2 cases`.
     """
     return f"{number} {what}{'s' * (number != 1)}"
+
+
+def exposure_text(exposures: Iterable[str]) -> str:
+    """What an entry's models have seen of the objects of several rows.
+
+    Args:
+        exposures: the column `exposure` of the rows.
+
+    Returns:
+        Each value once, such as `seen structure, unseen`.
+    """
+    present = set(exposures)
+    return ", ".join(value for value in EXPOSURE_ORDER if value in present)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
-from bifseg.analysis.names import FAILED, SESSION, STAGES
+from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import final_rows
@@ -152,6 +152,7 @@ def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:
     line: dict[str, object] = {name: rows[name].iloc[0] for name in _ENTRY}
     line |= {"n": len(rows), "patients": rows["patient"].nunique()}
     line["failed"] = int(rows["status"].isin(FAILED).sum())
+    line["exposure"] = exposure_text(rows["exposure"])
     for name in MEASURES:
         known = rows[rows["initial"].notna()] if name == "initial" else rows
         empty = known.empty or known[name].isna().any()

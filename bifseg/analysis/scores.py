@@ -49,7 +49,7 @@ COLUMNS: dict[str, str] = {
     "n_undos": _COUNT,
     **dict.fromkeys(("robot_s", "network_s", "label_update_s", "machine_s", "method_s", "user_s"), _NUMBER),
     **dict.fromkeys(("peak_rss_mb", "peak_gpu_mb"), _NUMBER),
-    **dict.fromkeys(("confinement", "adaptation"), _TEXT),
+    **dict.fromkeys(("confinement", "adaptation", "exposure"), _TEXT),
     **dict.fromkeys(("status", "error", "fingerprint", *ORIGIN), _TEXT),
 }
 """Name and dtype of every column of the scores, in order; metrics that a run's configuration names come after them."""
@@ -57,6 +57,7 @@ COLUMNS: dict[str, str] = {
 _SECONDS = ("robot", "network", "label_update", "machine")
 _ADDED = {
     "training_seed": 1,
+    "exposure": "unknown",
     "method_s": np.nan,
     "confinement": "",
     "adaptation": "",
@@ -315,6 +316,7 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         "confinement": session.confinement,
         "adaptation": session.adaptation,
         **{f"peak_{where}_mb": session.peak_mb.get(where, np.nan) for where in ("rss", "gpu")},
+        "exposure": "unknown",
         "status": "ok",
         "error": "",
         "fingerprint": session.fingerprint,

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from bifseg.cards.plays import Drawn, Plays
+from bifseg.cards.trained_on import TrainedOn
 from bifseg.cards.yaml_file import read_mapping
 from bifseg.core.errors import InputError, short
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
@@ -222,6 +223,10 @@ class MethodCard(Card):
         description="keyword arguments of the class, or the settings in a program's first message",
     )
     plays: Plays | None = Field(None, description="where it can play: needed under a pattern such as *")
+    trained_on: TrainedOn | None = Field(
+        None,
+        description="unknown, nothing, or the training data; null: nothing for a method of bifseg, else unknown",
+    )
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -317,6 +322,11 @@ class NetworkCard(Card):
         default_factory=dict, description="fine-tuning settings chosen on seen training data for this network"
     )
     training: TrainingCard = TrainingCard()
+    trained_on: TrainedOn | None = Field(
+        None,
+        description="of 'weights' from elsewhere: unknown, nothing, or the training data; null: as the card.json "
+        "beside the weights says, else unknown. A network that is trained here knows it",
+    )
     seeds: Annotated[int, Field(gt=0, le=100)] = Field(
         1,
         description="networks to train, each from another seed: NAME, NAME.seed-2, ...; every entry plays with each",
@@ -326,6 +336,10 @@ class NetworkCard(Card):
     def _trained_here(self) -> Self:
         if self.seeds > 1 and self.weights is not None:
             raise ValueError("a network with 'weights' is not trained here; remove 'seeds'")
+        if self.trained_on is not None and self.weights is None:
+            raise ValueError(
+                "'trained_on' of a network that is trained here is written by its training; remove it"
+            )
         return self
 
 

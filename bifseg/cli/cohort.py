@@ -68,6 +68,33 @@ def check(
 
 
 @app.command()
+def overlap(
+    first: Annotated[Path, typer.Argument(help="folder of a prepared cohort", show_default=False)],
+    second: Annotated[
+        Path, typer.Argument(help="folder of another one, or of a trained network", show_default=False)
+    ],
+) -> None:
+    """List images of FIRST that show the content of an image of SECOND; exit code 1 if there are any.
+
+    Copies that were renamed, resampled, cropped, scaled in intensity or stored flipped are found.
+    """
+    from bifseg.cohorts.content_file import contents_in
+    from bifseg.cohorts.content_file import overlap as overlapping
+
+    contents = contents_in(first), contents_in(second)
+    pairs = overlapping(*contents)
+    for one, other in pairs:
+        typer.echo(f"{one} shows the same as {other}")
+    small = [sum(not prints or not len(prints[0].places) for prints in part.values()) for part in contents]
+    typer.echo(
+        f"{len(pairs)} pairs among {len(contents[0])} and {len(contents[1])} images", nl=not any(small)
+    )
+    if any(small):
+        typer.echo(f"; {sum(small)} images are too small or too plain to compare")
+    raise typer.Exit(1 if pairs else 0)
+
+
+@app.command()
 def describe(
     cohort: Annotated[Path, typer.Argument(help="folder that `prepare` wrote", show_default=False)],
 ) -> None:

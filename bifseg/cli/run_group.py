@@ -13,6 +13,8 @@ from bifseg.cli.progress import tracked, watched
 from bifseg.cli.run import Shard, check_unchanged, count_text, share
 
 if TYPE_CHECKING:  # --help must not import torch
+    from bifseg.cards.cards import MethodCard
+    from bifseg.cohorts.cohort import Cohort
     from bifseg.core.metrics import Metric
     from bifseg.runs.run_folder import Run
     from bifseg.runs.session_worker import EntryJob
@@ -92,16 +94,23 @@ def _trials(run: Run, jobs: list[EntryJob]) -> list[Trial]:
 def _rows(jobs: list[EntryJob], trials: list[Trial], metrics: Sequence[Metric]) -> list[dict[str, object]]:
     """The scores of a shard's sessions, trial by trial, so that each truth is read once."""
     from bifseg.analysis.scores import score_session
+    from bifseg.runs.exposure import exposures
     from bifseg.runs.shards import load_session, played_by
     from bifseg.sessions.archive import Archive
 
-    archives = [(Archive(job.folder), set(played_by(job, trials))) for job in jobs]
+    archives = [(Archive(job.folder), set(played_by(job, trials)), exposures(*_models(job))) for job in jobs]
     members, rows = jobs[0].setup.cohort, []
     for trial in tracked("scoring")(trials):
         row = jobs[0].setup.rows[trial.object]
         truth, tolerance = members.truth(row), members.nsd_tolerance(row.structure)
-        for archive, played in archives:
+        for archive, played, seen in archives:
             if trial in played:
                 session = load_session(archive, row, trial)
-                rows += score_session(session, truth, row.group, tolerance, metrics)
+                scored = score_session(session, truth, row.group, tolerance, metrics)
+                rows += [step | {"exposure": seen[trial.object]} for step in scored]
     return rows
+
+
+def _models(job: EntryJob) -> tuple[Cohort, MethodCard, Path | None]:
+    """What the exposure of an entry depends on."""
+    return job.setup.cohort, job.setup.card, job.setup.network

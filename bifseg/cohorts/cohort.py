@@ -314,6 +314,17 @@ class Cohort:
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return {file for path in maps if path.is_file() for file in files_of(path)} | maps
 
+    def image_hashes(self, row: ObjectRow) -> list[str]:
+        """Hashes of an object's images, from the time when the cohort was prepared.
+
+        Args:
+            row: one of `objects`.
+
+        Returns:
+            SHA-256 of the structure's own image and of the further channels.
+        """
+        return [self._hashes[name] for name in (row.image, *dict(row.channels).values())]
+
     def hashes(self, row: ObjectRow, channels: Iterable[str] = ()) -> dict[str, str]:
         """Hashes of all files that an object's sessions read, from the time when the cohort was prepared.
 

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
+from bifseg.cohorts.content_file import CONTENT, content_name, content_of, write_contents
 from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow, first_lines
-from bifseg.cohorts.objects import (
-    find_objects,
-    write_objects,
-)
+from bifseg.cohorts.objects import find_objects, write_objects
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import file_hash, write_record, write_text
@@ -50,7 +48,7 @@ def prepare(
         InputError: the card or the manifest is wrong (the message has the first problems, `problems.txt` all), or the
             root, which is hidden from methods, contains something that methods need, such as the results.
     """
-    for name in ("cohort.json", "objects.tsv", "problems.txt"):
+    for name in ("cohort.json", "objects.tsv", "problems.txt", CONTENT):
         (folder / name).unlink(missing_ok=True)  # an old cohort.json has hashes of files that now change
     if card.simulator:
         manifest, root = folder / "manifest.tsv", folder
@@ -65,6 +63,8 @@ def prepare(
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise InputError(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
     write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
+    images = sorted({name for row in report.rows for name in _contents_of(row)})
+    write_contents(folder / CONTENT, each_file(lambda name: content_of(root, name), images, progress))
     files = sorted({name for row in report.rows for name in _files_of(row)} - {""})
     about = {
         "name": card_path.stem,
@@ -77,6 +77,7 @@ def prepare(
         "card": card.model_dump(mode="json"),
         "manifest_sha256": file_hash(manifest),
         "objects_sha256": file_hash(folder / "objects.tsv"),
+        "content_sha256": file_hash(folder / CONTENT),
         "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
     write_record(folder / "cohort.json", about)
@@ -85,6 +86,11 @@ def prepare(
 def _files_of(row: ManifestRow) -> tuple[str, ...]:
     """The paths that a row names; an empty one is none."""
     return (row.image, row.label, row.initial, *row.raters, *dict(row.channels).values())
+
+
+def _contents_of(row: ManifestRow) -> tuple[str, ...]:
+    """The names of a row's images in `Contents`."""
+    return (content_name(row.image, row.channel), *dict(row.channels).values())
 
 
 def _simulator(name: str, card_path: Path, simulators: Mapping[str, Simulator]) -> Simulator:

@@ -17,6 +17,7 @@ from bifseg.networks.external.external import ImportedSettings
 from bifseg.networks.network_folder import CohortFacts, write_network
 from bifseg.networks.registry import SOURCES, build, resolved, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card
+from bifseg.networks.training_data import brought_facts
 
 
 def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
@@ -42,7 +43,7 @@ def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder
             f"{weights}: weights: the network is {dimension}D, cohort {cohort.name} is {cohort.dimension}D"
         )
     finetuned = replace(trained, finetuning=FineTuning.checked(card.finetuning))
-    facts: dict[str, Any] = {"weights_from": str(weights)}
+    facts: dict[str, Any] = {"weights_from": str(weights), **brought_facts(card, weights, folder)}
     if unused := _unused(trained, card):
         facts["unused_finetuning"] = unused
     write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")

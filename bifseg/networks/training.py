@@ -29,6 +29,7 @@ from bifseg.networks.network_folder import write_network
 from bifseg.networks.registry import build
 from bifseg.networks.samples import PADDING, Sampler
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, write_torch
+from bifseg.networks.training_data import training_facts
 from bifseg.networks.validation import validation_dice
 
 log = logging.getLogger(__name__)
@@ -197,7 +198,9 @@ class Trainer:
     def _identity(self) -> str:
         hashes = [self._cohort.hashes(row) for row in self._objects("train") + self._objects("validation")]
         cohort = (self._cohort.name, self._cohort.box_margin, hashes)
-        return fingerprint(self._card.model_dump(mode="json"), *cohort, self._seed, self._code)
+        return fingerprint(
+            self._card.model_dump(mode="json", exclude={"trained_on"}), *cohort, self._seed, self._code
+        )
 
     def _resume(self) -> None:
         path = self._folder / "checkpoint.pt"
@@ -227,6 +230,7 @@ class Trainer:
             "objects_validated_on": validation,
             "validation_dice": self._state.best_dice,
             "seed": self._seed,
+            **training_facts(self._cohort, self._folder),
         }
         write_network(self._trained, self._card, self._cohort, self._folder, facts)
         (self._folder / "checkpoint.pt").unlink(missing_ok=True)

@@ -242,8 +242,8 @@ def _method_items(
         Item(
             "Can test data have leaked into training?",
             "REFORMS 6a, 6c",
-            "structures are marked seen or unseen by the networks of this run; what other models were trained on is "
-            "unknown",
+            "every row of the scores says whether the entry's models were trained on its patient or structure "
+            "(exposure); images are compared by content with the training images of networks of bifseg",
         ),
         Item(
             "Which software was used?",

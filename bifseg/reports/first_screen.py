@@ -62,14 +62,22 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
         cells = [
             (rank_text(row), False),
             (entry, False),
+            (row["exposure"], False),
             *numbers,
             (str(row["n"]), False),
             (str(row["failed"]), False),
         ]
         where = {"cohort": one, "structure": "", "entry": entry, "protocol": summary.protocol}
         rows.append(Row(cells, where if one else {}, yours))
-    columns = ["Rank", "Entry", *(_SHOWN[name][0].format(goal=goal) for name in shown), "n", "failed"]
-    table = plain_table(columns, rows, ("Rank", "Entry"))
+    columns = [
+        "Rank",
+        "Entry",
+        "Exposure",
+        *(_SHOWN[name][0].format(goal=goal) for name in shown),
+        "n",
+        "failed",
+    ]
+    table = plain_table(columns, rows, ("Rank", "Entry", "Exposure"))
     return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
 
 
@@ -167,5 +175,6 @@ def _caption(summary: Overview, goal: str) -> str:
         f"Last results under {summary.protocol}, ranked by mean {by}: {over} with 95% intervals over patients. The "
         "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
         "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
-        f"with the worst score. {effort}User time is predicted. {dash if no_start else ''}{left_out}"
+        "with the worst score. Exposure: what the entry's models were trained on, among these objects (results.md). "
+        f"{effort}User time is predicted. {dash if no_start else ''}{left_out}"
     ).strip()

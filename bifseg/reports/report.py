@@ -82,7 +82,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
             for cohort in played.cohorts
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
-        "confinement": confinement_line(scores),
+        "confinement": " ".join(filter(None, [confinement_line(scores), training_line(run)])),
         "sessions": _count_sessions(scores),
         "failures": _failures(scores),
         "most_failures": _MOST_FAILURES,
@@ -120,6 +120,27 @@ def seeds_line(scores: pd.DataFrame) -> str:
         return "one: variance of training not measured"
     each = ", ".join(f"{network} {number}" for network, number in seeds.items())
     return f"{each}; tables show means over seeds, and their spread apart from that of patients"
+
+
+def training_line(run: Path) -> str:
+    """A sentence on what each network of a run was trained on.
+
+    Args:
+        run: RESULTS/RUN.
+
+    Returns:
+        The sentence; empty without networks.
+    """
+    lines = []
+    for path in sorted(run.glob("networks/*/*/card.json")):
+        data = read_record(path).get("trained_on", "unknown")
+        if isinstance(data, dict):
+            patients, structures = data.get("patients"), data.get("structures")
+            who = "unknown patients" if patients is None else f"{len(patients)} patients"
+            what = "unknown structures" if structures is None else ", ".join(structures)
+            data = f"{', '.join(data.get('datasets', [])) or 'unnamed data'} ({who}; {what})"
+        lines.append(f"{path.parent.name} on {data}")
+    return f"Networks were trained: {'; '.join(lines)}." if lines else ""
 
 
 def confinement_line(scores: pd.DataFrame) -> str:

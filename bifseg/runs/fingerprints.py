@@ -134,7 +134,7 @@ def method_fingerprint(card: MethodCard, folder: Path) -> str:
     """
     files = sorted((path.name, _content(path)) for path in method_files(card, folder))
     image = find_image(_in_folder(card.image, folder)) if card.image else ""
-    return fingerprint(card.model_dump(mode="json"), files, image)
+    return fingerprint(card.model_dump(mode="json", exclude={"trained_on"}), files, image)
 
 
 def method_files(card: MethodCard, folder: Path) -> list[Path]:

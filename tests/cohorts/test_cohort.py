@@ -240,7 +240,7 @@ def test_the_record_of_a_cohort(tree, tmp_path):
     about = read_record(tmp_path / "out" / "cohort.json")
     assert about.keys() == {
         *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
-        *("card", "manifest_sha256", "objects_sha256", "hashes"),
+        *("card", "manifest_sha256", "objects_sha256", "content_sha256", "hashes"),
     }
     assert (about["name"], about["seed"], about["root"]) == ("brain", 7, str(tree.root))
     assert about["manifest_sha256"] == file_hash(tree.path)
@@ -344,7 +344,9 @@ def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
         Cohort.load(tmp_path / "out")
     tree.rows = tree.rows[:1]
     prepared(tree, tmp_path)
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cohort.json", "objects.tsv"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("cohort.json", "content.npz", "objects.tsv")
+    ]
 
 
 def test_an_interrupted_simulator_leaves_no_cohort(tmp_path):

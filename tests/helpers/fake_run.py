@@ -61,7 +61,9 @@ def scores(lines, **common):
             "round": number,
             "dice": dice,
         }
-        rows.append(row | (more[0] if more else {}))
+        row |= more[0] if more else {}
+        row.setdefault("exposure", "seen structure" if row["seen"] and row["network"] else "unseen")
+        rows.append(row)
     return to_frame(rows)
 
 

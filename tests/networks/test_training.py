@@ -25,7 +25,9 @@ def same(a, b):
 
 
 def test_training_leaves_weights_curve_and_card(discs_network):
-    assert {p.name for p in discs_network.iterdir()} == {"weights.pt", "curve.csv", "card.json"}
+    assert {p.name for p in discs_network.iterdir()} == {
+        *("weights.pt", "curve.csv", "card.json", "content.npz")
+    }
     curve = (discs_network / "curve.csv").read_text().splitlines()
     assert curve[0] == "iteration,train_loss,validation_dice"
     assert [line.split(",")[0] for line in curve[1:]] == ["10", "20", "30"]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.intervals import ratio_interval
+from bifseg.analysis.names import exposure_text
 from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
 from bifseg.core.files import fingerprint, read_record, write_text, writing
@@ -124,12 +125,21 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
             "weights": weights,
             "protocols": protocols,
             "results": [
-                dict(zip(WHERE, where, strict=True)) | _numbers(group)
+                dict(zip(WHERE, where, strict=True))
+                | _numbers(group)
+                | {"exposure": _exposure(played.frame, str(method), str(network), where)}
                 for where, group in of_entry.groupby(WHERE, sort=True)
             ],
         }
         pairs.append((record, of_entry))
     return pairs
+
+
+def _exposure(scores: pd.DataFrame, method: str, network: str, where: tuple[Any, ...]) -> str:
+    """What the entry's models have seen of its objects in a row of the results."""
+    of_entry = (scores["method"] == method) & (scores["network"] == network)
+    here = (scores[WHERE] == list(where)).all(axis=1)
+    return exposure_text(scores.loc[of_entry & here, "exposure"])
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:

@@ -189,10 +189,14 @@ def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
 
 
 def _training(row: dict[Any, Any]) -> str:
-    """Whether the model was trained on the structure; a tool is not trained."""
+    """What the entry's models have seen of the objects; a tool is not trained."""
+    if row["method"] in TOOLS:
+        return "none"
+    if row["exposure"]:
+        return str(row["exposure"])
     if row["network"]:
         return "seen" if row["seen"] else "unseen"
-    return "none" if row["method"] in TOOLS else "unknown"
+    return "unknown"
 
 
 def _end(row: dict[Any, Any]) -> tuple[str, str]:

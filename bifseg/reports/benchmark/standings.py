@@ -63,7 +63,7 @@ def entries(records: Iterable[Record]) -> pd.DataFrame:
         for result in record["results"]:
             cohort = record["cohorts"][result["cohort"]]
             older = {"data": cohort.get("manifest_sha256")}  # of records from before there was `data`
-            row = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error")}
+            row = {key: result.get(key, "") for key in (*WHERE, "n", "failed", "error", "exposure")}
             row["rules"] = record["protocols"][result["protocol"]]
             row["goal"] = result.get("goal", record["target"]) if "rounds" in result else 0.0
             rows.append(about | older | cohort | row | _intervals(result))

@@ -90,7 +90,7 @@ def test_ranks_that_the_differences_leave():
 
 def test_what_a_model_was_trained_on_is_said_or_unknown(page):
     shown = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
-    assert {("geos", "none"), ("bifseg@pnet", "seen"), ("bifseg@pnet", "unseen")} <= shown
+    assert {("geos", "none"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= shown
 
 
 def test_curves_begin_with_a_second_run(runs, tmp_path):

@@ -1,0 +1,65 @@
+"""What a network was trained on, as its card.json says: patients, structures and content fingerprints."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from bifseg.cards.cards import NetworkCard
+from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.content_file import CONTENT, cohort_contents, content_names, write_contents
+from bifseg.core.files import check_hash, file_hash, read_record
+
+
+def training_facts(cohort: Cohort, folder: Path) -> dict[str, Any]:
+    """The training data of a network that is trained here; their fingerprints go to a file of its folder.
+
+    Args:
+        cohort: of the training. Its seen validation objects count, since they choose the weights.
+        folder: of the network.
+
+    Returns:
+        `trained_on` and `content_sha256` for card.json.
+    """
+    rows = [row for split in ("train", "validation") for row in cohort.select(split, seen=True)]
+    names = {name for row in rows for name in content_names(row)}
+    contents = {name: prints for name, prints in cohort_contents(cohort.folder).items() if name in names}
+    write_contents(folder / CONTENT, {name: prints[:1] for name, prints in contents.items()})
+    hashes = {value for row in rows for value in cohort.image_hashes(row)}
+    trained_on = {
+        "datasets": [cohort.name],
+        "patients": sorted({row.group for row in rows}),
+        "structures": sorted({row.structure for row in rows}),
+        "images": sorted(hashes),
+    }
+    return {"trained_on": trained_on, "content_sha256": file_hash(folder / CONTENT)}
+
+
+def brought_facts(card: NetworkCard, weights: Path, folder: Path) -> dict[str, Any]:
+    """The training data of a network that was trained elsewhere.
+
+    Args:
+        card: its `trained_on` comes first.
+        weights: the file or folder; the card.json and the fingerprints of a network that bifseg trained lie beside it.
+        folder: gets a copy of these fingerprints.
+
+    Returns:
+        `trained_on` for card.json, and `content_sha256` if there are fingerprints.
+
+    Raises:
+        InputError: card.json or the fingerprints are damaged.
+    """
+    beside = weights.with_name("card.json")
+    record = read_record(beside) if weights.is_file() and beside.is_file() else {}
+    facts: dict[str, Any] = {"trained_on": record.get("trained_on", "unknown")}
+    if card.trained_on is not None:
+        stated = card.model_dump(mode="json", include={"trained_on"})
+        facts |= stated
+    if "content_sha256" in record:
+        source = weights.with_name(CONTENT)
+        check_hash(source, record["content_sha256"], "bring the file back that lay beside the weights")
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, folder / CONTENT)
+        facts["content_sha256"] = record["content_sha256"]
+    return facts
