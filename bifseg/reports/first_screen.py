@@ -62,8 +62,8 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
         cells = [
             (rank_text(row), False),
             (entry, False),
-            (row["exposure"], False),
             *numbers,
+            (row["exposure"], False),
             (str(row["n"]), False),
             (str(row["failed"]), False),
         ]
@@ -72,8 +72,8 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
     columns = [
         "Rank",
         "Entry",
-        "Exposure",
         *(_SHOWN[name][0].format(goal=goal) for name in shown),
+        "Exposure",
         "n",
         "failed",
     ]

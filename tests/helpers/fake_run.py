@@ -191,6 +191,8 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                 )
                 archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                 frame += score_session(session, cohort.truth(row), row.group)
+    for step in frame:
+        step["exposure"] = "seen structure" if step["seen"] and step["network"] else "unseen"
     write_scores(to_frame(frame), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)
 
