@@ -158,6 +158,11 @@ def fake_session(cohort, row, method, network, protocol, rounds, run="fake", box
     return Session(who, image.grid, box, tuple(steps), "rounds", box_drawn=box_drawn)
 
 
+def _exposed(step):
+    """A row of scores with the exposure that a network of the run gives it."""
+    return step | {"exposure": "seen structure" if step["seen"] and step["network"] else "unseen"}
+
+
 def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
     """Sessions, scores, networks and provenance of cohorts that lie in `run`; one session fails in each.
 
@@ -191,9 +196,7 @@ def fake_run(run, cohorts, networks=("pnet",), rounds=4, tools=()):
                 )
                 archive.save(row.object, session, cohort.whole_grid(row), row.plane)
                 frame += score_session(session, cohort.truth(row), row.group)
-    for step in frame:
-        step["exposure"] = "seen structure" if step["seen"] and step["network"] else "unseen"
-    write_scores(to_frame(frame), run / "scores.parquet")
+    write_scores(to_frame(map(_exposed, frame)), run / "scores.parquet")
     write_json(run / "provenance.json", PROVENANCE)
 
 
