@@ -12,35 +12,33 @@ import pandas as pd
 
 from bifseg.analysis.interactions import time_to_target
 from bifseg.analysis.intervals import mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.names import OWN_SCRIBBLES, SESSION, counted
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import count_sessions, in_step_order, per_group
 
 SECONDS, PROMPTS = (30, 60, 120), (1, 3, 5, 10)
 """Budgets of predicted user time and of prompts (box, strokes and clicks)."""
-BUDGETS = {f"dice_{n}s": f"{n} s" for n in SECONDS} | {
-    f"dice_{n}p": f"{n} prompt{'s' * (n > 1)}" for n in PROMPTS
+_COLUMNS = {f"dice_{n}s": ("user_s", n) for n in SECONDS} | {f"dice_{n}p": ("n_prompts", n) for n in PROMPTS}
+BUDGETS = {
+    name: f"{n} s" if column == "user_s" else counted(n, "prompt") for name, (column, n) in _COLUMNS.items()
 }
 """Header of each budget by its column, without the ending of mean and limits."""
 
 
-def dice_within(scores: pd.DataFrame, column: str, budget: float, own: str = OWN_SCRIBBLES) -> pd.Series:
+def dice_within(rows: pd.DataFrame, column: str, budget: float) -> pd.Series:
     """The Dice of each session's last result that a budget allows.
 
     Args:
-        scores: scores of one cohort.
+        rows: scores of one cohort under one protocol, from `in_step_order`.
         column: cumulative effort: `user_s` or `n_prompts`.
         budget: most effort, in the units of the column.
-        own: name of the protocol.
 
     Returns:
         Dice by the columns of `names.SESSION`. A session that ended earlier keeps its last result; one that failed has
         the score of an empty result from its last step on; 0 before the first result; NaN if the effort is unknown.
     """
-    rows = in_step_order(scores[scores["protocol"] == own])
-    sessions = rows.groupby(SESSION)
     within = rows[rows[column] <= budget].groupby(SESSION)["dice"].last()
-    known = sessions[column].apply(lambda effort: effort.notna().all())
+    known = rows.assign(known=rows[column].notna()).groupby(SESSION)["known"].all()
     return within.reindex(known.index).fillna(0.0).where(known)
 
 
@@ -68,19 +66,17 @@ def at_budgets(
     sessions = time_to_target(scores, target, rules, own)
     if sessions.empty:
         return pd.DataFrame()
-    budgets = {f"dice_{budget}s": ("user_s", budget) for budget in SECONDS}
-    budgets |= {f"dice_{budget}p": ("n_prompts", budget) for budget in PROMPTS}
-    keys, limits = pd.MultiIndex.from_frame(sessions[SESSION]), {"time": float(max(SECONDS))}
-    for name, (column, budget) in budgets.items():
-        sessions[name] = dice_within(scores, column, budget, own).reindex(keys).to_numpy()
-        limits[name] = 1.0
+    rows, keys = in_step_order(scores[scores["protocol"] == own]), pd.MultiIndex.from_frame(sessions[SESSION])
+    for name, (column, budget) in _COLUMNS.items():
+        sessions[name] = dice_within(rows, column, budget).reindex(keys).to_numpy()
+    limits = dict.fromkeys(_COLUMNS, 1.0) | {"time": float(max(SECONDS))}
     time = sessions["user_s"].clip(upper=limits["time"])
     sessions["time"] = time.where(sessions[f"dice_{SECONDS[0]}s"].notna()) if rules.show(target) else np.nan
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         columns = count_sessions(group)
-        for name in (*budgets, "time"):
-            mean = mean_interval(group[name], group["patient"]).within(0, limits[name])
+        for name, limit in limits.items():
+            mean = mean_interval(group[name], group["patient"]).within(0, limit)
             columns |= {f"{name}_{kind}": value for kind, value in vars(mean).items()}
         return columns
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from bifseg.cards.entries import entry_name
+from bifseg.cards.trained_on import EXPOSURES
 
 SHARED_SCRIBBLES, OWN_SCRIBBLES = "shared-scribbles", "own-scribbles"
 
@@ -36,7 +37,6 @@ SESSION = ["cohort", "protocol", "method", "network", "object", "replicate", "tr
 ENTRY = ["cohort", "method", "network"]
 
 
-EXPOSURE_ORDER = ("seen patient", "seen structure", "unseen", "unknown")
 GROUP = ["seen", "structure", "method", "network"]
 
 
@@ -149,7 +149,7 @@ def exposure_text(exposures: Iterable[str]) -> str:
         exposures: the column `exposure` of the rows.
 
     Returns:
-        Each value once, such as `seen structure, unseen`.
+        Each value once, strongest first, such as `seen structure, unseen`.
     """
     present = set(exposures)
-    return ", ".join(value for value in EXPOSURE_ORDER if value in present)
+    return ", ".join(value for value in EXPOSURES if value in present)

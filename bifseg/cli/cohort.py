@@ -86,11 +86,8 @@ def overlap(
     for one, other in pairs:
         typer.echo(f"{one} shows the same as {other}")
     small = [sum(not prints or not len(prints[0].places) for prints in part.values()) for part in contents]
-    typer.echo(
-        f"{len(pairs)} pairs among {len(contents[0])} and {len(contents[1])} images", nl=not any(small)
-    )
-    if any(small):
-        typer.echo(f"; {sum(small)} images are too small or too plain to compare")
+    small_text = f"; {sum(small)} images are too small or too plain to compare" if any(small) else ""
+    typer.echo(f"{len(pairs)} pairs among {len(contents[0])} and {len(contents[1])} images{small_text}")
     raise typer.Exit(1 if pairs else 0)
 
 

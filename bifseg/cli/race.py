@@ -52,7 +52,7 @@ def race(
     from bifseg.analysis.scores import read_scores
     from bifseg.cards.quickstart import write_configuration
     from bifseg.runs.job_groups import job_groups
-    from bifseg.runs.run_folder import Run, drawn_patients
+    from bifseg.runs.run_folder import Run
 
     profile = find_profile(profile)
     name, settings = _settings(config, cohort, protocol, [first, second])
@@ -68,7 +68,7 @@ def race(
 
     play(1, [run / "cohorts" / name / "objects.tsv"])
     opened = Run(run)
-    order = drawn_patients(opened.cohort(name).select(split=opened.card.split), opened.card.seed)
+    order = opened.patients(opened.cohort(name))
     check_enough(len(order), f"{run}/cohorts/{name}: split {opened.card.split}")
     groups = job_groups(opened.card.cohorts[name].protocols, Path(opened.card.cards))
     shards = range(1, settings["shards"] + 1)

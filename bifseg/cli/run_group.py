@@ -13,8 +13,6 @@ from bifseg.cli.progress import tracked, watched
 from bifseg.cli.run import Shard, check_unchanged, count_text, share
 
 if TYPE_CHECKING:  # --help must not import torch
-    from bifseg.cards.cards import MethodCard
-    from bifseg.cohorts.cohort import Cohort
     from bifseg.core.metrics import Metric
     from bifseg.runs.run_folder import Run
     from bifseg.runs.session_worker import EntryJob
@@ -98,8 +96,16 @@ def _rows(jobs: list[EntryJob], trials: list[Trial], metrics: Sequence[Metric]) 
     from bifseg.runs.shards import load_session, played_by
     from bifseg.sessions.archive import Archive
 
-    archives = [(Archive(job.folder), set(played_by(job, trials)), exposures(*_models(job))) for job in jobs]
     members, rows = jobs[0].setup.cohort, []
+    objects = [jobs[0].setup.rows[name] for name in dict.fromkeys(trial.object for trial in trials)]
+    archives = [
+        (
+            Archive(job.folder),
+            set(played_by(job, trials)),
+            exposures(members, job.setup.card, job.setup.network, objects),
+        )
+        for job in jobs
+    ]
     for trial in tracked("scoring")(trials):
         row = jobs[0].setup.rows[trial.object]
         truth, tolerance = members.truth(row), members.nsd_tolerance(row.structure)
@@ -109,8 +115,3 @@ def _rows(jobs: list[EntryJob], trials: list[Trial], metrics: Sequence[Metric]) 
                 scored = score_session(session, truth, row.group, tolerance, metrics)
                 rows += [step | {"exposure": seen[trial.object]} for step in scored]
     return rows
-
-
-def _models(job: EntryJob) -> tuple[Cohort, MethodCard, Path | None]:
-    """What the exposure of an entry depends on."""
-    return job.setup.cohort, job.setup.card, job.setup.network

@@ -13,6 +13,7 @@ is not. Another channel of the same scan, or a neighbouring slice, may agree too
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import product
 
 import numpy as np
@@ -51,7 +52,7 @@ class Fingerprint:
     in_mm: bool = True
     scale: float = 1.0
 
-    @property
+    @cached_property
     def patches(self) -> NDArray[np.float32]:
         """The ranks with mean 0 and length 1 in each row, as float32."""
         centred = self.ranks - (self.ranks.shape[1] - 1) / 2

@@ -175,6 +175,6 @@ def _caption(summary: Overview, goal: str) -> str:
         f"Last results under {summary.protocol}, ranked by mean {by}: {over} with 95% intervals over patients. The "
         "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
         "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
-        "with the worst score. Exposure: what the entry's models were trained on, among these objects (results.md). "
+        "with the worst score. Exposure: what the entry's models saw of these objects in training (docs/results.md). "
         f"{effort}User time is predicted. {dash if no_start else ''}{left_out}"
     ).strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
+from bifseg.cards.entries import split_entry
 from bifseg.cards.run import RunCard, network_card
 from bifseg.cohorts.manifest import ManifestRow, parse_manifest
 from bifseg.cohorts.preparation import places
@@ -90,7 +91,9 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
     for cohort, experiment in run.cohorts.items():
         facts = _cohort_facts(run, cohort, cards, results / run.run)
         entries = [(protocol, entry) for protocol, names in experiment.protocols.items() for entry in names]
-        for network in dict.fromkeys([*experiment.networks, *(e.partition("@")[2] for _, e in entries)]):
+        for network in dict.fromkeys(
+            [*experiment.networks, *(split_entry(entry)[1] for _, entry in entries)]
+        ):
             if not network or (results / run.run / "networks" / cohort / network / "weights.pt").exists():
                 continue
             seconds = _training_s(network, cards, run.device)
@@ -142,7 +145,7 @@ def _cohort_facts(run: RunCard, name: str, cards: Path, folder: Path) -> _Cohort
     with suppress(InputError):  # not prepared, or the run has not begun
         prepared = Run(folder)
         cohort = prepared.cohort(name)
-        shapes = [cohort.image(row).voxels.shape for row in cohort.select(split=run.split)[:1]]
+        shapes = [cohort.image(row).voxels.shape for row in prepared.objects(cohort)[:1]]
         return _CohortFacts(card.dimension, len(prepared.trials(cohort)), True, shapes[0] if shapes else ())
     if card.simulator:
         cases = getattr(card.cases, run.split)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,8 +19,10 @@ from bifseg.core.files import check_hash, read_record
 from bifseg.methods.registry import METHODS
 
 
-def exposures(cohort: Cohort, card: MethodCard, network: Path | None) -> dict[str, Exposure]:
-    """The exposure of every object of a cohort to an entry's method and network.
+def exposures(
+    cohort: Cohort, card: MethodCard, network: Path | None, objects: Iterable[ObjectRow] | None = None
+) -> dict[str, Exposure]:
+    """The exposure of objects of a cohort to an entry's method and network.
 
     A patient whose image, by its content, is in the training data counts as seen with all images and structures.
 
@@ -28,6 +31,7 @@ def exposures(cohort: Cohort, card: MethodCard, network: Path | None) -> dict[st
         card: the method's card. A method of bifseg without `trained_on` has learnt nothing by itself; any other
             without it is unknown.
         network: the network's folder; None for an entry without one.
+        objects: of the cohort; None: all. Only images of their patients are compared with the training images.
 
     Returns:
         By object.
@@ -36,31 +40,36 @@ def exposures(cohort: Cohort, card: MethodCard, network: Path | None) -> dict[st
         InputError: the network's card or its fingerprints are damaged.
     """
     models: list[TrainedOn] = [card.trained_on or ("nothing" if card.method in METHODS else "unknown")]
+    objects = cohort.objects if objects is None else tuple(objects)
+    patients = {row.group for row in objects}
+    images = defaultdict(set)
+    for row in cohort.objects:
+        if row.group in patients:
+            images[row.group].update(content_names(row))
     same: frozenset[str] = frozenset()
     if network is not None:
         path = network / "card.json"
         record = read_record(path)
         models.append(_checked(record.get("trained_on", "unknown"), path))
-        same = _shown_in_training(cohort.folder, network, record.get("content_sha256", ""))
-    images = defaultdict(set)
-    for row in cohort.objects:
-        images[row.group].update(content_names(row))
+        played = frozenset(name for names in images.values() for name in names)
+        same = _shown_in_training(cohort.folder, network, record.get("content_sha256", ""), played)
     overlapping = {patient for patient, names in images.items() if names & same}
     return {
         row.object: "seen patient"
         if row.group in overlapping
         else strongest(_exposure(cohort, row, model) for model in models)
-        for row in cohort.objects
+        for row in objects
     }
 
 
 @lru_cache(maxsize=8)
-def _shown_in_training(cohort: Path, network: Path, sha256: str) -> frozenset[str]:
-    """The cohort's images that show the content of a training image of the network."""
+def _shown_in_training(cohort: Path, network: Path, sha256: str, images: frozenset[str]) -> frozenset[str]:
+    """Those of the images of a cohort that show the content of a training image of the network."""
     if not sha256:
         return frozenset()
     check_hash(network / CONTENT, sha256, "train the network again")
-    pairs = overlap(cohort_contents(cohort), read_contents(network / CONTENT))
+    contents = {name: prints for name, prints in cohort_contents(cohort).items() if name in images}
+    pairs = overlap(contents, read_contents(network / CONTENT))
     return frozenset(image for image, _ in pairs)
 
 

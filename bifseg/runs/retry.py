@@ -30,10 +30,10 @@ def retry(folder: Path) -> Counter[Condition]:
     run = Run(folder)
     count: Counter[Condition] = Counter()
     for condition in run.conditions():
-        archive = Archive(run.sessions(condition))
+        archive, scores = Archive(run.sessions(condition)), run.scores(condition)
         for name, status in archive.stored().items():
             if status in _FAILED:
                 shard = archive.outdate(name)
-                (run.scores(condition) / f"{shard}.parquet").unlink(missing_ok=True)
+                (scores / f"{shard}.parquet").unlink(missing_ok=True)
                 count[condition] += 1
     return count

@@ -23,6 +23,7 @@ from bifseg.runs.status import Progress
 
 _STAGES = ("cohorts", "networks", "sessions", "report")
 _MOST_ENTRIES = 8  # lines of entries at work
+_WAITS = 20  # times as long as reading took: a large run has many files
 _AT_LEAST_S, _AT_MOST_S = 10.0, 60.0  # seconds between two lines about the whole run
 
 
@@ -52,7 +53,8 @@ class Display(ABC):
     Attributes:
         running: what jobs do, other than those of sessions, and their logs.
         n_session_jobs: number of running jobs of sessions.
-        every_s: seconds between two calls of `refresh`.
+        every_s: fewest seconds between two calls of `refresh`.
+        wait_s: seconds until the next call, twenty times as long as the last one took if that is more.
     """
 
     every_s = 1.0
@@ -62,11 +64,14 @@ class Display(ABC):
         self._started = monotonic()
         self.running: list[RunningJob] = []
         self.n_session_jobs = 0
+        self.wait_s = self.every_s
 
     def refresh(self) -> None:
         """Show the state now; the last one stays if jobs move files while they are read."""
+        started = monotonic()
         with suppress(OSError, InputError):
             self.show(self._state.read(self.running, self.n_session_jobs))
+        self.wait_s = max(self.every_s, _WAITS * (monotonic() - started))
 
     @abstractmethod
     def show(self, state: State) -> None:

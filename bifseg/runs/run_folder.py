@@ -210,8 +210,19 @@ class Run:
             Those of the run's split or, if the configuration gives a number of `patients`, of its first patients.
         """
         rows = cohort.select(split=self.card.split)
-        played = set(drawn_patients(rows, self.card.seed)[: self.card.patients])
+        played = set(self.patients(cohort)[: self.card.patients])
         return [row for row in rows if row.group in played]
+
+    def patients(self, cohort: Cohort) -> list[str]:
+        """The patients of the run's split in the order in which they are drawn.
+
+        Args:
+            cohort: a cohort of the run.
+
+        Returns:
+            All of them, also those beyond the configuration's number of `patients`.
+        """
+        return drawn_patients(cohort.select(split=self.card.split), self.card.seed)
 
 
 def drawn_patients(rows: Iterable[ObjectRow], seed: int) -> list[str]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from pathlib import Path
 from time import monotonic
 
@@ -63,6 +64,7 @@ class RunState:
     def __init__(self, folder: Path, cores: int) -> None:
         self._run, self._cores = Run(folder), cores
         self._times = ExpectedTimes(folder.parent / "history.jsonl")
+        self._dimensions: dict[str, int] = {}
         self._before: float | None = None  # expected seconds of the sessions that an earlier run played
         self._spent, self._last = 0.0, monotonic()
 
@@ -80,40 +82,36 @@ class RunState:
         self._spent, self._last = self._spent + n_session_jobs * (now - self._last), now
         lines = [(what, _last_line(path)) for what, path in running]
         lefts = [left for _, line in lines if (left := _left_s(line)) is not None]
-        done = all_s = 0.0
-        for part in parts:
-            seconds = self._expected_s(part)
-            all_s += seconds
-            done += seconds * (part.done / part.of if part.of else 0.0)
+        expected = [self._expected_s(part) for part in parts]
+        done = [s * part.done / part.of if part.of else 0.0 for s, part in zip(expected, parts, strict=True)]
+        is_session = [part.stage == "sessions" for part in parts]
+        played, sessions = (sum(compress(seconds, is_session)) for seconds in (done, expected))
         training = _others_s(parts, lefts)
-        played = self._played_s(parts)
         if self._before is None:
             self._before = played
         learnt = played - self._before
-        scale = (self._spent + _PRIOR_S) / (
-            learnt + _PRIOR_S
-        )  # how much slower this machine is than expected
-        sessions = sum(self._expected_s(p) for p in parts if p.stage == "sessions") - played
+        # How much slower this machine is than expected.
+        scale = (self._spent + _PRIOR_S) / (learnt + _PRIOR_S)
+        at_once = max([(scale * (sessions - played) + training) / max(self._cores, 1), *lefts])
         last = 0.0 if parts[-1].done else RESULTS_S
-        at_once = max([(scale * sessions + training) / max(self._cores, 1), *lefts])
-        known = bool(lefts or learnt) or not (sessions or training)
-        return State(parts, done / all_s if all_s else 1.0, at_once + last if known else None, lines)
-
-    def _played_s(self, parts: Sequence[Progress]) -> float:
-        """Expected seconds of the sessions that are done."""
-        return sum(
-            self._expected_s(p) * (p.done / p.of if p.of else 0.0) for p in parts if p.stage == "sessions"
-        )
+        known = bool(lefts or learnt) or not (sessions > played or training)
+        whole = sum(expected)
+        return State(parts, sum(done) / whole if whole else 1.0, at_once + last if known else None, lines)
 
     def _expected_s(self, part: Progress) -> float:
         if part.condition is None:
             return {"cohorts": _COHORT_S, "networks": _TRAINING_S}.get(part.stage, RESULTS_S)
-        condition = part.condition
-        dimension = None
-        with suppress(OSError, ValueError):
-            about = self._run.folder / "cohorts" / condition.cohort / "cohort.json"
-            dimension = read_record(about, "dimension")["dimension"]
-        return self._times.sessions(condition.cohort, dimension, condition.method, part.of or 20).seconds
+        cohort, method = part.condition.cohort, part.condition.method
+        dimension = self._dimension(cohort)
+        return self._times.sessions(cohort, dimension, method, part.of or 20).seconds
+
+    def _dimension(self, cohort: str) -> int | None:
+        """2 or 3; None before the cohort is prepared."""
+        if cohort not in self._dimensions:
+            with suppress(OSError, ValueError):
+                about = self._run.folder / "cohorts" / cohort / "cohort.json"
+                self._dimensions[cohort] = read_record(about, "dimension")["dimension"]
+        return self._dimensions.get(cohort)
 
 
 def _others_s(parts: Sequence[Progress], lefts: Sequence[float]) -> float:

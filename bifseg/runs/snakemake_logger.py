@@ -29,30 +29,11 @@ _TITLES = {
 class LogHandler(LogHandlerBase):
     """Shows progress while jobs run; a dry run and errors look as Snakemake prints them."""
 
-    @property
-    def writes_to_stream(self) -> bool:
-        """True: it replaces Snakemake's own output on the terminal."""
-        return True
-
-    @property
-    def writes_to_file(self) -> bool:
-        """False: Snakemake's own log file stays as it is."""
-        return False
-
-    @property
-    def has_filter(self) -> bool:
-        """True: the events that the display needs must not be filtered."""
-        return True
-
-    @property
-    def has_formatter(self) -> bool:
-        """False: messages have Snakemake's format."""
-        return False
-
-    @property
-    def needs_rulegraph(self) -> bool:
-        """False."""
-        return False
+    writes_to_stream = True  # in place of Snakemake's own output on the terminal
+    writes_to_file = False  # Snakemake's own log file stays as it is
+    has_filter = True  # the display needs events that the common filter leaves out
+    has_formatter = False
+    needs_rulegraph = False
 
     def __post_init__(self) -> None:
         """Set up Snakemake's own handler for a dry run and for what is no progress."""
@@ -123,7 +104,7 @@ class LogHandler(LogHandlerBase):
             print(text, file=self._plain.stream, flush=True)
 
     def _refresh(self) -> None:
-        while self._display and not self._ended.wait(self._display.every_s):
+        while self._display and not self._ended.wait(self._display.wait_s):
             with self._lock:
                 if self._display and not self._ended.is_set():
                     self._display.refresh()

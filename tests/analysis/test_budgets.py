@@ -7,6 +7,7 @@ from fake_run import scores
 from bifseg.analysis.budgets import at_budgets, dice_within
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
+from bifseg.analysis.stages import in_step_order
 
 RULE = StoppingRule(5, 0.9)
 
@@ -48,7 +49,7 @@ def made(lines=LINES, **common):
     ],
 )
 def test_the_last_result_within_a_budget_counts(column, budget, expected):
-    assert dice_within(made(), column, budget).tolist() == expected
+    assert dice_within(in_step_order(made()), column, budget).tolist() == expected
 
 
 def test_means_and_restricted_time_by_hand():

@@ -76,6 +76,16 @@ def test_a_renamed_training_image_is_seen_by_its_content(discs, network, monkeyp
     }
 
 
+def test_a_job_compares_the_images_of_its_own_patients_alone(discs, discs_network, monkeypatch):
+    compared = []
+    monkeypatch.setattr("bifseg.runs.exposure.overlap", lambda first, _: compared.append(set(first)) or [])
+    row = discs.select(split="test")[0]
+    everyone = exposures(discs, OWN, discs_network)
+    played = exposures(discs, OWN, discs_network, [row])
+    assert played == {row.object: everyone[row.object]}
+    assert compared[-1] == {other.image for other in discs.objects if other.group == row.group}
+
+
 def _made_contents():
     rng = np.random.default_rng(0)
     grid = Grid((120, 120), (1.0, 1.0), (0.0, 0.0), ((1.0, 0.0), (0.0, 1.0)))

@@ -132,6 +132,21 @@ def test_files_that_move_while_they_are_read_leave_the_last_state(folder, monkey
     assert capsys.readouterr().err == ""
 
 
+def test_a_run_that_takes_long_to_read_is_read_less_often(folder, clock, monkeypatch):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+    read, taken = run_state.progress, [0.01, 2.0]
+
+    def slow(*words):
+        clock[0] += taken.pop(0)
+        return read(*words)
+
+    monkeypatch.setattr(run_state, "progress", slow)
+    display.refresh()
+    assert display.wait_s == display.every_s
+    display.refresh()
+    assert display.wait_s == pytest.approx(40)
+
+
 def test_failed_sessions_are_counted():
     parts = [Progress("a", 5, 6, "running", failed=Counter({("failed", "no luck"): 2}))]
     assert stage_text(parts) == "5 of 6, 2 failed"

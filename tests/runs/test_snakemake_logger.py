@@ -25,7 +25,7 @@ SETTINGS = {
 class Spy:
     """A display that keeps what it is given."""
 
-    every_s = 0.01
+    wait_s = 0.01
 
     def __init__(self):
         self.said, self.running, self.n_session_jobs, self.refreshed, self.closed = [], [], 0, 0, False

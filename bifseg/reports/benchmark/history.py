@@ -102,6 +102,8 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     about = {path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}
+    by_row = played.frame.groupby(["method", "network", *WHERE])["exposure"]
+    exposures = by_row.agg(exposure_text).to_dict()
     pairs = []
     for (method, network), rows in sessions.groupby(["method", "network"], sort=True):
         of_entry = rows.reset_index(drop=True)
@@ -127,19 +129,12 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
             "results": [
                 dict(zip(WHERE, where, strict=True))
                 | _numbers(group)
-                | {"exposure": _exposure(played.frame, str(method), str(network), where)}
+                | {"exposure": exposures[(method, network, *where)]}
                 for where, group in of_entry.groupby(WHERE, sort=True)
             ],
         }
         pairs.append((record, of_entry))
     return pairs
-
-
-def _exposure(scores: pd.DataFrame, method: str, network: str, where: tuple[Any, ...]) -> str:
-    """What the entry's models have seen of its objects in a row of the results."""
-    of_entry = (scores["method"] == method) & (scores["network"] == network)
-    here = (scores[WHERE] == list(where)).all(axis=1)
-    return exposure_text(scores.loc[of_entry & here, "exposure"])
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
