@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -12,6 +14,7 @@ import typer
 from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.workflow import find_profile, snakemake
 from bifseg.core.errors import InputError
+from bifseg.core.files import writing
 
 _GROWTH = 1.25  # patients of a look at the results, relative to the look before
 _JOBS = 16  # of a cluster
@@ -60,7 +63,7 @@ def race(
     run = Path(settings["results"]) / settings["run"]
 
     def play(patients: int, targets: list[Path]) -> None:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, _kept(run / "config.json"):
             file = Path(folder) / "race.yaml"
             write_configuration(file, settings | {"patients": patients}, "bifseg race")
             options = ["--configfile", str(file), "--", *map(str, targets)]
@@ -70,7 +73,7 @@ def race(
     opened = Run(run)
     order = opened.patients(opened.cohort(name))
     check_enough(len(order), f"{run}/cohorts/{name}: split {opened.card.split}")
-    groups = job_groups(opened.card.cohorts[name].protocols, Path(opened.card.cards))
+    groups = job_groups(settings["cohorts"][name]["protocols"], Path(opened.card.cards))
     shards = range(1, settings["shards"] + 1)
     parts = [run / f"scores/{name}/{group}/shard-{shard}.parquet" for group in groups for shard in shards]
     for count in _looks(len(order)):
@@ -104,6 +107,16 @@ def _settings(config: Path, cohort: str, protocol: str, entries: list[str]) -> t
         )
     settings["cohorts"] = {name: {"networks": [], "protocols": {protocol: entries}}}
     return name, {"results": "results", **settings, "cohorts": checked_run(dict(settings))["cohorts"]}
+
+
+@contextmanager
+def _kept(path: Path) -> Iterator[None]:
+    """Leave a configuration that a run has as it is: `bifseg status` must not take the race for the whole run."""
+    before = path.read_bytes() if path.is_file() else None
+    yield
+    if before is not None:
+        with writing(path) as part:
+            part.write_bytes(before)
 
 
 def _looks(patients: int) -> list[int]:
