@@ -54,7 +54,11 @@ class Fingerprint:
 
     @cached_property
     def patches(self) -> NDArray[np.float32]:
-        """The ranks with mean 0 and length 1 in each row, as float32."""
+        """The ranks with mean 0 and length 1 in each row; computed once.
+
+        Returns:
+            (keypoints, samples) float32.
+        """
         centred = self.ranks - (self.ranks.shape[1] - 1) / 2
         length = np.linalg.norm(centred, axis=1, keepdims=True)
         return np.asarray(centred / np.where(length > 0, length, 1), np.float32)
