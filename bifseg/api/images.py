@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from bifseg.cohorts.files import File, differences, look_at_image, look_at_label
+from bifseg.cohorts.files import File, look_at_image, look_at_label
 from bifseg.core import images
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Image, Mask
+from bifseg.core.grid_differences import differences
 
 
 def read_image(path: Path | str, modality: str = "", channel: int | None = None) -> Image:

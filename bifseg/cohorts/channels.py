@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
-from bifseg.cohorts.files import File, differences
+from bifseg.cohorts.files import File
 from bifseg.cohorts.manifest import ManifestRow
+from bifseg.core.grid_differences import differences
 
 
 def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Iterator[tuple[int, str, str]]:

@@ -17,7 +17,6 @@ from bifseg.cohorts.check_report import Files, Report, Rows
 from bifseg.cohorts.files import (
     File,
     Progress,
-    differences,
     each_file,
     look_at_image,
     look_at_label,
@@ -33,6 +32,7 @@ from bifseg.cohorts.manifest import (
 )
 from bifseg.core.errors import short
 from bifseg.core.geometry import Grid
+from bifseg.core.grid_differences import differences
 from bifseg.core.images import channels_of
 
 TENFOLD = 10

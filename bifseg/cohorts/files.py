@@ -1,27 +1,20 @@
-"""Grid and values of every file of a cohort, each read once, and differences between two grids.
-
-Tolerances: the origin and the spacing of an image and its label map may differ by 1e-3 mm, the components of
-their axes' unit vectors by 1e-4. Headers written by different tools differ by about 1e-8 to 1e-5, and 1e-4
-over 300 voxels is a thirtieth of a voxel.
-"""
+"""Grid and values of every file of a cohort, each read once."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError, short
-from bifseg.core.geometry import MM_TOLERANCE, Grid
+from bifseg.core.geometry import Grid
 from bifseg.core.images import as_float32, read_array, read_off_degrees
 
-DIRECTION_TOLERANCE = 1e-4
 FINEST_MM, COARSEST_MM = 0.02, 20.0
 """Spacings beyond these get a note: few scanners have them, but headers in metres or micrometres do."""
 
@@ -136,39 +129,6 @@ def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
     if off_degrees:
         doubts.append(f"its axes are {off_degrees:.2g} degrees off right angles; we straighten them")
     return tuple(doubts)
-
-
-def differences(image: Grid, label: Grid) -> Iterator[str]:
-    """Differences between the grids of a label map and its image beyond the tolerances.
-
-    Args:
-        image: the image's grid.
-        label: the label map's grid.
-
-    Yields:
-        One line for each of shape, spacing, origin and direction that differs; axes are x, y, z as in the files.
-    """
-    if label.shape != image.shape:
-        yield f"shape is {label.shape}, that of the image {image.shape} (z, y, x)"
-    if label.ndim != image.ndim:
-        return
-    spacing = np.subtract(label.spacing, image.spacing)[::-1]
-    if (np.abs(spacing) > MM_TOLERANCE).any():
-        yield f"spacing differs by {_along(spacing)}"
-    origin = np.subtract(label.origin, image.origin)
-    if (np.abs(origin) > MM_TOLERANCE).any():
-        yield f"origin differs by {_along(origin)}"
-    ours, theirs = np.array(label.direction)[::-1], np.array(image.direction)[::-1]
-    turned = np.flatnonzero(np.abs(ours - theirs).max(axis=1) > DIRECTION_TOLERANCE)
-    if turned.size:
-        angles = np.degrees(np.arccos(np.clip((ours * theirs).sum(axis=1), -1, 1)))
-        shown = ", ".join(f"{angles[k]:.3g} degrees for axis {'xyz'[k]}" for k in turned)
-        yield f"direction differs by {shown}"
-
-
-def _along(steps: NDArray[Any]) -> str:
-    beyond = np.flatnonzero(np.abs(steps) > MM_TOLERANCE)
-    return ", ".join(f"{abs(steps[k]):.4g} mm along {'xyz'[k]}" for k in beyond)
 
 
 def _reason(error: Exception, path: Path) -> str:

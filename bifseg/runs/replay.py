@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cohorts.cohort import Cohort
-from bifseg.cohorts.files import differences
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint, read_record
 from bifseg.core.geometry import Box, Image, Mask
+from bifseg.core.grid_differences import differences
 from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Trial

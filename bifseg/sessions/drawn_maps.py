@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.cohorts.files import differences
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
+from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_array
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.tracing import strokes_in

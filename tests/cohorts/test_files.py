@@ -1,67 +1,13 @@
 import numpy as np
 import pytest
 
-from bifseg.cohorts.files import File, differences, each_file, look_at_image, look_at_label
+from bifseg.cohorts.files import File, each_file, look_at_image, look_at_label
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
 GRID = Grid(
     (4, 8, 9), (3.0, 1.0, 1.5), (10.0, 20.0, 30.0), ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
 )
-
-
-def turned(degrees: float) -> Grid:
-    """GRID turned about the world's z axis."""
-    c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
-    axes = ((0.0, 0.0, 1.0), (-s, c, 0.0), (c, s, 0.0))
-    return Grid(GRID.shape, GRID.spacing, GRID.origin, axes)
-
-
-def test_a_grid_does_not_differ_from_itself():
-    assert list(differences(GRID, GRID)) == []
-
-
-@pytest.mark.parametrize(
-    ("changes", "told"),
-    [
-        ({"origin": (12.5, 20.0, 30.0)}, "origin differs by 2.5 mm along x"),
-        ({"origin": (10.0, 19.0, 30.25)}, "origin differs by 1 mm along y, 0.25 mm along z"),
-        ({"spacing": (3.3, 1.0, 1.5)}, "spacing differs by 0.3 mm along z"),
-        ({"spacing": (3.0, 1.0, 1.0)}, "spacing differs by 0.5 mm along x"),
-        ({"shape": (4, 8, 8)}, "shape is (4, 8, 8), that of the image (4, 8, 9) (z, y, x)"),
-    ],
-)
-def test_each_property_is_told_with_its_size(changes, told):
-    label = Grid(**{**{k: getattr(GRID, k) for k in ("shape", "spacing", "origin", "direction")}, **changes})
-    assert list(differences(GRID, label)) == [told]
-
-
-def test_a_turned_grid_is_told_in_degrees():
-    assert list(differences(GRID, turned(2.0))) == [
-        "direction differs by 2 degrees for axis x, 2 degrees for axis y"
-    ]
-    flipped = Grid(GRID.shape, GRID.spacing, GRID.origin, ((0.0, 0.0, -1.0), *GRID.direction[1:]))
-    assert list(differences(GRID, flipped)) == ["direction differs by 180 degrees for axis z"]
-
-
-@pytest.mark.parametrize(("size", "same"), [(1e-8, True), (9e-5, True), (1.1e-4, False)])
-def test_direction_tolerance(size, same):
-    axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, size, 0.0))
-    label = Grid(GRID.shape, GRID.spacing, GRID.origin, axes)
-    assert (list(differences(GRID, label)) == []) == same
-
-
-@pytest.mark.parametrize(("size", "same"), [(1e-8, True), (9e-4, True), (1.1e-3, False)])
-@pytest.mark.parametrize("key", ["origin", "spacing"])
-def test_mm_tolerance(key, size, same):
-    changed = tuple(v + size for v in getattr(GRID, key))
-    label = Grid(**{**GRID.__dict__, key: changed})
-    assert (list(differences(GRID, label)) == []) == same
-
-
-def test_another_dimension_is_a_shape():
-    (told,) = differences(GRID, Grid.plain((8, 9)))
-    assert told.startswith("shape is (8, 9), that of the image (4, 8, 9)")
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd"])

@@ -41,19 +41,47 @@ def strokes_in(painted: Mask, foreground: bool, spacing: tuple[float, ...]) -> l
     return strokes
 
 
+def flat_pieces(painted: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, tuple[float, float]]]:
+    """The strokes of `strokes_in` as flat masks.
+
+    Args:
+        painted: voxels of a label, (z, y, x) or (y, x).
+        spacing: mm, in the same order.
+
+    Yields:
+        Each stroke's mask (rows, columns) in its tight box or larger, and its spacing.
+    """
+    labels, n = ndimage.label(painted, np.ones((3,) * painted.ndim))
+    for number, span in enumerate(ndimage.find_objects(labels, n), 1):
+        piece = labels[span] == number
+        if piece.ndim == 2:
+            yield piece, (spacing[0], spacing[1])
+            continue
+        for _, shown, flat_spacing in _slices(piece, spacing):
+            yield shown, flat_spacing
+
+
 def _drawn(piece: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[NDArray[np.float64], NDArray[np.intp]]]:
     """Path and voxels of every stroke in a connected piece."""
     if piece.ndim == 2:
         path, voxels = _flat(piece, (spacing[0], spacing[1]))
         yield path, voxels
         return
+    for (through, index), shown, flat_spacing in _slices(piece, spacing):
+        path, voxels = _flat(shown, flat_spacing)
+        yield np.insert(path, through, index, axis=1), np.insert(voxels, through, index, axis=1)
+
+
+def _slices(
+    piece: Mask, spacing: tuple[float, ...]
+) -> Iterator[tuple[tuple[int, int], Mask, tuple[float, float]]]:
+    """The strokes in a connected piece of a volume: axis and index of the slice, mask in it, and spacing."""
     through = int(np.argmin(piece.shape))  # the array is the piece's tight box
     a, b = (axis for axis in range(3) if axis != through)
     for index in range(piece.shape[through]):
         labels, n = ndimage.label(np.take(piece, index, through), np.ones((3, 3)))
         for number in range(1, n + 1):
-            path, voxels = _flat(labels == number, (spacing[a], spacing[b]))
-            yield np.insert(path, through, index, axis=1), np.insert(voxels, through, index, axis=1)
+            yield (through, index), labels == number, (spacing[a], spacing[b])
 
 
 def _flat(stroke: Mask, spacing: tuple[float, float]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:

@@ -43,16 +43,16 @@ class Page:
     Attributes:
         name: name of the image's folder.
         group: name of the folder above, which holds images of one kind.
-        truth: mask of the object, (y, x).
+        truth: mask of the object, (y, x) or (z, y, x).
         spacing: mm, in the same order; 1 if the file has none, such as PNG, so that mm are pixels.
-        people: map of scribbles (y, x) by person, `person 1`, ...: 0 nothing, 1 foreground, 2 background.
-        image: grey values (y, x), or None if the folder has no `image.png`.
+        people: map of scribbles of the truth's shape by person: 0 nothing, 1 foreground, 2 background.
+        image: grey values of the truth's shape, or None if there is no image.
     """
 
     name: str
     group: str
     truth: Mask
-    spacing: tuple[float, float]
+    spacing: tuple[float, ...]
     people: dict[str, ScribbleMap]
     image: NDArray[np.generic] | None
 
@@ -87,16 +87,27 @@ def _read_page(label: Path) -> Page:
         label.parent.parent.name,
         truth > 0,
         (grid.spacing[0], grid.spacing[1]),
-        {f"person {_number(path) + 1}": _read_scribbles(path, truth.shape) for path in paths},
+        {person_of(path): _read_scribbles(path, truth.shape) for path in paths},
         read_array(image)[0] if image.is_file() else None,
     )
 
 
-def _number(path: Path) -> int:
+def person_of(path: Path) -> str:
+    """The name of the person who drew a file.
+
+    Args:
+        path: `human_scribble_NUMBER.png`, numbers from 0.
+
+    Returns:
+        `person 1` for number 0.
+
+    Raises:
+        InputError: the file's name has no number.
+    """
     number = path.stem.removeprefix("human_scribble_")
     if not number.isdigit():
         raise InputError(f"{path}: name the file human_scribble_NUMBER.png with the person's number, from 0")
-    return int(number)
+    return f"person {int(number) + 1}"
 
 
 def _read_scribbles(path: Path, shape: tuple[int, ...]) -> ScribbleMap:

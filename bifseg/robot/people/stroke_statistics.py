@@ -1,7 +1,8 @@
 """Statistics of scribbles, computed alike for people and the robot: from the painted voxels alone.
 
 A map of scribbles keeps no order and no paths. So the strokes of a label are its connected components, for people
-and for the robot: two strokes that cross count as one longer stroke.
+and for the robot: two strokes that cross count as one longer stroke. In a volume they are split into slices
+(`drawing.tracing`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from skimage.graph import pixel_graph
 from skimage.morphology import thin
 
 from bifseg.core.geometry import Box, Mask
+from bifseg.robot.drawing.tracing import flat_pieces
 
 STATISTICS = {
     "strokes": "strokes (connected components)",
@@ -36,7 +38,7 @@ PEOPLE, EVERYWHERE = "people", "all"
 """Names of the pooled rows: all persons, and all groups of images."""
 
 
-def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, float]) -> pd.DataFrame:
+def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, ...]) -> pd.DataFrame:
     """The `STATISTICS` of both labels of a map of scribbles.
 
     The length is that of the skeleton, whose steps are straight or diagonal: up to 8 % longer than a straight line,
@@ -44,18 +46,18 @@ def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, flo
     the same area A and length L: A = w L + n pi w^2 / 4 for n strokes. A dot has length 0 and the diameter of its disc.
 
     Args:
-        scribbles: map (y, x): 0 nothing, 1 foreground, 2 background.
-        truth: mask of the object (y, x), neither empty nor all True.
+        scribbles: map (y, x) or (z, y, x): 0 nothing, 1 foreground, 2 background.
+        truth: mask of the object, of the same shape, neither empty nor all True.
         spacing: mm, in the same order.
 
     Returns:
         A row a label, its name in `label`. A label without strokes has 0 strokes, lengths and coverage, else NaN.
 
     Raises:
-        ValueError: the shapes differ or are not 2D, or the truth has no border.
+        ValueError: the shapes differ, or the truth has no border.
     """
-    if truth.ndim != 2 or scribbles.shape != truth.shape:
-        raise ValueError(f"scribbles {scribbles.shape} and truth {truth.shape} are not one 2D image")
+    if scribbles.shape != truth.shape:
+        raise ValueError(f"scribbles {scribbles.shape} and truth {truth.shape} are not one image")
     if truth.all() or not truth.any():
         raise ValueError("the truth is empty or fills the image: it has no border")
     border_mm = sum(ndimage.distance_transform_edt(side, sampling=spacing) for side in (truth, ~truth))
@@ -67,16 +69,18 @@ def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, flo
 
 
 def _measure_label(
-    painted: Mask, side: Mask, spacing: tuple[float, float], border_mm: NDArray[np.float64]
+    painted: Mask, side: Mask, spacing: tuple[float, ...], border_mm: NDArray[np.float64]
 ) -> dict[str, float]:
     """The statistics of one label, whose strokes belong on one side of the truth's border."""
-    n_strokes = int(ndimage.label(painted, np.ones((3, 3)))[1])
-    length = _skeleton_mm(painted, spacing)
+    strokes = list(flat_pieces(painted, spacing))
+    n_strokes = len(strokes)
+    length = float(sum(_skeleton_mm(mask, flat) for mask, flat in strokes))
+    area_mm2 = sum(mask.sum() * np.prod(flat) for mask, flat in strokes)
     return {
         "strokes": n_strokes,
         "total_mm": length,
         "stroke_mm": length / n_strokes if n_strokes else np.nan,
-        "thickness_mm": _thickness_mm(painted.sum() * np.prod(spacing), length, n_strokes),
+        "thickness_mm": _thickness_mm(area_mm2, length, n_strokes),
         "coverage": (painted & side).sum() / side.sum(),
         "border_mm": float(np.median(border_mm[painted])) if n_strokes else np.nan,
         "outside": (painted & ~side).sum() / painted.sum() if n_strokes else np.nan,
@@ -85,8 +89,6 @@ def _measure_label(
 
 def _skeleton_mm(painted: Mask, spacing: tuple[float, float]) -> float:
     """Length of the skeleton: its minimum spanning forest, so that a corner counts once."""
-    if not painted.any():
-        return 0.0
     # the only one of skimage's skeletons that keeps diagonal strokes whole
     skeleton = thin(painted[Box.around(painted).slices])
     graph, _ = pixel_graph(skeleton, connectivity=2, spacing=spacing)

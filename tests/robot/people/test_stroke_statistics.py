@@ -104,11 +104,25 @@ def test_a_truth_without_border_is_refused(truth):
         measure(drawn(), truth, (1.0, 1.0))
 
 
-def test_only_one_image_of_two_axes():
-    with pytest.raises(ValueError, match="not one 2D image"):
+def test_scribbles_and_truth_are_one_image():
+    with pytest.raises(ValueError, match="not one image"):
         measure(drawn()[:10], TRUTH, (1.0, 1.0))
-    with pytest.raises(ValueError, match="not one 2D image"):
-        measure(np.zeros((3, 3, 3), np.uint8), np.ones((3, 3, 3), bool), (1.0, 1.0))
+
+
+def test_strokes_in_the_slices_of_a_volume_are_measured_as_in_an_image():
+    flat = drawn(foreground=np.s_[7, 4:16], background=np.s_[15:17, 3:12])
+    truth, scribbles = np.repeat(TRUTH[np.newaxis], 9, axis=0), np.zeros((9, 20, 20), np.uint8)
+    scribbles[3] = scribbles[6] = flat
+    alone, twice = measured(flat, spacing=(1.0, 0.8)), measured(scribbles, truth, (5.0, 1.0, 0.8))
+    for column, times in {
+        "strokes": 2,
+        "total_mm": 2,
+        "stroke_mm": 1,
+        "thickness_mm": 1,
+        "border_mm": 1,
+    }.items():
+        assert twice[column].to_list() == pytest.approx((times * alone[column]).to_list())
+    assert twice.loc["foreground", "coverage"] == pytest.approx(alone.loc["foreground", "coverage"] * 2 / 9)
 
 
 def drawings(who, person, values, group="g"):
