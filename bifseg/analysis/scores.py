@@ -39,6 +39,8 @@ COLUMNS: dict[str, str] = {
     "training_seed": _COUNT,
     **dict.fromkeys(("protocol", "policy", "box", "user"), _TEXT),
     "replicate": _COUNT,
+    "disturbance": _TEXT,
+    "level": _COUNT,
     "step": _TEXT,
     **dict.fromkeys(("round", "n_prompts", "n_strokes", "n_scribble_voxels", "n_slices"), _COUNT),
     "stroke_mm": _NUMBER,
@@ -57,6 +59,8 @@ COLUMNS: dict[str, str] = {
 _SECONDS = ("robot", "network", "label_update", "machine")
 _ADDED = {
     "training_seed": 1,
+    "disturbance": "",
+    "level": 0,
     "exposure": "unknown",
     "method_s": np.nan,
     "confinement": "",

@@ -14,7 +14,7 @@ from bifseg.methods.contract import Method
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
 from bifseg.sessions.record import Session as SessionRecord
-from bifseg.sessions.users import SimulatedUser
+from bifseg.sessions.users import SimulatedUser, seen_image
 
 if TYPE_CHECKING:  # a session needs neither pandas nor matplotlib
     import pandas as pd
@@ -168,7 +168,10 @@ def simulate(
         policy=rules.policy,
         box=rules.box_label,
         user=rules.user,
+        disturbance=rules.disturbance[0],
+        level=rules.disturbance[1],
     )
+    image = seen_image(image, rules, seed, identity.seed_key)
     user = SimulatedUser(image, truth, rules, box_margin, seed, seed_key=identity.seed_key)
     return Session(image, truth, play(user, method, identity=identity), tolerance_mm)
 

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bifseg.cards.disturb import Disturb, undrawn
 from bifseg.cards.plays import Drawn, Plays
 from bifseg.cards.trained_on import TrainedOn
 from bifseg.cards.yaml_file import read_mapping
@@ -156,6 +157,9 @@ class ProtocolCard(Card):
     window: Literal["box", "image"] = Field(
         "box", description="where results may lie and the user looks: inside the robot's box, or anywhere"
     )
+    disturb: Disturb | None = Field(
+        None, description="an axis along which box, strokes or image are disturbed, and its levels"
+    )
 
     @model_validator(mode="after")
     def _one_policy(self) -> Self:
@@ -176,12 +180,19 @@ class ProtocolCard(Card):
             raise ValueError(
                 f"points need a policy that clicks: write 'policy: {' or '.join(CLICK_POLICIES)}'"
             )
+        if self.disturb and (fault := undrawn(self.disturb.axis, self.begin, self.draws, self.rounds)):
+            raise ValueError(fault)
         return self
 
     @property
     def draws(self) -> Drawn:
         """The prompts that the robot's policy draws: `scribbles` or `points`."""
         return "points" if "points" in (self.begin, self.correct) else "scribbles"
+
+    @property
+    def disturbance(self) -> tuple[str, int]:
+        """The values of the columns `disturbance` and `level`: ("", 0) for a card without `disturb`."""
+        return (self.disturb.axis, self.disturb.levels[0]) if self.disturb else ("", 0)
 
     @property
     def box_label(self) -> str:

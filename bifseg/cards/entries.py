@@ -1,9 +1,10 @@
-"""Names of entries, METHOD@NETWORK or METHOD alone, and of networks that are trained from several seeds."""
+"""Names of entries, METHOD@NETWORK or METHOD alone, of networks from several seeds, and of protocols' levels."""
 
 from __future__ import annotations
 
 import re
 
+_LEVEL = re.compile(r"(?P<card>.+)\.level-(?P<level>[1-8])")
 _LATER_SEED = re.compile(r"(?P<card>.+)\.seed-(?P<number>[2-9]|[1-9]\d+)")
 
 
@@ -58,3 +59,29 @@ def split_seed(name: str) -> tuple[str, int]:
     """
     later = _LATER_SEED.fullmatch(name)
     return (later["card"], int(later["number"])) if later else (name, 1)
+
+
+def level_name(protocol: str, level: int) -> str:
+    """The name of a protocol at a level of its disturbance.
+
+    Args:
+        protocol: name of the protocol's card.
+        level: 0 to 8.
+
+    Returns:
+        `box-shift` for level 0, `box-shift.level-4` for level 4.
+    """
+    return f"{protocol}.level-{level}" if level else protocol
+
+
+def split_level(name: str) -> tuple[str, int]:
+    """The card and the level of a protocol; the inverse of `level_name`.
+
+    Args:
+        name: for example `box-shift`, or `box-shift.level-4`.
+
+    Returns:
+        The card's name, and the level; 0 if the name has none.
+    """
+    match = _LEVEL.fullmatch(name)
+    return (match["card"], int(match["level"])) if match else (name, 0)

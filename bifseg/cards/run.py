@@ -20,12 +20,12 @@ from bifseg.cards.cards import (
     Name,
     NetworkCard,
     Positive,
-    ProtocolCard,
     first_problem,
     read_card,
 )
-from bifseg.cards.entries import entry_name, seed_name, split_entry, split_seed
+from bifseg.cards.entries import entry_name, seed_name, split_entry, split_level, split_seed
 from bifseg.cards.plays import Plays
+from bifseg.cards.protocol_levels import levels_of, read_protocol
 from bifseg.cards.yaml_file import check_size
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import inside
@@ -126,18 +126,20 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         dimension = cohort_card.dimension
         listed = list(dict.fromkeys(n for name in experiment.networks for n in _seeds(name, cards)))
         resolved["cohorts"][cohort]["networks"] = listed
-        networks = set(listed)
+        networks, played = set(listed), resolved["cohorts"][cohort]["protocols"]
+        played.clear()
         for protocol, names in experiment.protocols.items():
-            rules = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml")
+            path = cards / "protocols" / f"{protocol}.yaml"
+            rules = read_protocol(path)
             capabilities = _capabilities(names, cards / "methods")
             try:
                 entries = resolve(names, capabilities, listed, dimension, rules, cohort_card.channels)
                 entries = _with_seeds(entries, cards)
             except InputError as error:
                 raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
-            resolved["cohorts"][cohort]["protocols"][protocol] = entries
+            played.update(dict.fromkeys(levels_of(path), entries))
             networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
-        _check_initial(resolved["cohorts"][cohort]["protocols"], cards, f"configuration: cohorts.{cohort}")
+        _check_initial(played, cards, f"configuration: cohorts.{cohort}")
         for network in sorted(networks):
             path = network_card(network, cards)
             card = read_card(NetworkCard, path)
@@ -153,7 +155,7 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
 def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> None:
     """Raise InputError if a protocol corrects the results of an entry that plays under no other protocol."""
     for protocol in played:
-        source = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml").initial_from
+        source = read_protocol(cards / "protocols" / f"{protocol}.yaml").initial_from
         if source not in (None, "manifest") and not initial_protocol(played, protocol, source):
             raise InputError(
                 f"{where}.protocols.{protocol}: its card has `initial_from: {source}`, which plays under no other "
@@ -170,9 +172,10 @@ def initial_protocol(played: Mapping[str, Sequence[str]], protocol: str, source:
         source: entry whose results are the masks.
 
     Returns:
-        The first other protocol under which the entry plays; empty if none.
+        The first other protocol, undisturbed, under which the entry plays; empty if none.
     """
-    return next((name for name in played if name != protocol and source in played[name]), "")
+    others = (name for name in played if name != protocol and not split_level(name)[1])
+    return next((name for name in others if source in played[name]), "")
 
 
 def network_card(network: str, cards: Path) -> Path:

@@ -34,7 +34,7 @@ app.command()(robot_record.record)
 
 
 class Entry(NamedTuple):
-    """A policy, box or user: its name in a protocol card, its description, and its parameters as text."""
+    """What a protocol card can name: its name there, its description, and its parameters as text."""
 
     name: str
     about: str
@@ -45,9 +45,10 @@ def catalogue() -> dict[str, list[Entry]]:
     """The choices for a protocol card.
 
     Returns:
-        Entries by the card's key: `policy`, `box` and `user`.
+        Entries by the card's key: `policy`, `box`, `user` and `disturb`.
     """
     from bifseg.robot.box import BOXES
+    from bifseg.robot.disturbances.registry import BOX_DISTURBANCES, IMAGE_DISTURBANCES, STROKE_DISTURBANCES
     from bifseg.robot.policies.registry import POLICIES
     from bifseg.robot.users import USERS
 
@@ -55,6 +56,11 @@ def catalogue() -> dict[str, list[Entry]]:
         "policy": [Entry(name, _first_line(kind), _text(kind().params)) for name, kind in POLICIES.items()],
         "box": [Entry(name, _first_line(kind), _text(kind().params)) for name, kind in BOXES.items()],
         "user": [Entry(u.name, f"{u.about} (version {u.version})", _text(u.params)) for u in USERS.values()],
+        "disturb": [
+            Entry(name, kind.about, f"{kind.step:g} {kind.unit} a level")
+            for registry in (BOX_DISTURBANCES, STROKE_DISTURBANCES, IMAGE_DISTURBANCES)
+            for name, kind in registry.items()
+        ],
     }
 
 

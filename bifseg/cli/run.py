@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # --help must not import torch
     from bifseg.runs.shard_plan import Trial
 
 ProtocolCardFile = Annotated[
-    Path, typer.Option(help="protocol card, config/protocols/NAME.yaml", show_default=False)
+    Path,
+    typer.Option(help="protocol card, config/protocols/NAME.yaml, or NAME.level-4.yaml", show_default=False),
 ]
 Shard = Annotated[str, typer.Option(help="NUMBER/OF: this job's part of the sessions")]
 
@@ -84,9 +85,10 @@ def check_unchanged(setup: JobSetup, protocol: Path) -> None:
         setup: of the job, with the cards as they were when it began.
         protocol: the protocol card's file.
     """
-    from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+    from bifseg.cards.cards import MethodCard, read_card
+    from bifseg.cards.protocol_levels import read_protocol
 
-    now = read_card(MethodCard, setup.card_path), read_card(ProtocolCard, protocol)
+    now = read_card(MethodCard, setup.card_path), read_protocol(protocol)
     if now != (setup.card, setup.protocol):
         raise InputError("this card or the protocol's was edited while its sessions were played; start again")
 
@@ -105,11 +107,11 @@ def count_text(counts: Counter[str]) -> str:
 
 def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Trial]]:
     """The setup that the options describe, and the trials of all shards."""
-    from bifseg.cards.cards import ProtocolCard, read_card
+    from bifseg.cards.protocol_levels import read_protocol
     from bifseg.robot.box import box_kind
     from bifseg.robot.policies.registry import policy
 
-    card = read_card(ProtocolCard, protocol)
+    card = read_protocol(protocol)
     with naming(protocol):
         policy(card.policy)
         box_kind(card.box)

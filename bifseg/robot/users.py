@@ -15,6 +15,7 @@ from scipy import ndimage
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.registry import Registry
 from bifseg.core.scribbles import Stroke
+from bifseg.robot.disturbances.strokes import slipped
 from bifseg.robot.drawing.lines import Flat
 from bifseg.robot.drawing.regions import drawing_planes, errors_by_label, slices_of
 from bifseg.robot.policies.policy import Errors, Policy
@@ -148,13 +149,8 @@ class Imperfect(Policy):
         axes = list(slices_of(stroke.voxels, spacing)[0][0])
         offset = np.zeros(len(shape), int)
         offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
-        offset = np.clip(offset, -stroke.voxels.min(axis=0), np.array(shape) - 1 - stroke.voxels.max(axis=0))
         wrong = confusion < self._user.wrong_label
-        moved = stroke.shifted(tuple(map(int, offset)))
-        if self._ignored is not None:
-            moved = moved.outside(self._ignored)
-            # a stroke that would vanish stays where the policy drew it
-            moved = moved if len(moved.path) and len(moved.voxels) else stroke
+        moved = slipped(stroke, offset, Box((0,) * len(shape), shape), self._ignored)
         return replace(moved, foreground=stroke.foreground != wrong)
 
 

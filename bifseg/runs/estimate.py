@@ -11,6 +11,7 @@ from typing import Any
 
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cards.entries import split_entry
+from bifseg.cards.protocol_levels import protocol_file, read_protocol
 from bifseg.cards.run import RunCard, network_card
 from bifseg.cohorts.manifest import ManifestRow, parse_manifest
 from bifseg.cohorts.preparation import places
@@ -170,7 +171,7 @@ def _may_end_late(condition: Condition, cards: Path, facts: _CohortFacts) -> str
     method = read_card(MethodCard, cards / "methods" / f"{condition.method}.yaml").method or ""
     voxels, path = prod(facts.shape), cards / "protocols" / f"{condition.protocol}.yaml"
     seconds = voxels / 1e6 * SECONDS_PER_MILLION_VOXELS.get(method, 0.0)
-    limit = read_card(ProtocolCard, path).time_limit_s if path.is_file() else ProtocolCard().time_limit_s
+    limit = read_protocol(path).time_limit_s if protocol_file(path).is_file() else ProtocolCard().time_limit_s
     if facts.dimension != 3 or voxels < LARGE_BOX or limit is None or seconds < limit / 2:
         return ""
     size = " x ".join(map(str, facts.shape))

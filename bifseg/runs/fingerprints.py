@@ -24,6 +24,10 @@ _METHODS = Reference("bifseg.methods.registry", "METHODS")
 _POLICIES = Reference("bifseg.robot.policies.registry", "POLICIES")
 _BOXES = Reference("bifseg.robot.box", "BOXES")
 _USERS = Reference("bifseg.robot.users", "USERS")
+_DISTURBANCES = tuple(
+    Reference("bifseg.robot.disturbances.registry", f"{what}_DISTURBANCES")
+    for what in ("BOX", "STROKE", "IMAGE")
+)
 _ARCHITECTURES = Reference("bifseg.networks.registry", "ARCHITECTURES")
 _SOURCES = Reference("bifseg.networks.registry", "SOURCES")
 _TRAINING = Reference("bifseg.networks.training", "train")
@@ -97,7 +101,7 @@ def session_code() -> str:
     Returns:
         Hexadecimal digits.
     """
-    registries = (_POLICIES, _BOXES, _USERS, _ARCHITECTURES, _SOURCES, _METHODS)
+    registries = (_POLICIES, _BOXES, _USERS, *_DISTURBANCES, _ARCHITECTURES, _SOURCES, _METHODS)
     entries = [
         registry._replace(key=key) for registry in registries for key in sorted(_bifseg().keys(registry))
     ]
@@ -170,8 +174,9 @@ def _session(
     """What a session uses besides its method, and the packages to leave out: networks if the entry has none."""
     maker = Reference(setup.__module__, setup.__name__) if setup else _JOB_SETUP
     robot = _chosen((_POLICIES, protocol.policy), (_BOXES, protocol.box), (_USERS, protocol.user))
+    axes = _chosen(*((registry, protocol.disturbance[0]) for registry in _DISTURBANCES))
     network = _chosen((_ARCHITECTURES, architecture), (_SOURCES, architecture))
-    return [maker, _PLAY, *robot, *network], (__name__, *(() if architecture else (_NETWORKS,)))
+    return [maker, _PLAY, *robot, *axes, *network], (__name__, *(() if architecture else (_NETWORKS,)))
 
 
 def code_files(card: MethodCard, folder: Path) -> list[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.cards import MethodCard, read_card
 from bifseg.cards.entries import split_entry
+from bifseg.cards.protocol_levels import read_protocol
 from bifseg.cards.run import initial_protocol
 from bifseg.core.errors import InputError
 from bifseg.methods.registry import METHODS
@@ -65,7 +66,7 @@ def initial_source(played: Mapping[str, Sequence[str]], protocol: str, cards: Pa
     Returns:
         None for a protocol that begins with a box, or with masks of the manifest.
     """
-    source = read_card(ProtocolCard, cards / "protocols" / f"{protocol}.yaml").initial_from
+    source = read_protocol(cards / "protocols" / f"{protocol}.yaml").initial_from
     return None if source in (None, "manifest") else (initial_protocol(played, protocol, source), source)
 
 

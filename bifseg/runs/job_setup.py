@@ -16,7 +16,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, fingerprint, read_record
-from bifseg.core.geometry import Mask
+from bifseg.core.geometry import Image, Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.run_place import KEY, run_folder
 from bifseg.core.sandbox import module_folders
@@ -27,7 +27,7 @@ from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity
-from bifseg.sessions.users import SimulatedUser, User
+from bifseg.sessions.users import SimulatedUser, User, seen_image
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,8 @@ class JobSetup:
             box=self.protocol.box_label,
             user=self.protocol.user,
             replicate=replicate,
+            disturbance=self.protocol.disturbance[0],
+            level=self.protocol.disturbance[1],
         )
 
     def fingerprint(self, trial: Trial) -> str:
@@ -141,15 +143,18 @@ class JobSetup:
         Raises:
             InputError: a file is missing or unreadable, or has changed since the cohort was prepared.
         """
-        row, cohort = self.rows[trial.object], self.cohort
+        row, cohort, key = self.rows[trial.object], self.cohort, self.identity(trial).seed_key
+        image = cohort.image(row, self._channels)
+        if self.protocol.disturb:
+            image = _disturbed_image(cohort, row, self._channels, self.protocol, self.seed, key)
         return SimulatedUser(
-            cohort.image(row, self._channels),
+            image,
             cohort.truth(row),
             self.protocol,
             cohort.box_margin,
             self.seed,
             cohort.raters(row),
-            self.identity(trial).seed_key,
+            key,
             cohort.ignored(row),
             self._existing(trial),
         )
@@ -272,6 +277,19 @@ class JobSetup:
             file_hash(self.network / "weights.pt") if self.network else "",
             entry_code(self.card, self.card_path.parent, self.protocol, self._architecture, type(self)),
         )
+
+
+@lru_cache(maxsize=2)
+def _disturbed_image(
+    cohort: Cohort,
+    row: ObjectRow,
+    channels: tuple[str, ...],
+    protocol: ProtocolCard,
+    seed: int,
+    key: tuple[str | int, ...],
+) -> Image:
+    """The image under a protocol: entries of a job get the very same object, so that they share what is computed."""
+    return seen_image(cohort.image(row, channels), protocol, seed, key)
 
 
 @lru_cache(maxsize=4)

@@ -268,13 +268,18 @@ def recorded_rules(folder: Path) -> dict[str, Any]:
         Values by the keys `begin`, `correct` and `window`, as far as `protocol.json` has them.
 
     Raises:
-        InputError: the sessions begin with a mask.
+        InputError: the sessions begin with a mask, or were disturbed.
     """
     path = folder / "protocol.json"
     rules = read_record(path) if path.is_file() else {}
     if rules.get("begin") == "mask":
         raise InputError(
             f"{folder}: its sessions begin with a mask, which a replay cannot give; use `bifseg run` instead"
+        )
+    disturb = rules.get("disturb")
+    if disturb and disturb["levels"] != [0]:
+        raise InputError(
+            f"{folder}: its sessions were disturbed ({disturb['axis']}); play the method under their protocol instead"
         )
     return {key: rules[key] for key in ("begin", "correct", "window") if key in rules}
 

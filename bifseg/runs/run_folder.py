@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
+from bifseg.cards.cards import MethodCard, read_card
 from bifseg.cards.entries import split_entry
+from bifseg.cards.protocol_levels import read_protocol
 from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
@@ -172,7 +173,7 @@ class Run:
         """
         cards = Path(self.card.cards)
         method = cards / "methods" / f"{condition.method}.yaml"
-        rules = read_card(ProtocolCard, cards / "protocols" / f"{condition.protocol}.yaml")
+        rules = read_protocol(cards / "protocols" / f"{condition.protocol}.yaml")
         source = initial_source(self.card.cohorts[condition.cohort].protocols, condition.protocol, cards)
         return JobSetup(
             run=self.card.run,

@@ -47,6 +47,8 @@ class Identity:
     box: str = "margin/1"
     user: str = "expert"
     replicate: int = 0
+    disturbance: str = ""
+    level: int = 0
 
     @property
     def seed_key(self) -> tuple[str | int, ...]:

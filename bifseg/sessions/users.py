@@ -15,6 +15,8 @@ from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
 from bifseg.robot.box import box_kind
+from bifseg.robot.disturbances.registry import disturbed_box, disturbed_image, disturbed_strokes
+from bifseg.robot.disturbances.strokes import Canvas
 from bifseg.robot.opening import opening_strokes
 from bifseg.robot.policies.registry import policy
 from bifseg.robot.thorough import LARGE, thorough
@@ -153,6 +155,24 @@ class User(Protocol):
         ...
 
 
+def seen_image(image: Image, protocol: ProtocolCard, seed: int, seed_key: tuple[str | int, ...]) -> Image:
+    """The image that methods and user see under a protocol.
+
+    Args:
+        image: the image as it is stored.
+        protocol: the session's rules; its disturbance may be one of images.
+        seed: seed of the run.
+        seed_key: names of the object and the replicate.
+
+    Returns:
+        `image` itself unless the protocol disturbs it.
+    """
+    axis, level = protocol.disturbance
+    return disturbed_image(
+        image, axis, level, lambda channel: generator(seed, *seed_key, "disturbed image", axis, channel)
+    )
+
+
 @dataclass(frozen=True)
 class SimulatedUser:
     """The robot at one object: it alone knows the truth; the method gets the image and the prompts.
@@ -204,7 +224,9 @@ class SimulatedUser:
         spacing = self.image.grid.spacing
         box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
         slack = self._generator("box slack", f"{who.name}/{who.version}")
-        return who.loosened(box, self.truth.shape, spacing, slack)
+        box = who.loosened(box, self.truth.shape, spacing, slack)
+        axis, level = self.protocol.disturbance
+        return disturbed_box(box, self.truth, axis, level, self._generator("disturbed box", axis))
 
     def window(self, box: Box) -> Box:
         """Where results may lie and the robot looks, by the protocol's `window`.
@@ -231,9 +253,13 @@ class SimulatedUser:
             New strokes on the image's grid; empty if the robot sees no error worth a stroke.
         """
         if view.opening:
-            return self._opening(view.box, view.step)
-        corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
-        return self._strokes(corrected.mask, view.box, view.step, view.scribbles)
+            drawn = self._opening(view.box, view.step)
+        else:
+            corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
+            drawn = self._strokes(corrected.mask, view.box, view.step, view.scribbles)
+        axis, level = self.protocol.disturbance
+        canvas = Canvas(self.truth, self.image.grid.spacing, view.box, self.ignored)
+        return disturbed_strokes(drawn, canvas, axis, level, self._generator(f"disturbed {view.step}", axis))
 
     def _strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
         """The strokes that the robot draws on a result inside the box."""

@@ -7,6 +7,8 @@ from bifseg.cli.robot import catalogue
 
 def test_every_entry_says_what_it_does_and_a_card_takes_it():
     entries = catalogue()
+    for entry in entries.pop("disturb"):
+        assert ProtocolCard(disturb={"axis": entry.name}).disturb.axis == entry.name
     for key, listed in entries.items():
         assert getattr(ProtocolCard(), key) == listed[0].name  # the default comes first
         for entry in listed:

@@ -33,6 +33,8 @@ def scores(lines, **common):
         "user": "expert",
         "training_seed": 1,
         "replicate": 0,
+        "disturbance": "",
+        "level": 0,
         "confinement": "",
         **dict.fromkeys(("fingerprint", *ORIGIN), ""),
         "adaptation": "",

@@ -10,10 +10,10 @@ from bifseg.cards.cards import (
     CohortCard,
     MethodCard,
     NetworkCard,
-    ProtocolCard,
     read_card,
 )
 from bifseg.cards.entries import split_entry, split_seed
+from bifseg.cards.protocol_levels import protocol_file, read_protocol
 from bifseg.cards.run import (
     brought_weights,
     checked_run,
@@ -54,6 +54,11 @@ wildcard_constraints:
 def card(kind, name):
     """The path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"
+
+
+def protocol_card(name):
+    """The path of a protocol's card; those of its levels are the same file."""
+    return str(protocol_file(Path(card("protocols", name))))
 
 
 def brought(network):
@@ -103,7 +108,7 @@ def setup(wildcards):
     methods = unique(card("methods", method_of(entry)) for _, entry in parts)
     return {
         "methods": methods,
-        "protocols": unique(card("protocols", protocol) for protocol, _ in parts),
+        "protocols": unique(protocol_card(protocol) for protocol, _ in parts),
         "objects": f"{RUN}/cohorts/{cohort}/objects.tsv",
         "weights": [
             f"{RUN}/networks/{cohort}/{network}/weights.pt"
@@ -168,7 +173,7 @@ def code_of_sessions(protocol_name, entry):
     return entry_code(
         read_card(MethodCard, method),
         method.parent,
-        read_card(ProtocolCard, protocol),
+        read_protocol(protocol),
         architecture,
     )
 

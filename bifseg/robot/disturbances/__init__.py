@@ -1,0 +1,1 @@
+"""Graded disturbances of boxes, strokes and images: how a result depends on the care of its user and on the image."""

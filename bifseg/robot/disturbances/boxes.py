@@ -1,0 +1,64 @@
+"""Disturbed boxes: moved, shrunk or grown by a share of the object's extent along each axis."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from bifseg.core.geometry import Box, Mask
+
+
+def shifted(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
+    """The box, moved in a random direction.
+
+    Args:
+        box: the box that the robot drew.
+        truth: ground truth of the object, (z, y, x) or (y, x).
+        share: length of the way, in units of the object's extent along each axis.
+        rng: source of the direction.
+
+    Returns:
+        A box of the same size, cut at the image's border; at least one voxel lies in the image.
+    """
+    direction = rng.standard_normal(truth.ndim)
+    way = share * np.array(Box.around(truth).shape) * direction / np.linalg.norm(direction)
+    shape, lower, upper = (np.array(values) for values in (truth.shape, box.lower, box.upper))
+    offset = np.clip(np.rint(way).astype(int), 1 - upper, shape - 1 - lower)
+    return box.grow(tuple(map(int, -offset)), tuple(map(int, offset)), truth.shape)
+
+
+def shrunk(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
+    """The box with every side moved inwards.
+
+    Args:
+        box: the box that the robot drew.
+        truth: ground truth of the object, (z, y, x) or (y, x).
+        share: way of each side, in units of the object's extent along its axis.
+        rng: not used.
+
+    Returns:
+        A box of at least one voxel around the same middle.
+    """
+    inwards = np.minimum(_way(truth, share), (np.array(box.shape) - 1) // 2)
+    before = tuple(map(int, -inwards))
+    return box.grow(before, before, truth.shape)
+
+
+def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
+    """The box with every side moved outwards.
+
+    Args:
+        box: the box that the robot drew.
+        truth: ground truth of the object, (z, y, x) or (y, x).
+        share: way of each side, in units of the object's extent along its axis.
+        rng: not used.
+
+    Returns:
+        A larger box, cut at the image's border.
+    """
+    before = tuple(map(int, _way(truth, share)))
+    return box.grow(before, before, truth.shape)
+
+
+def _way(truth: Mask, share: float) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
+    """Voxels along each axis."""
+    return np.rint(share * np.array(Box.around(truth).shape)).astype(int)

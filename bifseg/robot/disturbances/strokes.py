@@ -1,0 +1,139 @@
+"""Disturbed strokes: displaced, slid across the truth's border, or with the wrong label."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from bifseg.core.geometry import Box, Mask
+from bifseg.core.scribbles import Stroke
+from bifseg.robot.drawing.regions import slices_of
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """Where a user draws.
+
+    Attributes:
+        truth: ground truth of the object, (z, y, x) or (y, x).
+        spacing: mm, in the same order.
+        window: the voxels that no stroke leaves.
+        ignored: voxels that nobody annotated, of the truth's shape; no stroke is moved onto them.
+    """
+
+    truth: Mask
+    spacing: tuple[float, ...]
+    window: Box
+    ignored: Mask | None = None
+
+
+def displaced(stroke: Stroke, canvas: Canvas, mm: float, rng: np.random.Generator) -> Stroke:
+    """The stroke, moved in a random direction of its plane.
+
+    Args:
+        stroke: in voxels of the image.
+        canvas: where it may lie.
+        mm: length of the way, rounded to whole voxels along each axis.
+        rng: source of the direction, one number.
+
+    Returns:
+        A stroke within the window; the way is shorter where it would leave the window.
+    """
+    angle = rng.uniform(0, 2 * np.pi)
+    way = mm * np.array([np.cos(angle), np.sin(angle)])
+    return slipped(stroke, _in_voxels(stroke, way, canvas), canvas.window, canvas.ignored)
+
+
+def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Generator) -> Stroke:
+    """The stroke, slid straight across the nearest border of the truth in its plane.
+
+    Args:
+        stroke: in voxels of the image.
+        canvas: where it may lie.
+        share: least share of its voxels that lie on the other side.
+        rng: not used.
+
+    Returns:
+        The stroke at the first place where the share is reached, or at that with the largest share if it never is; the
+        stroke itself if its plane has no other side.
+    """
+    axes = _plane(stroke, canvas)
+    first, other = stroke.voxels[0], np.zeros_like(canvas.truth)
+    other[canvas.window.slices] = canvas.truth[canvas.window.slices] != stroke.foreground
+    flat = other[tuple(slice(None) if k in axes else int(first[k]) for k in range(other.ndim))]
+    if share == 0 or not flat.any():
+        return stroke
+    spacing = np.array(canvas.spacing)[axes]
+    distances, nearest = ndimage.distance_transform_edt(~flat, sampling=spacing, return_indices=True)
+    points = stroke.voxels[:, axes]
+    depths = distances[tuple(points.T)]
+    if not depths.any():
+        return stroke
+    point = points[np.where(depths > 0, depths, np.inf).argmin()]
+    toward = (nearest[:, point[0], point[1]] - point) * spacing
+    extent = np.linalg.norm((np.ptp(points, axis=0) + 1) * spacing)
+    ways = np.arange(1, np.ceil((np.linalg.norm(toward) + extent) / spacing.min()) + 1) * spacing.min()
+    best, best_share = stroke, _share(stroke, other)
+    for way in ways:
+        offset = _in_voxels(stroke, way * toward / np.linalg.norm(toward), canvas)
+        moved = slipped(stroke, offset, canvas.window, canvas.ignored)
+        if _share(moved, other) > best_share:
+            best, best_share = moved, _share(moved, other)
+        if best_share >= share:
+            break
+    return best
+
+
+def mislabelled(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Generator) -> Stroke:
+    """The stroke, or by chance the same with the other label.
+
+    Args:
+        stroke: in voxels of the image.
+        canvas: not used.
+        share: probability of the other label.
+        rng: source of the chance, one number.
+
+    Returns:
+        A stroke at the same place.
+    """
+    return replace(stroke, foreground=stroke.foreground != (rng.random() < share))
+
+
+def slipped(stroke: Stroke, offset: NDArray[np.int_], window: Box, ignored: Mask | None) -> Stroke:
+    """The stroke, moved by whole voxels within a window and cut off at voxels that nobody annotated.
+
+    Args:
+        stroke: a stroke within the window.
+        offset: (axes,) voxels.
+        window: the voxels that it does not leave; the way is shortened.
+        ignored: voxels that nobody annotated; None: none.
+
+    Returns:
+        The moved stroke; the stroke itself if nothing of it would be left.
+    """
+    lowest, highest = stroke.voxels.min(axis=0), stroke.voxels.max(axis=0)
+    offset = np.clip(offset, np.array(window.lower) - lowest, np.array(window.upper) - 1 - highest)
+    moved = stroke.shifted(tuple(map(int, offset)))
+    if ignored is not None:
+        moved = moved.outside(ignored)
+    return moved if len(moved.path) and len(moved.voxels) else stroke
+
+
+def _plane(stroke: Stroke, canvas: Canvas) -> list[int]:
+    """The array axes of the stroke's plane."""
+    return list(slices_of(stroke.voxels, canvas.spacing)[0][0])
+
+
+def _in_voxels(stroke: Stroke, way: NDArray[np.float64], canvas: Canvas) -> NDArray[np.int_]:
+    """A way of (2,) mm in the stroke's plane as (axes,) whole voxels."""
+    axes, offset = _plane(stroke, canvas), np.zeros(canvas.truth.ndim, int)
+    offset[axes] = np.rint(way / np.array(canvas.spacing)[axes])
+    return offset
+
+
+def _share(stroke: Stroke, other: Mask) -> float:
+    """Share of the stroke's voxels that lie in a mask."""
+    return float(other[tuple(stroke.voxels.T)].mean())
