@@ -66,8 +66,13 @@ def _by_user(cards: Cards) -> dict[str, str]:
 
 
 def _own(cards: Cards) -> list[str]:
-    """The protocols under which a method's own results are corrected: the expert's first, then by name."""
-    names = [name for name, card in cards.items() if card["scribbles_on"] == "current"]
+    """The protocols under which a method's own results are corrected: the expert's first, then by name.
+
+    Protocols with a disturbance count, at level 0, only where there are no others.
+    """
+    own = [name for name, card in cards.items() if card["scribbles_on"] == "current"]
+    plain = [name for name in own if not cards[name].get("disturb")]
+    names = plain or [name for name in own if cards[name]["disturb"]["levels"] == [0]]
     return sorted(names, key=lambda name: (cards[name]["user"] != "expert", name))
 
 

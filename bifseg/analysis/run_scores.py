@@ -23,11 +23,12 @@ class RunScores:
     """The scores of a run, its protocols, and the Dice that counts as reached.
 
     Attributes:
-        frame: a row a step, with the columns of `scores.COLUMNS`.
+        frame: a row a step, with the columns of `scores.COLUMNS`, undisturbed sessions alone.
         cards: the card of each protocol of the scores, by name, with every key.
         simulated: names of cohorts whose images a simulator made.
         target: Dice that counts as reached, in (0, 1].
         left_out: by cohort and entry, how many objects were not played and why.
+        disturbed: the rows under protocols with a disturbance, all levels; those of level 0 are in `frame` too.
     """
 
     frame: pd.DataFrame
@@ -35,6 +36,7 @@ class RunScores:
     simulated: frozenset[str] = frozenset()
     target: float = 0.90
     left_out: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    disturbed: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @classmethod
     def read(cls, run: Path, target: float = 0.90) -> RunScores:
@@ -51,9 +53,18 @@ class RunScores:
             InputError: there are no scores, or entries under one protocol have different stopping rules.
         """
         read_metrics(run)
-        frame = read_scores(run / "scores.parquet")
-        cards, simulated = played_cards(run, frame), frozenset(simulated_cohorts(run))
-        return cls(frame, cards, simulated, target, left_out(run, frame))
+        rows = read_scores(run / "scores.parquet")
+        cards, simulated = played_cards(run, rows), frozenset(simulated_cohorts(run))
+        frame = rows[rows["level"] == 0].reset_index(drop=True)
+        disturbed = rows[rows["disturbance"] != ""]
+        return cls(frame, cards, simulated, target, left_out(run, frame), disturbed)
+
+    @property
+    def every_row(self) -> pd.DataFrame:
+        """All rows of the run, disturbed sessions too."""
+        if self.disturbed.empty:
+            return self.frame
+        return pd.concat([self.frame, self.disturbed[self.disturbed["level"] > 0]], ignore_index=True)
 
     @cached_property
     def rules(self) -> dict[str, StoppingRule]:
@@ -115,6 +126,12 @@ class CohortScores:
         """
         own = self.run.roles.own
         return final_rows(self.frame, own, self.run.rules.get(own))
+
+    @property
+    def disturbed(self) -> pd.DataFrame:
+        """Its rows under protocols with a disturbance, all levels."""
+        rows = self.run.disturbed
+        return rows[rows["cohort"] == self.name] if len(rows) else rows
 
     @property
     def note(self) -> str:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from bifseg.analysis.names import BASE_NET, FAILURES
 from bifseg.analysis.paired import main_network
+from bifseg.analysis.robustness import robustness
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import (
@@ -39,6 +40,7 @@ from bifseg.reports.panels import (
     surroundings,
     svg,
 )
+from bifseg.reports.robustness import curves_figure, flat_lines
 
 _BOXES = "Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean."
 
@@ -112,6 +114,7 @@ def _drawings(folder: Path, run: RunScores) -> Iterator[Drawing]:
         if cohort.plays(run.roles.own):
             yield from _in_rounds(cohort, in_protocol(cohort.frame, cast, run.roles.own))
         yield from _per_user(cohort, cast)
+        yield from _per_level(cohort, cast)
         curves = _curves(folder, cohort.name)
         if curves:
             yield Drawing(
@@ -158,6 +161,19 @@ def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
             "The same policy, kind of box and seeds; the users are those of `bifseg robot list`. "
             f"{FAILURES} {cohort.note}",
             users_figure(levels, cast),
+        )
+
+
+def _per_level(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:
+    """The figure of the levels of disturbance, if the run has some."""
+    curves = robustness(cohort.disturbed)
+    if len(curves):
+        yield Drawing(
+            f"{cohort.name}-robustness",
+            "Dice over levels of disturbance",
+            "Mean last Dice at each level of the protocols with a disturbance, with 95% intervals over patients; level "
+            f"0 is undisturbed (docs/robustness.md). {flat_lines(curves)} {FAILURES} {cohort.note}",
+            curves_figure(curves, cast),
         )
 
 

@@ -59,7 +59,7 @@ def write_report(run: Path, date: str | None = None) -> None:
     first = together or overview(played.cohorts[0])
     simulated = not played.simulated.isdisjoint(first.cohorts)
     text = summary_text(first, played.target, simulated)
-    if failed := count_failed(played.frame):
+    if failed := count_failed(played.every_row):
         text += f"{counted(failed, 'session')} failed: `bifseg status` says why, `bifseg retry` tries again\n"
     write_text(run / "summary.txt", text)
     write_text(run / "report.html", page("report.html.j2", _content(run, date, played, together)))
@@ -83,8 +83,8 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
         "confinement": " ".join(filter(None, [confinement_line(scores), training_line(run)])),
-        "sessions": _count_sessions(scores),
-        "failures": _failures(scores),
+        "sessions": _count_sessions(played.every_row),
+        "failures": _failures(played.every_row),
         "most_failures": _MOST_FAILURES,
         "metrics": read_metrics(run),
         "tolerances": [line for name in sorted(set(scores["cohort"])) for line in _tolerances(run, name)],
@@ -174,6 +174,7 @@ def _cohort(
         "supervised": roles.shared,
         "targets": roles.widest,
         "users": "",
+        "robustness": "",
     }
     summary, target = overview(played), played.run.target
     last = final_rows(scores, summary.protocol, played.rule(summary.protocol))

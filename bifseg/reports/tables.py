@@ -14,6 +14,7 @@ from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
+from bifseg.analysis.robustness import robustness
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, results, training_seeds
@@ -23,6 +24,7 @@ from bifseg.core.metrics import known
 from bifseg.reports.caption_notes import too_few, unequal, unlike
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
+from bifseg.reports.robustness import robustness_caption, robustness_title
 
 
 @dataclass(frozen=True)
@@ -205,6 +207,10 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
     if len(levels):
         caption = _USERS.format(users=", ".join(roles.users.values())) + _INTERACTIONS + _NEVER
         yield about.table("users", "Level of the user", caption, levels, "several users")
+    curves = robustness(cohort.disturbed)
+    if len(curves):
+        title, caption = robustness_title(curves), robustness_caption(curves)
+        yield about.table("robustness", title, caption, curves, "disturbances")
     for protocol in corrected_protocols(cohort):
         caption = GAINS.format(protocol=protocol, source=run.cards[protocol]["initial_from"])
         frame = gains(cohort.frame, protocol)

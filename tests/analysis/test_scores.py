@@ -24,7 +24,8 @@ from bifseg.sessions.record import Identity, Session, Step
 
 DESIGN = """run cohort case patient object structure seen dimension split method network training_seed
 protocol policy box user replicate disturbance level step round n_prompts n_strokes n_scribble_voxels n_slices
-stroke_mm box_slices box_mm dice assd_mm assd_px hd95_mm nsd_2mm nsd volume_ml obeyed n_undos robot_s network_s label_update_s machine_s
+stroke_mm box_slices box_mm dice assd_mm assd_px hd95_mm nsd_2mm nsd volume_ml
+obeyed n_undos robot_s network_s label_update_s machine_s
 method_s user_s peak_rss_mb peak_gpu_mb confinement adaptation exposure status error
 fingerprint seed commit weights_sha256"""
 WHO = Identity(

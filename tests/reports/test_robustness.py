@@ -1,0 +1,114 @@
+"""Levels of disturbance in a run's tables and figures, and apart from its headlines."""
+
+import pandas as pd
+import pytest
+from fake_run import scores
+
+from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.robustness import robustness
+from bifseg.analysis.run_scores import RunScores
+from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.entries import level_name
+from bifseg.reports.formats import present
+from bifseg.reports.panels import entries
+from bifseg.reports.robustness import curves_figure, flat_lines, robustness_title
+from bifseg.reports.tables import run_tables
+
+DICE = {"base-net": (0.6, 0.6, 0.6), "bifseg": (0.9, 0.8, 0.5)}
+
+
+def lines(axis="box-shift", card="slip"):
+    return [
+        (
+            name,
+            method,
+            step,
+            value,
+            {"protocol": level_name(card, level), "disturbance": axis, "level": level},
+        )
+        for name in "ab"
+        for method, curve in DICE.items()
+        for level, dice in zip((0, 4, 8), curve, strict=True)
+        for step, value in (("initial", dice), ("round-1", dice))
+    ]
+
+
+def run_with(*more, **cards):
+    rows = scores([*lines(), *more])
+    plain = ProtocolCard(rounds=1, target=None)
+    known = {
+        level_name("slip", level): ProtocolCard(
+            rounds=1, target=None, disturb={"axis": "box-shift", "levels": [level]}
+        )
+        for level in (0, 4, 8)
+    } | dict.fromkeys(cards, plain)
+    return RunScores(
+        rows[rows["level"] == 0],
+        {name.replace("_", "-"): card.model_dump(mode="json") for name, card in known.items()},
+        disturbed=rows[rows["disturbance"] != ""],
+    )
+
+
+PLAIN = [
+    (name, method, step, 0.7, {"protocol": OWN_SCRIBBLES})
+    for name in "ab"
+    for method in DICE
+    for step in ("initial", "round-1")
+]
+
+
+def test_the_table_shows_levels_loss_and_area_and_says_which_line_is_flat():
+    table = next(table for table in run_tables(run_with()) if table.name == "c-robustness")
+    assert table.title == "How much worse with a careless user"
+    shown = present(table.frame).set_index("Method")
+    assert shown["Protocol"].tolist() == ["slip", "slip"]
+    assert shown.loc["bifseg", "Level 4 (%)"].startswith("80.0")
+    assert shown.loc["bifseg", "Loss (points)"].startswith("−40.0")
+    assert shown.loc["base-net", "Relative area (%)"].startswith("100.0")
+    assert "base-net@pnet shows a flat line under slip" in table.caption
+    assert "no session's Dice changes by more than 0.1 points" in table.caption
+
+
+def test_no_flat_line_is_said_too():
+    frame = robustness(run_with().disturbed)
+    assert flat_lines(frame[frame["method"] == "bifseg"]).startswith("No line is flat")
+
+
+@pytest.mark.parametrize(
+    ("axes", "title"),
+    [
+        (["stroke-shift"], "careless user"),
+        (["image-blur"], "worse image"),
+        (["box-grow", "image-blur"], "careless user or a worse image"),
+    ],
+)
+def test_the_title_says_what_was_disturbed(axes, title):
+    assert robustness_title(pd.DataFrame({"disturbance": axes})) == f"How much worse with a {title}"
+
+
+def test_headlines_hold_undisturbed_rows_alone():
+    run = run_with(*PLAIN, own_scribbles={})
+    assert run.roles.own == run.roles.widest == OWN_SCRIBBLES
+    for table in run_tables(run):
+        if "dice_mean" in table.frame and table.name != "c-robustness":
+            assert table.frame["dice_mean"].min() >= 0.6
+            assert not table.frame["dice_mean"].isin([0.5, 0.8]).any()
+    assert len(run.every_row) == len(lines()) + len(PLAIN)
+
+
+def test_level_0_is_the_main_protocol_where_there_is_no_other():
+    run = run_with()
+    assert run.roles.own == "slip"
+    final = run.cohorts[0].final.set_index(["method", "object"])["dice"]
+    assert final["bifseg"].tolist() == [0.9, 0.9]
+
+
+def test_the_figure_has_a_panel_for_each_protocol_and_structure():
+    rows = scores(lines() + lines("image-blur", "blur"))
+    figure = curves_figure(robustness(rows), entries(rows))
+    assert [axis.get_ylabel() for axis in figure.axes] == ["Dice, blur", "Dice, slip"]
+    for axis in figure.axes:
+        drawn = {tuple(line.get_xdata()): None for line in axis.lines}
+        assert list(drawn) == [(0, 4, 8)]
+        for line, curve in zip(axis.lines, DICE.values(), strict=True):
+            assert line.get_ydata() == pytest.approx(curve)

@@ -1,0 +1,72 @@
+"""Jobs at levels of a disturbance: the same image for all entries, level 0 as without, and replays of neither."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.core.errors import InputError
+from bifseg.core.files import write_json
+from bifseg.runs.fingerprints import entry_definitions
+from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.replay import recorded_rules
+
+RULES = {"rounds": 1, "target": None}
+
+
+def setup(cohort, axis="", level=0, method="grabcut"):
+    disturb = {"disturb": {"axis": axis, "levels": [level]}} if axis else {}
+    card = MethodCard(method=method)
+    return JobSetup("r", 1, cohort, "p", ProtocolCard(**RULES, **disturb), Path(f"{method}.yaml"), card)
+
+
+def test_entries_of_a_job_get_the_very_same_disturbed_image(discs):
+    objects = list(discs.select(split="test"))[:2]
+    one, other = setup(discs, "image-noise", 4), setup(discs, "image-noise", 4, method="geos")
+    for trial in one.trials(objects):
+        image = one.user(trial).image
+        assert other.user(trial).image is image  # so that they share features and initial results
+        assert not np.array_equal(image.voxels, discs.image(one.rows[trial.object]).voxels)
+        assert np.array_equal(one.user(trial).truth, discs.truth(one.rows[trial.object]))
+
+
+def test_order_does_not_matter(discs):
+    trials = setup(discs).trials(list(discs.select(split="test")))
+    job = setup(discs, "image-noise", 4)
+    forwards = [job.user(trial).image.voxels for trial in trials]
+    backwards = [job.user(trial).image.voxels for trial in trials[::-1]]
+    for one, other in zip(forwards, backwards[::-1], strict=True):
+        assert np.array_equal(one, other)
+
+
+@pytest.mark.parametrize("axis", ["box-shift", "image-noise"])
+def test_level_0_draws_and_shows_what_is_there_without(discs, axis):
+    plain, level_0 = setup(discs), setup(discs, axis)
+    for trial in plain.trials(list(discs.select(split="test"))):
+        assert level_0.user(trial).image is plain.user(trial).image
+        assert level_0.user(trial).box() == plain.user(trial).box()
+    assert (level_0.identity(trial).disturbance, level_0.identity(trial).level) == (axis, 0)
+
+
+def test_every_level_is_another_session(discs):
+    jobs = [setup(discs), *(setup(discs, "box-shift", level) for level in (0, 4))]
+    trial = jobs[0].trials(list(discs.select(split="test")))[0]
+    assert len({job.fingerprint(trial) for job in jobs}) == 3
+
+
+def test_the_code_of_a_session_has_its_own_axis_alone():
+    moved = ProtocolCard(disturb={"axis": "box-shift", "levels": [4]})
+    names = {reference.name for reference in entry_definitions("geos", moved)}
+    plain = {reference.name for reference in entry_definitions("geos", ProtocolCard())}
+    assert "shifted" in names
+    assert not {"grown", "crossing", "noisy"} & names
+    assert not {"shifted", "crossing", "noisy"} & plain
+
+
+def test_disturbed_sessions_are_not_replayed(tmp_path):
+    write_json(tmp_path / "protocol.json", {"disturb": {"axis": "image-blur", "levels": [4]}})
+    with pytest.raises(InputError, match=r"were disturbed \(image-blur\)"):
+        recorded_rules(tmp_path)
+    write_json(tmp_path / "protocol.json", {"begin": "box", "disturb": {"axis": "image-blur", "levels": [0]}})
+    assert recorded_rules(tmp_path) == {"begin": "box"}
