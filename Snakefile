@@ -37,6 +37,14 @@ onstart:
     logger.info(None, extra={"bifseg_run": RUN})
 
 
+# The logger `bifseg` prints the expected time and memory at the end of a dry run.
+if workflow.is_main_process and workflow.output_settings.dryrun:
+    limits = workflow.resource_settings
+    logger.info(
+        None, extra={"bifseg_estimate": config, "cores": limits.nodes or limits.cores}
+    )
+
+
 rule all:
     default_target: True
     input:

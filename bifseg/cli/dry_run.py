@@ -41,25 +41,6 @@ def nothing_written(out: Path) -> Iterator[Path]:
         typer.echo(f"dry run: {out} stays as it is")
 
 
-def show_estimate(config: Path, folder: Path, cores: int) -> None:
-    """Print the time and memory that a run will need.
-
-    Args:
-        config: configuration file of the run.
-        folder: working directory of the workflow.
-        cores: cores of this machine.
-    """
-    from bifseg.cards.quickstart import read_configuration
-    from bifseg.cards.run import checked_run
-    from bifseg.runs.estimate import estimate
-
-    settings = read_configuration(config)
-    cards = {"cards": str(folder / settings.get("cards", "config"))}
-    typer.echo("expected on this machine:")
-    for line in estimate(checked_run(settings | cards), folder, cores):
-        typer.echo(line)
-
-
 def show_training_hints(settings: Mapping[str, Any], folder: Path) -> None:
     """Print a hint for each network that is not trained yet and will take an hour or more.
 

@@ -14,9 +14,9 @@ import typer
 
 from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.cohort_from import DataOptions, make_from
-from bifseg.cli.dry_run import nothing_written, show_estimate, show_training_hints
+from bifseg.cli.dry_run import nothing_written, show_training_hints
 from bifseg.cli.option_groups import with_option_groups
-from bifseg.cli.workflow import find_profile, show_results, snakemake
+from bifseg.cli.workflow import DRY_RUN, find_profile, show_results, snakemake
 from bifseg.cohorts.manifest import listed
 
 METHODS, PROTOCOLS = "base-net,base-crf,bifseg-w,bifseg", "shared-scribbles,own-scribbles"
@@ -72,8 +72,7 @@ def evaluate(
         settings = _write_run(folder, request, force)
         words = ["--configfile", str(folder / "config.yaml")]
         if dry_run:
-            snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, "--dry-run"])
-            show_estimate(folder / "config.yaml", folder, cores)
+            snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, *DRY_RUN])
             return
         if profile.name == "default":
             show_training_hints(settings, out)

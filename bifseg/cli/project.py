@@ -11,8 +11,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cards.shipped import write_project
-from bifseg.cli.dry_run import show_estimate
-from bifseg.cli.workflow import show_results, snakemake
+from bifseg.cli.workflow import DRY_RUN, show_results, snakemake
 
 
 def init(
@@ -38,8 +37,7 @@ def demo(
     if dry_run:
         with TemporaryDirectory() as temporary:
             project = folder if (folder / "Snakefile").exists() else Path(temporary) / "demo"
-            _run_demo(project, cores, ["--dry-run"])
-            show_estimate(project / "config/config.yaml", project, cores)
+            _run_demo(project, cores, DRY_RUN)
         return
     _run_demo(folder, cores)
     show_results(folder.absolute() / "results/demo")

@@ -15,6 +15,9 @@ from bifseg.cards.shipped import shipped_folder
 from bifseg.core.errors import InputError
 from bifseg.core.sandbox import module_folders
 
+DRY_RUN = ("--dry-run", "--logger", "bifseg")
+"""Options of snakemake: print jobs, expected time and memory, also with a profile that does not name the logger."""
+
 
 def snakemake(snakefile: Path, folder: Path, profile: Path, cores: int, options: Sequence[str] = ()) -> None:
     """Print the snakemake command and run it.

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cards.entries import split_entry
 from bifseg.cards.protocol_levels import protocol_file, read_protocol
 from bifseg.cards.run import RunCard, network_card
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.manifest import ManifestRow, parse_manifest
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.cohorts.preparation import places
 from bifseg.core.errors import InputError
 from bifseg.core.images import read_grid
 from bifseg.methods.process.memory import BYTES_PER_VOXEL, LARGE_BOX, SECONDS_PER_MILLION_VOXELS
 from bifseg.runs.expected_times import ExpectedTimes
-from bifseg.runs.run_display import duration
-from bifseg.runs.run_folder import Condition, Run
+from bifseg.runs.run_display import counted, duration
+from bifseg.runs.run_folder import Condition, drawn_patients
 from bifseg.runs.run_state import RESULTS_S
 from bifseg.sessions.archive import Archive
 
+R = TypeVar("R", ManifestRow, ObjectRow)
 HOUR_S = 3600.0
 _HEADERS = 20  # images whose size is read
 _OBJECTS = 20  # of a cohort whose objects are not known
@@ -109,7 +113,7 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
                 continue
             expected = times.sessions(cohort, facts.dimension, condition.method, left)
             total += expected.seconds
-            number = f"{left} sessions" if facts.certain else f"about {left} sessions"
+            number = f"{'' if facts.certain else 'about '}{counted(left, 'session')}"
             yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)} ({expected.source})"
             if late := _may_end_late(condition, cards, facts):
                 yield f"  {entry} on {cohort}, {protocol}: {late}"
@@ -121,7 +125,8 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
         most = max(memory, key=lambda name: memory[name])
         yield f"  memory of a job: at most about {memory[most] / 1024:.1f} GiB ({most}, if a box fills the image)"
     whole = max(total / max(cores, 1), longest) + RESULTS_S
-    yield f"  in all about {duration(whole)} on {cores} cores, within the factors above; 3 or more where images differ"
+    machine = counted(cores, "core")
+    yield f"  in all about {duration(whole)} on {machine}, within the factors above; 3 or more where images differ"
 
 
 def _training_s(network: str, cards: Path, device: str) -> float:
@@ -143,18 +148,24 @@ def _training_s(network: str, cards: Path, device: str) -> float:
 def _cohort_facts(run: RunCard, name: str, cards: Path, folder: Path) -> _CohortFacts:
     path = cards / "cohorts" / f"{name}.yaml"
     card = read_card(CohortCard, path)
-    with suppress(InputError):  # not prepared, or the run has not begun
-        prepared = Run(folder)
-        cohort = prepared.cohort(name)
-        shapes = [cohort.image(row).voxels.shape for row in prepared.objects(cohort)[:1]]
-        return _CohortFacts(card.dimension, len(prepared.trials(cohort)), True, shapes[0] if shapes else ())
+    with suppress(InputError):  # not prepared
+        cohort = Cohort.load(folder / "cohorts" / name)
+        objects = _played(cohort.select(split=run.split), run)
+        shapes = [cohort.image(row).voxels.shape for row in objects[:1]]
+        return _CohortFacts(card.dimension, len(objects) * run.replicates, True, shapes[0] if shapes else ())
     if card.simulator:
-        cases = getattr(card.cases, run.split)
+        cases = min(getattr(card.cases, run.split), run.patients or sys.maxsize)
         return _CohortFacts(card.dimension, cases * len([*card.seen, *card.unseen]) * run.replicates, False)
     manifest, root = places(card, path)
-    rows = [row for row in parse_manifest(manifest, root).rows if row.split == run.split]
+    rows = _played([row for row in parse_manifest(manifest, root).rows if row.split == run.split], run)
     number = len(rows) if card.dimension == 3 else max(len(rows), _OBJECTS)
     return _CohortFacts(card.dimension, number * run.replicates, card.dimension == 3, _largest(rows, root))
+
+
+def _played(rows: Sequence[R], run: RunCard) -> list[R]:
+    """The rows of the patients that the run plays."""
+    patients = set(drawn_patients(rows, run.seed)[: run.patients])
+    return [row for row in rows if row.group in patients]
 
 
 def _largest(rows: list[ManifestRow], root: Path) -> tuple[int, ...]:

@@ -66,6 +66,14 @@ class Display(ABC):
         self.n_session_jobs = 0
         self.wait_s = self.every_s
 
+    def set_cores(self, cores: int) -> None:
+        """Change the number of jobs that work at the same time, which the time left depends on.
+
+        Args:
+            cores: jobs of one core, at least 1.
+        """
+        self._state.cores = cores
+
     def refresh(self) -> None:
         """Show the state now; the last one stays if jobs move files while they are read."""
         started = monotonic()
@@ -194,7 +202,7 @@ class LineDisplay(Display):
         new = [part for what, part in ended.items() if what not in before]
         if self._ended is None:
             stages = {"cohort": "cohorts", "network": "networks", "entry": "sessions"}
-            counts = [_counted(len(state.stage(stage)), what) for what, stage in stages.items()]
+            counts = [counted(len(state.stage(stage)), what) for what, stage in stages.items()]
             self.say(f"{self._name}: {', '.join(counts)}")
         self._ended = set(ended)
         for part in new:
@@ -227,7 +235,7 @@ def stage_text(parts: Sequence[Progress]) -> str:
     failed = sum((part.failed for part in parts), Counter[tuple[str, str]]()).total()
     text = f"{done:,} of {of:,}" if of else "after the cohorts" if parts else ""
     if any(part.condition for part in parts):
-        text += f" in {_counted(len(parts), 'entry')}"
+        text += f" in {counted(len(parts), 'entry')}"
     return text + (f", {failed:,} failed" if failed else "")
 
 
@@ -263,12 +271,18 @@ def duration(seconds: float) -> str:
     return f"{hours} h" if hours < 72 else f"{round(hours / 24)} days"
 
 
-def _counted(number: int, what: str) -> str:
-    return (
-        f"{number} {what}"
-        if number == 1
-        else f"{number} {what.removesuffix('y')}{'ies' if what[-1] == 'y' else 's'}"
-    )
+def counted(number: int, what: str) -> str:
+    """A number of things.
+
+    Args:
+        number: how many.
+        what: one of them.
+
+    Returns:
+        For example `1 entry` or `1,200 entries`.
+    """
+    several = f"{what.removesuffix('y')}ies" if what[-1] == "y" else f"{what}s"
+    return f"{number:,} {what if number == 1 else several}"
 
 
 def _count(parts: Sequence[Progress]) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from bifseg.cards.entries import split_entry
 from bifseg.cards.protocol_levels import read_protocol
 from bifseg.cards.run import RunCard
 from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.manifest import ManifestRow
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
@@ -226,11 +227,11 @@ class Run:
         return drawn_patients(cohort.select(split=self.card.split), self.card.seed)
 
 
-def drawn_patients(rows: Iterable[ObjectRow], seed: int) -> list[str]:
+def drawn_patients(rows: Iterable[ObjectRow] | Iterable[ManifestRow], seed: int) -> list[str]:
     """The patients of objects in random order.
 
     Args:
-        rows: objects.
+        rows: objects, or rows of a manifest.
         seed: seed of the run.
 
     Returns:

@@ -59,10 +59,13 @@ class RunState:
     Args:
         folder: RESULTS/RUN.
         cores: jobs of one core that work at the same time.
+
+    Attributes:
+        cores: may change from one reading to the next.
     """
 
     def __init__(self, folder: Path, cores: int) -> None:
-        self._run, self._cores = Run(folder), cores
+        self._run, self.cores = Run(folder), cores
         self._times = ExpectedTimes(folder.parent / "history.jsonl")
         self._dimensions: dict[str, int] = {}
         self._before: float | None = None  # expected seconds of the sessions that an earlier run played
@@ -92,7 +95,7 @@ class RunState:
         learnt = played - self._before
         # How much slower this machine is than expected.
         scale = (self._spent + _PRIOR_S) / (learnt + _PRIOR_S)
-        at_once = max([(scale * (sessions - played) + training) / max(self._cores, 1), *lefts])
+        at_once = max([(scale * (sessions - played) + training) / max(self.cores, 1), *lefts])
         last = 0.0 if parts[-1].done else RESULTS_S
         known = bool(lefts or learnt) or not (sessions > played or training)
         whole = sum(expected)
@@ -123,7 +126,9 @@ def _others_s(parts: Sequence[Progress], lefts: Sequence[float]) -> float:
 
 
 def _last_line(path: Path | None) -> str:
-    """The last progress line of a log, without the name of the work."""
+    """The last progress line of a log, without the name of the work; on a cluster, jobs wait before they have one."""
+    if path and not path.is_file():
+        return "waits for its start"
     with suppress(OSError):
         for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines() if path else []):
             if _LEFT.search(line):

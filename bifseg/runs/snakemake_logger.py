@@ -27,7 +27,10 @@ _TITLES = {
 
 
 class LogHandler(LogHandlerBase):
-    """Shows progress while jobs run; a dry run and errors look as Snakemake prints them."""
+    """Shows progress while jobs run, on this machine or elsewhere.
+
+    Errors look as Snakemake prints them, and so does a dry run, with the expected time and memory at its end.
+    """
 
     writes_to_stream = True  # in place of Snakemake's own output on the terminal
     writes_to_file = False  # Snakemake's own log file stays as it is
@@ -51,7 +54,9 @@ class LogHandler(LogHandlerBase):
         self._silent = any(str(kind) == "all" for kind in quiet)
         self._display: Display | None = None
         self._jobs: dict[int, Any] = {}
-        self._cores = 1
+        self._cores, self._is_elsewhere = 1, False
+        self._planned: tuple[dict[str, Any], int] | None = None  # of a dry run: configuration and cores
+        self._has_jobs = False
         self._lock, self._ended = RLock(), Event()
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -60,20 +65,33 @@ class LogHandler(LogHandlerBase):
         Args:
             record: the event and its fields.
         """
+        if config := getattr(record, "bifseg_estimate", None):  # the Snakefile says it in a dry run
+            self._planned = config, getattr(record, "cores", None) or 1
+            return
         if self.common_settings.dryrun or self.common_settings.verbose or self._silent:
+            self._has_jobs |= getattr(record, "event", None) == LogEvent.RUN_INFO
             self._plain.handle(record)
             return
         with self._lock:
             self._take(record)
 
     def close(self) -> None:
-        """Show the last state and leave the terminal as it was."""
+        """Show the last state and leave the terminal as it was; after a dry run, the expected time and memory."""
         self._ended.set()
+        if self._planned and self._has_jobs:
+            self._print_estimate(*self._planned)
+            self._planned = None
         with self._lock:
             if self._display:
                 self._display.close()
                 self._display = None
         super().close()
+
+    def _print_estimate(self, config: dict[str, Any], cores: int) -> None:
+        from bifseg.runs.estimate import estimate  # it imports much that a run does not need
+
+        lines = ["expected on this machine:", *estimate(config, Path.cwd(), cores)]
+        print(*lines, sep="\n", file=self._plain.stream, flush=True)
 
     def _take(self, record: logging.LogRecord) -> None:
         event, fields = getattr(record, "event", None), record.__dict__
@@ -84,6 +102,7 @@ class LogHandler(LogHandlerBase):
                 Thread(target=self._refresh, daemon=True).start()
         elif event == LogEvent.RESOURCES_INFO:
             self._cores = fields.get("cores") or fields.get("nodes") or self._cores
+            self._is_elsewhere |= "nodes" in fields
         elif event == LogEvent.JOB_INFO:
             self._jobs[fields["jobid"]] = fields
             self._show_running()
@@ -114,6 +133,8 @@ class LogHandler(LogHandlerBase):
             titles = [(_title(job), job["log"]) for job in self._jobs.values()]
             self._display.running = [(t, Path(log[0]) if log else None) for t, log in titles if t]
             self._display.n_session_jobs = sum(not title for title, _ in titles)
+            if self._is_elsewhere:  # the profile's number of jobs is only the most that are submitted
+                self._display.set_cores(min(self._cores, max(len(self._jobs), 1)))
 
     def _end_job(self, number: int) -> None:
         job = self._jobs.pop(number, None)
@@ -129,7 +150,10 @@ class LogHandler(LogHandlerBase):
         self._show_running()
         wildcards = ", ".join(f"{name} {value}" for name, value in job.get("wildcards", {}).items())
         lines = [f"failed: {fields['rule_name'].replace('_', ' ')} ({wildcards})"]
-        lines += [f"    {line}" for line in _log_lines(job)[-_LAST_LINES:]]
+        if fields.get("rule_msg"):  # a cluster says what became of the job
+            lines.append(f"    {fields['rule_msg']}")
+        for path in fields["log"]:  # the job's own, and that of the cluster
+            lines += [f"    {line}" for line in _lines(Path(path))[-_LAST_LINES:]]
         lines += [f"    log: {path}" for path in fields["log"]]
         self._say("\n".join(lines))
 
@@ -141,8 +165,9 @@ def _title(job: dict[str, Any]) -> str:
 
 def _log_lines(job: dict[str, Any]) -> list[str]:
     """The lines of a job's log files."""
-    lines = []
-    for path in map(Path, job["log"]):
-        if path.is_file():
-            lines += path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return lines
+    return [line for path in job["log"] for line in _lines(Path(path))]
+
+
+def _lines(path: Path) -> list[str]:
+    """The lines of a log; none if the job did not begin."""
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []

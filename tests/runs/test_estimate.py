@@ -50,6 +50,38 @@ def test_trainings_sessions_memory_and_the_whole_each_have_a_line(folder, monkey
     assert whole.startswith("  in all about 5 min 30 s on 2 cores"), "training is one job"
 
 
+@pytest.mark.parametrize(
+    ("patients", "said"), [(1, "about 2 sessions"), (3, "about 6 sessions"), (9, "about 10")]
+)
+def test_only_the_patients_of_the_configuration_are_counted(folder, monkeypatch, patients, said):
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    _, sessions, *_ = estimate(CONFIG | {"patients": patients}, folder, cores=2)
+    assert sessions.startswith(f"  geos on sim, own-scribbles: {said}")
+
+
+def test_patients_of_a_manifest_are_drawn_before_the_cohort_is_prepared(folder, monkeypatch):
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    monkeypatch.setattr(module, "_largest", lambda *_: (9, 9, 9))
+    card = {"dimension": 3, "manifest": "own.tsv", "seen": ["tumour"]}
+    (folder / "config/cohorts/sim.yaml").write_text(yaml.safe_dump(card))
+    header = "case image label label_values structure modality split group"
+    rows = [f"c{k} c{k}.nii c{k}-l.nii 1 tumour T1 test p{k // 2}" for k in range(6)]
+    (folder / "config/cohorts/own.tsv").write_text(
+        "\n".join("\t".join(line.split()) for line in (header, *rows))
+    )
+    for patients, said in ((1, ": 2 sessions,"), (None, ": 6 sessions,")):
+        _, sessions, *_ = estimate(CONFIG | {"patients": patients}, folder, cores=1)
+        assert said in sessions
+
+
+def test_a_single_session_is_in_the_singular(folder, monkeypatch):
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    monkeypatch.setattr(module, "_cohort_facts", lambda *_: module._CohortFacts(3, 1, certain=True))
+    _, sessions, _, whole = estimate(CONFIG, folder, cores=1)
+    assert ": 1 session, " in sessions
+    assert " on 1 core, " in whole
+
+
 def test_what_is_done_takes_no_time(folder):
     weights = folder / "results/r/networks/sim/net/weights.pt"
     weights.parent.mkdir(parents=True)

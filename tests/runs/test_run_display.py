@@ -92,6 +92,15 @@ def test_live_table_shows_stages_and_entries_at_work(discs, folder, clock):
     assert "bifseg@pnet on discs" not in text  # it has not begun
 
 
+def test_a_job_without_a_log_waits_for_a_node(folder, clock, capsys):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+    display.running = [("training pnet on discs", folder / "pnet.log")]
+    display.refresh()
+    clock[0] += 61
+    display.refresh()
+    assert "training pnet on discs: waits for its start" in capsys.readouterr().err
+
+
 def test_time_left_comes_from_the_pace_seen_here(discs, folder, clock):
     (folder / "networks/discs/pnet").mkdir(parents=True)
     (folder / "networks/discs/pnet/weights.pt").touch()

@@ -29,9 +29,13 @@ class Spy:
 
     def __init__(self):
         self.said, self.running, self.n_session_jobs, self.refreshed, self.closed = [], [], 0, 0, False
+        self.cores = []
 
     def say(self, text):
         self.said.append(text)
+
+    def set_cores(self, cores):
+        self.cores.append(cores)
 
     def refresh(self):
         self.refreshed += 1
@@ -126,3 +130,52 @@ def test_dry_run_and_verbose_look_as_without_it(spy, settings, capsys):
     out, err = capsys.readouterr()
     assert "Job stats" in (out if settings.get("stdout") else err)
     assert spy.refreshed == 0
+
+
+def test_on_a_cluster_the_time_left_counts_the_jobs_that_were_submitted(spy, tmp_path):
+    logger = handler()
+    emit(logger, "Provided remote nodes: 50", event=LogEvent.RESOURCES_INFO, nodes=50)
+    emit(logger, bifseg_run="results/r")
+    for number in (1, 2, 3):
+        emit(logger, **job(number, "run_sessions", tmp_path / "log", entry="geos"))
+        emit(logger, f"Job {number} has been submitted with SLURM jobid 7 (log: x).")
+    emit(logger, "Finished jobid: 1", event=LogEvent.JOB_FINISHED, job_id=1)
+    assert (spy.cores[-2:], spy.n_session_jobs, spy.said) == ([3, 2], 2, [])
+    logger.close()
+
+
+def test_a_job_that_the_cluster_ended_shows_what_the_cluster_says(spy, tmp_path):
+    own, cluster = tmp_path / "own.log", tmp_path / "7.log"
+    own.write_text("training: 1 of 2\n")
+    cluster.write_text("slurmstepd: Detected 1 oom_kill event\n")
+    logger = handler()
+    emit(logger, bifseg_run="results/r")
+    submitted = job(7, "train_network", own, network="pnet", cohort="c")
+    emit(logger, **submitted)
+    ended = {
+        "event": LogEvent.JOB_ERROR,
+        "log": [str(own), str(cluster)],
+        "rule_msg": "status: OUT_OF_MEMORY",
+    }
+    emit(logger, level=logging.ERROR, **submitted | ended)
+    emit(logger, **submitted)  # snakemake submits it again
+    assert spy.said == [
+        "failed: train network (network pnet, cohort c)\n    status: OUT_OF_MEMORY\n    training: 1 of 2\n"
+        f"    slurmstepd: Detected 1 oom_kill event\n    log: {own}\n    log: {cluster}"
+    ]
+    assert spy.running == [("training pnet on c", own)]
+    logger.close()
+
+
+@pytest.mark.parametrize(("message", "shown"), [("Job stats", True), ("Nothing to be done", False)])
+def test_a_dry_run_ends_with_the_expected_time(monkeypatch, capsys, message, shown):
+    monkeypatch.setattr(
+        "bifseg.runs.estimate.estimate", lambda config, folder, cores: [f"  {config} {cores}"]
+    )
+    logger = handler(dryrun=True, stdout=True)
+    emit(logger, bifseg_estimate={"run": "r"}, cores=2)
+    emit(logger, message, **{"event": LogEvent.RUN_INFO} if shown else {})
+    logger.close()
+    logger.close()
+    said = capsys.readouterr().out
+    assert said.count("expected on this machine:\n  {'run': 'r'} 2\n") == shown

@@ -39,8 +39,11 @@ def test_whole_workflow_runs_as_jobs_and_gives_the_rows_of_one_machine(tmp_path)
         timeout=1500,
     )
     assert done.returncode == 0, done.stdout
-    submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", done.stdout)
-    print(f"{len(submitted)} jobs submitted; {done.stdout.strip().splitlines()[-2]}")
+    (log,) = (folder / ".snakemake/log").glob("*.log")
+    submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", log.read_text())
+    print(f"{len(submitted)} jobs submitted; {done.stdout.strip().splitlines()[-1]}")
+    assert "submitted with SLURM" not in done.stdout
+    assert re.search(r"^\d\d:\d\d:\d\d done: random-walks on tiny2d, own-scribbles: ", done.stdout, re.M)
     assert len(submitted) >= 12
     assert snakemake(folder, config="here.yaml").returncode == 0
     there, here = (read_scores(folder / place / "ci/scores.parquet") for place in ("results", "here"))

@@ -135,6 +135,9 @@ def test_dry_run_of_the_embedded_configuration(tmp_path):
     done = snakemake(lay_out(tmp_path), "--dry-run", config=None)
     assert done.returncode == 0, done.stdout
     assert {"prepare_cohort": 2, "total": 15}.items() <= counts_of_jobs(done.stdout).items()
+    assert re.search(
+        r"^expected on this machine:\n  train pcnet-demo on tumour3d: about \d+ ", done.stdout, re.M
+    )
     assert not (tmp_path / "results").exists()
 
 
