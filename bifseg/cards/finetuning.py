@@ -34,6 +34,11 @@ class FineTuning(Card):
         description="the crop's side (2D: shorter, 3D: longest) at which lambda holds; lambda grows with the side; "
         "null: the same lambda at every size (the paper's)"
     )
+    kept_share: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.8,
+        description="before any scribble, lambda is halved until the label update keeps at least this share of the "
+        "number of voxels that the network calls foreground; 0: no bound (the paper's)",
+    )
     sigma: Annotated[float, Field(gt=0)] = Field(
         description="intensity difference at which a boundary becomes cheap, in the unit of sigma_unit"
     )

@@ -24,6 +24,8 @@ from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
 
 T = TypeVar("T")
+_MOST_HALVINGS = 6
+"""Of lambda before any scribble. If even the least lambda keeps too little, the labels are the network's own."""
 
 
 def scribble_doubt(
@@ -162,15 +164,29 @@ class ImageSpecificNetwork:
         """The labels of least energy that obey the scribbles; the network is fixed (Wang et al. 2018, Eq. 7).
 
         Args:
-            scribbles: of the crop's shape: 0 free, 1 foreground, 2 background. Without any, `strength_alone` holds.
+            scribbles: of the crop's shape: 0 free, 1 foreground, 2 background. Without any, `strength_alone` and
+                `kept_share` hold.
 
         Returns:
             Bool array of the crop's shape.
         """
-        alone = not scribbles.any()
-        cut = self._label_update(self._settings.strength_alone if alone else self._settings.strength)
+        if not scribbles.any():
+            return self._update_labels_alone(scribbles)
+        cut = self._label_update(self._settings.strength)
         with self._timed("label_update"):
             return cut(self.probability, scribbles)
+
+    def _update_labels_alone(self, no_scribbles: NDArray[np.uint8]) -> Mask:
+        """The labels of the largest lambda that keeps `kept_share` of the network's foreground (our bound)."""
+        foreground: Mask = self.probability > 0.5
+        least = self._settings.kept_share * np.count_nonzero(foreground)
+        for halvings in range(_MOST_HALVINGS):
+            cut = self._label_update(self._settings.strength_alone / 2**halvings)
+            with self._timed("label_update"):
+                labels = cut(self.probability, no_scribbles)
+            if np.count_nonzero(labels) >= least:
+                return labels
+        return foreground
 
     def labels_alone(self) -> Mask:
         """The labels of the trained network's probability without scribbles.

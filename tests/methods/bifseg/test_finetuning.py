@@ -35,6 +35,7 @@ def tuned_on(make, settings=None, seed=0):
 PAPER = {
     "scribbles_share": None,
     "strength_side": None,
+    "kept_share": 0.0,
     "sigma": 0.1,
     "sigma_unit": "range",
     "full_neighbourhood": False,
@@ -241,7 +242,7 @@ def test_lambda_before_and_after_the_first_scribble():
     """A strength of 0 is the network's own answer; a huge one leaves a single label."""
     for alone, after in ((0.0, 1e3), (1e3, 0.0)):
         settings = FineTuning.defaults(
-            2, strength=after, strength_alone=alone, sigma_unit="range", sigma=10.0
+            2, strength=after, strength_alone=alone, kept_share=0.0, sigma_unit="range", sigma=10.0
         )
         _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
         none, drawn = np.zeros(crop.shape, np.uint8), np.zeros(crop.shape, np.uint8)
@@ -251,6 +252,33 @@ def test_lambda_before_and_after_the_first_scribble():
         own_answer, single = (free, bound) if alone == 0 else (bound, free)
         np.testing.assert_array_equal(own_answer, own)
         assert len(np.unique(single)) == 1
+
+
+@pytest.mark.parametrize(
+    ("strength", "share", "kept"), [(1.0, 0.8, 1.0), (1.0, 0.0, 0.0), (0.05, 0.8, 1.0), (1e9, 0.8, 1.0)]
+)
+def test_the_label_update_alone_keeps_a_share_of_a_faint_object(strength, share, kept):
+    """16 pixels at 0.6 on 0.05: removing them costs 6.5, their contour 16 lambda; 1 removes and 0.25 keeps them."""
+    settings = FineTuning.defaults(
+        2, strength_alone=strength, strength_side=None, kept_share=share, full_neighbourhood=False,
+        sigma_unit="range", sigma=1e3,
+    )  # fmt: skip
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+    square = np.zeros(crop.shape, bool)
+    square[4:8, 4:8] = True
+    tuned.probability = np.where(square, 0.6, 0.05).astype(np.float32)
+    labels = tuned.update_labels(np.zeros(crop.shape, np.uint8))
+    np.testing.assert_array_equal(labels, square if kept else np.zeros_like(square))
+
+
+def test_the_kept_share_does_not_hold_with_scribbles():
+    settings = FineTuning.defaults(2, strength=1e3, strength_side=None, sigma_unit="range", sigma=1e3)
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+    tuned.probability = np.full(crop.shape, 0.1, np.float32)
+    tuned.probability[4:8, 4:8] = 0.9
+    drawn = np.zeros(crop.shape, np.uint8)
+    drawn[0, 0] = 2
+    assert not tuned.update_labels(drawn).any()
 
 
 @pytest.mark.parametrize(
@@ -266,7 +294,7 @@ def test_lambda_follows_the_size_of_the_crop(make, lost_from):
             network = make().eval()
             settings = FineTuning.defaults(
                 network.dimension, strength_alone=strength, strength_side=8, full_neighbourhood=False,
-                sigma_unit="range", sigma=1e3,
+                sigma_unit="range", sigma=1e3, kept_share=0.0,
             )  # fmt: skip
             trained = TrainedNetwork(network, side, {}, torch.device("cpu"))
             shape = (8,) * network.dimension
