@@ -23,7 +23,7 @@ FOUR = StoppingRule(rounds=4, target=0.90)
 
 
 def session(name, *dice, method="bifseg", status="ok", **more):
-    """Lines of a session: its Dice after rounds 0, 1, ...; two strokes a round, a second each; `status` at last."""
+    """Lines of a session with this Dice after rounds 0, 1, ...: two strokes a round, 1 s each; `status` at the end."""
     last = len(dice) - 1
     return [
         (
@@ -44,7 +44,7 @@ def session(name, *dice, method="bifseg", status="ok", **more):
     ]
 
 
-# There in round 2; at once; stopped by the last round; satisfied in round 1 already, and so never there.
+# a reaches the target in round 2, b at once; c ends with the last round; d stops satisfied in round 1, below it.
 PLAYED = [
     *session("a", 0.50, 0.80, 0.90),
     *session("b", 0.95),
@@ -58,72 +58,72 @@ def only(frame):
     return frame.iloc[0]
 
 
-def test_waits_by_hand():
-    found = time_to_target(scores(PLAYED), 0.90, FOUR).set_index("object")
-    assert found["reached"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
-    assert found["round"].to_dict() == {"a": 2, "b": 0, "c": np.inf, "d": np.inf}
-    assert found["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
+def test_time_to_target_by_hand():
+    sessions = time_to_target(scores(PLAYED), 0.90, FOUR).set_index("object")
+    assert sessions["reached"].to_dict() == {"a": True, "b": True, "c": False, "d": False}
+    assert sessions["round"].to_dict() == {"a": 2, "b": 0, "c": np.inf, "d": np.inf}
+    assert sessions["user_s"].to_dict() == {"a": 11, "b": 7, "c": np.inf, "d": np.inf}
 
 
-def test_user_time_that_is_not_known_is_neither_never_nor_a_number():
+def test_unknown_user_time_gives_no_user_time_results():
     pixels = scores(PLAYED).assign(box_mm=np.nan)
     pixels["user_s"] = pixels["user_s"].where(pixels["round"] == 0)
-    found = only(interactions(pixels, 0.90, FOUR))
-    assert found[["user_s_restricted", "user_s_low", "user_s_high"]].isna().all()
-    assert np.isnan(found["user_s_median"])
-    known = only(interactions(scores(PLAYED), 0.90, FOUR))
-    others = [name for name in known.index if not name.startswith("user_s")]
-    assert found[others].to_dict() == known[others].to_dict()
+    unknown_time = only(interactions(pixels, 0.90, FOUR))
+    assert unknown_time[["user_s_restricted", "user_s_low", "user_s_high"]].isna().all()
+    assert np.isnan(unknown_time["user_s_median"])
+    known_time = only(interactions(scores(PLAYED), 0.90, FOUR))
+    other_columns = [name for name in known_time.index if not name.startswith("user_s")]
+    assert unknown_time[other_columns].to_dict() == known_time[other_columns].to_dict()
 
 
 def test_interactions_by_hand():
-    found = only(interactions(scores(PLAYED), 0.90, FOUR))
-    assert (found["n"], found["failed"], found["reached"], found["never"]) == (4, 0, 2, 2)
-    assert (found["reached_share"], found["round_limit"]) == (0.5, 4)
-    assert found["round_restricted"] == pytest.approx(
+    row = only(interactions(scores(PLAYED), 0.90, FOUR))
+    assert (row["n"], row["failed"], row["reached"], row["never"]) == (4, 0, 2, 2)
+    assert (row["reached_share"], row["round_limit"]) == (0.5, 4)
+    assert row["round_restricted"] == pytest.approx(
         (2 + 0 + 5 + 5) / 4
     )  # never: one more than the last round
-    assert 0 <= found["round_low"] < 3 < found["round_high"] <= 5
-    assert found["n_prompts_restricted"] == pytest.approx((5 + 1 + 11 + 11) / 4)
+    assert 0 <= row["round_low"] < 3 < row["round_high"] <= 5
+    assert row["n_prompts_restricted"] == pytest.approx((5 + 1 + 11 + 11) / 4)
     never = 7 + 5 * (
         0.54 + 2 * (1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 3 * 30 / 10)
     )  # box; look, two strokes of 30 mm
-    assert found["user_s_restricted"] == pytest.approx((11 + 7 + 2 * never) / 4)
-    assert found["round_median"] == np.inf  # of 0, 2, never and never
-    assert found["initial_mean"] == pytest.approx((0.5 + 0.95 + 0.1 + 0.7) / 4)
-    assert found["final_mean"] == pytest.approx((0.9 + 0.95 + 0.5 + 0.75) / 4)
+    assert row["user_s_restricted"] == pytest.approx((11 + 7 + 2 * never) / 4)
+    assert row["round_median"] == np.inf  # of 0, 2, never and never
+    assert row["initial_mean"] == pytest.approx((0.5 + 0.95 + 0.1 + 0.7) / 4)
+    assert row["final_mean"] == pytest.approx((0.9 + 0.95 + 0.5 + 0.75) / 4)
     areas = [(0.25 + 0.8 + 0.9 + 0.9 + 0.45) / 4, 0.95, 0.3, (0.35 + 0.75 * 3.5) / 4]
-    assert found["area_mean"] == pytest.approx(np.mean(areas))
+    assert row["area_mean"] == pytest.approx(np.mean(areas))
     interval = mean_interval(areas, list("abcd")).within(0, 1)
-    assert [found["area_low"], found["area_high"]] == pytest.approx([interval.low, interval.high])
+    assert [row["area_low"], row["area_high"]] == pytest.approx([interval.low, interval.high])
 
 
-def test_the_last_round_is_not_the_same_as_never():
-    """One reaches the target in the last round and one never does, with the same strokes."""
+def test_reaching_the_target_in_the_last_round_costs_less_than_never():
+    """Session a reaches the target in the last round; b draws the same strokes and never does."""
     lines = session("a", 0.5, 0.5, 0.5, 0.5, 0.9) + session("b", 0.5, 0.5, 0.5, 0.5, 0.5)
     cost = cost_to_target(scores(lines), 0.90, FOUR).set_index("object")
     for name in ("round", "n_prompts", "user_s"):
         assert cost.loc["a", name] < cost.loc["b", name]
 
 
-def test_what_never_costs_does_not_depend_on_who_else_played():
+def test_cost_of_never_does_not_depend_on_other_entries():
     slow = session("a", 0.5, 0.6, method="slow", network="", user_s=900.0)
-    alone, among = (
+    alone, among_others = (
         cost_to_target(scores(lines), 0.90, FOUR).set_index(["method", "object"])
         for lines in (PLAYED, PLAYED + slow)
     )
-    assert among.loc[alone.index, "user_s"].tolist() == alone["user_s"].tolist()
+    assert among_others.loc[alone.index, "user_s"].tolist() == alone["user_s"].tolist()
 
 
 def test_medians_are_over_all_sessions():
-    found = only(interactions(scores(PLAYED + session("e", 0.5, 0.5, 0.5, 0.92)), 0.90, FOUR))
-    medians = [found[f"{way}_median"] for way in ("round", "n_strokes", "user_s")]
+    row = only(interactions(scores(PLAYED + session("e", 0.5, 0.5, 0.5, 0.92)), 0.90, FOUR))
+    medians = [row[f"{way}_median"] for way in ("round", "n_strokes", "user_s")]
     assert medians == [3, 6, 13]
 
 
-def test_the_first_time_counts():
-    found = only(interactions(scores(session("a", 0.5, 0.9, 0.2)), 0.90, FOUR))
-    assert (found["reached"], found["round_restricted"]) == (1, 1)
+def test_the_first_round_at_the_target_counts():
+    row = only(interactions(scores(session("a", 0.5, 0.9, 0.2)), 0.90, FOUR))
+    assert (row["reached"], row["round_restricted"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -138,38 +138,36 @@ def test_the_first_time_counts():
         ((0.5, 0.5, 0.5, 0.5, 0.6), "stuck"),
     ],
 )
-def test_who_ended_without_reaching_it_never_will(dice, status):
+def test_a_session_that_ends_below_the_target_never_reaches_it(dice, status):
     sessions = time_to_target(scores(session("a", *dice, status=status)), 0.90, FOUR)
     assert sessions["round"].tolist() == [np.inf]
     assert only(interactions(scores(session("a", *dice, status=status)), 0.90, FOUR))["round_restricted"] == 5
 
 
-def test_the_limit_is_the_protocol_s_and_not_the_most_rounds_played():
-    found = only(
-        interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, StoppingRule(10, 0.90))
-    )
-    assert (found["round_restricted"], found["round_limit"]) == (5.5, 10)
+def test_the_round_limit_is_that_of_the_protocol_not_the_most_played():
+    row = only(interactions(scores(session("a", 0.5, 0.6) + session("b", 0.9)), 0.90, StoppingRule(10, 0.90)))
+    assert (row["round_restricted"], row["round_limit"]) == (5.5, 10)
 
 
-def test_a_failure_after_the_target_was_reached():
-    found = only(
+def test_a_session_that_fails_after_the_target_has_reached_it():
+    row = only(
         interactions(scores(session("a", 0.5, 0.92, 0.0, status="failed")), 0.90, StoppingRule(4, None))
     )
-    assert (found["reached"], found["failed"], found["round_restricted"]) == (1, 1, 1)
+    assert (row["reached"], row["failed"], row["round_restricted"]) == (1, 1, 1)
 
 
-def test_no_scribbles_at_all():
-    found = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, StoppingRule(0, 0.90)))
-    assert (found["round_restricted"], found["area_mean"], found["reached"]) == (0.5, pytest.approx(0.7), 1)
+def test_a_protocol_without_rounds_counts_the_initial_result():
+    row = only(interactions(scores(session("a", 0.5) + session("b", 0.9)), 0.90, StoppingRule(0, 0.90)))
+    assert (row["round_restricted"], row["area_mean"], row["reached"]) == (0.5, pytest.approx(0.7), 1)
 
 
 def test_targets_by_hand():
-    found = counts_at(scores(PLAYED), (0.40, 0.80, 0.90), FOUR).set_index("target")
-    assert found["never"].to_dict() == {0.40: 0, 0.80: 2, 0.90: 2}
-    assert found["round_restricted"].to_dict() == {0.40: 0.75, 0.80: 2.75, 0.90: 3.0}
+    counts = counts_at(scores(PLAYED), (0.40, 0.80, 0.90), FOUR).set_index("target")
+    assert counts["never"].to_dict() == {0.40: 0, 0.80: 2, 0.90: 2}
+    assert counts["round_restricted"].to_dict() == {0.40: 0.75, 0.80: 2.75, 0.90: 3.0}
 
 
-def test_sessions_that_were_stopped_at_a_target_tell_nothing_of_a_higher_one():
+def test_sessions_stopped_at_a_target_give_no_count_for_a_higher_one():
     higher = only(counts_at(scores(PLAYED), [0.95], FOUR))
     assert (higher["n"], higher["round_limit"]) == (4, 4)
     assert higher[["reached", "never", "round_restricted", "round_low", "round_median"]].isna().all()
@@ -179,18 +177,18 @@ def test_sessions_that_were_stopped_at_a_target_tell_nothing_of_a_higher_one():
     assert whole["final_mean"] == pytest.approx(0.775)
 
 
-def test_entries_and_structures_are_apart():
+def test_entries_and_structures_are_counted_separately():
     lines = session("a", 0.9) + session("a", 0.5, method="other") + session("b", 0.2, structure="liver")
-    found = interactions(scores(lines), 0.90, FOUR)
-    assert found[["structure", "method", "reached"]].to_numpy().tolist() == [
+    rows = interactions(scores(lines), 0.90, FOUR)
+    assert rows[["structure", "method", "reached"]].to_numpy().tolist() == [
         ["liver", "bifseg", 0],
         ["lung", "bifseg", 1],
         ["lung", "other", 0],
     ]
-    assert found["area_mean"].tolist() == pytest.approx([0.2, 0.9, 0.5])
+    assert rows["area_mean"].tolist() == pytest.approx([0.2, 0.9, 0.5])
 
 
-def test_only_the_own_protocol_counts():
+def test_only_sessions_of_own_scribbles_count():
     lines = [(name, method, step, 0.99, {}) for name, method, step, _, _ in PLAYED]
     assert interactions(scores(lines), 0.90, FOUR).empty
     assert only(interactions(scores(lines + PLAYED), 0.90, FOUR))["reached"] == 2
@@ -229,8 +227,8 @@ def test_rules_are_read_from_the_sessions(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "two", 3)
     write_rules(tmp_path, "one", 1, "shared")
-    found = scores(played("one", "two") + played("one", protocol="shared"))
-    assert played_rules(tmp_path, found) == {
+    frame = scores(played("one", "two") + played("one", protocol="shared"))
+    assert played_rules(tmp_path, frame) == {
         OWN_SCRIBBLES: StoppingRule(3, None),
         "shared": StoppingRule(1, None),
     }
@@ -242,18 +240,18 @@ def test_played_cards_have_defaults_for_keys_that_came_later(tmp_path):
     assert card == ProtocolCard(rounds=3, target=None).model_dump(mode="json")
 
 
-def test_different_rules_under_one_name_are_refused(tmp_path):
+def test_entries_with_different_rules_for_one_protocol_are_refused(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "two", 4)
     with pytest.raises(InputError, match=r"two/protocol.json: .*rounds=4.* run them again"):
         played_rules(tmp_path, scores(played("one", "two")))
 
 
-def test_sessions_are_counted_to_where_they_end():
+def test_the_goal_is_at_most_the_target_at_which_sessions_end():
     assert [StoppingRule(3, own).goal(0.90) for own in (None, 0.85, 0.95)] == [0.90, 0.85, 0.90]
 
 
-def test_what_an_earlier_configuration_left_says_nothing(tmp_path):
+def test_folders_of_an_earlier_configuration_are_ignored(tmp_path):
     """An entry or protocol that is not played any more keeps its folder."""
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "gone", 4)

@@ -26,13 +26,13 @@ def slope(sums):
 @pytest.mark.parametrize("n", [2, 3, 4, 250])
 def test_few_and_many_patients_have_student_s_interval(n):
     values = rng().exponential(size=n)
-    interval = stats.ttest_1samp(values, 0).confidence_interval()
-    found = mean_interval(values, np.arange(n))
-    assert (found.mean, found.low, found.high) == pytest.approx((values.mean(), *interval))
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    interval = mean_interval(values, np.arange(n))
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((values.mean(), *expected))
 
 
-def test_slow_reference():
-    """Every draw pooled and studentised by hand, one after the other; patients of unequal size."""
+def test_interval_equals_a_slow_bootstrap():
+    """The reference pools and studentises each draw in a loop; patients have unequal numbers of objects."""
     values, patients = rng(6).exponential(size=14), np.array([0, 0, 0, 1, 2, 2, 3, 3, 3, 3, 4, 5, 5, 5])
     members = [np.flatnonzero(patients == k) for k in range(6)]
 
@@ -49,16 +49,16 @@ def test_slow_reference():
         drawn_mean, drawn_error = estimate(generator.integers(0, 6, 6))
         t.append((drawn_mean - mean) / drawn_error)
     low, high = np.quantile(t, [0.025, 0.975])
-    found = mean_interval(values, patients)
-    assert found.mean == pytest.approx(mean)
-    assert (found.low, found.high) == pytest.approx((mean - high * error, mean - low * error), rel=0.08)
+    interval = mean_interval(values, patients)
+    assert interval.mean == pytest.approx(mean)
+    assert (interval.low, interval.high) == pytest.approx((mean - high * error, mean - low * error), rel=0.08)
 
 
-def test_a_long_tail_is_on_the_side_where_it_is():
-    """Student's interval is as far to both sides; the values' tail is above."""
+def test_the_interval_is_wider_on_the_side_of_the_long_tail():
+    """Student's interval is symmetric; these values have their tail above the mean."""
     values = np.array([0.1, 0.2, 0.2, 0.3, 0.3, 0.4, 0.5, 0.6, 0.9, 3.0])
-    found = mean_interval(values, np.arange(10))
-    assert found.high - found.mean > 1.5 * (found.mean - found.low)
+    interval = mean_interval(values, np.arange(10))
+    assert interval.high - interval.mean > 1.5 * (interval.mean - interval.low)
 
 
 def test_objects_of_one_patient_do_not_narrow_the_interval():
@@ -75,88 +75,91 @@ def test_the_order_of_the_members_does_not_matter():
     assert (one.low, one.high) == pytest.approx((other.low, other.high))
 
 
-def test_draws_of_equal_values_alone_leave_the_cluster_t():
-    """Eight of nine differ in nothing: in a third of the draws there is no spread."""
+def test_many_draws_without_spread_give_student_s_interval():
+    """Eight of nine values are equal, so a third of the draws have no spread."""
     values = np.array([0.0] * 8 + [1.0])
-    found, plain = (
+    interval, student = (
         mean_interval(values, np.arange(9)),
         cluster_t(mean_terms(values), np.arange(9), ratio, slope),
     )
-    assert (found.low, found.high) == (plain.low, plain.high)
+    assert (interval.low, interval.high) == (student.low, student.high)
 
 
 @pytest.mark.parametrize("lost", [0.0, 0.4, 1.4])
 def test_one_failed_patient_of_eleven_leaves_an_interval_of_possible_values(lost):
     """Draws without that patient have almost no spread; their ratios put the limit beyond -1.6 for Dice."""
     values = np.array([0.93, 0.94, 0.92, 0.95, 0.91, 0.9, 0.93, 0.92, 0.94, 0.93, lost])
-    found, plain = mean_interval(values, np.arange(11)), stats.ttest_1samp(values, 0).confidence_interval()
-    assert values.min() - 0.05 < found.low < found.mean < found.high < values.max() + 0.05
-    failed_side = found.low if lost < 0.9 else found.high
-    limit = plain.low if lost < 0.9 else plain.high
-    assert failed_side - found.mean == pytest.approx(2.5 * (limit - found.mean)), (
+    interval, student = (
+        mean_interval(values, np.arange(11)),
+        stats.ttest_1samp(values, 0).confidence_interval(),
+    )
+    assert values.min() - 0.05 < interval.low < interval.mean < interval.high < values.max() + 0.05
+    failed_side = interval.low if lost < 0.9 else interval.high
+    limit = student.low if lost < 0.9 else student.high
+    assert failed_side - interval.mean == pytest.approx(2.5 * (limit - interval.mean)), (
         "wider than Student's, as far as it may be"
     )
 
 
 def test_equal_values_have_an_interval_without_width():
-    found = mean_interval([0.3] * 9, np.arange(9))
-    assert (found.mean, found.low, found.high) == pytest.approx((0.3, 0.3, 0.3))
+    interval = mean_interval([0.3] * 9, np.arange(9))
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((0.3, 0.3, 0.3))
 
 
 @pytest.mark.parametrize("values", [[1.0], [1.0, 3.0]])
 def test_one_patient_has_no_limits(values):
-    for how in (mean_interval, share_interval):
-        found = how(values, ["a"] * len(values))
-        assert found.mean == np.mean(values)
-        assert np.isnan([found.low, found.high]).all()
+    for interval_of in (mean_interval, share_interval):
+        interval = interval_of(values, ["a"] * len(values))
+        assert interval.mean == np.mean(values)
+        assert np.isnan([interval.low, interval.high]).all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_value_that_is_not_finite_shows_and_leaves_no_limits(bad):
-    found = mean_interval([0.1, 0.2, 0.3, 0.4, 0.5, bad], np.arange(6))
-    assert not np.isfinite(found.mean)
-    assert np.isnan([found.low, found.high]).all()
+def test_a_non_finite_value_stays_in_the_mean_and_gives_no_limits(bad):
+    interval = mean_interval([0.1, 0.2, 0.3, 0.4, 0.5, bad], np.arange(6))
+    assert not np.isfinite(interval.mean)
+    assert np.isnan([interval.low, interval.high]).all()
 
 
 @pytest.mark.parametrize(("values", "clusters"), [([], []), ([1.0], ["a", "b"])])
-def test_refuses_nothing_and_mismatch(values, clusters):
-    for how in (mean_interval, share_interval):
+def test_empty_or_mismatched_input_is_refused(values, clusters):
+    for interval_of in (mean_interval, share_interval):
         with pytest.raises(ValueError, match="clusters"):
-            how(values, clusters)
+            interval_of(values, clusters)
 
 
-def test_a_ratio_is_that_of_the_sums():
+def test_a_ratio_is_the_ratio_of_the_sums():
     above, below = rng().exponential(size=30), rng(1).integers(1, 5, 30)
-    found = ratio_interval(above, below, np.arange(30) // 3)
-    assert found.mean == pytest.approx(above.sum() / below.sum())
-    assert found.low < found.mean < found.high
+    interval = ratio_interval(above, below, np.arange(30) // 3)
+    assert interval.mean == pytest.approx(above.sum() / below.sum())
+    assert interval.low < interval.mean < interval.high
     assert ratio_interval([1.0], [2.0], ["a"]).mean == 0.5
 
 
-def test_a_logarithm_of_a_ratio_by_its_own_slope():
+def test_interval_of_a_log_ratio_agrees_with_that_of_the_ratio():
     pairs = rng().exponential(size=(30, 2)) + 0.1
     signs = np.array([1.0, -1.0])
-    found = bootstrap_t(pairs, np.arange(30), lambda sums: np.log(sums) @ signs, lambda sums: signs / sums)
+    interval = bootstrap_t(pairs, np.arange(30), lambda sums: np.log(sums) @ signs, lambda sums: signs / sums)
     plain = ratio_interval(pairs[:, 0], pairs[:, 1], np.arange(30))
-    assert np.exp(found.mean) == pytest.approx(plain.mean)
-    assert (np.exp(found.low), np.exp(found.high)) == pytest.approx((plain.low, plain.high), rel=0.1)
+    assert np.exp(interval.mean) == pytest.approx(plain.mean)
+    assert (np.exp(interval.low), np.exp(interval.high)) == pytest.approx((plain.low, plain.high), rel=0.1)
 
 
 @given(st.lists(st.tuples(st.floats(-1, 1), st.integers(0, 8)), min_size=1, max_size=30))
-def test_limits_are_nan_or_hold_the_mean(pairs):
+def test_limits_are_nan_or_enclose_the_mean(pairs):
     values, clusters = zip(*pairs, strict=True)
-    found = mean_interval(values, clusters)
+    interval = mean_interval(values, clusters)
     if len(set(clusters)) > 1:
-        assert found.low - 1e-9 <= found.mean <= found.high + 1e-9
+        assert interval.low - 1e-9 <= interval.mean <= interval.high + 1e-9
 
 
 @pytest.mark.parametrize("hits", [0, 3, 7, 20])
-def test_a_share_of_independent_patients_is_clopper_and_pearson_s(hits):
+def test_a_share_of_independent_patients_has_clopper_and_pearson_s_interval(hits):
     """One object a patient: the effective size is 19 of 20, for the variance is divided by one patient fewer."""
-    found = share_interval([True] * hits + [False] * (20 - hits), np.arange(20))
+    interval = share_interval([True] * hits + [False] * (20 - hits), np.arange(20))
     exact = stats.binomtest(hits, 20).proportion_ci()
-    assert found.mean == hits / 20
-    assert (found.low, found.high) == pytest.approx((exact.low, exact.high), abs=0.012)
+    assert interval.mean == hits / 20
+    assert (interval.low, interval.high) == pytest.approx((exact.low, exact.high), abs=0.012)
 
 
 def test_objects_of_one_patient_count_once_in_a_share():
@@ -168,7 +171,7 @@ def test_objects_of_one_patient_count_once_in_a_share():
 @pytest.mark.parametrize(
     ("patients", "kind"), [(5, "normal"), (10, "skewed"), (10, "clustered"), (30, "a tenth lost")]
 )
-def test_intervals_cover(patients, kind):
+def test_intervals_cover_the_true_mean(patients, kind):
     """A short run of `benchmarks/coverage.py`: 400 studies, whose coverage has a standard error of 1.1 points."""
     draw, hits = rng(patients), 0
     for _ in range(400):
@@ -179,6 +182,6 @@ def test_intervals_cover(patients, kind):
             values = np.where(draw.random(patients) < 0.1, 0.0, draw.normal(0.92, 0.02, patients)) - 0.828
         else:
             values = draw.normal(size=patients)[clusters] + 0.5 * draw.normal(size=len(clusters))
-        found = mean_interval(values, clusters)
-        hits += found.low <= 0 <= found.high
+        interval = mean_interval(values, clusters)
+        hits += interval.low <= 0 <= interval.high
     assert hits / 400 > 0.915

@@ -1,4 +1,4 @@
-"""Every entry of a cohort on one line, by hand."""
+"""The overview, one row for each entry of a cohort, checked against numbers computed by hand."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def table(lines, **card):
     return overview(run.cohorts[0])
 
 
-def test_numbers_by_hand():
+def test_overview_by_hand():
     shown = table(LINES)
     assert (shown.protocol, shown.by, shown.rounds) == (OWN_SCRIBBLES, "prompts", 2)
     rows = shown.frame.set_index("method")
@@ -52,7 +52,7 @@ def test_numbers_by_hand():
     assert (rows["dice_mean"] <= rows["dice_high"]).all()
 
 
-def test_the_share_that_reached_it_has_an_interval_where_all_did():
+def test_a_share_of_one_has_an_interval():
     """Clopper and Pearson's lower limit of three of three: the cube root of 0.025."""
     rows = table([(*line[:3], 0.95, *line[4:]) if line[1] == "bifseg" else line for line in LINES]).frame
     bifseg = rows.set_index("method").loc["bifseg"]
@@ -61,7 +61,7 @@ def test_the_share_that_reached_it_has_an_interval_where_all_did():
     )
 
 
-def test_who_never_reaches_the_target_costs_the_limit_whatever_was_spent():
+def test_a_session_that_never_reaches_the_target_costs_the_limit():
     """Entry `bifseg` misses it on one of three objects, after 40 s; the box is a prompt, and so is each stroke."""
     rows = table(LINES).frame.set_index("method")
     limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))
@@ -70,25 +70,25 @@ def test_who_never_reaches_the_target_costs_the_limit_whatever_was_spent():
     assert rows.loc["bifseg", "prompts_mean"] == pytest.approx((sum(spent[:2]) + 1 + 3 * 2) / 3)
 
 
-def test_who_starts_from_scribbles_has_no_initial_result():
+def test_a_method_that_starts_from_scribbles_has_no_initial_result():
     rows = table(LINES).frame.set_index("method")
     assert rows.loc["bifseg", "initial_mean"] == 0.5
     assert np.isnan(rows.loc["geos", "initial_mean"])
 
 
-def test_nor_a_share_in_areas():
+def test_a_method_that_starts_from_scribbles_has_no_area_under_the_curve():
     frame = interactions(scores(LINES), 0.9, StoppingRule(2, None)).set_index("method")
     assert frame.loc["geos", ["initial_mean", "area_mean", "area_low"]].isna().all()
     assert frame.loc["geos", "final_mean"] == pytest.approx(2 * 0.92 / 3)
     assert frame.loc["bifseg", ["initial_mean", "area_mean"]].notna().all()
 
 
-def test_ranked_by_prompts_and_equal_ranks_by_dice():
+def test_entries_are_ranked_by_prompts_then_by_dice():
     assert table(LINES).frame["method"].tolist() == ["bifseg", "geos"]
 
 
 @pytest.mark.parametrize("card", [{"rounds": 1}, {"target": 0.8}])
-def test_ranked_by_dice_where_the_protocol_does_not_show_the_target(card):
+def test_entries_are_ranked_by_dice_if_the_protocol_does_not_show_the_target(card):
     lines = [line for line in LINES if line[2] != "round-2"]
     shown = table(lines, **card)
     assert shown.by == "dice"
@@ -96,7 +96,7 @@ def test_ranked_by_dice_where_the_protocol_does_not_show_the_target(card):
     assert shown.frame["dice_mean"].is_monotonic_decreasing
 
 
-def test_a_box_counts_as_a_prompt_so_that_fewer_rounds_can_come_second():
+def test_a_box_counts_as_a_prompt_so_fewer_rounds_can_rank_second():
     """`boxed`: a box and a stroke in each of 2 rounds. `opener`: 4 strokes in its only round."""
     steps = (("initial", 0.5, 1), ("round-1", 0.7, 2), ("round-2", 0.95, 3))
     boxed = [(name, "boxed", step, dice, OWN | {"n_prompts": n}) for name in "abc" for step, dice, n in steps]

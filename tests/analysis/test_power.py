@@ -30,14 +30,14 @@ def test_a_known_sample_size():
 
 
 @given(st.lists(st.floats(-1, 1), min_size=2, max_size=40), st.floats(0.01, 0.5))
-def test_so_many_patients_detect_the_difference_and_fewer_do_not(values, difference):
+def test_the_needed_number_of_patients_detects_the_difference(values, difference):
     needed, spread = patients_needed(values, difference), np.std(values, ddof=1)
     if np.isfinite(needed) and needed > 2:
         scale = spread / np.std(np.arange(int(needed)), ddof=1)
         assert detectable_difference(np.arange(int(needed)) * scale) <= difference * (1 + 1e-9)
 
 
-def test_what_cannot_be_known():
+def test_edge_cases_are_nan_infinite_or_two_patients():
     assert np.isnan(detectable_difference([0.1]))
     assert np.isnan(patients_needed([], 0.1))
     assert patients_needed([0.0, 1.0], 0.0) == np.inf

@@ -13,29 +13,29 @@ RECORDED = {"scribbles_on": "recorded"}
 NOVICE, CARELESS = {"user": "novice"}, {"user": "careless"}
 
 
-def test_the_name_of_the_design_comes_first():
+def test_own_scribbles_is_preferred_as_the_own_protocol():
     assert protocol_roles(cards(a={}, own_scribbles={}, shared=SHARED)).own == "own-scribbles"
 
 
-def test_any_name_does_where_there_is_no_such_and_the_expert_comes_first():
+def test_without_own_scribbles_the_expert_s_protocol_is_preferred():
     assert protocol_roles(cards(b={}, a=NOVICE, c={}, shared_scribbles=SHARED)).own == "b"
     assert protocol_roles(cards(b=NOVICE, a=CARELESS)).own == "a"
 
 
-def test_nothing_of_the_kind_was_played():
+def test_without_a_protocol_on_own_mistakes_the_default_names_are_used():
     assert protocol_roles({}).own == protocol_roles({}).widest == "own-scribbles"
     assert protocol_roles(cards(shared_scribbles=SHARED, people=RECORDED)).own == "own-scribbles"
     assert protocol_roles({}).users == protocol_roles(cards(shared_scribbles=SHARED)).users == {}
 
 
-def test_the_widest_shows_most_targets():
+def test_the_widest_protocol_has_the_highest_target_or_none():
     assert protocol_roles(cards(own_scribbles={}, all_rounds={"target": None})).widest == "all-rounds"
     assert protocol_roles(cards(own_scribbles={}, further={"target": 0.95})).widest == "further"
     assert protocol_roles(cards(own_scribbles={}, less={"target": 0.8}, as_much={})).widest == "own-scribbles"
     assert protocol_roles(cards(own_scribbles={}, z=NOVICE | {"target": None})).widest == "own-scribbles"
 
 
-def test_users_are_told_apart_where_nothing_else_differs():
+def test_users_are_compared_over_protocols_that_differ_in_the_user_alone():
     played = cards(
         own_scribbles={}, hasty=CARELESS, n=NOVICE, other=NOVICE | {"rounds": 3}, shared=SHARED | NOVICE
     )
@@ -46,6 +46,6 @@ def test_users_are_told_apart_where_nothing_else_differs():
     ]
 
 
-def test_of_two_alike_the_main_one_and_then_the_first_by_name_count():
+def test_of_equal_protocols_the_main_one_then_the_first_by_name_is_used():
     played = cards(own_scribbles={}, again={}, b=NOVICE, a=NOVICE)
     assert protocol_roles(played).users == {"expert": "own-scribbles", "novice": "a"}

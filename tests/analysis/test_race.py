@@ -1,4 +1,4 @@
-"""The confidence sequence against the likelihood of Student's t, and what a race decides."""
+"""The confidence sequence, checked against the likelihood of Student's t, and decisions of races."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ from bifseg.core.errors import InputError
 
 
 def evidence(values, mean):
-    """Slow: the t statistic's likelihood over effects of N(0, 1/10), divided by that without an effect."""
+    """Likelihood of the t statistic over effects of N(0, 1/10), divided by that without an effect (slow)."""
     n, d = len(values), values - mean
     statistic = d.mean() / (d.std(ddof=1) / np.sqrt(n))
 
@@ -36,13 +36,13 @@ def evidence(values, mean):
 
 
 @pytest.mark.parametrize("n", [10, 20, 40])
-def test_at_its_limits_the_evidence_against_the_mean_is_twenty(n):
+def test_the_evidence_against_a_limit_is_twenty(n):
     values = np.random.default_rng(n).normal(0.3, 1, n)
     for limit in confidence_sequence(values)[-1]:
         assert evidence(values, limit) == pytest.approx(1 / LEVEL, rel=1e-3)
 
 
-def test_a_limit_looks_at_no_later_patient():
+def test_limits_do_not_depend_on_later_patients():
     values = np.random.default_rng(0).normal(size=30)
     assert np.array_equal(confidence_sequence(values)[:12], confidence_sequence(values[:12]))
 
@@ -51,7 +51,7 @@ def test_a_single_patient_has_no_limits():
     assert confidence_sequence([3.0]).tolist() == [[-np.inf, np.inf]]
 
 
-def test_many_races_at_once_equal_one_after_the_other():
+def test_races_computed_together_equal_single_races():
     values = np.random.default_rng(0).normal(size=(3, 15))
     assert np.array_equal(confidence_sequence(values)[1], confidence_sequence(values[1]))
 
@@ -74,7 +74,7 @@ def test_nothing_is_decided_before_ten_patients():
     assert decide([5.0, 5.1] * 5, 1).decision == BETTER
 
 
-def test_equal_results_of_all_patients_differ_by_nothing():
+def test_equal_results_of_all_patients_are_alike():
     assert decide(np.zeros(FEWEST), 1).decision == ALIKE
 
 
@@ -85,12 +85,12 @@ def test_few_false_alarms_in_races_of_a_method_against_itself():
     assert ((limits[..., 0] > 0) | (limits[..., 1] < 0)).any(axis=1).mean() <= 0.05
 
 
-def test_patients_of_a_fixed_test():
+def test_patients_of_a_fixed_sample_test_by_hand():
     """(1.960 + 1.282)² 3² = 94.6."""
     assert fixed_patients(3, 1, 0.9) == 95
 
 
-def test_differences_are_the_mean_over_a_patients_objects_in_the_order_of_play():
+def test_differences_are_means_over_a_patient_s_objects_in_order_of_play():
     def last(name, patient, geos, growcut):
         return [
             (name, method, "round-1", dice, {"patient": patient, "network": ""})
@@ -105,7 +105,7 @@ def test_differences_are_the_mean_over_a_patients_objects_in_the_order_of_play()
     assert played == pytest.approx([-10, 5])
 
 
-def test_a_state_in_words():
+def test_the_description_of_a_state():
     state = State(14, 2.31, 0.41, 4.21, BETTER)
     assert describe(state, "geos", "growcut") == (
         "geos is better than growcut, by 2.3 [0.4, 4.2] points of Dice (after 14 patients)"

@@ -1,4 +1,4 @@
-"""What is read from a run folder beside its scores."""
+"""Reading files of a run folder other than its scores."""
 
 import shutil
 
@@ -12,19 +12,19 @@ from bifseg.core.files import write_json
 from bifseg.core.metrics import built_in
 
 
-def test_rows_say_where_they_come_from(tmp_path):
+def test_rows_state_seed_weights_and_commit(tmp_path):
     write_json(tmp_path / "cohorts/c/cohort.json", {"seed": 7})
     write_json(tmp_path / "networks/c/pnet/card.json", {"weights_sha256": "ff"})
     frame = scores([("a", "m", "initial", 0.5), ("a", "tool", "initial", 0.5, {"network": ""})])
-    known = with_origin(frame, tmp_path, "abc")
-    assert known["seed"].tolist() == ["7", "7"]
-    assert known["weights_sha256"].tolist() == ["ff", ""]
-    assert set(known["commit"]) == {"abc"}
-    assert list(known) == list(frame), "columns keep their order"
+    rows = with_origin(frame, tmp_path, "abc")
+    assert rows["seed"].tolist() == ["7", "7"]
+    assert rows["weights_sha256"].tolist() == ["ff", ""]
+    assert set(rows["commit"]) == {"abc"}
+    assert list(rows) == list(frame), "columns keep their order"
 
 
-def test_one_entrys_scores_are_not_those_of_the_run(tmp_path):
-    """They would give the tables of that entry alone."""
+def test_scores_of_one_entry_are_refused_as_those_of_the_run(tmp_path):
+    """The tables would otherwise cover that entry alone."""
     (tmp_path / "config.json").write_text("{}")
     write_scores(scores([("a", "m", "initial", 0.5)]), tmp_path / "scores/c/own/m.parquet")
     assert len(read_scores(tmp_path / "scores/c/own/m.parquet")) == 1
@@ -35,7 +35,7 @@ def test_one_entrys_scores_are_not_those_of_the_run(tmp_path):
         read_scores(tmp_path / "scores.parquet")
 
 
-def test_metrics_come_back_from_this_version_and_from_lists_of_older_ones(tmp_path):
+def test_metrics_are_read_back_also_from_lists_of_older_versions(tmp_path):
     records = [metric.to_record() for metric in built_in()]
     write_metrics(built_in(), tmp_path / "metrics.json")
     assert [metric.to_record() for metric in read_metrics(tmp_path)] == records

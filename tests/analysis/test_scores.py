@@ -71,7 +71,7 @@ def failed(n_steps: int, error: str = "RuntimeError: no", status: str = "failed"
     return session(n_steps, ended="failed", status=status, error=error)
 
 
-def test_columns_are_those_of_the_design():
+def test_scores_have_these_columns():
     assert list(COLUMNS) == DESIGN.split()
     assert set(score_session(session(), truth(), "anna")[0]) == set(COLUMNS)
 
@@ -105,7 +105,7 @@ def test_images_without_a_spacing_have_no_mm():
     assert not without_mm(to_frame([]))
 
 
-def test_user_time_of_strokes_is_not_known_without_a_spacing():
+def test_user_time_of_strokes_is_nan_without_a_spacing():
     rows = score_session(replace(session(), grid=replace(GRID, in_mm=False)), truth(), "anna")
     assert [row["user_s"] for row in rows[:2]] == [ASSUMED.box_s] * 2
     assert all(np.isnan(row["user_s"]) for row in rows[2:])
@@ -129,19 +129,19 @@ def test_effort_is_cumulative():
     assert [row["n_slices"] for row in rows] == [0, 0, 1, 1]
 
 
-def test_who_starts_from_scribbles_pays_for_no_box():
+def test_a_method_without_a_box_has_no_user_time_for_one():
     rows = score_session(session(box_drawn=False), truth(), "anna")
     assert rows[0]["user_s"] == 0.0
     assert rows[2]["user_s"] == pytest.approx(0.54 + 1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 0.9)
 
 
 @pytest.mark.parametrize("outside", [False, True])
-def test_equals_the_metrics_on_the_whole_grid(outside):
-    wanted = truth()
-    wanted[0, 28] = outside  # one voxel far outside the box must count
-    rows = score_session(session(), wanted, "anna")
+def test_scores_are_the_metrics_on_the_whole_grid(outside):
+    truth_mask = truth()
+    truth_mask[0, 28] = outside  # one voxel far outside the box must count
+    rows = score_session(session(), truth_mask, "anna")
     for row, step in zip(rows, STEPS, strict=True):
-        whole = score(BOX.paste(step.mask, GRID.shape), wanted, GRID.spacing, Worst(1.0, 1.0))
+        whole = score(BOX.paste(step.mask, GRID.shape), truth_mask, GRID.spacing, Worst(1.0, 1.0))
         assert {metric.column: row[metric.column] for metric in built_in()} == whole
     assert (rows[3]["dice"] == 1.0) is not outside
 
@@ -155,10 +155,10 @@ def test_an_empty_result_gets_the_diagonal_of_the_box():
     assert row["status"] == "ok", "an empty result is a result"
 
 
-def test_the_worst_distance_reaches_round_truth_outside_the_box():
-    wanted = truth()
-    wanted[0, 29] = True
-    row = score_session(failed(0), wanted, "anna")[0]
+def test_the_worst_distance_covers_truth_outside_the_box():
+    truth_mask = truth()
+    truth_mask[0, 29] = True
+    row = score_session(failed(0), truth_mask, "anna")[0]
     assert row["assd_px"] == pytest.approx(np.hypot(14, 25)), "rows 0 to 13, columns 5 to 29"
 
 
@@ -167,7 +167,7 @@ def test_the_worst_distance_reaches_round_truth_outside_the_box():
     [(0, "initial", 0), (1, "unsupervised", 0), (2, "round-1", 1), (4, "round-3", 3)],
 )
 @pytest.mark.parametrize("status", ["failed", "timeout"])
-def test_a_failure_is_one_row_more_and_the_worst(n_steps, name, round_, status):
+def test_a_failure_adds_one_row_with_the_worst_scores(n_steps, name, round_, status):
     rows = score_session(failed(n_steps, status=status), truth(), "anna")
     assert rows[:-1] == score_session(session(n_steps), truth(), "anna")
     last = rows[-1]
@@ -179,7 +179,7 @@ def test_a_failure_is_one_row_more_and_the_worst(n_steps, name, round_, status):
     assert last["machine_s"] == sum(step.seconds["machine"] for step in STEPS[:n_steps])
 
 
-def test_a_failure_is_the_worst_also_where_there_is_nothing_to_find():
+def test_a_failure_scores_zero_dice_on_an_empty_truth_too():
     (row,) = score_session(failed(0), np.zeros(GRID.shape, bool), "anna")
     assert row["dice"] == 0.0
 
@@ -206,11 +206,13 @@ def test_truth_must_be_on_the_grid():
 def test_in_three_dimensions():
     grid = Grid.plain((6, 20, 30), (3.0, 2.0, 1.0))
     box = Box((1, 4, 5), (4, 14, 25))
-    wanted = np.zeros(grid.shape, bool)
-    wanted[1:4, 6:12, 8:20] = True
+    truth_mask = np.zeros(grid.shape, bool)
+    truth_mask[1:4, 6:12, 8:20] = True
     mask = np.stack([result(6, 12)] * 3)
-    found = replace(session(1), grid=grid, box=box, steps=(Step("initial", (), mask, {}),), peak_mb={})
-    (row,) = score_session(found, wanted, "anna")
+    volume_session = replace(
+        session(1), grid=grid, box=box, steps=(Step("initial", (), mask, {}),), peak_mb={}
+    )
+    (row,) = score_session(volume_session, truth_mask, "anna")
     assert row["dice"] == row["nsd_2mm"] == 1.0
     assert row["volume_ml"] == pytest.approx(3 * 72 * 6 / 1000)
     assert row["machine_s"] == 0.0
@@ -234,7 +236,7 @@ def test_frame_has_the_columns_and_types():
         to_frame([{key: value for key, value in frame.iloc[0].items() if key != "dice"}])
 
 
-def test_order_does_not_matter():
+def test_the_order_of_sessions_and_parts_does_not_matter():
     rows = [
         row for m in ("b", "a") for row in score_session(session(identity={"method": m}), truth(), "anna")
     ]
@@ -273,24 +275,24 @@ def test_written_scores_come_back(tmp_path, name):
     assert len(lines) == 1 + len(frame)
 
 
-def test_networks_of_one_card_have_one_name_and_a_seed():
+def test_training_seeds_of_one_card_share_its_network_name():
     names = ("pnet", "pnet.seed-2", "pnet.seed-10")
     sessions = [replace(session(), identity=replace(WHO, network=name)) for name in names]
-    found = to_frame([row for one in sessions for row in score_session(one, truth(), "anna")])
-    assert set(found["network"]) == {"pnet"}
-    assert found.groupby("training_seed").size().to_dict() == {1: 4, 2: 4, 10: 4}
+    frame = to_frame([row for one in sessions for row in score_session(one, truth(), "anna")])
+    assert set(frame["network"]) == {"pnet"}
+    assert frame.groupby("training_seed").size().to_dict() == {1: 4, 2: 4, 10: 4}
 
 
-def test_scores_of_an_older_version_know_their_prompts_but_not_the_box(tmp_path):
+def test_scores_of_an_older_version_have_prompts_but_no_box_size(tmp_path):
     frame = frame_of("a", "b")
     frame.loc[frame["method"] == "b", "user_s"] -= ASSUMED.box_s  # begins with scribbles
-    younger = ["n_prompts", "box_slices", "box_mm", "training_seed"]
-    frame.drop(columns=younger).to_parquet(tmp_path / "old.parquet")
-    found = read_scores(tmp_path / "old.parquet")
-    assert set(found["training_seed"]) == {1}
-    assert found["n_prompts"].tolist() == [1, 1, 2, 3, 0, 0, 1, 2]
-    assert found[["box_slices", "box_mm"]].isna().all(axis=None)
-    assert StoppingRule(10, None).limits(found)["user_s"].isna().all()
+    newer_columns = ["n_prompts", "box_slices", "box_mm", "training_seed"]
+    frame.drop(columns=newer_columns).to_parquet(tmp_path / "old.parquet")
+    frame_read = read_scores(tmp_path / "old.parquet")
+    assert set(frame_read["training_seed"]) == {1}
+    assert frame_read["n_prompts"].tolist() == [1, 1, 2, 3, 0, 0, 1, 2]
+    assert frame_read[["box_slices", "box_mm"]].isna().all(axis=None)
+    assert StoppingRule(10, None).limits(frame_read)["user_s"].isna().all()
 
 
 def test_equal_scores_are_equal_files(tmp_path):
@@ -300,19 +302,19 @@ def test_equal_scores_are_equal_files(tmp_path):
         assert (tmp_path / f"one.{kind}").read_bytes() == (tmp_path / f"two.{kind}").read_bytes()
 
 
-def test_objects_with_other_scribbles_are_named():
+def test_objects_with_unequal_scribbles_are_named():
     assert unequal_scribbles(to_frame([])) == []
     same = frame_of("base-net", "bifseg")
     assert unequal_scribbles(same) == []
     steps = (*STEPS[:2], replace(STEPS[2], strokes=(COLUMN,)))
-    other = to_frame(score_session(session(identity={"method": "crf"}, steps=steps), truth(), "anna"))
-    assert unequal_scribbles(concatenate([same, other])) == ["007_lung_s3"]
+    different = to_frame(score_session(session(identity={"method": "crf"}, steps=steps), truth(), "anna"))
+    assert unequal_scribbles(concatenate([same, different])) == ["007_lung_s3"]
     # another network starts from another result, and so do tools without one
-    assert unequal_scribbles(concatenate([same, other.assign(network="unet")])) == []
-    assert unequal_scribbles(concatenate([same.assign(network=""), other.assign(network="")])) == []
+    assert unequal_scribbles(concatenate([same, different.assign(network="unet")])) == []
+    assert unequal_scribbles(concatenate([same.assign(network=""), different.assign(network="")])) == []
 
 
-def test_a_failure_in_round_one_is_not_a_difference():
+def test_a_failure_in_round_one_does_not_count_as_unequal_scribbles():
     broken = replace(failed(2), identity=replace(WHO, method="crf"))
     rows = to_frame(score_session(broken, truth(), "anna"))
     assert rows["step"].tolist()[-1] == "round-1"

@@ -1,7 +1,7 @@
 """The table of interaction counts at four targets, from scores to CSV, Markdown and LaTeX, computed by hand.
 
-Four rounds, all played (`target: null`). a gets there step by step; b reaches 0.85 once and falls back; in c the robot
-is satisfied after one round; d fails in round 2.
+Four rounds, all played (`target: null`). Session a reaches every target; b reaches 0.85 once and falls back; in c the
+robot is satisfied after one round; d fails in round 2.
 """
 
 import numpy as np
@@ -51,7 +51,7 @@ def tables(tmp_path_factory):
     return run / "tables"
 
 
-def test_rounds_to_every_target_and_who_never_got_there(tables):
+def test_rounds_to_every_target_and_sessions_that_never_reach_it(tables):
     frame = pd.read_csv(tables / "c-targets.csv").set_index("target")
     assert frame["never"].to_dict() == NOF
     assert frame["round_limit"].tolist() == [4] * 4
@@ -62,7 +62,7 @@ def test_rounds_to_every_target_and_who_never_got_there(tables):
         assert limits == pytest.approx(exact_interval(rounds, 5), abs=1e-9)
 
 
-def test_the_way_to_one_target(tables):
+def test_interactions_to_one_target(tables):
     row = pd.read_csv(tables / "c-interactions.csv").iloc[0]
     assert (row["n"], row["failed"], row["reached"], row["never"]) == (4, 1, 1, 3)
     assert row["reached_share"] == 0.25
@@ -74,7 +74,7 @@ def test_the_way_to_one_target(tables):
     assert row["round_median"] == np.inf
 
 
-def test_as_people_read_it(tables):
+def test_markdown_table(tables):
     text = (tables / "c-targets.md").read_text()
     cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
     low, high = exact_interval(COST[0.85], 5)
@@ -88,7 +88,7 @@ def test_as_people_read_it(tables):
     assert "NoF@4" in text
 
 
-def test_as_latex(tables):
+def test_latex_table(tables):
     text = (tables / "c-targets.tex").read_text()
     assert r"Method & 80\% & 85\% & 90\% & 95\% & n & failed \\" in text
     (row,) = [line for line in text.splitlines() if line.startswith("geos & ")]

@@ -30,34 +30,34 @@ PLAYED = [
 ]
 
 
-def test_by_hand():
-    found = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS).set_index("user")
-    assert found.index.tolist() == ["expert", "careless"]
-    assert found["round_restricted"].tolist() == [1.5, 3.0]
-    assert found["never"].tolist() == [0, 2]
-    assert found["final_mean"].tolist() == pytest.approx([0.925, 0.7])
+def test_user_levels_by_hand():
+    users = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS).set_index("user")
+    assert users.index.tolist() == ["expert", "careless"]
+    assert users["round_restricted"].tolist() == [1.5, 3.0]
+    assert users["never"].tolist() == [0, 2]
+    assert users["final_mean"].tolist() == pytest.approx([0.925, 0.7])
     half = stats.t.ppf(0.975, 1) * 0.025  # Student's t of two cases
-    assert found["final_low"].tolist() == pytest.approx([0.925 - half, 0.0])
-    assert found["final_high"].tolist() == pytest.approx([1.0, 1.0])
+    assert users["final_low"].tolist() == pytest.approx([0.925 - half, 0.0])
+    assert users["final_high"].tolist() == pytest.approx([1.0, 1.0])
 
 
 def test_each_user_has_the_interactions_of_their_protocol():
-    found = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS)
-    alone = interactions(scores(PLAYED), 0.9, RULES["hasty"], "hasty")
-    mine = found[found["user"] == "careless"][alone.columns].reset_index(drop=True)
-    pd.testing.assert_frame_equal(mine, alone)
+    users = by_user(scores(PLAYED), 0.9, RULES, PROTOCOLS)
+    expected = interactions(scores(PLAYED), 0.9, RULES["hasty"], "hasty")
+    careless = users[users["user"] == "careless"][expected.columns].reset_index(drop=True)
+    pd.testing.assert_frame_equal(careless, expected)
 
 
-def test_one_user_compares_nothing():
+def test_one_user_gives_an_empty_table():
     assert by_user(scores(PLAYED), 0.9, RULES, {"expert": OWN_SCRIBBLES}).empty
     only = scores([line for line in PLAYED if line[4]["protocol"] == OWN_SCRIBBLES])
     assert by_user(only, 0.9, RULES, PROTOCOLS).empty
 
 
-def test_a_target_that_was_not_played_for_is_not_known_but_dice_is():
-    found = by_user(scores(PLAYED), 0.95, RULES, PROTOCOLS)
-    assert np.isnan(found["round_restricted"]).all()
-    assert found["final_mean"].notna().all()
+def test_a_target_above_the_stopping_rule_has_dice_but_no_rounds():
+    users = by_user(scores(PLAYED), 0.95, RULES, PROTOCOLS)
+    assert np.isnan(users["round_restricted"]).all()
+    assert users["final_mean"].notna().all()
 
 
 def test_unknown_rules_are_bad_input():
