@@ -78,6 +78,9 @@ class RunCard(Card):
         default_factory=list,
         description="metrics of your own beside those of bifseg: module:attribute, the module on PYTHONPATH",
     )
+    shift: str | None = Field(
+        None, description="file of `bifseg robot shift`, whose figures the report states; null: unknown"
+    )
     cohorts: dict[Name, Experiment] = Field(
         min_length=1, description="cohort cards and what is played on them"
     )
@@ -90,6 +93,13 @@ class RunCard(Card):
                 "Snakemake takes braces in the paths of results for wildcards; name a folder without"
             )
         return folder
+
+    @field_validator("shift")
+    @classmethod
+    def _shift_exists(cls, shift: str | None) -> str | None:
+        if shift is not None and not Path(shift).is_file():
+            raise ValueError(f"no file '{short(shift)}'; write it with `bifseg robot shift`")
+        return shift
 
     @field_validator("metrics")
     @classmethod

@@ -20,8 +20,9 @@ def compare(
     out: Out,
     draws: Annotated[int, typer.Option(min=1, help="drawings of every policy in every image")] = 5,
     strokes_per_label: Annotated[
-        int, typer.Option(min=1, help="most strokes on either label, as in a protocol card")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, help="most strokes on either label; default: what each policy is made for"),
+    ] = None,
     box_margin: Annotated[
         int, typer.Option(min=0, help="margin of the box in voxels, as in a cohort card")
     ] = 10,

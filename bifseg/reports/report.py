@@ -14,6 +14,7 @@ from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed, final_rows
+from bifseg.analysis.user_shift import read_shift, shift_line
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
@@ -40,6 +41,8 @@ from bifseg.reports.tables import read_tables
 from bifseg.robot.effort import ASSUMED
 
 _MOST_FAILURES = 50
+RECORDED = "recorded"
+"""Policy of sessions that replay people's strokes."""
 COLOURS = {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND}
 
 
@@ -79,6 +82,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "cohorts": [
             _cohort(run, cohort, tables, figures, packs[cohort.name])
             | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
+            | {"shift": shift_lines(cohort.frame, provenance)}
             for cohort in played.cohorts
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
@@ -101,6 +105,24 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
             "cohorts": [{"name": name} | pack for name, pack in packs.items()],
         },
     }
+
+
+def shift_lines(scores: pd.DataFrame, provenance: dict[str, Any]) -> list[str]:
+    """How far the strokes of each played policy are from people's.
+
+    Args:
+        scores: of the cohort.
+        provenance: of the run; its configuration may name a file of `bifseg robot shift`.
+
+    Returns:
+        A sentence a policy; none for people's own strokes.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    path = (provenance.get("config") or {}).get("shift")
+    table = read_shift(Path(path)) if path else None
+    return [shift_line(name, table) for name in sorted(set(scores["policy"]) - {RECORDED, ""})]
 
 
 def seeds_line(scores: pd.DataFrame) -> str:

@@ -12,7 +12,7 @@ from bifseg.analysis.scores import read_scores, write_scores
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_record, write_record
 from bifseg.reports.figures import write_figures
-from bifseg.reports.report import confinement_line, write_report
+from bifseg.reports.report import confinement_line, shift_lines, write_report
 from bifseg.reports.tables import write_tables
 
 
@@ -306,6 +306,18 @@ def test_a_method_of_the_users_is_marked(run, tmp_path):
         (tmp_path / "report.html").read_text(),
     )
     assert marked == ["my-model@pnet"]
+
+
+def test_report_says_how_far_the_played_policy_is_from_people(run, html, tmp_path):
+    scores, policy = read_scores(run / "scores.parquet"), "centre-line/1"
+    assert f"How far the strokes of {policy} are from people" in html
+    assert "is unknown (<code>shift" in html or "is unknown (`shift`" in html
+    row = {"policy": policy, "set": "all", "label": "both", "measure": "all", "n_images": 12, "n_people": 3}
+    pd.DataFrame([row | {"ratio": 1.87, "low": 1.6, "high": 2.3}]).to_csv(tmp_path / "shift.csv")
+    config = {"config": {"shift": str(tmp_path / "shift.csv")}}
+    (line,) = shift_lines(scores.assign(policy=policy), config)
+    assert "1.9 [1.6, 2.3] times" in line
+    assert shift_lines(scores.assign(policy="recorded"), {}) == []
 
 
 def test_report_says_what_kept_the_methods_from_the_truth(run):

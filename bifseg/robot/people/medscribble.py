@@ -154,13 +154,14 @@ class PolicyParameters:
     Attributes:
         seed: run seed.
         draws: number of the robot's drawings of every image.
-        strokes_per_label: as in a protocol card: most strokes of each label on each side of the opening.
+        strokes_per_label: as in a protocol card: most strokes of each label on each side of the opening; None: the
+            number that the policy is made for.
         box_margin: as in a cohort card: most voxels between the object and a side of the robot's box.
     """
 
     seed: int = 2018
     draws: int = 5
-    strokes_per_label: int = 1
+    strokes_per_label: int | None = None
     box_margin: int = 10
 
 
@@ -174,7 +175,7 @@ def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int
         draw: number of the drawing; each number gives another box and other strokes.
 
     Returns:
-        Map (y, x) of the image's shape: 0 nothing, 1 foreground, 2 background.
+        Map of the image's shape: 0 nothing, 1 foreground, 2 background.
     """
     names = ("people", page.group, page.name, draw)
     box = draw_box(page.truth, parameters.box_margin, generator(parameters.seed, *names, "box/1"))
@@ -183,7 +184,7 @@ def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int
         page.truth[box.slices],
         page.spacing,
         lambda side: generator(parameters.seed, *names, side, f"{robot.name}/{robot.version}"),
-        parameters.strokes_per_label,
+        parameters.strokes_per_label or robot.strokes_per_label,
     )
     return box.paste(Scribbles(box.shape).add(drawn).label_map(), page.truth.shape)
 

@@ -51,6 +51,7 @@ class Policy(ABC):
         params: a frozen record of the policy's numbers, with units in their names.
         skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
             voxel twice (the NoC rule). The session applies this; the policy keeps no state.
+        strokes_per_label: the value of a protocol card's key that the policy is made for.
 
     Args:
         params: replaces the policy's default numbers; None leaves them.
@@ -60,6 +61,7 @@ class Policy(ABC):
     version: int = 1
     params: Any
     skips_drawn: bool = False
+    strokes_per_label: int = 1
 
     def __init__(self, params: Any = None) -> None:
         if params is not None:
