@@ -42,15 +42,33 @@ def misfit(
     Returns:
         A text that continues the entry's name, for example `takes no network; ...`; empty if it can play.
     """
-    unknown = set(plays.channels) - set(channels) if isinstance(plays.channels, list) else ()
-    if unknown:
-        listed = ", ".join(channels) or "none"
-        return f"needs the channels {', '.join(sorted(unknown))}; the cohort's card lists {listed}"
+    if reason := unlisted(plays.channels if isinstance(plays.channels, list) else (), channels):
+        return reason
     if plays.network and not with_network:
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
         return "takes no network; leave '@...' away"
     return misplaced(plays.dimensions, plays.prompts, dimension, protocol, plays)
+
+
+def unlisted(needed: Collection[str], channels: Collection[str]) -> str:
+    """The reason why a method or network cannot have its channels on a cohort.
+
+    Args:
+        needed: names of channels.
+        channels: channels that the cohort's card lists.
+
+    Returns:
+        A text that continues the name of the method or network; empty if the card lists all of them.
+    """
+    lacking = sorted(set(needed) - set(channels))
+    if not lacking:
+        return ""
+    listed = ", ".join(channels) or "none"
+    return (
+        f"needs the channels {', '.join(lacking)}; the cohort's card lists {listed}: add those of the manifest to its "
+        "`channels`, a structure's own channel too"
+    )
 
 
 def misplaced(

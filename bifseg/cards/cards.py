@@ -318,6 +318,11 @@ class NetworkCard(Card):
         None,
         description="of the images that the network takes; a cohort of another one is refused before any job",
     )
+    channels: list[Name] = Field(
+        default_factory=list,
+        description="channels that the network takes, in this order, as [flair, t1c], each normalised by itself; "
+        "empty: the structure's own alone. A case that lacks one is neither trained on nor played",
+    )
     settings: dict[str, Any] = Field(default_factory=dict, description="arguments of the architecture")
     input_size: Positive | None = Field(
         None, description="voxels; 2D: the crop's shorter side (96), 3D: its longest side (80)"
@@ -344,7 +349,9 @@ class NetworkCard(Card):
     )
 
     @model_validator(mode="after")
-    def _trained_here(self) -> Self:
+    def _consistent(self) -> Self:
+        if len(set(self.channels)) < len(self.channels):
+            raise ValueError("'channels' names a channel twice; name each once")
         if self.seeds > 1 and self.weights is not None:
             raise ValueError("a network with 'weights' is not trained here; remove 'seeds'")
         if self.trained_on is not None and self.weights is None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from bifseg.cards.capabilities import is_pattern, resolve
+from bifseg.cards.capabilities import is_pattern, resolve, unlisted
 from bifseg.cards.cards import (
     DEVICE,
     Card,
@@ -159,6 +159,8 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
                 raise InputError(
                     f"configuration: cohorts.{cohort}: {network} is {of_network}D, the cohort {dimension}D"
                 )
+            if reason := unlisted(card.channels, cohort_card.channels):
+                raise InputError(f"configuration: cohorts.{cohort}: {network} {reason}")
     return resolved
 
 

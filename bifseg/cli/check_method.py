@@ -41,9 +41,9 @@ def check_method(
             hidden_truth or None,
             f"{access} the cohort's folders (confined by: {confinement})",
         )
-        good = True
+        good, channels = True, _channels(card, network)
         for dimension in dimensions:
-            kit = ConformanceKit(start, dimension)
+            kit = ConformanceKit(start, dimension, channels)
             try:
                 for result in kit.findings():
                     _say(f"{dimension}D {result.check}", result.passed, result.about)
@@ -61,6 +61,16 @@ def _start(card: Path, network: Path | None, device: str, hidden: Path) -> Metho
 
     weights = network / "weights.pt" if network else None
     return MethodProcess(program(read_card(MethodCard, card), card.parent, weights, device, [hidden]))
+
+
+def _channels(card: Path, network: Path | None) -> list[str]:
+    """Names of the channels that the method and its network take; one beside the image's own for `all`."""
+    from bifseg.cards.cards import MethodCard, read_card
+    from bifseg.cards.made_networks import network_card_of
+
+    plays = read_card(MethodCard, card).plays
+    of_method = plays.extra_channels(["t1c"]) if plays else ()
+    return [*of_method, *(network_card_of(network).get("channels", []) if network else [])]
 
 
 def _say(check: str, passed: bool | None, about: str) -> None:

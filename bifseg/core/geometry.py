@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.core.errors import InputError
+
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 MM_TOLERANCE = 1e-3
@@ -255,6 +257,28 @@ class Image:
     def channels(self) -> dict[str, NDArray[np.float32]]:
         """Voxels by the name of their channel, on one grid; the image's own is `modality`."""
         return {self.modality: self.voxels, **self.others}
+
+    def channel(self, name: str) -> Image:
+        """One channel as an image of its own.
+
+        Args:
+            name: of the channel; the image's own is `modality`.
+
+        Returns:
+            The image itself for its own channel, else an image without further channels; the same object each time.
+
+        Raises:
+            InputError: the image has no such channel.
+        """
+        if name == self.modality:
+            return self
+        if name not in self._further:
+            raise InputError(f"the image has no channel {name!r}; it has {', '.join(self.channels)}")
+        return self._further[name]
+
+    @cached_property
+    def _further(self) -> dict[str, Image]:
+        return {name: Image(voxels, self.grid, name) for name, voxels in self.others.items()}
 
     @cached_property
     def foreground_moments(self) -> tuple[float, float]:

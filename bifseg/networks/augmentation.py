@@ -18,12 +18,14 @@ Values = NDArray[np.float32]
 
 
 def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.random.Generator) -> Values:
-    """A crop with randomly changed intensities.
+    """One channel of a crop with randomly changed intensities.
+
+    Each channel has changes of its own, since each is an acquisition with its own coil field, contrast and noise.
 
     The crop is standardised to mean 0 and standard deviation 1 first, and again after a change of its contrast.
 
     Args:
-        values: normalised intensities, (z, y, x) or (y, x).
+        values: normalised intensities of the channel, (z, y, x) or (y, x).
         truth: bool mask of the object, of the same shape.
         settings: the probability of each change.
         rng: generator of all draws.

@@ -83,4 +83,5 @@ def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[st
         network = restore(card, content)
     except InputError as error:
         raise InputError(f"{weights}: {error}") from error
-    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu")), content
+    channels = tuple(card.channels)
+    return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), channels=channels), content

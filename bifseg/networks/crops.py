@@ -108,6 +108,20 @@ class Crop:
         spacing = (image.grid.spacing[axis] for axis in self._turn.axes)
         self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
 
+    def channel(self, name: str) -> NDArray[np.float32]:
+        """A channel of the image, cropped and scaled.
+
+        Args:
+            name: of the channel; the image's own is its modality.
+
+        Returns:
+            float32 array of `shape`, in the channel's intensities.
+
+        Raises:
+            InputError: the image has no such channel.
+        """
+        return self.values if name == self.image.modality else self.scaled(self.image.channel(name).voxels)
+
     def scaled(self, values: NDArray[Any]) -> NDArray[np.float32]:
         """An array on the image's grid, cropped and scaled like the image.
 

@@ -74,8 +74,11 @@ def build(card: NetworkCard) -> Network:
     if card.architecture not in ARCHITECTURES:
         known = ", ".join([*ARCHITECTURES, *SOURCES])
         raise InputError(f"architecture: unknown '{card.architecture}'; known are {known}")
+    if "inputs" in card.settings:
+        raise InputError("settings.inputs: remove it; the card's `channels` give the number of inputs")
+    inputs = {"inputs": len(card.channels)} if card.channels else {}
     try:
-        network = ARCHITECTURES[card.architecture](**card.settings)
+        network = ARCHITECTURES[card.architecture](**card.settings, **inputs)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"settings of {card.architecture}: {error}") from error
     if card.dimension not in (None, network.dimension):
@@ -86,13 +89,13 @@ def build(card: NetworkCard) -> Network:
 
 
 def resolved(card: NetworkCard) -> dict[str, Any]:
-    """Architecture and settings of a card that can be built, with the defaults of settings that it leaves out.
+    """Architecture, channels and settings of a card that can be built, with defaults for what it leaves out.
 
     Args:
         card: of a registered architecture or source.
 
     Returns:
-        The keys `architecture` and `settings.NAME`, with lists instead of tuples.
+        The keys `architecture`, `channels` and `settings.NAME`, with lists instead of tuples.
     """
     settings = card.settings
     if card.architecture in ARCHITECTURES:
@@ -100,7 +103,8 @@ def resolved(card: NetworkCard) -> dict[str, Any]:
         bound.apply_defaults()
         settings = bound.arguments
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-    return {"architecture": card.architecture, **{f"settings.{key}": value for key, value in plain.items()}}
+    named = {f"settings.{key}": value for key, value in plain.items()}
+    return {"architecture": card.architecture, "channels": list(card.channels), **named}
 
 
 def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:
@@ -119,7 +123,7 @@ def restore(card: NetworkCard, weights: dict[str, Any]) -> Network:
     """
     if card.architecture in SOURCES:
         settings = ImportedSettings.of(card.settings)
-        return ImportedNetwork(SOURCES[card.architecture].make(weights), settings)
+        return ImportedNetwork(SOURCES[card.architecture].make(weights), settings, len(card.channels) or 1)
     network = build(card)
     network.load_state_dict(weights)
     return network

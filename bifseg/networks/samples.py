@@ -23,7 +23,7 @@ PADDING = -100
 """Target of voxels that the loss ignores: padded ones, and those that nobody annotated."""
 
 Draw = tuple[NDArray[np.float32], NDArray[np.int64]]
-"""The intensities of a crop and, on the same voxels, their targets: 0, 1 or `PADDING`."""
+"""The intensities of a crop, (channels, *shape), and, on the same voxels, their targets: 0, 1 or `PADDING`."""
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Sample:
     """A training object, cut out with the widest margin that a random box can have.
 
     Attributes:
-        image: normalised intensities.
+        image: normalised intensities, those of each channel by its own rule.
         truth: bool mask of the object on the same voxels.
         ignored: bool mask of the voxels that nobody annotated; None if there are none.
     """
@@ -57,7 +57,8 @@ class Sampler:
         self._trained, self._settings = trained, settings
         self._margin = cohort.box_margin
         self._samples = [
-            self._cut_out(cohort.image(row), cohort.truth(row), cohort.ignored(row)) for row in objects
+            self._cut_out(cohort.image(row, trained.channels), cohort.truth(row), cohort.ignored(row))
+            for row in objects
         ]
 
     def batch(self, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
@@ -67,7 +68,7 @@ class Sampler:
             rng: generator of all draws.
 
         Returns:
-            Images (batch, 1, *shape) and targets (batch, *shape); see `stack`.
+            Images (batch, channels, *shape) and targets (batch, *shape); see `stack`.
         """
         indices = rng.integers(len(self._samples), size=self._settings.batch)
         return stack([self.draw(self._samples[int(k)], rng) for k in indices])
@@ -91,12 +92,14 @@ class Sampler:
         box = draw_box(sample.truth, margin, rng)
         crop = Crop(sample.image, box, size, self._trained.network.thickest_first)
         truth = crop.scaled(sample.truth) >= 0.5
-        values = augment(crop.values, truth, random, rng) if random else crop.values
+        values = np.stack([crop.channel(name) for name in self._trained.channels_of(sample.image)])
+        if random:
+            values = np.stack([augment(channel, truth, random, rng) for channel in values])
         target = truth.astype(np.int64)
         if sample.ignored is not None:
             target[crop.scaled(sample.ignored) > 0] = PADDING
         if self._settings.flip:
-            axes = tuple(axis for axis in range(values.ndim) if rng.random() < 0.5)
+            axes = tuple(axis for axis in range(-target.ndim, 0) if rng.random() < 0.5)
             values, target = np.flip(values, axes), np.flip(target, axes)
         return np.ascontiguousarray(values), np.ascontiguousarray(target)
 
@@ -105,8 +108,14 @@ class Sampler:
         widest = round(self._margin * (random.margin[1] if random else 1))
         side = (widest,) * truth.ndim
         box = Box.around(truth).grow(side, side, truth.shape)
-        voxels = self._trained.normalised(image.voxels[box.slices], image)
-        cut = Image(voxels, image.grid.crop(box), image.modality)
+        names = {image.modality, *self._trained.channels_of(image)}
+        channels = {name: image.channel(name) for name in sorted(names)}
+        voxels = {
+            name: self._trained.normalised(channel.voxels[box.slices], channel)
+            for name, channel in channels.items()
+        }
+        own = voxels.pop(image.modality)
+        cut = Image(own, image.grid.crop(box), image.modality, voxels)
         return Sample(cut, truth[box.slices].copy(), None if ignored is None else ignored[box.slices].copy())
 
 
@@ -114,15 +123,16 @@ def stack(crops: list[Draw]) -> tuple[Tensor, Tensor]:
     """Crops of several shapes as one batch, padded behind the last voxel of each axis.
 
     Args:
-        crops: intensities and targets of each, of one dimension; at least one crop.
+        crops: intensities and targets of each, of one dimension and number of channels; at least one crop.
 
     Returns:
-        Images (batch, 1, *shape), padded with 0, and targets (batch, *shape): 0, 1 or `PADDING`.
+        Images (batch, channels, *shape), padded with 0, and targets (batch, *shape): 0, 1 or `PADDING`.
     """
-    shape = tuple(max(n) for n in zip(*(values.shape for values, _ in crops), strict=True))
-    images, targets = torch.zeros(len(crops), 1, *shape), torch.full((len(crops), *shape), PADDING)
+    shape = tuple(max(n) for n in zip(*(target.shape for _, target in crops), strict=True))
+    channels = len(crops[0][0])
+    images, targets = torch.zeros(len(crops), channels, *shape), torch.full((len(crops), *shape), PADDING)
     for k, (values, target) in enumerate(crops):
-        place = tuple(slice(n) for n in values.shape)
-        images[k, 0][place] = torch.from_numpy(values)
+        place = tuple(slice(n) for n in target.shape)
+        images[k][(slice(None), *place)] = torch.from_numpy(values)
         targets[k][place] = torch.from_numpy(target)
     return images, targets

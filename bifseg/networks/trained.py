@@ -38,6 +38,7 @@ class TrainedNetwork:
             network's own rule applies; that of our architectures uses the image's own voxels.
         device: torch device of the weights.
         finetuning: settings of image-specific fine-tuning that were chosen for this network.
+        channels: names of the channels that the network takes, in order; empty: the image's own.
         computed: results that methods share.
     """
 
@@ -46,6 +47,7 @@ class TrainedNetwork:
     normalisation: dict[str, tuple[float, float]]
     device: torch.device
     finetuning: dict[str, Any] = field(default_factory=dict)
+    channels: tuple[str, ...] = ()
     computed: Computed = field(default_factory=Computed, init=False, compare=False, repr=False)
 
     def weights_hash(self) -> str:
@@ -82,11 +84,26 @@ class TrainedNetwork:
 
         Returns:
             (1, channels, *shape); shape is that of the crop, possibly padded behind the last voxel of each axis.
+
+        Raises:
+            InputError: the image lacks a channel that the network takes.
         """
-        values = torch.from_numpy(self.normalised(crop.values, crop.image)).to(self.device)
+        names = self.channels_of(crop.image)
+        values = np.stack([self.normalised(crop.channel(name), crop.image.channel(name)) for name in names])
         with torch.no_grad():
-            features: Tensor = self.network.features(values[None, None])
+            features: Tensor = self.network.features(torch.from_numpy(values).to(self.device)[None])
         return features
+
+    def channels_of(self, image: Image) -> tuple[str, ...]:
+        """The names of an image's channels that the network takes.
+
+        Args:
+            image: any image.
+
+        Returns:
+            `channels`, or the image's own channel alone.
+        """
+        return self.channels or (image.modality,)
 
     def answer(self, image: Image, box: Box) -> Mask:
         """The network's own segmentation inside the box: probability at least 0.5.
@@ -109,12 +126,13 @@ class TrainedNetwork:
 
         Args:
             values: some of the image's intensities, of any shape.
-            image: the whole image; its modality chooses the rule.
+            image: the whole image of one channel; its modality chooses the rule.
 
         Returns:
             float32 array of the values' shape.
         """
-        rule = self.network.normalisation
+        network = self.network
+        rule = network.channel_normalisation.get(image.modality, network.normalisation)
         if image.modality in self.normalisation:
             mean, std = self.normalisation[image.modality]
             rule = Normalisation(mean=mean, std=std)
@@ -131,7 +149,7 @@ class TrainedNetwork:
             made_from: for an imported network, the content of its file, which has the weights.
         """
         weights = {key: value.cpu() for key, value in self.network.state_dict().items()}
-        content = {
+        content: dict[str, Any] = {
             "architecture": card.architecture,
             "settings": dict(card.settings),
             "input_size": self.input_size,
@@ -139,6 +157,7 @@ class TrainedNetwork:
             "normalisation": {key: list(value) for key, value in self.normalisation.items()},
             "weights": made_from or weights,
         }
+        content |= {"channels": list(self.channels)} if self.channels else {}
         write_torch(path, content)
 
     @classmethod
@@ -158,7 +177,7 @@ class TrainedNetwork:
         try:
             _check_against_card(path)
             content = torch.load(path, map_location=device, weights_only=True)
-            card = NetworkCard(architecture=content["architecture"], settings=content["settings"])
+            card = _card_of(content)
             network = restore(card, content["weights"]).to(device).eval()
             normalisation = {key: (float(m), float(s)) for key, (m, s) in content["normalisation"].items()}
             size, finetuning = _size(content["input_size"]), dict(content["finetuning"])
@@ -170,7 +189,7 @@ class TrainedNetwork:
             raise InputError(
                 f"{path}: not a weights file written by bifseg train: {_load_problem(error)}"
             ) from error
-        return cls(network, size, normalisation, torch.device(device), finetuning)
+        return cls(network, size, normalisation, torch.device(device), finetuning, tuple(card.channels))
 
 
 def _load_problem(error: Exception) -> str:
@@ -190,16 +209,20 @@ def _check_against_card(path: Path) -> None:
 
 
 def stored_card(path: Path) -> NetworkCard:
-    """The architecture and settings of a weights file.
+    """The architecture, channels and settings of a weights file.
 
     Args:
         path: of a file that `TrainedNetwork.load` has accepted.
 
     Returns:
-        A network card with these two keys.
+        A network card with these keys.
     """
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return NetworkCard(architecture=content["architecture"], settings=content["settings"])
+    return _card_of(torch.load(path, map_location="cpu", weights_only=True))
+
+
+def _card_of(content: dict[str, Any]) -> NetworkCard:
+    keys = {key: content[key] for key in ("architecture", "settings")}
+    return NetworkCard(**keys, channels=content.get("channels", []))
 
 
 def write_torch(path: Path, content: Any) -> None:

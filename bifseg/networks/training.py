@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -114,9 +114,10 @@ class Trainer:
         self._trained = TrainedNetwork(
             cast(Network, self._average.module),
             card.input_size or DEFAULT_INPUT_SIZE[cohort.dimension],
-            normalisation_statistics(cohort, self._settings.normalisation),
+            normalisation_statistics(cohort, self._settings.normalisation, card.channels),
             self._device,
             FineTuning.checked(card.finetuning),
+            tuple(card.channels),
         )
         self._state = State()
 
@@ -133,6 +134,12 @@ class Trainer:
                 "put at least %d into the split 'validation'",
                 *(self._cohort.name, len(validation), FEW_OBJECTS),
             )
+        if left_out := self._left_out():
+            name, reason = next(iter(left_out.items()))
+            log.warning(
+                "cohort %s: %d object(s) left out of the training, such as %s: %s",
+                *(self._cohort.name, len(left_out), name, reason),
+            )
         sampler = Sampler(self._trained, self._cohort, training, self._settings)
         self._resume()
         losses: list[float] = []
@@ -145,7 +152,7 @@ class Trainer:
             best = self._state.best_dice
             note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
             progress(done, self._settings.iterations, note)
-        self._finish(len(training), len(validation))
+        self._finish(training, validation)
 
     def _objects(self, split: str) -> list[ObjectRow]:
         rows = self._cohort.select(split=split, seen=True)
@@ -153,7 +160,19 @@ class Trainer:
             raise InputError(
                 f"cohort {self._cohort.name}: split: no seen object in '{split}'; training needs one"
             )
-        return list(rows)
+        complete = [row for row in rows if not row.lacking(self._card.channels)]
+        if not complete:
+            raise InputError(
+                f"cohort {self._cohort.name}: channels: no seen object in '{split}' has all of "
+                f"{', '.join(self._card.channels)}; training needs one"
+            )
+        return complete
+
+    def _left_out(self) -> dict[str, str]:
+        """Why seen objects are not trained on, by name: their case lacks a channel."""
+        rows = [row for split in ("train", "validation") for row in self._cohort.select(split, seen=True)]
+        lacking = {row.object: row.lacking(self._card.channels) for row in rows}
+        return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
 
     def _step(self, sampler: Sampler, iteration: int) -> float:
         """The loss of one gradient step; all random draws depend on the seed and the iteration alone."""
@@ -176,7 +195,9 @@ class Trainer:
         """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""
         boxes = self._settings.validation_boxes
         answer = self._trained.answer
-        reached = float(np.mean(validation_dice(answer, self._cohort, validation, self._seed, boxes)))
+        channels = self._card.channels
+        values = validation_dice(answer, self._cohort, validation, self._seed, boxes, channels)
+        reached = float(np.mean(values))
         state = self._state
         state.iteration = iteration
         state.curve.append({"iteration": iteration, "train_loss": loss, "validation_dice": reached})
@@ -196,7 +217,8 @@ class Trainer:
 
     @cached_property
     def _identity(self) -> str:
-        hashes = [self._cohort.hashes(row) for row in self._objects("train") + self._objects("validation")]
+        rows = self._objects("train") + self._objects("validation")
+        hashes = [self._cohort.hashes(row, self._card.channels) for row in rows]
         cohort = (self._cohort.name, self._cohort.box_margin, hashes)
         return fingerprint(
             self._card.model_dump(mode="json", exclude={"trained_on"}), *cohort, self._seed, self._code
@@ -217,7 +239,7 @@ class Trainer:
             self._average.load_state_dict(content["average"])
             self._optimizer.load_state_dict(content["optimizer"])
 
-    def _finish(self, training: int, validation: int) -> None:
+    def _finish(self, training: list[ObjectRow], validation: list[ObjectRow]) -> None:
         self._trained.network.load_state_dict(self._state.best_weights)
         self._trained.network.eval()
         text = io.StringIO()
@@ -226,40 +248,52 @@ class Trainer:
         writer.writerows(self._state.curve)
         write_text(self._folder / "curve.csv", text.getvalue())
         facts = {
-            "objects_trained_on": training,
-            "objects_validated_on": validation,
+            "objects_trained_on": len(training),
+            "objects_validated_on": len(validation),
             "validation_dice": self._state.best_dice,
             "seed": self._seed,
-            **training_facts(self._cohort, self._folder),
+            **training_facts(self._cohort, training + validation, self._folder),
         }
+        facts |= {"left_out": left_out} if (left_out := self._left_out()) else {}
         write_network(self._trained, self._card, self._cohort, self._folder, facts)
         (self._folder / "checkpoint.pt").unlink(missing_ok=True)
 
 
-def normalisation_statistics(cohort: Cohort, rule: str) -> dict[str, tuple[float, float]]:
+def normalisation_statistics(
+    cohort: Cohort, rule: str, channels: Sequence[str] = ()
+) -> dict[str, tuple[float, float]]:
     """Mean and standard deviation of the training images, for the modalities that are not normalised per image.
 
     Args:
         cohort: all images of its training split count, also those of unseen structures; labels are not used.
         rule: `TrainingCard.normalisation`: per-image, auto (statistics for CT only) or training (for all).
+        channels: names of the channels that the network takes; empty: the structures' own.
 
     Returns:
         (mean, standard deviation) by modality; empty if every modality is normalised per image.
     """
-    modalities = sorted({row.modality for row in cohort.objects})
+    modalities = sorted(set(channels) or {row.modality for row in cohort.objects})
     if rule == "per-image":
         return {}
     if rule == "auto":
         modalities = [modality for modality in modalities if modality.lower() == "ct"]
-    return {modality: moments for modality in modalities if (moments := _training_moments(cohort, modality))}
+    moments = {modality: _training_moments(cohort, modality, bool(channels)) for modality in modalities}
+    return {modality: pair for modality, pair in moments.items() if pair}
 
 
-def _training_moments(cohort: Cohort, modality: str) -> tuple[float, float] | None:
-    """Mean and standard deviation over all voxels of the training images of a modality; None if there are none."""
-    rows = {(r.image, r.index): r for r in cohort.select(split="train") if r.modality == modality}
+def _training_moments(cohort: Cohort, modality: str, further: bool) -> tuple[float, float] | None:
+    """Mean and standard deviation over all voxels of the training images of a modality; None if there are none.
+
+    With `further`, the images in the manifest's column `channels` count too.
+    """
+    rows = {}
+    for row in cohort.select(split="train"):
+        files = {**(dict(row.channels) if further else {}), row.modality: row.image}
+        if modality in files:
+            rows[files[modality], row.index] = row
     if not rows:
         return None
-    sums = [_moments(cohort.image(row)) for row in rows.values()]
+    sums = [_moments(cohort.image(row, (modality,)).channel(modality)) for row in rows.values()]
     count, first, second = (float(sum(part)) for part in zip(*sums, strict=True))
     mean = first / count
     return mean, float(np.sqrt(max(second / count - mean**2, 1e-12)))

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.content_file import CONTENT, cohort_contents, content_names, write_contents
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.files import check_hash, file_hash, read_record
 
 
-def training_facts(cohort: Cohort, folder: Path) -> dict[str, Any]:
+def training_facts(cohort: Cohort, rows: Iterable[ObjectRow], folder: Path) -> dict[str, Any]:
     """The training data of a network that is trained here; their fingerprints go to a file of its folder.
 
     Args:
-        cohort: of the training. Its seen validation objects count, since they choose the weights.
+        cohort: of the training.
+        rows: objects of the training, and of its validation, since they choose the weights.
         folder: of the network.
 
     Returns:
         `trained_on` and `content_sha256` for card.json.
     """
-    rows = [row for split in ("train", "validation") for row in cohort.select(split, seen=True)]
+    rows = list(rows)
     names = {name for row in rows for name in content_names(row)}
     contents = {name: prints for name, prints in cohort_contents(cohort.folder).items() if name in names}
     write_contents(folder / CONTENT, {name: prints[:1] for name, prints in contents.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -59,12 +59,21 @@ class ForgettingCheck:
         answer: gives the network's own segmentation of an image inside a box.
         cohort: its validation objects are the sample; without any, the check compares nothing.
         seed: of the boxes.
+        channels: further channels that the network takes; objects without one are not in the sample.
     """
 
-    def __init__(self, network: str, answer: Callable[[Image, Box], Mask], cohort: Cohort, seed: int) -> None:
+    def __init__(
+        self,
+        network: str,
+        answer: Callable[[Image, Box], Mask],
+        cohort: Cohort,
+        seed: int,
+        channels: Sequence[str] = (),
+    ) -> None:
         self._network, self._answer, self._cohort, self._seed = network, answer, cohort, seed
-        rows = sorted(cohort.select(split="validation"), key=lambda row: (not row.seen, row.object))
-        self._sample = rows[:SAMPLE]
+        rows = [row for row in cohort.select(split="validation") if not row.lacking(channels)]
+        self._sample = sorted(rows, key=lambda row: (not row.seen, row.object))[:SAMPLE]
+        self._channels = channels
         self._before = self._dice()
 
     def write(self, path: Path) -> None:
@@ -89,7 +98,7 @@ class ForgettingCheck:
         write_record(path, {"network": self._network, "objects": objects, "before": self._before} | second)
 
     def _dice(self) -> list[float]:
-        return validation_dice(self._answer, self._cohort, self._sample, self._seed)
+        return validation_dice(self._answer, self._cohort, self._sample, self._seed, channels=self._channels)
 
 
 def join_checks(parts: list[Path], path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
@@ -18,6 +18,7 @@ def validation_dice(
     objects: Iterable[ObjectRow],
     seed: int,
     boxes: int = 1,
+    channels: Sequence[str] = (),
 ) -> list[float]:
     """Mean Dice of a network's own segmentations of each object.
 
@@ -29,13 +30,14 @@ def validation_dice(
         objects: the objects to segment.
         seed: of the boxes.
         boxes: number of fixed boxes that each object is segmented in.
+        channels: further channels that the network takes, which every object's case has.
 
     Returns:
         A value in [0, 1] for each object, in their order; empty without objects.
     """
     means = []
     for row in objects:
-        image, truth, ignored = cohort.image(row), cohort.truth(row), cohort.ignored(row)
+        image, truth, ignored = cohort.image(row, channels), cohort.truth(row), cohort.ignored(row)
         counted = True if ignored is None else ~ignored
         rng = generator(seed, cohort.name, row.object, "validation box")
         drawn = [draw_box(truth, cohort.box_margin, rng) for _ in range(boxes)]

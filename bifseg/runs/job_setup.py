@@ -12,10 +12,11 @@ import numpy as np
 
 from bifseg.cards.capabilities import check_stated, misplaced
 from bifseg.cards.cards import MethodCard, ProtocolCard
+from bifseg.cards.made_networks import network_card_of
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import file_hash, fingerprint, read_record
+from bifseg.core.files import file_hash, fingerprint
 from bifseg.core.geometry import Image, Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.run_place import KEY, run_folder
@@ -118,7 +119,7 @@ class JobSetup:
             Hexadecimal digits: code, cards, weights, seed, and the object's image and truth.
         """
         row = self.rows[trial.object]
-        parts: list[Any] = [vars(self.identity(trial)), self.cohort.hashes(row, self._channels), self._common]
+        parts: list[Any] = [vars(self.identity(trial)), self.cohort.hashes(row, self.channels), self._common]
         if self.initial:
             parts.append(_archive(self.initial).fingerprint(trial.session))
         return fingerprint(*parts)
@@ -144,9 +145,9 @@ class JobSetup:
             InputError: a file is missing or unreadable, or has changed since the cohort was prepared.
         """
         row, cohort, key = self.rows[trial.object], self.cohort, self.identity(trial).seed_key
-        image = cohort.image(row, self._channels)
+        image = cohort.image(row, self.channels)
         if self.protocol.disturb:
-            image = _disturbed_image(cohort, row, self._channels, self.protocol, self.seed, key)
+            image = _disturbed_image(cohort, row, self.channels, self.protocol, self.seed, key)
         return SimulatedUser(
             image,
             cohort.truth(row),
@@ -218,14 +219,19 @@ class JobSetup:
 
     @property
     def left_out(self) -> dict[str, str]:
-        """Why objects of the cohort are not played, by name: their case lacks a channel that the method needs."""
-        lacking = {row.object: row.lacking(self._channels) for row in self.cohort.objects}
+        """Why objects are not played, by name: their case lacks a channel that the method or its network needs."""
+        lacking = {row.object: row.lacking(self.channels) for row in self.cohort.objects}
         return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
 
-    @property
-    def _channels(self) -> tuple[str, ...]:
-        """Names of the channels that the method is given beside the structure's own."""
-        return self.card.plays.extra_channels(self.cohort.channels) if self.card.plays else ()
+    @cached_property
+    def channels(self) -> tuple[str, ...]:
+        """The names of the channels that the method or its network gets beside the structure's own.
+
+        Returns:
+            Each name once.
+        """
+        of_method = self.card.plays.extra_channels(self.cohort.channels) if self.card.plays else ()
+        return tuple(dict.fromkeys([*of_method, *self._network_card.get("channels", [])]))
 
     def _check_initial(self, objects: list[ObjectRow]) -> None:
         """Raise InputError if the protocol begins with a mask and an object has none."""
@@ -255,16 +261,10 @@ class JobSetup:
         whole: Mask = session.box.paste(mask, session.grid.shape)
         return whole
 
-    @property
-    def _architecture(self) -> str:
-        """The network's architecture; empty for an entry without a network."""
-        if self.network is None:
-            return ""
-        path = self.network / "card.json"
-        try:
-            return str(read_record(path)["card"]["architecture"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}: network: missing or damaged; train the network again") from error
+    @cached_property
+    def _network_card(self) -> dict[str, Any]:
+        """Keys of the card that the network was made by; none for an entry without a network."""
+        return network_card_of(self.network) if self.network else {}
 
     @cached_property
     def _common(self) -> str:
@@ -275,7 +275,13 @@ class JobSetup:
             self.protocol.model_dump(mode="json"),
             method_fingerprint(self.card, self.card_path.parent),
             file_hash(self.network / "weights.pt") if self.network else "",
-            entry_code(self.card, self.card_path.parent, self.protocol, self._architecture, type(self)),
+            entry_code(
+                self.card,
+                self.card_path.parent,
+                self.protocol,
+                self._network_card.get("architecture", ""),
+                type(self),
+            ),
         )
 
 

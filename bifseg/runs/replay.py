@@ -190,7 +190,7 @@ class Replay(JobSetup):
     @override
     def user(self, trial: Trial) -> User:
         row = self.rows[trial.object]
-        image, ignored = self.cohort.image(row, self._channels), self.cohort.ignored(row)
+        image, ignored = self.cohort.image(row, self.channels), self.cohort.ignored(row)
         return Recorded(image, self.recordings[trial], self.protocol, ignored)
 
     @override

@@ -149,7 +149,7 @@ class SessionWorker(Worker[Task]):
                 self._checks[entry] = (
                     WeightsCheck(name, method.weights)
                     if method.weights()
-                    else ForgettingCheck(name, method.base, setup.cohort, setup.seed)
+                    else ForgettingCheck(name, method.base, setup.cohort, setup.seed, setup.channels)
                 )
         except (MethodError, TimeoutError, BrokenContract):
             method.close()

@@ -5,7 +5,7 @@ The images are smooth blobs in noise; the checks say nothing about how well a me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -49,10 +49,13 @@ class ConformanceKit:
     Args:
         start: starts the method in a process of its own.
         dimension: 2 or 3, one of the method's.
+        channels: names of the channels that the images have beside their own, `t2`.
     """
 
-    def __init__(self, start: Callable[[], MethodProcess], dimension: int) -> None:
-        self._start, self._dimension = start, dimension
+    def __init__(
+        self, start: Callable[[], MethodProcess], dimension: int, channels: Collection[str] = ()
+    ) -> None:
+        self._start, self._dimension, self._channels = start, dimension, channels
 
     def findings(self) -> Iterator[CheckResult]:
         """Run every check in turn.
@@ -188,7 +191,8 @@ class ConformanceKit:
         truth = _blob(shape) if truth is None else truth
         rng = np.random.default_rng(seed)
         voxels = gaussian_filter(60.0 * truth + rng.normal(100, 12, shape), 0.7).astype(np.float32)
-        image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2")
+        others = {name: np.float32(300) - voxels for name in self._channels if name != "t2"}
+        image = Image(voxels, grid or Grid.plain(shape, _SPACINGS[self._dimension]), "t2", others)
         clicks = {"points"} & self._method.prompts and "scribbles" not in self._method.prompts
         drawn = {"correct": "points", "policy": "centre-click/1"} if clicks else {}
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None, **drawn)

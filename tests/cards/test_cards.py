@@ -223,6 +223,18 @@ def test_a_network_of_another_dimension_stops_before_any_job(cards, wanted):
         entries(cards, [wanted], network=network)
 
 
+def test_a_network_whose_channels_the_cohort_lacks_stops_before_any_job(cards):
+    path = cards / "networks/two.yaml"
+    path.write_text(yaml.safe_dump({"architecture": "pnet", "channels": ["t2", "flair"]}))
+    with pytest.raises(
+        InputError, match=r"cohorts\.fetal2d: two needs the channels flair, t2; .* lists none: add"
+    ):
+        entries(cards, ["bifseg@two"], network="two")
+    cohort = yaml.safe_load((cards / "cohorts/fetal2d.yaml").read_text())
+    (cards / "cohorts/fetal2d.yaml").write_text(yaml.safe_dump(cohort | {"channels": ["flair", "t2", "t1"]}))
+    assert entries(cards, ["bifseg@two"], network="two") == ["bifseg@two"]
+
+
 def test_configuration_without_patterns_stays_as_it_is(cards):
     wanted = ["geos", "bifseg@pnet-demo", "base-net@pnet-demo"]
     assert entries(cards, wanted) == wanted

@@ -6,7 +6,7 @@ import numpy as np
 
 from bifseg.cohorts.manifest import COLUMNS
 from bifseg.core.geometry import Grid
-from bifseg.core.images import write_array
+from bifseg.core.images import read_array, write_array
 
 HEADER = "\t".join(COLUMNS) + "\n"
 
@@ -26,3 +26,11 @@ def make_case(folder: Path, case: str, split: str) -> list[str]:
     write_array(folder / f"{case}_label.nii.gz", labels.astype(np.uint8), grid)
     start = f"{case}\t{case}.nii.gz\t{case}_label.nii.gz"
     return [f"{start}\t{value}\t{name}\tt2\t{split}\t\n" for value, name in ((1, "disc"), (2, "ring"))]
+
+
+def make_flair(folder: Path, case: str, spacing: tuple[float, float] = (1.2, 0.8)) -> str:
+    """Write a second channel that shows where the case's image is bright, in other units; its cell of `channels`."""
+    voxels, _ = read_array(folder / f"{case}.nii.gz")
+    flair = np.where(voxels > 130, 2.0, 0.5) + 0.01 * (voxels % 7)
+    write_array(folder / f"{case}_flair.nii.gz", flair.astype(np.float32), Grid.plain(voxels.shape, spacing))
+    return f"flair={case}_flair.nii.gz"

@@ -18,7 +18,10 @@ def sampler_of(network, image, truth, margin=0, ignored=None, **settings):
     """A sampler of one object, whose network takes intensities as they are."""
     trained = TrainedNetwork(network, 12, {"t2": (0.0, 1.0)}, torch.device("cpu"))
     cohort = SimpleNamespace(
-        box_margin=margin, image=lambda row: image, truth=lambda row: truth, ignored=lambda row: ignored
+        box_margin=margin,
+        image=lambda row, channels: image,
+        truth=lambda row: truth,
+        ignored=lambda row: ignored,
     )
     return Sampler(trained, cohort, ["object"], TrainingCard(**settings))
 
@@ -96,8 +99,8 @@ def test_margin_is_stated_in_order():
 
 
 def test_batch_pads_with_voxels_that_do_not_count():
-    small = (np.ones((2, 3), np.float32), np.ones((2, 3), np.int64))
-    large = (np.ones((4, 2), np.float32), np.zeros((4, 2), np.int64))
+    small = (np.ones((1, 2, 3), np.float32), np.ones((2, 3), np.int64))
+    large = (np.ones((1, 4, 2), np.float32), np.zeros((4, 2), np.int64))
     values, target = stack([small, large])
     assert values.shape == (2, 1, 4, 3)
     assert (target[0, :2, :3] == 1).all()

@@ -111,7 +111,7 @@ def test_each_image_is_normalised_by_itself_but_ct_by_the_training_images(discs)
 def test_brighter_images_give_the_same_network(discs, discs_network, tmp_path, tiny_card):
     """A scanner that multiplies every intensity by 256 changes nothing."""
     brighter = Cohort.load(discs.folder)
-    brighter.image = lambda row: replace(discs.image(row), voxels=discs.image(row).voxels * 256)
+    brighter.image = lambda row, channels=(): replace(discs.image(row), voxels=discs.image(row).voxels * 256)
     train(tiny_card, brighter, tmp_path, 1, "cpu", lambda *_: None)
     assert same(weights_of(tmp_path), weights_of(discs_network))
 

@@ -89,3 +89,17 @@ def test_command_prints_a_table_and_tells_by_its_exit_code(tmp_path, monkeypatch
     assert lines[0] == "mine: 2D, takes box, scribbles"
     assert len(lines) == 1 + 13 + 1
     assert [line.split()[0] for line in lines[1:-1]].count("FAIL") == code
+
+
+def test_a_method_gets_the_channels_that_its_card_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PYTHONPATH", str(HERE))
+    card = tmp_path / "two.yaml"
+    monkeypatch.setattr("sys.argv", ["bifseg", "check-method", str(card)])
+    for channels, code in (("[flair]", 0), ("[t1c]", 1)):
+        card.write_text(
+            f"method: broken_methods:TwoChannels\nplays: {{dimensions: [2], channels: {channels}}}\n"
+        )
+        with pytest.raises(SystemExit) as done:
+            main()
+        assert (done.value.code or 0) == code
+    assert "flair" in capsys.readouterr().out

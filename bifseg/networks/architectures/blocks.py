@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -23,16 +23,18 @@ class Network(nn.Module):
 
     Args:
         dimension: 2 or 3.
-        features: maps an image (1, 1, *shape) to features (1, channels, *shape).
+        features: maps an image (1, inputs, *shape) to features (1, channels, *shape).
         classifier: maps features to logits (1, 2, *shape): background, foreground.
 
     Attributes:
         thickest_first: whether the first axis of a crop must be the one with the largest spacing.
         normalisation: of images whose modality has no training statistics.
+        channel_normalisation: the rules of channels that differ, by name.
     """
 
     thickest_first = False
     normalisation = Normalisation(per_image="nonzero-mean-std")
+    channel_normalisation: Mapping[str, Normalisation] = {}
 
     def __init__(self, dimension: int, features: nn.Module, classifier: nn.Module) -> None:
         super().__init__()
@@ -51,7 +53,7 @@ class Network(nn.Module):
         """The logits of an image.
 
         Args:
-            image: (1, 1, *shape), normalised.
+            image: (1, inputs, *shape), normalised.
 
         Returns:
             (1, 2, *shape): background, foreground.

@@ -30,6 +30,7 @@ class DeepMedic(Network):
         hidden: features of both hidden layers of the classifier.
         dropout: before the last two layers of the classifier, in training only.
         instance_norm: normalise each feature over the crop, after every convolution of the pathways.
+        inputs: channels of the image.
     """
 
     def __init__(
@@ -38,10 +39,11 @@ class DeepMedic(Network):
         hidden: int = 150,
         dropout: float = 0.5,
         instance_norm: bool = False,
+        inputs: int = 1,
     ) -> None:
         layers = (2 * widths[-1], hidden, hidden, 2)
         classifier = PointwiseClassifier(layers, (0.0, dropout, dropout))
-        super().__init__(3, Pathways(widths, instance_norm), classifier)
+        super().__init__(3, Pathways(widths, instance_norm, inputs), classifier)
 
 
 class Pathways(nn.Module):
@@ -50,18 +52,19 @@ class Pathways(nn.Module):
     Args:
         widths: features of each convolution of a pathway.
         instance_norm: normalise each feature over the crop, after every convolution.
+        inputs: channels of the image.
     """
 
-    def __init__(self, widths: Sequence[int], instance_norm: bool) -> None:
+    def __init__(self, widths: Sequence[int], instance_norm: bool, inputs: int = 1) -> None:
         super().__init__()
-        self.fine, self.coarse = (_pathway(widths, instance_norm) for _ in range(2))
+        self.fine, self.coarse = (_pathway(inputs, widths, instance_norm) for _ in range(2))
         self._padding = [len(widths)] * 6
 
     def forward(self, image: Tensor) -> Tensor:
         """The features of an image.
 
         Args:
-            image: (1, 1, *shape).
+            image: (1, inputs, *shape).
 
         Returns:
             (1, 2 x last width, *shape).
@@ -72,8 +75,8 @@ class Pathways(nn.Module):
         return torch.cat([fine, repeated], dim=1)
 
 
-def _pathway(widths: Sequence[int], instance_norm: bool) -> nn.Sequential:
+def _pathway(channels: int, widths: Sequence[int], instance_norm: bool) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for inputs, outputs in zip([1, *widths], widths, strict=False):
+    for inputs, outputs in zip([channels, *widths], widths, strict=False):
         layers += unit(inputs, outputs, (3, 3, 3), instance_norm)
     return nn.Sequential(*layers)

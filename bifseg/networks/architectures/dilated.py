@@ -22,6 +22,7 @@ class DilatedBlocks(nn.Module):
         instance_norm: normalise each feature over the crop, after every convolution; not in the paper.
         compressed: channels to which each block's output is compressed before it is concatenated; None: no compression.
         last_block_only: the output of block 5 alone instead of all: the paper's ablation (b5).
+        inputs: channels of the image.
 
     Attributes:
         width: channels of the features.
@@ -35,12 +36,13 @@ class DilatedBlocks(nn.Module):
         instance_norm: bool,
         compressed: int | None = None,
         last_block_only: bool = False,
+        inputs: int = 1,
     ) -> None:
         super().__init__()
         self._first_output = len(CONVOLUTIONS) - 1 if last_block_only else 0
         self.blocks, self.outputs = nn.ModuleList(), nn.ModuleList()
         for k, (count, kernel, dilation) in enumerate(zip(CONVOLUTIONS, kernels, dilations, strict=True)):
-            widths = [channels if k else 1] + [channels] * (count - 1)
+            widths = [channels if k else inputs] + [channels] * (count - 1)
             self.blocks.append(_block(widths, channels, kernel, dilation, instance_norm))
             if k >= self._first_output:
                 self.outputs.append(_compression(channels, compressed, len(kernel)))
@@ -50,7 +52,7 @@ class DilatedBlocks(nn.Module):
         """The features of an image.
 
         Args:
-            image: (1, 1, *shape).
+            image: (1, inputs, *shape).
 
         Returns:
             (1, width, *shape).

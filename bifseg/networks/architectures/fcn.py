@@ -28,12 +28,18 @@ class FCN8s(Network):
         fc: features of fc6 and fc7 (4096 in VGG16).
         dropout: behind fc6 and fc7, in training only.
         instance_norm: normalise each feature of the five groups over the crop; not in the original.
+        inputs: channels of the image.
     """
 
     def __init__(
-        self, channels: int = 64, fc: int = 4096, dropout: float = 0.5, instance_norm: bool = False
+        self,
+        channels: int = 64,
+        fc: int = 4096,
+        dropout: float = 0.5,
+        instance_norm: bool = False,
+        inputs: int = 1,
     ) -> None:
-        features = SkipFeatures(channels, fc, dropout, instance_norm)
+        features = SkipFeatures(channels, fc, dropout, instance_norm, inputs)
         super().__init__(2, features, PointwiseClassifier((features.width, 2), (0.0,)))
 
 
@@ -45,14 +51,14 @@ class SkipFeatures(nn.Module):
         fc: features of fc6 and fc7.
         dropout: behind fc6 and fc7, in training only.
         instance_norm: normalise each feature of the five groups over the crop.
+        inputs: channels of the image.
 
     Attributes:
         width: channels of the features.
     """
 
-    def __init__(self, channels: int, fc: int, dropout: float, instance_norm: bool) -> None:
+    def __init__(self, channels: int, fc: int, dropout: float, instance_norm: bool, inputs: int = 1) -> None:
         super().__init__()
-        inputs = 1
         self.groups = nn.ModuleList()
         for count, factor in GROUPS:
             layers: list[nn.Module] = []
@@ -68,7 +74,7 @@ class SkipFeatures(nn.Module):
         """The features of an image, upsampled as in the original: twofold to pool4 and pool3, then eightfold.
 
         Args:
-            image: (1, 1, y, x).
+            image: (1, inputs, y, x).
 
         Returns:
             (1, width, y, x).

@@ -27,6 +27,7 @@ class HighRes3DNet(Network):
         hidden: features of the classifier's hidden layer.
         dropout: before the last layer, in training only (0.5 in the original's variant with dropout).
         instance_norm: normalise each feature over the crop, before every convolution of the blocks.
+        inputs: channels of the image.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class HighRes3DNet(Network):
         hidden: int = 80,
         dropout: float = 0.0,
         instance_norm: bool = False,
+        inputs: int = 1,
     ) -> None:
+        layers: list[nn.Module] = unit(inputs, widths[0], (3, 3, 3), instance_norm, padding=1)
         inputs = widths[0]
-        layers: list[nn.Module] = unit(1, inputs, (3, 3, 3), instance_norm, padding=1)
         for width, dilation in zip(widths, DILATIONS, strict=True):
             for _ in range(BLOCKS_PER_STAGE):
                 layers.append(ResidualBlock(inputs, width, dilation, instance_norm))

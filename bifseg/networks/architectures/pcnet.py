@@ -25,6 +25,7 @@ class PCNet(Network):
         dropout: before each layer of the `1x1x1` head, in training only.
         instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         last_block_only: PC-Net(b5), the paper's ablation: the classifier sees block 5 alone, compressed.
+        inputs: channels of the image.
     """
 
     thickest_first = True
@@ -37,6 +38,7 @@ class PCNet(Network):
         dropout: float = 0.5,
         instance_norm: bool = False,
         last_block_only: bool = False,
+        inputs: int = 1,
     ) -> None:
         kernels = [(3, 3, 3)] * 2 + [(1, 3, 3)] * 3
         features = DilatedBlocks(
@@ -46,6 +48,7 @@ class PCNet(Network):
             instance_norm,
             compressed=channels // 4,
             last_block_only=last_block_only,
+            inputs=inputs,
         )
         if head == "1x1x1":
             classifier: nn.Module = PointwiseClassifier((features.width, channels, 2), (dropout, dropout))

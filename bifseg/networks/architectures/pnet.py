@@ -17,6 +17,7 @@ class PNet(Network):
         dropout: before each layer of the classifier, in training only.
         instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         last_block_only: P-Net(b5), the paper's ablation: the classifier sees block 5 alone (452,354 parameters).
+        inputs: channels of the image.
     """
 
     def __init__(
@@ -26,6 +27,7 @@ class PNet(Network):
         dropout: float = 0.5,
         instance_norm: bool = False,
         last_block_only: bool = False,
+        inputs: int = 1,
     ) -> None:
         features = DilatedBlocks(
             channels,
@@ -33,6 +35,7 @@ class PNet(Network):
             [(d, d) for d in dilations],
             instance_norm,
             last_block_only=last_block_only,
+            inputs=inputs,
         )
         classifier = PointwiseClassifier((features.width, 2 * channels, 2), (dropout, dropout))
         super().__init__(2, features, classifier)

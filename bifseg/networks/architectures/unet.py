@@ -21,10 +21,13 @@ class UNet(Network):
         channels: features of the first level (64 in the original), doubled on each level down.
         dropout: behind the two lowest levels of the way down, in training only.
         instance_norm: normalise each feature over the crop, after every 3x3 convolution; not in the original.
+        inputs: channels of the image.
     """
 
-    def __init__(self, channels: int = 64, dropout: float = 0.5, instance_norm: bool = False) -> None:
-        features = DownAndUp(channels, dropout, instance_norm)
+    def __init__(
+        self, channels: int = 64, dropout: float = 0.5, instance_norm: bool = False, inputs: int = 1
+    ) -> None:
+        features = DownAndUp(channels, dropout, instance_norm, inputs)
         super().__init__(2, features, PointwiseClassifier((channels, 2), (0.0,)))
 
 
@@ -35,16 +38,17 @@ class DownAndUp(nn.Module):
         channels: features of the first level, doubled on each level down.
         dropout: behind the two lowest levels of the way down, in training only.
         instance_norm: normalise each feature over the crop, after every 3x3 convolution.
+        inputs: channels of the image.
     """
 
-    def __init__(self, channels: int, dropout: float, instance_norm: bool) -> None:
+    def __init__(self, channels: int, dropout: float, instance_norm: bool, inputs: int = 1) -> None:
         super().__init__()
         widths = [channels * 2**level for level in range(LEVELS)]
         self.pool = nn.MaxPool2d(2)
         self.down, self.up, self.merge = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
-        for level, (inputs, width) in enumerate(zip([1, *widths], widths, strict=False)):
+        for level, (incoming, width) in enumerate(zip([inputs, *widths], widths, strict=False)):
             share = dropout if level >= LEVELS - 2 else 0.0
-            self.down.append(nn.Sequential(*_pair(inputs, width, instance_norm), nn.Dropout(share)))
+            self.down.append(nn.Sequential(*_pair(incoming, width, instance_norm), nn.Dropout(share)))
         for width in reversed(widths[:-1]):
             self.up.append(nn.ConvTranspose2d(2 * width, width, 2, stride=2))
             self.merge.append(nn.Sequential(*_pair(2 * width, width, instance_norm)))
@@ -53,7 +57,7 @@ class DownAndUp(nn.Module):
         """The features of an image.
 
         Args:
-            image: (1, 1, y, x).
+            image: (1, inputs, y, x).
 
         Returns:
             (1, channels, y, x).

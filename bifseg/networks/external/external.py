@@ -26,6 +26,9 @@ class ImportedSettings(Card):
 
     dimension: Literal[2, 3] = Field(description="dimension of its images")
     normalisation: Normalisation = Field(description="normalisation of its training images")
+    channel_normalisation: dict[str, Normalisation] = Field(
+        default_factory=dict, description="by channel, where it differs from `normalisation`: {pet: {...}}"
+    )
     output: Output | None = Field(
         None, description="activation of its channels; default: sigmoid of one channel, softmax of more"
     )
@@ -69,23 +72,27 @@ class ImportedSettings(Card):
         """An image padded with zeros behind its last voxels to a shape that the network takes.
 
         Args:
-            image: (1, 1, *shape).
+            image: (1, inputs, *shape).
 
         Returns:
-            (1, 1, *padded shape).
+            (1, inputs, *padded shape).
         """
         return pad_behind(image, self.shape) if self.shape else padded(image, self.divisible_by)
 
-    def trial(self) -> Tensor:
+    def trial(self, inputs: int = 1) -> Tensor:
         """An image of noise to try the network on.
 
+        Args:
+            inputs: number of its channels.
+
         Returns:
-            (1, 1, *shape): the card's shape, or three times (first axis) and twice an odd multiple of `divisible_by`.
+            (1, inputs, *shape): the card's shape, or three times (first axis) and twice an odd multiple of
+            `divisible_by`.
         """
         side = self.divisible_by * (-(-TRIAL_SIDE // self.divisible_by) | 1)
         shape = self.shape or [3 * side, *[2 * side] * (self.dimension - 1)]
-        noise = generator(0, "trial image").standard_normal(shape).astype(np.float32)
-        return torch.from_numpy(noise)[None, None]
+        noise = generator(0, "trial image").standard_normal((inputs, *shape)).astype(np.float32)
+        return torch.from_numpy(noise)[None]
 
 
 class ImportedNetwork(Network):
@@ -94,17 +101,19 @@ class ImportedNetwork(Network):
     Args:
         model: the network with its weights.
         settings: of its card.
+        inputs: channels of the images that it is given.
 
     Raises:
         InputError: the network cannot be split, or its channels do not fit the settings.
     """
 
-    def __init__(self, model: nn.Module, settings: ImportedSettings) -> None:
+    def __init__(self, model: nn.Module, settings: ImportedSettings, inputs: int = 1) -> None:
         features = Watched(model.eval(), settings.fit)
-        scan = last_layer_of(features, settings.trial())
+        scan = last_layer_of(features, settings.trial(inputs))
         scan.layer.read_as(*_activation_and_foreground(scan, settings), scan.channels)
         super().__init__(settings.dimension, features, scan.layer)
         self.normalisation = settings.normalisation
+        self.channel_normalisation = settings.channel_normalisation
 
     def _initialise(self) -> None:
         """Leave the trained weights as they are."""

@@ -86,7 +86,7 @@ class Watched(nn.Module):
         """The network's own output, without gradient.
 
         Args:
-            image: (1, 1, *shape).
+            image: (1, inputs, *shape).
             watch: records the convolutions.
 
         Returns:
@@ -99,7 +99,7 @@ class Watched(nn.Module):
         """The features of an image, without gradient.
 
         Args:
-            image: (1, 1, *shape).
+            image: (1, inputs, *shape).
 
         Returns:
             (1, channels, *padded shape).
@@ -190,7 +190,7 @@ def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
 
     Args:
         network: the whole network, in evaluation mode.
-        trial: (1, 1, *shape).
+        trial: (1, inputs, *shape).
 
     Returns:
         The last layer with a copy of its weights.
@@ -253,9 +253,9 @@ def _check_first(watch: Watch, trial: Tensor) -> None:
     weight, dimension = watch.first.weight, trial.ndim - 2
     if weight.ndim - 2 != dimension:
         raise InputError(f"it is a {weight.ndim - 2}D network; settings.dimension is {dimension}")
-    channels = weight.shape[1] * watch.first.groups
-    if watch.first.input.shape[1] == 1 and channels != 1 and not watch.first.transposed:
-        raise InputError(f"it takes {channels} input channels; bifseg gives it one image, 1 channel")
+    channels, given = weight.shape[1] * watch.first.groups, trial.shape[1]
+    if watch.first.input.shape[1] == given != channels and not watch.first.transposed:
+        raise InputError(f"it takes {channels} input channels; the card's `channels` give it {given}")
 
 
 def _check_answer(answer: Any, trial: Tensor, shape: str) -> None:

@@ -144,7 +144,11 @@ class OneSize(SmallUNet):
 
 
 REFUSED = {
-    "three input channels": (SmallUNet(inputs=3), {}, "it takes 3 input channels; bifseg gives it one image"),
+    "three input channels": (
+        SmallUNet(inputs=3),
+        {},
+        "it takes 3 input channels; the card's `channels` give it 1",
+    ),
     "another dimension": (SmallUNet(3), {}, "it is a 3D network; settings.dimension is 2"),
     "ReLU at the end": (Ends("relu"), {}, "unknown operations follow its last convolution"),
     "a list": (Listed(), {}, "its output is a list; export it so that it returns one tensor"),
