@@ -15,6 +15,10 @@ from bifseg.cards.entries import split_level
 FLAT = 0.001
 """Largest change of a session's Dice, at any level, of an entry whose line counts as flat."""
 
+CURVES = {f"level_{level}": f"Level {level} (%)" for level in range(9)}
+CURVES |= {"loss": "Loss (points)", "relative": "Relative area (%)"}
+"""Header of each column by its name, without the ending of mean and limits."""
+
 
 def robustness(disturbed: pd.DataFrame) -> pd.DataFrame:
     """Dice over the levels of each disturbance, per structure and entry.

@@ -75,9 +75,9 @@ class CohortCard(Card):
 
     source: str = Field("", description="where the images come from: a data set, a paper, a hospital")
     licence: str = Field("", description="under which the images may be used")
-    nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] = Field(
+    nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] | Literal["raters"] = Field(
         DEFAULT_TOLERANCE_MM,
-        description="tolerance of the normalised surface distance: of all structures, or by structure (others: 2)",
+        description="tolerance of NSD: of all structures, by structure (others: 2), or raters: as their borders differ",
     )
 
     @property

@@ -53,6 +53,7 @@ class Cohort:
         seen, unseen: names of the structures.
         channels: names of channels that cases may have beside a structure's own.
         box_margin: most voxels between an object and a side of its box.
+        raters_tolerance_mm: tolerance of NSD that raters' masks give, by structure; None: the card states it.
         source, licence: of the images, from the card; empty if it has none.
         objects: those to work on, sorted by case, structure, slice and instance.
         left_out: objects that are not worked on, with their reasons.
@@ -67,7 +68,9 @@ class Cohort:
         self.unseen: tuple[str, ...] = tuple(about["unseen"])
         self.channels: tuple[str, ...] = tuple(about["card"].get("channels", ()))
         self.box_margin: int = about["card"]["box_margin"]
-        self._nsd_tolerance_mm: float | dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
+        self.raters_tolerance_mm: dict[str, float] | None = about.get("raters_tolerance_mm")
+        of_card: float | dict[str, float] = about["card"].get("nsd_tolerance_mm", {})
+        self._nsd_tolerance_mm = of_card if self.raters_tolerance_mm is None else self.raters_tolerance_mm
         self.source: str = about["card"].get("source", "")
         self.licence: str = about["card"].get("licence", "")
         self.objects = tuple(row for row in objects if not row.left_out)
@@ -159,7 +162,7 @@ class Cohort:
             structure: one of the cohort's.
 
         Returns:
-            mm, from the card or 2 by default.
+            mm, from the card or the raters, or 2 by default.
         """
         tolerance = self._nsd_tolerance_mm
         return tolerance.get(structure, DEFAULT_TOLERANCE_MM) if isinstance(tolerance, dict) else tolerance

@@ -12,10 +12,12 @@ from pathlib import Path
 
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.content_file import CONTENT, content_name, content_of, write_contents
 from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow, first_lines
 from bifseg.cohorts.objects import find_objects, write_objects
+from bifseg.cohorts.raters import rater_tolerances
 from bifseg.cohorts.readers import LAYOUTS
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import file_hash, write_record, write_text
@@ -62,7 +64,8 @@ def prepare(
     if report.problems:
         write_text(folder / "problems.txt", "".join(f"{problem}\n" for problem in report.problems))
         raise InputError(f"{first_lines(manifest, report.problems)}\nall are in {folder / 'problems.txt'}")
-    write_objects(folder / "objects.tsv", find_objects(report, root, card, progress))
+    objects = find_objects(report, root, card, progress)
+    write_objects(folder / "objects.tsv", objects)
     images = sorted({name for row in report.rows for name in _contents_of(row)})
     write_contents(folder / CONTENT, each_file(lambda name: content_of(root, name), images, progress))
     files = sorted({name for row in report.rows for name in _files_of(row)} - {""})
@@ -80,6 +83,13 @@ def prepare(
         "content_sha256": file_hash(folder / CONTENT),
         "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
+    if card.nsd_tolerance_mm == "raters":
+        about["raters_tolerance_mm"] = rater_tolerances(Cohort(folder, about, objects))
+        if not about["raters_tolerance_mm"]:
+            raise InputError(
+                f"{card_path}: nsd_tolerance_mm: 'raters', but no object has any; write a number of mm, or add the "
+                "manifest's column `raters`"
+            )
     write_record(folder / "cohort.json", about)
 
 

@@ -13,6 +13,8 @@ from tabulate import tabulate
 
 from bifseg.analysis.budgets import BUDGETS
 from bifseg.analysis.names import GROUP, method_label
+from bifseg.analysis.raters import RATERS
+from bifseg.analysis.robustness import CURVES
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
 from bifseg.core.metrics import MetricInfo, higher_is_better, known
@@ -77,6 +79,9 @@ def _of_metric(metric: MetricInfo) -> _Quantity:
 
 
 _SPENT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s")
+
+_SHARES = BUDGETS | CURVES | RATERS
+"""Headers of shares with intervals, shown in per cent or points."""
 
 TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
 """Headers of the columns whose cells are words."""
@@ -151,11 +156,8 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Gain", "gain_mean", _points("gain_mean")),
         ("Gain per prompt", "gain_per_prompt", _points("gain_per_prompt")),
         ("Gain per minute", "gain_per_minute", _points("gain_per_minute")),
-        *((f"Level {k} (%)", f"level_{k}_mean", _interval(f"level_{k}", "mean", 100, 1)) for k in range(9)),
-        ("Loss (points)", "loss_mean", _interval("loss", "mean", 100, 1)),
-        ("Relative area (%)", "relative_mean", _interval("relative", "mean", 100, 1)),
         ("Area (%)", "area_mean", _interval("area", "mean", 100, 1)),
-        *((header, f"{name}_mean", _interval(name, "mean", 100, 1)) for name, header in BUDGETS.items()),
+        *((header, f"{name}_mean", _interval(name, "mean", 100, 1)) for name, header in _SHARES.items()),
         ("Time (s)", "time_mean", _interval("time", "mean", 1, 1)),
         ("Rank", "rank", rank_text),
         ("Difference", "difference_mean", _difference),

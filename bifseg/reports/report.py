@@ -270,6 +270,8 @@ def _tolerances(run: Path, name: str) -> Iterator[str]:
     for structure in (*cohort.seen, *cohort.unseen):
         tolerance = cohort.nsd_tolerance(structure)
         reason = "our default" if tolerance == DEFAULT_TOLERANCE_MM else "from the cohort card"
+        if structure in (cohort.raters_tolerance_mm or {}):
+            reason = "median distance of the raters' borders"
         yield f"{name}, {structure.replace('_', ' ')}: {tolerance:g} mm ({reason})"
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from bifseg.analysis.budgets import SECONDS, at_budgets
+from bifseg.analysis.budgets import at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
+from bifseg.analysis.raters import agreements, beside_raters
 from bifseg.analysis.robustness import robustness
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
@@ -21,7 +22,15 @@ from bifseg.analysis.stages import adapted_rows, initial_rows, replicates, resul
 from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import check_hash, file_hash, read_needed, write_record, writing_folder
 from bifseg.core.metrics import known
-from bifseg.reports.caption_notes import too_few, unequal, unlike
+from bifseg.reports.caption_notes import (
+    BUDGETS_CAPTION,
+    RATERS_CAPTION,
+    REPLICATES_CAPTION,
+    SEEDS_CAPTION,
+    too_few,
+    unequal,
+    unlike,
+)
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
 from bifseg.reports.robustness import robustness_caption, robustness_title
@@ -105,28 +114,10 @@ _TARGETS_CAPTION = (
     "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "
     "brackets how many of the n sessions never reached it (NoF@{rounds}). "
 )
-_BUDGETS = (
-    "Under {own}: mean Dice (%) with 95% intervals over patients of the last result within a budget of predicted user "
-    "time or of prompts (box, strokes and clicks, each counting 1). A session that ended earlier keeps its last "
-    "result, one without a result yet counts as 0. Time: restricted mean of the user time until Dice first is at least "
-    "{goal}; "
-    f"a session that needs longer than {max(SECONDS)} s or never reaches it counts as {max(SECONDS)} s (Royston and "
-    "Parmar 2013). A dash marks an unknown number."
-)
 _USERS = (
     "Interactions to the target by how carefully the robot draws: the same policy, kind of box and seeds under "
     "{users}; "
     "`bifseg robot list` describes the users. "
-)
-_REPLICATES = (
-    "Spread of the last results as standard deviations: between replicates of one object, which differ in box and "
-    "scribbles (variances averaged over objects), and between cases (over the mean of each case, minus the part that "
-    "replicates explain). Replicates' share: their part of the sum of both variances."
-)
-_SEEDS = (
-    "Spread of the last results as standard deviations: between the means that each training seed alone would have "
-    "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus "
-    "the part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
 )
 _STARS = (
     "* differs from {reference}: Wilcoxon signed-rank test over patients, corrected by Holm over the entries of the "
@@ -175,11 +166,12 @@ class _CohortTables:
         return Table(f"{self.cohort}-{kind}", title.format(**self.words), caption, frame)
 
 
-def run_tables(run: RunScores) -> list[Table]:
+def run_tables(run: RunScores, raters: Mapping[str, pd.DataFrame] = {}) -> list[Table]:
     """Every table of every cohort of a run.
 
     Args:
         run: its scores.
+        raters: rows of `analysis.raters.agreement` by cohort.
 
     Returns:
         The tables in reading order; those that the run has no sessions for have an empty frame.
@@ -187,10 +179,10 @@ def run_tables(run: RunScores) -> list[Table]:
     Raises:
         InputError: there are sessions under a protocol whose card is missing.
     """
-    return [table for cohort in run.cohorts for table in _cohort_tables(cohort)]
+    return [table for cohort in run.cohorts for table in _cohort_tables(cohort, raters.get(cohort.name))]
 
 
-def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
+def _cohort_tables(cohort: CohortScores, raters: pd.DataFrame | None) -> Iterator[Table]:
     """The tables of a cohort, in reading order."""
     run, roles = cohort.run, cohort.run.roles
     about = _about(cohort, roles.own)
@@ -202,11 +194,16 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
     yield _about(cohort, roles.widest).table(
         "targets", "Rounds to several targets", _TARGETS_CAPTION + _NEVER, _targets(cohort), "{own}"
     )
-    yield about.table("budgets", "Quality at a budget", _BUDGETS, _budgets(cohort), "{own}")
+    yield about.table("budgets", "Quality at a budget", BUDGETS_CAPTION, _budgets(cohort), "{own}")
     levels = by_user(cohort.frame, run.target, run.rules, roles.users)
     if len(levels):
         caption = _USERS.format(users=", ".join(roles.users.values())) + _INTERACTIONS + _NEVER
         yield about.table("users", "Level of the user", caption, levels, "several users")
+    if raters is not None:
+        frame = beside_raters(cohort.final, raters)
+        yield about.table(
+            "raters", "Beside the raters", RATERS_CAPTION, frame, "{own} on objects with raters"
+        )
     curves = robustness(cohort.disturbed)
     if len(curves):
         title, caption = robustness_title(curves), robustness_caption(curves)
@@ -217,10 +214,12 @@ def _cohort_tables(cohort: CohortScores) -> Iterator[Table]:
         yield about.table(f"gains-{protocol}", "Gain over existing results", caption, frame, protocol)
     seeds = training_seeds(cohort.frame)
     if len(seeds):
-        yield about.table("seeds", "Training seeds and patients", _SEEDS, seeds, "several training seeds")
+        yield about.table(
+            "seeds", "Training seeds and patients", SEEDS_CAPTION, seeds, "several training seeds"
+        )
     spread = replicates(cohort.frame)
     if len(spread):
-        yield about.table("replicates", "Replicates and cases", _REPLICATES, spread, "replicates")
+        yield about.table("replicates", "Replicates and cases", REPLICATES_CAPTION, spread, "replicates")
 
 
 def _about(cohort: CohortScores, own: str) -> _CohortTables:
@@ -338,7 +337,7 @@ def write_tables(folder: Path, target: float = 0.90) -> None:
         InputError: scores or a protocol card are missing, or a file is damaged.
     """
     run = RunScores.read(folder, target)
-    tables = run_tables(run)
+    tables = run_tables(run, agreements(folder, run))
     with writing_folder(folder / "tables") as part:
         for table in tables:
             if len(table.frame):

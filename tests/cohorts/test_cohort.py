@@ -7,12 +7,12 @@ from scipy.spatial.transform import Rotation
 
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.cohort import Cohort
-from bifseg.cohorts.files import differences
 from bifseg.cohorts.manifest import COLUMNS
 from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, read_json, read_record
 from bifseg.core.geometry import Grid
+from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_grid, read_image, write_array
 
 AXES = Rotation.from_euler("xyz", [20, -35, 50], degrees=True).as_matrix()
