@@ -6,6 +6,7 @@ import fcntl
 import os
 import shutil
 import stat
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +16,7 @@ from time import sleep, time
 
 _NEW_S = 60.0
 """Age below which a folder may not be locked yet."""
+_REMOVE_S = 30.0
 
 
 def end_with(parent: int) -> None:
@@ -99,9 +101,22 @@ class OwnFolder:
 
     def remove(self) -> None:
         """Remove the folder with its content, and release the lock."""
-        shutil.rmtree(self.path, ignore_errors=True)
+        remove_tree(self.path)
         for handle in (self._lock, self._shared):
             os.close(handle)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a folder that a foreign program filled, as far as possible; no link is followed.
+
+    Args:
+        folder: may hold more nested folders than Python can enter.
+    """
+    with suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        with suppress(OSError, subprocess.TimeoutExpired):
+            subprocess.run(["rm", "-rf", "--", folder], capture_output=True, timeout=_REMOVE_S, check=False)
 
 
 def own_folders() -> list[Path]:
@@ -125,7 +140,7 @@ def _remove_abandoned(folder: Path) -> None:
     with suppress(OSError), _opened(folder) as handle:
         if time() - os.fstat(handle).st_mtime > _NEW_S:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
 
 
 @contextmanager

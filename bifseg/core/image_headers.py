@@ -129,7 +129,7 @@ def _is_number(word: str) -> bool:
 
 
 def _meta_problem(text: str) -> str:
-    lines = [line for line in text.splitlines() if line.strip()]
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()]  # as ITK divides them, and no further
     end = next((k for k, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines) - 1)
     head = lines[: end + 1]
     strange = [

@@ -61,7 +61,10 @@ def main() -> NoReturn:
     if order["at_end"]:
         _run(order["at_end"])
     _end_all()
-    shutil.rmtree(order["folder"], ignore_errors=True)
+    with suppress(RecursionError):  # the method nested more folders than Python can enter
+        shutil.rmtree(order["folder"], ignore_errors=True)
+    if os.path.lexists(order["folder"]):
+        _run(["rm", "-rf", "--", order["folder"]])
     _end_as(status)
 
 

@@ -50,3 +50,14 @@ def test_folders_in_use_and_those_of_others_stay(tmp_path):
     OwnFolder().remove()
     assert sorted(tmp_path.iterdir()) == sorted([own.path, *others])
     own.remove()
+
+
+def test_a_folder_deeper_than_python_can_enter_is_removed(tmp_path, monkeypatch):
+    own = OwnFolder()
+    monkeypatch.chdir(own.shared)
+    for _ in range(2000):
+        os.mkdir("d")
+        os.chdir("d")
+    os.chdir(tmp_path)
+    own.remove()
+    assert not own.path.exists()

@@ -225,6 +225,9 @@ def test_data_files_with_names_of_any_script(tmp_path):
         ("DimSize = 10 9 8", "DimSize = 10 9"),
         ("ElementSpacing = 1 1 1", "ElementSpacing = 1 1"),
         ("ObjectType = Image", "ObjectType = Image\n7"),
+        # lines that ITK sees and we would not
+        ("ElementDataFile", "\vElementDataFile = l.raw\nElementDataFile"),
+        ("ElementDataFile", "Comment = a\rElementDataFile = l.raw\nElementDataFile"),
     ],
 )
 def test_a_damaged_metaimage_header_is_refused_before_itk_prints(tmp_path, before, after, capfd):

@@ -18,7 +18,7 @@ import pytest
 from hostile_methods import FROM
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
-from bifseg.core.child_processes import OwnFolder
+from bifseg.core.child_processes import OwnFolder, own_folders
 from bifseg.core.geometry import Grid, Image
 from bifseg.core.landlock import landlock_version
 from bifseg.methods.process.process import MethodProcess
@@ -308,6 +308,14 @@ def test_nothing_is_left_for_the_next_session(house, code):
 def test_files_of_a_process_are_gone_for_the_next_one(house):
     assert "GOT" in attempt(house, "Path('note').write_text('x')")
     assert "FileNotFoundError" in attempt(house, "Path('note').read_text()")
+
+
+def test_folders_deeper_than_python_can_enter_are_removed(house):
+    """Python's own removal would raise an error in the job."""
+    code = "[(os.mkdir('d'), os.chdir('d')) for _ in range(2000)][-1]"
+    before = set(own_folders())
+    assert "GOT" in attempt(house, code)
+    assert set(own_folders()) <= before
 
 
 def test_variables_do_not_reach_the_next_process(house):

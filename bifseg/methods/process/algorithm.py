@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bifseg.cards.cards import first_problem
+from bifseg.core.child_processes import remove_tree
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.images import read_array, read_grid, write_array
 from bifseg.core.scribbles import Scribbles
@@ -34,6 +34,8 @@ _SAFE = r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*$"
 _DATA_FILE = re.compile(rb"^[ \t]*ElementDataFile[ \t]*[=:](.*?)$", re.MULTILINE)
 _HEADER_ROOM = 2**16
 _BYTES = 8
+_PRINTS = 10_000
+"""Bytes of an algorithm's prints that are shown: the last."""
 
 
 class AlgorithmSettings(BaseModel):
@@ -103,7 +105,7 @@ class Algorithm:
     def _write_input(self, image: Image, drawn: Scribbles) -> None:
         """Fill /input and empty /output."""
         for folder in (self._input, self._output):
-            shutil.rmtree(folder, ignore_errors=True)
+            remove_tree(folder)
             folder.mkdir()
         (self._output / self._settings.result).mkdir(parents=True)
         for folder_name, channel in self._settings.images.items():
@@ -121,7 +123,7 @@ class Algorithm:
         shape = self._image.grid.shape
         content = _only_file(self._output, self._settings.result, _HEADER_ROOM + _BYTES * int(np.prod(shape)))
         data = next(iter(_DATA_FILE.findall(content[:_HEADER_ROOM])), b"")
-        if data.strip() != b"LOCAL":
+        if data.strip() != b"LOCAL" or content.count(b"ElementDataFile") != 1:
             raise ValueError("the algorithm's result is no MetaImage file (.mha) with its voxels in it")
         with tempfile.TemporaryDirectory(dir=self._folder.parent) as private:
             path = Path(private) / "result.mha"
@@ -158,12 +160,18 @@ def _write(path: Path, voxels: Any, grid: Grid) -> None:
 
 
 def _run(words: list[str]) -> None:
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    sys.stderr.write(done.stdout[-10_000:].decode(errors="replace"))
-    if done.returncode:
-        last = done.stdout[-1000:].decode(errors="replace").strip().splitlines()[-1:] or [""]
-        reason = "out of memory: " if done.returncode == 137 else ""
-        raise ValueError(f"{reason}the algorithm ended with exit code {done.returncode}: {last[0][:200]}")
+    prints = b""
+    with subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        assert process.stdout
+        while part := os.read(process.stdout.fileno(), 2**16):
+            prints = (prints + part)[-_PRINTS:]
+    sys.stderr.write(prints.decode(errors="replace"))
+    if process.returncode:
+        last = prints.decode(errors="replace").strip().splitlines()[-1:] or [""]
+        reason = "out of memory: " if process.returncode == 137 else ""
+        raise ValueError(f"{reason}the algorithm ended with exit code {process.returncode}: {last[0][:200]}")
 
 
 def _only_file(root: Path, folder: str, most: int) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import sys
 from pathlib import Path
 
@@ -87,6 +88,12 @@ HOSTILE = {
         + "Comment = ElementDataFile = LOCAL\\nElementDataFile = {truth}\\n')",
         "no MetaImage file (.mha) with its voxels in it",
     ),
+    "voxels elsewhere, on a line that only ITK sees": (
+        "(out / 'a.mha').write_bytes(b'"
+        + HEADER.format(size="6 5 3")
+        + "\\x0bElementDataFile = {truth}\\nElementDataFile = LOCAL\\n' + bytes(90))",
+        "no MetaImage file (.mha) with its voxels in it",
+    ),
     "another shape": (
         "(out / 'a.mha').write_bytes(b'"
         + HEADER.format(size="4 5 3")
@@ -107,6 +114,13 @@ def test_other_results_fail_the_session(folder, tmp_path, name):
     with pytest.raises(ValueError, match=re.escape(message)):
         start(folder, WRITE + code)
     assert not Path("result.nii").exists()
+
+
+def test_prints_without_end_do_not_fill_the_memory(folder):
+    code = BRIGHT.format(packed=False) + "\nfor _ in range(400): print('x' * 10**6)"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    start(folder, code)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 100_000  # kB
 
 
 @pytest.mark.parametrize(
