@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from pathlib import Path
@@ -129,7 +130,9 @@ def _is_number(word: str) -> bool:
 
 
 def _meta_problem(text: str) -> str:
-    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()]  # as ITK divides them, and no further
+    lines = [
+        line.rstrip("\r") for line in text.split("\n") if line.strip()
+    ]  # as ITK divides them, and no further
     end = next((k for k, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines) - 1)
     head = lines[: end + 1]
     strange = [
@@ -158,11 +161,11 @@ def _meta_problem(text: str) -> str:
 
 
 def _is_float(word: str) -> bool:
+    """Whether a word is a finite number of double precision, as ITK reads it."""
     try:
-        float(word)
+        return math.isfinite(float(word)) and word.isascii() and "_" not in word
     except ValueError:
         return False
-    return True
 
 
 def _nrrd_problem(text: str) -> str:

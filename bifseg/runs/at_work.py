@@ -31,10 +31,16 @@ def begin_work(run: Path) -> TextIO:
         The open file that holds the lock, until it is closed or the process ends.
 
     Raises:
-        InputError: another process works on the run.
+        InputError: another process works on the run, or nothing can be written there.
     """
-    run.mkdir(parents=True, exist_ok=True)
-    mark = open(run / _FILE, "a+", encoding="utf-8")  # noqa: SIM115  # stays open as long as the process works
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+        mark = open(run / _FILE, "a+", encoding="utf-8")  # noqa: SIM115  # stays open as long as the process works
+    except OSError as error:
+        raise InputError(
+            f"{run}: results cannot be written there ({error.strerror}), and nothing was started; make the folder "
+            "writable, or name another one by --config results=FOLDER"
+        ) from error
     if not _lock(mark):
         mark.close()
         raise InputError(

@@ -225,6 +225,7 @@ def test_data_files_with_names_of_any_script(tmp_path):
         ("DimSize = 10 9 8", "DimSize = 10 9"),
         ("ElementSpacing = 1 1 1", "ElementSpacing = 1 1"),
         ("ObjectType = Image", "ObjectType = Image\n7"),
+        ("Offset = 0 0 0", "Offset = 1e4000 0 0"),
         # lines that ITK sees and we would not
         ("ElementDataFile", "\vElementDataFile = l.raw\nElementDataFile"),
         ("ElementDataFile", "Comment = a\rElementDataFile = l.raw\nElementDataFile"),

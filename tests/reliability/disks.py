@@ -57,7 +57,7 @@ def full_disk_of_a_job(folder: Path, sizes: tuple[str, ...] = ("12k", "24k", "48
     return "disk full, one job", how, seen, "makes room and runs it again"
 
 
-def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "160k")) -> Row:
+def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "96k", "160k", "224k", "288k", "400k")) -> Row:
     """The whole workflow on a disk that is too small, made larger step by step."""
     place = Place(folder, ENTRIES)
     place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
@@ -93,7 +93,8 @@ def read_only(folder: Path) -> Row:
         verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, before)
     seen = f"exit code {refused.code}: `{refused.line}`; made writable again: {verdict}"
     assert refused.code, seen
-    assert refused.line, refused.text
+    assert refused.line.startswith("error: results/r: results cannot be written there"), refused.text
+    assert "Error in file" not in refused.text, refused.text
     assert verdict.good, seen
     how = "the results on a disk mounted read-only after the first entry"
     return "results folder read-only", how, seen, "makes it writable and runs `snakemake` again"

@@ -148,7 +148,7 @@ def verdict(reader: Reader, path: Path, content: bytes | None, calm: list[bytes]
         os.dup2(shown.fileno(), 1)
     code, seconds = called(reader.command)
     lines = Path("said").read_bytes().decode("utf-8", "replace").splitlines()
-    names = [str(path), "results", "shard", "discs"]
+    names = [str(path), "results", "shard", "discs", "cards/"]
     told = complaint(0 if reader.command.startswith("compare") and code == 1 else code, lines, seconds, names)
     if not told and code == 0 and output(reader) != calm:
         return "another output, and not a word"

@@ -73,6 +73,11 @@ def test_what_is_lost_is_counted(spoil, found):
     assert not verdict.good
 
 
+def test_the_columns_that_differ_are_named_and_the_commit_does_not_count():
+    assert compare(rows().assign(commit="b"), rows()).good
+    assert "2 different (dice)" in str(compare(rows().assign(dice=[0, 0.5, 0.5, 0]), rows()))
+
+
 def test_sessions_that_were_played_again_are_known_by_their_times():
     again = rows()
     again.loc[again["object"] == "b", "machine_s"] = 0.7

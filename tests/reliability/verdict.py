@@ -12,6 +12,7 @@ Row = tuple[str, str, str, str]
 """Scenario, how it was done, what was seen, what a user does."""
 
 COSTS = [name for name in COLUMNS if name.startswith("peak_") or (name.endswith("_s") and name != "user_s")]
+COSTS.append("commit")  # a checkout may move on meanwhile
 SESSION = ["method", "network", "object", "replicate"]
 KEY = [*SESSION, "step"]
 
@@ -23,6 +24,7 @@ class Verdict:
     Attributes:
         rows: how many there should be.
         missing, twice, other: rows that are not there, there more than once, or differ in more than times.
+        columns: in which they differ.
         kept, finished: sessions that were finished before the harm, and those of them that were not played again.
     """
 
@@ -32,6 +34,7 @@ class Verdict:
     other: int
     kept: int = 0
     finished: int = 0
+    columns: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -40,6 +43,7 @@ class Verdict:
 
     def __str__(self) -> str:
         told = f"{self.rows} rows: {self.missing} missing, {self.twice} twice, {self.other} different"
+        told += f" ({', '.join(self.columns)})" if self.columns else ""
         return told + (f"; {self.kept} of {self.finished} finished sessions kept" if self.finished else "")
 
 
@@ -58,7 +62,8 @@ def compare(found: pd.DataFrame, calm: pd.DataFrame, before: pd.DataFrame | None
     same = (once.loc[there] == wanted.loc[there]) | (once.loc[there].isna() & wanted.loc[there].isna())
     other = int((~same.all(axis=1)).sum()) + len(once.index.difference(wanted.index))
     kept, finished = _kept(found, before) if before is not None else (0, 0)
-    return Verdict(len(wanted), len(wanted) - len(there), twice, other, kept, finished)
+    columns = tuple(same.columns[~same.all()])
+    return Verdict(len(wanted), len(wanted) - len(there), twice, other, kept, finished, columns)
 
 
 def _kept(found: pd.DataFrame, before: pd.DataFrame) -> tuple[int, int]:

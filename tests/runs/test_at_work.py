@@ -55,3 +55,9 @@ def test_a_mark_that_is_being_written_counts(tmp_path):
     mark = begin_work(tmp_path)
     mark.truncate(0)
     assert "it has just started" in who_is_at_work(tmp_path)
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "results").touch()
+    with pytest.raises(InputError, match="results/r: results cannot be written there .*; make the folder"):
+        begin_work(tmp_path / "results/r")

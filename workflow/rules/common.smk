@@ -25,6 +25,7 @@ from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.fingerprints import training_code
 from bifseg.runs.job_groups import initial_source, is_tools, job_groups
 from bifseg.runs.shard_plan import read_plan
+from bifseg.core.errors import InputError
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
 
