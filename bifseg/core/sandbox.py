@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bifseg.core.errors import InputError
@@ -91,6 +91,7 @@ def confine(
     network: bool = False,
     landlock: int | None = None,
     seccomp: bool = True,
+    hand_over: Callable[[int], object] | None = None,
 ) -> str:
     """Confine this process and its children permanently.
 
@@ -101,6 +102,7 @@ def confine(
         network: whether the process may use the network.
         landlock: highest version of Landlock to use; None: the kernel's.
         seccomp: whether to filter system calls.
+        hand_over: gets the descriptor for `local_sockets.LocalSockets`; None: the process connects to no local socket.
 
     Returns:
         The means of confinement, for example `landlock-7+seccomp`; `none` if the kernel offers nothing.
@@ -117,7 +119,7 @@ def confine(
     if version:
         restrict(version, hidden, writable, readable, network)
         means.append(f"landlock-{version}")
-    if seccomp and install_filter(network, signals=version >= SIGNALS_SINCE):
+    if seccomp and install_filter(network, signals=version >= SIGNALS_SINCE, hand_over=hand_over):
         means.append("seccomp")
     return "+".join(means) or "none"
 

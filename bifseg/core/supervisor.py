@@ -5,7 +5,8 @@ Python and of this package runs before the method is confined. The job passes on
 supervisor reads its order from it, a line of JSON, and writes its report to it. When the job closes the other end or is
 killed, the supervisor kills all processes that the method started and removes the method's folder. When the method's
 process ends, the supervisor does the same and ends with the method's signal or exit code. With a limit of memory, it
-adds up the memory of all processes of the method four times a second.
+adds up the memory of all processes of the method four times a second. It answers the method's connections to local
+sockets.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import select
 import shutil
 import signal
+import socket
 import sys
 from contextlib import suppress
 from time import monotonic, sleep
@@ -28,6 +30,7 @@ if __name__ == "__main__":  # isolated: the package is not on the path, and its 
     sys.modules["bifseg"] = package
 
 from bifseg.core.landlock import libc
+from bifseg.core.local_sockets import LocalSockets
 from bifseg.core.process_tree import ProcessTree, memory_above
 from bifseg.core.sandbox import confine
 
@@ -47,17 +50,18 @@ def main() -> NoReturn:
     order = json.loads(_read_until(channel, b"\n"))
     wake_up = _wake_up_when_children_end()
     _prctl(_ADOPT_ORPHANS, 1)
-    reader, writer = os.pipe()
+    reader, writer = socket.socketpair()
     process = os.fork()
     if process == 0:
+        reader.close()
         _become(order, writer)
-    os.close(writer)
+    writer.close()
     _leave_standard_streams()
     report: dict[str, Any] = {"process": process}
-    for line in _read_until(reader, b"").splitlines():
-        report |= json.loads(line)
+    listener = _read_report(reader, report)
+    sockets = LocalSockets(listener, order["confine"]["writable"]) if listener >= 0 else None
     os.write(channel, json.dumps(report).encode() + b"\n")
-    status = _wait(process, channel, wake_up, order["memory_mb"])
+    status = _wait(process, channel, wake_up, order["memory_mb"], sockets)
     if order["at_end"]:
         _run(order["at_end"])
     _end_all()
@@ -68,7 +72,23 @@ def main() -> NoReturn:
     _end_as(status)
 
 
-def _become(order: dict[str, Any], report: int) -> NoReturn:
+def _read_report(reader: socket.socket, report: dict[str, Any]) -> int:
+    """Add what the new process says of itself, and return the descriptor of its local sockets, -1 if it has none."""
+    content, listener = b"", -1
+    while True:
+        part, descriptors, _, _ = socket.recv_fds(reader, 2**16, 1)
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, False)
+            listener = descriptor
+        content += part
+        if not part:
+            break
+    for line in filter(None, content.splitlines()):
+        report |= json.loads(line)
+    return listener
+
+
+def _become(order: dict[str, Any], report: socket.socket) -> NoReturn:
     """Confine this new process and turn it into the command."""
     try:
         os.setsid()
@@ -81,28 +101,35 @@ def _become(order: dict[str, Any], report: int) -> NoReturn:
         if order["confine"]:
             for capability in _CAPABILITIES:
                 _prctl(_DROP_CAPABILITY, capability)
-            means = confine(**order["confine"])
-        os.write(report, json.dumps({"means": means}).encode() + b"\n")
+            means = confine(
+                **order["confine"], hand_over=lambda listener: socket.send_fds(report, [b"\n"], [listener])
+            )
+        report.sendall(json.dumps({"means": means}).encode() + b"\n")
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.execvp(order["command"][0], order["command"])
     except BaseException as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        os.write(report, json.dumps({"error": reason or type(error).__name__}).encode() + b"\n")
+        report.sendall(json.dumps({"error": reason or type(error).__name__}).encode() + b"\n")
     finally:
         os._exit(127)
 
 
-def _wait(process: int, channel: int, wake_up: int, memory_mb: float | None) -> int | None:
+def _wait(
+    process: int, channel: int, wake_up: int, memory_mb: float | None, sockets: LocalSockets | None
+) -> int | None:
     """The wait status of the process once it ends or exceeds its memory; None when the job closes the channel first."""
     tree = ProcessTree()
+    streams: list[int | LocalSockets] = [channel, wake_up, *([sockets] if sockets else [])]
     while True:
-        ready, _, _ = select.select([channel, wake_up], [], [], _LOOK_S if memory_mb else None)
+        ready, _, _ = select.select(streams, [], [], _LOOK_S if memory_mb else None)
         if wake_up in ready:
             os.read(wake_up, 512)
         status = _reap(process)
         if status is not None or channel in ready:
             return status
+        if sockets and sockets in ready:
+            sockets.answer()
         if memory_mb and _exceeds(tree, memory_mb):
             return _OUT_OF_MEMORY << 8
 

@@ -1,10 +1,10 @@
 """A seccomp filter of the system calls that Landlock does not cover.
 
-It denies the network beside TCP, changes of the mode, owner or times of files elsewhere, changes of the resource limits
-and priorities of other processes, memory and messages that outlive the process (System V, POSIX, keys), the watching of
-files, and, if Landlock has no scopes (before Linux 6.12), signals to the processes above the confined one. A change of
-mode, owner or times by a path, or of a processor for another process or thread, seems to succeed but does nothing, so
-that copying a file and starting a thread still work.
+It denies the network beside TCP, local sockets outside of the process's own folder, changes of the mode, owner or times
+of files elsewhere, changes of the resource limits and priorities of other processes, memory and messages that outlive
+the process (System V, POSIX, keys), the watching of files, and, if Landlock has no scopes (before Linux 6.12), signals
+to the processes above the confined one. A change of mode, owner or times by a path, or of a processor for another
+process or thread, seems to succeed but does nothing, so that copying a file and starting a thread still work.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-LOAD, JUMP_IF_EQUAL, JUMP_IF_BIT, RETURN = 0x20, 0x15, 0x45, 0x06  # instructions of classic BPF
-ALLOW, FAIL = 0x7FFF0000, 0x00050000
+LOAD, AND, JUMP_IF_EQUAL, JUMP_IF_BIT, RETURN = 0x20, 0x54, 0x15, 0x45, 0x06  # instructions of classic BPF
+ALLOW, PASS_ON, FAIL = 0x7FFF0000, 0x7FC00000, 0x00050000
 PRETEND, EPERM, ENOSYS, EACCES = FAIL, FAIL | 1, FAIL | 38, FAIL | 13
 NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT, THIRD_ARGUMENT_AT = 0, 4, 16, 24, 32
 X32 = 0x40000000
 NO_NEW_PRIVILEGES, SET_FILTER, SPECULATION_ALLOWED = 38, 1, 4
-AF_UNIX = 1
+NEW_LISTENER, WAITS_UNTIL_KILLED = 8, 32
+AF_UNIX, STREAM, PACKETS, KIND_OF_SOCKET = 1, 1, 5, 0xF
 
 
 class Machine(NamedTuple):
@@ -31,7 +32,8 @@ class Machine(NamedTuple):
     Attributes:
         audit: number by which a filter recognises the machine.
         seccomp: installs a filter.
-        socket: opens a socket.
+        sockets: calls that open a socket or a pair of them.
+        connect: connects a socket.
         prlimit: changes the limits of a process.
         utimensat: changes a file's times.
         pretended: calls that change a file's mode, owner, times or attributes; they do nothing and return 0.
@@ -43,7 +45,8 @@ class Machine(NamedTuple):
 
     audit: int
     seccomp: int
-    socket: int
+    sockets: tuple[int, ...]
+    connect: int
     prlimit: int
     utimensat: int
     pretended: tuple[int, ...]
@@ -59,7 +62,8 @@ MACHINES = {
     "x86_64": Machine(
         0xC000003E,
         317,
-        41,
+        (41, 53),
+        42,
         302,
         280,
         (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, *NEW),
@@ -71,7 +75,8 @@ MACHINES = {
     "aarch64": Machine(
         0xC00000B7,
         277,
-        198,
+        (198, 199),
+        203,
         261,
         88,
         (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, *NEW),
@@ -83,13 +88,21 @@ MACHINES = {
 }
 
 
-def install_filter(network: bool = False, signals: bool = False, protected: Iterable[int] = ()) -> bool:
+def install_filter(
+    network: bool = False,
+    signals: bool = False,
+    protected: Iterable[int] = (),
+    hand_over: Callable[[int], object] | None = None,
+) -> bool:
     """Filter this thread's system calls from now on.
 
     Args:
-        network: whether all kinds of sockets are allowed; if not, only those within the machine (AF_UNIX).
+        network: whether all sockets and connections are allowed; if not, only connected ones within the machine
+            (AF_UNIX) can be opened.
         signals: whether signals to all processes are allowed.
         protected: numbers of processes that get no signal, beside those above this one, unless `signals`.
+        hand_over: gets the descriptor for `local_sockets.LocalSockets`, which then answers each connection; None, or a
+            kernel that cannot pass them on: all are denied, unless `network`.
 
     Returns:
         False if the machine or the kernel is not supported; then nothing is filtered.
@@ -98,12 +111,22 @@ def install_filter(network: bool = False, signals: bool = False, protected: Iter
     if sys.platform != "linux" or machine is None or sys.maxsize < 2**32:
         return False
     guarded = () if signals else (*protected, *processes_above())
-    code = b"".join(struct.pack("=HBBI", *line) for line in _program(machine, network, guarded))
-    program = ctypes.create_string_buffer(code, len(code))
-    filter_ = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-    return int(libc.syscall(machine.seccomp, SET_FILTER, SPECULATION_ALLOWED, filter_)) == 0
+
+    def install(connect: int, flags: int) -> int:
+        code = b"".join(struct.pack("=HBBI", *line) for line in _program(machine, connect, guarded))
+        program = ctypes.create_string_buffer(code, len(code))
+        filter_ = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
+        return int(libc.syscall(machine.seccomp, SET_FILTER, SPECULATION_ALLOWED | flags, filter_))
+
+    if hand_over and not network:
+        for flags in (NEW_LISTENER | WAITS_UNTIL_KILLED, NEW_LISTENER):
+            listener = install(PASS_ON, flags)
+            if listener >= 0:
+                hand_over(listener)
+                return True
+    return install(ALLOW if network else EACCES, 0) == 0
 
 
 def processes_above() -> tuple[int, ...]:
@@ -126,7 +149,7 @@ def processes_above() -> tuple[int, ...]:
 Line = tuple[int, int, int, int]
 
 
-def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Iterator[Line]:
+def _program(machine: Machine, connect: int, guarded: tuple[int, ...]) -> Iterator[Line]:
     """Instructions: (operation, lines to skip if true, lines to skip if not, number)."""
     yield (LOAD, 0, 0, MACHINE_AT)
     yield (JUMP_IF_EQUAL, 1, 0, machine.audit)
@@ -145,8 +168,10 @@ def _program(machine: Machine, network: bool, guarded: tuple[int, ...]) -> Itera
         yield from _if(number, _unless_argument([0], PRETEND))
     for number, kinds in zip(machine.priorities, ([0, 1], [1, 2]), strict=True):
         yield from _if(number, _unless_own(kinds))
-    if not network:
-        yield from _if(machine.socket, _unless_argument([AF_UNIX], EACCES))
+    if connect != ALLOW:
+        yield from _if(machine.connect, [(RETURN, 0, 0, connect)])
+        for number in machine.sockets:
+            yield from _if(number, _unless_connected_and_local())
     if guarded:
         targets = [0xFFFFFFFF, *guarded, *(2**32 - process for process in guarded if process > 1)]
         for number in machine.signals:
@@ -163,6 +188,15 @@ def _if(number: int, lines: list[Line]) -> list[Line]:
 def _unless_argument(values: list[int], action: int) -> list[Line]:
     tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
     return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, action), (RETURN, 0, 0, ALLOW)]
+
+
+def _unless_connected_and_local() -> list[Line]:
+    """The rules of sockets: local ones that must connect, for a datagram can be sent to any address."""
+    deny = (RETURN, 0, 0, EACCES)
+    family = [(LOAD, 0, 0, FIRST_ARGUMENT_AT), (JUMP_IF_EQUAL, 1, 0, AF_UNIX), deny]
+    kind = [(LOAD, 0, 0, SECOND_ARGUMENT_AT), (AND, 0, 0, KIND_OF_SOCKET)]
+    tests = [(JUMP_IF_EQUAL, 2, 0, STREAM), (JUMP_IF_EQUAL, 1, 0, PACKETS)]
+    return [*family, *kind, *tests, deny, (RETURN, 0, 0, ALLOW)]
 
 
 def _unless_own(kinds: list[int]) -> list[Line]:

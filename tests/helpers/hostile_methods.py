@@ -4,6 +4,8 @@ import ctypes
 import importlib
 import multiprocessing
 import os
+import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -83,6 +85,33 @@ def _names():
     names = ("ctypes", "os", "resource", "shutil", "signal", "socket", "subprocess", "threading", "time")
     call = ctypes.CDLL(None).syscall
     return {name: importlib.import_module(name) for name in names} | {"Path": Path, "call": call}
+
+
+def swap_address(foreign):
+    """Connect to an own socket again and again while a thread writes another address over its own."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind("own")
+    server.listen(1000)
+    server.settimeout(1)
+    addresses = [struct.pack("=H", 1) + path.encode().ljust(100, b"\0") for path in ("own", foreign)]
+    shared = ctypes.create_string_buffer(addresses[0], 102)
+    end, connected = time.monotonic() + 2, False
+
+    def swap():
+        while time.monotonic() < end:
+            for address in addresses:
+                ctypes.memmove(shared, address, 102)
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    connect = ctypes.CDLL(None).connect
+    while time.monotonic() < end:
+        with socket.socket(socket.AF_UNIX) as own:
+            if connect(own.fileno(), shared, 102) == 0:
+                connected = True
+                server.accept()
+    thread.join()
+    return connected
 
 
 class Attack:

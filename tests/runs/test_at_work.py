@@ -59,5 +59,5 @@ def test_a_mark_that_is_being_written_counts(tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "results").touch()
-    with pytest.raises(InputError, match="results/r: results cannot be written there .*; make the folder"):
+    with pytest.raises(InputError, match=r"results/r: results cannot be written there .*; make the folder"):
         begin_work(tmp_path / "results/r")

@@ -290,6 +290,63 @@ def test_a_socket_of_the_job_without_a_file_cannot_be_reached(house):
         assert "PermissionError" in attempt(house, code)
 
 
+@pytest.fixture
+def services(house):
+    """Sockets in the file system, as of a session bus or a container engine: one that connects, one that does not."""
+    with socket.socket(socket.AF_UNIX) as bus, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as log:
+        bus.bind(str(house / "elsewhere/bus"))
+        bus.listen()
+        log.bind(str(house / "elsewhere/log"))
+        bus.settimeout(0)
+        log.settimeout(0)
+        yield bus, log
+
+
+SERVICES = {
+    "its path": "socket.socket(socket.AF_UNIX).connect(base + '/elsewhere/bus')",
+    "packets": "socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(base + '/elsewhere/bus')",
+    "a link in its own folder": "(os.symlink(base + '/elsewhere/bus', 'bus'), "
+    "socket.socket(socket.AF_UNIX).connect('bus'))",
+    "a linked folder": "(os.symlink(base + '/elsewhere', 'here'), "
+    "socket.socket(socket.AF_UNIX).connect(os.getcwd() + '/here/bus'))",
+    "a way up": "socket.socket(socket.AF_UNIX).connect(os.getcwd() + '/..' * 20 + base + '/elsewhere/bus')",
+    "another current folder": "(os.chdir(base + '/elsewhere'), socket.socket(socket.AF_UNIX).connect('bus'))",
+    "a descriptor": "socket.socket(socket.AF_UNIX).connect("
+    "f'/proc/self/fd/{os.open(base + \"/elsewhere/bus\", os.O_PATH)}')",
+    "a hard link": "(os.link(base + '/elsewhere/bus', 'bus'), socket.socket(socket.AF_UNIX).connect('bus'))",
+    "a datagram": "socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(b'x', base + '/elsewhere/log')",
+    "a raw socket": "socket.socket(socket.AF_UNIX, socket.SOCK_RAW).sendto(b'x', base + '/elsewhere/log')",
+    "a pair of sockets": "socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)[0]"
+    ".sendto(b'x', base + '/elsewhere/log')",
+    "a process of its own": "subprocess.run(['python3', '-c', f'import socket; "
+    'socket.socket(socket.AF_UNIX).connect({base!r} + chr(47) + "elsewhere/bus")\'], check=True)',
+}
+
+
+@pytest.mark.parametrize("code", SERVICES.values(), ids=SERVICES)
+def test_sockets_in_the_file_system_cannot_be_reached(house, services, code):
+    said = attempt(house, code)
+    assert "Error: " in said
+    assert "GOT" not in said
+    for service, way in zip(services, ("accept", "recv"), strict=True):
+        with pytest.raises(BlockingIOError):
+            getattr(service, way)(*[1] * (way == "recv"))
+
+
+def test_the_address_cannot_be_changed_while_it_is_checked(house, services):
+    """One thread of the method swaps the address while another one connects."""
+    code = f"__import__('hostile_methods').swap_address({str(house / 'elsewhere/bus')!r})"
+    assert "GOT True" in attempt(house, code)  # it connected to its own socket
+    with pytest.raises(BlockingIOError):
+        services[0].accept()
+
+
+def test_processes_of_a_method_can_connect_to_each_other(house):
+    """As those of multiprocessing and of torch's loaders of data do."""
+    assert "GOT [1, 2]" in attempt(house, "list(__import__('multiprocessing').Manager().list([1, 2]))")
+    assert "GOT b'x'" in attempt(house, "(lambda a, b: (a.send(b'x'), b.recv(1))[1])(*socket.socketpair())")
+
+
 LASTING = {
     "shared memory": "ctypes.CDLL(None).shmget(0x62696673, 4096, 0o1600)",
     "a semaphore": "ctypes.CDLL(None).semget(0x62696673, 1, 0o1600)",
