@@ -161,11 +161,12 @@ def _meta_problem(text: str) -> str:
 
 
 def _is_float(word: str) -> bool:
-    """Whether a word is a finite number of double precision, as ITK reads it."""
+    """Whether ITK reads a word as one number of double precision; it stops at 1e400, and reads "inf" and "nan"."""
     try:
-        return math.isfinite(float(word)) and word.isascii() and "_" not in word
+        too_large = math.isinf(float(word)) and any(map(str.isdigit, word))
     except ValueError:
         return False
+    return not too_large and word.isascii() and "_" not in word
 
 
 def _nrrd_problem(text: str) -> str:

@@ -38,7 +38,8 @@ class Machine(NamedTuple):
         utimensat: changes a file's times.
         pretended: calls that change a file's mode, owner, times or attributes; they do nothing and return 0.
         signals: calls that send a signal to, or open, the process in their first argument.
-        lasting: calls that keep memory, messages or keys which another session could read, or watch files.
+        lasting: calls that keep memory, messages or keys which another session could read, watch files, or make the
+            supervisor wait when it reads the process's memory (userfaultfd).
         scheduling: calls that change how the process in their first argument runs; for another one they do nothing.
         priorities: calls that change the priority of the process or group in their second argument.
     """
@@ -68,7 +69,7 @@ MACHINES = {
         280,
         (90, 91, 92, 93, 94, 132, 188, 189, 190, 197, 198, 199, 235, 260, 261, 268, *NEW),
         (62, 129, 200, 234, 297, PIDFD_OPEN),
-        (29, 64, 68, 240, 248, 249, 250, 254, 301),
+        (29, 64, 68, 240, 248, 249, 250, 254, 301, 323),
         (142, 144, 203, 314),
         (141, 251),
     ),
@@ -81,7 +82,7 @@ MACHINES = {
         88,
         (5, 6, 7, 14, 15, 16, 52, 53, 54, 55, *NEW),
         (129, 130, 131, 138, 240, PIDFD_OPEN),
-        (180, 186, 190, 194, 217, 218, 219, 27, 263),
+        (180, 186, 190, 194, 217, 218, 219, 27, 263, 282),
         (118, 119, 122, 274),
         (140, 30),
     ),

@@ -357,6 +357,11 @@ LASTING = {
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
+def test_memory_that_its_supervisor_would_wait_for_cannot_be_made(house):
+    assert "ZeroDivisionError" in attempt(house, "1 // (1 + call(323, 1))")  # userfaultfd
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
 @pytest.mark.parametrize("code", LASTING.values(), ids=LASTING)
 def test_nothing_is_left_for_the_next_session(house, code):
     assert "ZeroDivisionError" in attempt(house, f"1 // (1 + {code})")
