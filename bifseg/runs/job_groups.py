@@ -1,4 +1,7 @@
-"""Which entries of a run share a job: those at the same network, and the tools without one."""
+"""Which entries of a run share a job: bifseg's methods at the same network, and its tools without one.
+
+A plug-in or program has jobs of its own: it may work on between its sessions, and would slow down those of others.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +29,8 @@ def job_groups(played: Mapping[str, Sequence[str]], cards: Path) -> dict[str, li
         cards: folder with methods/ and protocols/.
 
     Returns:
-        Protocols and entries by group, in the configuration's order. `@NETWORK` holds the entries at a network, `tools`
-        the methods of bifseg without one, and METHOD a plug-in or program without one. Entries that correct results of
+        Protocols and entries by group, in the configuration's order. `@NETWORK` holds bifseg's methods at a network,
+        `tools` those without one, and METHOD or METHOD@NETWORK a plug-in or program. Entries that correct results of
         another entry are in a group of their own, `GROUP+1`, which is played later; `GROUP+2` corrects results of
         `GROUP+1`, and so on.
 
@@ -72,10 +75,10 @@ def initial_source(played: Mapping[str, Sequence[str]], protocol: str, cards: Pa
 
 def _group(entry: str, cards: Path) -> str:
     method, network = split_entry(entry)
-    if network:
-        return f"@{network}"
     card = read_card(MethodCard, cards / "methods" / f"{method}.yaml")
-    return TOOLS if card.method in METHODS else method
+    if card.method not in METHODS:
+        return entry
+    return f"@{network}" if network else TOOLS
 
 
 def _corrections(played: Mapping[str, Sequence[str]], protocol: str, cards: Path) -> int:

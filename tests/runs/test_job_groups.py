@@ -126,6 +126,8 @@ def test_a_job_plays_only_what_is_missing_of_each_entry(jobs, trials):
 
 
 CARDS = {
+    "methods/a.yaml": "method: bifseg\n",
+    "methods/b.yaml": "method: base-crf\n",
     "methods/geos.yaml": "method: geos\n",
     "methods/own.yaml": "method: own:Method\n",
     "methods/program.yaml": "command: [sh]\nplays: {dimensions: [2], prompts: [box]}\n",
@@ -152,6 +154,16 @@ def test_entries_are_grouped_by_network(cards):
         "own": [("p", "own")],
         "program": [("p", "program")],
         "@net+1": [("q", "a@net")],
+    }
+
+
+def test_a_plug_in_shares_no_job_with_others_whose_times_it_could_lengthen(cards):
+    groups = job_groups({"p": ["a@net", "own@net", "own"], "r": ["own@net"]}, cards)
+    assert {name: len(parts) for name, parts in groups.items()} == {
+        "@net": 1,
+        "own@net": 1,
+        "own": 1,
+        "own@net+1": 1,
     }
 
 

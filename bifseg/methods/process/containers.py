@@ -181,7 +181,7 @@ def find_image(name: str) -> tuple[str, str]:
     if not engines:
         raise InputError(f"image: {short(name)}: neither podman nor docker is installed on this machine")
     for engine in engines:
-        identifier = _answer(engine, "image", "inspect", "--format", "{{.Id}}", name).strip()
+        identifier = _answer(engine, "image", "inspect", "--format", "{{.Id}}", "--", name).strip()
         if identifier:
             return engine, identifier
     raise InputError(

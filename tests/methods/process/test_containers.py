@@ -183,11 +183,10 @@ def test_a_changed_image_changes_the_fingerprint(image):
     assert method_fingerprint(card(image), HERE) != before
 
 
-def test_no_engine_has_the_image(image):
-    with pytest.raises(
-        InputError, match=r"image: localhost/nowhere:1: podman.* no such image; build it, or load"
-    ):
-        program(card("localhost/nowhere:1"), HERE)
+@pytest.mark.parametrize("name", ["localhost/nowhere:1", "--help"])
+def test_no_engine_has_the_image(image, name):
+    with pytest.raises(InputError, match=rf"image: {name}: podman.* no such image; build it, or load"):
+        program(card(name), HERE)
 
 
 def _hanging():
