@@ -22,8 +22,8 @@ CohortName = Annotated[str, typer.Argument(help="name of a cohort of the run", s
 Group = Annotated[
     str,
     typer.Argument(
-        help="@NETWORK: bifseg's methods at a network; tools: those without one; METHOD or METHOD@NETWORK: a plug-in or "
-        "program; GROUP+1: the entries that correct another entry's results",
+        help="@NETWORK: bifseg's methods at a network; tools: those without one; METHOD or METHOD@NETWORK: a plug-in "
+        "or program; GROUP+1: the entries that correct another entry's results",
         show_default=False,
     ),
 ]
