@@ -166,6 +166,7 @@ WINDOWS = {
     "negative": ("[-1, 0]", "[64, 64]", "window: must lie in the image"),
     "empty": ("[8, 8]", "[8, 9]", "window: must lie in the image"),
     "of another dimension": ("[0]", "[64]", "window: must lie in the image"),
+    "of huge numbers": ("[0, 0]", "[10**4000, 10**30]", "window: must lie in the image"),
     "no numbers": ("['0', '0']", "[8, 8]", "window.lower"),
     "smaller than its file": ("[0, 0]", "[8, 8]", "must have the window's shape (8, 8), has (64, 64)"),
 }
