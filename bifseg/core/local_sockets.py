@@ -55,8 +55,8 @@ class LocalSockets:
             try:
                 self._connect(number, thread, *struct.unpack_from("=3Q", request, _ARGUMENTS_AT))
                 code = 0
-            except OSError as error:
-                code = error.errno or errno.EACCES
+            except Exception as error:  # whatever a foreign process passes must not end its supervisor
+                code = getattr(error, "errno", None) or errno.EACCES
             fcntl.ioctl(self._listener, SEND, struct.pack("=QqiI", number, 0, -code, 0))
 
     def _connect(self, number: int, thread: int, descriptor: int, address: int, length: int) -> None:

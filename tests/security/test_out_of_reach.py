@@ -341,6 +341,14 @@ def test_the_address_cannot_be_changed_while_it_is_checked(house, services):
         services[0].accept()
 
 
+@pytest.mark.parametrize("place", ["2**64 - 8", "0", "id(call)"])
+@pytest.mark.parametrize("length", ["110", "2**31", "0"])
+def test_no_address_ends_the_supervisor(house, place, length):
+    """Without a supervisor, processes that the method left behind would live on."""
+    code = f"ctypes.CDLL(None).connect(socket.socket(socket.AF_UNIX).fileno(), ctypes.c_void_p({place}), {length})"
+    assert "GOT -1" in attempt(house, code)
+
+
 def test_processes_of_a_method_can_connect_to_each_other(house):
     """As those of multiprocessing and of torch's loaders of data do."""
     assert "GOT [1, 2]" in attempt(house, "list(__import__('multiprocessing').Manager().list([1, 2]))")
