@@ -22,7 +22,7 @@ def answers(*cohorts, provenance=None):
     return {item.question: item for item in checklist(FRAME, cohorts, built_in(), provenance or {})}
 
 
-def test_what_nobody_states_names_the_key_that_would():
+def test_an_open_item_names_the_key_that_answers_it():
     items = answers(cohort())
     for word, key in (
         ("come from", "source"),
@@ -35,7 +35,7 @@ def test_what_nobody_states_names_the_key_that_would():
         assert key in item.key
 
 
-def test_what_the_cards_state_is_the_answer():
+def test_answers_come_from_the_cards():
     items = answers(
         cohort(source="BraTS 2018", licence="CC BY 4.0", left_out=(1, 2)), cohort(name="d", simulated=True)
     )
@@ -62,7 +62,7 @@ def test_provenance_answers_training_machine_and_reproduction():
     assert items["Can the results be reproduced?"].answer == "commit abc, seed 3"
 
 
-def test_machines_are_those_that_played():
+def test_machines_of_a_run_are_listed():
     played = [{"CPU": "x", "cores": 2, "entries": 3}, {"CPU": "y", "GPU": "H100", "entries": 1}]
     assert (
         machines_text({"machines": played})
@@ -83,11 +83,11 @@ def test_limits_of_a_small_real_run_without_confinement():
     assert "simulated and say nothing" not in texts
 
 
-def test_nothing_left_out():
+def test_a_cohort_without_small_objects_leaves_none_out():
     assert left_out(cohort()) == "no object left out"
 
 
-def test_every_item_names_numbers_that_the_published_lists_have():
+def test_items_refer_to_numbers_of_the_published_checklists():
     """CLAIM 2024 has items 1 to 44, REFORMS 32 in eight modules."""
     modules = dict(zip("12345678", (3, 5, 7, 3, 6, 3, 3, 2), strict=True))
     reforms = {f"{module}{letter}" for module, number in modules.items() for letter in "abcdefg"[:number]}

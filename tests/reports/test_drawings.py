@@ -36,7 +36,7 @@ LINES = [
 
 
 def second_network(lines):
-    """The base net's lines once more, of a network that is 0.1 worse."""
+    """The base net's lines again, for a second network whose Dice is 0.1 lower."""
     return [
         (name, method, step, dice - 0.1, extra | {"network": "unet"})
         for name, method, step, dice, extra in lines
@@ -44,12 +44,14 @@ def second_network(lines):
     ]
 
 
-def test_a_method_has_one_colour_whatever_else_was_run():
+def test_a_method_s_colour_does_not_depend_on_other_entries():
     alone = entries(scores([("a", "bifseg", "initial", 0.5)]))
-    among = entries(scores([("a", name, "initial", 0.5) for name in ("bifseg", "aa", "zz", "base-net")]))
-    assert alone[0].colour == next(p.colour for p in among if p.method == "bifseg")
-    assert len({p.colour for p in among}) == len(among)
-    assert [p.method for p in among] == ["base-net", "bifseg", "aa", "zz"]
+    among_others = entries(
+        scores([("a", name, "initial", 0.5) for name in ("bifseg", "aa", "zz", "base-net")])
+    )
+    assert alone[0].colour == next(p.colour for p in among_others if p.method == "bifseg")
+    assert len({p.colour for p in among_others}) == len(among_others)
+    assert [p.method for p in among_others] == ["base-net", "bifseg", "aa", "zz"]
 
 
 def test_networks_share_the_method_s_colour_and_differ_in_dashes():
@@ -109,8 +111,8 @@ def test_training_curve_marks_the_best_validation():
         {"iteration": [0, 1, 2], "train_loss": [3, 2, 1], "validation_dice": [0.1, 0.9, None]}
     )
     figure = training_curves({"pnet": curve})
-    marks = [line.get_xydata().tolist() for line in figure.axes[1].lines if line.get_marker() == "o"]
-    assert marks == [[[1, 0.9]]]
+    marked_points = [line.get_xydata().tolist() for line in figure.axes[1].lines if line.get_marker() == "o"]
+    assert marked_points == [[[1, 0.9]]]
     plt.close(figure)
 
 
@@ -129,7 +131,7 @@ def test_every_entry_s_means_and_limits_are_drawn():
     plt.close(figure)
 
 
-def test_a_target_that_is_not_known_leaves_its_panel_empty():
+def test_an_unknown_round_count_leaves_its_panel_empty():
     frame = scores(PLAYED)
     figure = users_figure(by_user(frame, 0.95, RULES, PROTOCOLS), entries(frame))
     assert [len(bars.get_segments()) for axis in figure.axes for bars in axis.collections][:1] == [2]

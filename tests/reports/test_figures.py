@@ -34,7 +34,7 @@ def run(tmp_path):
     return tmp_path
 
 
-def test_reached_figure_is_left_out_for_a_target_that_was_not_played_for(run):
+def test_reached_figure_is_left_out_for_a_target_above_the_stopping_rule(run):
     write_figures(run, target=0.95)
     assert "c-reached" not in [entry["name"] for entry in read_figures(run / "figures")]
 
@@ -48,7 +48,7 @@ def test_several_networks_have_a_figure_of_their_initial_results(tmp_path):
     assert names == ["c-networks", "c-dice", "c-rounds", "c-reached"]
 
 
-def test_figures_are_written_and_told_about(run):
+def test_figures_are_written_with_captions_and_an_index(run):
     write_figures(run)
     index = read_figures(run / "figures")
     assert [entry["name"] for entry in index] == ["c-dice", "c-rounds", "c-reached", "c-training"]
@@ -77,7 +77,7 @@ def test_without_own_scribbles_there_is_no_rounds_figure(tmp_path):
 
 
 @pytest.mark.parametrize("cut", ["figures/c-dice.svg", "networks/c/pnet/curve.csv"])
-def test_what_was_cut_off_is_not_shown(run, cut):
+def test_a_truncated_figure_or_curve_is_refused(run, cut):
     write_figures(run)
     path = run / cut
     path.write_text(path.read_text()[:-20])
@@ -95,7 +95,7 @@ def run_of_users(tmp_path):
     return tmp_path
 
 
-def test_a_run_with_several_users_has_the_figure_and_the_table(run_of_users):
+def test_a_run_with_several_users_has_a_figure_and_a_table_of_users(run_of_users):
     write_figures(run_of_users)
     assert "c-users" in [entry["name"] for entry in read_figures(run_of_users / "figures")]
     write_tables(run_of_users)
@@ -106,7 +106,7 @@ def test_a_run_with_several_users_has_the_figure_and_the_table(run_of_users):
     assert "under own-scribbles, hasty" in text
 
 
-def test_a_run_with_one_user_has_neither(run_of_users):
+def test_a_run_with_one_user_has_no_figure_or_table_of_users(run_of_users):
     card = {
         "rounds": 2,
         "target": 0.9,

@@ -1,4 +1,4 @@
-"""The summary for a terminal: the numbers of the first entry and of the user's own."""
+"""The summary for a terminal: numbers of the first-ranked entry and of the user's own method."""
 
 import numpy as np
 import pandas as pd
@@ -22,7 +22,7 @@ def summary(*rows):
     return Overview("own-scribbles", "prompts", 10, pd.DataFrame(rows), ("c",))
 
 
-def test_three_numbers_of_the_first_and_of_the_users_own():
+def test_the_summary_shows_the_first_entry_and_the_user_s_own():
     rows = row("geos", **NUMBERS), row("grabcut", **NUMBERS), row("mine", "b", **NUMBERS | {"dice": 0.4})
     assert summary_text(summary(*rows), 0.9, simulated=True).splitlines() == [
         "geos is first of 3 entries (c, simulated images):",
@@ -37,6 +37,6 @@ def test_three_numbers_of_the_first_and_of_the_users_own():
     ]
 
 
-def test_numbers_that_the_protocol_does_not_give_are_left_out():
+def test_numbers_unknown_under_the_protocol_are_left_out():
     text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=False)
     assert text.splitlines() == ["mine is the only entry (c):", "    80.0 [70.0, 90.0]% Dice at the end"]

@@ -27,7 +27,7 @@ def html(tmp_path_factory):
     return (folder / "report.html").read_text()
 
 
-def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order(html, tmp_path):
+def test_a_click_on_a_header_sorts_and_a_second_click_reverses(html, tmp_path):
     ascending, descending, marked = play(
         html,
         """
@@ -48,7 +48,7 @@ def test_a_click_on_a_header_sorts_and_a_second_one_turns_the_order(html, tmp_pa
 
 
 def test_a_word_filters_rows_and_their_headings(html, tmp_path):
-    shown = play(
+    visible = play(
         html,
         """
         const input = document.querySelector("h3 ~ input.filter, h3 + p + input.filter");
@@ -60,9 +60,9 @@ def test_a_word_filters_rows_and_their_headings(html, tmp_path):
         """,
         tmp_path,
     )
-    assert len(shown) == 2
-    assert shown[0].startswith("fake square")
-    assert shown[1].startswith("bifseg-w")
+    assert len(visible) == 2
+    assert visible[0].startswith("fake square")
+    assert visible[1].startswith("bifseg-w")
 
 
 def test_two_clicks_lead_from_a_table_to_the_picture_of_the_worst_session(html, tmp_path):
@@ -114,7 +114,7 @@ def test_sessions_are_filtered_by_outcome(html, tmp_path):
     assert "OutOfMemoryError: no memory <left> & none to come" in text
 
 
-def test_latex_is_copied_as_it_was_written(html, tmp_path):
+def test_the_copy_button_copies_the_latex_table(html, tmp_path):
     copied = play(
         html,
         """
@@ -140,13 +140,13 @@ def test_no_width_makes_the_page_scroll_sideways(html, tmp_path, width):
     assert play(html, _SIDEWAYS, tmp_path, width) <= 0
 
 
-def test_nor_does_a_phone(html, tmp_path):
-    width, over = played_on_phone(html, f"return [innerWidth, (() => {{ {_SIDEWAYS} }})()];", tmp_path)
+def test_a_phone_does_not_scroll_sideways(html, tmp_path):
+    width, overflow = played_on_phone(html, f"return [innerWidth, (() => {{ {_SIDEWAYS} }})()];", tmp_path)
     assert width == 390
-    assert over <= 0
+    assert overflow <= 0
 
 
-def test_a_wide_thing_would_be_noticed_on_a_phone(html, tmp_path):
+def test_the_phone_check_notices_a_wide_element(html, tmp_path):
     wide = html.replace("<body>", '<body><div style="width:900px">wide</div>', 1)
     assert played_on_phone(wide, _SIDEWAYS, tmp_path) > 100
 
@@ -175,17 +175,17 @@ def _likeness(picture, name):
 
 
 @pytest.mark.parametrize("name", ["light", "dark"])
-def test_the_first_screen_looks_as_it_did(html, tmp_path, name):
+def test_the_first_screen_keeps_its_layout(html, tmp_path, name):
     picture = screenshot(html, tmp_path, dark=name == "dark")
     assert (np.median(picture) < 0.3) == (name == "dark")
     assert _likeness(picture, name) > _ALIKE
 
 
 @pytest.mark.parametrize("fault", ["table {display: none}", "nav {display: none}", "body {direction: rtl}"])
-def test_a_fault_of_the_layout_is_noticed(html, tmp_path, fault):
+def test_the_layout_check_notices_a_fault(html, tmp_path, fault):
     faulty = html.replace("</style>", f"{fault}</style>", 1)
     assert _likeness(screenshot(faulty, tmp_path), "light") < _ALIKE
 
 
-def test_it_prints_on_few_pages(html, tmp_path):
+def test_the_report_prints_on_few_pages(html, tmp_path):
     assert 2 <= pages_of_pdf(html, tmp_path) < 20

@@ -26,8 +26,8 @@ def played(*protocols):
 
 
 def put(run, place, before, after, objects=("a", "b")):
-    found = {"network": "pnet", "objects": objects, "before": before, "after": after}
-    write_json(run / "sessions" / place / "forgetting-0.json", found)
+    record = {"network": "pnet", "objects": objects, "before": before, "after": after}
+    write_json(run / "sessions" / place / "forgetting-0.json", record)
 
 
 def page_of(frame, simulated, checks, folder):
@@ -37,7 +37,7 @@ def page_of(frame, simulated, checks, folder):
     return (folder / "claims.md").read_text()
 
 
-def test_page_tells_data_verdicts_and_rows(tmp_path):
+def test_page_shows_data_verdicts_and_rows(tmp_path):
     page = page_of(full_run(), {"c"}, [], tmp_path)
     assert "Cohorts: c (simulated)." in page
     assert "Simulated cohort c, test split: 8 objects of 8 cases. " in page
@@ -52,35 +52,35 @@ def test_real_cohort_is_not_called_simulated(tmp_path):
     assert "imulated" not in page_of(full_run(), [], [], tmp_path)
 
 
-def test_rows_are_told_in_points_and_seconds():
-    shown = present_claim(holding()[3])
-    shown = shown[shown["Compared with"] == "grabcut"].reset_index(drop=True)
-    assert shown["Measure"].tolist() == ["Rounds", "Prompts", "User time (s)", "Dice (%)"]
-    assert shown["Method's"].tolist() == ["1.0 ± 0.0", "3.0 ± 0.0", "13.5 ± 2.4", "92.5 ± 0.3"]
-    assert shown["Difference"][0].startswith("−4.5 [−")
-    assert shown["Difference"][3] == "+1.0 [+1.0, +1.0]"
-    assert shown["Comparison"].tolist() == ["holds"] * 4
+def test_rows_are_in_points_and_seconds():
+    table = present_claim(holding()[3])
+    table = table[table["Compared with"] == "grabcut"].reset_index(drop=True)
+    assert table["Measure"].tolist() == ["Rounds", "Prompts", "User time (s)", "Dice (%)"]
+    assert table["Method's"].tolist() == ["1.0 ± 0.0", "3.0 ± 0.0", "13.5 ± 2.4", "92.5 ± 0.3"]
+    assert table["Difference"][0].startswith("−4.5 [−")
+    assert table["Difference"][3] == "+1.0 [+1.0, +1.0]"
+    assert table["Comparison"].tolist() == ["holds"] * 4
 
 
-def test_networks_are_named_where_they_compete():
-    shown = present_claim(holding()[0])
-    assert shown[["Method", "Compared with"]].to_numpy().tolist() == [["base-net@pnet", "base-net@unet"]]
+def test_networks_are_named_if_several_are_compared():
+    table = present_claim(holding()[0])
+    assert table[["Method", "Compared with"]].to_numpy().tolist() == [["base-net@pnet", "base-net@unet"]]
 
 
-def test_reason_stands_beside_the_verdict():
-    shown = present_claim(
+def test_a_failed_verdict_has_its_reason():
+    table = present_claim(
         claims(run_of(full_run(grabcut=tool("grabcut", [0.9] * 8, [1] * 8, [9] * 8)), RULES))[3]
     )
-    shown = shown[shown["Compared with"] == "grabcut"]
-    assert shown["Verdict"].tolist() == [
+    table = table[table["Compared with"] == "grabcut"]
+    assert table["Verdict"].tolist() == [
         "does not hold (no difference shown)",
         "does not hold (no difference shown)",
         "does not hold (the opposite)",
         "holds",
     ]
-    shown = present_claim(claims(run_of(full_run(other=[]), RULES))[0])
-    assert shown["Verdict"].tolist() == ["not enough data (no sessions to pair)"]
-    assert shown[["Other's", "Difference", "p (Holm)"]].to_numpy().tolist() == [["–", "–", "–"]]
+    table = present_claim(claims(run_of(full_run(other=[]), RULES))[0])
+    assert table["Verdict"].tolist() == ["not enough data (no sessions to pair)"]
+    assert table[["Other's", "Difference", "p (Holm)"]].to_numpy().tolist() == [["–", "–", "–"]]
 
 
 def test_tables_keep_their_columns(tmp_path):
@@ -100,7 +100,7 @@ def test_run_without_scores_has_a_page(tmp_path):
     assert "Cohorts: none." in page_of(scores([]), [], [], tmp_path)
 
 
-def test_written_files(tmp_path):
+def test_the_written_csv_has_a_row_for_each_comparison(tmp_path):
     page_of(full_run(), {"c"}, [], tmp_path)
     frame = pd.read_csv(tmp_path / "claims.csv")
     assert frame["claim"].tolist() == [1] + [2] * 2 + [3] * 6 + [4] * 8
@@ -110,19 +110,19 @@ def test_written_files(tmp_path):
 
 def test_written_claims_are_read_back(tmp_path):
     run = run_of(full_run(other=[]), RULES)
-    made = claims(run)
-    write_claims(made, run, [], tmp_path)
-    for one, other in zip(made, read_claims(tmp_path), strict=True):
+    written = claims(run)
+    write_claims(written, run, [], tmp_path)
+    for one, read in zip(written, read_claims(tmp_path), strict=True):
         assert (one.cohort, one.number, one.statement, one.rule, one.verdict) == (
-            *(other.cohort, other.number, other.statement, other.rule, other.verdict),
+            *(read.cohort, read.number, read.statement, read.rule, read.verdict),
         )
-        assert [one.count(seen) for seen in (True, False)] == [other.count(seen) for seen in (True, False)]
+        assert [one.count(seen) for seen in (True, False)] == [read.count(seen) for seen in (True, False)]
         pd.testing.assert_frame_equal(
-            one.rows.reset_index(drop=True), other.rows.reset_index(drop=True), check_dtype=False
+            one.rows.reset_index(drop=True), read.rows.reset_index(drop=True), check_dtype=False
         )
 
 
-def test_claims_that_were_cut_off_are_not_read(tmp_path):
+def test_truncated_claims_are_refused(tmp_path):
     page_of(full_run(), [], [], tmp_path)
     lines = (tmp_path / "claims.csv").read_text().splitlines(keepends=True)
     (tmp_path / "claims.csv").write_text("".join(lines[:3]))
@@ -130,30 +130,30 @@ def test_claims_that_were_cut_off_are_not_read(tmp_path):
         read_claims(tmp_path)
 
 
-def test_files_of_no_scores(tmp_path):
+def test_claims_of_empty_scores_have_no_rows(tmp_path):
     page_of(scores([]), [], [], tmp_path)
     assert len(pd.read_csv(tmp_path / "claims.csv")) == 0
 
 
-def test_checks_are_equal_to_the_last_bit(tmp_path):
+def test_forgetting_checks_compare_to_the_last_bit(tmp_path):
     put(tmp_path, "c/shared/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
     put(tmp_path, "c/own/bifseg@pnet", [0.1, 0.3], [0.1, 0.1 + 0.2])
     put(tmp_path, "c/earlier/bifseg@pnet", [0.1, 0.3], [0.1, 0.3])
-    found = read_checks(tmp_path, played("shared", "own"))
-    assert [(c.job, c.equal) for c in found] == [
+    checks = read_checks(tmp_path, played("shared", "own"))
+    assert [(c.job, c.equal) for c in checks] == [
         ("c/own/bifseg@pnet/forgetting-0", False),
         ("c/shared/bifseg@pnet/forgetting-0", True),
     ]
-    assert (found[0].network, found[0].objects) == ("pnet", ("a", "b"))
+    assert (checks[0].network, checks[0].objects) == ("pnet", ("a", "b"))
 
 
-def test_check_of_nothing_shows_nothing(tmp_path):
+def test_a_forgetting_check_without_objects_is_not_equal(tmp_path):
     put(tmp_path, "c/shared/bifseg@pnet", [], [], objects=[])
     assert not read_checks(tmp_path, played("shared"))[0].equal
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"objects": ["a"]}'])
-def test_file_that_is_no_check(tmp_path, text):
+def test_a_file_that_is_not_a_forgetting_check_is_refused(tmp_path, text):
     write_text(tmp_path / "sessions/c/shared/bifseg@pnet/forgetting-0.json", text)
     with pytest.raises(InputError, match=r"forgetting-0\.json: not a forgetting check"):
         read_checks(tmp_path, played("shared"))
@@ -179,5 +179,5 @@ def test_line_names_the_job_that_differs():
     assert line.endswith("not shown to be equal in c/own/x/forgetting-1.")
 
 
-def test_no_checks():
+def test_the_line_without_forgetting_checks():
     assert forgetting_line([]) == "Forgetting: no checks found."

@@ -20,9 +20,9 @@ TRUTH[8:20, 8:28] = True
 def page(name, rows, image=None):
     people = {}
     for k, row in enumerate(rows):
-        people[f"person {k + 1}"] = drawn = np.zeros(SHAPE, np.uint8)
-        drawn[row : row + 3, 10:26] = 1
-        drawn[24:27, 6 : 20 + k] = 2
+        people[f"person {k + 1}"] = strokes = np.zeros(SHAPE, np.uint8)
+        strokes[row : row + 3, 10:26] = 1
+        strokes[24:27, 6 : 20 + k] = 2
     return Page(name, "CT", TRUTH, (1.0, 1.0), people, image)
 
 
@@ -35,7 +35,7 @@ def drawings():
     return people_drawings(PAGES), robot_drawings(PAGES, "centre-line/1", CentreLine(), PARAMETERS)
 
 
-def test_tables_for_readers(drawings):
+def test_tables_of_people_and_robot(drawings):
     text = comparison_page(compare(pd.concat(drawings)), ["CT/one person 1 = CT/two person 2"], None)
     foreground = text.split("**Background strokes.**")[0]
     rows = {
@@ -54,7 +54,7 @@ def test_tables_for_readers(drawings):
     assert "Fit of" not in text
 
 
-def test_the_fit_is_a_table_from_old_to_new(drawings):
+def test_the_fit_table_shows_distances_before_and_after(drawings):
     people, robot = drawings
     fit = leave_one_out(people, {"length 40": robot}, "length 40")
     text = comparison_page(compare(pd.concat(drawings)), [], fit)
@@ -64,7 +64,7 @@ def test_the_fit_is_a_table_from_old_to_new(drawings):
     assert f"{fit.fitted_chosen.iloc[-1]:.2f} → {fit.fitted_chosen.iloc[-1]:.2f}" in last
 
 
-def test_what_is_written(drawings, tmp_path):
+def test_written_files_of_a_comparison(drawings, tmp_path):
     comparison = compare(pd.concat(drawings))
     robots = {"centre-line/1": partial(robot_map, robot=CentreLine(), parameters=PARAMETERS, draw=0)}
     write_comparison(tmp_path, comparison, PAGES, robots, [])

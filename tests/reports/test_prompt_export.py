@@ -24,8 +24,8 @@ SPATIAL = {"point", "scribble", "lasso", "bounding_box", "other"}
 def exported(runs, tmp_path_factory):
     """The files of a fake run by their path."""
     out = tmp_path_factory.mktemp("prompts")
-    done = CliRunner().invoke(app, ["export", str(runs[0]), "--out", str(out)])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(app, ["export", str(runs[0]), "--out", str(out)])
+    assert result.exit_code == 0, result.output
     return {path.relative_to(out): json.loads(path.read_text()) for path in out.rglob("*.json")}
 
 
@@ -38,7 +38,7 @@ def test_a_file_for_every_session_of_the_scores(exported, runs):
         assert session_prompts(archive.load(path.stem)) == content
 
 
-def test_required_keys_of_the_contract(exported):
+def test_requests_have_the_required_keys(exported):
     for content in exported.values():
         for request in content["requests"]:
             assert request["segmentation_task_type"] == "semantic"
@@ -52,7 +52,7 @@ def test_required_keys_of_the_contract(exported):
 
 
 class Empty:
-    """A method that finds nothing."""
+    """A method whose results are empty."""
 
     dimensions = frozenset({3})
     prompts = frozenset({"box", "points", "scribbles"})
@@ -70,10 +70,10 @@ TRUTH = np.zeros(SHAPE, bool)
 TRUTH[2:6, 4:15, 5:20] = True
 
 
-@pytest.mark.parametrize("drawn", ["scribbles", "points"])
-def test_points_lie_in_the_world_where_the_user_drew(drawn):
-    rules = {"policy": "centre-click/1"} if drawn == "points" else {}
-    card = ProtocolCard(correct=drawn, rounds=2, target=None, box="tight/1", **rules)
+@pytest.mark.parametrize("prompt_kind", ["scribbles", "points"])
+def test_prompts_have_the_world_coordinates_of_the_strokes(prompt_kind):
+    rules = {"policy": "centre-click/1"} if prompt_kind == "points" else {}
+    card = ProtocolCard(correct=prompt_kind, rounds=2, target=None, box="tight/1", **rules)
     user = SimulatedUser(Image(np.zeros(SHAPE, np.float32), GRID), TRUTH, card)
     session = play(user, Empty(), identity=Identity(structure="organ", case="one"))
     requests = session_prompts(session)["requests"]
@@ -83,7 +83,7 @@ def test_points_lie_in_the_world_where_the_user_drew(drawn):
     assert corners.tolist() == [[2, 4, 5], [5, 14, 19]]
     assert box["subtype"] == "bounding_box"
     [prompt] = requests[1]["prompts"]
-    assert prompt["subtype"] == drawn.removesuffix("s")
+    assert prompt["subtype"] == prompt_kind.removesuffix("s")
     assert prompt["semantic_id_key"] == {"semantic_id": 1, "instance_id": 1}
     index = GRID.to_index(np.array(prompt["prompt"]["coordinates"]))
     assert TRUTH[tuple(index.round().astype(int).T)].all()
@@ -91,7 +91,7 @@ def test_points_lie_in_the_world_where_the_user_drew(drawn):
     assert prompt["aux"]["coordinates"].startswith("mm, x y z")
 
 
-def test_pictures_without_spacing_say_pixels_and_a_session_without_a_box_has_none():
+def test_images_without_spacing_have_pixels_and_sessions_without_a_box_no_box():
     shape = (20, 24)
     grid = replace(Grid.plain(shape), in_mm=False)
     truth = np.zeros(shape, bool)

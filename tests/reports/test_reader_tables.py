@@ -49,7 +49,7 @@ def texts(table):
     return [[text for text, _ in row.cells] for group in table.groups for row in group.rows]
 
 
-def test_the_worst_session_of_every_entry_leads_to_its_picture():
+def test_the_worst_session_of_every_entry_links_to_its_picture():
     table = worst_cases(LAST, "c", 0.9)
     assert texts(table) == [
         ["bifseg@pnet", "a", "70.0", "1", "did not reach the target"],
@@ -57,17 +57,17 @@ def test_the_worst_session_of_every_entry_leads_to_its_picture():
     ]
     (group,) = table.groups
     assert (group.title, group.seen) == ("lung", False)
-    where = {
+    picture_keys = {
         "cohort": "c",
         "structure": "lung",
         "entry": "my-model@pnet",
         "protocol": OWN_SCRIBBLES,
         "object": "b",
     }
-    assert group.rows[1].sessions == where
+    assert group.rows[1].sessions == picture_keys
 
 
-def test_thirds_by_volume_and_contrast():
+def test_results_by_thirds_of_volume_and_contrast():
     table = strata(LAST, FACTS, "c")
     assert table.columns == ["Entry", "1 to 2 volume", "3 to 4 volume", "5 to 6 volume"], (
         "5 contrasts are too few"
@@ -82,13 +82,13 @@ def test_patients_images_and_objects_are_counted():
     ]
 
 
-def test_every_object_with_its_worst_entry():
+def test_the_object_table_names_the_worst_entry():
     rows = texts(object_table(LAST, FACTS, "c", 0.9))
     assert rows[0] == ["a", "lung", "a", "6", "0.50", "75.0", "0 of 2", "70.0", "bifseg@pnet"]
     assert len(rows) == 6
 
 
-def test_what_so_many_patients_can_show():
+def test_the_power_table_by_hand():
     """Each object is a patient here; differences are 0.1, -0.1, 0, 0, -0.05, -0.05."""
     (row,) = texts(power_table(LAST, ("bifseg", "pnet")))
     assert row[:4] == ["my-model@pnet", "−1.7", "6.8", "6"]

@@ -55,7 +55,7 @@ def test_links_of_the_page_have_targets(page):
 
 
 def packed(html):
-    """What the session browser holds."""
+    """The data of the session browser."""
     return json.loads(
         re.search(r'<script type="application/json" id="pack">(.*?)</script>', html, re.S).group(1)
     )
@@ -71,22 +71,22 @@ def test_the_browser_holds_every_session_of_the_scores(run, html):
     )
 
 
-def test_a_click_on_a_row_opens_sessions_that_are_there(html):
+def test_rows_link_to_sessions_of_the_browser(html):
     (cohort,) = packed(html)["cohorts"]
-    there = {(session["entry"], session["protocol"]) for session in cohort["sessions"]}
+    packed_sessions = {(session["entry"], session["protocol"]) for session in cohort["sessions"]}
     pairs = re.findall(r'data-entry="([^"]*)"[^>]*|data-protocol="([^"]*)"', html)
     assert pairs
     rows = [
         dict(re.findall(r'data-(\w+)="([^"]*)"', row))
         for row in re.findall(r"<tr[^>]* data-entry[^>]*>", html)
     ]
-    entries = {entry for entry, _ in there}
-    assert all((row["entry"], row["protocol"]) in there or not row["protocol"] for row in rows)
+    entries = {entry for entry, _ in packed_sessions}
+    assert all((row["entry"], row["protocol"]) in packed_sessions or not row["protocol"] for row in rows)
     assert {row["entry"] for row in rows} == entries
 
 
 @pytest.mark.parametrize("folder", ["tables", "figures"])
-def test_another_file_in_place_of_an_index_is_a_line(run, folder):
+def test_a_replaced_index_is_one_line(run, folder):
     path = run / folder / "index.json"
     text = path.read_text()
     write_record(path, {"schema": 2})
@@ -116,7 +116,7 @@ def test_report_says_that_the_cohort_is_simulated(html):
     assert 'class="badge simulated"' in html
 
 
-def test_report_of_real_images_does_not(run, html):
+def test_report_of_real_images_does_not_say_simulated(run, html):
     path = run / "cohorts/fake2d/cohort.json"
     text, about = path.read_text(), read_record(path)
     write_record(path, about | {"simulated": False})
@@ -136,21 +136,21 @@ def test_failures_are_listed_with_their_reasons_escaped(html):
 
 def test_numbers_of_the_tables_are_in_the_report(run, html):
     for kind in ("initial", "unsupervised", "supervised", "tools", "interactions"):
-        shown = (run / f"tables/fake2d-{kind}.md").read_text()
-        numbers = re.findall(r"\d+\.\d+ ± \d+\.\d+\*?", shown)
+        table = (run / f"tables/fake2d-{kind}.md").read_text()
+        numbers = re.findall(r"\d+\.\d+ ± \d+\.\d+\*?", table)
         assert numbers
         plain = re.sub("</?b>", "", html)  # the best are bold
         assert all(f"<td>{number}</td>" in plain for number in numbers)
 
 
 def test_rounds_to_targets_are_in_the_report(run, html):
-    shown = (run / "tables/fake2d-targets.md").read_text()
-    cells = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\] \(\d+\)", shown)
+    table = (run / "tables/fake2d-targets.md").read_text()
+    cells = re.findall(r"\d+\.\d \[\d+\.\d, \d+\.\d\] \(\d+\)", table)
     assert len(cells) == 2 * 5 * 4  # structures, entries, targets
     assert all(f"<td>{cell}</td>" in re.sub("</?small>", "", html) for cell in cells)
 
 
-def test_tests_are_folded_away_below_their_table(html):
+def test_statistical_tests_are_folded_below_their_table(html):
     titles = re.findall(r"<h3>([^<]*)</h3>|<summary>([^<]*)</summary>", html)
     folded = titles[titles.index(("Initial results", "")) :]
     assert folded[1:5] == [
@@ -174,21 +174,21 @@ def test_claims_and_the_forgetting_line_are_in_the_report(run, html):
     assert "Forgetting: no checks found." in html
 
 
-def test_headline_is_the_mean_of_the_tests(run, html):
+def test_the_headline_is_the_mean_difference_of_the_tests(run, html):
     tests = pd.read_csv(run / "tables/fake2d-supervised-tests.csv")
-    mine = tests[(tests["method"] == "bifseg") & (tests["measure"] == "dice") & tests["seen"]]
-    gain = f"{100 * mine['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    bifseg = tests[(tests["method"] == "bifseg") & (tests["measure"] == "dice") & tests["seen"]]
+    gain = f"{100 * bifseg['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
     assert f"with the same scribbles by {gain} points on seen structures" in html
 
 
 def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
-    where = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
-    assert where == {
+    tables = {path.stem for path in (run / "tables").glob("fake2d-*.md") if "geos" in path.read_text()}
+    assert tables == {
         f"fake2d-{kind}" for kind in ("tools", "tools-tests", "interactions", "targets", "budgets")
     }
 
 
-def test_the_front_is_on_the_network_of_most_methods(tmp_path):
+def test_the_headline_is_about_the_network_of_most_methods(tmp_path):
     cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d")  # names of cohorts may hold dashes
     fake_run(tmp_path, [cohort], networks=("apart", "pnet"), rounds=1)
     frame = read_scores(tmp_path / "scores.parquet")
@@ -200,8 +200,10 @@ def test_the_front_is_on_the_network_of_most_methods(tmp_path):
     html = (tmp_path / "report.html").read_text()
     tests = pd.read_csv(tmp_path / "tables/fake-2d-unsupervised-tests.csv")
     assert set(tests["reference_network"]) == {"pnet"}
-    mine = tests[(tests["method"] == "bifseg") & (tests["network"] == "pnet") & (tests["measure"] == "dice")]
-    gain = f"{100 * mine[mine['seen']]['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
+    bifseg = tests[
+        (tests["method"] == "bifseg") & (tests["network"] == "pnet") & (tests["measure"] == "dice")
+    ]
+    gain = f"{100 * bifseg[bifseg['seen']]['difference_mean'].iloc[0]:+.1f}".replace("-", "−")
     assert f"without scribbles by {gain} points on seen structures" in html
     assert "bifseg@apart" in html
 
@@ -221,7 +223,7 @@ def test_report_shows_networks_provenance_and_edge_cases(html):
     assert "empty result" in html
 
 
-def test_run_without_bifseg_takes_a_date(run, tmp_path):
+def test_a_run_without_bifseg_and_a_given_date(run, tmp_path):
     frame = read_scores(run / "scores.parquet")
     write_scores(frame[frame["method"].isin(["base-net", "bifseg-w"])], tmp_path / "scores.parquet")
     for name in ("cohorts", "sessions"):
@@ -261,7 +263,7 @@ def test_the_first_screen_ranks_every_entry_with_intervals(html, page):
     assert re.search(r'<p class="lead">\S+ is first: ', html)
 
 
-def test_what_starts_from_scribbles_has_a_dash_for_its_initial_result(html):
+def test_a_method_that_starts_from_scribbles_has_a_dash_as_initial_result(html):
     (row,) = re.findall(
         r"<tr[^>]*><td class=\"text\">[^<]*</td><td class=\"text\"><a[^>]*>geos</a></td>(.*?)</tr>",
         html,
@@ -270,12 +272,12 @@ def test_what_starts_from_scribbles_has_a_dash_for_its_initial_result(html):
     assert row.startswith("<td>–</td>")
 
 
-def test_the_best_value_is_bold_and_bifseg_is_not_for_being_bifseg(html):
+def test_the_best_value_is_bold_and_bifseg_is_not_marked_as_the_user_s(html):
     assert "<b>" in html
     assert not re.search(r'<tr class="front"', html), "all methods of this run are bifseg's own"
 
 
-def test_a_run_without_the_papers_methods_says_nothing_of_them(run, tmp_path):
+def test_a_run_without_the_paper_s_methods_does_not_mention_them(run, tmp_path):
     html = reduced(run, tmp_path, ["geos"])
     for word in (
         "base net",
@@ -290,7 +292,7 @@ def test_a_run_without_the_papers_methods_says_nothing_of_them(run, tmp_path):
     assert "geos:" in html
 
 
-def test_a_method_of_the_users_is_marked(run, tmp_path):
+def test_a_method_of_the_user_is_marked(run, tmp_path):
     frame = read_scores(run / "scores.parquet")
     frame.loc[frame["method"] == "base-crf", "method"] = "my-model"
     write_scores(frame, tmp_path / "scores.parquet")
@@ -320,7 +322,7 @@ def test_report_says_how_far_the_played_policy_is_from_people(run, html, tmp_pat
     assert shift_lines(scores.assign(policy="recorded"), {}) == []
 
 
-def test_report_says_what_kept_the_methods_from_the_truth(run):
+def test_report_states_the_confinement_of_methods(run):
     scores = read_scores(run / "scores.parquet")
     own = scores["method"] == scores["method"].iloc[0]
     line = confinement_line(scores.assign(confinement=own.map({True: "none", False: "landlock-7+seccomp"})))

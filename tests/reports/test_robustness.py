@@ -36,7 +36,7 @@ def lines(axis="box-shift", card="slip"):
 def run_with(*more, **cards):
     rows = scores([*lines(), *more])
     plain = ProtocolCard(rounds=1, target=None)
-    known = {
+    protocols = {
         level_name("slip", level): ProtocolCard(
             rounds=1, target=None, disturb={"axis": "box-shift", "levels": [level]}
         )
@@ -44,7 +44,7 @@ def run_with(*more, **cards):
     } | dict.fromkeys(cards, plain)
     return RunScores(
         rows[rows["level"] == 0],
-        {name.replace("_", "-"): card.model_dump(mode="json") for name, card in known.items()},
+        {name.replace("_", "-"): card.model_dump(mode="json") for name, card in protocols.items()},
         disturbed=rows[rows["disturbance"] != ""],
     )
 
@@ -57,19 +57,19 @@ PLAIN = [
 ]
 
 
-def test_the_table_shows_levels_loss_and_area_and_says_which_line_is_flat():
+def test_the_table_shows_levels_loss_and_area_and_its_caption_names_flat_lines():
     table = next(table for table in run_tables(run_with()) if table.name == "c-robustness")
     assert table.title == "How much worse with a careless user"
-    shown = present(table.frame).set_index("Method")
-    assert shown["Protocol"].tolist() == ["slip", "slip"]
-    assert shown.loc["bifseg", "Level 4 (%)"].startswith("80.0")
-    assert shown.loc["bifseg", "Loss (points)"].startswith("−40.0")
-    assert shown.loc["base-net", "Relative area (%)"].startswith("100.0")
+    table_shown = present(table.frame).set_index("Method")
+    assert table_shown["Protocol"].tolist() == ["slip", "slip"]
+    assert table_shown.loc["bifseg", "Level 4 (%)"].startswith("80.0")
+    assert table_shown.loc["bifseg", "Loss (points)"].startswith("−40.0")
+    assert table_shown.loc["base-net", "Relative area (%)"].startswith("100.0")
     assert "base-net@pnet shows a flat line under slip" in table.caption
     assert "no session's Dice changes by more than 0.1 points" in table.caption
 
 
-def test_no_flat_line_is_said_too():
+def test_the_caption_says_if_no_line_is_flat():
     frame = robustness(run_with().disturbed)
     assert flat_lines(frame[frame["method"] == "bifseg"]).startswith("No line is flat")
 
@@ -108,7 +108,7 @@ def test_the_figure_has_a_panel_for_each_protocol_and_structure():
     figure = curves_figure(robustness(rows), entries(rows))
     assert [axis.get_ylabel() for axis in figure.axes] == ["Dice, blur", "Dice, slip"]
     for axis in figure.axes:
-        drawn = {tuple(line.get_xdata()): None for line in axis.lines}
-        assert list(drawn) == [(0, 4, 8)]
+        curves = {tuple(line.get_xdata()): None for line in axis.lines}
+        assert list(curves) == [(0, 4, 8)]
         for line, curve in zip(axis.lines, DICE.values(), strict=True):
             assert line.get_ydata() == pytest.approx(curve)

@@ -1,4 +1,4 @@
-"""Packed sessions, unpacked by hand as a browser does."""
+"""Packed sessions, unpacked here in the way a browser does it."""
 
 import base64
 import io
@@ -30,7 +30,7 @@ def unpacked(text):
     return np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8)
 
 
-def test_masks_strokes_and_truth_come_back(played):
+def test_masks_strokes_and_truth_are_unpacked_unchanged(played):
     run, cohort, scores = played
     pack = pack_sessions(run, cohort, scores)
     for session in pack["sessions"]:
@@ -50,8 +50,8 @@ def test_masks_strokes_and_truth_come_back(played):
         truth = np.unpackbits(unpacked(about["truth"]), count=np.prod(shape)).reshape(shape).astype(bool)
         assert truth.sum() == cohort.truth(cohort.object(about["name"])).sum()
         overlap = 2 * (masks[-1] & truth).sum() / (masks[-1].sum() + truth.sum())
-        have = [dice for _, dice, _, _, there in session["steps"] if there]
-        assert overlap == pytest.approx(have[-1], abs=1e-4), "mask and truth lie in the same place"
+        dice_values = [dice for _, dice, _, _, has_dice in session["steps"] if has_dice]
+        assert overlap == pytest.approx(dice_values[-1], abs=1e-4), "mask and truth lie in the same place"
 
 
 def test_the_picture_has_the_shape_of_the_masks(played):
@@ -63,7 +63,7 @@ def test_the_picture_has_the_shape_of_the_masks(played):
     assert about["contrast"] > 0.5, "objects are 60 or 120 above a noise of 15"
 
 
-def test_of_many_sessions_an_even_sample_of_every_entry_keeps_the_worst(played, monkeypatch):
+def test_a_sample_of_many_sessions_is_even_over_entries_and_keeps_the_worst(played, monkeypatch):
     run, cohort, scores = played
     monkeypatch.setattr(session_pack, "_MOST_SESSIONS", 34)
     monkeypatch.setattr(session_pack, "_WORST", 1)
@@ -109,15 +109,15 @@ def test_a_volume_is_cut_along_its_thickest_axis_and_thinned():
     axes = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
     grid = Grid((300, 20, 400), (1.0, 5.0, 1.0), (0.0, 0.0, 0.0), axes)
     view = session_pack._View.around(grid, [Box((0, 0, 0), grid.shape)])
-    marked = np.zeros(grid.shape, bool)
-    marked[-1, 3, 0] = True
-    shown = view.of(marked)
-    assert shown.shape == (20, 150, 134)
+    volume = np.zeros(grid.shape, bool)
+    volume[-1, 3, 0] = True
+    slices = view.of(volume)
+    assert slices.shape == (20, 150, 134)
     assert view.spacing == [2.0, 3.0]
-    assert np.argwhere(shown).tolist() == [[3, 0, 0]], "the top of the body is the first row"
+    assert np.argwhere(slices).tolist() == [[3, 0, 0]], "the top of the body is the first row"
 
 
-def test_a_round_that_takes_strokes_back_is_marked(played, monkeypatch):
+def test_a_round_with_undo_is_marked(played, monkeypatch):
     run, cohort, scores = played
     load = Archive.load
 

@@ -90,7 +90,7 @@ def test_equal_sessions_give_equal_bytes():
         ([(2, 7, 11), (3, 8, 11), (4, 9, 11)], Plane(2, 11)),
     ],
 )
-def test_plane_with_the_most_scribbles(voxels, plane):
+def test_the_plane_with_the_most_scribbles_is_shown(voxels, plane):
     strokes = (line(voxels),) if voxels else ()
     assert shown_plane(volume(), session(volume(), (1.0, 1.0, 1.0), 3, strokes)) == plane
 
@@ -106,7 +106,7 @@ def test_every_plane_of_a_volume_can_be_drawn():
         picture_size(draw(truth, (3.0, 1.0, 1.0), session(truth, (3.0, 1.0, 1.0), 3, (line(voxels),))))
 
 
-def test_other_grids_are_refused():
+def test_an_image_on_another_grid_is_refused():
     truth = volume()[4]
     with pytest.raises(ValueError, match="differ"):
         session_figure(

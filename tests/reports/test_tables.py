@@ -36,7 +36,7 @@ def write_rules(run):
     )
 
 
-# Eight cases: bifseg gains about 5 points every time, base-crf nothing on the whole.
+# Eight cases: bifseg gains about 5 points in each, base-crf has no mean gain.
 MANY = [
     (f"{k}", method, step, 0.5 + 0.05 * k + gain, {"assd_mm": 1.0 + k - gain})
     for k in range(8)
@@ -79,20 +79,20 @@ def test_run_has_its_tables_in_reading_order():
 
 def test_budgets_are_shown_with_intervals():
     table = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-budgets"]
-    shown = present(table.frame)
-    wanted = ["30 s", "60 s", "120 s", "1 prompt", "3 prompts", "5 prompts", "10 prompts", "Time (s)"]
-    assert [name for name in shown if name in wanted] == wanted
+    table_shown = present(table.frame)
+    columns = ["30 s", "60 s", "120 s", "1 prompt", "3 prompts", "5 prompts", "10 prompts", "Time (s)"]
+    assert [name for name in table_shown if name in columns] == columns
     assert "counts as 120 s (Royston and Parmar 2013)" in table.caption
 
 
-def test_a_star_is_where_the_corrected_test_over_patients_is_below_the_level():
+def test_a_star_marks_a_corrected_p_value_below_the_level():
     for patients, starred in ((6, False), (7, True)):  # two comparisons: 2 * 2 / 64 and 2 * 2 / 128
         lines = [line for line in MANY if int(line[0]) < patients]
         tables = by_name(run_tables(run_of(scores(lines), RULES)))
         for kind in ("unsupervised", "supervised"):
             frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
-            shown = present(frame).set_index("Method")["Dice (%)"]
-            assert shown.str.endswith("*").to_dict() == {
+            table = present(frame).set_index("Method")["Dice (%)"]
+            assert table.str.endswith("*").to_dict() == {
                 "base-net": False,
                 "base-crf": False,
                 "bifseg": starred,
@@ -113,19 +113,19 @@ def test_too_few_patients_are_not_ranked():
     assert "too few" not in table.caption
 
 
-def test_tests_are_those_of_compare():
+def test_the_tests_table_equals_compare():
     frame = by_name(run_tables(run_of(scores(MANY), RULES)))["c-supervised-tests"].frame
     rows = adapted_rows(stage_rows(scores(MANY), "supervised"), "supervised")
     for measure in ("dice", "assd_mm"):
-        mine = frame[frame["measure"] == measure].reset_index(drop=True)
+        actual = frame[frame["measure"] == measure].reset_index(drop=True)
         expected = compare(rows, ("base-net", "pnet"), measure)
-        pd.testing.assert_frame_equal(mine[expected.columns], expected)
+        pd.testing.assert_frame_equal(actual[expected.columns], expected)
     assert set(zip(frame["reference_method"], frame["reference_network"], strict=True)) == {
         ("base-net", "pnet")
     }
 
 
-def test_tools_are_shown_as_they_ended_and_against_bifseg():
+def test_tools_are_shown_by_final_results_and_compared_with_bifseg():
     own = {"protocol": OWN_SCRIBBLES}
     start = own | {"network": "", "volume_ml": 0.0, "user_s": 0.0}
     lines = list(ROUNDS)
@@ -148,7 +148,7 @@ def test_tools_are_shown_as_they_ended_and_against_bifseg():
         assert "geos" not in set(tables[f"c-{kind}"].frame["method"])
 
 
-def test_the_reference_is_named_with_its_network_where_several_play():
+def test_the_reference_is_named_with_its_network_if_there_are_several():
     lines = [*MANY, *((f"{k}", "base-net", "initial", 0.4, {"network": "fcn"}) for k in range(8))]
     tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert present(tables["c-initial"].frame)["Method"].tolist() == ["base-net@fcn", "base-net@pnet"]
@@ -174,7 +174,7 @@ def test_a_failed_session_is_in_its_table_and_in_its_tests():
     assert tables["c-unsupervised-tests"].frame["failed"].tolist() == [1] * 4  # one a metric
 
 
-def test_captions_say_simulated_where_it_holds():
+def test_captions_say_simulated_for_simulated_cohorts_only():
     lines = [*LINES, *((*line, {"cohort": "real"}) for line in LINES)]
     for table in run_tables(run_of(scores(lines), RULES, simulated={"c"})):
         if len(table.frame):
@@ -182,41 +182,43 @@ def test_captions_say_simulated_where_it_holds():
             assert "2 objects of 2 cases" in table.caption
 
 
-def test_tables_of_cohorts_are_apart():
+def test_each_cohort_has_its_tables():
     lines = [*LINES, ("z", "base-net", "initial", 0.1, {"cohort": "other"})]
     tables = by_name(run_tables(run_of(scores(lines), RULES)))
     assert tables["c-initial"].frame["n"].tolist() == [2]
     assert tables["other-initial"].frame["dice_mean"].tolist() == [0.1]
 
 
-def test_replicates_have_a_table_where_there_are_any():
+def test_replicates_have_a_table():
     lines = [(*line, {"replicate": k}) for line in LINES for k in (0, 1)]
     table = run_tables(run_of(scores(lines), RULES))[-1]
     assert table.name == "c-replicates"
-    shown = present(table.frame)
-    assert shown.columns.tolist()[2:] == [
+    table_shown = present(table.frame)
+    assert table_shown.columns.tolist()[2:] == [
         *("Method", "Protocol", "Measure", "Between replicates", "Between cases", "Replicates' share"),
         *("n", "objects", "cases", "failed"),
     ]
-    dice = shown[(shown["Method"] == "bifseg") & (shown["Measure"] == "Dice (points)")].iloc[0]
+    dice = table_shown[
+        (table_shown["Method"] == "bifseg") & (table_shown["Measure"] == "Dice (points)")
+    ].iloc[0]
     assert dice["Between replicates"] == "0.0"
     assert dice["Between cases"] == "10.3"  # of 84.6 and 70.0
     assert dice["n"] == "4"
     assert "shared-scribbles" in to_markdown(table)
 
 
-def test_without_the_rules_of_the_sessions_there_is_no_count():
+def test_rounds_are_not_counted_without_the_stopping_rules():
     with pytest.raises(InputError, match="own-scribbles"):
         run_tables(run_of(scores(ROUNDS)))
     assert run_tables(run_of(scores(LINES)))[-1].frame.empty
 
 
 def test_targets_are_shown_side_by_side():
-    shown = present(by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-targets"].frame)
-    assert shown.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
-    assert shown["Method"].tolist() == ["base-net", "bifseg"]
-    # a: there in round 0, 1 and 1; b: never in ten rounds
-    assert shown.iloc[1].tolist()[3:] == [
+    table = present(by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-targets"].frame)
+    assert table.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
+    assert table["Method"].tolist() == ["base-net", "bifseg"]
+    # a reaches the targets in rounds 0, 1 and 1; b never does in ten rounds
+    assert table.iloc[1].tolist()[3:] == [
         *("5.5 [0.0, 11.0] (1)", *["6.0 [0.0, 11.0] (1)"] * 2),
         "–",
         "2",
@@ -224,11 +226,11 @@ def test_targets_are_shown_side_by_side():
     ]
 
 
-def test_a_target_that_was_not_played_for_is_not_shown():
+def test_a_target_above_the_stopping_rule_has_dashes():
     tables = by_name(run_tables(run_of(scores(ROUNDS), RULES, target=0.95)))
-    shown = present(tables["c-interactions"].frame).iloc[1]
-    assert shown[["Reached", "Rounds", "Median rounds", "Median user time (s)"]].tolist() == ["–"] * 4
-    assert shown["Final Dice (%)"].startswith("85.0 ±")
+    table = present(tables["c-interactions"].frame).iloc[1]
+    assert table[["Reached", "Rounds", "Median rounds", "Median user time (s)"]].tolist() == ["–"] * 4
+    assert table["Final Dice (%)"].startswith("85.0 ±")
     assert present(tables["c-tools"].frame)["Reached"].tolist() == ["–", "–"]
     assert r"80\%" in to_latex(tables["c-targets"])
 
@@ -240,21 +242,21 @@ def test_table_without_rows_says_why():
     assert "shared-scribbles" in by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-supervised"].caption
 
 
-def test_caption_says_that_none_is_left_out_and_what_the_limit_is():
+def test_the_caption_of_interactions_states_that_all_sessions_count_and_the_limit():
     caption = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-interactions"].caption
     assert "Every session counts" in caption
     assert "one round more than the 10 of the protocol" in caption
     assert "90%" in caption
 
 
-def test_present_shows_per_cent_and_spread():
-    shown = present(
+def test_dice_is_presented_in_per_cent_with_its_spread():
+    table = present(
         result_table(dice_mean=0.8461, dice_std=0.0321, assd_mm_mean=1.234, assd_mm_std=np.nan).frame
     )
-    assert shown.loc[0, ["Seen", "Structure", "Method"]].tolist() == ["unseen", "fetal lungs", "bifseg"]
-    assert shown.loc[0, "Dice (%)"] == "84.6 ± 3.2"
-    assert shown.loc[0, "ASSD (mm)"] == "1.23"
-    assert shown.loc[0, ["n", "failed"]].tolist() == ["3", "1"]
+    assert table.loc[0, ["Seen", "Structure", "Method"]].tolist() == ["unseen", "fetal lungs", "bifseg"]
+    assert table.loc[0, "Dice (%)"] == "84.6 ± 3.2"
+    assert table.loc[0, "ASSD (mm)"] == "1.23"
+    assert table.loc[0, ["n", "failed"]].tolist() == ["3", "1"]
 
 
 def paired_table(**columns):
@@ -282,13 +284,13 @@ def test_present_difference(measure, mean, low, high, text):
 
 
 def test_present_tests():
-    shown = present(paired_table().frame)
-    assert shown.columns.tolist()[2:] == [
+    table = present(paired_table().frame)
+    assert table.columns.tolist()[2:] == [
         *("Method", "Measure", "Difference", "Effect", "p (Wilcoxon)", "p (Holm)"),
         *("n", "cases", "failed"),
     ]
-    assert shown.loc[0, ["Measure", "Effect"]].tolist() == ["Dice (points)", "+0.50"]
-    assert shown.loc[0, ["p (Wilcoxon)", "p (Holm)"]].tolist() == ["<0.001", "0.2"]
+    assert table.loc[0, ["Measure", "Effect"]].tolist() == ["Dice (points)", "+0.50"]
+    assert table.loc[0, ["p (Wilcoxon)", "p (Holm)"]].tolist() == ["<0.001", "0.2"]
 
 
 @pytest.mark.parametrize(
@@ -304,8 +306,8 @@ def test_p_values(p, text):
     ("p", "text"), [(0.049, "80.0 ± 1.0*"), (0.05, "80.0 ± 1.0"), (np.nan, "80.0 ± 1.0")]
 )
 def test_present_star(p, text):
-    shown = present(result_table(dice_mean=0.8, dice_std=0.01, dice_holm_p=p).frame)
-    assert shown.loc[0, "Dice (%)"] == text
+    table = present(result_table(dice_mean=0.8, dice_std=0.01, dice_holm_p=p).frame)
+    assert table.loc[0, "Dice (%)"] == text
 
 
 def test_present_rank():
@@ -314,10 +316,10 @@ def test_present_rank():
 
 
 @pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10"), (np.nan, "–")])
-def test_present_median_that_was_never_reached(median, text):
-    shown = present(result_table(reached=1.0, round_median=median, round_limit=10).frame)
-    assert shown.loc[0, "Median rounds"] == text
-    assert shown.loc[0, "Reached"] == "1 of 3 (33%)"
+def test_an_unreached_median_is_presented_as_above_the_limit(median, text):
+    table = present(result_table(reached=1.0, round_median=median, round_limit=10).frame)
+    assert table.loc[0, "Median rounds"] == text
+    assert table.loc[0, "Reached"] == "1 of 3 (33%)"
 
 
 @pytest.mark.parametrize(("median", "text"), [(12.34, "12.3"), (np.inf, "never")])
@@ -327,12 +329,12 @@ def test_present_median_time(median, text):
 
 @pytest.mark.parametrize(("low", "text"), [(1.0, "2.0 [1.0, 3.5]"), (np.nan, "2.0")])
 def test_present_interval(low, text):
-    shown = present(result_table(round_restricted=2.0, round_low=low, round_high=3.5).frame)
-    assert shown.loc[0, "Rounds"] == text
+    table = present(result_table(round_restricted=2.0, round_low=low, round_high=3.5).frame)
+    assert table.loc[0, "Rounds"] == text
 
 
 @pytest.mark.parametrize(("mean", "text"), [(np.nan, "–"), (np.inf, "∞")])
-def test_present_numbers_that_are_none(mean, text):
+def test_nan_and_infinity_are_presented(mean, text):
     assert present(result_table(assd_mm_mean=mean, assd_mm_std=np.nan).frame).loc[0, "ASSD (mm)"] == text
 
 
@@ -364,32 +366,32 @@ def test_written_tables_are_read_back(tmp_path):
     write_json(tmp_path / "cohorts" / "c" / "cohort.json", {"simulated": True})
     write_rules(tmp_path)
     write_tables(tmp_path, target=0.9)
-    made, read = (
+    written, read = (
         run_tables(run_of(scores(LINES + ROUNDS), RULES, simulated={"c"})),
         read_tables(tmp_path / "tables"),
     )
-    assert [table.name for table in read] == [table.name for table in made]
-    for one, other in zip(made, read, strict=True):
-        assert one.caption == other.caption
-        pd.testing.assert_frame_equal(one.frame, other.frame)
-        kept = {path.suffix for path in (tmp_path / "tables").glob(f"{one.name}.*")}
-        assert kept == ({".csv", ".md", ".tex"} if len(one.frame) else set())
+    assert [table.name for table in read] == [table.name for table in written]
+    for one, read_table in zip(written, read, strict=True):
+        assert one.caption == read_table.caption
+        pd.testing.assert_frame_equal(one.frame, read_table.frame)
+        suffixes = {path.suffix for path in (tmp_path / "tables").glob(f"{one.name}.*")}
+        assert suffixes == ({".csv", ".md", ".tex"} if len(one.frame) else set())
 
 
 @pytest.mark.parametrize("name", ["nan", "none", "NA", "007"])
-def test_a_method_s_name_is_read_as_it_is(tmp_path, name):
-    """pandas would take some of them for a missing value, others for a number."""
+def test_method_names_are_read_as_text(tmp_path, name):
+    """By default pandas reads some of these names as missing values and others as numbers."""
     write_scores(
         scores([("a", name, "initial", 0.8), ("b", name, "initial", 0.6)]), tmp_path / "scores.parquet"
     )
     write_tables(tmp_path)
-    found = {table.name: table.frame for table in read_tables(tmp_path / "tables")}
-    assert found["c-initial"]["method"].tolist() == [name]
+    frames = {table.name: table.frame for table in read_tables(tmp_path / "tables")}
+    assert frames["c-initial"]["method"].tolist() == [name]
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_a_table_that_was_cut_off_is_not_read(tmp_path, keep):
-    """Whole lines of it would pass for a table."""
+def test_a_truncated_table_is_refused(tmp_path, keep):
+    """The remaining whole lines would still be a valid table."""
     write_scores(scores(LINES), tmp_path / "scores.parquet")
     write_tables(tmp_path)
     path = tmp_path / "tables/c-unsupervised.csv"
@@ -422,7 +424,7 @@ def test_equal_scores_give_equal_files(tmp_path):
         assert (tmp_path / "one/tables" / name).read_bytes() == (tmp_path / "two/tables" / name).read_bytes()
 
 
-def test_tables_of_images_without_a_spacing_are_in_pixels():
+def test_tables_of_images_without_spacing_use_pixels():
     frame = scores(MANY)
     assert table_metrics(frame)[:2] == ("dice", "assd_mm")
     in_pixels = frame.assign(stroke_mm=np.nan, assd_mm=np.nan, hd95_mm=np.nan, nsd_2mm=np.nan, nsd=np.nan)

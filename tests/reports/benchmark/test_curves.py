@@ -47,6 +47,6 @@ def test_missing_values_and_limits_are_drawn_as_gaps(log):
     assert b"</svg>" in curves(rows, "dice", "Dice", 100, log)
 
 
-def test_many_runs_have_few_labels():
+def test_many_runs_share_few_date_labels():
     days = [len(re.findall("<!-- 01-", curves(past(runs=n), "dice", "Dice").decode())) for n in (3, 28)]
     assert days == [2 * 3, 2 * 6]  # two panels

@@ -30,12 +30,12 @@ def records(run):
     return {(r["method"], r["network"]): (r, sessions) for r, sessions in run_records(run, 0.9)}
 
 
-def test_a_record_a_entry_with_what_it_was_made_from(run):
-    found = records(run)
-    assert set(found) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
+def test_each_entry_has_a_record_with_its_cohort_run_and_seed(run):
+    entries = records(run)
+    assert set(entries) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
         ("geos", "")
     }
-    record, _ = found["geos", ""]
+    record, _ = entries["geos", ""]
     assert record["cohorts"] == {
         "fake2d": {
             "data": record["cohorts"]["fake2d"]["data"],
@@ -57,7 +57,7 @@ def test_a_record_a_entry_with_what_it_was_made_from(run):
 
 
 @pytest.mark.parametrize("change", ["hashes", "objects_sha256", "box_margin", "seed"])
-def test_data_are_images_objects_and_boxes(run, change):
+def test_the_data_hash_covers_images_objects_and_boxes(run, change):
     """A simulated cohort's manifest is the same list of names for every seed."""
     place = run / "cohorts/fake2d/cohort.json"
     about, before = read_record(place), data_of(run)
@@ -72,11 +72,11 @@ def test_data_are_images_objects_and_boxes(run, change):
 
 
 def data_of(run):
-    (found,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
-    return found
+    (data,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
+    return data
 
 
-def test_sessions_are_kept_whole(run, history):
+def test_sessions_are_stored_beside_the_history(run, history):
     record, sessions = records(run)["bifseg", "pnet"]
     assert sessions.columns.tolist() == COLUMNS
     append_run(run, history, 0.9)
@@ -84,18 +84,18 @@ def test_sessions_are_kept_whole(run, history):
     pd.testing.assert_frame_equal(stored, sessions)
 
 
-def test_numbers_by_hand(run):
+def test_results_of_a_record_by_hand(run):
     values = [0.5, 0.7, 0.6, 0.9]
     patients = ["a", "a", "b", "c"]
     lines = [
         (
-            f"{who}{k}",
+            f"{patient}{k}",
             "bifseg",
             "initial",
             dice,
-            {"patient": who, "protocol": OWN_SCRIBBLES, "machine_s": 1.0 + k},
+            {"patient": patient, "protocol": OWN_SCRIBBLES, "machine_s": 1.0 + k},
         )
-        for k, (who, dice) in enumerate(zip(patients, values, strict=True))
+        for k, (patient, dice) in enumerate(zip(patients, values, strict=True))
     ]
     lines[-1][-1].update(status="failed", error="initial: no luck", dice=0.0)
     write_scores(scores(lines, cohort="fake2d"), run / "scores.parquet")
@@ -116,11 +116,11 @@ def test_numbers_by_hand(run):
 
 
 def test_unknown_numbers_are_null_in_the_file(run, history):
-    found = read_scores(run / "scores.parquet")
-    write_scores(found[found["patient"] == found["patient"].iloc[0]], run / "scores.parquet")
+    frame = read_scores(run / "scores.parquet")
+    write_scores(frame[frame["patient"] == frame["patient"].iloc[0]], run / "scores.parquet")
     append_run(run, history, 0.9)
-    found = [json.loads(text, parse_constant=pytest.fail) for text in history.read_text().splitlines()]
-    assert found[0]["results"][0]["dice"][1:] == [None, None]
+    frame = [json.loads(text, parse_constant=pytest.fail) for text in history.read_text().splitlines()]
+    assert frame[0]["results"][0]["dice"][1:] == [None, None]
 
 
 def test_run_is_added_once(run, history):
@@ -135,9 +135,9 @@ def test_run_is_added_once(run, history):
 
 def test_new_entry_is_added_alone(run, history):
     append_run(run, history, 0.9)
-    more = read_scores(run / "scores.parquet")
-    mine = more[more["method"] == "geos"].assign(method="geos-v2")
-    write_scores(pd.concat([more, mine], ignore_index=True), run / "scores.parquet")
+    frame = read_scores(run / "scores.parquet")
+    new_entry = frame[frame["method"] == "geos"].assign(method="geos-v2")
+    write_scores(pd.concat([frame, new_entry], ignore_index=True), run / "scores.parquet")
     assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos-v2"]
 
 
@@ -146,28 +146,28 @@ def test_changed_sessions_are_added_again(run, history, column):
     append_run(run, history, 0.9)
 
     def change(frame):
-        mine = frame["method"] == "geos"
+        geos = frame["method"] == "geos"
         value = "failed" if column == "status" else frame[column] * 0.5
-        return frame.assign(**{column: frame[column].where(~mine, value)})
+        return frame.assign(**{column: frame[column].where(~geos, value)})
 
     rescore(run, change)
     assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos"]
 
 
-def test_other_run_of_equal_sessions_is_added(run, history):
+def test_a_second_run_of_equal_sessions_is_added(run, history):
     append_run(run, history, 0.9)
     assert len(append_run(shutil.copytree(run, run.with_name("other")), history, 0.9)) == 5
 
 
-def test_columns_that_come_later_do_not_make_a_run_new(run):
+def test_a_new_column_does_not_change_a_record_s_fingerprint(run):
     """The fingerprint is of the outcomes, so that a new column of the scores adds no run twice."""
     before = [record["fingerprint"] for record, _ in run_records(run, 0.9)]
     rescore(run, lambda frame: frame.assign(hd95_mm=np.pi))
     assert [record["fingerprint"] for record, _ in run_records(run, 0.9)] == before
 
 
-def test_killed_between_sessions_and_line(run, history, monkeypatch):
-    """The sessions of a record are there before its line, never the other way round."""
+def test_a_kill_before_the_line_is_written_loses_no_record(run, history, monkeypatch):
+    """A record's sessions are stored before its line."""
 
     def killed(*_):
         raise KeyboardInterrupt

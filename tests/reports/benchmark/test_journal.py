@@ -12,12 +12,12 @@ import sys
 from pathlib import Path
 from bifseg.reports.benchmark.journal import append
 
-path, who, start = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
+path, name, start = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3])
 print(flush=True)
 while not start.exists():
     pass
 for k in range(40):
-    append(path, [{"fingerprint": f"{who}-{k}-{n}", "text": "x" * 2000} for n in range(5)])
+    append(path, [{"fingerprint": f"{name}-{k}-{n}", "text": "x" * 2000} for n in range(5)])
     append(path, [{"fingerprint": f"both-{k}"}])
 """
 
@@ -38,7 +38,7 @@ def test_records_come_back_in_order(path):
     assert path.read_text().count("\n") == 3
 
 
-def test_what_is_there_is_not_added_again(path):
+def test_an_existing_record_is_not_added_again(path):
     append(path, [record("a", n=1)])
     before = path.read_bytes()
     assert append(path, [record("a", n=2)]) == []
@@ -46,25 +46,25 @@ def test_what_is_there_is_not_added_again(path):
     assert append(path, [record("b"), record("a"), record("b")]) == [record("b")]
 
 
-def test_two_writers_at_once_lose_and_repeat_nothing(path, tmp_path):
+def test_two_concurrent_writers_lose_and_repeat_no_record(path, tmp_path):
     start = tmp_path / "start"
     writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, path, who, start], stdout=subprocess.PIPE)
-        for who in ("one", "two")
+        subprocess.Popen([sys.executable, "-c", WRITER, path, name, start], stdout=subprocess.PIPE)
+        for name in ("one", "two")
     ]
     for writer in writers:
-        writer.stdout.readline()  # it stands at the line
+        writer.stdout.readline()  # the writer is ready
     start.touch()
     assert [writer.wait() for writer in writers] == [0, 0]
-    found = [entry["fingerprint"] for entry in read(path)]
-    assert len(found) == len(set(found))
-    own = {f"{who}-{k}-{n}" for who in ("one", "two") for k in range(40) for n in range(5)}
-    assert set(found) == own | {f"both-{k}" for k in range(40)}
+    fingerprints = [entry["fingerprint"] for entry in read(path)]
+    assert len(fingerprints) == len(set(fingerprints))
+    own = {f"{name}-{k}-{n}" for name in ("one", "two") for k in range(40) for n in range(5)}
+    assert set(fingerprints) == own | {f"both-{k}" for k in range(40)}
 
 
 @pytest.mark.parametrize("torn", ['{"fingerpr', '{"fingerprint": "c"}', "\udcff"])
-def test_half_a_line_of_a_killed_writer(path, torn, caplog):
-    """It is left out by readers and cut off by the next writer, even where the half happens to be JSON."""
+def test_half_a_line_of_a_killed_writer_is_removed(path, torn, caplog):
+    """Readers skip it and the next writer removes it, even if the half is valid JSON."""
     append(path, [record("a"), record("b")])
     with open(path, "ab") as stream:
         stream.write(torn.encode(errors="surrogateescape"))
@@ -74,7 +74,7 @@ def test_half_a_line_of_a_killed_writer(path, torn, caplog):
     assert path.read_text() == "".join(f"{line(record(key))}\n" for key in "abc")
 
 
-def test_half_a_first_line(path):
+def test_half_a_first_line_is_removed(path):
     path.parent.mkdir()
     path.write_text('{"finger')
     append(path, [record("a")])
@@ -87,9 +87,9 @@ def test_damaged_line_is_bad_input_and_stays(path, wrong):
     with open(path, "a") as stream:
         stream.write(f"{wrong}\n{line(record('b'))}\n")
     before = path.read_bytes()
-    for touch in (read, lambda path: append(path, [record("c")])):
+    for access in (read, lambda path: append(path, [record("c")])):
         with pytest.raises(InputError, match=r"history.jsonl: line 2: is no record of a run"):
-            touch(path)
+            access(path)
     assert path.read_bytes() == before
 
 
@@ -105,8 +105,8 @@ def test_line_is_one_line_of_json():
     assert "\n" not in line(record("a", text="é\n"))
 
 
-def test_a_number_that_was_changed_is_noticed(path):
-    """It is JSON still."""
+def test_a_changed_number_is_refused(path):
+    """The line is still valid JSON."""
     append(path, [record("a", dice=0.81)])
     path.write_text(path.read_text().replace("0.81", "0.91"))
     with pytest.raises(InputError, match="line 1: is no record of a run"):

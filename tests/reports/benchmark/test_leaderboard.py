@@ -39,7 +39,7 @@ def test_page_needs_no_other_file(html, page):
     assert "@import" not in html
 
 
-def test_entries_of_few_patients_have_no_place(html, page):
+def test_entries_of_few_patients_have_no_rank(html, page):
     heads = [row for row in page.rows if row[:2] == ["Rank", "Entry"]]
     assert len(heads) == 2  # two protocols
     rows = [row for row in page.rows if row[1:2] == ["bifseg@pnet"] and row[0] == "–"]
@@ -55,7 +55,7 @@ def test_newest_run_is_shown(page):
     assert newest == {"2026-01-02 [abc123]"}
 
 
-def test_failures_are_shown_as_failures(html, page):
+def test_failed_sessions_are_marked_and_explained(html, page):
     assert '<a href="#failures">sessions have failed</a>' in html
     assert '<td class="failure">1 of 4</td>' in html
     assert "<td>1 of 4</td>" in html
@@ -76,24 +76,24 @@ def test_curves_of_dice_rounds_and_speed(html, page):
         assert title in html
 
 
-def test_every_entry_leads_to_its_history(html, page):
+def test_every_entry_links_to_its_history(html, page):
     assert html.count('<a href="#entry-bifseg-pnet">bifseg@pnet</a>') == 4  # two protocols and structures
     head = next(k for k, row in enumerate(page.rows) if row[:2] == ["Run", "Cohort"])
     assert page.rows[head + 1][:3] == ["2026-01-02 [abc123]", "fake2d", "own-scribbles"]
 
 
-def test_ranks_that_the_differences_leave():
+def test_rank_intervals_by_hand():
     rows = [{"rank": rank, "group": group} for rank, group in ((1, "a"), (2, "ab"), (3, "b"), (4, "c"))]
     assert _rank_intervals(rows) == ["1 [1–2]", "2 [1–3]", "3 [2–3]", "4 [4–4]"]
     assert _rank_intervals([{"rank": 1, "group": ""}]) == ["–"]
 
 
-def test_what_a_model_was_trained_on_is_said_or_unknown(page):
-    shown = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
-    assert {("geos", "none"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= shown
+def test_each_row_states_the_training_exposure_of_its_entry(page):
+    exposures = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
+    assert {("geos", "none"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= exposures
 
 
-def test_curves_begin_with_a_second_run(runs, tmp_path):
+def test_one_run_has_no_curves(runs, tmp_path):
     append_run(runs[0], tmp_path / "history.jsonl", 0.9)
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
@@ -106,7 +106,7 @@ def test_same_history_gives_the_same_page(history, html, tmp_path):
     assert (tmp_path / "again.html").read_text() == html
 
 
-def test_missing_sessions_leave_a_dash(history, tmp_path):
+def test_an_entry_without_stored_sessions_has_a_dash_as_rank(history, tmp_path):
     shutil.copy(history, tmp_path / "history.jsonl")
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     page = Reader((tmp_path / "page.html").read_text())

@@ -15,67 +15,67 @@ FACTS = {
 }
 
 
-def kept(found):
-    return sorted(set(found.base.scores["object"])), sorted(set(found.new.scores["object"]))
+def objects_of(sides):
+    return sorted(set(sides.base.scores["object"])), sorted(set(sides.new.scores["object"]))
 
 
-def test_equal_sides_need_no_note():
-    found = pair(side(ONE), side(ONE))
-    assert found.notes == ()
-    assert kept(found) == (["a"], ["a"])
+def test_equal_sides_have_no_note():
+    sides = pair(side(ONE), side(ONE))
+    assert sides.notes == ()
+    assert objects_of(sides) == (["a"], ["a"])
 
 
-def test_objects_of_one_side_are_left_out_and_told():
+def test_objects_of_one_side_are_left_out_with_a_note():
     lines = [line for name in "abcde" for line in session(name, 0.1, 0.5)]
-    found = pair(side(lines), side([*ONE, *session("z", 0.1, 0.5)]))
-    assert kept(found) == (["a"], ["a"])
-    assert found.notes == (
+    sides = pair(side(lines), side([*ONE, *session("z", 0.1, 0.5)]))
+    assert objects_of(sides) == (["a"], ["a"])
+    assert sides.notes == (
         "Only BASE has 4 objects (b, c, d, ...) of c (4 sessions): not compared.",
         "Only NEW has 1 object (z) of c (1 session): not compared.",
     )
 
 
-def test_entries_protocols_and_cohorts_of_one_side_are_told():
+def test_entries_protocols_and_cohorts_of_one_side_are_left_out_with_a_note():
     more = [
         *session("a", 0.1, 0.5, method="growcut"),
         *session("a", 0.1, 0.5, method="bifseg", network="unet"),
         *session("a", 0.1, 0.5, protocol=SHARED_SCRIBBLES),
         *session("a", 0.1, 0.5, cohort="other"),
     ]
-    found = pair(side(ONE, network=""), side([*ONE, *more], network=""))
-    assert found.notes == (
+    sides = pair(side(ONE, network=""), side([*ONE, *more], network=""))
+    assert sides.notes == (
         "Only NEW has cohort other (1 session): not compared.",
         "Only NEW has bifseg@unet, growcut under own-scribbles on c: not compared.",
         "Only NEW has geos under shared-scribbles on c: not compared.",
     )
-    assert len(found.new.scores) == len(found.base.scores) == 2
+    assert len(sides.new.scores) == len(sides.base.scores) == 2
 
 
-def test_other_images_of_the_same_name_are_left_out_and_told():
+def test_different_images_of_one_name_are_left_out_with_a_note():
     lines = [*ONE, *session("b", 0.1, 0.5)]
     files = {("c", "a"): {"image": "1", "label": "2"}, ("c", "b"): {"image": "3", "label": "4"}}
-    other = files | {("c", "b"): {"image": "3", "label": "5"}}
-    found = pair(side(lines, files=files), side(lines, files=other))
-    assert kept(found) == (["a"], ["a"])
-    assert found.notes == (
+    other_files = files | {("c", "b"): {"image": "3", "label": "5"}}
+    sides = pair(side(lines, files=files), side(lines, files=other_files))
+    assert objects_of(sides) == (["a"], ["a"])
+    assert sides.notes == (
         "Cohort c: 1 object (b) of the same name have other images or labels: not compared.",
     )
 
 
-def test_unknown_images_are_compared_and_told():
-    found = pair(side(ONE), side(ONE, files={}))
-    assert kept(found) == (["a"], ["a"])
-    (note,) = found.notes
+def test_unknown_images_are_compared_with_a_note():
+    sides = pair(side(ONE), side(ONE, files={}))
+    assert objects_of(sides) == (["a"], ["a"])
+    (note,) = sides.notes
     assert note.startswith("Cohort c: images of 1 object (a) may differ")
 
 
-def test_protocol_with_other_rules_is_left_out_and_told():
+def test_a_protocol_with_different_rules_is_left_out_with_a_note():
     lines = [*ONE, *session("a", 0.1, 0.5, protocol=SHARED_SCRIBBLES)]
-    found = pair(
+    sides = pair(
         side(lines), side(lines, rules=RULES | {OWN_SCRIBBLES: RULES[OWN_SCRIBBLES] | {"rounds": 5}})
     )
-    assert set(found.base.scores["protocol"]) == {SHARED_SCRIBBLES}
-    assert found.notes == ("Protocol own-scribbles had other rules (rounds 4 and 5): not compared.",)
+    assert set(sides.base.scores["protocol"]) == {SHARED_SCRIBBLES}
+    assert sides.notes == ("Protocol own-scribbles had other rules (rounds 4 and 5): not compared.",)
 
 
 @pytest.mark.parametrize(
@@ -91,15 +91,15 @@ def test_protocol_with_other_rules_is_left_out_and_told():
         ),
     ],
 )
-def test_other_circumstances_are_compared_and_told(change, note):
+def test_different_seeds_machines_and_cards_are_compared_with_a_note(change, note):
     base = FACTS | {"networks": {"c/pnet": {"weights_sha256": "x"}}} if "networks" in change else FACTS
-    found = pair(side(ONE, facts=base), side(ONE, facts=FACTS | change))
-    assert kept(found) == (["a"], ["a"])
-    assert len(found.notes) == 1
-    assert found.notes[0].startswith(note)
+    sides = pair(side(ONE, facts=base), side(ONE, facts=FACTS | change))
+    assert objects_of(sides) == (["a"], ["a"])
+    assert len(sides.notes) == 1
+    assert sides.notes[0].startswith(note)
 
 
-def test_missing_provenance_is_told():
+def test_missing_provenance_has_a_note():
     (note,) = pair(side(ONE, facts={}), side(ONE, facts=FACTS)).notes
     assert note.startswith("BASE (results/a) has no provenance.json")
 
@@ -107,9 +107,9 @@ def test_missing_provenance_is_told():
 def test_two_entries_are_paired_under_the_name_of_the_base():
     base = side(ONE, entry=("geos", ""), network="")
     new = side(session("a", 0.1, 0.4, method="geos-v2"), entry=("geos-v2", ""), network="")
-    found = pair(base, new)
-    assert set(found.new.scores["method"]) == {"geos"}
-    assert found.notes == ()
+    sides = pair(base, new)
+    assert set(sides.new.scores["method"]) == {"geos"}
+    assert sides.notes == ()
 
 
 def test_entry_on_one_side_only_is_bad_input():
@@ -117,7 +117,7 @@ def test_entry_on_one_side_only_is_bad_input():
         pair(side(ONE, entry=("geos", "")), side(ONE))
 
 
-def test_nothing_in_common_is_bad_input_and_says_why():
+def test_sides_without_a_common_session_are_bad_input():
     with pytest.raises(InputError) as caught:
         pair(side(ONE), side(session("b", 0.1, 0.5)))
     assert "no session in common. Only BASE has 1 object (a) of c" in str(caught.value)
@@ -127,20 +127,20 @@ def test_nothing_in_common_is_bad_input_and_says_why():
 # From folders
 
 
-def test_side_of_a_folder(runs):
+def test_read_view_of_a_run_folder(runs):
     one, _ = runs
-    found = read_view(str(one))
-    assert found.entry is None
-    assert found.simulated == {"fake2d"}
-    assert found.facts["commit"] == "abc123"
-    assert found.rules[OWN_SCRIBBLES]["rounds"] == 2
-    assert set(zip(found.scores["cohort"], found.scores["object"], strict=True)) <= set(found.files)
+    view = read_view(str(one))
+    assert view.entry is None
+    assert view.simulated == {"fake2d"}
+    assert view.facts["commit"] == "abc123"
+    assert view.rules[OWN_SCRIBBLES]["rounds"] == 2
+    assert set(zip(view.scores["cohort"], view.scores["object"], strict=True)) <= set(view.files)
 
 
-def test_side_of_a_entry(runs):
-    found = read_view(f"{runs[0]}:bifseg@pnet")
-    assert found.entry == ("bifseg", "pnet")
-    assert set(found.scores["method"]) == {"bifseg"}
+def test_read_view_of_one_entry(runs):
+    view = read_view(f"{runs[0]}:bifseg@pnet")
+    assert view.entry == ("bifseg", "pnet")
+    assert set(view.scores["method"]) == {"bifseg"}
     assert read_view(f"{runs[0]}:geos").entry == ("geos", "")
 
 
@@ -160,6 +160,6 @@ def test_folder_with_a_colon_in_its_name_is_a_run(runs, tmp_path):
         ("{run}/cohorts", r"scores.parquet: no such scores"),
     ],
 )
-def test_side_that_is_not_there_is_bad_input(runs, name, message):
+def test_a_missing_run_or_entry_is_bad_input(runs, name, message):
     with pytest.raises(InputError, match=message):
         read_view(name.format(run=runs[0]))

@@ -43,8 +43,8 @@ def record(
 
 
 def only(records, path):
-    (found,) = standings(records, path)
-    return found
+    (standing,) = standings(records, path)
+    return standing
 
 
 def places(standing):
@@ -53,7 +53,7 @@ def places(standing):
 
 def test_newest_of_each_entry_counts(path):
     better = np.linspace(0.5, 0.8, 8)
-    found = only(
+    standing = only(
         [
             record(path, "1", "geos", better + 0.1, day=1),
             record(path, "2", "growcut", better, day=2),
@@ -61,10 +61,10 @@ def test_newest_of_each_entry_counts(path):
         ],
         path,
     )
-    assert places(found) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight patients, p = 2 / 2**8
-    assert found.now["dice_mean"].tolist() == pytest.approx([0.65, 0.55])
-    assert len(found.past) == 3
-    assert found.past["when"].is_monotonic_increasing
+    assert places(standing) == {"growcut": (1, "a"), "geos": (2, "b")}  # eight patients, p = 2 / 2**8
+    assert standing.now["dice_mean"].tolist() == pytest.approx([0.65, 0.55])
+    assert len(standing.past) == 3
+    assert standing.past["when"].is_monotonic_increasing
 
 
 def test_order_in_the_file_does_not_matter(path):
@@ -72,44 +72,44 @@ def test_order_in_the_file_does_not_matter(path):
     assert only(records, path).now["dice_mean"].tolist() == [0.5]
 
 
-def test_entries_that_cannot_be_told_apart_share_a_letter(path):
-    found = only(
+def test_entries_without_a_significant_difference_share_a_letter(path):
+    standing = only(
         [
             record(path, "1", "geos", [0.5, 0.6, 0.7, 0.5, 0.6, 0.9]),
             record(path, "2", "growcut", [0.6, 0.7, 0.8, 0.6, 0.7, 0.8]),
         ],
         path,
     )
-    assert places(found) == {"growcut": (1, "a"), "geos": (2, "a")}
+    assert places(standing) == {"growcut": (1, "a"), "geos": (2, "a")}
 
 
 def test_too_few_patients_have_no_letters(path):
-    """Three: no p-value of theirs is below 0.25."""
-    found = only([record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)], path)
-    assert places(found) == {"growcut": (1, ""), "geos": (2, "")}
+    """With three patients no p-value is below 0.25."""
+    standing = only([record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)], path)
+    assert places(standing) == {"growcut": (1, ""), "geos": (2, "")}
 
 
-@pytest.mark.parametrize("other", [{"data": "old"}, {"rules": "old"}, {"goal": 0.8}])
-def test_other_data_rules_and_goals_are_apart_and_told(path, other):
+@pytest.mark.parametrize("change", [{"data": "old"}, {"rules": "old"}, {"goal": 0.8}])
+def test_entries_with_other_data_rules_or_goal_are_listed_separately(path, change):
     records = [
-        record(path, "1", "geos", [0.9] * 3, day=1, protocol=OWN_SCRIBBLES, **other),
-        record(path, "2", "growcut", [0.1] * 3, day=2, protocol=OWN_SCRIBBLES, **other),
+        record(path, "1", "geos", [0.9] * 3, day=1, protocol=OWN_SCRIBBLES, **change),
+        record(path, "2", "growcut", [0.1] * 3, day=2, protocol=OWN_SCRIBBLES, **change),
         record(path, "3", "growcut", [0.5] * 3, day=3, protocol=OWN_SCRIBBLES),
     ]
-    found = only(records, path)
-    assert places(found).keys() == {"growcut"}
-    assert found.apart == ("geos",)
-    assert found.older == 2
-    assert len(found.past) == 1
+    standing = only(records, path)
+    assert places(standing).keys() == {"growcut"}
+    assert standing.apart == ("geos",)
+    assert standing.older == 2
+    assert len(standing.past) == 1
 
 
-def test_target_does_not_part_entries_whose_rounds_are_not_counted(path):
+def test_the_target_is_irrelevant_if_rounds_are_not_counted(path):
     records = [record(path, "1", "geos", [0.5] * 3), record(path, "2", "growcut", [0.6] * 3)]
     records[0]["target"] = 0.8
     assert only(records, path).apart == ()
 
 
-def test_records_from_before_data_and_goal_are_on_other_data(path):
+def test_old_records_without_data_and_goal_are_listed_separately(path):
     records = [
         record(path, key, key, [0.5] * 3, day=day, protocol=OWN_SCRIBBLES)
         for key, day in (("geos", 1), ("new", 2))
@@ -121,18 +121,18 @@ def test_records_from_before_data_and_goal_are_on_other_data(path):
     assert only(records[:1], path).now[["data", "goal"]].to_numpy().tolist() == [["manifest", 0.9]]
 
 
-def test_rounds_give_the_place_where_the_protocol_counts_them(path):
+def test_entries_are_ranked_by_rounds_if_the_protocol_counts_them(path):
     records = [
         record(path, "1", "geos", [0.95, 0.92, 0.5], protocol=OWN_SCRIBBLES),
         record(path, "2", "growcut", [0.89] * 3, protocol=OWN_SCRIBBLES),
     ]
-    found = only(records, path)
-    assert found.by == "rounds"
-    assert {m: rank for m, (rank, _) in places(found).items()} == {"geos": 1, "growcut": 2}
+    standing = only(records, path)
+    assert standing.by == "rounds"
+    assert {m: rank for m, (rank, _) in places(standing).items()} == {"geos": 1, "growcut": 2}
     assert only([record(path, "1", "geos", [0.9] * 3)], path).by == "dice"
 
 
-def test_prompts_give_the_place_unless_an_older_record_has_none(path):
+def test_entries_are_ranked_by_prompts_unless_an_old_record_has_none(path):
     records = [
         record(path, "1", "geos", [0.95, 0.92, 0.5], protocol=OWN_SCRIBBLES),
         record(path, "2", "growcut", [0.89] * 3, protocol=OWN_SCRIBBLES),
@@ -145,7 +145,7 @@ def test_prompts_give_the_place_unless_an_older_record_has_none(path):
     assert only(records, path).by == "rounds"
 
 
-def test_missing_sessions_leave_no_place(path):
+def test_an_entry_without_stored_sessions_has_no_rank(path):
     records = [record(path, "1", "geos", [0.5] * 3)]
     sessions_file(path, records[0]).unlink()
     row = only(records, path).now.iloc[0]
@@ -154,7 +154,7 @@ def test_missing_sessions_leave_no_place(path):
     assert row["dice_mean"] == 0.5
 
 
-def test_sessions_from_before_there_were_patients_are_ranked_by_case(path):
+def test_old_sessions_without_patients_are_ranked_by_case(path):
     better = np.linspace(0.5, 0.8, 8)
     records = [record(path, "1", "geos", better + 0.1), record(path, "2", "growcut", better)]
     old = sessions_file(path, records[0])
@@ -162,12 +162,12 @@ def test_sessions_from_before_there_were_patients_are_ranked_by_case(path):
     assert places(only(records, path)) == {"geos": (1, "a"), "growcut": (2, "b")}
 
 
-def test_every_protocol_stands_alone(path):
+def test_each_protocol_has_its_standing(path):
     records = [
         record(path, "1", "geos", [0.5] * 3),
         record(path, "2", "geos", [0.6] * 3, protocol=OWN_SCRIBBLES),
     ]
-    assert [found.protocol for found in standings(records, path)] == [OWN_SCRIBBLES, SHARED_SCRIBBLES]
+    assert [standing.protocol for standing in standings(records, path)] == [OWN_SCRIBBLES, SHARED_SCRIBBLES]
 
 
 def test_empty_history_has_no_standing(path):
