@@ -133,7 +133,7 @@ class ProtocolCard(Card):
     fresh_process: Literal["object", "job"] | None = Field(
         None,
         description="a method's process plays one session (object) or all sessions of its job (job); null: object "
-        "where objects are played several times, so that no method remembers the strokes of another replicate",
+        "where plug-ins and programs play objects several times, so that none remembers another replicate's strokes",
     )
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="the result that is corrected: initial (shared scribbles) or current (own)"

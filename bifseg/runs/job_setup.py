@@ -24,6 +24,7 @@ from bifseg.core.sandbox import module_folders
 from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
+from bifseg.methods.registry import METHODS
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
@@ -162,8 +163,13 @@ class JobSetup:
 
     @property
     def fresh_process(self) -> bool:
-        """Whether every session starts a new process of the method."""
-        return (self.protocol.fresh_process or ("object" if self.replicates > 1 else "job")) == "object"
+        """Whether every session starts a new process of the method.
+
+        Only a stranger's method may remember strokes: bifseg's own ones keep nothing but an image's features.
+        """
+        is_stranger = self.card.method not in METHODS
+        default = "object" if self.replicates > 1 and is_stranger else "job"
+        return (self.protocol.fresh_process or default) == "object"
 
     def method(self, folder: Path | None = None, shared: SharedProcesses | None = None) -> MethodProcess:
         """The method, in a process that can read neither the truth nor any file derived from it.

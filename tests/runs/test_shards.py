@@ -239,6 +239,24 @@ def test_a_process_plays_one_session_where_objects_are_played_again(
     assert "".join(error.split("session ")[1][0] for error in errors) == sessions
 
 
+def test_replicates_of_bifsegs_methods_share_a_process_and_score_as_in_processes_of_their_own(
+    setup, discs, trials, tmp_path
+):
+    """Only the rules' text and the times differ."""
+    scores_by = {}
+    for setting in (None, "object"):
+        rules = PROTOCOL.model_copy(update={"fresh_process": setting})
+        twice = replace(setup, protocol=rules, replicates=2)
+        assert twice.fresh_process == (setting == "object")
+        run_shard(twice, twice.trials([twice.rows[trials[0].object]]), tmp_path / str(setting))
+        sessions = load_sessions(tmp_path / str(setting), [twice.rows[trials[0].object]], 2)
+        rows = [r for row, s in sessions for r in score_session(s, discs.truth(row), "anna")]
+        scores_by[setting] = to_frame(rows).drop(columns=TIMES)
+    assert set(scores_by[None]["replicate"]) == {0, 1}
+    same = [c for c in scores_by[None] if c not in ("fingerprint", "session_sha256")]
+    assert scores_by[None][same].equals(scores_by["object"][same])
+
+
 def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
     for name in ("r/config.json", "other/config.json", "history.jsonl", "notes/config.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
