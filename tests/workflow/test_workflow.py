@@ -224,13 +224,13 @@ def test_second_run_has_nothing_to_do(project):
 
 
 def test_planned_jobs_with_several_processes_give_the_same_rows(project):
-    """Shards by a pilot, so short that one patient needs several, two processes each, in another folder."""
+    """Shards by a pilot, so short that two patients need several, two processes each, in another folder."""
     for kind in ("cohorts", "networks"):  # as the first run made them
         shutil.copytree(project / "results/ci" / kind / "tiny2d", project / "elsewhere/ci" / kind / "tiny2d")
     entries = ["bifseg@pnet-tiny", "random-walks"]
     cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": entries}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
-    config |= {"shards": None, "job_minutes": 0.006, "workers": 2, "patients": 1}
+    config |= {"shards": None, "job_minutes": 0.006, "workers": 2, "patients": 2}
     (project / "planned.yaml").write_text(yaml.safe_dump(config))
     done = snakemake(project, config="planned.yaml")
     assert done.returncode == 0, done.stdout
@@ -238,7 +238,7 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     costs = [name for name in old if name.endswith("_s") or name.startswith("peak_")]
     asked = (old["cohort"] == "tiny2d") & (old["protocol"] == "own-scribbles")
     asked &= old["method"].isin(["bifseg", "random-walks"]) & old["patient"].isin(new["patient"])
-    assert new["patient"].nunique() == 1
+    assert new["patient"].nunique() == 2
     assert new.drop(columns=costs).equals(old[asked].drop(columns=costs).reset_index(drop=True))
     folder = project / "elsewhere/ci/sessions/tiny2d/own-scribbles/bifseg@pnet-tiny"
     assert len(list(folder.glob("shard-*.zip"))) > 1
