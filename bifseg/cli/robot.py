@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import typer
 
-from bifseg.cli import robot_compare, robot_record, robot_shift
+from bifseg.cli import robot_compare, robot_effort, robot_ranking, robot_record, robot_shift
 
 app = typer.Typer(help="List the simulated user's policies, or compare it with people.", no_args_is_help=True)
 
@@ -32,6 +32,8 @@ def list_all() -> None:
 app.command()(robot_compare.compare)
 app.command()(robot_record.record)
 app.command()(robot_shift.shift)
+app.command()(robot_ranking.ranking)
+app.command()(robot_effort.effort)
 
 
 class Entry(NamedTuple):

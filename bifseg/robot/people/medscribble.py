@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
-from bifseg.core.geometry import Mask
+from bifseg.core.geometry import Box, Mask
 from bifseg.core.images import read_array
-from bifseg.core.scribbles import Scribbles
+from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
 from bifseg.robot.box import draw_box
 from bifseg.robot.opening import opening_strokes
@@ -177,6 +177,24 @@ def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int
     Returns:
         Map of the image's shape: 0 nothing, 1 foreground, 2 background.
     """
+    _, strokes = robot_strokes(page, robot, parameters, draw)
+    return Scribbles(page.truth.shape).add(strokes).label_map()
+
+
+def robot_strokes(
+    page: Page, robot: Policy, parameters: PolicyParameters, draw: int
+) -> tuple[Box, list[Stroke]]:
+    """The box and the strokes of `robot_map`.
+
+    Args:
+        page: the image to draw on.
+        robot: the policy.
+        parameters: as for `robot_map`.
+        draw: number of the drawing; the box depends on it and not on the policy.
+
+    Returns:
+        The box, and the strokes on the image's voxels.
+    """
     names = ("people", page.group, page.name, draw)
     box = draw_box(page.truth, parameters.box_margin, generator(parameters.seed, *names, "box/1"))
     drawn = opening_strokes(
@@ -186,7 +204,7 @@ def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int
         lambda side: generator(parameters.seed, *names, side, f"{robot.name}/{robot.version}"),
         parameters.strokes_per_label or robot.strokes_per_label,
     )
-    return box.paste(Scribbles(box.shape).add(drawn).label_map(), page.truth.shape)
+    return box, [stroke.shifted(box.lower) for stroke in drawn]
 
 
 def people_drawings(pages: Iterable[Page]) -> pd.DataFrame:

@@ -90,7 +90,7 @@ def _image_rows(page: Page, maps: list[ScribbleMap]) -> Iterable[dict[str, objec
             means, distances, between = [among, near], 1 - np.array(near), 1 - np.array(among)
         else:
             means = [[float(v[name][label]) for v in side] for side in values]
-            scaled = [[_scaled(name, value) for value in side] for side in means]
+            scaled = [[on_scale(name, value) for value in side] for side in means]
             distances = np.array([abs(a - b) for a, b in product(*scaled)])
             between = np.array([abs(a - b) for a, b in combinations(scaled[0], 2)])
         yield {
@@ -107,8 +107,16 @@ def _image_rows(page: Page, maps: list[ScribbleMap]) -> Iterable[dict[str, objec
         }
 
 
-def _scaled(name: str, value: float) -> float:
-    """A measure's value on the scale of its distance."""
+def on_scale(name: str, value: float) -> float:
+    """A measure's value on the scale of its distance.
+
+    Args:
+        name: of the measure.
+        value: of a drawing; NaN stays NaN.
+
+    Returns:
+        ln(1 + value), the coverage in %; of the share outside the value itself.
+    """
     if name == "outside":
         return value
     return float(np.log1p(100 * value if name == "coverage" else value))
