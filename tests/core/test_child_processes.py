@@ -1,4 +1,4 @@
-"""What a killed process leaves is taken away by the next one, and nothing else is."""
+"""The next process removes folders that a killed process left, and no others."""
 
 import os
 import subprocess
@@ -22,18 +22,18 @@ def _place(tmp_path, monkeypatch):
 
 
 def older(path):
-    """As if it had been there for an hour."""
-    then = time.time() - 3600
-    os.utime(path, (then, then))
+    """Sets the folder's times to an hour ago."""
+    an_hour_ago = time.time() - 3600
+    os.utime(path, (an_hour_ago, an_hour_ago))
 
 
 def test_folder_of_a_process_that_ended_is_removed(tmp_path):
     subprocess.run([sys.executable, "-c", LEAVES], check=False)
-    (left,) = tmp_path.iterdir()
-    (left / "image.nii").touch()
+    (leftover,) = tmp_path.iterdir()
+    (leftover / "image.nii").touch()
     first = OwnFolder()
-    assert left.exists()  # too young: its process might be about to lock it
-    older(left)
+    assert leftover.exists()  # too young: its process might be about to lock it
+    older(leftover)
     second = OwnFolder()
     assert sorted(tmp_path.iterdir()) == sorted([first.path, second.path])
     for own in (first, second):
@@ -41,14 +41,14 @@ def test_folder_of_a_process_that_ended_is_removed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_folders_in_use_and_those_of_others_stay(tmp_path):
-    own, others = OwnFolder(), [tmp_path / "bifseg-demo", tmp_path / "bifseg-comparison.own"]
-    for folder in others:
+def test_folders_in_use_and_foreign_folders_stay(tmp_path):
+    own, foreign = OwnFolder(), [tmp_path / "bifseg-demo", tmp_path / "bifseg-comparison.own"]
+    for folder in foreign:
         folder.mkdir()
         older(folder)
     older(own.path)
     OwnFolder().remove()
-    assert sorted(tmp_path.iterdir()) == sorted([own.path, *others])
+    assert sorted(tmp_path.iterdir()) == sorted([own.path, *foreign])
     own.remove()
 
 

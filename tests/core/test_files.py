@@ -1,4 +1,4 @@
-"""Whole or absent."""
+"""Files and records are written completely or not at all."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ from bifseg.core.files import (
 from bifseg.core.seeds import generator
 
 
-def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+def test_a_failed_write_leaves_only_the_old_file(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
 
@@ -36,7 +36,7 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["a.txt"]
 
 
-def test_failed_folder_leaves_the_old_folder_and_nothing_else(tmp_path):
+def test_a_failed_folder_write_leaves_only_the_old_folder(tmp_path):
     with writing_folder(tmp_path / "f") as part:
         (part / "x").write_text("old")
 
@@ -51,14 +51,14 @@ def test_failed_folder_leaves_the_old_folder_and_nothing_else(tmp_path):
     assert os.listdir(tmp_path) == ["f"]
 
 
-def test_written_files_have_the_usual_rights(tmp_path):
+def test_written_files_have_the_default_permissions(tmp_path):
     write_json(tmp_path / "a.json", {"b": 1})
     (tmp_path / "plain").write_text("")
     assert (tmp_path / "a.json").stat().st_mode == (tmp_path / "plain").stat().st_mode
     assert read_json(tmp_path / "a.json") == {"b": 1}
 
 
-def test_table_text_quotes_what_would_break_its_columns():
+def test_table_text_quotes_separators():
     assert table_text(["a", "b"], [[1, None], ("x\ty", 2.5)]) == 'a\tb\n1\t\n"x\ty"\t2.5\n'
     assert table_text(["a", "b"], [], ",") == "a,b\n"
 
@@ -69,19 +69,19 @@ def test_fingerprint_depends_on_values_not_on_order_of_keys():
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
 
 
-def test_generator_depends_on_every_name_and_nothing_else():
+def test_generator_depends_on_seed_and_names_only():
     draw = lambda *names: generator(1, *names).random()  # noqa: E731
     assert draw("a", "b") == draw("a", "b")
     assert len({draw("a", "b"), draw("ab"), draw("b", "a"), generator(2, "a", "b").random()}) == 4
 
 
 def test_generator_is_the_same_on_every_machine():
-    """Golden: a change here changes every box and scribble ever published."""
+    """A change of these numbers would change all published boxes and scribbles."""
     assert generator(2018, "cohort", "case", 1).integers(0, 1000, 4).tolist() == GOLDEN
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "relative"),
     [
         ("a.pt", "a.pt"),
         ("./b/../a.pt", "a.pt"),
@@ -90,14 +90,14 @@ def test_generator_is_the_same_on_every_machine():
         ("..a/b", "..a/b"),
     ],
 )
-def test_path_inside_its_root(text, found):
-    assert inside(Path("/root"), text) == found
+def test_a_path_inside_the_root_is_made_relative(text, relative):
+    assert inside(Path("/root"), text) == relative
 
 
 @pytest.mark.parametrize(
     "text", ["../a.pt", "b/../../a.pt", "/elsewhere/a.pt", "/rooted/a.pt", ".", "..", "/root"]
 )
-def test_path_that_climbs_out_of_its_root(text):
+def test_a_path_outside_the_root_is_refused(text):
     with pytest.raises(ValueError, match="is not a file inside the root /root"):
         inside(Path("/root"), text)
 
@@ -112,7 +112,7 @@ def test_links_inside_the_root_are_followed(tmp_path):
 GOLDEN = [31, 355, 933, 584]
 
 
-def test_a_record_comes_back_and_every_change_of_it_is_noticed(tmp_path):
+def test_a_changed_record_is_refused(tmp_path):
     path, record = tmp_path / "r.json", {"a": 1, "b": {"c": [0.5, None]}, "d": (1, 2)}
     write_record(path, record)
     assert read_record(path, "a", "d") == {"a": 1, "b": {"c": [0.5, None]}, "d": [1, 2]}
@@ -121,7 +121,7 @@ def test_a_record_comes_back_and_every_change_of_it_is_noticed(tmp_path):
         read_record(path)
 
 
-def test_a_record_of_another_program_is_read_where_it_has_the_keys(tmp_path):
+def test_a_foreign_record_is_read_if_it_has_the_keys(tmp_path):
     path = tmp_path / "r.json"
     path.write_text('{"a": 1}')
     assert read_record(path, "a") == {"a": 1}
@@ -132,6 +132,6 @@ def test_a_record_of_another_program_is_read_where_it_has_the_keys(tmp_path):
         read_record(path)
 
 
-def test_a_needed_record_that_is_missing_is_bad_input(tmp_path):
+def test_a_missing_record_is_bad_input(tmp_path):
     with pytest.raises(InputError, match=r"index\.json: is missing; delete"):
         read_needed(tmp_path / "index.json")

@@ -1,4 +1,4 @@
-"""Grids agree with SimpleITK, boxes with their definition."""
+"""Grids agree with SimpleITK; boxes and canonical axes agree with their definitions."""
 
 import json
 from dataclasses import asdict, replace
@@ -28,7 +28,7 @@ def oblique(tmp_path):
     return image, tmp_path / "image.mha"
 
 
-def test_world_points_are_simpleitks(oblique):
+def test_world_points_equal_simpleitk(oblique):
     image, path = oblique
     grid = read_grid(path)
     assert grid.spacing == pytest.approx((6.5, 0.9, 0.7))
@@ -39,36 +39,36 @@ def test_world_points_are_simpleitks(oblique):
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".nii.gz", ".nrrd"])
-def test_written_image_lies_where_it_lay(oblique, tmp_path, suffix):
+def test_a_written_image_keeps_its_grid(oblique, tmp_path, suffix):
     _, path = oblique
     voxels, grid = read_array(path)
     write_array(tmp_path / f"copy{suffix}", voxels, grid)
-    again, where = read_array(tmp_path / f"copy{suffix}")
-    np.testing.assert_array_equal(voxels, again)
-    np.testing.assert_allclose(where.origin, grid.origin, atol=1e-4)
-    np.testing.assert_allclose(where.direction, grid.direction, atol=1e-5)
-    np.testing.assert_allclose(where.spacing, grid.spacing, atol=1e-5)
+    voxels_read, grid_read = read_array(tmp_path / f"copy{suffix}")
+    np.testing.assert_array_equal(voxels, voxels_read)
+    np.testing.assert_allclose(grid_read.origin, grid.origin, atol=1e-4)
+    np.testing.assert_allclose(grid_read.direction, grid.direction, atol=1e-5)
+    np.testing.assert_allclose(grid_read.spacing, grid.spacing, atol=1e-5)
 
 
-def test_slice_keeps_its_place_in_the_world(oblique):
+def test_a_slice_keeps_its_world_coordinates(oblique):
     _, path = oblique
     grid = read_grid(path)
     for axis in range(3):
         plane = grid.plane(axis, 2)
         index = np.array([1, 3])
-        whole = np.insert(index, axis, 2)
-        np.testing.assert_allclose(plane.to_world(index)[0], grid.to_world(whole)[0])
-        np.testing.assert_allclose(plane.to_index(grid.to_world(whole))[0], index, atol=1e-9)
+        volume_index = np.insert(index, axis, 2)
+        np.testing.assert_allclose(plane.to_world(index)[0], grid.to_world(volume_index)[0])
+        np.testing.assert_allclose(plane.to_index(grid.to_world(volume_index))[0], index, atol=1e-9)
 
 
-def test_crop_keeps_its_place_in_the_world(oblique):
+def test_a_crop_keeps_its_world_coordinates(oblique):
     _, path = oblique
     grid, box = read_grid(path), Box((1, 2, 3), (4, 5, 6))
     np.testing.assert_allclose(grid.crop(box).to_world([[0, 0, 0]]), grid.to_world([[1, 2, 3]]))
     assert grid.crop(box).shape == (3, 3, 3)
 
 
-def test_a_channel_of_a_4d_nifti_is_the_3d_file(oblique, tmp_path):
+def test_a_channel_of_a_4d_nifti_equals_the_3d_file(oblique, tmp_path):
     _, path = oblique
     voxels, grid = read_array(path)
     write_array(tmp_path / "three.nii.gz", voxels, grid)
@@ -76,15 +76,15 @@ def test_a_channel_of_a_4d_nifti_is_the_3d_file(oblique, tmp_path):
     four = np.stack([three.get_fdata() + 1000 * k for k in range(3)], -1).astype(np.float32)
     nibabel.save(nibabel.Nifti1Image(four, three.affine), tmp_path / "four.nii.gz")
     for channel in range(3):
-        found, where = read_array(tmp_path / "four.nii.gz", channel)
-        np.testing.assert_allclose(found, voxels + 1000 * channel, rtol=1e-6)
-        assert where == read_grid(tmp_path / "four.nii.gz", channel)
-        assert where.shape == grid.shape
-        np.testing.assert_allclose(where.to_world([[1, 2, 3]]), grid.to_world([[1, 2, 3]]), atol=1e-3)
+        channel_voxels, grid_read = read_array(tmp_path / "four.nii.gz", channel)
+        np.testing.assert_allclose(channel_voxels, voxels + 1000 * channel, rtol=1e-6)
+        assert grid_read == read_grid(tmp_path / "four.nii.gz", channel)
+        assert grid_read.shape == grid.shape
+        np.testing.assert_allclose(grid_read.to_world([[1, 2, 3]]), grid.to_world([[1, 2, 3]]), atol=1e-3)
         assert read_image(tmp_path / "four.nii.gz", "t2", channel).voxels.shape == grid.shape
 
 
-def test_a_channel_that_is_not_there_is_one_line(tmp_path):
+def test_a_missing_channel_is_bad_input(tmp_path):
     write_array(tmp_path / "three.nii.gz", np.zeros((2, 3, 4), np.float32), Grid.plain((2, 3, 4)))
     with pytest.raises(InputError, match="has no channel 0; it has no channel axis, leave the channel empty"):
         read_array(tmp_path / "three.nii.gz", 0)
@@ -93,12 +93,12 @@ def test_a_channel_that_is_not_there_is_one_line(tmp_path):
         read_grid(tmp_path / "four.nii.gz", 2)
 
 
-def test_two_dimensional_image(tmp_path):
+def test_a_2d_mask_is_read_back(tmp_path):
     grid = Grid.plain((4, 6), (2.0, 0.5))
     write_mask(tmp_path / "m.nii.gz", np.eye(4, 6, dtype=bool), grid)
-    mask, where = read_array(tmp_path / "m.nii.gz")
+    mask, grid_read = read_array(tmp_path / "m.nii.gz")
     assert mask.shape == (4, 6)
-    assert where.spacing == (2.0, 0.5)
+    assert grid_read.spacing == (2.0, 0.5)
 
 
 masks = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 999)).map(
@@ -107,7 +107,7 @@ masks = st.tuples(st.integers(1, 6), st.integers(1, 6), st.integers(0, 999)).map
 
 
 @given(masks)
-def test_box_is_the_smallest_that_holds_the_mask(mask):
+def test_box_is_the_smallest_that_encloses_the_mask(mask):
     if not mask.any():
         with pytest.raises(ValueError, match="no box"):
             Box.around(mask)
@@ -122,7 +122,7 @@ def test_box_grows_and_is_clipped():
     assert Box((2, 3), (4, 5)).grow((1, 9), (3, 1), (6, 7)) == Box((1, 0), (6, 6))
 
 
-def test_canonical_axes_run_along_the_world():
+def test_canonical_axes_follow_the_world_axes():
     """A volume stored as (x, z, y), x and y reversed."""
     grid = replace(Grid.plain((4, 5, 6)), direction=((-1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, -1.0, 0.0)))
     turn = grid.canonical()
@@ -133,7 +133,7 @@ def test_canonical_axes_run_along_the_world():
     np.testing.assert_array_equal(turn.undo(turn.apply(values)), values)
 
 
-def test_thickest_axis_comes_first_and_the_axial_one_where_several_are():
+def test_the_thickest_axis_comes_first_and_the_axial_one_among_equals():
     sagittal = ((1.0, 0.0, 0.0), (0.0, 0.0, 1.0), (0.0, 1.0, 0.0))  # array axes x, z, y
     for spacing, thickest in [
         ((5, 1, 1), 0),
@@ -147,7 +147,7 @@ def test_thickest_axis_comes_first_and_the_axial_one_where_several_are():
         assert grid.canonical(thickest_first=True).axes[0] == thickest
 
 
-def test_slices_of_a_stack_keep_their_axes_in_the_world():
+def test_canonical_axes_of_a_slice_follow_the_world_axes():
     stack = Grid.plain((4, 5, 6))
     assert stack.plane(0, 2).canonical().axes == (0, 1)
     turned = replace(stack, direction=((0.0, 1.0, 0.0), (0.0, 0.0, 1.0), (1.0, 0.0, 0.0)))  # y, z, x
@@ -160,7 +160,7 @@ def test_moments_leave_out_the_background():
     assert replace(image, voxels=np.zeros((2, 2), np.float32)).foreground_moments == (0.0, 0.0)
 
 
-def test_pixels_without_spacing_are_said_so():
+def test_grids_without_spacing_are_marked():
     grid = Grid.plain((4, 5))
     assert grid.in_mm
     assert Grid.from_record(json.loads(json.dumps(asdict(replace(grid, in_mm=False))))).in_mm is False
@@ -173,7 +173,7 @@ def test_pixels_without_spacing_are_said_so():
 @pytest.mark.parametrize(
     ("name", "spacing", "in_mm"), [("a.png", 1.0, False), ("a.tif", 0.5, True), ("a.nii", 1.0, True)]
 )
-def test_pictures_state_no_spacing(tmp_path, name, spacing, in_mm):
+def test_picture_formats_have_no_spacing(tmp_path, name, spacing, in_mm):
     image = sitk.GetImageFromArray(np.zeros((4, 5), np.uint8))
     image.SetSpacing((spacing, spacing))
     sitk.WriteImage(image, str(tmp_path / name))

@@ -16,12 +16,12 @@ def turned(degrees: float) -> Grid:
     return Grid(GRID.shape, GRID.spacing, GRID.origin, axes)
 
 
-def test_a_grid_does_not_differ_from_itself():
+def test_equal_grids_have_no_differences():
     assert list(differences(GRID, GRID)) == []
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"origin": (12.5, 20.0, 30.0)}, "origin differs by 2.5 mm along x"),
         ({"origin": (10.0, 19.0, 30.25)}, "origin differs by 1 mm along y, 0.25 mm along z"),
@@ -30,12 +30,12 @@ def test_a_grid_does_not_differ_from_itself():
         ({"shape": (4, 8, 8)}, "shape is (4, 8, 8), that of the image (4, 8, 9) (z, y, x)"),
     ],
 )
-def test_each_property_is_told_with_its_size(changes, told):
+def test_each_difference_is_stated_with_its_size(changes, message):
     label = Grid(**{**{k: getattr(GRID, k) for k in ("shape", "spacing", "origin", "direction")}, **changes})
-    assert list(differences(GRID, label)) == [told]
+    assert list(differences(GRID, label)) == [message]
 
 
-def test_a_turned_grid_is_told_in_degrees():
+def test_a_rotated_grid_differs_by_degrees():
     assert list(differences(GRID, turned(2.0))) == [
         "direction differs by 2 degrees for axis x, 2 degrees for axis y"
     ]
@@ -58,6 +58,6 @@ def test_mm_tolerance(key, size, same):
     assert (list(differences(GRID, label)) == []) == same
 
 
-def test_another_dimension_is_a_shape():
-    (told,) = differences(GRID, Grid.plain((8, 9)))
-    assert told.startswith("shape is (8, 9), that of the image (4, 8, 9)")
+def test_a_different_dimension_is_a_difference_of_shape():
+    (message,) = differences(GRID, Grid.plain((8, 9)))
+    assert message.startswith("shape is (8, 9), that of the image (4, 8, 9)")

@@ -1,4 +1,4 @@
-"""Hard links of hidden files: refused where a method's own files lie, counted elsewhere, harmless where hidden."""
+"""Hard links of hidden files are refused among a method's files and counted elsewhere."""
 
 import os
 
@@ -31,7 +31,7 @@ def test_a_link_among_the_method_s_files_is_refused(tmp_path, check, name):
 
 
 @pytest.mark.parametrize("name", [None, "data/labels/c.nii", "data/c.nii", "plugins/results/a.nii"])
-def test_files_without_links_outside_pass_without_a_word(tmp_path, check, caplog, name):
+def test_files_without_outside_links_give_no_message(tmp_path, check, caplog, name):
     if name:
         link(tmp_path, name)
     check()

@@ -1,4 +1,4 @@
-"""One grid a file, a reason for each cause, and every file that an image consists of."""
+"""Reading images: the grid, the reason why a file is refused, and all files of an image."""
 
 import gzip
 import struct
@@ -43,9 +43,9 @@ def write_nii(path, qform=None, sform=None, pixdim=None, voxels=VOXELS):
 
 
 def affine(shear=0.0, scale=1.0):
-    made = np.diag([scale, 2.0, 3.0, 1.0])
-    made[0, 1] = shear
-    return made
+    matrix = np.diag([scale, 2.0, 3.0, 1.0])
+    matrix[0, 1] = shear
+    return matrix
 
 
 def read(path):
@@ -69,8 +69,8 @@ def refusal(path):
     return lines[0]
 
 
-def test_a_negative_spacing_turns_its_axis_round(tmp_path):
-    """ITK's header said -1 mm, its image 1 mm along -x."""
+def test_a_negative_spacing_reverses_its_axis(tmp_path):
+    """ITK reads -1 mm in the header as 1 mm along -x."""
     for path in (
         write_mha(tmp_path / "a.mha", "-1 2 -3"),
         write_nii(tmp_path / "b.nii", qform=affine(), pixdim={1: -1.0}),
@@ -83,12 +83,12 @@ def test_a_negative_spacing_turns_its_axis_round(tmp_path):
 
 
 @pytest.mark.parametrize("spacing", ["0 2 3", "nan 2 3", "inf 2 3"])
-def test_a_spacing_that_is_none_is_refused(tmp_path, spacing):
+def test_an_invalid_spacing_is_refused(tmp_path, spacing):
     assert "its spacing" in refusal(write_mha(tmp_path / "a.mha", spacing))
 
 
 def test_a_nifti_without_a_spacing_is_refused_unless_its_sform_has_one(tmp_path):
-    """ITK made 1 mm of 0 and of NaN."""
+    """ITK replaces 0 and NaN with 1 mm."""
     for value in (0.0, float("nan")):
         assert "spacing" in refusal(write_nii(tmp_path / "a.nii", qform=affine(), pixdim={1: value}))
         assert read(write_nii(tmp_path / "a.nii", sform=affine(), pixdim={1: value}))[1].spacing == (
@@ -98,13 +98,13 @@ def test_a_nifti_without_a_spacing_is_refused_unless_its_sform_has_one(tmp_path)
         )
 
 
-def test_the_sform_says_the_spacing_where_pixdim_says_another(tmp_path):
+def test_the_sform_s_spacing_takes_precedence_over_pixdim(tmp_path):
     path = write_nii(tmp_path / "a.nii", sform=affine(scale=1.5), pixdim={1: 1.0})
     assert read(path)[1].spacing == (3.0, 2.0, 1.5)
 
 
-def test_axes_a_little_off_right_angles_are_straightened(tmp_path):
-    """Most of TotalSegmentator's are: ITK refused the NIfTI and let the others pass."""
+def test_slightly_oblique_axes_are_straightened(tmp_path):
+    """Most images of TotalSegmentator are; ITK refuses such NIfTI files and accepts other formats."""
     for path in (
         write_nii(tmp_path / "a.nii", sform=affine(0.02)),
         write_mha(tmp_path / "b.mha", matrix="1 0 0 0.02 0.9998 0 0 0 1"),
@@ -116,29 +116,29 @@ def test_axes_a_little_off_right_angles_are_straightened(tmp_path):
     assert read_off_degrees(write_nii(tmp_path / "c.nii", sform=affine())) == 0
 
 
-def test_axes_further_off_are_refused_with_the_repair(tmp_path):
+def test_clearly_oblique_axes_are_refused_with_a_remedy(tmp_path):
     line = refusal(write_nii(tmp_path / "a.nii", sform=affine(0.2)))
     assert "5.71 degrees off right angles" in line
     assert "resample" in line
     assert "90 degrees" in refusal(write_mha(tmp_path / "b.mha", matrix="1 0 0 1 0 0 0 0 1"))
 
 
-def test_a_sheared_sform_gives_way_to_the_qform(tmp_path):
+def test_the_qform_is_used_if_the_sform_is_sheared(tmp_path):
     path = write_nii(tmp_path / "a.nii", qform=affine(), sform=affine(0.2))
     assert read_off_degrees(path) == 0
     assert read(path)[1].spacing == (3.0, 2.0, 1.0)
 
 
 @pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd"])
-def test_our_own_files_come_back_as_they_were(tmp_path, ending):
+def test_written_files_are_read_back_unchanged(tmp_path, ending):
     angle = np.radians(12)
     c, s = float(np.cos(angle)), float(np.sin(angle))
     grid = Grid((8, 9, 10), (3.0, 0.7, 0.7), (-12.5, 3.0, 40.0), ((0, -s, c), (0, c, s), (1.0, 0, 0)))
     write_array(tmp_path / f"a.{ending}", VOXELS, grid)
-    voxels, back = read(tmp_path / f"a.{ending}")
+    voxels, grid_read = read(tmp_path / f"a.{ending}")
     np.testing.assert_array_equal(voxels, VOXELS)
     for key in ("spacing", "origin", "direction"):
-        np.testing.assert_allclose(getattr(back, key), getattr(grid, key), atol=1e-5)
+        np.testing.assert_allclose(getattr(grid_read, key), getattr(grid, key), atol=1e-5)
 
 
 def test_nifti_agrees_with_itk_on_ordinary_files(tmp_path):
@@ -178,40 +178,40 @@ def test_voxels_that_are_not_finite_as_float32_are_refused(tmp_path, ending, val
 
 
 def write_pairs(folder):
-    """An image of every format that keeps its voxels in a file of their own; header and voxels."""
+    """Writes one image in each format with a separate data file; returns header and data file."""
     sitk.WriteImage(sitk.GetImageFromArray(VOXELS), folder / "m.mhd")
     sitk.WriteImage(sitk.GetImageFromArray(VOXELS), folder / "n.nhdr")
     nibabel.save(nibabel.Nifti1Pair(VOXELS.T, np.eye(4)), folder / "h.img")
     return {"m.mhd": "m.raw", "n.nhdr": "n.raw", "h.hdr": "h.img"}
 
 
-def test_the_hash_of_an_image_is_that_of_all_its_files(tmp_path):
+def test_the_hash_of_an_image_covers_all_its_files(tmp_path):
     for header, data in write_pairs(tmp_path).items():
-        path, other = tmp_path / header, tmp_path / data
-        assert set(files_of(path)) == {path, other}
+        path, data_file = tmp_path / header, tmp_path / data
+        assert set(files_of(path)) == {path, data_file}
         before = image_hash(path)
         check_image_hash(path, before, "bring it back")
-        content = bytearray(other.read_bytes())
+        content = bytearray(data_file.read_bytes())
         content[100] ^= 1
-        other.write_bytes(content)
+        data_file.write_bytes(content)
         with pytest.raises(InputError, match=f"{header}: cut off or changed"):
             check_image_hash(path, before, "bring it back")
 
 
-def test_missing_and_cut_data_are_named(tmp_path):
+def test_missing_and_truncated_data_files_are_named(tmp_path):
     for header, data in write_pairs(tmp_path).items():
-        path, other = tmp_path / header, tmp_path / data
-        content = other.read_bytes()
-        other.write_bytes(content[:200])
+        path, data_file = tmp_path / header, tmp_path / data
+        content = data_file.read_bytes()
+        data_file.write_bytes(content[:200])
         with pytest.raises(InputError, match=f"{data}.*(200 of the 2880 bytes|cut short)"):
             read_array(path)
-        other.unlink()
+        data_file.unlink()
         assert f"its data file {data} is missing" in refusal(path)
-        other.write_bytes(content)
+        data_file.write_bytes(content)
         np.testing.assert_array_equal(read(path)[0], VOXELS)
 
 
-def test_data_files_with_names_of_any_script(tmp_path):
+def test_data_files_may_have_unicode_names(tmp_path):
     sitk.WriteImage(sitk.GetImageFromArray(VOXELS), tmp_path / "患者.mhd")
     assert files_of(tmp_path / "患者.mhd")[1] == tmp_path / "患者.raw"
     np.testing.assert_array_equal(read(tmp_path / "患者.mhd")[0], VOXELS)
@@ -268,8 +268,8 @@ def png(path, depth, colours, rows, width):
 @pytest.mark.parametrize(
     ("depth", "row", "expected"), [(1, 0b01000000, [0, 1]), (2, 0b00011000, [0, 1, 2, 0]), (4, 0x13, [1, 3])]
 )
-def test_a_png_of_few_bits_holds_what_it_holds(tmp_path, depth, row, expected):
-    """ITK stretches them: the 1 of a mask was 255, and `--structure s=1` had no voxel."""
+def test_a_png_of_few_bits_keeps_its_values(tmp_path, depth, row, expected):
+    """ITK rescales them: label 1 became 255, and `--structure s=1` had no voxel."""
     path = png(tmp_path / "a.png", depth, 0, [bytes([row])] * 2, len(expected))
     np.testing.assert_array_equal(read(path)[0], [expected] * 2)
 
@@ -304,13 +304,13 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_each_cause_has_its_reason(tmp_path, name):
+def test_each_unreadable_file_has_its_reason(tmp_path, name):
     content, reason = CONTENTS[name]
     (tmp_path / name).write_bytes(content)
     assert reason in refusal(tmp_path / name)
 
 
-def test_folders_and_links_have_theirs(tmp_path):
+def test_folders_and_broken_links_have_their_reasons(tmp_path):
     (tmp_path / "series").mkdir()
     assert "is a folder; name a file" in refusal(tmp_path / "series")
     (tmp_path / "series/1").write_bytes(CONTENTS["dicom.nii"][0])
@@ -319,7 +319,7 @@ def test_folders_and_links_have_theirs(tmp_path):
     assert "is a link to a file that is missing" in refusal(tmp_path / "link.nii")
 
 
-def test_no_other_voxels_than_grey_numbers(tmp_path):
+def test_colour_and_complex_voxels_are_refused(tmp_path):
     colours = np.zeros(VOXELS.T.shape, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     nibabel.save(nibabel.Nifti1Image(colours, np.eye(4)), tmp_path / "rgb.nii")
     nibabel.save(nibabel.Nifti1Image(VOXELS.T.astype(np.complex64), np.eye(4)), tmp_path / "c.nii")
@@ -327,7 +327,7 @@ def test_no_other_voxels_than_grey_numbers(tmp_path):
     assert "its voxels are complex numbers" in refusal(tmp_path / "c.nii")
 
 
-def test_a_header_that_announces_more_than_a_file_can_hold_takes_no_memory(tmp_path):
+def test_a_header_with_an_impossible_size_is_refused(tmp_path):
     path = write_nii(tmp_path / "a.nii", sform=affine())
     content = bytearray(path.read_bytes())
     struct.pack_into("<hhh", content, 42, 32767, 32767, 32767)
@@ -337,7 +337,7 @@ def test_a_header_that_announces_more_than_a_file_can_hold_takes_no_memory(tmp_p
 
 
 @pytest.mark.parametrize("name", ["a.mhd", "a.nhdr", "a.hdr"])
-def test_we_write_formats_of_one_file_only(tmp_path, name):
+def test_only_single_file_formats_are_written(tmp_path, name):
     with pytest.raises(ValueError, match="formats of one file only"):
         write_array(tmp_path / name, VOXELS, Grid.plain(VOXELS.shape))
     assert not list(tmp_path.iterdir())

@@ -19,10 +19,10 @@ ALL = (lesion_f1, lesion_f1_iou50, lesion_recall, lesion_fp_ml, lesion_fn_ml)
 
 
 def mask(*boxes):
-    made = np.zeros((4, 20, 20), bool)
+    array = np.zeros((4, 20, 20), bool)
     for box in boxes:
-        made[tuple(slice(a, b) for a, b in box)] = True
-    return made
+        array[tuple(slice(a, b) for a, b in box)] = True
+    return array
 
 
 LARGE = ((0, 2), (0, 5), (0, 5))  # 50 voxels, 10 ml
@@ -35,7 +35,7 @@ def measure(result, truth=TRUTH):
     return score(result, truth, SPACING, metrics=ALL)
 
 
-def test_a_result_like_the_truth():
+def test_a_perfect_result():
     assert measure(TRUTH) == {
         "lesion_f1": 1.0, "lesion_f1_iou50": 1.0, "lesion_recall": 1.0, "lesion_fp_ml": 0.0, "lesion_fn_ml": 0.0,
     }  # fmt: skip
@@ -61,7 +61,7 @@ def test_one_component_over_two_lesions_finds_both_and_matches_one():
     assert values["lesion_f1_iou50"] == pytest.approx(2 * (50 / bridge.sum() > 0.5) / (2 + 1))
 
 
-def test_an_iou_of_one_half_is_no_match():
+def test_an_iou_of_one_half_is_not_a_match():
     half = mask(((0, 1), (0, 5), (0, 5)))
     assert measure(half, mask(LARGE))["lesion_f1_iou50"] == 0.0
     more = mask(((0, 1), (0, 5), (0, 5)), ((1, 2), (0, 1), (0, 1)))
@@ -73,13 +73,13 @@ def test_diagonal_neighbours_are_one_lesion():
     assert Lesions.of(truth, truth).truth_voxels.tolist() == [2]
 
 
-def test_an_empty_result_misses_the_volume_of_all():
+def test_an_empty_result_misses_all_volume():
     nothing = measure(np.zeros_like(TRUTH))
     assert nothing["lesion_fn_ml"] == pytest.approx(78 * 0.2)
     assert (nothing["lesion_f1"], nothing["lesion_recall"], nothing["lesion_fp_ml"]) == (0, 0, 0)
 
 
-def test_an_empty_truth_makes_all_volume_false():
+def test_an_empty_truth_makes_all_volume_false_positive():
     values = measure(TRUTH, np.zeros_like(TRUTH))
     assert values["lesion_fp_ml"] == pytest.approx(78 * 0.2)
     assert (values["lesion_f1"], values["lesion_recall"], values["lesion_fn_ml"]) == (0, 1, 0)
@@ -91,7 +91,7 @@ def test_recall_by_volume():
     assert recall_by_volume(result, TRUTH, SPACING, ()) == [(2, 3)]
 
 
-def test_in_2d():
+def test_lesion_metrics_in_2d():
     truth = np.zeros((10, 10), bool)
     truth[0:2, 0:2] = truth[5:7, 5:7] = True
     result = np.zeros_like(truth)

@@ -13,7 +13,7 @@ def _forget():
     machine.cache_clear()
 
 
-def test_machine_has_the_facts_that_times_depend_on():
+def test_machine_records_processor_memory_and_threads():
     facts = machine()
     assert facts["cores"] >= 1
     assert facts["memory"].endswith(" GiB")
@@ -39,14 +39,14 @@ def test_a_damaged_file_is_left_out(tmp_path):
 
 
 @pytest.mark.parametrize("answer", ["", "no devices"])
-def test_no_gpu_no_facts_about_one(monkeypatch, answer):
-    done = module.subprocess.CompletedProcess([], 0, answer)
-    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: done)
+def test_without_a_gpu_no_gpu_is_recorded(monkeypatch, answer):
+    process = module.subprocess.CompletedProcess([], 0, answer)
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: process)
     assert "GPU" not in machine()
 
 
-def test_gpus_and_driver(monkeypatch):
-    done = module.subprocess.CompletedProcess([], 0, "NVIDIA H100, 550.1\nNVIDIA H100, 550.1\n")
-    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: done)
+def test_gpus_and_driver_are_recorded(monkeypatch):
+    process = module.subprocess.CompletedProcess([], 0, "NVIDIA H100, 550.1\nNVIDIA H100, 550.1\n")
+    monkeypatch.setattr(module.subprocess, "run", lambda *_, **__: process)
     assert machine()["GPU"] == "NVIDIA H100, NVIDIA H100"
     assert machine()["driver"] == "550.1"

@@ -1,4 +1,4 @@
-"""A table comes back as it was written; any change of any byte is noticed; files of others are read."""
+"""Tables are read back unchanged, changed bytes are refused, and foreign files are read."""
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ FRAME = pd.DataFrame(
 
 
 @pytest.mark.parametrize("compression", ["snappy", "zstd"])
-def test_a_table_comes_back(tmp_path, compression):
+def test_a_table_is_read_back(tmp_path, compression):
     write_parquet(FRAME, tmp_path / "t.parquet", compression)
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "t.parquet"), FRAME)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), FRAME)
@@ -24,7 +24,7 @@ def test_equal_tables_are_equal_files(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_every_flipped_bit_is_noticed(tmp_path):
+def test_a_flipped_bit_is_refused(tmp_path):
     write_parquet(FRAME, tmp_path / "t.parquet")
     content = (tmp_path / "t.parquet").read_bytes()
     noticed = 0
@@ -40,7 +40,7 @@ def test_every_flipped_bit_is_noticed(tmp_path):
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 0.99])
-def test_a_file_that_was_cut_off_is_noticed(tmp_path, share):
+def test_a_truncated_file_is_refused(tmp_path, share):
     write_parquet(FRAME, tmp_path / "t.parquet")
     content = (tmp_path / "t.parquet").read_bytes()
     (tmp_path / "t.parquet").write_bytes(content[: int(share * len(content))])
@@ -48,6 +48,6 @@ def test_a_file_that_was_cut_off_is_noticed(tmp_path, share):
         read_parquet(tmp_path / "t.parquet")
 
 
-def test_files_of_other_programs_are_read(tmp_path):
+def test_foreign_parquet_files_are_read(tmp_path):
     FRAME.to_parquet(tmp_path / "t.parquet", index=False)
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "t.parquet"), FRAME)

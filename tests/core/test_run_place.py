@@ -1,4 +1,4 @@
-"""A file of a run is read in its own place only; copies of the run and files outside of runs are read anywhere."""
+"""A file of a run is read at its own path only; copies of the run and files outside runs are read anywhere."""
 
 import shutil
 
@@ -37,14 +37,14 @@ def move(source, target):
     return target
 
 
-def test_a_record_is_not_read_in_another_place_of_its_run(run):
+def test_a_moved_record_is_refused(run):
     write_record(run / "sessions/c/own/half/protocol.json", {"rounds": 2})
     moved = move(run / "sessions/c/own/half/protocol.json", run / "sessions/c/own/other/protocol.json")
     with pytest.raises(InputError, match=r"written as sessions/c/own/half/protocol\.json, not in this place"):
         read_record(moved)
 
 
-def test_a_record_of_another_run_is_not_read(run):
+def test_a_record_of_another_run_is_refused(run):
     write_record(run / "provenance.json", {"written": "today"})
     moved = move(run / "provenance.json", other_run(run, b"b" * 32) / "provenance.json")
     with pytest.raises(InputError, match=r"written as provenance\.json of another run"):
@@ -64,26 +64,26 @@ def test_a_file_outside_of_a_run_is_read(run, tmp_path):
     assert read_record(move(tmp_path / "own.json", run / "tables/index.json")) == {"target": 0.8}
 
 
-def test_a_record_from_before_the_key_is_read(run):
+def test_a_record_written_without_a_run_key_is_read(run):
     (run / KEY).rename(run / "key")
     write_record(run / "cohorts/c/cohort.json", {"name": "c"})
     (run / "key").rename(run / KEY)
     assert read_record(run / "cohorts/c/cohort.json") == {"name": "c"}
 
 
-def test_a_record_of_older_versions_keeps_its_keys(tmp_path):
+def test_a_record_of_an_older_version_keeps_its_keys(tmp_path):
     (tmp_path / "old.json").write_text('{"place": "here"}')
     assert read_record(tmp_path / "old.json") == {"place": "here"}
 
 
-def test_the_place_of_a_folder_that_is_being_written_is_the_final_one(run):
+def test_files_in_a_temporary_folder_have_their_final_place(run):
     with writing_folder(run / "tables") as part:
         assert run_place(part / "index.json").endswith(":tables/index.json")
         write_record(part / "index.json", {"target": 0.9})
     assert read_record(run / "tables/index.json") == {"target": 0.9}
 
 
-def test_a_table_is_not_read_in_another_place(tmp_path):
+def test_a_moved_table_is_refused(tmp_path):
     frame = pd.DataFrame({"dice": [0.5]})
     write_parquet(frame, tmp_path / "t", place="ab:scores.parquet")
     assert len(read_parquet(tmp_path / "t", "ab:scores.parquet")) == len(read_parquet(tmp_path / "t")) == 1
@@ -95,5 +95,5 @@ def test_a_table_is_not_read_in_another_place(tmp_path):
 @pytest.mark.parametrize(
     ("written", "here"), [("", "a:x"), ("a:x", ""), ("a:x", "a:x"), (":x", "a:x"), ("a:x", ":x")]
 )
-def test_a_place_that_may_be_right_is_right(written, here):
+def test_a_matching_or_unknown_place_is_accepted(written, here):
     assert misplacement(written, here) == ""

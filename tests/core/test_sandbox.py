@@ -1,4 +1,4 @@
-"""What a confined process cannot do, by itself, by its threads and by what it starts."""
+"""What a confined process, its threads and its children cannot do."""
 
 import subprocess
 import sys
@@ -42,18 +42,18 @@ def base(tmp_path):
 
 
 def run(code, *words):
-    done = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def test_hidden_folders_cannot_be_read_and_all_else_can(base):
+def test_only_hidden_folders_cannot_be_read(base):
     names = ["data/truth", "data/inner/truth", "link/truth", "beside/link", f"up/{base.name}/data/truth"]
-    said = run(TRY, base, *names, "beside/open", "file", "data/inner/weights")
-    found = dict(line.split(" ", 1) for line in said.splitlines())
-    assert {found[name] for name in names} == {"False False"}
-    assert {found[name] for name in ("beside/open", "file", "data/inner/weights")} == {"True True"}
-    assert "'data'" in found["names"]
+    printed = run(TRY, base, *names, "beside/open", "file", "data/inner/weights")
+    readable = dict(line.split(" ", 1) for line in printed.splitlines())
+    assert {readable[name] for name in names} == {"False False"}
+    assert {readable[name] for name in ("beside/open", "file", "data/inner/weights")} == {"True True"}
+    assert "'data'" in readable["names"]
     assert (base / "own/new").exists()
 
 
@@ -69,7 +69,7 @@ except OSError as error:
 
 
 def attempt(own, expression, **arguments):
-    """What an expression gives in a process that is confined with these arguments, after what confines it."""
+    """The kind of confinement, and the value of an expression in a process confined with these arguments."""
     return run(DO, own, arguments, expression).split(maxsplit=1)
 
 
@@ -87,7 +87,7 @@ WRITES = {
 
 
 @pytest.mark.parametrize("expression", WRITES.values(), ids=WRITES)
-def test_nothing_is_written_outside_the_own_folder(base, expression):
+def test_files_outside_the_own_folder_cannot_be_written(base, expression):
     assert attempt(base / "own", expression.format(base=base))[1].strip() in ("PermissionError", "OSError")
     assert (base / "file").read_text() == "content"
     assert not (base / "new").exists()
@@ -99,14 +99,14 @@ def test_devices_and_shared_memory_can_be_used(base):
 
 
 @pytest.mark.parametrize("change", ["os.chmod('{}/file', 0)", "os.utime('{}/file', (1, 1))"])
-def test_mode_and_times_of_files_elsewhere_stay(base, change):
+def test_mode_and_times_of_files_elsewhere_cannot_be_changed(base, change):
     before = (base / "file").stat()
     attempt(base / "own", change.format(base))
     after = (base / "file").stat()
     assert (after.st_mode, after.st_mtime) == (before.st_mode, before.st_mtime)
 
 
-def test_files_of_the_own_folder_can_be_made_and_copied(base):
+def test_files_can_be_created_and_copied_in_the_own_folder(base):
     paths = f"__import__('pathlib').Path('{base}/own')"
     attempt(base / "own", f"({paths} / 'new').touch()")
     assert (base / "own/new").exists()
@@ -124,7 +124,7 @@ SOCKETS = {
 
 
 @pytest.mark.parametrize("use", SOCKETS.values(), ids=SOCKETS)
-def test_no_network_unless_the_card_says_so(tmp_path, use):
+def test_the_network_is_denied_unless_the_card_allows_it(tmp_path, use):
     expression = use.replace("socket.", "__import__('socket').")
     assert attempt(tmp_path, expression)[1].strip() == "PermissionError"
     assert attempt(tmp_path, expression, network=True)[1].strip() != "PermissionError"
@@ -153,13 +153,13 @@ def test_no_signal_reaches_the_processes_above(tmp_path, arguments, kill):
     assert attempt(tmp_path, "os.kill(os.getpid(), 0)", **arguments)[1].strip() == "None"
 
 
-def test_limits_of_other_processes_stay(tmp_path):
-    other = "__import__('resource').prlimit(os.getppid(), 0)"
-    assert attempt(tmp_path, other)[1].strip() == "PermissionError"
+def test_limits_of_other_processes_cannot_be_changed(tmp_path):
+    expression = "__import__('resource').prlimit(os.getppid(), 0)"
+    assert attempt(tmp_path, expression)[1].strip() == "PermissionError"
     assert attempt(tmp_path, "__import__('resource').getrlimit(0)")[1].strip() != "PermissionError"
 
 
-def test_means_are_named(tmp_path):
+def test_the_kind_of_confinement_is_named(tmp_path):
     assert attempt(tmp_path, "0", landlock=3)[0] == "landlock-3+seccomp"
     assert attempt(tmp_path, "0", landlock=0)[0] == "seccomp"
     assert attempt(tmp_path, "0", landlock=0, seccomp=False)[0] == "none"
@@ -176,11 +176,11 @@ except RuntimeError as error:
 """
 
 
-def test_a_process_with_a_second_thread_is_not_confined_by_half(tmp_path):
+def test_confining_a_process_with_two_threads_is_refused(tmp_path):
     assert run(THREADED, tmp_path) == "the process has 2 threads, and only one of them would be confined\n"
 
 
-def test_other_paths_through_mounts_are_known(monkeypatch):
+def test_bind_mounts_of_hidden_folders_are_listed(monkeypatch):
     lines = [
         "1 0 8:1 / / rw - ext4 /dev/a rw",
         "2 1 8:2 / /data rw - ext4 /dev/b rw",

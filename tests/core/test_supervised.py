@@ -1,4 +1,4 @@
-"""A supervised process answers in time or not at all, and nothing that it starts outlives it."""
+"""A supervised process answers in time or is ended, together with its child processes."""
 
 import os
 import subprocess
@@ -35,13 +35,13 @@ def alive(number):
     return status.exists() and "State:\tZ" not in status.read_text()
 
 
-def test_answers_line_by_line():
+def test_each_question_gets_one_line_as_answer():
     with running(ECHO) as process:
         assert process.means == "none"
         assert [process.ask(word, soon(30)) for word in ("one", "two")] == ["{one}", "{two}"]
 
 
-def test_command_that_is_not_there():
+def test_a_missing_command_is_an_error():
     with pytest.raises(OSError, match="No such file"):
         SupervisedProcess(["no-such-command"], OwnFolder(), dict(os.environ), Confinement())
 
@@ -83,7 +83,7 @@ HANGS = {
 
 
 @pytest.mark.parametrize(("code", "line", "kind", "reason"), HANGS.values(), ids=HANGS)
-def test_whoever_hangs_is_given_up_in_time(code, line, kind, reason):
+def test_a_process_that_hangs_is_ended_in_time(code, line, kind, reason):
     with running(code) as process:
         if reason == "answered before a question":
             assert process.ask(line, soon(20)) == "{}"
@@ -94,7 +94,7 @@ def test_whoever_hangs_is_given_up_in_time(code, line, kind, reason):
         assert time.monotonic() - begun < 15
 
 
-def test_bytes_that_are_no_text_are_replaced(capfd):
+def test_bytes_that_are_not_text_are_replaced(capfd):
     code = r"import sys, os; input(); os.write(2, b'\xff bad\x1b[2J\n'); os.write(1, b'\xfe\n{\"\xff\"}\n'); input()"
     with running(code) as process:
         assert process.ask("x", soon(30)) == '{"\ufffd"}'
@@ -106,9 +106,9 @@ def test_prints_are_passed_on_within_a_limit(capfd):
         "input()\nfor _ in range(10**5): print('y' * 99)\nprint('{}', flush=True); input()"
     ) as process:
         process.ask("x", soon(60))
-    said = capfd.readouterr().err
-    assert len(said) < 2**20 + 200
-    assert said.endswith("(more prints of the method are left out)\n")
+    printed = capfd.readouterr().err
+    assert len(printed) < 2**20 + 200
+    assert printed.endswith("(more prints of the method are left out)\n")
 
 
 LEAVES = """
@@ -126,12 +126,12 @@ input()
 
 
 def left_behind():
-    said = subprocess.run(["pgrep", "-f", "^sleep 30[01]$"], capture_output=True, text=True).stdout
-    return {int(word) for word in said.split()}
+    printed = subprocess.run(["pgrep", "-f", "^sleep 30[01]$"], capture_output=True, text=True).stdout
+    return {int(word) for word in printed.split()}
 
 
 @pytest.mark.parametrize("confinement", [None, Confinement(), Confinement(landlock=0, seccomp=False)])
-def test_nothing_that_it_started_outlives_it(confinement):
+def test_child_processes_end_with_the_process(confinement):
     before = left_behind()
     with running(LEAVES, confinement=confinement) as process:
         process.ask("x", soon(30))
@@ -152,26 +152,26 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_nothing_outlives_a_job_that_is_killed():
+def test_child_processes_end_with_a_killed_job():
     before = left_behind()
-    done = subprocess.run([sys.executable, "-c", KILLED_JOB, LEAVES], capture_output=True, text=True)
-    assert done.returncode == -9, done.stderr
+    process = subprocess.run([sys.executable, "-c", KILLED_JOB, LEAVES], capture_output=True, text=True)
+    assert process.returncode == -9, process.stderr
     end = soon(10)
-    while (left_behind() != before or os.path.exists(done.stdout.strip())) and time.monotonic() < end:
+    while (left_behind() != before or os.path.exists(process.stdout.strip())) and time.monotonic() < end:
         time.sleep(0.05)
     assert left_behind() == before
-    assert not os.path.exists(done.stdout.strip())
+    assert not os.path.exists(process.stdout.strip())
 
 
 def test_a_method_that_kills_its_parent_ends_itself_alone():
-    """Even where nothing confines it: its parent is the supervisor, with which it ends."""
+    """Even without confinement: its parent is the supervisor, and it ends with it."""
     code = "import os, signal; input(); os.kill(os.getppid(), signal.SIGKILL); input()"
     with running(code) as process, pytest.raises(ProcessEndedError, match="signal SIGKILL"):
         process.ask("x", soon(30))
     assert not alive(process.number)
 
 
-def test_memory_has_a_limit():
+def test_memory_is_limited():
     code, error = "input(); print(len(bytes(2**30)))", "exit code 1: MemoryError"
     with running(code, memory_mb=500) as process, pytest.raises(ProcessEndedError, match=error):
         process.ask("x", soon(30))
@@ -192,7 +192,7 @@ input()
 
 
 def test_processes_share_one_limit_of_memory():
-    """None of them alone exceeds it."""
+    """None of the processes alone exceeds the limit."""
     code = FORKS.replace("SHARED", "1").replace("EACH", "150")
     with running(code, memory_mb=300.0) as process, pytest.raises(ProcessEndedError) as caught:
         process.ask("x", soon(30))
@@ -200,7 +200,7 @@ def test_processes_share_one_limit_of_memory():
     assert "300 MiB are allowed" in str(caught.value)
 
 
-def test_memory_that_processes_share_counts_once():
+def test_shared_memory_counts_once():
     code = FORKS.replace("bytearray(SHARED << 20)", "bytearray(b'x') * (150 << 20)").replace("EACH", "1")
     with running(code, memory_mb=300.0) as process:
         assert process.ask("x", soon(30)) == "{}"
@@ -222,8 +222,8 @@ time.sleep(60)
 """
 
 
-def test_a_process_that_becomes_another_one_again_and_again_ends_too():
-    """Its number is another one whenever it is looked for."""
+def test_a_process_that_forks_repeatedly_is_ended():
+    """Its process number changes all the time."""
     mark = f"HOPS-{os.getpid()}"
     process = SupervisedProcess([sys.executable, "-S", "-c", HOPS, mark], OwnFolder(), dict(os.environ))
     process.ask("x", soon(30))

@@ -1,4 +1,4 @@
-"""Metrics are plug-ins: one file, or one module named in the configuration, adds one everywhere."""
+"""Metrics are plug-ins: one file in the package or one module named in the configuration adds a metric."""
 
 import json
 
@@ -56,7 +56,7 @@ def make(**changes):
     return metric(**described | changes)
 
 
-def test_a_module_of_the_users_adds_a_column(own_module):
+def test_a_module_of_the_user_adds_a_column(own_module):
     own = with_own([f"{own_module}:recall"])
     assert own[:-1] == built_in()
     result, truth = masks()
@@ -66,7 +66,7 @@ def test_a_module_of_the_users_adds_a_column(own_module):
 
 
 def test_a_file_in_the_folder_adds_a_column(tmp_path, monkeypatch):
-    """One file and no edit elsewhere: the folder itself is the list."""
+    """One new file is enough; the registry lists the folder."""
     (tmp_path / "recall.py").write_text(OWN)
     monkeypatch.setattr(metrics, "__path__", [*metrics.__path__, str(tmp_path)])
     built_in.cache_clear()
@@ -100,13 +100,13 @@ def test_surface_distances_are_computed_once_for_a_pair(monkeypatch, spacing, tr
     assert len(calls) == transforms
 
 
-def test_nsd_goes_by_the_tolerance_of_the_structure():
+def test_nsd_uses_the_tolerance_of_the_structure():
     result, truth = np.zeros((2, 3, 20), bool)
     result[1, 2:9] = truth[1, 2] = True
-    found = score(result, truth, (1.0, 1.0), tolerance_mm=3.0)
-    assert found["nsd"] == 5 / 8
-    assert found["nsd_2mm"] == 4 / 8, "the column of that name stays at 2 mm"
-    assert score(result, truth, (1.0, 1.0))["nsd"] == 4 / 8, "2 mm where nothing is said"
+    scores = score(result, truth, (1.0, 1.0), tolerance_mm=3.0)
+    assert scores["nsd"] == 5 / 8
+    assert scores["nsd_2mm"] == 4 / 8, "nsd_2mm always uses 2 mm"
+    assert score(result, truth, (1.0, 1.0))["nsd"] == 4 / 8, "the default tolerance is 2 mm"
 
 
 def test_a_description_goes_through_json():
@@ -126,12 +126,12 @@ def test_a_description_goes_through_json():
         ("{module}:not_a_metric", "is no metric"),
     ],
 )
-def test_a_name_that_is_no_metric_is_refused(own_module, name, words):
+def test_an_unknown_metric_name_is_refused(own_module, name, words):
     with pytest.raises(InputError, match=words):
         with_own([name.format(module=own_module)])
 
 
-def test_a_column_is_taken_once(tmp_path, monkeypatch):
+def test_a_second_metric_with_the_same_column_is_refused(tmp_path, monkeypatch):
     (tmp_path / "twice_of_a_test.py").write_text(OWN.replace('column="recall"', 'column="dice"'))
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match="column 'dice'"):
@@ -148,7 +148,7 @@ def test_a_column_is_taken_once(tmp_path, monkeypatch):
         ({"both_empty": 2}, "outside its range"),
     ],
 )
-def test_a_description_that_contradicts_itself_is_refused(changes, words):
+def test_a_contradictory_description_is_refused(changes, words):
     with pytest.raises(InputError, match=words):
         make(**changes)(lambda pair: 0.5)
 
@@ -156,27 +156,27 @@ def test_a_description_that_contradicts_itself_is_refused(changes, words):
 @pytest.mark.parametrize(
     ("value", "words"), [(1.5, "outside its range"), (float("nan"), "outside its range"), ("x", "ValueError")]
 )
-def test_a_metric_that_returns_nonsense_is_named(value, words):
+def test_a_metric_that_returns_an_invalid_value_is_named(value, words):
     wrong = make()(lambda pair: value)
     with pytest.raises(InputError, match=f"thing: .*{words}"):
         score(*masks(), (1.0, 1.0), metrics=[wrong])
 
 
 def test_a_metric_gets_masks_that_are_cropped_and_not_empty():
-    seen: list[MaskPair] = []
+    pairs: list[MaskPair] = []
 
     def measure(pair: MaskPair) -> float:
-        seen.append(pair)
+        pairs.append(pair)
         return 0.5
 
     one: Metric = make()(measure)
     result, truth = masks()
     score(result, truth, (1.0, 1.0), metrics=[one])
     score(np.zeros_like(result), truth, (1.0, 1.0), metrics=[one])
-    assert [pair.truth.shape for pair in seen] == [(7, 8)]
+    assert [pair.truth.shape for pair in pairs] == [(7, 8)]
 
 
-def test_masks_that_are_no_masks_are_refused():
+def test_label_maps_are_refused_as_masks():
     labels = np.ones((3, 3), int)
     with pytest.raises(ValueError, match="bool arrays"):
         score(labels, labels > 0, (1.0, 1.0))

@@ -39,20 +39,20 @@ def square(shape: tuple[int, int], *slices: slice) -> np.ndarray:
 )
 def test_equals_medpy_on_the_full_volume_to_the_last_bit(shape, spacing, seed):
     result, truth = blob(shape, seed), blob(shape, seed + 100, 0.05)
-    found = score(result, truth, spacing, WORST)
-    assert found["dice"] == medpy.dc(result, truth)
-    assert found["assd_mm"] == medpy.assd(result, truth, spacing)
-    assert found["assd_px"] == medpy.assd(result, truth)
-    assert found["hd95_mm"] == medpy.hd95(result, truth, spacing)
+    scores = score(result, truth, spacing, WORST)
+    assert scores["dice"] == medpy.dc(result, truth)
+    assert scores["assd_mm"] == medpy.assd(result, truth, spacing)
+    assert scores["assd_px"] == medpy.assd(result, truth)
+    assert scores["hd95_mm"] == medpy.hd95(result, truth, spacing)
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (4.0, 1.0, 0.5)])
-def test_equals_medpy_where_the_masks_touch_the_border(spacing):
+def test_equals_medpy_for_masks_at_the_image_border(spacing):
     result, truth = np.zeros((2, 16, 18, 20), bool)
     result[:5, 9:, :6] = truth[2:9, 12:, :4] = True
-    found = score(result, truth, spacing, WORST)
-    assert found["assd_mm"] == medpy.assd(result, truth, spacing)
-    assert found["hd95_mm"] == medpy.hd95(result, truth, spacing)
+    scores = score(result, truth, spacing, WORST)
+    assert scores["assd_mm"] == medpy.assd(result, truth, spacing)
+    assert scores["hd95_mm"] == medpy.hd95(result, truth, spacing)
 
 
 def test_border_has_a_face_neighbour_outside():
@@ -67,23 +67,23 @@ def test_border_has_a_face_neighbour_outside():
 def test_two_voxels_by_hand():
     """One voxel each, 3 rows and 4 columns apart, rows 2 mm and columns 1 mm."""
     result, truth = square((9, 9), slice(2, 3), slice(1, 2)), square((9, 9), slice(5, 6), slice(5, 6))
-    found = score(result, truth, (2.0, 1.0), WORST)
+    scores = score(result, truth, (2.0, 1.0), WORST)
     mm = math.sqrt(6**2 + 4**2)
-    assert found == {"dice": 0.0, "assd_mm": mm, "assd_px": 5.0, "hd95_mm": mm, "nsd_2mm": 0.0, "nsd": 0.0}
+    assert scores == {"dice": 0.0, "assd_mm": mm, "assd_px": 5.0, "hd95_mm": mm, "nsd_2mm": 0.0, "nsd": 0.0}
 
 
 def test_unequal_borders_by_hand():
     """A line of four voxels against its first: distances 0 1 2 3 one way, 0 the other; 0.5 mm voxels."""
     result, truth = square((3, 9), slice(1, 2), slice(2, 6)), square((3, 9), slice(1, 2), slice(2, 3))
-    found = score(result, truth, (0.5, 0.5), WORST)
-    assert found["dice"] == 2 / 5
-    assert found["assd_px"] == 6 / 5, "pooled; the mean of the two means would be 0.75"
-    assert found["assd_mm"] == 3 / 5
-    assert found["hd95_mm"] == pytest.approx(1.0 + 0.8 * 0.5), "of 0 0 0.5 1 1.5, at position 0.95 x 4"
-    assert found["nsd_2mm"] == 1.0
+    scores = score(result, truth, (0.5, 0.5), WORST)
+    assert scores["dice"] == 2 / 5
+    assert scores["assd_px"] == 6 / 5, "pooled; the mean of the two means would be 0.75"
+    assert scores["assd_mm"] == 3 / 5
+    assert scores["hd95_mm"] == pytest.approx(1.0 + 0.8 * 0.5), "of 0 0 0.5 1 1.5, at position 0.95 x 4"
+    assert scores["nsd_2mm"] == 1.0
 
 
-def test_nsd_counts_the_limit_as_within_also_for_float32_spacing():
+def test_nsd_includes_distances_equal_to_the_tolerance_despite_rounding():
     result, truth = square((3, 20), slice(1, 2), slice(2, 9)), square((3, 20), slice(1, 2), slice(2, 3))
     spacing = (1.0, float(np.float32(0.4)))
     assert spacing[1] * 5 > 2.0
@@ -96,7 +96,7 @@ def test_nsd_counts_the_limit_as_within_also_for_float32_spacing():
 @pytest.mark.parametrize(
     ("case", "result", "truth"), [("empty truth", 1, 0), ("empty result", 0, 1), ("both empty", 0, 0)]
 )
-def test_every_cell_of_the_edge_cases(metric, case, result, truth):
+def test_scores_of_empty_masks(metric, case, result, truth):
     masks = [np.full((3, 4, 5), bool(n)) for n in (result, truth)]
     if metric in ("dice", "nsd_2mm", "nsd"):
         expected = 1.0 if case == "both empty" else 0.0
@@ -105,24 +105,24 @@ def test_every_cell_of_the_edge_cases(metric, case, result, truth):
     assert score(*masks, (1.0, 1.0, 1.0), WORST)[metric] == expected
 
 
-def test_worst_is_the_diagonal_and_no_distance_in_the_box_reaches_it():
+def test_the_worst_distance_is_the_diagonal_of_the_box():
     worst = Worst.diagonal((3, 4), (2.0, 2.0))
     assert worst == Worst(mm=10.0, px=5.0)
     result, truth = square((3, 4), slice(0, 1), slice(0, 1)), square((3, 4), slice(2, 3), slice(3, 4))
-    found = score(result, truth, (2.0, 2.0), worst)
-    assert found["hd95_mm"] < worst.mm
-    assert found["assd_px"] < worst.px
+    scores = score(result, truth, (2.0, 2.0), worst)
+    assert scores["hd95_mm"] < worst.mm
+    assert scores["assd_px"] < worst.px
 
 
 @pytest.mark.parametrize("empty", [0, 1])
-def test_no_distance_transform_of_an_empty_mask(empty):
+def test_distances_of_an_empty_mask_are_refused(empty):
     masks = [np.ones((3, 3), bool), np.ones((3, 3), bool)]
     masks[empty][:] = False
     with pytest.raises(ValueError, match="edge cases"):
         mask_pair.pooled_distances(*masks, (1.0, 1.0))
 
 
-def test_refuses_masks_that_do_not_fit():
+def test_masks_of_different_shape_or_dimension_are_refused():
     mask = np.ones((3, 3), bool)
     with pytest.raises(ValueError, match="differ in shape"):
         score(mask, mask[:2], (1.0, 1.0), WORST)
@@ -139,13 +139,13 @@ spacings = st.tuples(st.floats(0.2, 5.0), st.floats(0.2, 5.0))
 
 @settings(max_examples=60, deadline=None)
 @given(masks_2d(), masks_2d(), spacings)
-def test_symmetric(a, b, spacing):
+def test_scores_are_symmetric(a, b, spacing):
     assert score(a, b, spacing, WORST) == pytest.approx(score(b, a, spacing, WORST), rel=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(masks_2d(), masks_2d(), spacings, st.integers(0, 9), st.integers(0, 9))
-def test_moving_both_masks_changes_nothing(a, b, spacing, down, right):
+def test_scores_do_not_change_if_both_masks_move(a, b, spacing, down, right):
     frame = ((down, 9 - down), (right, 9 - right))
     moved = score(np.pad(a, frame), np.pad(b, frame), spacing, WORST)
     assert moved == score(a, b, spacing, WORST)
@@ -161,9 +161,9 @@ def test_equal_masks_are_perfect(a, spacing):
 @settings(max_examples=40, deadline=None)
 @given(masks_2d(), masks_2d(), spacings)
 def test_distances_equal_the_nearest_of_all_pairs(a, b, spacing):
-    """Slow and exact: every border voxel against every other."""
+    """The reference compares all pairs of border voxels."""
     points = [np.argwhere(mask_pair.border(m)) * spacing for m in (a, b)]
     pairs = np.linalg.norm(points[0][:, None] - points[1][None], axis=2)
     exact = np.concatenate((pairs.min(axis=1), pairs.min(axis=0)))
-    found = mask_pair.pooled_distances(mask_pair.border(a), mask_pair.border(b), spacing)
-    np.testing.assert_allclose(found, exact, rtol=1e-12, atol=1e-12)
+    distances = mask_pair.pooled_distances(mask_pair.border(a), mask_pair.border(b), spacing)
+    np.testing.assert_allclose(distances, exact, rtol=1e-12, atol=1e-12)
