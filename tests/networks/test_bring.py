@@ -1,4 +1,4 @@
-"""Networks that were trained elsewhere: stored whole, and refused where card, weights and cohort do not fit."""
+"""Networks trained elsewhere are stored completely, and refused if card, weights and cohort do not match."""
 
 import re
 
@@ -24,15 +24,15 @@ def same(a, b):
     return all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_weights_from_elsewhere(discs, discs_network, tmp_path, tiny_card):
+def test_external_weights_are_stored_unchanged(discs, discs_network, tmp_path, tiny_card):
     bring(tiny_card, discs_network / "weights.pt", discs, tmp_path)
     assert same(weights_of(tmp_path), weights_of(discs_network))
     before, after = (TrainedNetwork.load(f / "weights.pt") for f in (discs_network, tmp_path))
     assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
 
 
-def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp_path, tiny_card):
-    """The size that it leaves away is the file's; fine-tuning is the card's, and the file's own is named."""
+def test_the_card_decides_how_external_weights_are_used(discs, discs_network, tmp_path, tiny_card):
+    """A size absent from the card comes from the file; fine-tuning settings come from the card."""
     files = [discs_network]
     for change in (
         {"finetuning": {"eps": 0.1, "omega": 5.0, "t0": 0.2}},
@@ -49,10 +49,8 @@ def test_card_says_how_weights_from_elsewhere_are_used(discs, discs_network, tmp
     assert "unused_finetuning" not in facts, "omega 5 and t0 0.2 are the defaults; eps is the card's"
 
 
-def test_fine_tuning_of_an_old_card_in_a_weights_file_is_not_used(
-    discs, discs_network, tmp_path, tiny_card, caplog
-):
-    """It was chosen for other defaults: mixed with those of today it can remove whole objects."""
+def test_fine_tuning_stored_in_a_weights_file_is_ignored(discs, discs_network, tmp_path, tiny_card, caplog):
+    """It was chosen for older defaults; combined with current ones it can remove whole objects."""
     path = tmp_path / "weights.pt"
     content = torch.load(discs_network / "weights.pt", weights_only=True)
     content["finetuning"] = {"learning_rate": 0.3, "strength": 1.0, "iterations": 80}
@@ -104,7 +102,7 @@ def card_of(**changes):
     return NetworkCard(architecture="torchscript", settings=settings, **changes)
 
 
-def test_foreign_network_is_kept_whole_and_is_the_same_file_each_time(discs, tmp_path):
+def test_a_foreign_network_is_stored_completely_and_reproducibly(discs, tmp_path):
     path = program(tmp_path)
     card = card_of(input_size=20, finetuning={"learning_rate": 0.1})
     for folder in ("first", "second"):
@@ -120,11 +118,11 @@ def test_foreign_network_is_kept_whole_and_is_the_same_file_each_time(discs, tmp
     trained = TrainedNetwork.load(tmp_path / "first/weights.pt")
     assert (trained.input_size, trained.finetuning) == (20, {"learning_rate": 0.1})
     ForgettingCheck("net", trained.answer, discs, 1).write(tmp_path / "forgetting.json")
-    found = read_json(tmp_path / "forgetting.json")
-    assert found["before"] == found["after"]
+    check = read_json(tmp_path / "forgetting.json")
+    assert check["before"] == check["after"]
 
 
-def test_foreign_network_of_one_shape_comes_back_with_it(discs, tmp_path):
+def test_a_foreign_network_keeps_its_fixed_shape(discs, tmp_path):
     bring(
         card_of(settings={"shape": [32, 24], "divisible_by": 1}), program(tmp_path), discs, tmp_path / "out"
     )
@@ -152,7 +150,7 @@ def test_foreign_network_that_does_not_fit_writes_nothing(discs, tmp_path, netwo
     assert not (tmp_path / "out").exists()
 
 
-def test_foreign_network_is_not_trained_here(discs, tmp_path):
+def test_training_a_foreign_network_is_refused(discs, tmp_path):
     with pytest.raises(
         InputError, match="weights: torchscript is trained elsewhere; name its file or folder"
     ):

@@ -1,4 +1,4 @@
-"""What several methods need alike is computed once, and charged to each of them."""
+"""Results that several methods share are computed once and charged to each method."""
 
 from dataclasses import replace
 from functools import partial
@@ -15,7 +15,7 @@ BOX = Box((0, 0), (4, 4))
 
 
 def slow(seconds, value=0, part="network"):
-    """A function that takes a while, and counts the seconds in a part."""
+    """A function that takes 0.02 s and charges them to a part."""
 
     def make():
         sleep(0.02)
@@ -25,7 +25,7 @@ def slow(seconds, value=0, part="network"):
     return make
 
 
-def test_a_result_is_computed_once_and_its_seconds_are_charged_again():
+def test_a_reused_result_is_charged_its_seconds_again():
     computed, first, second = Computed(), {"network": 1.0}, {"network": 5.0}
     computed.begin(IMAGE, BOX)
     assert computed.once("a", slow(first, 7), first) == 7
@@ -36,7 +36,7 @@ def test_a_result_is_computed_once_and_its_seconds_are_charged_again():
     assert 0.02 <= computed.reused_s < 0.1
 
 
-def test_a_result_within_a_result_is_charged_whole():
+def test_a_reused_nested_result_is_charged_its_whole_time():
     computed, seconds = Computed(), {"network": 0.0}
     computed.begin(IMAGE, BOX)
     computed.once("inner", slow(seconds), seconds)

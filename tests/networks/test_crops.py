@@ -1,4 +1,4 @@
-"""The way into the network's crop and back."""
+"""Resampling an image into the network's crop, and its result back to the image."""
 
 from dataclasses import replace
 from functools import partial
@@ -41,7 +41,7 @@ def test_longer_side_of_a_thin_2d_box_is_bounded():
     assert scaled_shape((1, 9999), 96) == (1, 1536)
 
 
-def test_a_shape_is_fitted_into():
+def test_a_crop_is_scaled_into_a_fixed_shape():
     assert scaled_shape((48, 60), (32, 32)) == (26, 32)
     assert scaled_shape((10, 40, 20), (80, 80, 80)) == (20, 80, 40)
     assert scaled_shape((10, 40, 20), (16, 96, 96)) == (16, 64, 32)
@@ -54,7 +54,7 @@ def test_spacing_follows_the_scaling():
     assert crop.spacing == pytest.approx((3.0, 0.5, 0.5))
 
 
-def test_same_size_is_the_same_voxels():
+def test_a_crop_of_equal_size_keeps_the_voxels():
     image, box = image_of((12, 14)), Box((1, 2), (9, 12))
     crop = Crop(image, box, 8)
     np.testing.assert_allclose(crop.values, image.voxels[box.slices], rtol=1e-6)
@@ -71,29 +71,29 @@ def along(axis, shape=(5, 20, 16), spacing=(6.0, 1.0, 0.9)):
 
 
 @pytest.mark.parametrize("axis", [1, 2])
-def test_slices_are_turned_to_the_front_and_back(axis):
-    """A crop of slices along another axis is the same, and what was found on it comes back along that axis."""
-    (image, box, _), (turned, there, turn) = along(0), along(axis)
-    plain, crop = Crop(image, box, 24), Crop(turned, there, 24, thickest_first=True)
+def test_the_slice_axis_comes_first_in_the_crop_and_returns_to_its_place(axis):
+    """The crop does not depend on the slice axis of the array, and its mask returns along that axis."""
+    (image, box, _), (turned, turned_box, turn) = along(0), along(axis)
+    plain, crop = Crop(image, box, 24), Crop(turned, turned_box, 24, thickest_first=True)
     for one, other in [(plain.shape, crop.shape), (plain.spacing, crop.spacing), (plain.values, crop.values)]:
         np.testing.assert_array_equal(one, other)
-    drawn = [np.array([(2, 5, 6), (2, 6, 7)]), np.array([(3, 9, 8)])]
+    strokes = [np.array([(2, 5, 6), (2, 6, 7)]), np.array([(3, 9, 8)])]
     scribbles, moved = (
         Scribbles(shape, (stroke(True, *first), stroke(False, *second)))
         for shape, (first, second) in [
-            (image.grid.shape, drawn),
+            (image.grid.shape, strokes),
             (
                 turned.grid.shape,
-                [np.array([np.insert(v[1:], axis, v[0]) for v in voxels]) for voxels in drawn],
+                [np.array([np.insert(v[1:], axis, v[0]) for v in voxels]) for voxels in strokes],
             ),
         ]
     )
     np.testing.assert_array_equal(plain.label_map(scribbles), crop.label_map(moved))
-    found = plain.values > 0.5
-    np.testing.assert_array_equal(turn(plain.to_image(found, scribbles)), crop.to_image(found, moved))
+    mask = plain.values > 0.5
+    np.testing.assert_array_equal(turn(plain.to_image(mask, scribbles)), crop.to_image(mask, moved))
 
 
-def test_crop_is_not_turned_where_no_axis_is_thickest():
+def test_an_isotropic_crop_is_not_transposed():
     image, box = image_of((9, 12, 10), (2.0, 2.0, 2.0)), Box((1, 2, 0), (8, 11, 9))
     plain, crop = Crop(image, box, 16), Crop(image, box, 16, thickest_first=True)
     np.testing.assert_array_equal(plain.values, crop.values)
@@ -110,7 +110,7 @@ def test_resample_by_hand():
     np.testing.assert_allclose(resample(np.array([[0.0, 1.0]]), (1, 4)), [[0, 0.25, 0.75, 1]])
 
 
-def test_below_scale_one_every_voxel_counts():
+def test_downsampling_averages_all_voxels():
     """Three voxels into two: each new one covers one and a half of the old ones."""
     np.testing.assert_allclose(resample(np.array([[3.0, 6.0, 9.0]]), (1, 2)), [[4, 8]], rtol=1e-6)
     fine = (
@@ -120,14 +120,16 @@ def test_below_scale_one_every_voxel_counts():
 
 
 @given(st.tuples(*[st.integers(1, 30)] * 2), st.tuples(*[st.integers(1, 30)] * 2), st.integers(0, 99))
-def test_resampling_keeps_constants_and_mirrors(shape, other, seed):
-    np.testing.assert_allclose(resample(np.full(shape, 7.0), other), np.full(other, 7.0), rtol=1e-5)
+def test_resampling_keeps_constants_and_mirrors(shape, new_shape, seed):
+    np.testing.assert_allclose(resample(np.full(shape, 7.0), new_shape), np.full(new_shape, 7.0), rtol=1e-5)
     values = np.random.default_rng(seed).random(shape)
-    np.testing.assert_allclose(resample(values[::-1], other), resample(values, other)[::-1], atol=1e-5)
+    np.testing.assert_allclose(
+        resample(values[::-1], new_shape), resample(values, new_shape)[::-1], atol=1e-5
+    )
 
 
 def stored_otherwise(image, box, axes, flips):
-    """The same image and box in a file with other axes, some of them reversed, and how to store an array so."""
+    """The same image and box with axes permuted and reversed, and a function that stores an array likewise."""
     at = tuple(slice(None, None, -1 if flip else 1) for flip in flips)
 
     def store(values):
@@ -163,7 +165,7 @@ DIAGONAL = ((0.0, 0.5**0.5, 0.5**0.5), (0.0, 0.5**0.5, -(0.5**0.5)), (1.0, 0.0, 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (1.0, 3.0, 3.0), (1.0, 1.0, 4.0)], ids=str)
 @pytest.mark.parametrize("direction", [None, OBLIQUE, DIAGONAL], ids=["plain", "oblique", "diagonal"])
-def test_network_gives_the_same_mask_however_the_image_is_stored(spacing, direction):
+def test_the_mask_does_not_depend_on_the_axis_order_of_the_file(spacing, direction):
     torch.manual_seed(0)
     for network, shape in ((PCNet(4, head="1x1x1"), (11, 14, 12)), (PNet(4), (15, 18))):
         n = len(shape)
@@ -179,13 +181,13 @@ def test_network_gives_the_same_mask_however_the_image_is_stored(spacing, direct
         mask = trained.answer(image, box)
         assert 0 < mask.sum() < np.prod(box.shape)
         for axes, flips in [stored for stored in STORED if len(stored[0]) == n]:
-            other, moved, store = stored_otherwise(image, box, axes, flips)
-            np.testing.assert_array_equal(trained.answer(other, moved), store(mask))
+            stored_image, stored_box, store = stored_otherwise(image, box, axes, flips)
+            np.testing.assert_array_equal(trained.answer(stored_image, stored_box), store(mask))
 
 
 @pytest.mark.parametrize("shape", [(48, 60), (16, 14, 18)])
-def test_masks_neither_grow_nor_shrink_on_the_way_back(shape):
-    """A crop twice as fine as the image: of many voxels at the border, exactly half is foreground."""
+def test_masks_keep_their_size_when_resampled_to_the_image(shape):
+    """The crop is twice as fine as the image, so many border voxels are exactly half foreground."""
     image, box = image_of(shape), Box((0,) * len(shape), shape)
     crop = Crop(image, box, 2 * (min(shape) if len(shape) == 2 else max(shape)))
     smooth = gaussian_filter(np.random.default_rng(1).standard_normal(crop.shape), 6)
@@ -201,28 +203,28 @@ def test_masks_neither_grow_nor_shrink_on_the_way_back(shape):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 999), st.integers(4, 40), st.integers(6, 40))
-def test_no_scribble_is_lost_or_contradicted(seed, side, size):
-    """Finer or coarser, each drawn voxel is found again, unless both labels meet in one voxel."""
+def test_resampling_keeps_every_scribble(seed, side, size):
+    """In a finer or coarser crop each drawn voxel keeps its label."""
     rng = np.random.default_rng(seed)
     image = image_of((side, side + 3), seed=seed)
     box = Box((0, 0), image.voxels.shape)
-    drawn = np.argwhere(rng.random(image.voxels.shape) < 0.05)
-    if not len(drawn):
+    stroke_voxels = np.argwhere(rng.random(image.voxels.shape) < 0.05)
+    if not len(stroke_voxels):
         return
-    scribbles = Scribbles(image.voxels.shape, (stroke(True, *drawn),))
+    scribbles = Scribbles(image.voxels.shape, (stroke(True, *stroke_voxels),))
     crop = Crop(image, box, size)
-    found = crop.label_map(scribbles)
-    at = tuple(((drawn + 0.5) * crop.shape / np.array(box.shape)).astype(int).T)
-    assert (found[at] == 1).all()
-    assert set(np.unique(found)) <= {0, 1}
+    label_map = crop.label_map(scribbles)
+    at = tuple(((stroke_voxels + 0.5) * crop.shape / np.array(box.shape)).astype(int).T)
+    assert (label_map[at] == 1).all()
+    assert set(np.unique(label_map)) <= {0, 1}
 
 
-def test_both_labels_in_one_coarse_voxel_leave_it_free():
+def test_a_coarse_voxel_with_both_labels_is_unlabelled():
     image = image_of((8, 8))
     scribbles = Scribbles((8, 8), (stroke(True, (0, 0)), stroke(False, (0, 1)), stroke(False, (7, 7))))
-    found = Crop(image, Box((0, 0), (8, 8)), 4).label_map(scribbles)
-    assert found[0, 0] == 0
-    assert found[3, 3] == 2
+    label_map = Crop(image, Box((0, 0), (8, 8)), 4).label_map(scribbles)
+    assert label_map[0, 0] == 0
+    assert label_map[3, 3] == 2
 
 
 def test_result_lies_in_the_box_and_obeys_the_scribbles():

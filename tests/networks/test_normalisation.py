@@ -1,4 +1,4 @@
-"""Intensities: each rule by hand."""
+"""Normalisation of intensities, checked by hand."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ VALUES = np.array([-1.0, 2.0, 6.0], np.float32)  # of a crop: the image's mean i
         ({"per_image": "nonzero-mean-std"}, [(v - 8 / 3) / (74 / 9) ** 0.5 for v in (-1, 2, 6)]),
     ],
 )
-def test_rules_by_hand(rule, expected):
+def test_normalisation_rules_by_hand(rule, expected):
     np.testing.assert_allclose(Normalisation(**rule)(VALUES, IMAGE), expected, rtol=1e-6)
 
 
@@ -39,7 +39,7 @@ def test_empty_image_stays_finite():
 @pytest.mark.parametrize("rule", ["mean-std", "min-max", "nonzero-mean-std"])
 @pytest.mark.parametrize("factor", [1e-7, 200.0])
 def test_per_image_rules_ignore_the_scale_of_intensities(rule, factor):
-    """Scanners scale MR images as they like: means of brains in BraTS differ by a factor of 200."""
+    """MR intensities have no common scale: mean brain intensities in BraTS differ by a factor of 200."""
     scaled = Image(IMAGE.voxels * np.float32(factor), IMAGE.grid)
     expected = Normalisation(per_image=rule)(IMAGE.voxels, IMAGE)
     np.testing.assert_allclose(
@@ -62,6 +62,6 @@ def test_per_image_rules_ignore_the_scale_of_intensities(rule, factor):
         {"window": 3},
     ],
 )
-def test_anything_but_one_whole_rule_is_refused(rule):
+def test_an_incomplete_or_ambiguous_rule_is_refused(rule):
     with pytest.raises(ValidationError):
         Normalisation(**rule)

@@ -1,4 +1,4 @@
-"""Training crops: what is drawn, and what does not count."""
+"""Sampling of training crops, and voxels excluded from the loss."""
 
 from types import SimpleNamespace
 
@@ -33,8 +33,8 @@ def object_in(shape, spacing=None):
     return Image(truth.astype(np.float32), Grid.plain(shape, spacing), "t2"), truth
 
 
-def test_truth_is_turned_with_its_image():
-    """PC-Net's slices lie along the last axis here."""
+def test_the_truth_is_transposed_with_its_image():
+    """The slice axis is the last array axis here."""
     image, truth = object_in((12, 10, 4), (1.0, 1.0, 5.0))
     values, target = sampler_of(PCNet(4), image, truth).batch(np.random.default_rng(0))
     assert values.shape == (1, 1, 4, 12, 10)
@@ -43,8 +43,8 @@ def test_truth_is_turned_with_its_image():
 
 
 @pytest.mark.parametrize("side", [12, 9, 18])
-def test_voxels_that_nobody_annotated_do_not_count(side):
-    """Whether the crop keeps its voxels, shrinks or grows, and however it is flipped."""
+def test_unannotated_voxels_are_excluded_from_the_loss(side):
+    """This holds at every scale of the crop and for every flip."""
     image, truth = object_in((side, side))
     ignored = np.zeros_like(truth)
     ignored[: side // 3] = True
@@ -57,13 +57,13 @@ def test_voxels_that_nobody_annotated_do_not_count(side):
         assert rows[0] or rows[-1]
 
 
-def test_flips_turn_image_and_truth_alike():
+def test_image_and_truth_are_flipped_together():
     image, truth = object_in((12, 12))
     sampler = sampler_of(PNet(4), image, truth, flip=True)
-    drawn = [sampler.batch(np.random.default_rng(seed)) for seed in range(20)]
-    for values, target in drawn:
+    batches = [sampler.batch(np.random.default_rng(seed)) for seed in range(20)]
+    for values, target in batches:
         np.testing.assert_array_equal(values[0, 0] >= 0.5, target[0])
-    assert len({values.numpy().tobytes() for values, _ in drawn}) == 4
+    assert len({values.numpy().tobytes() for values, _ in batches}) == 4
 
 
 def test_intensities_of_a_sample_are_normalised_by_the_whole_image():
@@ -93,12 +93,12 @@ def test_augmentation_changes_boxes_and_scale():
     assert all(12 * np.exp(-0.5) - 1 < side < 12 * np.exp(0.5) + 1 for side in shorter)
 
 
-def test_margin_is_stated_in_order():
+def test_a_margin_range_in_the_wrong_order_is_refused():
     with pytest.raises(ValueError, match="smaller factor first"):
         AugmentationCard(margin=(2.0, 1.0))
 
 
-def test_batch_pads_with_voxels_that_do_not_count():
+def test_padding_of_a_batch_is_excluded_from_the_loss():
     small = (np.ones((1, 2, 3), np.float32), np.ones((2, 3), np.int64))
     large = (np.ones((1, 4, 2), np.float32), np.zeros((4, 2), np.int64))
     values, target = stack([small, large])

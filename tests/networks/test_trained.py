@@ -1,4 +1,4 @@
-"""Weights on disk: whole, safe, and the same network when they come back."""
+"""Weights files are complete and safe to load, and give the same network."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def trained(normalisation):
     return TrainedNetwork(PNet(4).eval(), 12, normalisation, torch.device("cpu"))
 
 
-def test_saved_network_comes_back_the_same(tmp_path):
+def test_a_saved_network_is_loaded_unchanged(tmp_path):
     image = Image(np.random.default_rng(0).random((20, 20)).astype(np.float32), Grid.plain((20, 20)), "t2")
     before = trained({"t2": (0.5, 0.3)})
     before.save(tmp_path / "weights.pt", CARD)
@@ -39,15 +39,15 @@ def test_equal_networks_are_equal_files(tmp_path):
     assert (tmp_path / "a.pt").read_bytes() == (tmp_path / "b.pt").read_bytes()
 
 
-def test_known_modality_uses_the_training_statistics_and_an_unknown_its_own():
+def test_an_unknown_modality_is_normalised_by_the_image_s_statistics():
     voxels = np.random.default_rng(0).random((16, 16)).astype(np.float32)
-    own = {"t2": (float(voxels.mean(dtype=float)), float(voxels.std(dtype=float)))}
+    statistics = {"t2": (float(voxels.mean(dtype=float)), float(voxels.std(dtype=float)))}
     box = Box((0, 0), (16, 16))
 
     def features(network, modality):
         return network.features(network.crop(Image(voxels, Grid.plain((16, 16)), modality), box))
 
-    assert torch.equal(features(trained(own), "t2"), features(trained({}), "ct"))
+    assert torch.equal(features(trained(statistics), "t2"), features(trained({}), "ct"))
     assert not torch.equal(features(trained({"t2": (9.0, 2.0)}), "t2"), features(trained({}), "t2"))
 
 
@@ -74,14 +74,14 @@ def test_missing_weights_are_named(tmp_path):
         TrainedNetwork.load(tmp_path / "none.pt")
 
 
-def test_kernels_of_crops_of_other_shapes_are_not_kept():
+def test_the_kernel_cache_is_small_unless_the_environment_sets_it():
     """oneDNN reads the capacity from the environment before the first layer runs."""
     code = "import os, bifseg.networks.trained; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
-    for given, used in ((None, "8"), ("100", "100")):
+    for preset, used in ((None, "8"), ("100", "100")):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ONEDNN")}
-        if given:
-            environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = given
-        printed = subprocess.run(
+        if preset:
+            environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = preset
+        process = subprocess.run(
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True
         )
-        assert printed.stdout.strip() == used
+        assert process.stdout.strip() == used

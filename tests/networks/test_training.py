@@ -1,4 +1,4 @@
-"""Training: repeatable, resumable, and only from what may be seen."""
+"""Training is repeatable and resumable, and uses the training split only."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -24,7 +24,7 @@ def same(a, b):
     return all(torch.equal(a[key], b[key]) for key in a)
 
 
-def test_training_leaves_weights_curve_and_card(discs_network):
+def test_training_writes_weights_curve_and_card(discs_network):
     assert {p.name for p in discs_network.iterdir()} == {
         *("weights.pt", "curve.csv", "card.json", "content.npz")
     }
@@ -36,7 +36,7 @@ def test_training_leaves_weights_curve_and_card(discs_network):
     assert card["validation_dice"] == pytest.approx(max(float(line.split(",")[2]) for line in curve[1:]))
 
 
-def test_same_seed_same_weights(discs, discs_network, tmp_path, tiny_card):
+def test_equal_seeds_give_equal_weights(discs, discs_network, tmp_path, tiny_card):
     train(tiny_card, discs, tmp_path / "again", 1, "cpu", lambda *_: None)
     assert same(weights_of(tmp_path / "again"), weights_of(discs_network))
     train(tiny_card, discs, tmp_path / "other", 2, "cpu", lambda *_: None)
@@ -47,57 +47,57 @@ class Killed(Exception):
     pass
 
 
-def test_killed_training_goes_on_to_the_same_weights(discs, discs_network, tmp_path, tiny_card):
-    seen = []
+def test_a_resumed_training_gives_the_same_weights(discs, discs_network, tmp_path, tiny_card):
+    iterations = []
 
-    def kill_at_17(done, total, note):
-        seen.append(done)
-        if done == 17:
+    def kill_at_17(iteration, total, note):
+        iterations.append(iteration)
+        if iteration == 17:
             raise Killed
 
     with pytest.raises(Killed):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     assert not (tmp_path / "weights.pt").exists()
-    train(tiny_card, discs, tmp_path, 1, "cpu", lambda done, *_: seen.append(done))
-    assert seen[17] == 11  # from the validation at 10
+    train(tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration))
+    assert iterations[17] == 11  # from the validation at 10
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_training_begins_anew_where_its_checkpoint_was_cut_off(discs, tmp_path, tiny_card, caplog, share):
-    def kill_at_17(done, total, note):
-        if done == 17:
+def test_training_restarts_if_its_checkpoint_is_truncated(discs, tmp_path, tiny_card, caplog, share):
+    def kill_at_17(iteration, total, note):
+        if iteration == 17:
             raise Killed
 
     with pytest.raises(Killed):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
-    path, done = tmp_path / "checkpoint.pt", []
+    path, iterations = tmp_path / "checkpoint.pt", []
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    train(tiny_card, discs, tmp_path, 1, "cpu", lambda k, *_: done.append(k))
-    assert done[0] == 1
+    train(tiny_card, discs, tmp_path, 1, "cpu", lambda k, *_: iterations.append(k))
+    assert iterations[0] == 1
     assert "training begins anew" in caplog.text
 
 
-def test_checkpoint_of_another_training_is_not_taken_up(discs, tmp_path, tiny_card):
-    def kill_at_17(done, total, note):
-        if done == 17:
+def test_a_checkpoint_of_another_training_is_ignored(discs, tmp_path, tiny_card):
+    def kill_at_17(iteration, total, note):
+        if iteration == 17:
             raise Killed
 
     with pytest.raises(Killed):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
-    done = []
-    train(tiny_card, discs, tmp_path, 2, "cpu", lambda k, *_: done.append(k))
-    assert done[0] == 1
+    iterations = []
+    train(tiny_card, discs, tmp_path, 2, "cpu", lambda k, *_: iterations.append(k))
+    assert iterations[0] == 1
 
 
-def test_statistics_are_over_the_training_images(discs):
+def test_normalisation_statistics_cover_the_training_images(discs):
     images = {row.case: discs.image(row).voxels for row in discs.select(split="train")}
     values = np.concatenate([v.ravel() for v in images.values()]).astype(float)
     mean, std = normalisation_statistics(discs, "training")["t2"]
     assert (mean, std) == pytest.approx((values.mean(), values.std()), rel=1e-6)
 
 
-def test_each_image_is_normalised_by_itself_but_ct_by_the_training_images(discs):
+def test_ct_alone_is_normalised_by_the_training_images(discs):
     assert normalisation_statistics(discs, "per-image") == {}
     assert normalisation_statistics(discs, "auto") == {}
     ct = SimpleNamespace(
@@ -116,7 +116,7 @@ def test_brighter_images_give_the_same_network(discs, discs_network, tmp_path, t
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
-def test_few_validation_objects_are_warned_of(discs, tmp_path, tiny_card, caplog):
+def test_few_validation_objects_give_a_warning(discs, tmp_path, tiny_card, caplog):
     card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"iterations": 1})})
     train(card, discs, tmp_path, 1, "cpu", lambda *_: None)
     assert "cohort discs: only 1 seen validation object(s)" in caplog.text
@@ -143,7 +143,7 @@ def test_wrong_dimension_is_refused(discs, tmp_path):
 
 
 def test_the_average_of_the_weights_is_validated_and_stored(discs, discs_network, tmp_path, tiny_card):
-    """A decay near 1 keeps the average near the first weights; one of 0 is the last weights, as without."""
+    """A decay near 1 keeps the average near the first weights; a decay of 0 gives the last weights."""
     for decay in (0.0, 0.9):
         training = tiny_card.training.model_copy(update={"average": decay})
         card = tiny_card.model_copy(update={"training": training})
@@ -152,24 +152,26 @@ def test_the_average_of_the_weights_is_validated_and_stored(discs, discs_network
     assert not same(weights_of(tmp_path / "0.9"), weights_of(discs_network))
 
 
-def test_training_that_other_code_began_starts_anew(discs, tmp_path, tiny_card):
-    seen = []
+def test_training_restarts_if_its_code_changed(discs, tmp_path, tiny_card):
+    iterations = []
 
-    def kill_at_17(done, *_):
-        if done == 17:
+    def kill_at_17(iteration, *_):
+        if iteration == 17:
             raise Killed
 
     with pytest.raises(Killed):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17, code="before")
-    train(tiny_card, discs, tmp_path, 1, "cpu", lambda done, *_: seen.append(done), code="after")
-    assert seen[0] == 1
+    train(
+        tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration), code="after"
+    )
+    assert iterations[0] == 1
 
 
 def test_killed_training_resumes_its_average(discs, tmp_path, tiny_card):
     card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"average": 0.9})})
 
-    def kill_at_17(done, *_):
-        if done == 17:
+    def kill_at_17(iteration, *_):
+        if iteration == 17:
             raise Killed
 
     train(card, discs, tmp_path / "whole", 1, "cpu", lambda *_: None)

@@ -1,4 +1,4 @@
-"""Parameter counts and receptive fields are facts of the architectures."""
+"""Parameter counts and receptive fields of the architectures."""
 
 from pathlib import Path
 
@@ -47,29 +47,29 @@ def test_a_card_that_states_another_dimension_is_refused():
         build(card)
 
 
-def test_b5_classifies_block_5_alone():
-    """P-Net: 4 of 5 blocks less into the hidden layer. PC-Net: 4 compressions of C x C/4 + C/4 less, too."""
+def test_the_b5_variant_classifies_block_5_alone():
+    """Only one of five blocks feeds the hidden layer; PC-Net also drops 4 compressions of C x C/4 + C/4."""
     assert PNet(64, last_block_only=True).parameter_count() == 485_122 - 4 * 64 * 128
     assert PCNet(32, last_block_only=True).parameter_count() == 171_530 - 4 * (32 * 8 + 8) - 4 * 8 * 32
     for network, shape in (
         (PNet(4, last_block_only=True), (9, 8)),
         (PCNet(8, last_block_only=True), (4, 9, 8)),
     ):
-        image, found = torch.rand(1, 1, *shape), []
+        image, block_outputs = torch.rand(1, 1, *shape), []
         network.features.blocks[-1].register_forward_hook(
-            lambda *hooked, found=found: found.append(hooked[-1])
+            lambda *hooked, block_outputs=block_outputs: block_outputs.append(hooked[-1])
         )
         features = network.features(image)
-        assert torch.equal(features, network.features.outputs[0](found[0]))
+        assert torch.equal(features, network.features.outputs[0](block_outputs[0]))
 
 
-def test_b5_sees_as_far():
+def test_the_b5_variant_keeps_the_receptive_field():
     assert receptive_field(PNet(1, last_block_only=True), (199, 199)) == (181, 181)
     assert receptive_field(PCNet(4, last_block_only=True).features, (15, 95, 95)) == (9, 85, 85)
 
 
-def test_weights_files_of_pnet_keep_their_names():
-    """Convolution, norm and ReLU in turn: convolutions at 0 and 3, of three at 6 too; dropout before each layer."""
+def test_parameter_names_of_pnet_are_stable():
+    """Convolution, norm and ReLU alternate: convolutions are layers 0, 3 and, in blocks of three, 6."""
     places = [
         (block, layer)
         for block, count in enumerate((2, 2, 3, 3, 3))
@@ -78,16 +78,16 @@ def test_weights_files_of_pnet_keep_their_names():
     ]
     expected = [f"features.blocks.{block}.{layer}" for block, layer in places]
     expected += ["classifier.layers.1", "classifier.layers.4"]
-    found = PNet(4, instance_norm=True).state_dict()
-    assert list(found) == [f"{place}.{kind}" for place in expected for kind in ("weight", "bias")]
+    state = PNet(4, instance_norm=True).state_dict()
+    assert list(state) == [f"{place}.{kind}" for place in expected for kind in ("weight", "bias")]
 
 
-def test_pnet_sees_181_pixels():
+def test_pnet_has_a_receptive_field_of_181_pixels():
     assert receptive_field(PNet(1), (199, 199)) == (181, 181)
 
 
-def test_pcnet_sees_85_by_85_by_9():
-    """As its features do, to which a head of single voxels adds nothing."""
+def test_pcnet_has_a_receptive_field_of_85_by_85_by_9():
+    """A 1x1x1 head adds nothing to the receptive field of the features."""
     assert receptive_field(PCNet(4, head="1x1x1"), (15, 95, 95)) == (9, 85, 85)
     assert receptive_field(PCNet(4, head="3x3x3"), (15, 95, 95)) == (11, 87, 87)
 
@@ -100,14 +100,14 @@ def test_every_voxel_gets_two_logits(network, shape):
 
 
 @pytest.mark.parametrize("network", [PNet(4), PCNet(4, head="1x1x1")])
-def test_pointwise_classifier_runs_on_any_selection(network):
+def test_pointwise_classifier_runs_on_any_selection_of_voxels(network):
     network = network.eval()
     shape = (9, 8) if network.dimension == 2 else (4, 9, 8)
     features = network.features(torch.rand(1, 1, *shape))
-    whole = network.classifier(features).flatten(2)
+    all_logits = network.classifier(features).flatten(2)
     chosen = torch.tensor([3, 7, 50])
     rows = features.flatten(2)[0].T[chosen]
-    torch.testing.assert_close(network.classifier.layers(rows).T[None], whole[:, :, chosen])
+    torch.testing.assert_close(network.classifier.layers(rows).T[None], all_logits[:, :, chosen])
 
 
 def test_unknown_architecture_and_setting_are_one_line():
@@ -123,8 +123,8 @@ def test_unknown_architecture_and_setting_are_one_line():
 
 
 @pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
-def test_cards_at_hand_are_networks(path):
-    """Without memory or numbers: VGG16's fc6 alone has 100 million of them."""
+def test_every_shipped_card_builds_its_network(path):
+    """Built on the meta device, because VGG16's fc6 alone has 100 million parameters."""
     card = read_card(NetworkCard, path)
     with torch.device("meta"):
         network = build(card)

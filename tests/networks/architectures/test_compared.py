@@ -1,4 +1,4 @@
-"""The compared CNNs: their counts and reach are facts; each is trained, kept and fine-tuned as P-Net and PC-Net are."""
+"""The compared CNNs: parameter counts, receptive fields, training, storage and fine-tuning."""
 
 from itertools import pairwise
 
@@ -54,9 +54,9 @@ def chain(widths, kernel):
     return sum(convolution(a, b, kernel) for a, b in pairwise(widths))
 
 
-def along(axis, n, others=1):
-    """A line of n voxels, as a shape or a place: what it shows of one axis, a cube would show of all three."""
-    return tuple(n if k == axis else others for k in range(3))
+def along(axis, n, other_sides=1):
+    """A shape or position of n voxels along one axis; testing one axis at a time is cheaper than a cube."""
+    return tuple(n if k == axis else other_sides for k in range(3))
 
 
 def test_fcn_parameters():
@@ -96,19 +96,19 @@ def test_highres3dnet_parameters():
     assert count(normed) - count(network) == 2 * sum(normalised) == 1_280
 
 
-def test_fc7_of_fcn_sees_404_pixels():
+def test_fc7_of_fcn_has_a_receptive_field_of_404_pixels():
     features = FCN8s(1, 1).features
     assert receptive_field(nn.Sequential(*features.groups, features.fc), (512, 512)) == (404, 404)
 
 
 @pytest.mark.parametrize(("pixel", "reach"), [((128, 128), (188, 188)), ((133, 128), (204, 188))])
-def test_unet_sees_188_pixels_or_204_by_the_place_in_its_coarsest_pixel(pixel, reach):
+def test_unet_has_a_receptive_field_of_188_to_204_pixels_by_position(pixel, reach):
     assert receptive_field(UNet(1).features, (256, 256), pixel) == reach
 
 
 @pytest.mark.parametrize("axis", range(3))
 @pytest.mark.parametrize("voxel", [27, 28, 29])
-def test_deepmedic_sees_17_fine_and_51_coarse_voxels(axis, voxel):
+def test_deepmedic_has_receptive_fields_of_17_fine_and_51_coarse_voxels(axis, voxel):
     features = DeepMedic([1] * 8, 1).features
     line, middle = along(axis, 57), along(axis, voxel, 0)
     assert receptive_field(features, line, middle) == along(axis, 51)
@@ -116,11 +116,11 @@ def test_deepmedic_sees_17_fine_and_51_coarse_voxels(axis, voxel):
 
 
 @pytest.mark.parametrize("axis", range(3))
-def test_highres3dnet_sees_87_voxels(axis):
+def test_highres3dnet_has_a_receptive_field_of_87_voxels(axis):
     assert receptive_field(HighRes3DNet([1] * 3, 1).features, along(axis, 91)) == along(axis, 87)
 
 
-def test_one_layer_scores_as_fcn_8s_does():
+def test_one_classifier_layer_equals_the_fused_scores_of_fcn_8s():
     """Scores per layer, upsampled and summed as in the original, against one layer on upsampled features."""
     torch.manual_seed(0)
     network = FCN8s(2, 5).double().eval()
@@ -142,7 +142,7 @@ def test_one_layer_scores_as_fcn_8s_does():
     torch.testing.assert_close(network(image), fused)
 
 
-def test_new_features_of_a_residual_block_start_from_zero():
+def test_added_channels_of_a_residual_block_start_at_zero():
     block = HighRes3DNet([4, 5, 8], 6).features[2 + 6].eval()
     for p in block.parameters():
         p.data.zero_()
@@ -154,7 +154,7 @@ def test_new_features_of_a_residual_block_start_from_zero():
 
 @pytest.mark.parametrize("flat", [(17, 96), (1, 5), (64, 33)])
 @pytest.mark.parametrize("deep", [(10, 48, 33), (2, 5, 1)])
-def test_every_shape_is_kept(network, flat, deep):
+def test_features_and_logits_keep_the_image_shape(network, flat, deep):
     shape = flat if network.dimension == 2 else deep
     image = torch.rand(1, 1, *shape)
     features = network.eval().features(image)
@@ -183,7 +183,7 @@ def on_a_crop(network):
     return trained, trained.crop(image, box)
 
 
-def test_saved_network_comes_back_the_same(card, network, tmp_path):
+def test_a_saved_network_is_loaded_unchanged(card, network, tmp_path):
     trained, crop = on_a_crop(network)
     trained.save(tmp_path / "weights.pt", card)
     assert torch.equal(TrainedNetwork.load(tmp_path / "weights.pt").features(crop), trained.features(crop))
@@ -215,15 +215,15 @@ def test_scribbles_are_obeyed_with_each_network(network):
 
 
 @pytest.mark.parametrize("widths", [(5, 2), (5, 4, 2), (5, 4, 3, 2)])
-def test_classifier_of_any_depth_is_its_matrices(widths):
+def test_classifier_equals_its_matrix_products_at_any_depth(widths):
     torch.manual_seed(0)
     classifier = PointwiseClassifier(widths, [0.5] * (len(widths) - 1)).eval()
     rows = torch.rand(7, 5)
     linear = [layer for layer in classifier.layers if isinstance(layer, nn.Linear)]
     assert [layer.out_features for layer in linear] == list(widths[1:])
-    found = rows
+    expected = rows
     for k, layer in enumerate(linear):
-        found = found @ layer.weight.T + layer.bias
-        found = found.clamp(min=0) if k < len(linear) - 1 else found
-    torch.testing.assert_close(classifier.layers(rows), found)
-    torch.testing.assert_close(classifier(rows.T[None, :, :, None])[0, :, :, 0].T, found)
+        expected = expected @ layer.weight.T + layer.bias
+        expected = expected.clamp(min=0) if k < len(linear) - 1 else expected
+    torch.testing.assert_close(classifier.layers(rows), expected)
+    torch.testing.assert_close(classifier(rows.T[None, :, :, None])[0, :, :, 0].T, expected)

@@ -1,4 +1,4 @@
-"""Sessions on a network from elsewhere: only a copy of its last layer is tuned, exactly as autograd would."""
+"""Sessions with an imported network tune only a copy of its last layer, with the gradients of autograd."""
 
 import copy
 
@@ -49,8 +49,8 @@ def scribbles_on(image, box):
 
 @pytest.mark.parametrize("program", [False, True], ids=["plain", "scripted"])
 @pytest.mark.parametrize(("dimension", "name"), CASES)
-def test_one_step_is_autograds_on_the_networks_own_last_layer(dimension, name, program):
-    """The weighted loss is taken on the answer of the whole network, padded and cut, with everything before frozen."""
+def test_one_step_equals_autograd_on_the_last_layer(dimension, name, program):
+    """The weighted loss is that of the whole network's padded and cropped output, with earlier layers frozen."""
     network, foreign = trained(dimension, name, program=program)
     settings = FineTuning.defaults(dimension, iterations=1, learning_rate=0.5, anchor=0)
     crop = foreign.crop(image_of(dimension), BOX[dimension])
@@ -72,15 +72,17 @@ def test_one_step_is_autograds_on_the_networks_own_last_layer(dimension, name, p
 
     tuned = ImageSpecificNetwork(foreign, crop, settings)
     tuned._descend(labels, weights)
-    found = [tuned._classifier.weight, tuned._classifier.bias]
-    for got, want, before in zip(found, expected, (network.last.weight, network.last.bias), strict=True):
-        torch.testing.assert_close(got.detach(), want, rtol=1e-5, atol=1e-6)
-        assert not torch.equal(got, before)
+    tuned_parameters = [tuned._classifier.weight, tuned._classifier.bias]
+    for actual, desired, before in zip(
+        tuned_parameters, expected, (network.last.weight, network.last.bias), strict=True
+    ):
+        torch.testing.assert_close(actual.detach(), desired, rtol=1e-5, atol=1e-6)
+        assert not torch.equal(actual, before)
 
 
 @pytest.mark.parametrize("program", [False, True], ids=["plain", "scripted"])
 @pytest.mark.parametrize(("dimension", "name"), CASES)
-def test_session_on_the_images_own_grid_leaves_the_network_as_it_was(dimension, name, program):
+def test_a_session_returns_masks_on_the_image_grid_and_changes_no_weight(dimension, name, program):
     _, foreign = trained(dimension, name, program=program)
     before = {key: value.clone() for key, value in foreign.network.state_dict().items()}
     image, box = image_of(dimension), BOX[dimension]
@@ -96,8 +98,8 @@ def test_session_on_the_images_own_grid_leaves_the_network_as_it_was(dimension, 
         assert mask.dtype == bool
         assert not (mask & ~box.paste(np.ones(box.shape, bool), mask.shape)).any()
         np.testing.assert_array_equal(mask, repeated)
-    drawn = scribbles.label_map()
-    assert (first[2][drawn > 0] == (drawn[drawn > 0] == 1)).all()
+    label_map = scribbles.label_map()
+    assert (first[2][label_map > 0] == (label_map[label_map > 0] == 1)).all()
     after = foreign.network.state_dict()
     assert list(after) == list(before)
     assert all(torch.equal(after[key], before[key]) for key in before)
@@ -115,7 +117,7 @@ def test_features_are_computed_once():
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_crops_are_fitted_into_the_one_shape(dimension):
+def test_crops_fit_a_network_s_fixed_shape(dimension):
     shape = (16, 12, 10)[:dimension]
     _, foreign = trained(dimension, size=shape, shape=list(shape), divisible_by=1)
     crop = foreign.crop(image_of(dimension), BOX[dimension])
@@ -145,6 +147,6 @@ def test_crops_are_fitted_into_the_one_shape(dimension):
         (SETTINGS | {"dimension": 2, "channel": 1}, r"settings\.channel: Extra inputs are not permitted"),
     ],
 )
-def test_wrong_settings_are_named(settings, message):
+def test_wrong_settings_are_bad_input(settings, message):
     with pytest.raises(InputError, match=message):
         ImportedSettings.of(settings)

@@ -1,4 +1,4 @@
-"""Any network is cut at its last convolution, and both parts together are the network."""
+"""A network is split at its last convolution; both parts together equal the network."""
 
 import io
 import itertools
@@ -45,17 +45,17 @@ def foreground(network, image):
 
 @torch.no_grad()
 def answer(network, image):
-    """Of the network itself, on the image padded with zeros to even sides."""
+    """The output of the unsplit network on the image, padded with zeros to even sides."""
     sides = [side % 2 for side in image.shape[2:]]
     padding = [n for side in reversed(sides) for n in (0, side)]
-    found = network(nn.functional.pad(image, padding))
-    return found[(slice(None), slice(None), *(slice(n) for n in image.shape[2:]))]
+    output = network(nn.functional.pad(image, padding))
+    return output[(slice(None), slice(None), *(slice(n) for n in image.shape[2:]))]
 
 
 @pytest.mark.parametrize(
     ("kind", "dimension", "kernel"), list(itertools.product(KINDS, (2, 3), (1, 3))), ids=lambda v: str(v)
 )
-def test_two_channels_are_the_networks_own_softmax(kind, dimension, kernel):
+def test_probability_of_two_channels_is_the_network_s_softmax(kind, dimension, kernel):
     network, image = SmallUNet(dimension, kernel=kernel).eval(), image_of(dimension)
     program = KINDS[kind](network, image_of(dimension, even=True))
     expected = probability(answer(network, image))
@@ -64,53 +64,53 @@ def test_two_channels_are_the_networks_own_softmax(kind, dimension, kernel):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_features_are_what_goes_into_the_last_convolution(kind, dimension):
+def test_features_are_the_input_of_the_last_convolution(kind, dimension):
     network, image = SmallUNet(dimension).eval(), image_of(dimension, even=True)
-    found = imported(KINDS[kind](network, image), dimension)
+    split = imported(KINDS[kind](network, image), dimension)
     with torch.no_grad():
-        torch.testing.assert_close(found.features(image), network.before(image), rtol=0, atol=1e-6)
-    assert torch.equal(found.classifier.weight, network.last.weight)
-    assert torch.equal(found.classifier.bias, network.last.bias)
+        torch.testing.assert_close(split.features(image), network.before(image), rtol=0, atol=1e-6)
+    assert torch.equal(split.classifier.weight, network.last.weight)
+    assert torch.equal(split.classifier.bias, network.last.bias)
 
 
 @pytest.mark.parametrize("end", ["nothing", "sigmoid"])
 def test_one_sigmoid_channel_becomes_two_logits(end):
     network, image = SmallUNet(outputs=1, end=end).eval(), image_of(2)
     raw = answer(SmallUNet(outputs=1).eval(), image)
-    found = imported(network)
+    split = imported(network)
     with torch.no_grad():
-        logits = found(image)
+        logits = split(image)
     assert (logits[:, 0] == 0).all()
     torch.testing.assert_close(logits[:, 1], raw[:, 0], rtol=0, atol=1e-6)
-    torch.testing.assert_close(foreground(found, image), 1 / (1 + torch.exp(-raw[0, 0])), rtol=0, atol=1e-6)
+    torch.testing.assert_close(foreground(split, image), 1 / (1 + torch.exp(-raw[0, 0])), rtol=0, atol=1e-6)
 
 
-def test_softmax_that_the_network_applies_is_not_applied_twice():
+def test_a_softmax_inside_the_network_is_not_applied_twice():
     image = image_of(2)
     expected = probability(answer(SmallUNet().eval(), image))
-    found = foreground(imported(SmallUNet(end="softmax").eval()), image)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    actual = foreground(imported(SmallUNet(end="softmax").eval()), image)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [[0], [2], [1, 3], [0, 1, 2]])
 def test_probabilities_of_several_foreground_channels_are_summed(channels):
     network, image = SmallUNet(outputs=4).eval(), image_of(2)
     expected = sum(probability(answer(network, image), channel) for channel in channels)
-    found = foreground(imported(network, foreground=channels), image)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    actual = foreground(imported(network, foreground=channels), image)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
-def test_one_channel_of_several_sigmoid_ones():
+def test_one_of_several_sigmoid_channels_is_the_foreground():
     network, image = SmallUNet(outputs=3).eval(), image_of(2)
     expected = torch.sigmoid(answer(network, image))[0, 2]
-    found = foreground(imported(network, output="sigmoid", foreground=[2]), image)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-6)
+    actual = foreground(imported(network, output="sigmoid", foreground=[2]), image)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("end", ["residual", "up nearest", "up linear", "up aligned", "up transposed"])
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("kind", ["plain", "scripted"])
-def test_what_may_stand_behind_the_last_convolution(end, dimension, kind):
+def test_layers_allowed_after_the_last_convolution(end, dimension, kind):
     network, image = Ends(end, dimension).eval(), image_of(dimension)
     expected = probability(answer(network, image))
     program = KINDS[kind](network, image)
@@ -191,7 +191,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("network", "settings", "message"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_cut_is_refused_in_one_line(network, settings, message):
+def test_networks_that_cannot_be_split_are_refused_in_one_line(network, settings, message):
     with pytest.raises(InputError, match=message) as caught:
         imported(network.eval(), **settings)
     assert "\n" not in str(caught.value)
@@ -199,20 +199,20 @@ def test_what_cannot_be_cut_is_refused_in_one_line(network, settings, message):
 
 @pytest.mark.parametrize("kind", ["traced", "scripted"])
 @pytest.mark.parametrize("case", ["three input channels", "another dimension"])
-def test_programs_are_refused_as_plainly(kind, case):
+def test_programs_that_cannot_be_split_are_refused(kind, case):
     network, settings, message = REFUSED[case]
     image = torch.zeros(1, 3, 16, 16) if case == "three input channels" else torch.zeros(1, 1, 16, 16, 16)
     with pytest.raises(InputError, match=message):
         imported(KINDS[kind](network.eval(), image), **settings)
 
 
-def test_the_one_shape_of_a_network_is_met():
+def test_images_are_padded_to_a_network_s_fixed_shape():
     network, image = OneSize().eval(), image_of(2)
-    found = imported(network, shape=[32, 32], divisible_by=1)
+    split = imported(network, shape=[32, 32], divisible_by=1)
     with torch.no_grad():
-        whole = SmallUNet().eval()(nn.functional.pad(image, (0, 14, 0, 19)))
-    expected = probability(whole)[:13, :18]
-    torch.testing.assert_close(foreground(found, image), expected, rtol=0, atol=1e-6)
+        output = SmallUNet().eval()(nn.functional.pad(image, (0, 14, 0, 19)))
+    expected = probability(output)[:13, :18]
+    torch.testing.assert_close(foreground(split, image), expected, rtol=0, atol=1e-6)
 
 
 def test_parameters_are_counted_once():

@@ -1,4 +1,4 @@
-"""MONAI bundles: read as data, built from `monai.networks.nets` only, never evaluated."""
+"""MONAI bundles are read as data and built from `monai.networks.nets` only; nothing is evaluated."""
 
 import json
 import sys
@@ -51,7 +51,7 @@ def write(folder, definition, state, kind="json", name="inference", **config):
 
 
 def network_of(definition, seed=0):
-    """What MONAI makes of a definition, by hand."""
+    """The network that MONAI builds from a definition."""
     nets = pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
     torch.manual_seed(seed)
     arguments = {key: value for key, value in definition.items() if key != "_target_"}
@@ -60,17 +60,19 @@ def network_of(definition, seed=0):
 
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize(("definition", "multiple", "settings"), NETWORKS.values(), ids=NETWORKS)
-def test_bundles_probabilities_are_the_networks_own(tmp_path, definition, multiple, settings, dimension):
+def test_probabilities_of_a_bundle_are_those_of_its_network(
+    tmp_path, definition, multiple, settings, dimension
+):
     definition = definition | {"spatial_dims": dimension}
     network = network_of(definition)
-    kept = monai_bundle.read(write(tmp_path / "bundle", definition, network.state_dict()))
+    content = monai_bundle.read(write(tmp_path / "bundle", definition, network.state_dict()))
     rules = {"dimension": dimension, "normalisation": {"per_image": "min-max"}, "divisible_by": multiple}
-    found = ImportedNetwork(monai_bundle.make(kept), ImportedSettings.of(rules | settings))
+    imported = ImportedNetwork(monai_bundle.make(content), ImportedSettings.of(rules | settings))
     side = 2 * multiple
     shape = (side, side + multiple, side)[:dimension]
     image = torch.from_numpy(np.random.default_rng(0).random(shape).astype(np.float32))[None, None]
     with torch.no_grad():
-        raw, logits = network(image), found(image)
+        raw, logits = network(image), imported(image)
     if raw.shape[1] == 1:
         expected = torch.sigmoid(raw)[0, 0]
     else:
@@ -81,16 +83,16 @@ def test_bundles_probabilities_are_the_networks_own(tmp_path, definition, multip
 @pytest.mark.parametrize("kind", ["json", "yaml", "yml"])
 @pytest.mark.parametrize("name", ["inference", "train"])
 @pytest.mark.parametrize("wrapped", [None, "model", "state_dict"])
-def test_where_config_and_weights_lie(tmp_path, kind, name, wrapped):
+def test_config_and_weights_are_found_under_all_names(tmp_path, kind, name, wrapped):
     state = {"weight": torch.ones(2)}
     write(tmp_path / "b", UNET, {wrapped: state} if wrapped else state, kind, name)
-    kept = monai_bundle.read(tmp_path / "b")
-    assert kept["network"] == "UNet"
-    assert kept["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
-    assert torch.equal(kept["state"]["weight"], torch.ones(2))
+    content = monai_bundle.read(tmp_path / "b")
+    assert content["network"] == "UNet"
+    assert content["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
+    assert torch.equal(content["state"]["weight"], torch.ones(2))
 
 
-def test_references_are_followed_without_evaluating_the_rest(tmp_path):
+def test_references_are_resolved_without_evaluating_other_entries(tmp_path):
     definition = UNET | {
         "_desc_": "ours",
         "channels": "@widths",
@@ -99,8 +101,8 @@ def test_references_are_followed_without_evaluating_the_rest(tmp_path):
     }
     rest = {"widths": "@all", "all": [4, 8, 8], "labels": {"count": 2}, "two": [0, 2]}
     write(tmp_path / "b", definition, {}, device="$torch.device('cuda')", **rest)
-    kept = monai_bundle.read(tmp_path / "b")
-    assert kept["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
+    content = monai_bundle.read(tmp_path / "b")
+    assert content["arguments"] == {key: value for key, value in UNET.items() if key != "_target_"}
 
 
 ARGUMENTS_REFUSED = {
@@ -136,7 +138,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_a_config_that_stands_for_too_much_is_refused_at_once(tmp_path, text):
+def test_a_config_that_expands_exponentially_is_refused_quickly(tmp_path, text):
     write(tmp_path / "b", UNET, {}, "yaml")
     (tmp_path / "b/configs/inference.yaml").write_text(text + "network_def: {_target_: UNet, channels: *i}\n")
     begun = time.process_time()
@@ -149,7 +151,7 @@ def test_a_config_that_stands_for_too_much_is_refused_at_once(tmp_path, text):
 
 
 @pytest.mark.parametrize(("wrong", "message"), ARGUMENTS_REFUSED.values(), ids=ARGUMENTS_REFUSED)
-def test_what_would_have_to_be_run_is_refused(tmp_path, monkeypatch, wrong, message):
+def test_expressions_and_macros_are_refused(tmp_path, monkeypatch, wrong, message):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "b", UNET | wrong, {}, device="$open('ran', 'w')", circle="@circle")
     with pytest.raises(InputError, match=f"^configs/inference.json: {message}") as caught:
@@ -163,7 +165,7 @@ TARGETS_REFUSED = """os.system eval subprocess.Popen torch.load torch.nn.Conv2d 
 
 
 @pytest.mark.parametrize("target", TARGETS_REFUSED.split())
-def test_only_monais_networks_are_built(target):
+def test_only_networks_of_monai_are_built(target):
     network_of(UNET)
     with pytest.raises(
         InputError, match=r"_target_: only networks of monai\.networks\.nets are built \(is '"
@@ -171,18 +173,18 @@ def test_only_monais_networks_are_built(target):
         monai_bundle.make({"network": target, "arguments": {}, "state": {}})
 
 
-def test_pretrained_weights_are_never_fetched(monkeypatch):
+def test_pretrained_weights_are_never_downloaded(monkeypatch):
     nets = pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
-    asked = []
+    pretrained_values = []
 
     class Fetching(torch.nn.Module):
         def __init__(self, pretrained=True):
             super().__init__()
-            asked.append(pretrained)
+            pretrained_values.append(pretrained)
 
     monkeypatch.setattr(nets, "UNet", Fetching)
     monai_bundle.make({"network": "UNet", "arguments": {"pretrained": True}, "state": {}})
-    assert asked == [False]
+    assert pretrained_values == [False]
 
 
 def test_class_arguments_and_weights_must_fit():
@@ -227,7 +229,7 @@ def test_broken_config_is_one_line(tmp_path, monkeypatch, kind, text, message):
     ("state", "message"),
     [(Payload(), "not a file of weights"), ([1, 2], "not a state dict"), ({"epoch": 3}, "not a state dict")],
 )
-def test_weights_are_tensors_and_nothing_else(tmp_path, capsys, state, message):
+def test_weights_other_than_tensors_are_refused(tmp_path, capsys, state, message):
     folder = write(tmp_path / "b", UNET, state)
     with pytest.raises(InputError, match=rf"models/model\.pt: {message}") as caught:
         monai_bundle.read(folder)
@@ -235,7 +237,7 @@ def test_weights_are_tensors_and_nothing_else(tmp_path, capsys, state, message):
     assert "pickled code ran" not in capsys.readouterr().out
 
 
-def test_what_is_missing_is_named(tmp_path):
+def test_missing_files_are_named(tmp_path):
     with pytest.raises(
         InputError, match=r"not a MONAI bundle: the folder has none of configs/inference\.json, "
     ):
@@ -246,7 +248,7 @@ def test_what_is_missing_is_named(tmp_path):
         monai_bundle.read(folder)
 
 
-def test_absent_monai_is_one_line(monkeypatch):
+def test_missing_monai_is_one_line(monkeypatch):
     monkeypatch.setitem(sys.modules, "monai.networks.nets", None)
     with pytest.raises(InputError, match=r"a MONAI bundle needs MONAI: pip install 'bifseg\[monai\]'"):
         monai_bundle.make({"network": "UNet", "arguments": {}, "state": {}})

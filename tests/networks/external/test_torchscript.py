@@ -1,4 +1,4 @@
-"""TorchScript programs: taken whole, kept whole, and run without a pickle."""
+"""TorchScript programs are stored completely and run without unpickling."""
 
 import io
 
@@ -16,12 +16,12 @@ def saved(folder, network):
     return path
 
 
-def test_program_is_kept_whole(tmp_path):
+def test_a_program_is_stored_completely(tmp_path):
     network, image = SmallUNet(), torch.randn(1, 1, 8, 8)
-    kept = torchscript.read(saved(tmp_path, network))
-    assert bytes(kept["archive"].numpy()) == (tmp_path / "network.ts").read_bytes()
+    content = torchscript.read(saved(tmp_path, network))
+    assert bytes(content["archive"].numpy()) == (tmp_path / "network.ts").read_bytes()
     buffer = io.BytesIO()
-    torch.save(kept, buffer)
+    torch.save(content, buffer)
     buffer.seek(0)
     program = torchscript.make(torch.load(buffer, weights_only=True))
     with torch.no_grad():
@@ -37,13 +37,13 @@ def test_broken_program_is_one_line(tmp_path, content):
     assert "\n" not in str(caught.value)
 
 
-def test_pickled_module_is_no_program(tmp_path, capsys):
+def test_a_pickled_module_is_refused(tmp_path, capsys):
     torch.save(Payload(), tmp_path / "evil.ts")
     with pytest.raises(InputError, match="not a TorchScript archive"):
         torchscript.make(torchscript.read(tmp_path / "evil.ts"))
     assert "pickled code ran" not in capsys.readouterr().out
 
 
-def test_folder_is_no_program(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(InputError, match="cannot be read: Is a directory"):
         torchscript.read(tmp_path)
