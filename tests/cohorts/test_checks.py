@@ -21,13 +21,13 @@ def lines(tree, dimension=3):
 
 def labels(*values):
     """A label map with a row of 5 voxels of each value."""
-    made = np.zeros(SHAPE, np.uint8)
+    array = np.zeros(SHAPE, np.uint8)
     for k, value in enumerate(values):
-        made[k % 4, k // 4, :5] = value
-    return made
+        array[k % 4, k // 4, :5] = value
+    return array
 
 
-def test_a_right_cohort_has_no_problem(tree):
+def test_a_valid_cohort_has_no_problems(tree):
     tree.add("c1")
     tree.add("c2", split="train")
     assert lines(tree) == []
@@ -39,21 +39,21 @@ def test_problems_of_cells_and_of_files_are_found_at_once(tree):
     assert [line.split(": ")[1] for line in lines(tree)] == ["label", "split", "image", "label_values"]
 
 
-def test_a_missing_column_leaves_nothing_to_look_at(tree):
+def test_a_missing_column_ends_the_check(tree):
     tree.add()
     tree.columns.remove("split")
     (line,) = lines(tree)
     assert line.startswith(f"{tree.path}:1: split: no such column")
 
 
-def test_missing_file(tree):
+def test_a_missing_file_is_a_problem(tree):
     tree.add(label="none.nii.gz")
     assert lines(tree) == [
         f"{tree.path}:2: label: none.nii.gz: no such file in {tree.root}; correct the path",
     ]
 
 
-def test_unreadable_file_is_told_once_for_all_its_rows(tree):
+def test_an_unreadable_file_is_one_problem_for_all_its_rows(tree):
     row = tree.add()
     tree.rows.append(row | {"structure": "whole"})
     (tree.root / row["image"]).write_text("text")
@@ -74,7 +74,7 @@ def test_image_with_colours(tree):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "difference"),
     [
         ({"origin": (2.5, 0.0, 0.0)}, "origin differs by 2.5 mm along x"),
         ({"spacing": (3.25, 1.0, 1.0)}, "spacing differs by 0.25 mm along z"),
@@ -84,10 +84,10 @@ def test_image_with_colours(tree):
         ),
     ],
 )
-def test_label_map_that_lies_elsewhere(tree, changes, told):
+def test_a_label_map_on_another_grid_is_a_problem(tree, changes, difference):
     tree.add(label_grid=replace(GRID, **changes))
     assert lines(tree) == [
-        f"{tree.path}:2: label: c1-label.nii.gz: {told} from c1-image.nii.gz; "
+        f"{tree.path}:2: label: c1-label.nii.gz: {difference} from c1-image.nii.gz; "
         "resample the label map to the image, or copy the image's header if the voxels do correspond"
     ]
 
@@ -134,7 +134,7 @@ def test_empty_object(tree):
     ]
 
 
-def test_value_that_no_case_of_a_structure_has_is_told_once(tree):
+def test_a_value_absent_from_all_cases_is_one_problem(tree):
     for case in ("c1", "c2"):
         tree.add(case, labels=labels(1, 2, 4), label_values="1,3,4")
     assert lines(tree) == [
@@ -143,7 +143,7 @@ def test_value_that_no_case_of_a_structure_has_is_told_once(tree):
     ]
 
 
-def test_value_that_some_cases_lack_is_a_note(tree):
+def test_a_value_absent_from_some_cases_is_a_note(tree):
     tree.add("c1", labels=labels(1, 3, 4), label_values="1,3,4")
     tree.add("c2", labels=labels(1, 4), label_values="1,3,4")
     report = check_manifest(tree.write(), tree.root, 3)
@@ -167,7 +167,7 @@ def test_the_same_structure_of_a_case_twice(tree):
     assert lines(tree) == [f"{tree.path}:3: structure: 'core' of case 'c1' is on line 2 already; remove one"]
 
 
-def test_two_rows_that_make_one_name(tree):
+def test_two_rows_with_one_object_name_are_a_problem(tree):
     tree.add("c1_core", structure="edge")
     tree.add("c1", structure="core_edge")
     assert lines(tree) == [
@@ -205,7 +205,7 @@ def test_image_that_is_its_own_label_map(tree):
     assert lines(tree) == [f"{tree.path}:2: label: c1-label.nii.gz: is the image as well; name the label map"]
 
 
-def test_dimensions_that_the_cohort_does_not_take(tree):
+def test_files_of_another_dimension_are_a_problem(tree):
     flat = Grid.plain((8, 8))
     tree.add("c1", grid=flat, suffix=".nrrd")
     tree.add("c2", grid=GRID)
@@ -222,13 +222,13 @@ def test_a_file_of_several_volumes(tree):
     several = sitk.GetImageFromArray(np.ones((2, *SHAPE), np.uint8), isVector=False)
     several.SetSpacing([*GRID.spacing[::-1], 1.0])
     sitk.WriteImage(several, tree.root / row["image"])
-    told = f"{tree.path}:2: channel: c1-image.nrrd: "
-    assert lines(tree, 3) == [f"{told}is 4D; it has channels 0 to 1, name one of them"]
+    prefix = f"{tree.path}:2: channel: c1-image.nrrd: "
+    assert lines(tree, 3) == [f"{prefix}is 4D; it has channels 0 to 1, name one of them"]
     tree.columns.append("channel")
     row["channel"] = "1"
     assert lines(tree, 3) == lines(tree, 2) == []
     row["channel"] = "2"
-    assert lines(tree, 3) == [f"{told}has no channel 2; it has channels 0 to 1, name one of them"]
+    assert lines(tree, 3) == [f"{prefix}has no channel 2; it has channels 0 to 1, name one of them"]
 
 
 def test_a_channel_of_a_file_without_channels(tree):
@@ -239,18 +239,18 @@ def test_a_channel_of_a_file_without_channels(tree):
     ]
 
 
-def test_channels_of_a_file_are_judged_each_and_the_file_once(tree):
+def test_each_channel_is_checked_and_the_file_once(tree):
     row = tree.add(suffix=".nii", channel="0")
     several = np.stack([np.full(SHAPE, k, np.float32) for k in range(2)])
     sitk.WriteImage(sitk.GetImageFromArray(several, isVector=False), tree.root / row["image"])
     tree.rows += [row | {"structure": "whole", "channel": "1"}, row | {"structure": "edge", "channel": "7"}]
     tree.columns.append("channel")
-    found = lines(tree)
-    assert [line.split(": ")[:3] for line in found] == [
+    problems = lines(tree)
+    assert [line.split(": ")[:3] for line in problems] == [
         [f"{tree.path}:2", "label", "c1-label.nii"],  # sitk wrote spacings of 1 mm
         [f"{tree.path}:4", "channel", "c1-image.nii"],
     ]
-    assert "spacing differs by 2 mm along z" in found[0]
+    assert "spacing differs by 2 mm along z" in problems[0]
 
 
 def rater(tree, voxels, name="r.nii.gz", grid=GRID):
@@ -272,7 +272,7 @@ def test_raters_are_checked_like_the_label(tree):
     tree.add("c4", raters=rater(tree, labels(2, 3), "empty.nii.gz"))
     tree.add("c5", raters="none.nii.gz")
     tree.add("c6", raters=rater(tree, labels(1)[0], "flat.nii.gz", Grid.plain((8, 8))))
-    found = [line.removeprefix(f"{tree.path}:") for line in lines(tree)]
+    problems = [line.removeprefix(f"{tree.path}:") for line in lines(tree)]
     starts = [
         "3: raters: moved.nii.gz: origin differs by 2.5 mm along y from c2-image.nii.gz; resample the label map",
         "4: raters: half.nii.gz: holds 0.5; a label map holds integers only",
@@ -282,12 +282,12 @@ def test_raters_are_checked_like_the_label(tree):
         "7: raters: flat.nii.gz: has 2 dimensions, a 3D cohort takes 3",
         "7: raters: flat.nii.gz: shape is (8, 8), that of the image (4, 8, 8)",
     ]
-    assert len(found) == len(starts)
-    assert all(line.startswith(start) for line, start in zip(found, starts, strict=True))
+    assert len(problems) == len(starts)
+    assert all(line.startswith(start) for line, start in zip(problems, starts, strict=True))
 
 
 @pytest.mark.parametrize("names", ["r.nii.gz,r.nii.gz", "c1-label.nii.gz", "r.nii.gz,c1-label.nii.gz"])
-def test_a_rater_is_somebody_else(tree, names):
+def test_a_rater_s_file_named_twice_is_a_problem(tree, names):
     rater(tree, labels(1))
     tree.add("c1", raters=names)
     (line,) = lines(tree)
@@ -296,7 +296,7 @@ def test_a_rater_is_somebody_else(tree, names):
     )
 
 
-def test_a_value_that_raters_alone_have_is_still_absent(tree):
+def test_a_value_in_raters_masks_only_counts_as_absent(tree):
     tree.add("c1", labels=labels(1), label_values="1,3", raters=rater(tree, labels(3)))
     (line,) = lines(tree)
     assert "label_values: 3: in no label map of 'core'" in line
@@ -340,24 +340,24 @@ def test_the_report_counts_volumes_and_spacings(tree):
 def test_progress_passes_over_every_file_once(tree):
     row = tree.add("c1")
     tree.rows.append(row | {"structure": "whole"})
-    shown = []
+    names_shown = []
 
     def progress(names):
         for name in names:
-            shown.append(name)
+            names_shown.append(name)
             yield name
 
     check_manifest(tree.write(), tree.root, 3, progress)
-    assert shown == ["c1-image.nii.gz", "c1-label.nii.gz"]
+    assert names_shown == ["c1-image.nii.gz", "c1-label.nii.gz"]
 
 
-def test_a_manifest_that_is_not_there(tree):
+def test_a_missing_manifest_is_refused(tree):
     with pytest.raises(InputError, match="manifest: cannot be read"):
         check_manifest(tree.path, tree.root, 3)
 
 
 def scanned(tree, *levels):
-    """The notes on a cohort whose images have these mean intensities, outside a background of 0."""
+    """Notes on a cohort whose images have these mean foreground intensities."""
     for k, level in enumerate(levels):
         voxels = np.zeros(SHAPE, np.float32)
         voxels[1:3] = level
@@ -373,5 +373,5 @@ def test_intensities_that_differ_tenfold_are_a_note(tree):
     assert "differ from 48 to 9590" in note
 
 
-def test_intensities_that_differ_less_or_are_absent_are_none(tree):
+def test_smaller_differences_of_intensity_give_no_note(tree):
     assert scanned(tree, 100, 999, 0) == []

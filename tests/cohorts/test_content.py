@@ -1,4 +1,4 @@
-"""Content fingerprints find a planted copy in 100 of 100 tries, and nothing among different images."""
+"""Content fingerprints detect a planted copy in 100 of 100 tries and do not match different images."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -15,7 +15,7 @@ from bifseg.core.geometry import Grid, Image
 IDENTITY = {2: ((1.0, 0.0), (0.0, 1.0)), 3: ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))}
 
 
-def made(seed, ndim, in_mm=True):
+def make_image(seed, ndim, in_mm=True):
     """A head on a background of zeros, the same outline in every image, with its own texture inside."""
     rng = np.random.default_rng(seed)
     shape = (200, 180) if ndim == 2 else (48, 60, 56)
@@ -47,23 +47,23 @@ def copy_of(image, rng):
 
 
 @pytest.mark.parametrize(("ndim", "in_mm", "tries"), [(2, True, 60), (2, False, 15), (3, True, 25)])
-def test_a_planted_copy_is_found_in_every_try(ndim, in_mm, tries):
-    images = [made(seed, ndim, in_mm) for seed in range(5)]
-    known = [fingerprints_of(image) for image in images]
+def test_a_planted_copy_is_always_detected(ndim, in_mm, tries):
+    images = [make_image(seed, ndim, in_mm) for seed in range(5)]
+    fingerprints = [fingerprints_of(image) for image in images]
     rng = np.random.default_rng(1)
     for k in range(tries):
         planted = fingerprints_of(copy_of(images[k % 5], rng))
-        assert [same_image(planted, one) for one in known] == [number == k % 5 for number in range(5)]
+        assert [same_image(planted, one) for one in fingerprints] == [number == k % 5 for number in range(5)]
 
 
 @pytest.mark.parametrize(("ndim", "in_mm"), [(2, True), (2, False), (3, True)])
-def test_different_images_raise_no_alarm(ndim, in_mm):
-    known = [fingerprints_of(made(seed, ndim, in_mm)) for seed in range(8)]
-    assert not any(same_image(*pair) for pair in combinations(known, 2))
+def test_different_images_do_not_match(ndim, in_mm):
+    fingerprints = [fingerprints_of(make_image(seed, ndim, in_mm)) for seed in range(8)]
+    assert not any(same_image(*pair) for pair in combinations(fingerprints, 2))
 
 
-def test_a_stack_of_one_slice_is_the_slice():
-    image = made(0, 2)
+def test_a_stack_of_one_slice_has_fingerprints_of_the_slice():
+    image = make_image(0, 2)
     direction = ((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), (1.0, 0.0, 0.0))
     stack = Image(image.voxels[None], Grid((1, *image.voxels.shape), (5.0, 1.0, 1.0), (0.0,) * 3, direction))
     assert len(fingerprints_of(stack)[0].places) > 50
@@ -71,7 +71,7 @@ def test_a_stack_of_one_slice_is_the_slice():
 
 
 @pytest.mark.parametrize("voxels", [np.zeros((8, 8)), np.zeros((100, 100)), np.ones((100, 100))])
-def test_small_and_plain_images_have_no_fingerprint_and_match_nothing(voxels):
+def test_small_and_constant_images_match_nothing(voxels):
     grid = Grid(voxels.shape, (1.0, 1.0), (0.0, 0.0), IDENTITY[2])
     empty = fingerprints_of(Image(voxels.astype(np.float32), grid))
     assert not len(empty[0].places)
@@ -79,17 +79,17 @@ def test_small_and_plain_images_have_no_fingerprint_and_match_nothing(voxels):
 
 
 def test_images_of_other_dimension_or_without_spacing_are_not_compared():
-    image = made(0, 2)
-    assert not same_image(fingerprints_of(image), fingerprints_of(made(0, 3)))
+    image = make_image(0, 2)
+    assert not same_image(fingerprints_of(image), fingerprints_of(make_image(0, 3)))
     pixels = replace(image, grid=replace(image.grid, in_mm=False))
     assert not same_image(fingerprints_of(image), fingerprints_of(pixels))
 
 
 def test_fingerprints_are_stored_and_compared(tmp_path):
-    first = {"a.nii.gz": fingerprints_of(made(0, 2)), "b.nii.gz": fingerprints_of(made(1, 2))}
-    write_contents(tmp_path / "content.npz", first)
-    other = {"renamed#2": fingerprints_of(copy_of(made(1, 2), np.random.default_rng(0)))}
-    assert overlap(other, read_contents(tmp_path / "content.npz")) == [("renamed#2", "b.nii.gz")]
+    stored = {"a.nii.gz": fingerprints_of(make_image(0, 2)), "b.nii.gz": fingerprints_of(make_image(1, 2))}
+    write_contents(tmp_path / "content.npz", stored)
+    copies = {"renamed#2": fingerprints_of(copy_of(make_image(1, 2), np.random.default_rng(0)))}
+    assert overlap(copies, read_contents(tmp_path / "content.npz")) == [("renamed#2", "b.nii.gz")]
     (tmp_path / "content.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match="damaged fingerprints"):
         read_contents(tmp_path / "content.npz")

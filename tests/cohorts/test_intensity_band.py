@@ -1,4 +1,4 @@
-"""The best intensity band, against every band tried one by one."""
+"""The best intensity band, compared with an exhaustive search."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ def dice(chosen, truth):
 
 
 @given(PIXELS.filter(lambda pixels: any(inside for _, inside in pixels)))
-def test_no_band_is_better(pixels):
+def test_the_best_band_equals_an_exhaustive_search(pixels):
     voxels = np.array([value for value, _ in pixels], float)
     truth = np.array([inside for _, inside in pixels])
-    every = [dice((voxels >= a) & (voxels <= b), truth) for a in voxels for b in voxels if a <= b]
-    assert best_band_dice(voxels, truth) == pytest.approx(max(every))
+    all_dice = [dice((voxels >= a) & (voxels <= b), truth) for a in voxels for b in voxels if a <= b]
+    assert best_band_dice(voxels, truth) == pytest.approx(max(all_dice))
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_of_more_values_than_levels_one_of_the_best_bands_is_found(seed):
+def test_the_band_is_near_the_best_if_values_exceed_levels(seed):
     rng = np.random.default_rng(seed)
     voxels = rng.normal(size=(11, 17))
     truth = voxels + 0.5 * rng.normal(size=voxels.shape) > 0.5
     values = np.unique(voxels)
-    every = [dice((voxels >= a) & (voxels <= b), truth) for k, a in enumerate(values) for b in values[k:]]
+    all_dice = [dice((voxels >= a) & (voxels <= b), truth) for k, a in enumerate(values) for b in values[k:]]
     best = best_band_dice(voxels, truth)
-    assert np.isclose(every, best).any()
-    assert max(every) - 0.02 < best <= max(every) + 1e-9
+    assert np.isclose(all_dice, best).any()
+    assert max(all_dice) - 0.02 < best <= max(all_dice) + 1e-9
 
 
 def test_a_middle_band_is_found():
@@ -61,6 +61,6 @@ def test_voxels_outside_the_box_do_not_count():
 @pytest.mark.parametrize(
     ("truth", "message"), [(np.zeros(3, bool), "empty truth"), (np.ones(4, bool), r"shape \(3,\)")]
 )
-def test_no_band_without_a_truth(truth, message):
+def test_an_empty_or_mismatched_truth_is_refused(truth, message):
     with pytest.raises(ValueError, match=message):
         best_band_dice(np.ones(3), truth)

@@ -16,7 +16,7 @@ def rows(**splits):
     ]
 
 
-def test_days_of_one_patient_in_two_splits():
+def test_similar_names_in_two_splits_give_a_note():
     (line,) = names_across_splits(
         rows(case107_day19="train", case107_day20="test", case101_day1="train", case110_day3="test")
     )
@@ -37,5 +37,5 @@ def test_days_of_one_patient_in_two_splits():
         {},
     ],
 )
-def test_nothing_is_said_of_names_that_tell_patients_apart(splits):
+def test_clearly_different_names_give_no_note(splits):
     assert names_across_splits(rows(**splits)) == []

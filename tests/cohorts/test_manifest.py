@@ -38,7 +38,7 @@ def lines(tree, *rows, columns=COLUMNS):
     return [str(problem) for problem in parse_manifest(tree.write(), tree.root).problems]
 
 
-def test_a_row_is_read_whatever_the_order_of_the_columns(tree):
+def test_columns_may_have_any_order(tree):
     tree.rows, tree.columns = [ROW, ROW | {"case": "c2", "group": ""}], list(reversed(COLUMNS))
     first, second = read(tree.write(), tree.root)
     assert first == ManifestRow(2, "c1", "a/c1.nii.gz", "a/l1.nii.gz", (1, 3), "core", "t1c", "train", "p7")
@@ -60,7 +60,7 @@ def test_extra_columns_are_ignored_with_a_note(tree):
     ]
 
 
-def test_optional_columns_are_read_where_they_are(tree):
+def test_optional_columns_are_read(tree):
     tree.rows = [ROW | {"channel": "2", "raters": "a/r1.nii.gz, a/../r2.nii.gz"}, ROW | {"case": "c2"}]
     tree.columns = [*COLUMNS, *OPTIONAL]
     first, second = read(tree.write(), tree.root)
@@ -79,7 +79,7 @@ def test_optional_columns_are_read_where_they_are(tree):
         ("raters", "a/r1.nii.gz,", "'' is not a file inside the root"),
     ],
 )
-def test_each_wrong_optional_cell_is_a_line(tree, key, value, remedy):
+def test_each_wrong_optional_cell_is_one_problem(tree, key, value, remedy):
     (line,) = lines(tree, ROW, ROW | {key: value}, columns=[*COLUMNS, *OPTIONAL])
     assert line.startswith(f"{tree.path}:3: {key}: ")
     assert remedy in line
@@ -111,13 +111,13 @@ rows = st.builds(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(rows, min_size=1, max_size=4))
-def test_rows_that_are_written_are_read_again(tmp_path, made):
-    (tmp_path / "m.tsv").write_text(manifest_text(made), encoding="utf-8")
-    again = read(tmp_path / "m.tsv", tmp_path)
-    assert [replace(row, line=0) for row in again] == made
+def test_written_rows_are_read_back(tmp_path, rows_written):
+    (tmp_path / "m.tsv").write_text(manifest_text(rows_written), encoding="utf-8")
+    rows_read = read(tmp_path / "m.tsv", tmp_path)
+    assert [replace(row, line=0) for row in rows_read] == rows_written
 
 
-def test_columns_that_no_row_uses_are_not_written():
+def test_unused_columns_are_not_written():
     row = ManifestRow(0, "c1", "i", "l", (1, 3), "core", "t1c", "test", "p")
     assert manifest_text([row]).splitlines()[0].split("\t") == list(COLUMNS)
     assert manifest_text([row, replace(row, channel=0)]).splitlines()[0].split("\t") == [*COLUMNS, "channel"]
@@ -155,13 +155,13 @@ def test_each_empty_cell_is_a_problem(tree, key):
         ("image", "a/..", "'a/..' is not a file inside the root"),
     ],
 )
-def test_each_wrong_cell_is_a_line_with_key_value_and_remedy(tree, key, value, remedy):
+def test_each_wrong_cell_is_one_problem_with_key_value_and_remedy(tree, key, value, remedy):
     (line,) = lines(tree, ROW, ROW | {key: value})
     assert line.startswith(f"{tree.path}:3: {key}: ")
     assert remedy in line
 
 
-def test_a_sibling_folder_that_begins_like_the_root_is_outside(tree):
+def test_a_sibling_folder_with_the_root_s_prefix_is_outside(tree):
     (line,) = lines(tree, ROW | {"image": f"{tree.root}-2/i.nii"})
     assert "is not a file inside the root" in line
 
@@ -171,15 +171,15 @@ def test_an_absolute_path_inside_the_root_is_made_relative(tree):
     assert read(tree.path, tree.root)[0].image == "b/i.nii"
 
 
-def test_a_link_inside_the_root_may_lead_out(tree, tmp_path):
+def test_a_link_inside_the_root_may_lead_outside(tree, tmp_path):
     (tmp_path / "scratch").mkdir()
     (tree.root / "a").symlink_to(tmp_path / "scratch")
     assert not lines(tree, ROW)
 
 
 def test_all_wrong_cells_of_a_row_are_found(tree):
-    found = lines(tree, ROW | {"split": "x", "label_values": "y", "image": "../z"})
-    assert [line.split(": ")[1] for line in found] == ["image", "label_values", "split"]
+    problems = lines(tree, ROW | {"split": "x", "label_values": "y", "image": "../z"})
+    assert [line.split(": ")[1] for line in problems] == ["image", "label_values", "split"]
 
 
 def test_cells_beyond_the_header_are_a_problem(tree):
@@ -198,19 +198,20 @@ def test_no_rows_are_a_problem(tree):
     assert lines(tree) == [f"{tree.path}: case: no rows; write one row per case and structure"]
 
 
-def test_many_problems_are_told_by_their_count_and_the_first_lines(tree):
+def test_many_problems_are_shortened_to_count_and_first_lines(tree):
     tree.rows = [ROW | {"split": f"s{k}"} for k in range(7)]
-    told = first_lines(tree.path, parse_manifest(tree.write(), tree.root).problems).splitlines()
-    assert told[0] == f"{tree.path}: 7 problem(s)"
-    assert told[1].startswith(f"{tree.path}:2: split: 's0'")
-    assert len(told) == 6
+    message_lines = first_lines(tree.path, parse_manifest(tree.write(), tree.root).problems).splitlines()
+    assert message_lines[0] == f"{tree.path}: 7 problem(s)"
+    assert message_lines[1].startswith(f"{tree.path}:2: split: 's0'")
+    assert len(message_lines) == 6
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(None, "cannot be read"), (b"\xff\xfe", "UTF-8"), (b'case\n"c1\tx\n', "UTF-8 TSV")]
+    ("content", "message"),
+    [(None, "cannot be read"), (b"\xff\xfe", "UTF-8"), (b'case\n"c1\tx\n', "UTF-8 TSV")],
 )
-def test_a_manifest_that_is_no_table_cannot_be_read(tree, content, told):
+def test_a_file_that_is_not_a_table_is_refused(tree, content, message):
     if content is not None:
         tree.path.write_bytes(content)
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         parse_manifest(tree.path, tree.root)

@@ -12,7 +12,7 @@ def test_a_safe_name_is_a_name_or_empty_or_too_long(text):
 
 
 @pytest.mark.parametrize("text", ["case-01_a.b", "患者一", "Müller", "हिन्दी", "1.2.840.113"])
-def test_names_in_any_script_stay_as_they_are(text):
+def test_valid_names_in_any_script_are_unchanged(text):
     assert is_name(text)
     assert safe_name(text) == text
 
@@ -20,7 +20,7 @@ def test_names_in_any_script_stay_as_they_are(text):
 @pytest.mark.parametrize(
     "text", ["", "a b", "-x", "_x", "a/b", "a$(touch X)b", "a\u202eb", "a\nb", "x" * 121, "患" * 41]
 )
-def test_what_cannot_be_a_name(text):
+def test_invalid_names(text):
     assert not is_name(text)
 
 
@@ -29,13 +29,13 @@ def test_signs_become_underscores():
     assert safe_name("../../etc") == "etc"
 
 
-def test_two_ways_to_write_a_letter_are_one():
+def test_composed_and_decomposed_letters_are_equal():
     assert composed("Mo\u0308ller") == "Möller"
     assert safe_name("Mo\u0308ller") == "Möller"
 
 
 def test_different_texts_never_become_one_name():
-    """Chinese names were all empty, and x@y was x_y."""
+    """Earlier, Chinese names became empty and x@y became x_y."""
     names = distinct_names(["患者一", "患者二", "Müller", "Möller", "x@y", "x_y", "x y", "__", "--"])
     assert len(set(names.values())) == len(names)
     assert all(map(is_name, names.values()))

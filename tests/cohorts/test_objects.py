@@ -84,7 +84,7 @@ def rotated(*degrees):
 @pytest.mark.parametrize("order", list(permutations(range(3))))
 @pytest.mark.parametrize("signs", [(1, 1, 1), (-1, 1, -1)])
 @pytest.mark.parametrize("degrees", [(0, 0, 0), (20, -25, 15), (0, 40, 0)])
-def test_named_planes_are_those_of_the_body_however_the_stack_lies(order, signs, degrees):
+def test_named_planes_are_anatomical_in_any_orientation(order, signs, degrees):
     turned = np.array(rotated(*degrees))[list(order)] * np.array(signs)[:, None]
     grid = Grid((5, 6, 7), (1.0, 1.0, 3.3), (0.0, 0.0, 0.0), tuple(tuple(axis) for axis in turned))
     across = {
@@ -97,8 +97,8 @@ def test_named_planes_are_those_of_the_body_however_the_stack_lies(order, signs,
     assert slice_axis(grid, "auto") == 2
 
 
-def test_where_two_axes_are_nearest_to_one_direction_each_still_has_a_name():
-    """Two array axes are nearest to z, of which one must be called otherwise."""
+def test_each_array_axis_has_one_plane_name():
+    """Two array axes are nearest to z, so one of them gets another name."""
     axes = ((0.0, 0.6, 0.8), (0.36, 0.64, -0.68), (0.93, -0.29, 0.22))
     grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), axes)
     assert [slice_axis(grid, name) for name in ("axial", "coronal", "sagittal")] == [0, 1, 2]
@@ -106,25 +106,25 @@ def test_where_two_axes_are_nearest_to_one_direction_each_still_has_a_name():
 
 @settings(max_examples=50, deadline=None)
 @given(st.tuples(*[st.floats(-180, 180)] * 3))
-def test_the_three_planes_are_three_axes_that_fit_best(degrees):
+def test_the_planes_are_the_best_assignment_of_axes(degrees):
     grid = Grid((5, 5, 5), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), rotated(*degrees))
-    found = [slice_axis(grid, name) for name in ("sagittal", "coronal", "axial")]
+    axes_found = [slice_axis(grid, name) for name in ("sagittal", "coronal", "axial")]
     fits = {
         axes: sum(abs(grid.direction[axis][world]) for world, axis in enumerate(axes))
         for axes in permutations(range(3))
     }
-    assert fits[tuple(found)] == pytest.approx(max(fits.values()), abs=1e-6)
+    assert fits[tuple(axes_found)] == pytest.approx(max(fits.values()), abs=1e-6)
 
 
 def test_noise_does_not_change_the_axis_of_a_stack_at_45_degrees():
-    found = [
+    axes = [
         [
             slice_axis(Grid((5, 5, 5), (1.0,) * 3, (0.0,) * 3, rotated(45 + noise, 0, 0)), name)
             for name in ("axial", "coronal")
         ]
         for noise in (-1e-8, 0, 1e-8)
     ]
-    assert found[0] == found[1] == found[2]
+    assert axes[0] == axes[1] == axes[2]
 
 
 @pytest.mark.parametrize(("slices", "axis"), [("auto", 2), ("axial", 0), ("coronal", 1), ("sagittal", 2)])
@@ -195,7 +195,7 @@ def test_small_objects_are_listed_with_the_reason(tree, dimension):
 
 
 @pytest.mark.parametrize("dimension", [2, 3])
-def test_the_order_of_the_rows_does_not_matter(tree, dimension):
+def test_objects_do_not_depend_on_the_order_of_rows(tree, dimension):
     for case in ("c2", "c1", "c10"):
         row = tree.add(case)
         tree.rows.append(row | {"structure": "whole", "label_values": "1"})
@@ -220,7 +220,7 @@ def test_two_objects_of_one_name_are_refused(tree):
         objects_of(tree)
 
 
-def test_the_table_gives_the_objects_back(tree, tmp_path):
+def test_the_written_table_is_read_back(tree, tmp_path):
     tree.add("c1", label_values="1", modality="T2*, 'fat' \"free\"")
     rows = objects_of(tree, 2) + objects_of(tree, 3, minimum_voxels=1000)
     rows.append(replace(rows[0], label_values=(1, 2, 30), volume_ml=1 / 3, object="other"))
@@ -240,7 +240,7 @@ def test_a_table_without_the_optional_columns_is_read(tree, tmp_path):
     assert read_objects(tmp_path / "objects.tsv") == rows
 
 
-def test_a_table_that_is_none_is_refused(tmp_path):
+def test_a_missing_or_invalid_table_is_refused(tmp_path):
     with pytest.raises(InputError, match=r"objects\.tsv: objects: cannot be read"):
         read_objects(tmp_path / "objects.tsv")
     (tmp_path / "objects.tsv").write_text("object\tvoxels\na\tmany\n")

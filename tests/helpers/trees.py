@@ -57,20 +57,20 @@ def brats_case(
         mark(folder / case / f"{case}{sign}seg.nii.gz", *values)
 
 
-def made_of(layout: str, path: Path, asked: LayoutOptions | None = None, **wanted: object) -> CohortDraft:
-    """What is made of a tree, with splits of seed 1."""
-    settings = {"shares": SHARES, "seed": 1, **wanted}
-    return make(layout, path, asked or LayoutOptions(), CohortRequest(**settings))  # type: ignore[arg-type]
+def draft_of(layout: str, path: Path, options: LayoutOptions | None = None, **request: object) -> CohortDraft:
+    """The draft of a cohort from a tree, with splits of seed 1."""
+    settings = {"shares": SHARES, "seed": 1, **request}
+    return make(layout, path, options or LayoutOptions(), CohortRequest(**settings))  # type: ignore[arg-type]
 
 
-def rows_of(made: CohortDraft) -> dict[tuple[str, str], tuple[str, str]]:
+def rows_of(draft: CohortDraft) -> dict[tuple[str, str], tuple[str, str]]:
     """(image, label) by (case, structure)."""
-    return {(row.case, row.structure): (row.image, row.label) for row in made.report.rows}
+    return {(row.case, row.structure): (row.image, row.label) for row in draft.report.rows}
 
 
-def reasons_of(made: CohortDraft) -> list[tuple[str, str, str]]:
+def reasons_of(draft: CohortDraft) -> list[tuple[str, str, str]]:
     """(case, structure, reason) of all that was left out."""
-    return [(one.case, one.structure, one.reason) for one in made.left_out]
+    return [(one.case, one.structure, one.reason) for one in draft.left_out]
 
 
 def _written(path: Path, voxels: NDArray, grid: Grid) -> None:

@@ -20,17 +20,17 @@ from bifseg.cohorts.readers.layout import LayoutOptions, patient
         ("liver_12", "liver_12"),
     ],
 )
-def test_patients_of_cases(case, expected):
+def test_patient_of_a_case_name(case, expected):
     assert patient(case) == expected
 
 
-def test_the_modality_that_is_asked_for():
-    asked = LayoutOptions(modalities={"": "t2", "core": "t1c"})
-    assert [asked.modality(name, "flair") for name in ("core", "whole")] == ["t1c", "t2"]
+def test_modality_selected_for_a_structure():
+    options = LayoutOptions(modalities={"": "t2", "core": "t1c"})
+    assert [options.modality(name, "flair") for name in ("core", "whole")] == ["t1c", "t2"]
     assert LayoutOptions().modality("core", "flair") == "flair"
 
 
-def test_layouts_that_users_have():
+def test_known_layouts():
     assert set(LAYOUTS) == {
         *("brats2015", "brats2018", "brats2021", "brats2023"),
         *("msd", "nnunet", "bids", "tsv"),

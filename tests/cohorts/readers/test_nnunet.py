@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from trees import GRID, draw, made_of, mark, reasons_of, rows_of
+from trees import GRID, draft_of, draw, mark, reasons_of, rows_of
 
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.layout import LayoutOptions
@@ -20,79 +20,81 @@ def write_set(folder, cases=("BraTS_001", "BraTS_002"), ending=".nii.gz", end="T
     (folder / "dataset.json").write_text(json.dumps(content | more))
 
 
-def test_regions_and_channels(tmp_path):
+def test_regions_and_channels_are_read(tmp_path):
     write_set(tmp_path)
-    made = made_of("nnunet", tmp_path, LayoutOptions(modalities={"tumor_core": "adc"}))
-    found = {
-        row.structure: (row.label_values, row.image) for row in made.report.rows if row.case == "BraTS_001"
+    draft = draft_of("nnunet", tmp_path, LayoutOptions(modalities={"tumor_core": "adc"}))
+    rows = {
+        row.structure: (row.label_values, row.image) for row in draft.report.rows if row.case == "BraTS_001"
     }
-    assert found == {
+    assert rows == {
         "whole_tumor": ((1, 2, 3), "imagesTr/BraTS_001_0000.nii.gz"),
         "tumor_core": ((2, 3), "imagesTr/BraTS_001_0001.nii.gz"),
         "enhancing_tumor": ((3,), "imagesTr/BraTS_001_0000.nii.gz"),
     }
-    assert {row.label for row in made.report.rows} == {
+    assert {row.label for row in draft.report.rows} == {
         "labelsTr/BraTS_001.nii.gz",
         "labelsTr/BraTS_002.nii.gz",
     }
-    assert all(row.channel is None for row in made.report.rows)
+    assert all(row.channel is None for row in draft.report.rows)
 
 
-def test_the_first_version_names_labels_by_value(tmp_path):
+def test_the_first_version_of_the_layout_is_read(tmp_path):
     write_set(tmp_path, channel_names=None, labels={"0": "background", "1": "PZ", "2": "TZ"})
     content = json.loads((tmp_path / "dataset.json").read_text())
     del content["channel_names"], content["file_ending"]
     (tmp_path / "dataset.json").write_text(json.dumps(content | {"modality": {"0": "T2", "1": "ADC"}}))
-    made = made_of("nnunet", tmp_path)
-    assert {(row.structure, row.label_values, row.modality) for row in made.report.rows} == {
+    draft = draft_of("nnunet", tmp_path)
+    assert {(row.structure, row.label_values, row.modality) for row in draft.report.rows} == {
         ("pz", (1,), "T2"),
         ("tz", (2,), "T2"),
     }
 
 
 @pytest.mark.parametrize("ending", [".mha", ".nrrd", ".nii"])
-def test_other_formats(tmp_path, ending):
+def test_other_file_endings_are_read(tmp_path, ending):
     write_set(tmp_path, ending=ending)
-    assert rows_of(made_of("nnunet", tmp_path))["BraTS_001", "tumor_core"][1] == f"labelsTr/BraTS_001{ending}"
+    assert (
+        rows_of(draft_of("nnunet", tmp_path))["BraTS_001", "tumor_core"][1] == f"labelsTr/BraTS_001{ending}"
+    )
 
 
 def test_2d_images_make_a_2d_cohort(tmp_path):
     write_set(tmp_path, ending=".png", grid=Grid.plain((8, 8)), labels={"background": 0, "road": 1})
-    made = made_of("nnunet", tmp_path)
-    assert (made.dimension, len(made.report.rows)) == (2, 2)
+    draft = draft_of("nnunet", tmp_path)
+    assert (draft.dimension, len(draft.report.rows)) == (2, 2)
 
 
 def test_labelled_test_images_are_the_test_split(tmp_path):
     write_set(tmp_path, [f"a{k}" for k in range(8)])
     write_set(tmp_path, ["b1", "b2"], end="Ts")
-    made = made_of("nnunet", tmp_path, seen=("tumor_core",))
-    splits = {row.case: row.split for row in made.report.rows}
+    draft = draft_of("nnunet", tmp_path, seen=("tumor_core",))
+    splits = {row.case: row.split for row in draft.report.rows}
     assert {case for case, split in splits.items() if split == "test"} == {"b1", "b2"}
     assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 7 + ["validation"]
 
 
-def test_a_patient_with_a_scan_in_the_test_set_is_in_no_other(tmp_path):
+def test_all_scans_of_a_test_patient_are_in_the_test_split(tmp_path):
     write_set(tmp_path, ["BraTS-GLI-00001-000", "BraTS-GLI-00002-000", "BraTS-GLI-00003-000"])
     write_set(tmp_path, ["BraTS-GLI-00001-001"], end="Ts")
-    splits = {row.case: row.split for row in made_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows}
+    splits = {row.case: row.split for row in draft_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows}
     assert splits["BraTS-GLI-00001-000"] == splits["BraTS-GLI-00001-001"] == "test"
     assert "test" not in (splits["BraTS-GLI-00002-000"], splits["BraTS-GLI-00003-000"])
 
 
-def test_what_is_missing_is_told(tmp_path):
+def test_cases_with_missing_files_are_left_out(tmp_path):
     write_set(tmp_path, ["a", "b", "c"])
     (tmp_path / "imagesTr/a_0001.nii.gz").unlink()
     (tmp_path / "labelsTr/b.nii.gz").unlink()
     draw(tmp_path / "imagesTs/d_0000.nii.gz")
     draw(tmp_path / "imagesTr/c.nii.gz")
     (tmp_path / "labelsTr/._c.nii.gz").write_bytes(b"x")
-    made = made_of("nnunet", tmp_path, LayoutOptions(modalities={"": "ADC"}), seen=("tumor_core",))
-    assert reasons_of(made) == [
+    draft = draft_of("nnunet", tmp_path, LayoutOptions(modalities={"": "ADC"}), seen=("tumor_core",))
+    assert reasons_of(draft) == [
         ("a", "tumor_core", "no file for ADC"),
         ("b", "", "no label map"),
         ("d", "", "no label map"),
     ]
-    assert made.notes == (
+    assert draft.notes == (
         "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality selects another",
         "imagesTr/c.nii.gz skipped: its name does not end in a channel's number, as CASE_0000",
         "1 hidden files skipped",
@@ -101,28 +103,28 @@ def test_what_is_missing_is_told(tmp_path):
 
 def test_the_ignore_label_becomes_a_column(tmp_path):
     write_set(tmp_path)
-    rows = made_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows
+    rows = draft_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows
     assert {row.ignore_values for row in rows} == {(4,)}
     assert "ignore_values" in manifest_text(rows).splitlines()[0]
 
 
 @pytest.mark.parametrize("value", [0, -1, "4", [4], True])
-def test_an_ignore_label_that_is_no_value_is_refused(tmp_path, value):
+def test_an_invalid_ignore_label_is_refused(tmp_path, value):
     write_set(tmp_path, labels={"background": 0, "core": 1, "ignore": value})
     with pytest.raises(InputError, match="labels"):
-        made_of("nnunet", tmp_path)
+        draft_of("nnunet", tmp_path)
 
 
-def test_other_formats_are_named(tmp_path):
+def test_unreadable_formats_are_named(tmp_path):
     for name in ("imagesTr/a_0000.tif", "labelsTr/a.tif"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
     with pytest.raises(InputError, match=r"1 \.tif files skipped, e.g. a_0000\.tif; convert them"):
-        made_of("nnunet", tmp_path)
+        draft_of("nnunet", tmp_path)
 
 
 def test_a_folder_without_images_is_refused(tmp_path):
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
     with pytest.raises(InputError, match="holds no case laid out as nnunet"):
-        made_of("nnunet", tmp_path)
+        draft_of("nnunet", tmp_path)

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from trees import brats_case, draw, made_of, mark, reasons_of
+from trees import brats_case, draft_of, draw, mark, reasons_of
 
 from bifseg.cohorts.readers.layout import LayoutOptions
 from bifseg.cohorts.readers.splits import read_splits
@@ -28,18 +28,18 @@ def splits_by_patient(draft):
     return splits
 
 
-def test_without_a_pattern_the_names_are_questioned(tmp_path):
+def test_similar_names_across_splits_give_a_note(tmp_path):
     write_set(tmp_path)
-    draft = made_of("nnunet", tmp_path)
+    draft = draft_of("nnunet", tmp_path)
     assert any(len(splits) > 1 for splits in splits_by_patient(draft).values())
     (note,) = [note.text for note in draft.report.notes if note.key == "split"]
     assert r"--patient-pattern '^case\d+'" in note
 
 
 @pytest.mark.parametrize("pattern", [r"^case\d+", r"^(case\d+)_"])
-def test_the_pattern_of_the_note_puts_each_patient_into_one_split(tmp_path, pattern):
+def test_the_suggested_pattern_puts_each_patient_into_one_split(tmp_path, pattern):
     write_set(tmp_path)
-    draft = made_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(pattern)))
+    draft = draft_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(pattern)))
     assert all(len(splits) == 1 for splits in splits_by_patient(draft).values())
     assert {row.group for row in draft.report.rows} == {"case101", "case107", "case110"}
     assert not [note for note in draft.report.notes if note.key == "split"]
@@ -50,7 +50,7 @@ def test_a_case_without_a_patient_is_refused(tmp_path):
     with pytest.raises(
         InputError, match=r"--patient-pattern .* gives no patient for the case 'case101_day1'"
     ):
-        made_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(r"^pat\d+")))
+        draft_of("nnunet", tmp_path, LayoutOptions(patient_pattern=re.compile(r"^pat\d+")))
 
 
 def table(path, text):
@@ -58,11 +58,11 @@ def table(path, text):
     return read_splits(path)
 
 
-def test_splits_of_a_table_win_and_other_cases_are_left_out(tmp_path):
+def test_splits_of_a_table_are_used_and_other_cases_left_out(tmp_path):
     (tmp_path / "data").mkdir()
     write_set(tmp_path / "data")
     splits = table(tmp_path / "s.csv", "case,split\ncase101_day1,train\ncase107_day1,test\nnobody,test\n")
-    draft = made_of("nnunet", tmp_path / "data", LayoutOptions(splits=splits))
+    draft = draft_of("nnunet", tmp_path / "data", LayoutOptions(splits=splits))
     assert {row.case: row.split for row in draft.report.rows} == {
         "case101_day1": "train",
         "case107_day1": "test",
@@ -76,13 +76,13 @@ def write_folds(path, *folds):
     return path
 
 
-def test_folds_of_nnunet_are_read_and_its_test_cases_stay(tmp_path):
+def test_folds_of_nnunet_are_read_and_its_test_cases_kept(tmp_path):
     write_set(tmp_path)
     for case in ("case200", "x@y"):
         draw(tmp_path / f"imagesT{'s' if case == 'case200' else 'r'}/{case}_0000.nii.gz")
         mark(tmp_path / f"labelsT{'s' if case == 'case200' else 'r'}/{case}.nii.gz", 1)
     path = write_folds(tmp_path / "splits_final.json", ([CASES[0]], [CASES[1]]), (["x@y"], CASES[3:5]))
-    draft = made_of("nnunet", tmp_path, LayoutOptions(splits=read_splits(path, 1)))
+    draft = draft_of("nnunet", tmp_path, LayoutOptions(splits=read_splits(path, 1)))
     assert {row.case: row.split for row in draft.report.rows} == {
         "x_y": "train",
         **dict.fromkeys(CASES[3:5], "validation"),
@@ -103,17 +103,17 @@ def test_folds_of_nnunet_are_read_and_its_test_cases_stay(tmp_path):
         ('[{"train": [], "val": []}]', "names no case"),
     ],
 )
-def test_folds_that_are_wrong_are_told(tmp_path, text, reason):
+def test_invalid_folds_are_refused(tmp_path, text, reason):
     (tmp_path / "splits_final.json").write_text(text)
     with pytest.raises(InputError, match=rf"splits_final\.json: .*{re.escape(reason)}"):
         read_splits(tmp_path / "splits_final.json")
 
 
-def test_splits_of_patients(tmp_path):
+def test_splits_may_be_given_by_patient(tmp_path):
     for case in ("Brats18_A_1_1", "Brats18_A_1_2", "Brats18_B_2_1"):
         brats_case(tmp_path / "data", case, 1, 2, 4)
     splits = table(tmp_path / "s.tsv", "patient\tsplit\nBrats18_A_1\ttest\nBrats18_B_2\ttrain\n")
-    draft = made_of("brats2018", tmp_path / "data", LayoutOptions(splits=splits))
+    draft = draft_of("brats2018", tmp_path / "data", LayoutOptions(splits=splits))
     assert {row.case: row.split for row in draft.report.rows} == {
         "Brats18_A_1_1": "test",
         "Brats18_A_1_2": "test",
@@ -129,7 +129,7 @@ def test_a_patient_in_two_splits_is_refused(tmp_path):
     with pytest.raises(
         InputError, match=r"puts the patient 'case101' into two splits, e.g. by the case 'case101_day2'"
     ):
-        made_of("nnunet", tmp_path / "data", options)
+        draft_of("nnunet", tmp_path / "data", options)
 
 
 @pytest.mark.parametrize(
@@ -143,6 +143,6 @@ def test_a_patient_in_two_splits_is_refused(tmp_path):
         "case,split\n",
     ],
 )
-def test_a_wrong_table_is_a_line(tmp_path, text):
+def test_an_invalid_table_is_refused(tmp_path, text):
     with pytest.raises(InputError, match=r"s\.csv"):
         table(tmp_path / "s.csv", text)

@@ -1,5 +1,5 @@
 import pytest
-from trees import GRID, draw, draw_channels, made_of, mark, reasons_of, rows_of
+from trees import GRID, draft_of, draw, draw_channels, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import LayoutOptions
 from bifseg.core.errors import InputError
@@ -21,12 +21,15 @@ def test_two_columns_are_enough(tmp_path):
     for case in ("p1", "p2"):
         write_scan(tmp_path / case)
     rows = [(f"{case}/ct.nii.gz", f"{case}/ct-mask.nii.gz") for case in ("p1", "p2")]
-    made = made_of("tsv", write_table(tmp_path / "t.tsv", ("image", "label"), *rows), LIVER)
-    assert rows_of(made) == {("p1_ct", "liver"): rows[0], ("p2_ct", "liver"): rows[1]}
-    assert {(row.modality, row.group) for row in made.report.rows} == {("image", "p1_ct"), ("image", "p2_ct")}
+    draft = draft_of("tsv", write_table(tmp_path / "t.tsv", ("image", "label"), *rows), LIVER)
+    assert rows_of(draft) == {("p1_ct", "liver"): rows[0], ("p2_ct", "liver"): rows[1]}
+    assert {(row.modality, row.group) for row in draft.report.rows} == {
+        ("image", "p1_ct"),
+        ("image", "p2_ct"),
+    }
 
 
-def test_columns_by_other_names_in_a_csv(tmp_path):
+def test_columns_may_have_other_names(tmp_path):
     for name in ("a", "b", "c"):
         write_scan(tmp_path, name)
     rows = [
@@ -34,57 +37,57 @@ def test_columns_by_other_names_in_a_csv(tmp_path):
         for n, split in zip("abc", ("", "", "Val"), strict=True)
     ]
     table = write_table(tmp_path / "t.csv", ("id", "t2", "mask", "who", "fold"), *rows, sign=",")
-    asked = LayoutOptions(
+    options = LayoutOptions(
         {"liver": (1, 2)},
         {"": "t2"},
         {"case": "id", "image": "t2", "label": "mask", "group": "who", "split": "fold"},
     )
-    made = made_of("tsv", table, asked)
-    assert {row.case for row in made.report.rows} == {"x_a", "x_b", "x_c"}
-    assert {(row.group, row.split, row.modality) for row in made.report.rows} == {
+    draft = draft_of("tsv", table, options)
+    assert {row.case for row in draft.report.rows} == {"x_a", "x_b", "x_c"}
+    assert {(row.group, row.split, row.modality) for row in draft.report.rows} == {
         ("pat 1", "validation", "t2")
     }
 
 
-def test_structures_of_the_table(tmp_path):
+def test_structures_are_read_from_the_table(tmp_path):
     write_scan(tmp_path)
     head = ("case", "image", "label", "structure", "label_values", "modality")
     rows = [
         ("c1", "ct.nii.gz", "ct-mask.nii.gz", name, values, "ct")
         for name, values in (("Liver", "1,2"), ("cyst", "2"))
     ]
-    made = made_of("tsv", write_table(tmp_path / "t.tsv", head, *rows))
-    assert made.seen == ("Liver", "cyst")
-    assert [(row.structure, row.label_values) for row in made.report.rows] == [
+    draft = draft_of("tsv", write_table(tmp_path / "t.tsv", head, *rows))
+    assert draft.seen == ("Liver", "cyst")
+    assert [(row.structure, row.label_values) for row in draft.report.rows] == [
         ("Liver", (1, 2)),
         ("cyst", (2,)),
     ]
 
 
-def test_each_structure_in_its_modality(tmp_path):
+def test_each_structure_uses_its_modality(tmp_path):
     for name in ("t1c", "flair"):
         draw(tmp_path / f"{name}.nii.gz")
     mark(tmp_path / "seg.nii.gz", 1, 2)
     rows = [("c1", f"{name}.nii.gz", "seg.nii.gz", name) for name in ("t1c", "flair")]
     table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "modality"), *rows)
-    asked = LayoutOptions({"core": (1,), "whole": (1, 2)}, {"core": "t1c", "whole": "flair"})
-    made = made_of("tsv", table, asked)
-    assert {name: image for (_, name), (image, _) in rows_of(made).items()} == {
+    options = LayoutOptions({"core": (1,), "whole": (1, 2)}, {"core": "t1c", "whole": "flair"})
+    draft = draft_of("tsv", table, options)
+    assert {name: image for (_, name), (image, _) in rows_of(draft).items()} == {
         "core": "t1c.nii.gz",
         "whole": "flair.nii.gz",
     }
-    assert made.left_out == ()
+    assert draft.left_out == ()
 
 
-def test_channels_and_raters(tmp_path):
+def test_channels_and_raters_are_read(tmp_path):
     draw_channels(tmp_path / "four.nii.gz", 3, GRID)
     for name in ("a", "b", "c"):
         mark(tmp_path / f"{name}.nii.gz", 1)
     row = ("four.nii.gz", "a.nii.gz", "2", "b.nii.gz, c.nii.gz")
-    made = made_of(
+    draft = draft_of(
         "tsv", write_table(tmp_path / "t.tsv", ("image", "label", "channel", "raters"), row), LIVER
     )
-    (made_row,) = made.report.rows
+    (made_row,) = draft.report.rows
     assert (made_row.channel, made_row.raters) == (2, ("b.nii.gz", "c.nii.gz"))
 
 
@@ -92,54 +95,54 @@ def test_absolute_paths_have_the_deepest_common_folder_as_root(tmp_path):
     for case in ("p1", "p2"):
         write_scan(tmp_path / "far" / "data" / case)
     (tmp_path / "tables").mkdir()
-    far = tmp_path / "far" / "data"
-    rows = [(str(far / case / "ct.nii.gz"), str(far / case / "ct-mask.nii.gz")) for case in ("p1", "p2")]
-    made = made_of("tsv", write_table(tmp_path / "tables/t.tsv", ("image", "label"), *rows), LIVER)
-    assert made.root == far
-    assert rows_of(made)["p1_ct", "liver"] == ("p1/ct.nii.gz", "p1/ct-mask.nii.gz")
+    data = tmp_path / "far" / "data"
+    rows = [(str(data / case / "ct.nii.gz"), str(data / case / "ct-mask.nii.gz")) for case in ("p1", "p2")]
+    draft = draft_of("tsv", write_table(tmp_path / "tables/t.tsv", ("image", "label"), *rows), LIVER)
+    assert draft.root == data
+    assert rows_of(draft)["p1_ct", "liver"] == ("p1/ct.nii.gz", "p1/ct-mask.nii.gz")
 
 
-def test_the_root_holds_the_files_and_not_what_lies_beside_the_table(tmp_path):
+def test_the_root_is_the_folder_of_the_files_not_of_the_table(tmp_path):
     write_scan(tmp_path / "data/a")
     mark(tmp_path / "data/other.nii.gz", 1, 2)
     row = ("data/a/ct.nii.gz", "data/a/ct-mask.nii.gz", "data/other.nii.gz")
     table = write_table(tmp_path / "scans.csv", ("image", "label", "raters"), row, sign=",")
-    made = made_of("tsv", table, LIVER)
-    assert made.root == tmp_path / "data"
-    assert rows_of(made) == {("a_ct", "liver"): ("a/ct.nii.gz", "a/ct-mask.nii.gz")}
-    assert made.report.rows[0].raters == ("other.nii.gz",)
+    draft = draft_of("tsv", table, LIVER)
+    assert draft.root == tmp_path / "data"
+    assert rows_of(draft) == {("a_ct", "liver"): ("a/ct.nii.gz", "a/ct-mask.nii.gz")}
+    assert draft.report.rows[0].raters == ("other.nii.gz",)
 
 
-def test_cells_that_are_empty_and_rows_that_are_twice(tmp_path):
+def test_rows_with_empty_cells_and_repeated_rows_are_left_out(tmp_path):
     write_scan(tmp_path)
-    whole = ("c1", "ct.nii.gz", "ct-mask.nii.gz")
+    complete = ("c1", "ct.nii.gz", "ct-mask.nii.gz")
     table = write_table(
         tmp_path / "t.tsv",
         ("case", "image", "label"),
-        whole,
-        whole,
+        complete,
+        complete,
         ("c2", "", "ct-mask.nii.gz"),
         ("c3", "ct.nii.gz", ""),
     )
-    assert reasons_of(made_of("tsv", table, LIVER)) == [
+    assert reasons_of(draft_of("tsv", table, LIVER)) == [
         ("c2", "liver", "no file for image"),
         ("c3", "", "no label map"),
         ("c1", "liver", "occurs twice; the first is used"),
     ]
 
 
-def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
+def test_a_patient_in_two_splits_is_left_out(tmp_path):
     write_scan(tmp_path)
     rows = [
         (case, "ct.nii.gz", "ct-mask.nii.gz", "p", split) for case, split in (("c1", "train"), ("c2", "test"))
     ]
     table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "group", "split"), *rows)
-    ((case, _, reason),) = reasons_of(made_of("tsv", table, LIVER))
+    ((case, _, reason),) = reasons_of(draft_of("tsv", table, LIVER))
     assert (case, reason.split(";")[0]) == ("c2", "split: 'test', but group 'p' has split 'train' on line 2")
 
 
 @pytest.mark.parametrize(
-    ("head", "row", "asked", "told"),
+    ("head", "row", "options", "message"),
     [
         (
             "image mask",
@@ -175,15 +178,15 @@ def test_a_patient_that_the_table_has_in_two_splits(tmp_path):
         ),
     ],
 )
-def test_each_wrong_table_is_a_line(tmp_path, head, row, asked, told):
+def test_each_wrong_table_has_a_one_line_message(tmp_path, head, row, options, message):
     table = write_table(tmp_path / "t.tsv", head.split(), row.split())
     with pytest.raises(InputError) as refused:
-        made_of("tsv", table, asked)
+        draft_of("tsv", table, options)
     assert str(refused.value).startswith(str(table))
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
-def test_a_table_that_is_not_there(tmp_path):
+def test_a_missing_table_is_refused(tmp_path):
     with pytest.raises(InputError, match="table: cannot be read"):
-        made_of("tsv", tmp_path / "none.tsv", LIVER)
+        draft_of("tsv", tmp_path / "none.tsv", LIVER)

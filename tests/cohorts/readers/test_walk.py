@@ -13,7 +13,7 @@ def touch(root, *names):
         (root / name).touch()
 
 
-def found(root):
+def found_files(root):
     images = image_files(root)
     assert images.left_out == []
     return [str(file) for file in images.files], images.notes
@@ -21,25 +21,25 @@ def found(root):
 
 def test_images_are_found_at_any_depth_and_sorted(tmp_path):
     touch(tmp_path, "b/x.nii.gz", "a/deep/er/y.MHA", "z.png", "a/notes.txt", "a/x.json", "x.nii.txt")
-    assert found(tmp_path) == (["a/deep/er/y.MHA", "b/x.nii.gz", "z.png"], [])
+    assert found_files(tmp_path) == (["a/deep/er/y.MHA", "b/x.nii.gz", "z.png"], [])
 
 
 def test_hidden_files_and_folders_are_counted(tmp_path):
     touch(tmp_path, "x.nii", "._x.nii", ".DS_Store", ".git/y.nii", "__MACOSX/z.nii")
-    assert found(tmp_path) == (["x.nii"], ["4 hidden files skipped"])
+    assert found_files(tmp_path) == (["x.nii"], ["4 hidden files skipped"])
 
 
-def test_of_equal_names_the_first_ending_is_taken(tmp_path):
+def test_of_equal_names_the_preferred_ending_is_used(tmp_path):
     touch(tmp_path, "a/x.nii", "a/x.nii.gz", "b/y.nii", "b/Y.nii.gz", "c/z.png", "c/z.mha", "c/z.NII")
-    assert found(tmp_path) == (
+    assert found_files(tmp_path) == (
         ["a/x.nii.gz", "b/Y.nii.gz", "b/y.nii", "c/z.NII"],
         ["a/x.nii skipped: x.nii.gz beside it is used; so are 2 more"],
     )
 
 
-def test_images_that_we_do_not_read_are_counted(tmp_path):
+def test_images_in_other_formats_are_counted(tmp_path):
     touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm")
-    assert found(tmp_path)[1] == [
+    assert found_files(tmp_path)[1] == [
         "1 .bmp files skipped, e.g. c.bmp; convert them to NIfTI or PNG",
         "1 .dcm files skipped, e.g. 1.dcm; convert a series to one NIfTI file (dcm2niix)",
         "2 .tif files skipped, e.g. a.tif; convert them to NIfTI or PNG",
@@ -60,10 +60,10 @@ def test_links_are_followed_once(tmp_path):
     touch(tmp_path, "store/x.nii", "data/y.nii")
     (tmp_path / "data/link").symlink_to(tmp_path / "store")
     (tmp_path / "store/back").symlink_to(tmp_path / "data")
-    assert found(tmp_path / "data")[0] == ["link/x.nii", "y.nii"]
+    assert found_files(tmp_path / "data")[0] == ["link/x.nii", "y.nii"]
 
 
-def test_a_path_that_is_no_folder_is_refused(tmp_path):
+def test_a_file_as_folder_is_refused(tmp_path):
     touch(tmp_path, "x.nii")
     with pytest.raises(InputError, match=r"x\.nii: is not a folder"):
         image_files(tmp_path / "x.nii")
@@ -78,11 +78,11 @@ def test_a_path_that_is_no_folder_is_refused(tmp_path):
         ("a.txt", ("a.txt", "")),
     ],
 )
-def test_endings(name, parts):
+def test_stem_and_ending_of_a_name(name, parts):
     assert (stem(name), ending(name)) == parts
 
 
-def test_a_file_packed_or_unpacked_is_the_same(tmp_path):
+def test_existing_name_ignores_compression(tmp_path):
     touch(tmp_path, "a.nii", "b.nii.gz", "c.nii", "c.nii.gz")
     assert existing_name(tmp_path, "a.nii.gz") == "a.nii"
     assert existing_name(tmp_path, "b.nii") == "b.nii.gz"

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 import yaml
-from trees import GRID, brats_case, made_of, mark
+from trees import GRID, brats_case, draft_of, mark
 
 from bifseg.cards.cards import CohortCard, read_card
 from bifseg.cohorts.cohort import Cohort
@@ -23,10 +23,10 @@ def data(tmp_path):
     return tmp_path / "data"
 
 
-def test_card_manifest_and_what_was_left_out(data, tmp_path):
+def test_card_manifest_and_the_list_of_left_out_cases_are_written(data, tmp_path):
     cards = tmp_path / "cards"
-    made = made_of("brats2021", data)
-    files = write_cohort(made, cards, "b", COMMAND)
+    draft = draft_of("brats2021", data)
+    files = write_cohort(draft, cards, "b", COMMAND)
     assert files == [cards / "b.yaml", cards / "b.tsv", cards / "b.left-out.tsv"]
     assert (cards / "b.yaml").read_text().startswith(f"# Made by: {COMMAND}\n")
     card = read_card(CohortCard, cards / "b.yaml")
@@ -40,24 +40,24 @@ def test_card_manifest_and_what_was_left_out(data, tmp_path):
     assert len(Cohort.load(tmp_path / "cohort").objects) == 0  # fifteen voxels are fewer than thirty
 
 
-def test_the_same_again_changes_nothing(data, tmp_path):
-    made = made_of("brats2021", data)
-    write_cohort(made, tmp_path, "b", COMMAND)
+def test_writing_the_same_cohort_again_changes_nothing(data, tmp_path):
+    draft = draft_of("brats2021", data)
+    write_cohort(draft, tmp_path, "b", COMMAND)
     card = (tmp_path / "b.yaml").read_text() + "minimum_voxels: 3 # of mine\n"
     (tmp_path / "b.yaml").write_text(card)
-    write_cohort(made, tmp_path, "b", "another command")
+    write_cohort(draft, tmp_path, "b", "another command")
     assert (tmp_path / "b.yaml").read_text() == card
 
 
-def test_a_card_that_ships_gets_its_root(data, tmp_path):
+def test_a_shipped_card_gets_its_root(data, tmp_path):
     (tmp_path / "b.yaml").write_text(SHIPPED)
-    write_cohort(made_of("brats2021", data), tmp_path, "b", COMMAND)
+    write_cohort(draft_of("brats2021", data), tmp_path, "b", COMMAND)
     assert (tmp_path / "b.yaml").read_text() == f"{SHIPPED}root: {data}\n"
     assert read_card(CohortCard, tmp_path / "b.yaml").root == data
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"unseen": []}, "unseen: is none in the file and whole_tumour here"),
         ({"dimension": 2}, "dimension: is 2 in the file and 3 here"),
@@ -65,46 +65,46 @@ def test_a_card_that_ships_gets_its_root(data, tmp_path):
         ({"manifest": "c.tsv"}, "manifest: is c.tsv in the file and b.tsv here"),
     ],
 )
-def test_a_card_that_differs_is_kept_unless_forced(data, tmp_path, changes, told):
+def test_a_card_that_differs_is_kept_unless_forced(data, tmp_path, changes, message):
     text = yaml.safe_dump(yaml.safe_load(SHIPPED) | changes)
     (tmp_path / "b.yaml").write_text(text)
-    made = made_of("brats2021", data)
+    draft = draft_of("brats2021", data)
     with pytest.raises(InputError) as refused:
-        write_cohort(made, tmp_path, "b", COMMAND)
-    assert told in str(refused.value)
+        write_cohort(draft, tmp_path, "b", COMMAND)
+    assert message in str(refused.value)
     assert str(refused.value).endswith("; choose another --name, or replace the card with --force")
     assert (tmp_path / "b.yaml").read_text() == text
     assert not (tmp_path / "b.tsv").exists()
-    write_cohort(made, tmp_path, "b", COMMAND, force=True)
+    write_cohort(draft, tmp_path, "b", COMMAND, force=True)
     assert read_card(CohortCard, tmp_path / "b.yaml").unseen == ["whole_tumour"]
 
 
 def test_a_manifest_that_differs_is_kept_unless_forced(data, tmp_path):
-    write_cohort(made_of("brats2021", data), tmp_path, "b", COMMAND)
+    write_cohort(draft_of("brats2021", data), tmp_path, "b", COMMAND)
     before = (tmp_path / "b.tsv").read_text()
-    other = made_of("brats2021", data, seed=5)
+    other_draft = draft_of("brats2021", data, seed=5)
     with pytest.raises(
         InputError, match=r"b\.tsv: exists and differs; choose another --name, or replace it with"
     ):
-        write_cohort(other, tmp_path, "b", COMMAND)
+        write_cohort(other_draft, tmp_path, "b", COMMAND)
     assert (tmp_path / "b.tsv").read_text() == before
-    write_cohort(other, tmp_path, "b", COMMAND, force=True)
+    write_cohort(other_draft, tmp_path, "b", COMMAND, force=True)
     assert (tmp_path / "b.tsv").read_text() != before
 
 
-def test_an_old_list_of_what_was_left_out_goes(data, tmp_path):
-    write_cohort(made_of("brats2021", data), tmp_path, "b", COMMAND)
+def test_an_old_list_of_left_out_cases_is_removed(data, tmp_path):
+    write_cohort(draft_of("brats2021", data), tmp_path, "b", COMMAND)
     brats_case(data, "BraTS2021_00007", 1, 2, 4)
-    files = write_cohort(made_of("brats2021", data), tmp_path, "b", COMMAND, force=True)
+    files = write_cohort(draft_of("brats2021", data), tmp_path, "b", COMMAND, force=True)
     assert files == [tmp_path / "b.yaml", tmp_path / "b.tsv"]
     assert not (tmp_path / "b.left-out.tsv").exists()
 
 
-def test_the_summary_says_what_a_person_should_know(data, tmp_path):
+def test_the_summary_states_counts_and_reasons(data, tmp_path):
     brats_case(data, "BraTS2021_00008", 1, 2, 4, words="flair")
     brats_case(data, "BraTS2021_00009", 1, 2)
     (data / ".DS_Store").touch()
-    lines = summary(made_of("brats2021", data), tmp_path / "b.yaml").splitlines()
+    lines = summary(draft_of("brats2021", data), tmp_path / "b.yaml").splitlines()
     assert lines[0] == f"cases: 6, patients: 6, 3D, below {data}; seen: tumour_core; unseen: whole_tumour"
     assert lines[3].split() == ["tumour_core", "t1c", "5", "4", "1", "0", "0.015", "-", "0.03", "1", "3"]
     assert lines[4].split() == ["whole_tumour", "flair", "6", "4", "1", "1", "0.03", "-", "0.045", "1", "3"]
@@ -117,14 +117,14 @@ def test_the_summary_says_what_a_person_should_know(data, tmp_path):
     ]
 
 
-def test_a_long_list_of_reasons_is_cut(data, tmp_path):
+def test_a_long_list_of_reasons_is_shortened(data, tmp_path):
     for k in range(10, 30):
         brats_case(data, f"BraTS2021_000{k}", 1, 2, 4, words="flair t1ce")
         moved = replace(GRID, origin=(float(k), 0.0, 0.0))
         mark(data / f"BraTS2021_000{k}/BraTS2021_000{k}_seg.nii.gz", 1, 2, 4, grid=moved)
     for k in range(30, 37):
         brats_case(data, f"BraTS2021_000{k}")
-    lines = summary(made_of("brats2021", data), tmp_path / "b.yaml").splitlines()
+    lines = summary(draft_of("brats2021", data), tmp_path / "b.yaml").splitlines()
     cut = [line for line in lines if line.startswith("left out: ")]
     assert cut[0] == (
         "left out: 8 cases: no label map (BraTS2021_00007, BraTS2021_00030, BraTS2021_00031, BraTS2021_00032, "

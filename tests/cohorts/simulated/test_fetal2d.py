@@ -1,4 +1,4 @@
-"""Simulated fetal slices: organs, instances, patients, and that brightness alone does not find them."""
+"""Simulated fetal slices: organs, instances and patients; thresholding must not segment them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def instances(case, label):
     return [parts == k for k in range(1, n + 1)]
 
 
-def test_files_hold_the_cases_and_the_counts_do_not_change_them(tmp_path, slices, read_rows):
+def test_written_cases_do_not_depend_on_the_counts(tmp_path, slices, read_rows):
     cases = {}
     for name, train in (("few", 2), ("more", 3)):
         fetal2d.simulate(CaseCounts(train=train, validation=1, test=4), 1, tmp_path / name)
@@ -43,7 +43,7 @@ def test_no_patient_is_in_two_splits(tmp_path, slices, read_rows, monkeypatch):
     assert len({row["case"] for row in rows}) == 14
 
 
-def test_an_organ_that_a_slice_lacks_has_no_row(tmp_path, slices, read_rows):
+def test_an_absent_organ_has_no_row(tmp_path, slices, read_rows):
     fetal2d.simulate(CaseCounts(train=6, validation=1, test=1), 1, tmp_path)
     rows = read_rows(tmp_path)
     for row in rows:
@@ -53,16 +53,16 @@ def test_an_organ_that_a_slice_lacks_has_no_row(tmp_path, slices, read_rows):
         assert len(held) == sum(other["case"] == row["case"] for other in rows)
 
 
-def test_the_seed_decides(slices):
+def test_slices_depend_on_the_seed(slices):
     assert fetal2d.make_case(1, 2, 1).images["t2"].tobytes() == slices[7].images["t2"].tobytes()
     assert fetal2d.make_case(2, 2, 1).images["t2"].tobytes() != slices[7].images["t2"].tobytes()
 
 
 @pytest.mark.parametrize(("label", "count"), [(PLACENTA, 1), (BRAIN, 1), (LUNGS, 2), (KIDNEYS, 2)])
 def test_lungs_and_kidneys_come_in_two(slices, label, count):
-    found = [instances(case, label) for case in slices]
-    assert {len(parts) for parts in found} == {0, count}
-    assert min(part.sum() for parts in found for part in parts) >= 60
+    parts_of_slices = [instances(case, label) for case in slices]
+    assert {len(parts) for parts in parts_of_slices} == {0, count}
+    assert min(part.sum() for parts in parts_of_slices for part in parts) >= 60
 
 
 def test_every_slice_shows_a_seen_and_an_unseen_organ(slices):
@@ -71,7 +71,7 @@ def test_every_slice_shows_a_seen_and_an_unseen_organ(slices):
         assert np.isin(case.labels, (LUNGS, KIDNEYS)).any()
 
 
-def test_the_kidneys_lie_at_both_sides_and_the_lungs_beside_each_other(slices):
+def test_paired_organs_are_apart_and_kidneys_on_both_sides(slices):
     for case in slices:
         for label in (KIDNEYS, LUNGS):
             parts = instances(case, label)
@@ -84,7 +84,7 @@ def test_the_kidneys_lie_at_both_sides_and_the_lungs_beside_each_other(slices):
             assert columns[0] < case.labels.shape[1] / 2 < columns[1]
 
 
-def test_images_are_about_a_millimetre(slices):
+def test_pixels_are_about_a_millimetre(slices):
     for case in slices:
         voxels = case.images["t2"]
         assert voxels.dtype == np.int16
@@ -100,6 +100,8 @@ def test_slices_of_a_patient_share_its_spacing_and_not_their_voxels(slices):
 
 
 @pytest.mark.parametrize("label", [PLACENTA, BRAIN, LUNGS, KIDNEYS])
-def test_brightness_alone_does_not_find_them(slices, label):
-    reached = [boxed_band_dice(case.images["t2"], part) for case in slices for part in instances(case, label)]
-    assert 0.50 < np.mean(reached) < 0.80
+def test_thresholding_alone_does_not_segment_the_organs(slices, label):
+    dice_values = [
+        boxed_band_dice(case.images["t2"], part) for case in slices for part in instances(case, label)
+    ]
+    assert 0.50 < np.mean(dice_values) < 0.80

@@ -1,4 +1,4 @@
-"""Simulated brain tumours: what their labels keep to, and that brightness alone does not find them."""
+"""Simulated brain tumours: rules for their labels; thresholding must not segment them."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ def grown(index, seed=1):
     return brain, grow(rng, brain).labels
 
 
-def test_files_hold_the_cases_whatever_else_is_made(tmp_path, tumours, read_rows):
-    seen = []
+def test_written_cases_equal_generated_ones(tmp_path, tumours, read_rows):
+    items = []
 
     def progress(work):
         for item in work:
-            seen.append(item)
+            items.append(item)
             yield item
 
     tumour3d.simulate(CaseCounts(train=1, validation=1, test=1), 1, tmp_path, progress)
-    assert len(seen) == 3
+    assert len(items) == 3
     rows = read_rows(tmp_path)
     assert [(row["structure"], row["modality"], row["label_values"]) for row in rows[:2]] == [
         ("tumour_core", "t1c", "1,3,4"),
@@ -38,26 +38,26 @@ def test_files_hold_the_cases_whatever_else_is_made(tmp_path, tumours, read_rows
     for row in rows:
         case = tumours[int(row["case"].split("-")[1])]
         voxels, grid = read_array(tmp_path / row["image"])
-        labels, same = read_array(tmp_path / row["label"])
+        labels, label_grid = read_array(tmp_path / row["label"])
         assert voxels.tobytes() == case.images[row["modality"]].tobytes()
         assert labels.tobytes() == case.labels.tobytes()
-        assert grid == same
+        assert grid == label_grid
         np.testing.assert_allclose(grid.spacing, case.grid.spacing, rtol=1e-6)
         np.testing.assert_allclose(grid.origin, case.grid.origin, atol=1e-3)
         np.testing.assert_allclose(grid.direction, case.grid.direction, atol=1e-5)
 
 
-def test_seed_and_number_decide_a_case(tumours):
-    other = tumour3d.make_case(2, 3)
-    assert other.images["t1c"].tobytes() != tumours[3].images["t1c"].tobytes()
-    assert other.labels.tobytes() != tumours[3].labels.tobytes()
+def test_a_case_depends_on_seed_and_number(tumours):
+    other_case = tumour3d.make_case(2, 3)
+    assert other_case.images["t1c"].tobytes() != tumours[3].images["t1c"].tobytes()
+    assert other_case.labels.tobytes() != tumours[3].labels.tobytes()
 
 
-def test_counts_say_only_which_split_a_case_is_in(tmp_path, read_rows, monkeypatch, tumours):
-    asked = []
-    monkeypatch.setattr(tumour3d, "make_case", lambda seed, index: asked.append((seed, index)) or tumours[0])
+def test_counts_change_only_the_split_of_a_case(tmp_path, read_rows, monkeypatch, tumours):
+    calls = []
+    monkeypatch.setattr(tumour3d, "make_case", lambda seed, index: calls.append((seed, index)) or tumours[0])
     tumour3d.simulate(CaseCounts(train=3, validation=1, test=2), 5, tmp_path)
-    assert asked == [(5, index) for index in range(6)]
+    assert calls == [(5, index) for index in range(6)]
     rows = read_rows(tmp_path)[::2]
     assert [row["split"] for row in rows] == ["train"] * 3 + ["validation"] + ["test"] * 2
     assert len({row["group"] for row in rows}) == 6
@@ -100,7 +100,7 @@ def test_every_third_case_has_thick_slices_in_the_same_place(offline, tumours):
         assert np.abs(middle - straight.to_world((np.array(straight.shape) - 1) / 2)[0]).max() < 60
 
 
-def test_the_template_lies_where_icbm_puts_it(offline):
+def test_the_template_is_in_icbm_space(offline):
     brain, grid = template()
     # The anterior commissure, the origin of ICBM space, lies within the brain, near its middle plane.
     z, y, x = np.round(grid.to_index(np.zeros(3))[0]).astype(int)
@@ -122,13 +122,13 @@ def test_some_directions_are_oblique_and_some_are_not(tumours):
         np.testing.assert_allclose(turn @ turn.T, np.eye(3), atol=1e-9)
 
 
-def test_radii_spread(offline):
+def test_tumour_radii_vary(offline):
     brain = random_brain(generator(1))
     voxels = [np.isin(grow(generator(index), brain).labels, CORE).sum() for index in range(12)]
     assert (max(voxels) / min(voxels)) ** (1 / 3) > 2.5
 
 
-def test_brightness_alone_does_not_find_them(tumours):
+def test_thresholding_alone_does_not_segment_the_tumours(tumours):
     core = [boxed_band_dice(case.images["t1c"], np.isin(case.labels, CORE)) for case in tumours]
     whole = [boxed_band_dice(case.images["flair"], case.labels > 0) for case in tumours]
     assert 0.30 < np.mean(core) < 0.52
