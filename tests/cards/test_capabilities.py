@@ -24,8 +24,8 @@ OWN = ProtocolCard()
 SHARED = ProtocolCard(scribbles_on="initial")
 
 
-def found(*wanted, networks=("a", "b"), dimension=2, shared=False):
-    return resolve(wanted, ABLE, networks, dimension, SHARED if shared else OWN)
+def resolved(*patterns, networks=("a", "b"), dimension=2, shared=False):
+    return resolve(patterns, ABLE, networks, dimension, SHARED if shared else OWN)
 
 
 def test_is_pattern():
@@ -34,24 +34,24 @@ def test_is_pattern():
 
 
 def test_patterns_by_hand():
-    assert found("*") == ["late", "tool"]
-    assert found("*@*") == ["net@a", "net@b"]
-    assert found("*@b") == ["net@b"]
-    assert found("t*") == ["tool"]
-    assert found("*", dimension=3) == ["late"]
-    assert found("*", shared=True) == ["tool"]
+    assert resolved("*") == ["late", "tool"]
+    assert resolved("*@*") == ["net@a", "net@b"]
+    assert resolved("*@b") == ["net@b"]
+    assert resolved("t*") == ["tool"]
+    assert resolved("*", dimension=3) == ["late"]
+    assert resolved("*", shared=True) == ["tool"]
 
 
-def test_everybody_plays_once_and_in_order():
-    assert found("tool", "*", "net@b", "*@*") == ["tool", "late", "net@b", "net@a"]
+def test_each_entry_is_listed_once_in_order():
+    assert resolved("tool", "*", "net@b", "*@*") == ["tool", "late", "net@b", "net@a"]
 
 
-def test_pattern_is_matched_by_case():
+def test_patterns_are_case_sensitive():
     with pytest.raises(InputError, match="'T\\*' matches no method card"):
-        found("T*")
+        resolved("T*")
 
 
-def test_misfit_is_empty_for_who_can_play():
+def test_misfit_is_empty_for_a_method_that_can_play():
     assert misfit(ABLE["tool"], False, 2, SHARED) == ""
     assert misfit(ABLE["tool"], False, 3, SHARED) == "plays in 2D, the cohort is 3D"
 
@@ -60,7 +60,7 @@ SHIPPED = sorted((Path(__file__).parents[2] / "config/methods").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_shipped_cards_say_where_their_methods_play(path):
+def test_shipped_cards_match_their_methods_capabilities(path):
     card = read_card(MethodCard, path)
     module, _, attribute = METHODS[card.method].partition(":")
     kind, plays = getattr(importlib.import_module(module), attribute), card.plays
@@ -74,7 +74,7 @@ def test_every_registered_method_has_a_card():
     assert {read_card(MethodCard, path).method for path in SHIPPED} == METHODS.keys()
 
 
-def test_what_a_card_states_is_checked():
+def test_capabilities_stated_on_a_card_are_checked():
     two, three, both = (frozenset(d) for d in ({2}, {3}, {2, 3}))
     prompts = frozenset(BOTH)
     check_stated(None, three, prompts)
@@ -88,5 +88,5 @@ def test_what_a_card_states_is_checked():
 def test_parsing_a_configuration_imports_no_method_and_no_torch():
     slow = "[m for m in sys.modules if m.startswith(('torch', 'bifseg.methods'))]"
     code = f"import sys, bifseg.cards.run; print({slow})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

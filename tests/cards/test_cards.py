@@ -69,7 +69,7 @@ def test_bad_card_is_one_line(tmp_path, kind, content, message):
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1\n- 2", "", "!!python/object/apply:os.system ['true']", "\x00"])
-def test_what_is_no_card_is_one_line(tmp_path, text):
+def test_a_file_that_is_not_a_card_is_one_line(tmp_path, text):
     path = tmp_path / "card.yaml"
     path.write_text(text)
     with pytest.raises(InputError) as caught:
@@ -77,7 +77,7 @@ def test_what_is_no_card_is_one_line(tmp_path, text):
     assert "\n" not in str(caught.value)
 
 
-def test_missing_card_is_named_with_those_there_are(tmp_path):
+def test_a_missing_card_is_named_with_the_known_ones(tmp_path):
     with pytest.raises(
         InputError, match=r"geo\.yaml: cannot be read: No such file .*; known are base-crf, .* geos, gr"
     ):
@@ -87,21 +87,21 @@ def test_missing_card_is_named_with_those_there_are(tmp_path):
 
 
 @pytest.mark.parametrize("root", [None, "models", "../elsewhere", "{absolute}"])
-def test_weights_lie_in_the_cards_folder_or_its_root(tmp_path, root):
+def test_weights_are_relative_to_the_card_or_its_root(tmp_path, root):
     """`root` may be any folder, relative to the card or absolute; the card is found from anywhere."""
     card, root = tmp_path / "networks/mine.yaml", root and root.format(absolute=tmp_path / "far")
-    where = card.parent / (root or "") / "a/net.ts"
-    for folder in (card.parent, where.parent):
+    weights_path = card.parent / (root or "") / "a/net.ts"
+    for folder in (card.parent, weights_path.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    where.touch()
-    found = brought_weights(NetworkCard(architecture="torchscript", weights="a/net.ts", root=root), card)
-    assert found.samefile(where)
+    weights_path.touch()
+    path = brought_weights(NetworkCard(architecture="torchscript", weights="a/net.ts", root=root), card)
+    assert path.samefile(weights_path)
     assert brought_weights(NetworkCard(architecture="pnet"), card) is None
 
 
 @pytest.mark.parametrize("weights", ["../net.ts", "a/../../net.ts", "{absolute}/net.ts"])
 @pytest.mark.parametrize("root", [None, "models"])
-def test_weights_do_not_climb_out_of_the_root(tmp_path, weights, root):
+def test_weights_outside_the_root_are_refused(tmp_path, weights, root):
     (tmp_path / "networks/models").mkdir(parents=True)
     for name in ("net.ts", "networks/net.ts"):
         (tmp_path / name).touch()
@@ -116,7 +116,7 @@ def test_weights_do_not_climb_out_of_the_root(tmp_path, weights, root):
     ("weights", "message"),
     [("net.ts", "no such weights file"), ("../cohorts/discs.yaml", "not a file inside")],
 )
-def test_run_with_weights_that_are_not_to_be_had_is_refused_before_any_job(tmp_path, weights, message):
+def test_missing_weights_are_refused_before_any_job(tmp_path, weights, message):
     cards = {
         "cohorts/discs": {"dimension": 2, "simulator": "fetal2d", "seen": ["placenta"]},
         "networks/mine": {"architecture": "torchscript", "weights": weights},
@@ -150,12 +150,12 @@ def test_a_card_whose_name_could_be_a_command_is_refused(cards, name):
             checked_run(run)
 
 
-# Who plays
+# Entries of a configuration
 
 
 @pytest.fixture
 def cards(tmp_path):
-    """The shipped cards, to be added to."""
+    """A copy of the shipped cards, to which tests add."""
     for kind in KINDS:
         shutil.copytree(ROOT / "config" / kind, tmp_path / kind)
     return tmp_path
@@ -163,9 +163,9 @@ def cards(tmp_path):
 
 def entries(cards, wanted, cohort="fetal2d", protocol="own-scribbles", network="pnet-demo"):
     """The entries of a configuration that asks for `wanted` under one protocol."""
-    asked = {"networks": [network], "protocols": {protocol: wanted}}
-    found = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: asked}})
-    return found["cohorts"][cohort]["protocols"][protocol]
+    content = {"networks": [network], "protocols": {protocol: wanted}}
+    checked = checked_run({"run": "r", "cards": str(cards), "cohorts": {cohort: content}})
+    return checked["cohorts"][cohort]["protocols"][protocol]
 
 
 @pytest.mark.parametrize("wanted", ["bifseg@pnet-demo", "bifseg@*", "bifseg@pnet-demo.seed-3"])
@@ -174,23 +174,23 @@ def test_entries_play_with_the_network_of_every_training_seed(cards, wanted):
     path.write_text(f"{path.read_text()}seeds: 3\n")
     names = ["bifseg@pnet-demo", "bifseg@pnet-demo.seed-2", "bifseg@pnet-demo.seed-3"]
     assert entries(cards, [wanted, "geos"]) == [*(names if "seed" not in wanted else names[2:]), "geos"]
-    asked = {"networks": ["pnet-demo"], "protocols": {"own-scribbles": [wanted]}}
-    once = checked_run({"run": "r", "cards": str(cards), "cohorts": {"fetal2d": asked}})
-    assert once["cohorts"]["fetal2d"]["networks"] == [name.partition("@")[2] for name in names]
-    assert checked_run(once) == once, "a stored configuration is one to run again"
+    content = {"networks": ["pnet-demo"], "protocols": {"own-scribbles": [wanted]}}
+    checked = checked_run({"run": "r", "cards": str(cards), "cohorts": {"fetal2d": content}})
+    assert checked["cohorts"]["fetal2d"]["networks"] == [name.partition("@")[2] for name in names]
+    assert checked_run(checked) == checked, "a stored configuration is one to run again"
 
 
-def test_a_seed_that_the_card_does_not_have_is_refused(cards):
+def test_an_unknown_training_seed_is_refused(cards):
     with pytest.raises(InputError, match=r"pnet-demo\.seed-2: .*seeds: is 1; write at least 2"):
         entries(cards, ["bifseg@pnet-demo.seed-2"])
 
 
-def test_weights_from_elsewhere_have_no_seeds():
+def test_external_weights_have_no_training_seeds():
     with pytest.raises(ValidationError, match="not trained here; remove 'seeds'"):
         NetworkCard(architecture="torchscript", weights="net.ts", seeds=2)
 
 
-def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
+def test_a_pattern_matches_a_card_added_to_the_folder(cards):
     before = entries(cards, ["*", "*@*"])
     (cards / "methods/geos-sharp.yaml").write_text(
         "method: geos\nplays: {dimensions: [2], prompts: [scribbles]}\n"
@@ -201,7 +201,7 @@ def test_pattern_takes_in_a_card_that_is_dropped_into_the_folder(cards):
     assert set(before) - set(after) == set()
 
 
-def test_pattern_takes_in_nobody_who_cannot_play_there(cards):
+def test_a_pattern_skips_methods_that_cannot_play(cards):
     flat, deep = (
         set(entries(cards, ["*", "*@*"], cohort, network=network))
         for cohort, network in (("fetal2d", "pnet-demo"), ("tumour3d", "pcnet-demo"))
@@ -235,7 +235,7 @@ def test_a_network_whose_channels_the_cohort_lacks_stops_before_any_job(cards):
     assert entries(cards, ["bifseg@two"], network="two") == ["bifseg@two"]
 
 
-def test_configuration_without_patterns_stays_as_it_is(cards):
+def test_a_configuration_without_patterns_is_unchanged(cards):
     wanted = ["geos", "bifseg@pnet-demo", "base-net@pnet-demo"]
     assert entries(cards, wanted) == wanted
 
@@ -257,7 +257,7 @@ def test_entries_that_cannot_play_stop_before_any_job(cards, wanted, protocol, m
     assert "\n" not in str(caught.value)
 
 
-def test_plug_in_must_say_where_it_plays_only_under_a_pattern(cards):
+def test_a_plug_in_needs_plays_only_under_a_pattern(cards):
     card = cards / "methods/mine.yaml"
     card.write_text("method: my_methods:Mine\n")
     assert entries(cards, ["mine"]) == ["mine"]

@@ -27,7 +27,7 @@ def test_level_names_and_their_inverse():
     ]
 
 
-def test_a_card_stands_for_a_protocol_of_each_level(tmp_path):
+def test_a_card_gives_one_protocol_per_level(tmp_path):
     path = write(tmp_path, rounds=2, disturb={"axis": "stroke-shift", "levels": [4, 0, 8]})
     assert levels_of(path) == ["slip", "slip.level-4", "slip.level-8"]
     cards = [read_protocol(path.with_name(f"{name}.yaml")) for name in levels_of(path)]
@@ -37,7 +37,7 @@ def test_a_card_stands_for_a_protocol_of_each_level(tmp_path):
     assert protocol_file(path.with_name("slip.level-4.yaml")) == path
 
 
-def test_a_card_without_a_disturbance_is_itself(tmp_path):
+def test_a_card_without_a_disturbance_gives_one_protocol(tmp_path):
     path = write(tmp_path, rounds=2)
     assert levels_of(path) == ["slip"]
     assert read_protocol(path) == read_card(ProtocolCard, path)
@@ -78,7 +78,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("disturb", "keys", "message"), BAD.values(), ids=BAD)
-def test_what_cannot_be_played_is_one_line_before_anything_is(tmp_path, disturb, keys, message):
+def test_an_invalid_disturbance_is_one_line_before_any_session(tmp_path, disturb, keys, message):
     path = write(tmp_path, disturb=disturb, **keys)
     with pytest.raises(InputError, match=message) as caught:
         read_protocol(path)
@@ -97,8 +97,8 @@ def test_a_level_that_a_card_lacks_is_refused(tmp_path):
 
 
 def test_a_configuration_names_the_card_and_plays_its_levels():
-    played = {"own-scribbles": ["grabcut"], "stroke-cross": ["geos", "grabcut"]}
-    config = {"run": "r", "cards": "config", "cohorts": {"fetal2d": {"protocols": played}}}
+    protocols = {"own-scribbles": ["grabcut"], "stroke-cross": ["geos", "grabcut"]}
+    config = {"run": "r", "cards": "config", "cohorts": {"fetal2d": {"protocols": protocols}}}
     resolved = checked_run(config)["cohorts"]["fetal2d"]["protocols"]
     levels = ["stroke-cross", *(f"stroke-cross.level-{level}" for level in (2, 4, 6, 8))]
     assert resolved == {"own-scribbles": ["grabcut"]} | {name: ["geos", "grabcut"] for name in levels}

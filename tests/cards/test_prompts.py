@@ -1,4 +1,4 @@
-"""Prompts of a protocol against those of a method, before any job: what fits, what stops, what is changed."""
+"""Before any job, the prompts of a protocol are compared with those that a method takes."""
 
 import pytest
 from pydantic import ValidationError
@@ -20,11 +20,11 @@ def plays(*prompts, **more):
     return Plays(dimensions=[2], prompts=list(prompts), **more)
 
 
-def why(card, protocol):
+def misfit_of(card, protocol):
     return misfit(card, False, 2, protocol)
 
 
-def test_click_policies_are_those_that_click():
+def test_click_policies_are_listed():
     assert {name for name in POLICIES if name.startswith(("centre-click/", "econet/"))} == set(CLICK_POLICIES)
 
 
@@ -45,8 +45,8 @@ def test_click_policies_are_those_that_click():
         (("scribbles",), ProtocolCard(begin="nothing", correct="nothing", rounds=0)),
     ],
 )
-def test_who_fits(prompts, protocol):
-    assert why(plays(*prompts), protocol) == ""
+def test_methods_that_fit_a_protocol(prompts, protocol):
+    assert misfit_of(plays(*prompts), protocol) == ""
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_who_fits(prompts, protocol):
         (("box", "scribbles"), SCRIBBLES_FIRST, "takes a box, and this protocol begins with scribbles"),
     ],
 )
-def test_who_is_stopped(prompts, protocol, reason):
-    assert why(plays(*prompts), protocol).startswith(reason)
+def test_methods_that_do_not_fit_a_protocol(prompts, protocol, reason):
+    assert misfit_of(plays(*prompts), protocol).startswith(reason)
 
 
-def test_an_adaptation_of_the_card_lets_it_play_and_has_words():
+def test_an_adaptation_of_prompts_makes_a_method_fit_and_is_described():
     as_points = plays("box", "points", scribbles_as_points=ScribblesAsPoints(points=2, where="ends"))
     as_scribbles = plays("box", "scribbles", points_as_scribbles=True)
-    assert why(as_points, OWN) == why(as_scribbles, POINTS) == ""
+    assert misfit_of(as_points, OWN) == misfit_of(as_scribbles, POINTS) == ""
     assert as_points.adaptation("scribbles", as_points.prompts) == (
         "scribbles as points, 2 from end to end of each stroke"
     )
@@ -79,7 +79,7 @@ def test_an_unknown_prompt_of_a_class_or_a_program_is_named():
     assert reason == "takes 'lasso', which is not a prompt; known are box, scribbles, points, mask"
 
 
-def test_what_a_session_begins_with():
+def test_first_prompt_of_a_session():
     assert begins_with(OWN, {"box", "scribbles"}) == "box"
     assert begins_with(OWN, {"scribbles"}) == "scribbles"
     assert begins_with(POINTS, {"points"}) == "points"
@@ -102,7 +102,7 @@ def test_protocols_that_contradict_themselves_are_refused(keys, problem):
         ProtocolCard(**keys)
 
 
-def test_sessions_that_begin_otherwise_have_another_word_in_the_column_box():
+def test_the_box_label_names_the_first_prompt():
     assert OWN.box_label == BOX_FIRST.box_label == "margin/1"
     assert POINTS_FIRST.box_label == "points in the image"
     assert ProtocolCard(window="image").box_label == "margin/1 in the image"

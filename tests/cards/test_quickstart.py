@@ -1,4 +1,4 @@
-"""The configuration that one command makes: everyone plays where they can."""
+"""The configuration that `bifseg evaluate` writes: each method plays under the protocols that it fits."""
 
 from pathlib import Path
 
@@ -28,24 +28,24 @@ def cards(tmp_path):
     return tmp_path
 
 
-def test_methods_that_need_a_network_get_the_papers(cards):
+def test_methods_that_need_a_network_get_the_paper_s_network(cards):
     for cohort, network in (("slices", "pnet"), ("volumes", "pcnet")):
         content, notes = configuration(cards, cohort, ["bifseg", "grabcut"], BOTH)
-        asked = content["cohorts"][cohort]
-        assert asked["networks"] == [network]
-        assert asked["protocols"] == {name: [f"bifseg@{network}", "grabcut"] for name in BOTH}
+        cohort_content = content["cohorts"][cohort]
+        assert cohort_content["networks"] == [network]
+        assert cohort_content["protocols"] == {name: [f"bifseg@{network}", "grabcut"] for name in BOTH}
         assert notes == []
         assert RunCard(**content).run == cohort
 
 
-def test_network_can_be_chosen_and_is_left_out_where_nobody_needs_one(cards):
+def test_a_network_can_be_chosen_and_is_omitted_if_not_needed(cards):
     content, _ = configuration(cards, "volumes", ["bifseg"], BOTH, "pcnet-small")
     assert content["cohorts"]["volumes"]["networks"] == ["pcnet-small"]
     content, _ = configuration(cards, "volumes", ["grabcut"], BOTH)
     assert content["cohorts"]["volumes"]["networks"] == []
 
 
-def test_who_starts_from_scribbles_is_left_out_of_shared_ones_and_it_is_said(cards):
+def test_methods_that_start_from_scribbles_skip_shared_scribbles_with_a_note(cards):
     content, notes = configuration(cards, "volumes", ["geos", "grabcut", "geos"], BOTH)
     assert content["cohorts"]["volumes"]["protocols"] == {
         "shared-scribbles": ["grabcut"],
@@ -55,12 +55,12 @@ def test_who_starts_from_scribbles_is_left_out_of_shared_ones_and_it_is_said(car
     assert notes[0].startswith("geos is left out of shared-scribbles: it starts from scribbles")
 
 
-def test_who_can_play_nowhere_is_bad_input(cards):
+def test_a_method_that_cannot_play_is_bad_input(cards):
     with pytest.raises(InputError, match=r"--methods slic-seg: plays in 2D, the cohort is 3D"):
         configuration(cards, "volumes", ["grabcut", "slic-seg"], BOTH)
 
 
-def test_the_workflow_takes_the_configuration(cards, monkeypatch):
+def test_the_written_configuration_is_valid(cards, monkeypatch):
     monkeypatch.chdir(cards)
     (cards / "cards").symlink_to(cards)
     content, _ = configuration(cards, "slices", ["base-net", "slic-seg"], BOTH, "pnet-small")
@@ -90,7 +90,7 @@ def test_own_cards_are_not_replaced(cards):
     assert "gamma: 3.0" in (cards / "methods/geos.yaml").read_text()
 
 
-def test_unknown_cards_are_named_before_anything_is_written(tmp_path):
+def test_unknown_cards_are_refused_before_writing(tmp_path):
     check_cards({"--methods": ["geos"], "--networks": []}, tmp_path / "none", SHIPPED)
     with pytest.raises(InputError, match="--methods geo: no such card; known are base-crf, base-net, bifseg"):
         check_cards({"--methods": ["geo"]}, tmp_path / "none", SHIPPED)

@@ -37,7 +37,7 @@ def test_the_strongest_exposure_counts():
 
 
 @pytest.mark.parametrize("value", ["everything", 3, ["a"], {"people": ["p1"]}])
-def test_an_unknown_form_is_refused_in_one_line(value):
+def test_an_invalid_trained_on_is_refused_in_one_line(value):
     with pytest.raises(ValidationError) as error:
         MethodCard(method="geos", trained_on=value)
     text = first_problem(error.value)
@@ -46,7 +46,7 @@ def test_an_unknown_form_is_refused_in_one_line(value):
     assert "\n" not in text
 
 
-def test_a_network_that_is_trained_here_states_nothing_itself():
+def test_trained_on_is_refused_for_a_network_trained_by_bifseg():
     with pytest.raises(ValidationError, match="written by its training"):
         NetworkCard(architecture="pnet", trained_on="nothing")
     assert NetworkCard(architecture="pnet", weights="w.pt", trained_on="nothing").trained_on == "nothing"

@@ -34,7 +34,7 @@ CONTENTS = {
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_it_ends_in_time_and_in_one_line(tmp_path, name):
+def test_reading_ends_in_time_with_a_one_line_error(tmp_path, name):
     content, path = CONTENTS[name], tmp_path / "card.yaml"
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     begun = time.process_time()
@@ -49,7 +49,7 @@ def test_it_ends_in_time_and_in_one_line(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "x" * 5000, "a\0b"])
-def test_a_name_that_no_file_can_have(tmp_path, name):
+def test_an_impossible_file_name_has_a_short_error(tmp_path, name):
     with pytest.raises(InputError, match="cannot be read") as caught:
         read_card(ProtocolCard, tmp_path / f"{name}.yaml")
     assert len(str(caught.value)) <= 300
@@ -62,13 +62,13 @@ def test_a_name_that_no_file_can_have(tmp_path, name):
         ("policy: x\nbox: *@*\n", "put a pattern such as .* in quotes"),
     ],
 )
-def test_an_alias_is_named_with_the_remedy(tmp_path, text, message):
+def test_an_alias_is_refused_with_the_remedy(tmp_path, text, message):
     (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(InputError, match=message):
         read_card(ProtocolCard, tmp_path / "c.yaml")
 
 
-def test_a_configuration_that_another_program_read_is_measured_first():
+def test_the_size_of_a_parsed_configuration_is_checked_first():
     """Snakemake reads the configuration, with aliases."""
     lists = ["x"] * 9
     for _ in range(9):

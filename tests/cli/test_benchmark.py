@@ -5,34 +5,34 @@ from command_line import bifseg
 from fake_runs import rescore
 
 
-def test_gate_rings_for_the_worse_version_only(runs, capsys):
+def test_the_exit_code_is_1_for_a_worse_version_only(runs, capsys):
     one, two = runs
     assert bifseg("compare", one, one) == 0
     assert capsys.readouterr().out.startswith("# No regression shown in ")
     assert bifseg("compare", one, two) == 1
-    told = capsys.readouterr()
-    assert "## Regressions" in told.out
-    assert told.err == ""
+    captured = capsys.readouterr()
+    assert "## Regressions" in captured.out
+    assert captured.err == ""
     assert bifseg("compare", two, one) == 0
 
 
-def test_gate_opens(runs):
+def test_wide_limits_accept_a_worse_version(runs):
     wide = ("--max-dice-drop", "100", "--max-more-rounds", "inf", "--max-slowdown", "inf")
     assert bifseg("compare", *runs, *wide) == 0
 
 
-def test_target_is_that_of_the_rounds(runs, capsys):
+def test_the_target_option_sets_the_target_of_rounds(runs, capsys):
     bifseg("compare", *runs, "--target", "0.5")
     assert "rounds to 50% higher by more than 1" in capsys.readouterr().out
 
 
-def test_comparison_is_written_past_a_regression_too(runs, tmp_path):
+def test_the_comparison_is_written_despite_a_regression(runs, tmp_path):
     names = [tmp_path / f"c.{end}" for end in ("md", "csv", "json")]
     assert bifseg("compare", *runs, *(word for name in names for word in ("--out", name))) == 1
     assert all(name.stat().st_size for name in names)
 
 
-def test_history_and_page(runs, tmp_path, capsys):
+def test_history_and_leaderboard_commands(runs, tmp_path, capsys):
     history, page = tmp_path / "history.jsonl", tmp_path / "page.html"
     assert bifseg("history", "append", runs[0], "--history", history) == 0
     assert bifseg("history", "append", runs[0], "--history", history) == 0
@@ -71,11 +71,11 @@ def test_history_and_page(runs, tmp_path, capsys):
 )
 def test_bad_input_is_one_line_and_writes_nothing(runs, desk, tmp_path, capsys, words, message):
     assert bifseg(*words.format(one=runs[0], two=runs[1], out=tmp_path, **desk).split()) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("error: ")
-    assert message in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
     assert not list(tmp_path.iterdir())
 
 
@@ -83,14 +83,14 @@ def test_bad_input_is_one_line_and_writes_nothing(runs, desk, tmp_path, capsys, 
 def desk(runs, tmp_path_factory):
     """A run of another cohort, one without provenance, and a damaged history."""
     folder = tmp_path_factory.mktemp("desk")
-    other, bare = folder / "other", folder / "bare"
-    for run in (other, bare):
+    other_run, bare = folder / "other", folder / "bare"
+    for run in (other_run, bare):
         run.mkdir()
         (run / "scores.parquet").write_bytes((runs[0] / "scores.parquet").read_bytes())
-    rename_cohort(other)
-    (other / "sessions").symlink_to(runs[0] / "sessions")
+    rename_cohort(other_run)
+    (other_run / "sessions").symlink_to(runs[0] / "sessions")
     (folder / "damaged.jsonl").write_text("half\n")
-    return {"other": other, "bare": bare, "damaged": folder / "damaged.jsonl"}
+    return {"other": other_run, "bare": bare, "damaged": folder / "damaged.jsonl"}
 
 
 def rename_cohort(run):

@@ -80,19 +80,19 @@ def test_help_lists_the_stages_in_order_and_the_exit_codes():
     ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
 )
 def test_help_describes_the_command_and_every_option(words, command):
-    done = CliRunner().invoke(app, [*words, "--help"])
-    assert done.exit_code == 0
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0
     assert command.help
-    printed = " ".join(done.output.split())
+    printed = " ".join(result.output.split())
     for parameter in command.params:
         assert parameter.help, parameter.name
         assert " ".join(parameter.help.split()) in printed
 
 
-def test_runs_as_a_module():
-    done = subprocess.run([sys.executable, "-m", "bifseg", "--help"], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "Evaluate interactive segmentation" in done.stdout
+def test_bifseg_runs_as_a_module():
+    process = subprocess.run([sys.executable, "-m", "bifseg", "--help"], capture_output=True, text=True)
+    assert (process.returncode, process.stderr) == (0, "")
+    assert "Evaluate interactive segmentation" in process.stdout
 
 
 # All stages
@@ -105,7 +105,7 @@ def manifest(discs):
 
 @pytest.fixture(scope="module")
 def by_hand(manifest, tmp_path_factory):
-    """The folder of a run whose stages were all called by hand."""
+    """The folder of a run whose stages were called one by one."""
     cards, run = tmp_path_factory.mktemp("cards"), tmp_path_factory.mktemp("results") / "by-hand"
     card = f"dimension: 2\nmanifest: {manifest}\nseen: [disc]\nunseen: [ring]\nbox_margin: 5\n"
     write_cards(cards, {**CARDS, "discs.yaml": card})
@@ -150,15 +150,15 @@ FILES = [
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_stages_by_hand_write_their_files(by_hand, name):
+def test_stages_called_separately_write_their_files(by_hand, name):
     assert (by_hand / name).stat().st_size > 0
 
 
-def test_no_half_written_files_stay(by_hand):
+def test_no_partial_files_are_left(by_hand):
     assert not list(by_hand.rglob(".part-*"))
 
 
-def test_shards_by_hand_play_every_object_once(by_hand, discs):
+def test_shards_play_every_object_once(by_hand, discs):
     indices = sorted(by_hand.glob("sessions/discs/own-scribbles/bifseg@pnet-tiny/shard-*.tsv"))
     lines = [line.split("\t") for path in indices for line in path.read_text().splitlines()[1:]]
     assert sorted(line[0] for line in lines) == sorted(row.object for row in discs.select(split="test"))
@@ -174,7 +174,7 @@ def test_scores_by_hand_hold_every_object_of_every_method(by_hand, discs):
     assert set(scores["status"]) == {"ok"}
 
 
-def test_sessions_that_are_there_are_kept(by_hand, tmp_path, capsys):
+def test_existing_sessions_are_kept(by_hand, tmp_path, capsys):
     write_cards(tmp_path, CARDS)
     before = (by_hand / "scores/bifseg.parquet").read_bytes()
     play(tmp_path, by_hand, "bifseg")
@@ -192,8 +192,8 @@ def test_empty_shard_is_no_failure(by_hand, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("keep", [1, 2, 6])
-def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, capsys, keep):
-    """At the end of a line it would pass for a shorter plan."""
+def test_a_truncated_plan_is_refused(by_hand, tmp_path, monkeypatch, capsys, keep):
+    """A plan cut at the end of a line would still be a valid shorter plan."""
     monkeypatch.chdir(tmp_path)
     write_cards(tmp_path, CARDS)
     fields = {"cohort": by_hand / "cohorts/discs", "network": by_hand / "networks/discs/pnet-tiny"}
@@ -207,7 +207,7 @@ def test_plan_that_was_cut_off_is_not_played(by_hand, tmp_path, monkeypatch, cap
     assert not Path("out").exists()
 
 
-def test_replicates_go_through_all_stages(by_hand, tmp_path):
+def test_replicates_pass_through_all_stages(by_hand, tmp_path):
     # A process for all objects, since importing torch takes longer than playing one.
     write_cards(tmp_path, CARDS | {"own-scribbles.yaml": "rounds: 1\nfresh_process: job\n"})
     run = tmp_path / "run"
@@ -231,11 +231,11 @@ def test_replicates_go_through_all_stages(by_hand, tmp_path):
 # cohort check
 
 
-def test_good_manifest_is_summarised(manifest, capsys):
+def test_a_valid_manifest_is_summarised(manifest, capsys):
     assert bifseg("cohort", "check", manifest, "--dimension", "2") == 0
-    told = capsys.readouterr()
-    assert told.err == ""
-    assert told.out.endswith("12 rows, 0 problems\n")
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    assert captured.out.endswith("12 rows, 0 problems\n")
 
 
 def test_every_problem_of_a_manifest_is_a_line(manifest, tmp_path, capsys):
@@ -243,9 +243,9 @@ def test_every_problem_of_a_manifest_is_a_line(manifest, tmp_path, capsys):
     bad = tmp_path / "bad.tsv"
     bad.write_text(text.replace("case1.nii.gz", "nowhere.nii.gz"))
     assert bifseg("cohort", "check", bad, "--root", manifest.parent, "--dimension", "2") == 2
-    told = capsys.readouterr()
-    lines = told.err.splitlines()
-    assert told.out.endswith(f"12 rows, {len(lines)} problems\n")
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert captured.out.endswith(f"12 rows, {len(lines)} problems\n")
     assert all(line.startswith(f"{bad}:") for line in lines)
     assert any("label_values: 7" in line for line in lines)
     assert any("nowhere.nii.gz" in line for line in lines)
@@ -303,7 +303,7 @@ def command(name, **fields):
     return COMMANDS[name].format(**(FIELDS | fields)).split()
 
 
-# command, what is wrong with it, what it says
+# command, its invalid fields, the message
 BAD = [
     ("prepare", {"cohort_card": "nowhere.yaml"}, "nowhere.yaml: cannot be read: No such file"),
     ("prepare", {"cohort_card": "list.yaml"}, "list.yaml: a card is a mapping of keys to values"),
@@ -364,7 +364,7 @@ BAD = [
 
 @pytest.fixture(scope="module")
 def desk(discs, discs_network, by_hand, tmp_path_factory):
-    """A folder with everything that can be wrong, and the fields of a good command."""
+    """A folder with invalid files of each kind, and the fields of a valid command."""
     folder = tmp_path_factory.mktemp("desk")
     write_cards(folder, CARDS | BAD_CARDS)
     for name in ("broken", "volumes"):
@@ -390,11 +390,11 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, monkeypatch, capsys, nam
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = files(folder)
     assert bifseg(*command(name, **(good | wrong))) == 2
-    told = capsys.readouterr()
-    assert told.err.startswith("error: ")
-    assert message in told.err
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert message in captured.err
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
     assert files(folder) == before
 
 
@@ -418,7 +418,7 @@ def test_misused_command_is_bad_input(words, capsys):
 
 @pytest.fixture
 def failing(by_hand, monkeypatch):
-    """The words of a command that fails in a way that nobody thought of."""
+    """The words of a command that fails with an unexpected exception."""
 
     def fail(run, target):
         raise RuntimeError("out of\n  luck")
@@ -439,7 +439,7 @@ def test_failure_is_raised_when_debugging(failing, monkeypatch):
         main()
 
 
-def test_stopped_by_hand(failing, monkeypatch):
+def test_ctrl_c_ends_with_code_130(failing, monkeypatch):
     def stop(run, target):
         raise KeyboardInterrupt
 

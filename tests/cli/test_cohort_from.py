@@ -30,7 +30,7 @@ def write_brats(folder, cases=4, values=(1, 2, 4)):
 
 
 @pytest.mark.parametrize("layout", ["brats2018", "brats2021"])
-def test_a_card_that_ships_meets_the_users_data(tmp_path, capsys, layout):
+def test_a_shipped_card_is_completed_for_the_user_s_data(tmp_path, capsys, layout):
     data, card = write_brats(tmp_path / "my data"), tmp_path / f"cards/{layout}.yaml"
     card.parent.mkdir()
     card.write_text((ROOT / f"config/cohorts/{layout}.yaml").read_text())
@@ -40,11 +40,11 @@ def test_a_card_that_ships_meets_the_users_data(tmp_path, capsys, layout):
     command = line.split("make it: ")[1]
     assert command == f"bifseg cohort from {layout} PATH --out {card.parent}"
     assert bifseg(*[data if word == "PATH" else word for word in command.split()[1:]]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said[0].startswith(
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith(
         f"cases: 4, patients: 4, 3D, below {data}; seen: tumour_core; unseen: whole_tumour"
     )
-    assert said[-1] == f"wrote {card}, {card.with_suffix('.tsv')}"
+    assert printed[-1] == f"wrote {card}, {card.with_suffix('.tsv')}"
     assert bifseg("cohort", "check", card) == 0
     assert capsys.readouterr().out.endswith("8 rows, 0 problems\n")
     assert bifseg(*prepare) == 0
@@ -53,7 +53,7 @@ def test_a_card_that_ships_meets_the_users_data(tmp_path, capsys, layout):
     assert {row.split for row in cohort.objects} == {"train", "validation", "test"}
 
 
-def test_the_head_of_a_shipped_card_is_the_command_that_makes_its_manifest():
+def test_shipped_cards_state_the_command_that_makes_their_manifest():
     for path in (ROOT / "config/cohorts").glob("brats*.yaml"):
         (command,) = (line for line in path.read_text().splitlines() if "bifseg cohort from" in line)
         words = command.split()
@@ -62,7 +62,7 @@ def test_the_head_of_a_shipped_card_is_the_command_that_makes_its_manifest():
         assert yaml.safe_load(path.read_text())["manifest"] == f"{path.stem}.tsv"
 
 
-def test_options(tmp_path):
+def test_options_of_cohort_from(tmp_path):
     data = tmp_path / "data"
     noise = np.random.default_rng(0).normal(100, 20, GRID.shape).astype(np.float32)
     for k in range(4):
@@ -98,7 +98,7 @@ def test_options(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["brats1999", "data"], "layout: 'brats1999' is unknown; known are: brats2015, "),
         (["brats2021", "none"], "none: is not a folder"),
@@ -128,11 +128,11 @@ def test_options(tmp_path):
         (["brats2021", "data", "--name", "../x"], "--name ../x: cannot name a cohort"),
     ],
 )
-def test_bad_input_is_one_line_and_writes_nothing(tmp_path, monkeypatch, capsys, words, told):
+def test_bad_input_is_one_line_and_writes_nothing(tmp_path, monkeypatch, capsys, words, message):
     write_brats(tmp_path / "data", 2)
     monkeypatch.chdir(tmp_path)
     assert bifseg("cohort", "from", *words, "--out", "cards") == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("error: ")
-    assert told in line
+    assert message in line
     assert not (tmp_path / "cards").exists()

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def asked(tmp_path, monkeypatch):
-    """Runs `bifseg evaluate` in a folder of its own up to snakemake; its words, its environment, the configuration."""
+def run_evaluate(tmp_path, monkeypatch):
+    """A function that runs `bifseg evaluate` up to Snakemake: returns command, environment and configuration."""
     write_brats(tmp_path / "data")
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
@@ -25,74 +25,74 @@ def asked(tmp_path, monkeypatch):
         calls.append((command, env))
         return subprocess.CompletedProcess(command, 0)
 
-    def ask(*words):
+    def run(*words):
         monkeypatch.setattr(workflow.subprocess, "run", started)
-        where = ("--reader", "brats2021", "--data", tmp_path / "data", "--out", "out")
-        assert bifseg("evaluate", *where, *words) == 0
+        data_options = ("--reader", "brats2021", "--data", tmp_path / "data", "--out", "out")
+        assert bifseg("evaluate", *data_options, *words) == 0
         return *calls[-1], yaml.safe_load(Path("out/config.yaml").read_text())
 
-    return ask
+    return run
 
 
 def option(command, name):
     return command[command.index(name) + 1]
 
 
-def test_options_of_a_cluster_reach_the_configuration(asked):
+def test_options_of_a_cluster_reach_the_configuration(run_evaluate):
     words = ("--gpus-per-job", 1, "--workers", 4, "--device", "cuda", "--seed", 7, "--profile", "slurm")
-    command, _, config = asked(*words)
+    command, _, config = run_evaluate(*words)
     assert [config[key] for key in ("gpus_per_job", "workers", "device", "seed")] == [1, 4, "cuda", 7]
     assert option(command, "--workflow-profile") == str(ROOT / "workflow/profiles/slurm")
     assert "--cores" not in command
 
 
 @pytest.mark.parametrize("profile", ["workflow/profiles/slurm", "mine", "absolute"])
-def test_a_profile_is_a_folder_here_or_a_shipped_one(asked, tmp_path, profile):
+def test_a_profile_is_a_local_or_shipped_folder(run_evaluate, tmp_path, profile):
     places = {"mine": Path("mine").absolute(), "absolute": tmp_path / "site"}
     place = places.get(profile, ROOT / profile)
     if profile in places:
         place.mkdir()
         (place / "config.yaml").touch()
-    command, _, _ = asked("--profile", place if profile == "absolute" else profile)
+    command, _, _ = run_evaluate("--profile", place if profile == "absolute" else profile)
     assert option(command, "--workflow-profile") == str(place)
 
 
-def test_a_configuration_keeps_what_the_user_wrote(asked):
-    _, _, first = asked("--methods", "grabcut", "--workers", 2)
+def test_the_user_s_edits_of_a_configuration_are_kept(run_evaluate):
+    _, _, first = run_evaluate("--methods", "grabcut", "--workers", 2)
     path = Path("out/config.yaml")
     edited = path.read_text() + "job_minutes: 5.0 # of mine\n"
     path.write_text(edited)
-    asked("--dry-run")
+    run_evaluate("--dry-run")
     assert path.read_text() == edited
-    _, _, config = asked("--methods", "grabcut,geos")
+    _, _, config = run_evaluate("--methods", "grabcut,geos")
     assert config["cohorts"]["brats2021"]["protocols"]["own-scribbles"] == ["grabcut", "geos"]
     assert config == first | {"job_minutes": 5.0, "cohorts": config["cohorts"]}
 
 
-def test_another_cohort_in_the_same_folder_is_what_is_played(asked):
-    asked("--methods", "grabcut")
-    _, _, config = asked("--name", "again")
+def test_a_second_cohort_in_the_folder_replaces_the_first(run_evaluate):
+    run_evaluate("--methods", "grabcut")
+    _, _, config = run_evaluate("--name", "again")
     assert (config["run"], list(config["cohorts"])) == ("again", ["again"])
 
 
-def test_options_of_the_reader_reach_it(asked):
-    asked("--methods", "grabcut")
+def test_options_of_the_reader_are_passed_on(run_evaluate):
+    run_evaluate("--methods", "grabcut")
     card, manifest = Path("out/cards/cohorts/brats2021.yaml"), Path("out/cards/cohorts/brats2021.tsv")
     assert yaml.safe_load(card.read_text())["dimension"] == 3
-    asked("--dimension", 2, "--split-shares", "0,0,1", "--methods", "grabcut", "--force")
+    run_evaluate("--dimension", 2, "--split-shares", "0,0,1", "--methods", "grabcut", "--force")
     assert yaml.safe_load(card.read_text())["dimension"] == 2
     assert {line.split("\t")[6] for line in manifest.read_text().splitlines()[1:]} == {"test"}
 
 
-def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, monkeypatch):
+def test_modules_of_the_current_folder_are_found_by_the_workflow(run_evaluate, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f".{os.pathsep}/far")
-    _, environment, _ = asked("--methods", "grabcut")
+    _, environment, _ = run_evaluate("--methods", "grabcut")
     assert environment["BIFSEG_PATH"] == f"{Path.cwd()}{os.pathsep}/far"
     assert "PYTHONPATH" not in environment  # nothing of a plug-in is imported where snakemake starts
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (
             ["--profile", "slrum"],
@@ -103,10 +103,10 @@ def test_modules_are_found_from_the_folder_in_which_the_workflow_runs(asked, mon
         (["--columns", "image=a"], "--columns image=a: only for the layout tsv"),
     ],
 )
-def test_bad_options_are_a_line(tmp_path, monkeypatch, capsys, words, told):
+def test_bad_options_have_a_one_line_message(tmp_path, monkeypatch, capsys, words, message):
     monkeypatch.chdir(tmp_path)
     data = write_brats(tmp_path / "data")
     assert bifseg("evaluate", "--reader", "brats2021", "--data", data, "--out", "out", *words) == 2
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    assert told in line
+    assert message in line
     assert not Path("out/config.yaml").exists()

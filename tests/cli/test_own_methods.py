@@ -12,7 +12,7 @@ from bifseg.cli.new_method import new_method
 from bifseg.core.errors import InputError
 
 
-def test_a_class_gets_a_card_that_says_what_it_takes(tmp_path):
+def test_a_class_gets_a_card_with_its_capabilities(tmp_path):
     named = ["geos", "broken_methods:Brush"]
     assert own_method_cards(named, tmp_path, tmp_path / "shipped") == ["geos", "brush"]
     card = read_card(MethodCard, tmp_path / "methods/brush.yaml")
@@ -29,13 +29,13 @@ def test_a_card_is_copied_with_its_folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["no_such_module:A", "broken_methods:None", "no-such.yaml"])
-def test_what_is_not_there_is_one_line(tmp_path, name):
+def test_a_missing_class_or_card_is_one_line(tmp_path, name):
     with pytest.raises(InputError) as raised:
         own_method_cards([name], tmp_path, tmp_path / "shipped")
     assert "\n" not in str(raised.value)
 
 
-def test_a_shipped_card_keeps_its_name(tmp_path):
+def test_a_method_with_the_name_of_a_shipped_card_is_refused(tmp_path):
     (tmp_path / "shipped/methods").mkdir(parents=True)
     (tmp_path / "shipped/methods/good.yaml").touch()
     with pytest.raises(InputError, match="comes with bifseg"):
@@ -56,14 +56,14 @@ def test_the_template_passes_its_own_test(tmp_path):
         str(tmp_path),
         str(tmp_path),
     ]
-    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout
+    process = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout
     with pytest.raises(InputError, match="exists; choose another name"):
         new_method("my-model", tmp_path)
 
 
-def test_a_name_that_no_module_can_have(tmp_path, monkeypatch):
+def test_an_invalid_module_name_is_bad_input(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["bifseg", "new-method", "My Model", "--folder", str(tmp_path)])
-    with pytest.raises(SystemExit) as done:
+    with pytest.raises(SystemExit) as raised:
         main()
-    assert done.value.code == 2
+    assert raised.value.code == 2

@@ -31,7 +31,7 @@ def own(tmp_path, monkeypatch):
     registry._described.clear()
 
 
-def test_scores_tables_and_report_show_it(run, own, tmp_path):
+def test_scores_tables_and_report_show_the_metric(run, own, tmp_path):
     (run / "scores.csv").unlink()
     parts = []
     for folder in sorted(run.glob("sessions/fake2d/*/*@*")):
@@ -53,7 +53,7 @@ def test_scores_tables_and_report_show_it(run, own, tmp_path):
     assert page.count("Recall (%)") > 2
 
 
-def test_a_metric_with_the_name_of_another_column_stops_before_the_work(run, tmp_path, monkeypatch, capsys):
+def test_a_metric_with_a_used_column_name_is_refused_at_once(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "metrics_named_round.py").write_text(OWN.replace('"recall_of_cli"', '"round"'))
     monkeypatch.syspath_prepend(tmp_path)
     words = [

@@ -12,7 +12,7 @@ from bifseg.cli import workflow
 ROOT = Path(__file__).parents[2]
 
 
-def test_a_project_holds_the_shipped_cards_and_profiles_and_runs_the_shipped_workflow(tmp_path, capsys):
+def test_a_project_has_the_shipped_cards_and_profiles_and_runs_the_workflow(tmp_path, capsys):
     folder = tmp_path / "new/project"
     assert bifseg("init", folder) == 0
     assert f"cd {folder} && snakemake --workflow-profile workflow/profiles/default" in capsys.readouterr().out
@@ -23,14 +23,14 @@ def test_a_project_holds_the_shipped_cards_and_profiles_and_runs_the_shipped_wor
     assert 'include: str(shipped_folder() / "Snakefile")' in (folder / "Snakefile").read_text()
 
 
-def test_a_project_never_replaces_files(tmp_path, capsys):
+def test_init_never_replaces_files(tmp_path, capsys):
     (tmp_path / "config").mkdir()
     assert bifseg("init", tmp_path) == 2
     assert f"{tmp_path}/config exists already" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [tmp_path / "config"]
 
 
-def test_the_demo_runs_in_its_folder_and_keeps_it_when_it_is_run_again(tmp_path, monkeypatch, capsys):
+def test_a_second_demo_keeps_the_edited_folder(tmp_path, monkeypatch, capsys):
     calls = []
     monkeypatch.setattr(
         workflow.subprocess,
@@ -48,7 +48,7 @@ def test_the_demo_runs_in_its_folder_and_keeps_it_when_it_is_run_again(tmp_path,
     assert capsys.readouterr().out.endswith(f"report: {tmp_path}/bifseg-demo/results/demo/report.html\n")
 
 
-def test_an_installed_package_finds_its_files_inside_itself(tmp_path, monkeypatch):
+def test_an_installed_package_contains_the_shipped_files(tmp_path, monkeypatch):
     (tmp_path / "bifseg/shipped").mkdir(parents=True)
     (tmp_path / "bifseg/shipped/Snakefile").touch()
     monkeypatch.setattr(shipped, "__file__", str(tmp_path / "bifseg/cards/shipped.py"))

@@ -1,4 +1,4 @@
-"""`bifseg race` before anything is played; tests/workflow plays one."""
+"""`bifseg race` before any session; tests/workflow plays a race."""
 
 import pytest
 import yaml
@@ -16,7 +16,7 @@ def config(tmp_path, monkeypatch):
     return path
 
 
-def test_looks_grow_up_to_all_patients():
+def test_interim_looks_grow_up_to_all_patients():
     assert _looks(30) == [10, 12, 15, 19, 24, 30]
     assert _looks(10) == [10]
 
@@ -28,11 +28,11 @@ def test_looks_grow_up_to_all_patients():
         (["geos", "growcut", "--cohort", "three"], "--cohort three: name one of the run's cohorts: one, two"),
     ],
 )
-def test_the_cohort_must_be_clear(config, words, message, capsys):
+def test_an_ambiguous_or_unknown_cohort_is_refused(config, words, message, capsys):
     assert bifseg("race", config, *words) == 2
     assert message in capsys.readouterr().err
 
 
-def test_the_configuration_must_be_there(tmp_path, capsys):
+def test_a_missing_configuration_is_refused(tmp_path, capsys):
     assert bifseg("race", tmp_path / "none.yaml", "geos", "growcut") == 2
     assert "no such configuration" in capsys.readouterr().err

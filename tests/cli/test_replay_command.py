@@ -44,7 +44,7 @@ def test_the_same_method_gives_the_same_masks(desk, discs, discs_network, tmp_pa
         assert before.steps[-1].round == 2
 
 
-def test_another_method_is_scored_as_all_others(desk, discs, tmp_path):
+def test_a_replay_to_another_method_is_scored(desk, discs, tmp_path):
     words = ["--cohort", discs.folder, "--sessions", desk / "sessions", "--out", tmp_path / "geos"]
     assert bifseg("replay", desk / "geos.yaml", *words, "--run", "mine") == 0
     assert bifseg("score", tmp_path / "geos", "--cohort", discs.folder, "--out", tmp_path / "scores") == 0
@@ -55,13 +55,13 @@ def test_another_method_is_scored_as_all_others(desk, discs, tmp_path):
     assert set(scores.groupby("object")["round"].max()) == {2}
 
 
-def test_maps_of_a_person(desk, discs, tmp_path):
+def test_scribble_maps_of_a_person_are_replayed(desk, discs, tmp_path):
     for row in discs.select(split="test"):
         truth = discs.truth(row)
-        drawn = np.where(truth & (np.indices(truth.shape)[0] % 7 == 0), 5, 0)
-        drawn[1, 3:50] = 9
+        scribbles = np.where(truth & (np.indices(truth.shape)[0] % 7 == 0), 5, 0)
+        scribbles[1, 3:50] = 9
         write_array(
-            tmp_path / "maps/bob" / f"{row.object}.mha", drawn.astype(np.uint8), discs.whole_grid(row)
+            tmp_path / "maps/bob" / f"{row.object}.mha", scribbles.astype(np.uint8), discs.whole_grid(row)
         )
     words = ["--cohort", discs.folder, "--scribbles", tmp_path / "maps/bob", "--out", tmp_path / "geos"]
     assert bifseg("replay", desk / "geos.yaml", *words) == 2

@@ -21,15 +21,15 @@ def tree(tmp_path, monkeypatch):
     monkeypatch.setattr("bifseg.robot.policies.registry.POLICIES", {"centre-line/1": CentreLine})
     truth = np.zeros((30, 36), np.uint8)
     truth[8:20, 8:28] = 1
-    drawn = [np.where(truth, 0, 2 * (np.indices(truth.shape)[0] == 24)).astype(np.uint8) for _ in range(2)]
-    for k, scribbles in enumerate(drawn):
+    maps = [np.where(truth, 0, 2 * (np.indices(truth.shape)[0] == 24)).astype(np.uint8) for _ in range(2)]
+    for k, scribbles in enumerate(maps):
         scribbles[10 + 3 * k, 10:26] = 1
         write_array(tmp_path / "CT" / "a" / f"human_scribble_{k}.png", scribbles, Grid.plain(truth.shape))
     write_array(tmp_path / "CT" / "a" / "label.png", truth, Grid.plain(truth.shape))
     return tmp_path
 
 
-def test_people_and_every_policy_stand_in_one_table(tree):
+def test_people_and_policies_are_compared_in_one_table(tree):
     result = CliRunner().invoke(app, [str(tree), "--out", str(tree / "out"), "--draws", "1"])
     assert result.exit_code == 0, result.output
     table = pd.read_csv(tree / "out" / "comparison.csv")
@@ -38,7 +38,7 @@ def test_people_and_every_policy_stand_in_one_table(tree):
     assert not (tree / "out" / "fit.csv").exists()
 
 
-def test_the_fit_is_asked_for(tree, monkeypatch):
+def test_the_fit_option_writes_the_fit_table(tree, monkeypatch):
     monkeypatch.setattr("bifseg.robot.people.medscribble.LENGTHS_MM", (10.0,))
     monkeypatch.setattr("bifseg.robot.people.medscribble.SHARES", ((0.6, 0.9),))
     monkeypatch.setattr("bifseg.robot.people.medscribble.BRUSHES_MM", (1.0,))
@@ -48,6 +48,6 @@ def test_the_fit_is_asked_for(tree, monkeypatch):
     assert "Fit of `centre-line`" in (tree / "out" / "comparison.md").read_text()
 
 
-def test_bad_input_is_the_users_to_mend(tmp_path):
+def test_a_folder_without_drawings_is_bad_input(tmp_path):
     result = CliRunner().invoke(app, [str(tmp_path), "--out", str(tmp_path / "out")])
     assert isinstance(result.exception, InputError)

@@ -10,14 +10,16 @@ def record(source, out):
     return result.output
 
 
-def test_it_says_what_the_recordings_lack(tmp_path):
+def test_missing_time_stamps_and_people_are_reported(tmp_path):
     output = record(flat_tree(tmp_path, people=1), tmp_path / "r.json")
     assert "3 drawings of 1 people on 3 images" in output
     assert "no time stamps: seconds a stroke cannot be fitted" in output
     assert "one person only: the spread between people, and so an interval, cannot be computed" in output
 
 
-def test_it_says_nothing_of_complete_recordings(tmp_path):
-    drawn = {who: log([[6.0 + k, -7.0, 11.0], [9.0, -6.0, 11.0]], [0.0, 1.0]) for k, who in enumerate("ab")}
-    output = record(table(tmp_path, drawn), tmp_path / "r.json")
+def test_complete_recordings_give_no_warning(tmp_path):
+    logs = {
+        person: log([[6.0 + k, -7.0, 11.0], [9.0, -6.0, 11.0]], [0.0, 1.0]) for k, person in enumerate("ab")
+    }
+    output = record(table(tmp_path, logs), tmp_path / "r.json")
     assert output.splitlines() == [f"{tmp_path / 'r.json'}: 2 drawings of 2 people on 1 images"]

@@ -18,7 +18,7 @@ def run(*arguments):
 
 
 @pytest.mark.parametrize("people", [1, 2])
-def test_a_table_and_a_page(tmp_path, people):
+def test_shift_writes_a_table_and_a_page(tmp_path, people):
     run("record", flat_tree(tmp_path, people), "--out", tmp_path / "r.json")
     names = "centre-line/1,centre-click/1"
     output = run("shift", names, tmp_path / "r.json", "--out", tmp_path / "s", "--draws", 1)
@@ -30,7 +30,7 @@ def test_a_table_and_a_page(tmp_path, people):
     assert "| foreground | total mm" in (tmp_path / "s" / "shift.md").read_text()
 
 
-def test_an_unknown_policy_is_refused_before_anything_is_read(tmp_path):
+def test_an_unknown_policy_is_refused_before_reading(tmp_path):
     with pytest.raises(InputError, match="unknown policy 'x/1'"):
         run("shift", "x/1", tmp_path / "none.json", "--out", tmp_path)
 

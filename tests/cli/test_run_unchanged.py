@@ -11,7 +11,7 @@ from bifseg.core.errors import InputError
 
 
 @pytest.mark.parametrize("edited", [None, "method", "protocol"])
-def test_cards_that_were_edited_meanwhile_are_told(tmp_path, edited):
+def test_cards_edited_during_a_job_are_an_error(tmp_path, edited):
     method, protocol = tmp_path / "geos.yaml", tmp_path / "own.yaml"
     method.write_text(yaml.safe_dump({"method": "geos"}))
     protocol.write_text(yaml.safe_dump({"rounds": 2}))
