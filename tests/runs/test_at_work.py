@@ -29,21 +29,21 @@ def worker(tmp_path):
         process.kill()
 
 
-def test_the_second_is_told_since_when_and_where_the_first_works(tmp_path, worker):
+def test_a_second_process_is_refused_with_host_and_start_of_the_first(tmp_path, worker):
     with pytest.raises(InputError) as caught:
         begin_work(tmp_path / "r")
     assert str(caught.value) == who_is_at_work(tmp_path / "r")
     assert f"process {worker.pid} on {platform.node()}, since 20" in str(caught.value)
 
 
-def test_the_mark_of_a_killed_process_is_void(tmp_path, worker):
+def test_a_killed_process_leaves_no_lock(tmp_path, worker):
     worker.kill()
     worker.wait()
     assert who_is_at_work(tmp_path / "r") == ""
     begin_work(tmp_path / "r").close()
 
 
-def test_nobody_is_at_work_on_a_run_that_is_not_there(tmp_path):
+def test_a_lock_lasts_from_begin_to_close(tmp_path):
     assert who_is_at_work(tmp_path / "r") == ""
     mark = begin_work(tmp_path / "r")
     assert "works on this run" in who_is_at_work(tmp_path / "r")
@@ -51,13 +51,13 @@ def test_nobody_is_at_work_on_a_run_that_is_not_there(tmp_path):
     assert who_is_at_work(tmp_path / "r") == ""
 
 
-def test_a_mark_that_is_being_written_counts(tmp_path):
+def test_an_empty_lock_file_counts_as_a_lock(tmp_path):
     mark = begin_work(tmp_path)
     mark.truncate(0)
     assert "it has just started" in who_is_at_work(tmp_path)
 
 
-def test_a_folder_that_cannot_be_written_is_named(tmp_path):
+def test_an_unwritable_folder_is_named(tmp_path):
     (tmp_path / "results").touch()
     with pytest.raises(InputError, match=r"results/r: results cannot be written there .*; make the folder"):
         begin_work(tmp_path / "results/r")

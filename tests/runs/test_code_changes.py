@@ -1,4 +1,4 @@
-"""A finished run after a change in the code: which entries are played again, and which are not."""
+"""Which entries of a finished run are played again after a change of code."""
 
 import ast
 import re
@@ -153,7 +153,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_change_replays_those_who_use_what_has_changed(finished, copy, name):
+def test_a_code_change_replays_the_entries_that_use_the_code(finished, copy, name):
     change(copy, name)
     assert replayed(finished) == CHANGES[name]
 
@@ -167,7 +167,7 @@ def test_a_new_policy_replays_nothing(finished, copy):
     assert replayed(finished) == set()
 
 
-def test_a_changed_metric_replays_nothing_and_is_scored_again(finished, copy):
+def test_a_changed_metric_replays_nothing_but_rescores(finished, copy):
     before = fingerprints.scoring_code()
     change(copy, "share_within")
     assert replayed(finished) == set()
@@ -203,7 +203,7 @@ RETRAINS = {
 
 
 @pytest.mark.parametrize("name", RETRAINS)
-def test_a_change_makes_anew_the_networks_that_use_what_has_changed(copy, name):
+def test_a_code_change_retrains_the_networks_that_use_the_code(copy, name):
     before = {card.architecture: fingerprints.training_code(card) for card in (TRAINED, BROUGHT)}
     change(copy, name)
     after = {card.architecture: fingerprints.training_code(card) for card in (TRAINED, BROUGHT)}
@@ -219,7 +219,7 @@ def test_comments_retrain_nothing(copy):
 
 
 @pytest.mark.parametrize("entry", ["geos with clicks", "bifseg"])
-def test_everything_that_a_session_runs_through_counts(finished, entry):
+def test_the_fingerprint_covers_all_code_that_a_session_executes(finished, entry):
     """A profiler lists the definitions of bifseg that a session executes; each must be in the fingerprint."""
     setup = finished[0][entry]
     network = TrainedNetwork.load(setup.network / "weights.pt") if setup.network else None

@@ -21,27 +21,27 @@ def setup(cohort, axis="", level=0, method="grabcut"):
     return JobSetup("r", 1, cohort, "p", ProtocolCard(**RULES, **disturb), Path(f"{method}.yaml"), card)
 
 
-def test_entries_of_a_job_get_the_very_same_disturbed_image(discs):
+def test_entries_of_a_job_share_the_disturbed_image(discs):
     objects = list(discs.select(split="test"))[:2]
-    one, other = setup(discs, "image-noise", 4), setup(discs, "image-noise", 4, method="geos")
-    for trial in one.trials(objects):
-        image = one.user(trial).image
-        assert other.user(trial).image is image  # so that they share features and initial results
-        assert not np.array_equal(image.voxels, discs.image(one.rows[trial.object]).voxels)
-        assert np.array_equal(one.user(trial).truth, discs.truth(one.rows[trial.object]))
+    grabcut, geos = setup(discs, "image-noise", 4), setup(discs, "image-noise", 4, method="geos")
+    for trial in grabcut.trials(objects):
+        image = grabcut.user(trial).image
+        assert geos.user(trial).image is image  # so that they share features and initial results
+        assert not np.array_equal(image.voxels, discs.image(grabcut.rows[trial.object]).voxels)
+        assert np.array_equal(grabcut.user(trial).truth, discs.truth(grabcut.rows[trial.object]))
 
 
-def test_order_does_not_matter(discs):
+def test_disturbances_do_not_depend_on_the_order_of_sessions(discs):
     trials = setup(discs).trials(list(discs.select(split="test")))
     job = setup(discs, "image-noise", 4)
     forwards = [job.user(trial).image.voxels for trial in trials]
     backwards = [job.user(trial).image.voxels for trial in trials[::-1]]
-    for one, other in zip(forwards, backwards[::-1], strict=True):
-        assert np.array_equal(one, other)
+    for first, second in zip(forwards, backwards[::-1], strict=True):
+        assert np.array_equal(first, second)
 
 
 @pytest.mark.parametrize("axis", ["box-shift", "image-noise"])
-def test_level_0_draws_and_shows_what_is_there_without(discs, axis):
+def test_level_0_equals_an_undisturbed_session(discs, axis):
     plain, level_0 = setup(discs), setup(discs, axis)
     for trial in plain.trials(list(discs.select(split="test"))):
         assert level_0.user(trial).image is plain.user(trial).image
@@ -49,13 +49,13 @@ def test_level_0_draws_and_shows_what_is_there_without(discs, axis):
     assert (level_0.identity(trial).disturbance, level_0.identity(trial).level) == (axis, 0)
 
 
-def test_every_level_is_another_session(discs):
+def test_each_level_has_its_own_session_fingerprint(discs):
     jobs = [setup(discs), *(setup(discs, "box-shift", level) for level in (0, 4))]
     trial = jobs[0].trials(list(discs.select(split="test")))[0]
     assert len({job.fingerprint(trial) for job in jobs}) == 3
 
 
-def test_the_code_of_a_session_has_its_own_axis_alone():
+def test_a_session_s_code_includes_its_axis_of_disturbance_only():
     moved = ProtocolCard(disturb={"axis": "box-shift", "levels": [4]})
     names = {reference.name for reference in entry_definitions("geos", moved)}
     plain = {reference.name for reference in entry_definitions("geos", ProtocolCard())}

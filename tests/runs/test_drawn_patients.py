@@ -14,7 +14,7 @@ def run_of(folder, **keys):
     return Run(folder)
 
 
-def test_the_first_patients_stay_the_first(discs):
+def test_the_order_of_patients_is_stable(discs):
     rows = [replace(row, group=f"P{k}") for k, row in enumerate(discs.objects)]
     order = drawn_patients(rows, 7)
     assert sorted(order) == sorted({row.group for row in rows})
@@ -23,12 +23,12 @@ def test_the_first_patients_stay_the_first(discs):
     assert any(drawn_patients(rows, seed) != order for seed in range(5))
 
 
-def test_a_run_plays_as_many_patients_as_its_configuration_says(discs, tmp_path):
+def test_a_run_plays_the_configured_number_of_patients(discs, tmp_path):
     everyone = run_of(tmp_path).objects(discs)
     assert everyone == list(discs.select(split="test"))
     two = run_of(tmp_path, patients=2)
-    played = {row.group for row in two.objects(discs)}
-    assert played == set(drawn_patients(everyone, 7)[:2])
+    patients = {row.group for row in two.objects(discs)}
+    assert patients == set(drawn_patients(everyone, 7)[:2])
     assert {trial.object for trial in two.trials(discs)} == {
-        row.object for row in everyone if row.group in played
+        row.object for row in everyone if row.group in patients
     }

@@ -1,4 +1,4 @@
-"""What a dry run expects of a run, before and after it was played."""
+"""Expected time and memory of a run, as a dry run shows them."""
 
 import pytest
 import yaml
@@ -39,7 +39,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_trainings_sessions_memory_and_the_whole_each_have_a_line(folder, monkeypatch):
+def test_the_estimate_has_lines_for_training_sessions_memory_and_total(folder, monkeypatch):
     monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
     training, sessions, memory, whole = estimate(CONFIG, folder, cores=2)
     assert training.startswith("  train net on sim: about 5 min 0 s (measured here")
@@ -51,12 +51,12 @@ def test_trainings_sessions_memory_and_the_whole_each_have_a_line(folder, monkey
 
 
 @pytest.mark.parametrize(
-    ("patients", "said"), [(1, "about 2 sessions"), (3, "about 6 sessions"), (9, "about 10")]
+    ("patients", "text"), [(1, "about 2 sessions"), (3, "about 6 sessions"), (9, "about 10")]
 )
-def test_only_the_patients_of_the_configuration_are_counted(folder, monkeypatch, patients, said):
+def test_the_estimate_counts_the_configured_patients(folder, monkeypatch, patients, text):
     monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
     _, sessions, *_ = estimate(CONFIG | {"patients": patients}, folder, cores=2)
-    assert sessions.startswith(f"  geos on sim, own-scribbles: {said}")
+    assert sessions.startswith(f"  geos on sim, own-scribbles: {text}")
 
 
 def test_patients_of_a_manifest_are_drawn_before_the_cohort_is_prepared(folder, monkeypatch):
@@ -69,12 +69,12 @@ def test_patients_of_a_manifest_are_drawn_before_the_cohort_is_prepared(folder, 
     (folder / "config/cohorts/own.tsv").write_text(
         "\n".join("\t".join(line.split()) for line in (header, *rows))
     )
-    for patients, said in ((1, ": 2 sessions,"), (None, ": 6 sessions,")):
+    for patients, text in ((1, ": 2 sessions,"), (None, ": 6 sessions,")):
         _, sessions, *_ = estimate(CONFIG | {"patients": patients}, folder, cores=1)
-        assert said in sessions
+        assert text in sessions
 
 
-def test_a_single_session_is_in_the_singular(folder, monkeypatch):
+def test_one_session_is_in_the_singular(folder, monkeypatch):
     monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
     monkeypatch.setattr(module, "_cohort_facts", lambda *_: module._CohortFacts(3, 1, certain=True))
     _, sessions, _, whole = estimate(CONFIG, folder, cores=1)
@@ -82,7 +82,7 @@ def test_a_single_session_is_in_the_singular(folder, monkeypatch):
     assert " on 1 core, " in whole
 
 
-def test_what_is_done_takes_no_time(folder):
+def test_finished_parts_take_no_time(folder):
     weights = folder / "results/r/networks/sim/net/weights.pt"
     weights.parent.mkdir(parents=True)
     weights.touch()
@@ -92,7 +92,7 @@ def test_what_is_done_takes_no_time(folder):
     ]
 
 
-def test_a_training_of_an_hour_is_announced_with_the_smaller_network(folder, monkeypatch):
+def test_a_long_training_is_announced_with_a_faster_network(folder, monkeypatch):
     seconds = {"net": 4e4, "net-small": 240.0}
     monkeypatch.setattr(module, "_training_s", lambda name, *_: seconds[name])
     hint = training_hint("net", folder / "config", "cpu")
@@ -116,7 +116,7 @@ def test_training_time_is_measured_and_grows_with_the_iterations(folder):
 @pytest.mark.parametrize(
     ("shape", "limit", "warned"), [(512, 600, True), (512, None, False), (128, 600, False)]
 )
-def test_a_box_that_will_take_too_long_is_announced(folder, monkeypatch, shape, limit, warned):
+def test_a_box_that_exceeds_the_time_limit_is_announced(folder, monkeypatch, shape, limit, warned):
     for name, content in {
         "methods/bifseg": {"method": "bifseg"},
         "protocols/own-scribbles": {"time_limit_s": limit},

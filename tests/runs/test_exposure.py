@@ -30,60 +30,62 @@ def network(discs_network, tmp_path):
     return tmp_path / "network"
 
 
-def by_split(cohort, found):
-    return {(row.split, row.seen): found[row.object] for row in cohort.objects}
+def by_split(cohort, exposure_of):
+    return {(row.split, row.seen): exposure_of[row.object] for row in cohort.objects}
 
 
-def test_a_network_knows_its_patients_and_structures(discs, discs_network):
+def test_a_trained_network_states_its_patients_and_structures(discs, discs_network):
     record = read_record(discs_network / "card.json")
     used = [row for row in discs.objects if row.seen and row.split != "test"]
     assert record["trained_on"]["patients"] == sorted({row.group for row in used})
     assert record["trained_on"]["structures"] == sorted({row.structure for row in used})
     assert record["trained_on"]["datasets"] == [discs.name]
-    found = by_split(discs, exposures(discs, OWN, discs_network))
-    assert {value for (split, _), value in found.items() if split != "test"} == {"seen patient"}
-    assert found["test", True] == "seen structure"
-    assert all(found[key] == "unseen" for key in found if key == ("test", False))
+    exposure_by_split = by_split(discs, exposures(discs, OWN, discs_network))
+    assert {value for (split, _), value in exposure_by_split.items() if split != "test"} == {"seen patient"}
+    assert exposure_by_split["test", True] == "seen structure"
+    assert all(exposure_by_split[key] == "unseen" for key in exposure_by_split if key == ("test", False))
 
 
-def test_weights_do_not_depend_on_what_the_card_says(discs_network):
+def test_weights_do_not_contain_trained_on(discs_network):
     assert "trained_on" not in torch.load(discs_network / "weights.pt", weights_only=True)
 
 
-def test_methods_that_learnt_nothing_and_others(discs):
+def test_exposure_by_the_method_card(discs):
     assert set(exposures(discs, MethodCard(method="geos"), None).values()) == {"unseen"}
     assert set(exposures(discs, MethodCard(method="a:B"), None).values()) == {"unknown"}
-    known = MethodCard(method="a:B", trained_on={"structures": [discs.objects[0].structure], "patients": []})
-    assert set(exposures(discs, known, None).values()) <= {"seen structure", "unseen"}
+    trained = MethodCard(
+        method="a:B", trained_on={"structures": [discs.objects[0].structure], "patients": []}
+    )
+    assert set(exposures(discs, trained, None).values()) <= {"seen structure", "unseen"}
 
 
-def test_the_weaker_knowledge_of_method_and_network_counts(discs, discs_network):
+def test_an_unknown_method_makes_the_exposure_unknown(discs, discs_network):
     test = {row.object for row in discs.objects if row.split == "test"}
-    found = exposures(discs, MethodCard(method="a:B"), discs_network)
-    assert {found[name] for name in test} == {"unknown"}
+    exposure_of = exposures(discs, MethodCard(method="a:B"), discs_network)
+    assert {exposure_of[name] for name in test} == {"unknown"}
 
 
-def test_a_renamed_training_image_is_seen_by_its_content(discs, network, monkeypatch):
+def test_a_renamed_training_image_is_recognised_by_its_content(discs, network, monkeypatch):
     planted = next(row for row in discs.objects if row.split == "test")
     prints = {f"{k}.nii.gz": value for k, value in enumerate(_made_contents())}
     monkeypatch.setattr("bifseg.runs.exposure.cohort_contents", lambda _: {planted.image: prints["0.nii.gz"]})
     write_contents(network / "content.npz", prints)
     rewrite(network, content_sha256=file_hash(network / "content.npz"))
-    found = exposures(discs, OWN, network)
-    assert {found[r.object] for r in discs.objects if r.group == planted.group} == {"seen patient"}
+    exposure_of = exposures(discs, OWN, network)
+    assert {exposure_of[r.object] for r in discs.objects if r.group == planted.group} == {"seen patient"}
     assert "seen patient" not in {
-        found[r.object] for r in discs.objects if r.split == "test" and r.group != planted.group
+        exposure_of[r.object] for r in discs.objects if r.split == "test" and r.group != planted.group
     }
 
 
-def test_a_job_compares_the_images_of_its_own_patients_alone(discs, discs_network, monkeypatch):
+def test_a_job_compares_the_images_of_its_patients_only(discs, discs_network, monkeypatch):
     compared = []
     monkeypatch.setattr("bifseg.runs.exposure.overlap", lambda first, _: compared.append(set(first)) or [])
     row = discs.select(split="test")[0]
     everyone = exposures(discs, OWN, discs_network)
     played = exposures(discs, OWN, discs_network, [row])
     assert played == {row.object: everyone[row.object]}
-    assert compared[-1] == {other.image for other in discs.objects if other.group == row.group}
+    assert compared[-1] == {member.image for member in discs.objects if member.group == row.group}
 
 
 def _made_contents():
@@ -92,7 +94,7 @@ def _made_contents():
     return [fingerprints_of(Image(rng.normal(size=(120, 120)).astype(np.float32), grid)) for _ in range(2)]
 
 
-def test_an_older_network_is_unknown_and_a_damaged_one_refused(discs, network):
+def test_an_older_network_is_unknown_and_an_invalid_one_is_refused(discs, network):
     rewrite(network, trained_on="everything")
     with pytest.raises(InputError, match="trained_on"):
         exposures(discs, OWN, network)
@@ -108,7 +110,7 @@ def test_an_older_network_is_unknown_and_a_damaged_one_refused(discs, network):
 def test_a_cohort_of_an_older_version_has_no_fingerprints(discs, tmp_path):
     copytree(discs.folder, tmp_path / "old")
     record = read_record(tmp_path / "old" / "cohort.json")
-    kept = {k: v for k, v in record.items() if k not in ("content_sha256", "record_sha256")}
-    write_record(tmp_path / "old" / "cohort.json", kept)
+    old_record = {k: v for k, v in record.items() if k not in ("content_sha256", "record_sha256")}
+    write_record(tmp_path / "old" / "cohort.json", old_record)
     assert cohort_contents(tmp_path / "old") == {}
     assert len(Cohort.load(tmp_path / "old").objects) == len(discs.objects)

@@ -1,4 +1,4 @@
-"""A changed method is another method: which code and files it consists of."""
+"""Which code and files the fingerprint of a method covers."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def names(project, which, **card):
     return [path.relative_to(project).as_posix() for path in which(MethodCard(**card), project)]
 
 
-def test_a_plug_in_is_its_module_and_what_it_imports_of_those_beside_it(project):
+def test_code_of_a_plug_in_includes_imported_neighbours(project):
     assert sorted(names(project, code_files, method="seg_plugin:Method")) == [
         "seg_deep.py",
         "seg_helpers.py",
@@ -46,7 +46,7 @@ def test_a_plug_in_is_its_module_and_what_it_imports_of_those_beside_it(project)
     assert names(project, code_files, method="bifseg") == []
 
 
-def test_files_that_settings_and_commands_name_belong_to_it(project):
+def test_files_named_by_settings_and_commands_are_included(project):
     settings = {
         "nets": [{"checkpoint": f"{project}/best.pt"}],
         "folder": f"{project}/model",
@@ -68,7 +68,7 @@ PROGRAM = {"command": ["python", "{card}/seg_helpers.py"]}
 
 @pytest.mark.parametrize("card", [PLUG_IN, PROGRAM], ids=["plug-in", "program"])
 @pytest.mark.parametrize("name", ["seg_helpers.py", "seg_nets/unet.py"])
-def test_a_change_in_the_code_of_any_of_them_is_another_method(project, card, name):
+def test_a_code_change_changes_the_fingerprint_and_a_comment_does_not(project, card, name):
     code = [entry_code(MethodCard(**card), project, ProtocolCard())]
     texts = ["other = 1", "# a comment\n\nother  =  (1)", "other = 2"]
     for text in texts:
@@ -78,7 +78,7 @@ def test_a_change_in_the_code_of_any_of_them_is_another_method(project, card, na
     assert code[0] != code[1] == code[2] != code[3]
 
 
-def test_another_checkpoint_is_another_method(project):
+def test_another_checkpoint_changes_the_fingerprint(project):
     card = MethodCard(method="seg_plugin:Method", settings={"checkpoint": f"{project}/best.pt"})
     before = method_fingerprint(card, project)
     assert method_fingerprint(card, project) == before

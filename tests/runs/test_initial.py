@@ -31,7 +31,7 @@ def setup(cohort, protocol, name, **more):
     )
 
 
-def test_results_of_another_entry_before_any_correction(discs, tmp_path):
+def test_sessions_may_begin_with_initial_results_of_another_entry(discs, tmp_path):
     objects = list(discs.select(split="test"))[:2]
     source = setup(discs, FIRST, "Good")
     run_shard(source, source.trials(objects), tmp_path / "good")
@@ -42,14 +42,14 @@ def test_results_of_another_entry_before_any_correction(discs, tmp_path):
     for (_, session), (_, first) in zip(
         load_sessions(tmp_path / "brush", objects), load_sessions(tmp_path / "good", objects), strict=True
     ):
-        given = first.box.paste(first.steps[0].mask, first.grid.shape)
-        assert np.array_equal(session.steps[0].mask, given)
+        initial_mask = first.box.paste(first.steps[0].mask, first.grid.shape)
+        assert np.array_equal(session.steps[0].mask, initial_mask)
         assert session.identity.box == "mask in the image"
-    other = setup(discs, rules, "Brush", initial=tmp_path / "brush")
-    assert other.fingerprint(trials[0]) != job.fingerprint(trials[0])
+    other_job = setup(discs, rules, "Brush", initial=tmp_path / "brush")
+    assert other_job.fingerprint(trials[0]) != job.fingerprint(trials[0])
 
 
-def test_a_job_without_the_masks_stops_before_it_plays(discs):
+def test_a_job_without_initial_masks_is_refused(discs):
     objects = list(discs.select(split="test"))
     with pytest.raises(InputError, match="--initial: p begins with results of good; name their folder"):
         setup(discs, ProtocolCard(initial_from="good", **RULES), "Brush").trials(objects)
@@ -66,7 +66,7 @@ def manifest(folder, initial):
     return CohortCard(dimension=2, manifest="manifest.tsv", seen=["disc"], unseen=["ring"])
 
 
-def test_the_file_of_the_manifest(tmp_path):
+def test_sessions_may_begin_with_masks_of_the_manifest(tmp_path):
     card = manifest(tmp_path / "data", "auto.nii.gz")
     labels, grid = read_array(tmp_path / "data/case1_label.nii.gz")
     auto = labels.copy()
@@ -82,7 +82,7 @@ def test_the_file_of_the_manifest(tmp_path):
     assert np.array_equal(job.user(job.trials(rings)[0]).existing, auto == 2)
 
 
-def test_a_mask_on_another_grid_is_one_clear_line(tmp_path):
+def test_an_initial_mask_on_another_grid_is_refused(tmp_path):
     card = manifest(tmp_path / "data", "auto.nii.gz")
     write_array(tmp_path / "data/auto.nii.gz", np.ones((9, 9), np.uint8), Grid.plain((9, 9)))
     with pytest.raises(InputError, match=r"initial: auto.nii.gz: .*from case1.nii.gz"):

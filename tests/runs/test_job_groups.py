@@ -1,4 +1,4 @@
-"""One job plays all entries at a network: their rows, processes and files are those of entries that play alone."""
+"""One job plays all entries with a network; rows, processes and files are those of separate jobs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -97,28 +97,28 @@ def test_one_process_plays_all_methods_of_bifseg_with_each_image_sent_once(
     for job in jobs[1::4]:  # a session of the second protocol takes up what the first has computed
         alone = tmp_path_factory.mktemp("alone")
         run_shard(job.setup, trials, alone)
-        together, by_itself = rows_of(discs, job.folder), rows_of(discs, alone)
-        assert together.drop(columns=TIMES).equals(by_itself.drop(columns=TIMES))
-        assert (together["machine_s"] >= together["method_s"]).all()
-        assert (together["network_s"] > 0).all()  # features that another entry computed are charged
+        rows_together, rows_alone = rows_of(discs, job.folder), rows_of(discs, alone)
+        assert rows_together.drop(columns=TIMES).equals(rows_alone.drop(columns=TIMES))
+        assert (rows_together["machine_s"] >= rows_together["method_s"]).all()
+        assert (rows_together["network_s"] > 0).all()  # features that another entry computed are charged
     assert len(started) == 1 + 2
 
 
-def test_a_plug_in_has_a_process_of_its_own_and_hurts_only_itself(jobs, plug_in, trials, started):
+def test_a_crashing_plug_in_has_its_own_process(jobs, plug_in, trials, started):
     both = [jobs[0], plug_in(do="leave"), jobs[1]]
     n = len(trials)
     assert run_entries(both, trials) == {"ok": 2 * n, "failed": n}
     assert len(started) == 1 + 1 + 2 * n - 1  # the plug-in's is started anew after each crash
 
 
-def test_an_entry_that_cannot_play_does_not_stop_the_others(jobs, plug_in, trials):
+def test_an_unfit_entry_does_not_stop_the_others(jobs, plug_in, trials):
     wrong = replace(jobs[1], setup=replace(jobs[1].setup, card=MethodCard(method="geos")))
     with pytest.raises(InputError, match="method: geos takes no network"):
         run_entries([wrong, jobs[0]], trials)
     assert run_entries([jobs[0]], trials) == {"kept": len(trials)}
 
 
-def test_a_job_plays_only_what_is_missing_of_each_entry(jobs, trials):
+def test_a_job_plays_only_the_missing_sessions_of_each_entry(jobs, trials):
     run_shard(jobs[0].setup, trials[:3], jobs[0].folder)
     run_shard(jobs[2].setup, trials[2:4], jobs[2].folder)
     played = 2 * len(trials) - 5
@@ -157,7 +157,7 @@ def test_entries_are_grouped_by_network(cards):
     }
 
 
-def test_a_plug_in_shares_no_job_with_others_whose_times_it_could_lengthen(cards):
+def test_a_plug_in_shares_no_job_with_other_entries(cards):
     groups = job_groups({"p": ["a@net", "own@net", "own"], "r": ["own@net"]}, cards)
     assert {name: len(parts) for name, parts in groups.items()} == {
         "@net": 1,
@@ -167,7 +167,7 @@ def test_a_plug_in_shares_no_job_with_others_whose_times_it_could_lengthen(cards
     }
 
 
-def test_corrections_of_corrections_come_later(cards):
+def test_entries_that_correct_others_results_come_later(cards):
     groups = job_groups({"p": ["own"], "q": ["a@net"], "r": ["b@net"]}, cards)
     assert list(groups) == ["own", "@net+1", "@net+2"]
 

@@ -50,7 +50,7 @@ def cohort(folder, objects):
     return Cohort.load(folder / objects)
 
 
-def test_components_and_structures_as_objects(folder):
+def test_objects_are_components_or_structures(folder):
     parts = cohort(folder, "component")
     assert [row.object for row in parts.objects] == ["p1_lesions_1", "p1_lesions_2", "p1_lesions_3"]
     assert [row.voxels for row in parts.objects] == [192, 128, 240]
@@ -59,7 +59,7 @@ def test_components_and_structures_as_objects(folder):
     assert (whole.object, whole.voxels, whole.instance) == ("p1_lesions", 560, None)
 
 
-def test_the_autopet_card_on_the_whole_image(folder, tmp_path, monkeypatch):
+def test_a_session_under_the_autopet_card(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "tests/helpers"))
     members = cohort(folder, "structure")
     rules = read_card(ProtocolCard, ROOT / "config/protocols/autopet.yaml")

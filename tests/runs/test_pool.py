@@ -1,4 +1,4 @@
-"""Every task is done once and reported once, whoever is killed meanwhile."""
+"""Every task is done and reported once, even if workers are killed."""
 
 import os
 import signal
@@ -30,7 +30,7 @@ class Writing:
 
 
 class Killed(Writing):
-    """Its process is killed in the midst of the task 3, so often as there are files to be taken away."""
+    """Its process is killed during task 3, once for each `kill-` file."""
 
     def do(self, task):
         lives = sorted(self.folder.glob("kill-*"))
@@ -47,39 +47,39 @@ class Raising(Writing):
         return super().do(task)
 
 
-def done(folder):
+def finished_tasks(folder):
     return [int(line) for line in (folder / "done").read_text().split()]
 
 
-def test_one_worker_is_this_process_and_keeps_the_order(tmp_path):
-    found = list(share_out(partial(Writing, tmp_path), [3, 1, 2], 1))
-    assert found == [(3, os.getpid()), (1, os.getpid()), (2, os.getpid())]
-    assert done(tmp_path) == [3, 1, 2]
+def test_one_worker_runs_in_this_process_in_order(tmp_path):
+    results = list(share_out(partial(Writing, tmp_path), [3, 1, 2], 1))
+    assert results == [(3, os.getpid()), (1, os.getpid()), (2, os.getpid())]
+    assert finished_tasks(tmp_path) == [3, 1, 2]
     assert (tmp_path / f"closed-{os.getpid()}").exists()
 
 
-def test_several_workers_do_every_task_once_and_are_closed(tmp_path):
-    found = dict(share_out(partial(Writing, tmp_path), range(12), 2))
-    assert sorted(found) == sorted(done(tmp_path)) == list(range(12))
-    assert os.getpid() not in found.values()
+def test_several_workers_do_each_task_once_and_are_closed(tmp_path):
+    process_of = dict(share_out(partial(Writing, tmp_path), range(12), 2))
+    assert sorted(process_of) == sorted(finished_tasks(tmp_path)) == list(range(12))
+    assert os.getpid() not in process_of.values()
     closed = {int(path.name.removeprefix("closed-")) for path in tmp_path.glob("closed-*")}
-    assert set(found.values()) <= closed
+    assert set(process_of.values()) <= closed
 
 
-def test_no_tasks_are_done_by_nobody(tmp_path):
+def test_no_tasks_start_no_worker(tmp_path):
     assert list(share_out(partial(Writing, tmp_path), [], 2)) == []
 
 
 @pytest.mark.parametrize("kills", [1, 2])
-def test_killed_worker_costs_no_task(tmp_path, kills):
+def test_a_killed_worker_loses_no_task(tmp_path, kills):
     for number in range(kills):
         (tmp_path / f"kill-{number}").touch()
-    found = list(share_out(partial(Killed, tmp_path), range(8), 2))
-    assert Counter(task for task, _ in found) == dict.fromkeys(range(8), 1)
-    assert set(done(tmp_path)) == set(range(8))
+    results = list(share_out(partial(Killed, tmp_path), range(8), 2))
+    assert Counter(task for task, _ in results) == dict.fromkeys(range(8), 1)
+    assert set(finished_tasks(tmp_path)) == set(range(8))
 
 
-def test_work_that_always_kills_is_given_up(tmp_path):
+def test_a_task_that_always_kills_its_worker_is_an_error(tmp_path):
     for number in range(9):
         (tmp_path / f"kill-{number}").touch()
     with pytest.raises(BrokenProcessPool):
@@ -87,17 +87,17 @@ def test_work_that_always_kills_is_given_up(tmp_path):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_what_a_worker_raises_is_raised(tmp_path, workers):
+def test_an_exception_in_a_worker_is_raised(tmp_path, workers):
     with pytest.raises(ValueError, match="two"):
         list(share_out(partial(Raising, tmp_path), range(40), workers))
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_work_can_be_broken_off(tmp_path, workers):
+def test_work_can_be_cancelled(tmp_path, workers):
     work = share_out(partial(Writing, tmp_path), range(1000), workers)
     next(work)
     work.close()
-    assert len(done(tmp_path)) < 1000
+    assert len(finished_tasks(tmp_path)) < 1000
     assert list(tmp_path.glob("closed-*"))
 
 

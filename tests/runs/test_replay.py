@@ -1,4 +1,4 @@
-"""Recorded interactions, played again: to the same method the same masks, to another the same box and strokes."""
+"""Replays of recorded interactions: the same method gives the same masks, another gets the same box and strokes."""
 
 import shutil
 from dataclasses import replace
@@ -21,7 +21,7 @@ from bifseg.runs.shards import load_sessions, run_shard
 from bifseg.sessions.drawn_maps import Labels
 from bifseg.sessions.game import play
 
-# In a loose box there is much to click away: every session has its three rounds.
+# A loose box leaves many false positives, so every session has three rounds.
 PROTOCOL = ProtocolCard(
     rounds=3, target=None, policy="centre-click/1", box="loose/1", patience=None, fresh_process="job"
 )
@@ -63,82 +63,86 @@ def replayed(setup, recorded, discs, objects, folder, **changes):
 
 
 @pytest.fixture(scope="module")
-def again(setup, recorded, discs, objects, tmp_path_factory):
+def replay_folder(setup, recorded, discs, objects, tmp_path_factory):
     """The folder of a replay to the same method."""
     folder = tmp_path_factory.mktemp("again")
     replayed(setup, recorded, discs, objects, folder)
     return folder
 
 
-def test_the_same_method_gives_the_same_masks_to_the_bit(recorded, again, objects):
-    before, again = load(recorded, objects), load(again, objects)
-    assert max(step.round for session in before for step in session.steps) == 3
-    for one, other in zip(before, again, strict=True):
-        assert one.box == other.box
-        assert [step.name for step in one.steps] == [step.name for step in other.steps]
-        for a, b in zip(one.steps, other.steps, strict=True):
+def test_a_replay_to_the_same_method_gives_bit_equal_masks(recorded, replay_folder, objects):
+    originals, replays = load(recorded, objects), load(replay_folder, objects)
+    assert max(step.round for session in originals for step in session.steps) == 3
+    for original, replay in zip(originals, replays, strict=True):
+        assert original.box == replay.box
+        assert [step.name for step in original.steps] == [step.name for step in replay.steps]
+        for a, b in zip(original.steps, replay.steps, strict=True):
             np.testing.assert_array_equal(a.mask, b.mask)
 
 
-def test_a_replay_of_a_replay_is_the_same(setup, again, discs, objects, tmp_path):
-    once = load(again, objects)
-    twice = replayed(setup, again, discs, objects, tmp_path)
-    for a, b in zip(once, twice, strict=True):
+def test_a_replay_of_a_replay_gives_the_same_masks_and_strokes(
+    setup, replay_folder, discs, objects, tmp_path
+):
+    replays = load(replay_folder, objects)
+    second_replays = replayed(setup, replay_folder, discs, objects, tmp_path)
+    for a, b in zip(replays, second_replays, strict=True):
         assert [s.mask.tobytes() for s in a.steps] == [s.mask.tobytes() for s in b.steps]
         assert [s.strokes[0].voxels.tolist() for s in a.steps[2:]] == [
             s.strokes[0].voxels.tolist() for s in b.steps[2:]
         ]
 
 
-def test_another_method_gets_the_same_box_and_strokes_step_by_step(setup, recorded, discs, objects, tmp_path):
+def test_another_method_gets_the_recorded_box_and_strokes(setup, recorded, discs, objects, tmp_path):
     class Listener:
         dimensions, prompts = frozenset({2}), frozenset({"scribbles"})
 
         def __init__(self):
-            self.heard = []
+            self.received = []
 
         def start(self, image, box):
-            self.heard.append([box])
+            self.received.append([box])
             return np.zeros(image.grid.shape, bool)
 
         def refine(self, scribbles):
-            self.heard[-1].append(scribbles.label_map())
+            self.received[-1].append(scribbles.label_map())
             return np.zeros(scribbles.shape, bool)
 
     listener, replay = Listener(), replay_to(setup, recorded, discs, objects)
-    found = [play(replay.user(trial), listener) for trial in replay.trials(objects)]
-    for heard, before in zip(listener.heard, load(recorded, objects), strict=True):
-        drawn, expected = Scribbles(before.grid.shape), [before.box]
+    sessions = [play(replay.user(trial), listener) for trial in replay.trials(objects)]
+    for prompts_received, before in zip(listener.received, load(recorded, objects), strict=True):
+        scribbles_so_far, expected = Scribbles(before.grid.shape), [before.box]
         for step in before.steps:
             if step.round:
-                drawn = drawn.add(list(step.strokes))
-                expected.append(drawn.label_map())
-        assert heard[0] == expected[0]
-        assert [m.tobytes() for m in heard[1:]] == [m.tobytes() for m in expected[1:]]
-    assert {session.box_drawn for session in found} == {False}
+                scribbles_so_far = scribbles_so_far.add(list(step.strokes))
+                expected.append(scribbles_so_far.label_map())
+        assert prompts_received[0] == expected[0]
+        assert [m.tobytes() for m in prompts_received[1:]] == [m.tobytes() for m in expected[1:]]
+    assert {session.box_drawn for session in sessions} == {False}
 
 
-def test_who_drew_stays_told_and_the_rest_is_of_the_replay(setup, recorded, discs, objects, tmp_path):
-    found = replayed(setup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
-    rows = [discs.object(session.identity.object) for session in found]
+def test_replayed_sessions_keep_the_user_and_name_the_new_run_and_method(
+    setup, recorded, discs, objects, tmp_path
+):
+    sessions = replayed(setup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
+    rows = [discs.object(session.identity.object) for session in sessions]
     frame = to_frame(
         line
-        for s, row in zip(found, rows, strict=True)
+        for s, row in zip(sessions, rows, strict=True)
         for line in score_session(s, discs.truth(row), row.group)
     )
-    told = frame[["run", "method", "network", "protocol", "policy", "box", "user"]].drop_duplicates()
-    assert told.to_numpy().tolist() == [
+    identities = frame[["run", "method", "network", "protocol", "policy", "box", "user"]].drop_duplicates()
+    assert identities.to_numpy().tolist() == [
         ["again", "other", "pnet-tiny", "own-of-bifseg@pnet-tiny", "centre-click/1", "loose/1", "expert"]
     ]
     assert set(frame["replicate"]) == {0, 1}
     assert (frame["n_strokes"] == frame["round"] * 1).any()
-    assert {session.ended for session in found} == {"rounds"}
+    assert {session.ended for session in sessions} == {"rounds"}
 
 
-def test_a_replay_is_no_protocol_on_own_mistakes(again, discs, objects, tmp_path):
+def test_a_replay_does_not_count_as_an_own_scribbles_protocol(replay_folder, discs, objects, tmp_path):
     protocol = "own-of-bifseg@pnet-tiny"
     folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
-    shutil.copytree(again, folder)
+    shutil.copytree(replay_folder, folder)
     scores = to_frame(
         line
         for row, s in load_sessions(folder, objects)
@@ -150,19 +154,19 @@ def test_a_replay_is_no_protocol_on_own_mistakes(again, discs, objects, tmp_path
     assert protocol_roles(cards).own == "own-scribbles"
 
 
-def test_sessions_that_match_are_kept_and_others_played_again(
-    setup, recorded, again, discs, objects, tmp_path
+def test_matching_sessions_are_kept_and_others_replayed(
+    setup, recorded, replay_folder, discs, objects, tmp_path
 ):
     replay = replay_to(setup, recorded, discs, objects)
     trials, key = replay.trials(objects), Trial(objects[0].object, 1)
-    shutil.copytree(again, tmp_path, dirs_exist_ok=True)
+    shutil.copytree(replay_folder, tmp_path, dirs_exist_ok=True)
     assert run_shard(replay, trials, tmp_path) == {"kept": len(trials)}
     cut = replace(replay.recordings[key], rounds=replay.recordings[key].rounds[:1])
     changed = replace(replay, recordings=replay.recordings | {key: cut})
     assert run_shard(changed, trials, tmp_path) == {"kept": len(trials) - 1, "ok": 1}
 
 
-def test_who_takes_no_scribbles_is_given_none(setup, recorded, discs, objects):
+def test_a_method_without_scribbles_gets_none(setup, recorded, discs, objects):
     class BoxOnly:
         dimensions, prompts = frozenset({2}), frozenset({"box"})
 
@@ -173,11 +177,11 @@ def test_who_takes_no_scribbles_is_given_none(setup, recorded, discs, objects):
             raise AssertionError("given scribbles")
 
     replay = replay_to(setup, recorded, discs, objects)
-    found = [play(replay.user(trial), BoxOnly()) for trial in replay.trials(objects)]
-    assert {(session.ended, len(session.steps)) for session in found} == {("no prompts", 1)}
+    sessions = [play(replay.user(trial), BoxOnly()) for trial in replay.trials(objects)]
+    assert {(session.ended, len(session.steps)) for session in sessions} == {("no prompts", 1)}
 
 
-def test_of_a_failed_session_what_was_drawn_before_is_replayed(recorded, objects):
+def test_the_rounds_before_a_failure_are_replayed(recorded, objects):
     session = load(recorded, objects)[0]
     failed = replace(session, steps=session.steps[:3], status="failed", ended="failed", error="round-2: x: y")
     assert len(Recording.of(failed).rounds) == 1
@@ -206,11 +210,11 @@ def maps(discs, objects, tmp_path):
     for row in objects:
         truth, grid = discs.truth(row), discs.whole_grid(row)
         rows, columns = (np.flatnonzero(truth.any(axis=axis)) for axis in (1, 0))
-        drawn = np.zeros(grid.shape, np.uint8)
-        drawn[int(rows.mean()), columns[0] + 1 : columns[-1]] = 1
-        write_array(folder / f"{row.object}.round-1.nii.gz", drawn, grid)
-        drawn[2, 5:60] = 2
-        write_array(folder / f"{row.object}.round-2.nii.gz", drawn, grid)
+        scribbles = np.zeros(grid.shape, np.uint8)
+        scribbles[int(rows.mean()), columns[0] + 1 : columns[-1]] = 1
+        write_array(folder / f"{row.object}.round-1.nii.gz", scribbles, grid)
+        scribbles[2, 5:60] = 2
+        write_array(folder / f"{row.object}.round-2.nii.gz", scribbles, grid)
     return folder
 
 
@@ -230,8 +234,13 @@ def test_people_s_scribbles_are_played_in_the_robot_s_box(setup, discs, objects,
         assert session.box == plain.user(Trial(row.object)).box()
         assert [step.name for step in session.steps] == ["initial", "round-1", "round-2"]
         assert [[s.foreground for s in step.strokes] for step in session.steps] == [[], [True], [False]]
-        who = session.identity
-        assert (who.protocol, who.policy, who.box, who.user) == ("anna", "recorded", "margin/1", "anna")
+        identity = session.identity
+        assert (identity.protocol, identity.policy, identity.box, identity.user) == (
+            "anna",
+            "recorded",
+            "margin/1",
+            "anna",
+        )
     frame = to_frame(
         line
         for row, s in load_sessions(tmp_path / "out", objects)

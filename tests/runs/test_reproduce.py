@@ -1,4 +1,4 @@
-"""Sessions that are played again are the same; what was tampered with is found."""
+"""Reproduced sessions equal the stored ones; changed sessions are detected."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_a_run_is_reproduced_to_the_bit(folder):
     assert [v.name for v in reproduce(folder, 4)] == [v.name for v in verdicts]
 
 
-def test_what_was_tampered_with_is_found(discs, folder):
+def test_a_changed_session_is_detected(discs, folder):
     archive = Archive(folder / "sessions/discs/own-scribbles/geos")
     for trial in Run(folder).trials(discs):
         name = trial.session
@@ -50,17 +50,17 @@ def test_what_was_tampered_with_is_found(discs, folder):
     assert verdict.dice < 0.5
 
 
-def test_changed_cards_are_told(folder):
+def test_changed_cards_are_reported_as_outdated(folder):
     write_text(folder.parent / "cards/methods/geos.yaml", "method: geos\nsettings: {gamma: 1.0}\n")
     assert all(verdict.outdated for verdict in reproduce(folder, 2))
 
 
-def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
+def test_the_command_reports_equal_close_and_different_sessions(discs, folder, monkeypatch, capsys):
     def said(*words):
         monkeypatch.setattr("sys.argv", ["bifseg", "reproduce", str(folder), "--sample", "1", *words])
-        with pytest.raises(SystemExit) as done:
+        with pytest.raises(SystemExit) as raised:
             main()
-        return done.value.code or 0, capsys.readouterr().out
+        return raised.value.code or 0, capsys.readouterr().out
 
     code, text = said()
     assert code == 0
@@ -78,7 +78,7 @@ def test_command_says_what_it_found(discs, folder, monkeypatch, capsys):
     assert "close, Dice 0.99" in text
 
 
-def test_times_do_not_count(discs, folder):
+def test_times_and_memory_are_not_compared(discs, folder):
     name = Run(folder).trials(discs)[0].session
     session = Archive(Path(folder) / "sessions/discs/own-scribbles/geos").load(name)
     steps = tuple(replace(step, seconds={"machine": 9.0, "robot": 9.0}) for step in session.steps)

@@ -1,4 +1,4 @@
-"""What failed for a reason that has passed is played again, and nothing else."""
+"""Retry plays failed sessions again, and no others."""
 
 from dataclasses import replace
 
@@ -41,16 +41,16 @@ def run(discs, tmp_path):
     return tmp_path
 
 
-def test_failed_and_timed_out_sessions_are_outdated_and_their_jobs_begin_again(run, discs):
-    found = retry(run)
-    assert found == {Condition("discs", "own-scribbles", name): 2 for name in ("geos", "growcut")}
+def test_retry_outdates_failed_sessions_and_restarts_their_jobs(run, discs):
+    counts = retry(run)
+    assert counts == {Condition("discs", "own-scribbles", name): 2 for name in ("geos", "growcut")}
     archive = Archive(run / "sessions/discs/own-scribbles/geos")
     names = [row.object for row in discs.select(split="test")[:4]]
     assert [archive.fingerprint(name) for name in names] == ["ok", "", "", "stuck"]
     assert [(run / SCORES.format(number)).exists() for number in (1, 2)] == [False, True]
 
 
-def test_where_nothing_failed_nothing_is_begun_again(run, discs):
+def test_retry_without_failures_restarts_nothing(run, discs):
     for entry in ("geos", "growcut"):
         archive = Archive(run / "sessions/discs/own-scribbles" / entry)
         for name in archive.stored():
@@ -60,6 +60,6 @@ def test_where_nothing_failed_nothing_is_begun_again(run, discs):
     assert (run / SCORES.format(1)).exists()
 
 
-def test_a_folder_that_is_no_run(tmp_path):
+def test_retry_refuses_a_folder_that_is_not_a_run(tmp_path):
     with pytest.raises(InputError, match=r"config.json: run: missing or damaged"):
         retry(tmp_path)

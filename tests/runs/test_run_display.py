@@ -51,7 +51,7 @@ def play(discs, folder, entry, count):
         archive.save(row.object, session, discs.whole_grid(row))
 
 
-def test_lines_name_entries_that_end_and_the_time_left(discs, folder, clock, capsys):
+def test_lines_name_finished_entries_and_the_time_left(discs, folder, clock, capsys):
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
     display.n_session_jobs = 1
     display.refresh()
@@ -64,7 +64,7 @@ def test_lines_name_entries_that_end_and_the_time_left(discs, folder, clock, cap
     assert re.fullmatch(r"r: \d+ % done, 30 s spent, about \d+ min( \d+ s)? left", summary)
 
 
-def test_a_quiet_minute_is_not_silent_and_a_busy_second_not_loud(discs, folder, clock, capsys):
+def test_a_line_is_printed_once_a_minute_without_news(discs, folder, clock, capsys):
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
     for _ in range(3):
         display.refresh()
@@ -92,7 +92,7 @@ def test_live_table_shows_stages_and_entries_at_work(discs, folder, clock):
     assert "bifseg@pnet on discs" not in text  # it has not begun
 
 
-def test_a_job_without_a_log_waits_for_a_node(folder, clock, capsys):
+def test_a_job_without_a_log_is_shown_as_waiting(folder, clock, capsys):
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
     display.running = [("training pnet on discs", folder / "pnet.log")]
     display.refresh()
@@ -101,35 +101,35 @@ def test_a_job_without_a_log_waits_for_a_node(folder, clock, capsys):
     assert "training pnet on discs: waits for its start" in capsys.readouterr().err
 
 
-def test_time_left_comes_from_the_pace_seen_here(discs, folder, clock):
+def test_time_left_follows_the_measured_pace(discs, folder, clock):
     (folder / "networks/discs/pnet").mkdir(parents=True)
     (folder / "networks/discs/pnet/weights.pt").touch()
-    lefts = []
+    seconds_left = []
     for pace in (40, 400):
         state = RunState(folder, cores=1)
         state.read([], 1)
         clock[0] += pace
         play(discs, folder, "geos", 6)
-        lefts.append(state.read([], 1).left_s)
+        seconds_left.append(state.read([], 1).left_s)
         for path in folder.glob("sessions/discs/own-scribbles/geos/unpacked/*.zip"):
             path.unlink()
-    slow, fast = (left - run_state.RESULTS_S for left in (lefts[1], lefts[0]))
+    slow, fast = (left - run_state.RESULTS_S for left in (seconds_left[1], seconds_left[0]))
     assert slow / fast == pytest.approx((400 + 20) / (40 + 20)), "ten times slower, but for the prior of 20 s"
 
 
-def test_time_left_is_at_least_that_of_the_training_at_work(folder, clock):
+def test_time_left_is_at_least_that_of_the_running_training(folder, clock):
     log = folder / "pnet.log"
     log.write_text("training pnet: 1 of 800, no validation yet, 0:00:36 spent, 1 day, 2:05:24 left\n")
     state = RunState(folder, cores=64).read([("training pnet on discs", log)], 0)
     assert state.left_s == 86400 + 2 * 3600 + 5 * 60 + 24 + run_state.RESULTS_S
 
 
-def test_a_run_that_did_nothing_yet_has_no_time_left(folder):
+def test_time_left_is_unknown_before_the_first_session(folder):
     assert RunState(folder, cores=2).read([], 0).left_s is None
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError("packed meanwhile"), InputError("half written")])
-def test_files_that_move_while_they_are_read_leave_the_last_state(folder, monkeypatch, capsys, error):
+def test_errors_while_reading_keep_the_last_state(folder, monkeypatch, capsys, error):
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
 
     def fail(*_):
@@ -141,12 +141,12 @@ def test_files_that_move_while_they_are_read_leave_the_last_state(folder, monkey
     assert capsys.readouterr().err == ""
 
 
-def test_a_run_that_takes_long_to_read_is_read_less_often(folder, clock, monkeypatch):
+def test_a_run_that_is_slow_to_read_is_read_less_often(folder, clock, monkeypatch):
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
-    read, taken = run_state.progress, [0.01, 2.0]
+    read, durations = run_state.progress, [0.01, 2.0]
 
     def slow(*words):
-        clock[0] += taken.pop(0)
+        clock[0] += durations.pop(0)
         return read(*words)
 
     monkeypatch.setattr(run_state, "progress", slow)
@@ -186,7 +186,7 @@ def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(
     }
     (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\nno json\n[]\n{}\n")
     times = ExpectedTimes(tmp_path / "history.jsonl")
-    same, other, demo, guess = (
+    same_cohort, other_cohort, demo, guess = (
         times.sessions(cohort, dimension, method, 10)
         for cohort, dimension, method in [
             ("a", 3, "geos"),
@@ -195,9 +195,9 @@ def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(
             ("b", 2, "mine"),
         ]
     )
-    assert same.seconds == other.seconds == pytest.approx(10 * 7.1 + 5)
-    assert demo.seconds < guess.seconds < same.seconds
-    assert [e.source.split(":")[0] for e in (same, other, demo, guess)] == [
+    assert same_cohort.seconds == other_cohort.seconds == pytest.approx(10 * 7.1 + 5)
+    assert demo.seconds < guess.seconds < same_cohort.seconds
+    assert [e.source.split(":")[0] for e in (same_cohort, other_cohort, demo, guess)] == [
         "earlier runs on this cohort",
         "earlier runs on other cohorts",
         "as in the demo, whose images are small",

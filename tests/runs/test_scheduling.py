@@ -1,4 +1,4 @@
-"""Shards last about as long as asked for, and nothing is left out or played twice."""
+"""Shards last about the configured time; each session is in exactly one."""
 
 from dataclasses import replace
 from itertools import permutations
@@ -25,46 +25,46 @@ SECONDS = st.dictionaries(
 )
 
 
-def test_time_grows_with_the_size_as_measured():
-    """2 s and a tenth of a second a voxel, seen on two objects."""
-    found = expected_seconds(SIZES, {Trial("a", 0): 3.0, Trial("c", 0): 6.0})
-    assert found == pytest.approx(
+def test_expected_time_grows_with_size_as_measured():
+    """Two measured objects give 2 s plus 0.1 s a voxel."""
+    seconds = expected_seconds(SIZES, {Trial("a", 0): 3.0, Trial("c", 0): 6.0})
+    assert seconds == pytest.approx(
         {Trial("a", 0): 3.0, Trial("b", 0): 4.0, Trial("c", 0): 6.0, Trial("d", 0): 12.0}
     )
 
 
-def test_time_never_falls_with_the_size():
-    found = expected_seconds(SIZES, {Trial("a", 0): 5.0, Trial("c", 0): 3.0})
-    assert found[Trial("d", 0)] == pytest.approx(4.0)
+def test_expected_time_never_falls_with_size():
+    seconds = expected_seconds(SIZES, {Trial("a", 0): 5.0, Trial("c", 0): 3.0})
+    assert seconds[Trial("d", 0)] == pytest.approx(4.0)
 
 
-def test_without_measurements_the_sizes_stand_for_seconds():
+def test_without_measurements_sizes_are_used_as_seconds():
     assert expected_seconds(SIZES, {}) == SIZES
 
 
 @given(SECONDS, st.integers(1, 6))
 def test_every_task_is_in_one_shard_longest_first(seconds, shards):
-    found = share_out_shards(seconds, shards)
-    assert len(found) == shards
-    assert sorted(trial for trials in found for trial in trials) == sorted(seconds)
-    for trials in found:
+    shards_made = share_out_shards(seconds, shards)
+    assert len(shards_made) == shards
+    assert sorted(trial for trials in shards_made for trial in trials) == sorted(seconds)
+    for trials in shards_made:
         assert [seconds[t] for t in trials] == sorted((seconds[t] for t in trials), reverse=True)
 
 
 @given(SECONDS, st.integers(1, 6))
-def test_no_shard_is_much_longer_than_it_must_be(seconds, shards):
+def test_no_shard_is_twice_as_long_as_the_best(seconds, shards):
     """Graham's bound for the longest first: 4/3 of the best; here against the mean and the longest trial."""
     loads = [sum(seconds[trial] for trial in trials) for trials in share_out_shards(seconds, shards)]
     best = max(sum(seconds.values()) / shards, max(seconds.values(), default=0))
     assert max(loads) <= 2 * best + 1e-6
 
 
-def test_sharing_out_does_not_depend_on_the_order():
+def test_shards_do_not_depend_on_the_order_of_tasks():
     results = {str(share_out_shards(dict(items), 2)) for items in permutations(SIZES.items())}
     assert len(results) == 1
 
 
-def test_pilot_begins_with_objects_of_all_sizes():
+def test_the_pilot_spreads_over_sizes():
     trials = [Trial(f"o{k}") for k in range(8)]
     sizes = {trial: float(k) for k, trial in enumerate(trials)}
     assert [sizes[trial] for trial in spread(trials, sizes)] == [0, 4, 2, 6, 1, 5, 3, 7]
@@ -72,14 +72,14 @@ def test_pilot_begins_with_objects_of_all_sizes():
     assert spread([], {}) == []
 
 
-def test_plan_is_read_as_it_was_written(tmp_path):
+def test_a_written_plan_is_read_back(tmp_path):
     shards = [[Trial("b", 0), Trial("a", 1)], [Trial("a", 0)]]
     write_plan(tmp_path / "plan.tsv", shards)
     assert read_plan(tmp_path / "plan.tsv") == {1: shards[0], 2: shards[1]}
 
 
 @pytest.mark.parametrize("text", ["", "shard\tobject\n1\ta\n", "shard\tobject\treplicate\nx\ta\t0\n"])
-def test_what_is_no_plan_is_refused(tmp_path, text):
+def test_a_file_that_is_not_a_plan_is_refused(tmp_path, text):
     (tmp_path / "plan.tsv").write_text(text)
     with pytest.raises(InputError, match="not a plan of shards"):
         read_plan(tmp_path / "plan.tsv")

@@ -1,4 +1,4 @@
-"""A job's sessions: the same rows however they are shared out, and nothing played twice."""
+"""A job's sessions: rows do not depend on the shards, and no session is played twice."""
 
 import os
 import shutil
@@ -80,7 +80,7 @@ def rows_of(discs, folder):
         (3, "plays in 3D, the cohort is 2D"),
     ],
 )
-def test_a_program_that_does_not_fit_is_called_by_the_name_of_its_card(setup, dimension, why):
+def test_an_unfit_program_is_named_by_its_card(setup, dimension, why):
     answer = f'{{"dimensions": [{dimension}], "prompts": ["scribbles"], "adapts": false}}'
     card = MethodCard(command=["sh", "-c", f"echo '{answer}'; cat"])
     shared = ProtocolCard(scribbles_on="initial")
@@ -102,7 +102,7 @@ def test_rows_do_not_depend_on_shards_order_or_processes(
     assert rows.equals(rows_of(discs, tmp_path / "parts"))
 
 
-def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, trials, tmp_path):
+def test_intact_sessions_are_kept_and_damaged_ones_replayed(odd, trials, tmp_path):
     setup = odd()
     assert run_shard(setup, trials, tmp_path) == {"ok": len(trials)}
     assert run_shard(setup, trials, tmp_path) == {"kept": len(trials)}
@@ -112,8 +112,8 @@ def test_finished_sessions_are_kept_and_broken_ones_played_again(odd, trials, tm
     assert not missing(setup, trials, tmp_path)
 
 
-def test_a_job_that_was_cut_off_goes_on(odd, trials, tmp_path):
-    """Sessions that were stored and not yet packed are kept."""
+def test_an_interrupted_job_resumes(odd, trials, tmp_path):
+    """Stored sessions that are not packed yet are kept."""
     setup = odd()
 
     def two(played, total):
@@ -139,7 +139,7 @@ CHANGES = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_whatever_changes_is_played_again(odd, trials, tmp_path, change):
+def test_a_changed_setup_is_played_again(odd, trials, tmp_path, change):
     setup = odd()
     run_shard(setup, trials[:2], tmp_path)
     changed = CHANGES[change](setup, tmp_path)
@@ -167,7 +167,7 @@ def test_other_source_of_a_plug_in_is_played_again(odd, trials, tmp_path, monkey
     assert len(marks) == 2
 
 
-def test_failure_is_stored_and_the_rest_is_played(discs, odd, trials, tmp_path):
+def test_a_failure_is_stored_and_other_sessions_are_played(discs, odd, trials, tmp_path):
     assert run_shard(odd(do="raise"), trials, tmp_path) == {"failed": len(trials)}
     frame = rows_of(discs, tmp_path)
     failed = frame[frame.status == "failed"]
@@ -186,8 +186,8 @@ def test_a_stuck_session_is_stored_with_its_last_result(discs, odd, trials, tmp_
     stuck = frame[frame["status"] == "stuck"]
     assert (stuck["dice"] > 0).all()
     assert stuck["error"].str.startswith("rounds 1, 2 and 3 changed nothing; ").all()
-    found = interactions(frame.assign(protocol=OWN_SCRIBBLES), 0.9, StoppingRule(9, None))
-    assert (found["failed"].sum(), found["never"].sum()) == (0, len(trials))
+    counts = interactions(frame.assign(protocol=OWN_SCRIBBLES), 0.9, StoppingRule(9, None))
+    assert (counts["failed"].sum(), counts["never"].sum()) == (0, len(trials))
 
 
 @pytest.fixture
@@ -198,7 +198,7 @@ def mark():
     path.unlink(missing_ok=True)
 
 
-def test_method_that_is_killed_from_outside_has_another_chance(odd, trials, tmp_path, mark):
+def test_a_killed_method_is_tried_once_more(odd, trials, tmp_path, mark):
     setup = odd(do="die_once", path=str(mark))
     assert run_shard(setup, trials[:2], tmp_path / "out") == {"ok": 2}
     assert mark.exists()
@@ -211,7 +211,7 @@ def test_method_that_is_killed_from_outside_has_another_chance(odd, trials, tmp_
     assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"kept": 2}
 
 
-def test_method_that_is_killed_as_it_opens_is_started_once_more(odd, trials, tmp_path, mark):
+def test_a_method_killed_at_start_is_started_once_more(odd, trials, tmp_path, mark):
     """All sessions of the job need it."""
     setup = odd("KilledAsItOpens", path=str(mark))
     assert run_shard(setup, trials[:2], tmp_path / "out") == {"ok": 2}
@@ -220,7 +220,7 @@ def test_method_that_is_killed_as_it_opens_is_started_once_more(odd, trials, tmp
         assert run_shard(setup, trials[:2], tmp_path / "killed") == {"failed": 2}
 
 
-def test_method_that_does_not_open_fails_each_session(odd, trials, tmp_path):
+def test_a_method_that_cannot_start_fails_each_session(odd, trials, tmp_path):
     assert run_shard(odd("NeverOpens"), trials[:2], tmp_path) == {"failed": 2}
     sessions = [Archive(tmp_path).load(trial.session) for trial in trials[:2]]
     assert {session.error for session in sessions} == {"initial: RuntimeError: the model is too large"}
@@ -230,7 +230,7 @@ def test_method_that_does_not_open_fails_each_session(odd, trials, tmp_path):
     ("replicates", "setting", "sessions"),
     [(1, None, "12"), (2, None, "11"), (2, "job", "12"), (1, "object", "11")],
 )
-def test_a_process_plays_one_session_where_objects_are_played_again(
+def test_the_number_of_sessions_per_process_follows_the_protocol(
     odd, trials, tmp_path, replicates, setting, sessions
 ):
     rules = PROTOCOL.model_copy(update={"fresh_process": setting})
@@ -257,7 +257,7 @@ def test_replicates_of_bifsegs_methods_share_a_process_and_score_as_in_processes
     assert scores_by[None][same].equals(scores_by["object"][same])
 
 
-def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
+def test_files_derived_from_the_truth_are_hidden(tmp_path):
     for name in ("r/config.json", "other/config.json", "history.jsonl", "notes/config.yaml"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -266,7 +266,7 @@ def test_what_runs_derived_from_the_truth_is_hidden(tmp_path):
     assert derived_from_truth(tmp_path / "out") == {tmp_path / "out"}
 
 
-def test_what_was_played_by_hand_is_hidden_from_the_next_entry(tmp_path):
+def test_results_of_single_commands_are_hidden_from_the_next_entry(tmp_path):
     for name in ("a/.session-key", "b/.session-key", "a.parquet", "code/plugin.py"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
@@ -285,7 +285,7 @@ def test_a_hard_link_of_the_truth_beside_the_card_is_refused(odd, discs, trials,
         (tmp_path / "notes.bin").unlink()
 
 
-def test_sessions_that_were_put_in_another_s_place_are_refused(odd, discs, trials, tmp_path):
+def test_sessions_moved_to_another_entry_are_refused(odd, discs, trials, tmp_path):
     """Their seal is good, for all sessions of a run have one key; their rows would stand under another name."""
     (tmp_path / "config.json").write_text("{}")
     folders = [tmp_path / "sessions/discs/own" / name for name in ("odd", "other")]
@@ -310,10 +310,10 @@ def test_timeout_is_a_row(discs, odd, trials, tmp_path):
     assert rows[-1]["dice"] == 0
 
 
-def test_unreadable_image_stops_the_job_after_all_others(odd, discs, trials, tmp_path):
+def test_an_unreadable_image_stops_the_job_after_other_sessions(odd, discs, trials, tmp_path):
     image = discs._root / discs.object(trials[0].object).image
     content = image.read_bytes()
-    others = [
+    other_trials = [
         trial for trial in trials if discs.object(trial.object).image != discs.object(trials[0].object).image
     ]
     try:
@@ -324,19 +324,19 @@ def test_unreadable_image_stops_the_job_after_all_others(odd, discs, trials, tmp
             run_shard(odd(), trials, tmp_path)
     finally:
         image.write_bytes(content)
-    assert not missing(odd(), others, tmp_path)
-    assert run_shard(odd(), trials, tmp_path) == {"ok": 2, "kept": len(others)}
+    assert not missing(odd(), other_trials, tmp_path)
+    assert run_shard(odd(), trials, tmp_path) == {"ok": 2, "kept": len(other_trials)}
 
 
-def test_base_network_is_checked_by_every_job_that_plays(setup, trials, tmp_path):
+def test_every_job_checks_that_the_network_is_unchanged(setup, trials, tmp_path):
     run_shard(setup, trials, tmp_path, 3, workers=2)
-    found = read_json(tmp_path / "forgetting-3.json")
-    assert found["before"] == found["after"]
+    check = read_json(tmp_path / "forgetting-3.json")
+    assert check["before"] == check["after"]
     assert not list(tmp_path.glob(".forgetting*"))
 
 
 @pytest.mark.parametrize(("call", "by_hash"), [("weights", True), ("base", False)])
-def test_a_method_that_dies_in_the_last_check_fails_the_check_alone(
+def test_a_method_killed_in_the_last_check_keeps_its_sessions(
     setup, trials, tmp_path, caplog, monkeypatch, call, by_hash
 ):
     """Its sessions are stored, so the job ends well; the claims say that the check shows nothing."""
@@ -345,9 +345,9 @@ def test_a_method_that_dies_in_the_last_check_fails_the_check_alone(
         if Archive(tmp_path).stored():
             self.close()
             raise MethodError("the method's process ended by signal SIGSEGV")
-        return whole(self, *words)
+        return original(self, *words)
 
-    whole = getattr(MethodProcess, call)
+    original = getattr(MethodProcess, call)
     if not by_hash:  # as for a network of another program
         monkeypatch.setattr(MethodProcess, "weights", lambda self: "")
     monkeypatch.setattr(MethodProcess, call, dying)
@@ -361,29 +361,29 @@ def test_a_method_that_dies_in_the_last_check_fails_the_check_alone(
     assert run_shard(setup, trials[:2], tmp_path) == {"kept": 2}
 
 
-def test_replicates_are_played_with_other_boxes_and_scribbles(discs, odd, tmp_path):
+def test_replicates_have_different_boxes_and_scribbles(discs, odd, tmp_path):
     setup, objects = odd(), list(discs.select(split="test"))[:2]
-    often = replace(setup, replicates=3)
+    replicated = replace(setup, replicates=3)
     assert run_shard(setup, setup.trials(objects), tmp_path) == {"ok": 2}
-    assert run_shard(often, often.trials(objects), tmp_path) == {"ok": 4, "kept": 2}
+    assert run_shard(replicated, replicated.trials(objects), tmp_path) == {"ok": 4, "kept": 2}
     pairs = list(load_sessions(tmp_path, objects, replicates=3))
     assert [(row.object, session.identity.replicate) for row, session in pairs] == [
         (row.object, replicate) for row in objects for replicate in range(3)
     ]
     boxes = {(session.box.lower, session.box.upper) for _, session in pairs[:3]}
     assert len(boxes) == 3
-    write_index(tmp_path, often.trials(objects), tmp_path / "index.tsv")
+    write_index(tmp_path, replicated.trials(objects), tmp_path / "index.tsv")
     lines = [line.split("\t") for line in (tmp_path / "index.tsv").read_text().splitlines()]
     assert lines[0][:3] == ["object", "replicate", "status"]
     assert [line[:2] for line in lines[1:4]] == [[objects[0].object, str(k)] for k in range(3)]
 
 
-def test_the_rules_lie_beside_the_sessions(odd, trials, tmp_path):
+def test_the_protocol_is_stored_beside_the_sessions(odd, trials, tmp_path):
     folder = tmp_path / "sessions" / "discs" / "own" / "odd"
     run_shard(odd(), trials[:1], folder)
     assert ProtocolCard(**read_record(folder / "protocol.json")) == PROTOCOL
-    found = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
-    assert RunScores(found, played_cards(tmp_path, found)).rules == {"own": StoppingRule(2, 0.99)}
+    frame = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
+    assert RunScores(frame, played_cards(tmp_path, frame)).rules == {"own": StoppingRule(2, 0.99)}
 
 
 def test_missing_session_is_named(discs, tmp_path):
@@ -391,7 +391,7 @@ def test_missing_session_is_named(discs, tmp_path):
         list(load_sessions(tmp_path, discs.select(split="test")))
 
 
-def test_other_raters_masks_reach_the_robot(tmp_path):
+def test_masks_of_other_raters_reach_the_robot(tmp_path):
     data = tmp_path / "data"
     (row, *_) = make_case(data, "case1", "test")
     labels, grid = read_array(data / "case1_label.nii.gz")

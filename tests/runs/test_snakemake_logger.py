@@ -23,7 +23,7 @@ SETTINGS = {
 
 
 class Spy:
-    """A display that keeps what it is given."""
+    """A display that records its calls."""
 
     wait_s = 0.01
 
@@ -66,11 +66,11 @@ def job(number, rule, log, **wildcards):
     return {"event": LogEvent.JOB_INFO, **fields}
 
 
-def test_snakemake_finds_it_in_an_editable_install():
+def test_snakemake_finds_the_logger_in_an_editable_install():
     assert LoggerPluginRegistry().get_plugin("bifseg").log_handler is LogHandler
 
 
-def test_jobs_have_names_and_warnings_of_their_logs_become_notes(spy, tmp_path):
+def test_jobs_are_named_and_warnings_in_their_logs_become_notes(spy, tmp_path):
     log = tmp_path / "train.log"
     log.write_text("12:00:00 WARNING cohort c: only 1 object\ntraining: 1 of 2\n")
     logger = handler()
@@ -85,7 +85,7 @@ def test_jobs_have_names_and_warnings_of_their_logs_become_notes(spy, tmp_path):
     assert spy.closed
 
 
-def test_failed_job_shows_the_end_of_its_log_and_not_its_command(spy, tmp_path):
+def test_a_failed_job_shows_the_end_of_its_log_only(spy, tmp_path):
     log = tmp_path / "run.log"
     log.write_text("\n".join([*(f"line {k}" for k in range(50)), "error: no such weights"]))
     logger = handler()
@@ -93,29 +93,29 @@ def test_failed_job_shows_the_end_of_its_log_and_not_its_command(spy, tmp_path):
     failing = job(3, "run_sessions", log, cohort="c", entry="geos")
     emit(logger, **failing)
     emit(logger, level=logging.ERROR, **failing | {"event": LogEvent.JOB_ERROR, "shellcmd": "bifseg run ..."})
-    said_again = "RuleException:\nCalledProcessError in file x.smk, line 49:\nCommand 'bifseg run ...'"
-    emit(logger, said_again, level=logging.ERROR, event=LogEvent.ERROR, exception="RuleException")
-    (said,) = spy.said
-    assert said.startswith("failed: run sessions (cohort c, entry geos)\n")
-    assert "error: no such weights" in said
-    assert "line 3\n" not in said
-    assert "bifseg run" not in said
-    assert said.endswith(f"log: {log}")
+    repeated = "RuleException:\nCalledProcessError in file x.smk, line 49:\nCommand 'bifseg run ...'"
+    emit(logger, repeated, level=logging.ERROR, event=LogEvent.ERROR, exception="RuleException")
+    (printed,) = spy.said
+    assert printed.startswith("failed: run sessions (cohort c, entry geos)\n")
+    assert "error: no such weights" in printed
+    assert "line 3\n" not in printed
+    assert "bifseg run" not in printed
+    assert printed.endswith(f"log: {log}")
     logger.close()
 
 
-def test_errors_and_nothing_to_do_are_printed_and_chatter_is_not(capsys):
+def test_errors_are_printed_and_progress_messages_are_not(capsys):
     logger = handler()
     emit(logger, "Building DAG of jobs...")
     emit(logger, "Nothing to be done (all requested files are present and up to date).")
     emit(logger, "InputError: configuration: split", level=logging.ERROR, event=LogEvent.ERROR)
-    said = capsys.readouterr().err
-    assert "Building" not in said
-    assert "Nothing to be done" in said
-    assert "InputError: configuration: split" in said
+    printed = capsys.readouterr().err
+    assert "Building" not in printed
+    assert "Nothing to be done" in printed
+    assert "InputError: configuration: split" in printed
 
 
-def test_a_run_without_a_configuration_is_played_without_a_display(tmp_path, capsys):
+def test_a_run_without_a_configuration_has_no_display(tmp_path, capsys):
     logger = handler()
     emit(logger, bifseg_run=str(tmp_path))
     emit(logger, "a warning", level=logging.WARNING)
@@ -124,7 +124,7 @@ def test_a_run_without_a_configuration_is_played_without_a_display(tmp_path, cap
 
 
 @pytest.mark.parametrize("settings", [{"dryrun": True, "stdout": True}, {"verbose": True}])
-def test_dry_run_and_verbose_look_as_without_it(spy, settings, capsys):
+def test_dry_runs_and_verbose_runs_have_snakemake_s_output(spy, settings, capsys):
     logger = handler(**settings)
     emit(logger, "Job stats", event=LogEvent.RUN_INFO, bifseg_run="results/r")
     out, err = capsys.readouterr()
@@ -132,7 +132,7 @@ def test_dry_run_and_verbose_look_as_without_it(spy, settings, capsys):
     assert spy.refreshed == 0
 
 
-def test_on_a_cluster_the_time_left_counts_the_jobs_that_were_submitted(spy, tmp_path):
+def test_time_left_on_a_cluster_counts_submitted_jobs(spy, tmp_path):
     logger = handler()
     emit(logger, "Provided remote nodes: 50", event=LogEvent.RESOURCES_INFO, nodes=50)
     emit(logger, bifseg_run="results/r")
@@ -144,7 +144,7 @@ def test_on_a_cluster_the_time_left_counts_the_jobs_that_were_submitted(spy, tmp
     logger.close()
 
 
-def test_a_job_that_the_cluster_ended_shows_what_the_cluster_says(spy, tmp_path):
+def test_a_job_ended_by_the_cluster_shows_the_cluster_s_log(spy, tmp_path):
     own, cluster = tmp_path / "own.log", tmp_path / "7.log"
     own.write_text("training: 1 of 2\n")
     cluster.write_text("slurmstepd: Detected 1 oom_kill event\n")
@@ -177,5 +177,5 @@ def test_a_dry_run_ends_with_the_expected_time(monkeypatch, capsys, message, sho
     emit(logger, message, **{"event": LogEvent.RUN_INFO} if shown else {})
     logger.close()
     logger.close()
-    said = capsys.readouterr().out
-    assert said.count("expected on this machine:\n  {'run': 'r'} 2\n") == shown
+    printed = capsys.readouterr().out
+    assert printed.count("expected on this machine:\n  {'run': 'r'} 2\n") == shown

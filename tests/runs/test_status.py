@@ -1,4 +1,4 @@
-"""How far a run is, seen from its files while it is being made."""
+"""Progress of a run, read from its files."""
 
 import os
 from dataclasses import replace
@@ -42,11 +42,11 @@ def store(discs, folder, entry, count, status="ok", error=""):
     return archive
 
 
-def seen(folder, now=NOW):
+def items_of(folder, now=NOW):
     return {item.what: item for item in progress(folder, now)}
 
 
-def test_everything_that_was_asked_for_is_listed_in_order(folder):
+def test_all_configured_parts_are_listed_in_order(folder):
     assert [(item.what, item.done, item.of, item.state) for item in progress(folder)] == [
         ("cohort discs", 1, 1, "done"),
         ("cohort later", 0, 1, "waiting"),
@@ -58,43 +58,43 @@ def test_everything_that_was_asked_for_is_listed_in_order(folder):
     ]
 
 
-def test_entry_at_work_has_a_rate_and_one_that_stopped_has_none(discs, folder):
+def test_a_running_entry_has_a_rate_and_a_stopped_one_has_none(discs, folder):
     store(discs, folder, "geos", 3)
-    item = seen(folder)["geos on discs, own-scribbles"]
+    item = items_of(folder)["geos on discs, own-scribbles"]
     assert (item.done, item.of, item.state) == (3, 6, "running")
     assert item.left_s == pytest.approx(30)
-    item = seen(folder, NOW + STILL_S + 1)["geos on discs, own-scribbles"]
+    item = items_of(folder, NOW + STILL_S + 1)["geos on discs, own-scribbles"]
     assert (item.done, item.state, item.left_s) == (3, "stopped", None)
 
 
-def test_failures_are_counted_by_reason_packed_or_not(discs, folder):
+def test_failures_are_counted_by_reason(discs, folder):
     store(discs, folder, "bifseg@pnet", 6)
     archive = store(discs, folder, "bifseg@pnet", 2, "failed", "round-1: RuntimeError: no luck")
     for _ in range(2):
-        item = seen(folder)["bifseg@pnet on discs, own-scribbles"]
+        item = items_of(folder)["bifseg@pnet on discs, own-scribbles"]
         assert (item.done, item.of, item.state) == (6, 6, "done")
         assert item.failed == {("failed", "RuntimeError: no luck"): 2}
         archive.pack([row.object for row in discs.select(split="test")], 1)
 
 
-def test_training_that_goes_on_is_seen(folder):
+def test_a_running_training_is_shown(folder):
     write_text(folder / "networks/discs/pnet/checkpoint.pt", "half")
     os.utime(folder / "networks/discs/pnet/checkpoint.pt", (NOW, NOW))
-    assert seen(folder)["network pnet on discs"].state == "running"
-    assert seen(folder, NOW + STILL_S + 1)["network pnet on discs"].state == "stopped"
+    assert items_of(folder)["network pnet on discs"].state == "running"
+    assert items_of(folder, NOW + STILL_S + 1)["network pnet on discs"].state == "stopped"
     write_text(folder / "networks/discs/pnet/weights.pt", "whole")
-    assert seen(folder)["network pnet on discs"].state == "done"
+    assert items_of(folder)["network pnet on discs"].state == "done"
 
 
 @pytest.mark.parametrize("text", [None, "{", "[]", '{"run": "r"}'])
-def test_what_is_no_run_is_bad_input(tmp_path, text):
+def test_a_folder_that_is_not_a_run_is_bad_input(tmp_path, text):
     if text is not None:
         write_text(tmp_path / "config.json", text)
     with pytest.raises(InputError, match=r"config\.json: run: missing or damaged"):
         list(progress(tmp_path))
 
 
-def test_a_run_knows_its_seats_and_networks(folder):
+def test_a_run_lists_its_conditions_and_networks(folder):
     run = Run(folder)
     assert next(iter(run.conditions())) == Condition("discs", "own-scribbles", "bifseg@pnet")
     assert (run.card.run, list(run.networks())) == ("r", [("discs", "pnet")])
