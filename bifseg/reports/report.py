@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +188,8 @@ def _cohort(
 ) -> dict[str, Any]:
     name, scores = played.name, played.frame
     cohort = Cohort.load(run / "cohorts" / name)
-    kinds = {kind: table for table in tables if (kind := _kind(table.name, name))}
+    cohorts = [other.name for other in played.run.cohorts]
+    kinds = {kind: table for table in tables if (kind := _kind(table.name, name, cohorts))}
     roles, folder = played.run.roles, run / "tables"
     protocols = {
         "initial": "",
@@ -243,7 +244,7 @@ def _cohort(
         "figures": [
             {**figure, "source": embed((run / "figures" / f"{figure['name']}.svg").read_bytes(), "svg+xml")}
             for figure in figures
-            if _kind(figure["name"], name)
+            if _kind(figure["name"], name, cohorts)
         ],
     }
 
@@ -279,7 +280,7 @@ def _count_sessions(scores: pd.DataFrame) -> int:
     return len(scores.drop_duplicates(SESSION))
 
 
-def _kind(name: str, cohort: str) -> str:
-    """KIND of COHORT-KIND; empty for another cohort. A cohort may have dashes, a kind only that of `-tests`."""
-    stem = name.removesuffix("-tests").rpartition("-")[0]
-    return name.removeprefix(f"{cohort}-") if stem == cohort else ""
+def _kind(name: str, cohort: str, cohorts: Iterable[str]) -> str:
+    """KIND of COHORT-KIND; empty for another cohort. Both may have dashes: the longest cohort that fits owns a name."""
+    owner = max((known for known in cohorts if name.startswith(f"{known}-")), key=len, default="")
+    return name.removeprefix(f"{cohort}-") if owner == cohort else ""

@@ -11,6 +11,7 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import level_name
 from bifseg.reports.formats import present
 from bifseg.reports.panels import entries
+from bifseg.reports.report import _kind
 from bifseg.reports.robustness import curves_figure, flat_lines, robustness_title
 from bifseg.reports.tables import run_tables
 
@@ -112,3 +113,10 @@ def test_the_figure_has_a_panel_for_each_protocol_and_structure():
         assert list(curves) == [(0, 4, 8)]
         for line, curve in zip(axis.lines, DICE.values(), strict=True):
             assert line.get_ydata() == pytest.approx(curve)
+
+
+def test_the_report_finds_a_cohorts_tables_whatever_dashes_names_have():
+    cohorts = ["a", "a-b"]
+    names = ["a-robustness", "a-gains-correct-existing", "a-b-dice", "a-b-tools-tests"]
+    assert [_kind(name, "a", cohorts) for name in names] == ["robustness", "gains-correct-existing", "", ""]
+    assert [_kind(name, "a-b", cohorts) for name in names] == ["", "", "dice", "tools-tests"]
