@@ -1,4 +1,4 @@
-"""Answers that a session must not believe, and programs that never come to an end: one row each.
+"""Answers that a session must reject, and programs that never end: one row each.
 
 Each fails its own session, in time and with its own reason; the next session of the same program is played.
 """
@@ -111,13 +111,13 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("odd", "reason"), ANSWERS.values(), ids=ANSWERS)
-def test_an_answer_that_is_wrong_fails_its_session(tmp_path, odd, reason):
+def test_a_wrong_answer_fails_its_session(tmp_path, odd, reason):
     failed = fails_once(tmp_path / "mark", odd)
     assert failed.status == "failed"
     assert reason in failed.error
 
 
-def test_a_second_answer_is_not_taken_for_that_to_the_next_question(tmp_path):
+def test_a_second_answer_is_not_used_for_the_next_question(tmp_path):
     with serving(tmp_path / "mark", "say({})") as method:
         assert play(USER, method).status == "ok"
         time.sleep(1)  # for the second answer to arrive
@@ -146,7 +146,7 @@ RESULTS = {
 
 
 @pytest.mark.parametrize("odd", RESULTS.values(), ids=RESULTS)
-def test_a_result_that_is_no_plain_mask_fails_its_session(tmp_path, odd):
+def test_a_result_that_is_not_a_regular_mask_file_fails_its_session(tmp_path, odd):
     target = tmp_path / "label.nii"
     with serving(
         tmp_path / "other",
@@ -173,7 +173,7 @@ WINDOWS = {
 
 
 @pytest.mark.parametrize(("lower", "upper", "message"), WINDOWS.values(), ids=WINDOWS)
-def test_a_window_that_does_not_fit_fails_its_session(tmp_path, lower, upper, message):
+def test_an_invalid_window_fails_its_session(tmp_path, lower, upper, message):
     odd = f"answer['window'] = {{'lower': {lower}, 'upper': {upper}}}"
     assert message in fails_once(tmp_path / "mark", odd).error
 
@@ -185,7 +185,7 @@ def test_a_program_may_answer_with_a_part_of_the_image(tmp_path):
     assert np.argwhere(result).tolist() == [[y, x] for y in (30, 31) for x in range(30, 34)]
 
 
-def test_a_link_in_the_way_of_an_image_is_replaced_not_followed(tmp_path):
+def test_a_link_at_the_image_s_path_is_replaced_not_followed(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("as it was")
     odd = f"os.remove('image.nii'); os.symlink({str(victim)!r}, 'image.nii')"
@@ -194,7 +194,7 @@ def test_a_link_in_the_way_of_an_image_is_replaced_not_followed(tmp_path):
     assert victim.read_text() == "as it was"
 
 
-def test_a_folder_in_the_way_of_an_image_fails_the_session(tmp_path):
+def test_a_folder_at_the_image_s_path_fails_the_session(tmp_path):
     odd = "os.remove('image.nii'); os.makedirs('image.nii/full')"
     with serving(tmp_path / "mark", odd) as method:
         first, second, third = (play(USER, method) for _ in range(3))
@@ -216,7 +216,7 @@ HANGS = {
 
 
 @pytest.mark.parametrize(("odd", "status", "reason"), HANGS.values(), ids=HANGS)
-def test_a_program_that_hangs_ends_in_time(tmp_path, odd, status, reason):
+def test_a_hanging_program_is_ended_in_time(tmp_path, odd, status, reason):
     begun = time.monotonic()
     failed = fails_once(tmp_path / "mark", odd, time_limit_s=3.0)
     assert failed.status == status
@@ -224,7 +224,7 @@ def test_a_program_that_hangs_ends_in_time(tmp_path, odd, status, reason):
     assert time.monotonic() - begun < 20
 
 
-def test_a_program_that_hangs_when_it_opens_ends_in_time(tmp_path):
+def test_a_program_that_hangs_at_start_is_ended_in_time(tmp_path):
     with (
         pytest.raises(TimeoutError, match="did not open within 1 s: it did not answer"),
         serving(tmp_path / "mark", opening="time.sleep(60)", opening_s=1.0),
@@ -232,7 +232,7 @@ def test_a_program_that_hangs_when_it_opens_ends_in_time(tmp_path):
         pass
 
 
-def test_bytes_that_are_no_text_harm_nothing(tmp_path):
+def test_bytes_that_are_not_text_are_harmless(tmp_path):
     odd = "os.write(1, bytes([255, 254, 10])); os.write(2, bytes([255, 27, 91, 50, 74, 10]))"
     with serving(tmp_path / "mark", odd) as method:
         assert play(USER, method).status == "ok"
@@ -266,7 +266,7 @@ def test_a_box_that_is_too_large_is_not_tried(tmp_path):
     assert "500 MiB are available" in failed.error
 
 
-def test_a_library_that_leaves_without_a_word_is_out_of_memory(monkeypatch):
+def test_a_library_that_exits_silently_counts_as_out_of_memory(monkeypatch):
     """As maxflow does, by exit(1), where an allocation fails."""
     monkeypatch.setenv("PYTHONPATH", str(HELPERS))
     code = "__import__('maxflow').Graph[float]().add_grid_nodes((400, 400, 400))"
@@ -285,7 +285,7 @@ def test_every_registered_method_has_an_estimate():
 
 
 @pytest.mark.parametrize("method", ["geos", "growcut"])
-def test_an_estimate_is_that_of_a_session(method):
+def test_the_memory_estimate_covers_a_session(method):
     """Peaks of two boxes: what the larger one took more, for each of its further voxels."""
     peaks, voxels = [], []
     for side in (24, 56):
@@ -301,7 +301,7 @@ def test_an_estimate_is_that_of_a_session(method):
     assert 0.5 < need / BYTES_PER_VOXEL[method] < 1.3
 
 
-def test_a_registered_method_is_not_tried_on_a_box_that_does_not_fit(monkeypatch):
+def test_a_registered_method_is_not_tried_on_a_too_large_box(monkeypatch):
     """480³ voxels: one clear line at once, not hours of swapping."""
     monkeypatch.setattr("bifseg.methods.process.process.available_mb", lambda: 16_000.0)
     method = MethodProcess(program(MethodCard(method="geos"), HELPERS))
@@ -314,7 +314,7 @@ def test_a_registered_method_is_not_tried_on_a_box_that_does_not_fit(monkeypatch
     assert time.monotonic() - begun < 5
 
 
-def test_a_large_box_that_takes_too_long_is_named_with_the_limit(tmp_path, monkeypatch):
+def test_a_timeout_on_a_large_box_names_the_box_and_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("bifseg.methods.process.process.LARGE_BOX", 100)
     failed = fails_once(tmp_path / "mark", "time.sleep(60)", time_limit_s=2.0)
     assert failed.status == "timeout"
@@ -322,5 +322,5 @@ def test_a_large_box_that_takes_too_long_is_named_with_the_limit(tmp_path, monke
     assert failed.error.endswith("voxels: raise the protocol's time_limit_s")
 
 
-def test_a_session_has_a_limit_of_time_unless_its_protocol_says_otherwise():
+def test_the_default_time_limit_is_ten_minutes():
     assert ProtocolCard().time_limit_s == 600

@@ -1,4 +1,4 @@
-"""Modules that lie with a plug-in or in the current folder take nobody's place, and run confined or not at all."""
+"""Modules beside a plug-in or in the current folder shadow no other module, and run confined or not at all."""
 
 import os
 import subprocess
@@ -40,7 +40,7 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("variable", ["PYTHONPATH", "BIFSEG_PATH"])
-def test_the_command_imports_none_of_them(folder, variable):
+def test_the_command_imports_no_shadowing_module(folder, variable):
     """The method's own process neither: it is confined, and cannot leave the mark."""
     words = ["sh", str(ROOT / "bin/bifseg"), "check-method", "whole.yaml"]
     if not (Path(sys.executable).parent / "bifseg").exists():
@@ -49,20 +49,20 @@ def test_the_command_imports_none_of_them(folder, variable):
     command.write_text((ROOT / "bin/bifseg").read_text())
     try:
         words[1] = str(command)
-        done = subprocess.run(
+        process = subprocess.run(
             words, cwd=folder, env=os.environ | {variable: "."}, capture_output=True, text=True
         )
     finally:
         command.unlink()
-    assert "keeps the contract" in done.stdout, done.stderr
+    assert "keeps the contract" in process.stdout, process.stderr
     assert not (folder / "mark").exists()
 
 
-def test_a_module_run_imports_none_of_the_current_folder(folder):
+def test_python_m_bifseg_imports_no_shadowing_module(folder):
     for name in ("bifseg", "typing"):  # imported by Python before any code of ours
         (folder / f"{name}.py").unlink()
     words = [sys.executable, "-m", "bifseg", "--help"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
-    assert done.stdout.startswith("Usage: bifseg"), done.stderr
+    process = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+    assert process.stdout.startswith("Usage: bifseg"), process.stderr
     assert not (folder / "mark").exists()

@@ -55,7 +55,7 @@ def test_a_program_that_takes_all_memory_is_refused(discs, tmp_path):
     assert len(str(caught.value)) <= 300
 
 
-def test_a_good_program_is_taken(discs, tmp_path):
+def test_a_harmless_program_is_accepted(discs, tmp_path):
     path = tmp_path / "net.ts"
     torch.jit.save(torch.jit.script(SmallUNet().eval()), path)
     bring_confined(CARD, path, discs, tmp_path / "out")
@@ -68,7 +68,7 @@ class Harm:
         return print, ("harm",)
 
 
-def test_torch_s_advice_to_load_code_is_not_passed_on(discs, tiny_card, tmp_path):
+def test_torch_s_unsafe_advice_is_not_passed_on(discs, tiny_card, tmp_path):
     path = tmp_path / "weights.pt"
     torch.save({"architecture": Harm()}, path, pickle_module=pickle)
     with pytest.raises(InputError) as direct:
@@ -80,7 +80,7 @@ def test_torch_s_advice_to_load_code_is_not_passed_on(discs, tiny_card, tmp_path
         assert "it holds more than tensors" in str(raised.value)
 
 
-def test_weights_that_were_changed_are_refused_at_every_load(discs_network, tmp_path):
+def test_changed_weights_are_refused_at_every_load(discs_network, tmp_path):
     for name in ("weights.pt", "card.json"):
         (tmp_path / name).write_bytes((discs_network / name).read_bytes())
     TrainedNetwork.load(tmp_path / "weights.pt")

@@ -56,7 +56,7 @@ def house(tmp_path):
 
 
 def attempt(house, code, source="the method", online=False):
-    """What came of an attempt, in the words of the failed session."""
+    """The error of the session that made an attempt."""
     facts = {"base": str(house), "job": os.getpid()}
     card = MethodCard(
         method="hostile_methods:Hostile", settings={"code": code, "source": source, **facts}, online=online
@@ -110,20 +110,20 @@ READS = {
 
 @pytest.mark.parametrize("code", READS.values(), ids=READS)
 def test_the_truth_cannot_be_read(house, code):
-    said = attempt(house, code)
-    assert "tried: " in said
-    assert "GOT" not in said
+    message = attempt(house, code)
+    assert "tried: " in message
+    assert "GOT" not in message
 
 
 @pytest.mark.parametrize("begun", ["before", "after"])
 def test_the_strokes_of_another_session_cannot_be_read(house, begun):
     """They were drawn from the truth; they lie in a temporary folder of the same user."""
     code = "(time.sleep(2), [open(p).read() for p in Path(tmp).glob('bifseg-*.own/shared/strokes')])"
-    others = []
+    own_folders_begun = []
 
     def begin():
-        others.append(OwnFolder())
-        (others[0].shared / "strokes").write_text(SECRET)
+        own_folders_begun.append(OwnFolder())
+        (own_folders_begun[0].shared / "strokes").write_text(SECRET)
 
     timer = Timer(1.0, begin) if begun == "after" else None
     if timer:
@@ -135,7 +135,7 @@ def test_the_strokes_of_another_session_cannot_be_read(house, begun):
     finally:
         if timer:
             timer.join()
-        others[0].remove()
+        own_folders_begun[0].remove()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
@@ -150,14 +150,14 @@ def test_the_truth_cannot_be_read_through_a_bind_mount(house):
 
 @pytest.mark.parametrize("source", FROM)
 def test_the_truth_cannot_be_read_from(house, source):
-    said = attempt(house, READS["its path"], source)
-    assert "GOT" not in said
-    assert "PermissionError" in said or source == "a background thread"
+    message = attempt(house, READS["its path"], source)
+    assert "GOT" not in message
+    assert "PermissionError" in message or source == "a background thread"
 
 
 @pytest.mark.parametrize("source", FROM)
-def test_what_is_not_hidden_can_be_read_from(house, source):
-    """Else the test above would prove nothing."""
+def test_files_that_are_not_hidden_can_be_read_from(house, source):
+    """Control for the test above."""
     if source != "a background thread":
         assert "as it was" in attempt(house, "open(base + '/elsewhere/file').read()", source)
 
@@ -191,7 +191,7 @@ def contents(house):
 
 
 @pytest.mark.parametrize("code", WRITES.values(), ids=WRITES)
-def test_nothing_else_can_be_written(house, code):
+def test_files_outside_the_own_folder_cannot_be_written(house, code):
     before = contents(house)
     assert "GOT" not in attempt(house, code)
     assert contents(house) == before
@@ -200,7 +200,7 @@ def test_nothing_else_can_be_written(house, code):
 @pytest.mark.parametrize(
     "change", ["os.chmod({}, 0)", "os.utime({}, (1, 1))", "os.setxattr({}, 'user.a', b'x')"]
 )
-def test_modes_times_and_attributes_stay(house, change):
+def test_modes_times_and_attributes_cannot_be_changed(house, change):
     file = house / "cohort/label.nii"
     before = file.stat()
     attempt(house, change.format("base + '/cohort/label.nii'"))
@@ -229,7 +229,7 @@ def test_the_network_cannot_be_used(house, server, code):
     assert "PermissionError" in attempt(house, code.replace("PORT", str(server)))
 
 
-def test_the_network_can_be_used_where_the_card_says_so(house, server):
+def test_the_network_can_be_used_if_the_card_allows_it(house, server):
     assert "GOT 1" in attempt(house, NETWORK["TCP"].replace("PORT", str(server)), online=True)
 
 
@@ -253,7 +253,7 @@ def test_other_processes_cannot_be_reached(house, code):
     assert "GOT" not in attempt(house, code)
 
 
-def test_the_job_keeps_its_processors_and_its_policy(house):
+def test_processors_and_priority_of_the_job_cannot_be_changed(house):
     """A method that slows down the job would change the times of others."""
     before = os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
     attempt(house, "os.sched_setaffinity(job, {0})")
@@ -266,10 +266,10 @@ def test_a_method_may_choose_its_own_processors(house):
     assert "GOT None" in attempt(house, "os.setpriority(os.PRIO_PROCESS, 0, 19)")
 
 
-def test_the_job_gets_no_signal_by_way_of_a_file(house):
+def test_a_file_owner_cannot_send_signals_to_the_job(house):
     """An owner of a socket gets a signal when something can be read from it."""
-    got = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: got.append(1))
+    signals = []
+    before = signal.signal(signal.SIGUSR1, lambda *_: signals.append(1))
     code = (
         "(lambda f, a, b: (f.fcntl(b, f.F_SETOWN, job), f.fcntl(b, f.F_SETSIG, int(signal.SIGUSR1)), "
         "f.fcntl(b, f.F_SETFL, os.O_ASYNC), a.send(b'x'), time.sleep(0.2)))"
@@ -277,7 +277,7 @@ def test_the_job_gets_no_signal_by_way_of_a_file(house):
     )
     try:
         assert "tried: " in attempt(house, code)
-        assert got == []
+        assert signals == []
     finally:
         signal.signal(signal.SIGUSR1, before)
 
@@ -325,9 +325,9 @@ SERVICES = {
 
 @pytest.mark.parametrize("code", SERVICES.values(), ids=SERVICES)
 def test_sockets_in_the_file_system_cannot_be_reached(house, services, code):
-    said = attempt(house, code)
-    assert "Error: " in said
-    assert "GOT" not in said
+    message = attempt(house, code)
+    assert "Error: " in message
+    assert "GOT" not in message
     for service, way in zip(services, ("accept", "recv"), strict=True):
         with pytest.raises(BlockingIOError):
             getattr(service, way)(*[1] * (way == "recv"))
@@ -365,17 +365,17 @@ LASTING = {
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
-def test_memory_that_its_supervisor_would_wait_for_cannot_be_made(house):
+def test_userfaultfd_is_denied(house):
     assert "ZeroDivisionError" in attempt(house, "1 // (1 + call(323, 1))")  # userfaultfd
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
 @pytest.mark.parametrize("code", LASTING.values(), ids=LASTING)
-def test_nothing_is_left_for_the_next_session(house, code):
+def test_lasting_objects_cannot_be_created(house, code):
     assert "ZeroDivisionError" in attempt(house, f"1 // (1 + {code})")
 
 
-def test_files_of_a_process_are_gone_for_the_next_one(house):
+def test_files_of_a_process_are_removed_before_the_next(house):
     assert "GOT" in attempt(house, "Path('note').write_text('x')")
     assert "FileNotFoundError" in attempt(house, "Path('note').read_text()")
 
@@ -424,12 +424,14 @@ print(tests.attempt(Path(sys.argv[2]), "os.kill(os.getppid(), signal.SIGKILL) or
 def test_a_method_that_kills_its_parent_fails_its_own_session(house, kernel):
     """Where the kernel cannot deny it, the parent is the supervisor, and the job lives on."""
     words = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(house), kernel]
-    done = subprocess.run(
+    process = subprocess.run(
         words, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(HELPERS)}
     )
-    assert done.returncode == 0, done.stderr
-    wanted = "PermissionError" if kernel == "this kernel" else "the method's process ended by signal SIGKILL"
-    assert wanted in done.stdout
+    assert process.returncode == 0, process.stderr
+    expected = (
+        "PermissionError" if kernel == "this kernel" else "the method's process ended by signal SIGKILL"
+    )
+    assert expected in process.stdout
 
 
 def test_processes_left_behind_end_with_the_session(house):
@@ -442,5 +444,5 @@ def test_processes_left_behind_end_with_the_session(house):
     assert not status.exists() or "State:\tZ" in status.read_text()
 
 
-def test_there_is_one_thread_when_a_plug_in_is_imported(house):
+def test_a_plug_in_is_imported_with_one_thread(house):
     assert "GOT ['MainThread']" in attempt(house, "[t.name for t in threading.enumerate()]")

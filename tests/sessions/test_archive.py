@@ -1,4 +1,4 @@
-"""Stored sessions are whole or absent, alone or packed, whoever writes beside us."""
+"""Stored sessions are complete or absent, packed or not, also with concurrent writers."""
 
 import os
 from copy import copy
@@ -22,8 +22,8 @@ WHO = Identity("r", "c", "case", "a", "organ", True, 2, "test", "m", "", "own", 
 def session(name="a", mark="1"):
     mask = np.random.default_rng(0).random((3, 4)) < 0.5
     step = Step("initial", (), mask, {"machine": 0.5})
-    who = replace(WHO, object=name)
-    return Session(who, GRID, Box((1, 1), (4, 5)), (step,), "rounds", fingerprint=mark)
+    identity = replace(WHO, object=name)
+    return Session(identity, GRID, Box((1, 1), (4, 5)), (step,), "rounds", fingerprint=mark)
 
 
 def files(folder):
@@ -41,7 +41,7 @@ def filled(folder, *names, mark="1"):
     return archive
 
 
-def test_a_stored_session_is_the_session(tmp_path):
+def test_a_stored_session_is_read_back(tmp_path):
     archive = filled(tmp_path, "a")
     assert archive.fingerprint("a") == "1"
     assert archive.load("a").identity == session().identity
@@ -76,7 +76,7 @@ def test_missing_session_is_named(tmp_path):
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.6, 0.95, 0.999])
-def test_file_cut_off_holds_nothing(tmp_path, packed, share):
+def test_a_truncated_file_counts_as_empty(tmp_path, packed, share):
     archive = filled(tmp_path, "a", "b")
     if packed:
         archive.pack(["a", "b"], 1)
@@ -91,7 +91,7 @@ def test_file_cut_off_holds_nothing(tmp_path, packed, share):
 
 
 @pytest.mark.parametrize("entry", Session.ENTRIES)
-def test_a_flipped_bit_is_found(tmp_path, entry):
+def test_a_flipped_bit_is_detected(tmp_path, entry):
     archive = filled(tmp_path, "a")
     path = tmp_path / "unpacked/a.zip"
     with ZipFile(path) as stored:
@@ -103,7 +103,7 @@ def test_a_flipped_bit_is_found(tmp_path, entry):
     assert archive.fingerprint("a") is None
 
 
-def test_new_session_stands_before_the_packed_one(tmp_path):
+def test_a_new_session_replaces_the_packed_one(tmp_path):
     archive = filled(tmp_path, "a", "b")
     archive.pack(["a", "b"], 1)
     archive.save("a", session(mark="2"), GRID)
@@ -121,7 +121,7 @@ def test_packing_again_writes_nothing(tmp_path):
     assert (tmp_path / "shard-1.zip").stat().st_mtime_ns == before
 
 
-def test_other_shards_lose_nothing_and_old_packs_go(tmp_path):
+def test_repacking_loses_no_session_and_removes_old_packs(tmp_path):
     """Three shards become two: sessions move, those in a pack's way stay, superseded packs are pruned."""
     archive = filled(tmp_path, *"abcdef")
     for number, names in enumerate(("ab", "cd", "ef"), start=1):
@@ -136,11 +136,11 @@ def test_other_shards_lose_nothing_and_old_packs_go(tmp_path):
     assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
 
 
-def test_half_written_files_of_killed_jobs_count_for_nothing_and_go(tmp_path):
+def test_partial_files_of_killed_jobs_are_ignored_and_removed(tmp_path):
     archive = filled(tmp_path, "a", "b")
     archive.pack(["a"], 1)
-    whole = tmp_path / "unpacked/b.zip"
-    whole.rename(whole.with_name(".part-x1y2-b.zip"))
+    intact = tmp_path / "unpacked/b.zip"
+    intact.rename(intact.with_name(".part-x1y2-b.zip"))
     (tmp_path / ".part-z3-shard-1.zip").write_bytes(b"half")
     assert archive.stored() == {"a": "ok"}
     archive.prune()
@@ -148,26 +148,26 @@ def test_half_written_files_of_killed_jobs_count_for_nothing_and_go(tmp_path):
     assert archive.fingerprint("a") == "1"
 
 
-def test_reader_finds_what_another_job_packed_meanwhile(tmp_path):
+def test_a_reader_finds_sessions_that_another_job_packed(tmp_path):
     filled(tmp_path, "a")
     reader = Archive(tmp_path)
     Archive(tmp_path).pack(["a"], 1)
     assert reader.load("a").fingerprint == "1"
 
 
-def test_two_jobs_with_the_same_shard_leave_what_one_leaves(tmp_path):
-    one, other = Archive(tmp_path), Archive(tmp_path)
+def test_two_jobs_with_one_shard_leave_the_files_of_one(tmp_path):
+    first, second = Archive(tmp_path), Archive(tmp_path)
     for name in "ab":
-        one.save(name, session(name), GRID)
-    one.pack("ab", 1)
-    other.save("b", session("b"), GRID)
-    other.pack("ab", 1)
+        first.save(name, session(name), GRID)
+    first.pack("ab", 1)
+    second.save("b", session("b"), GRID)
+    second.pack("ab", 1)
     assert {name: Archive(tmp_path).fingerprint(name) for name in "ab"} == {"a": "1", "b": "1"}
     assert files(tmp_path) == [KEY, "shard-1.zip"]
 
 
 def test_a_pack_is_opened_once(tmp_path, monkeypatch):
-    """To read its directory for every session, and again for each that is not there, took most of a long run's time."""
+    """Reading its directory for every session, present or not, took most of the time of a long run."""
     for number, names in enumerate(("ab", "cd"), start=1):
         filled(tmp_path, *names).pack(names, number)
     opened = []
@@ -183,7 +183,7 @@ def test_a_pack_is_opened_once(tmp_path, monkeypatch):
     assert [name for name in opened if name.startswith("shard-")] == ["shard-1.zip", "shard-2.zip"]
 
 
-def test_moving_a_session_leaves_the_pack_it_came_from_readable(tmp_path):
+def test_moving_a_session_keeps_its_old_pack_readable(tmp_path):
     archive = filled(tmp_path, *"abcd")
     archive.pack("ab", 1)
     archive.pack("cd", 2)
@@ -203,7 +203,7 @@ def test_an_outdated_session_stays_until_it_is_played_again(tmp_path, packed):
     assert archive.load("a").identity.object == "a"
 
 
-def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
+def test_a_replaced_pack_is_reopened(tmp_path):
     reader = filled(tmp_path, "a", "b")
     reader.pack("ab", 1)
     assert reader.fingerprint("a") == "1"
@@ -215,7 +215,7 @@ def test_a_pack_that_was_replaced_is_opened_anew(tmp_path):
 
 
 def rewritten(path, change):
-    """Write a zip file anew, as somebody who does not know the key can: whole, with its sums."""
+    """Rewrite a zip file with valid checksums, as somebody without the key can."""
     with ZipFile(path) as stored:
         entries = [(copy(entry), stored.read(entry)) for entry in stored.infolist()]
     with ZipFile(path, "w") as target:
@@ -241,7 +241,7 @@ def commented(entry, old, new):
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("change", FORGERIES.values(), ids=FORGERIES)
-def test_a_session_that_something_else_wrote_is_refused(tmp_path, packed, change):
+def test_a_forged_session_is_refused(tmp_path, packed, change):
     archive = filled(tmp_path, "a")
     if packed:
         archive.pack("a", 1)
@@ -268,7 +268,7 @@ def test_sessions_without_their_key_are_refused(tmp_path):
         Archive(tmp_path).load("a")
 
 
-def test_sessions_of_before_seals_are_read_and_played_again(tmp_path):
+def test_sessions_without_a_seal_are_read_but_replayed(tmp_path):
     filled(tmp_path, "a")
     rewritten(tmp_path / "unpacked/a.zip", FORGERIES["no seal"])
     (tmp_path / KEY).unlink()

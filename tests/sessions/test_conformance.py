@@ -1,4 +1,4 @@
-"""The kit passes what keeps the contract, and finds each way to break it."""
+"""The conformance kit passes correct methods and detects each violation of the contract."""
 
 from pathlib import Path
 
@@ -23,21 +23,21 @@ def findings(monkeypatch):
 
     def check(name):
         kit = ConformanceKit(lambda: start(name), 2)
-        found = {finding.check: finding for finding in kit.findings()}
+        by_check = {finding.check: finding for finding in kit.findings()}
         kit.close()
-        return found
+        return by_check
 
     return check
 
 
-def test_good_method_passes_everything(findings):
-    found = findings("Good")
-    assert len(found) == 12
-    assert {check for check, finding in found.items() if finding.passed is not True} == set()
-    assert not found["scribbles obeyed"].about.startswith("0 of 0")
+def test_a_good_method_passes_all_checks(findings):
+    results = findings("Good")
+    assert len(results) == 12
+    assert {check for check, finding in results.items() if finding.passed is not True} == set()
+    assert not results["scribbles obeyed"].about.startswith("0 of 0")
 
 
-def test_a_finding_is_told_before_the_next_check_begins(monkeypatch):
+def test_findings_are_reported_one_by_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     started = []
     kit = ConformanceKit(lambda: started.append(start("Good")) or started[-1], 2)
@@ -57,41 +57,41 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(("name", "check"), BROKEN.items())
-def test_broken_method_fails_where_it_is_broken(findings, name, check):
-    found = findings(name)
-    assert found[check].passed is False
-    assert found[check].about
+def test_a_broken_method_fails_the_matching_check(findings, name, check):
+    results = findings(name)
+    assert results[check].passed is False
+    assert results[check].about
     if name in ("Frail", "Hoards"):
-        assert [key for key, finding in found.items() if finding.passed is False] == [check]
+        assert [key for key, finding in results.items() if finding.passed is False] == [check]
 
 
-def test_to_keep_scribbles_is_a_property_and_no_duty(findings):
-    found = findings("Deaf")
-    assert found["scribbles obeyed"].passed is None
-    assert "scribbled voxels" in found["scribbles obeyed"].about
-    assert not any(finding.passed is False for finding in found.values())
+def test_obeying_scribbles_is_optional(findings):
+    results = findings("Deaf")
+    assert results["scribbles obeyed"].passed is None
+    assert "scribbled voxels" in results["scribbles obeyed"].about
+    assert not any(finding.passed is False for finding in results.values())
 
 
-def test_method_that_takes_no_scribbles_need_not_obey_them(findings):
+def test_scribbles_are_not_checked_for_a_method_without_them(findings):
     finding = findings("BoxOnly")["scribbles obeyed"]
     assert (finding.passed, finding.about) == (None, "the method takes no scribbles")
 
 
 @pytest.mark.parametrize(("name", "code"), [("Good", 0), ("Deaf", 0), ("Frail", 1)])
-def test_command_prints_a_table_and_tells_by_its_exit_code(tmp_path, monkeypatch, capsys, name, code):
+def test_the_command_prints_a_table_and_sets_the_exit_code(tmp_path, monkeypatch, capsys, name, code):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     (tmp_path / "mine.yaml").write_text(f"method: broken_methods:{name}\n")
     monkeypatch.setattr("sys.argv", ["bifseg", "check-method", str(tmp_path / "mine.yaml")])
-    with pytest.raises(SystemExit) as done:
+    with pytest.raises(SystemExit) as raised:
         main()
-    assert (done.value.code or 0) == code
+    assert (raised.value.code or 0) == code
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "mine: 2D, takes box, scribbles"
     assert len(lines) == 1 + 13 + 1
     assert [line.split()[0] for line in lines[1:-1]].count("FAIL") == code
 
 
-def test_a_method_gets_the_channels_that_its_card_names(tmp_path, monkeypatch, capsys):
+def test_a_method_gets_the_channels_of_its_card(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     card = tmp_path / "two.yaml"
     monkeypatch.setattr("sys.argv", ["bifseg", "check-method", str(card)])
@@ -99,7 +99,7 @@ def test_a_method_gets_the_channels_that_its_card_names(tmp_path, monkeypatch, c
         card.write_text(
             f"method: broken_methods:TwoChannels\nplays: {{dimensions: [2], channels: {channels}}}\n"
         )
-        with pytest.raises(SystemExit) as done:
+        with pytest.raises(SystemExit) as raised:
             main()
-        assert (done.value.code or 0) == code
+        assert (raised.value.code or 0) == code
     assert "flair" in capsys.readouterr().out

@@ -65,7 +65,7 @@ def rows(record):
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_level_0_is_the_undisturbed_session_to_the_bit(axis):
+def test_level_0_is_bit_equal_to_the_undisturbed_session(axis):
     plain, level_0 = play()[0], play(axis)[0]
     assert facts(plain) == facts(level_0)
     assert rows(plain) == rows(level_0)
@@ -74,19 +74,19 @@ def test_level_0_is_the_undisturbed_session_to_the_bit(axis):
 
 
 @pytest.mark.parametrize("axis", AXES)
-def test_a_level_is_another_session_that_names_it_and_is_the_same_again(axis):
-    plain, once = play()[0], play(axis, 8)[0]
+def test_a_disturbed_session_is_reproducible_and_names_its_level(axis):
+    plain, first = play()[0], play(axis, 8)[0]
     play("image-noise", 3)  # another session between the two
-    again = play(axis, 8)[0]
-    assert facts(once) == facts(again)
-    assert facts(once) != facts(plain)
-    row = score_session(once, TRUTH, "p")[-1]
+    second = play(axis, 8)[0]
+    assert facts(first) == facts(second)
+    assert facts(first) != facts(plain)
+    row = score_session(first, TRUTH, "p")[-1]
     assert (row["disturbance"], row["level"]) == (axis, 8)
 
 
 @pytest.mark.parametrize("axis", AXES)
 @pytest.mark.parametrize("begin", ["auto", "scribbles"])
-def test_prompts_stay_in_the_image(axis, begin):
+def test_disturbed_prompts_stay_in_the_image(axis, begin):
     if axis.startswith("box") and begin != "auto":
         return
     for level in (4, 8):
@@ -103,7 +103,7 @@ def test_prompts_stay_in_the_image(axis, begin):
                 assert (stroke.voxels < TRUTH.shape).all()
 
 
-def test_only_what_the_axis_names_is_disturbed():
+def test_only_the_named_axis_is_disturbed():
     plain, method = play()
     noisy, with_noise = play("image-noise", 6)
     assert noisy.box == plain.box
@@ -118,14 +118,14 @@ def test_only_what_the_axis_names_is_disturbed():
     assert facts(slipped) != facts(plain)
 
 
-def test_the_robot_draws_by_the_truth_on_a_disturbed_image():
+def test_strokes_follow_the_truth_on_a_disturbed_image():
     record, _ = play("image-noise", 8)
     strokes = [stroke for step in record.steps for stroke in step.strokes]
     assert strokes
     assert all((TRUTH[tuple(stroke.voxels.T)] == stroke.foreground).all() for stroke in strokes)
 
 
-def test_clicks_can_slip_and_have_the_wrong_label():
+def test_clicks_are_disturbed_too():
     points = {"correct": "points", "policy": "centre-click/1", "begin": "box"}
     for axis in ("stroke-shift", "stroke-label"):
         record, _ = play(axis, 8, **points)

@@ -1,4 +1,4 @@
-"""Sessions that correct an existing mask, and corrections that the user takes back."""
+"""Sessions that correct an existing mask, and undone corrections."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def user(protocol, existing=None):
 
 
 class Brush:
-    """What a person does without help: paints on the mask."""
+    """Paints the strokes on the mask, like a person without a method."""
 
     dimensions = frozenset({2, 3})
     prompts = frozenset({"mask", "scribbles"})
@@ -72,13 +72,13 @@ def test_the_gain_over_the_existing_mask_by_hand():
     first, last = frame["dice"].iloc[0], frame["dice"].iloc[-1]
     assert row["gain_mean"] == pytest.approx(last - first)
     assert last > first
-    drawn = frame["n_prompts"].iloc[-1]
-    assert drawn == sum(len(step.strokes) for step in session.steps)
-    assert row["gain_per_prompt"] == pytest.approx((last - first) / drawn)
+    n_prompts = frame["n_prompts"].iloc[-1]
+    assert n_prompts == sum(len(step.strokes) for step in session.steps)
+    assert row["gain_per_prompt"] == pytest.approx((last - first) / n_prompts)
     assert gains(frame, "another").empty
 
 
-def test_who_takes_no_mask_is_stopped_and_who_needs_one_too():
+def test_methods_must_fit_a_protocol_that_begins_with_a_mask():
     assert misplaced({2}, {"box", "scribbles"}, 2, CORRECT) == (
         "takes box and scribbles; this protocol begins with a mask"
     )
@@ -94,7 +94,7 @@ def test_protocols_that_contradict_themselves_are_refused(keys):
         ProtocolCard(**keys)
 
 
-def test_a_method_that_takes_a_mask_has_the_call_for_it(monkeypatch):
+def test_a_method_that_takes_masks_needs_start_from(monkeypatch):
     class NoCall(Brush):
         start_from = None
 
@@ -131,7 +131,7 @@ class Undoes(Worsens):
 UNDO = ProtocolCard(rounds=4, target=None, patience=None, undo=True)
 
 
-def test_a_worse_result_is_taken_back_and_costs_an_interaction():
+def test_a_worse_result_is_undone_at_the_cost_of_a_prompt():
     method = Worsens()
     session = play(user(UNDO), method)
     assert session.status == "ok", session.error
@@ -147,7 +147,7 @@ def test_a_worse_result_is_taken_back_and_costs_an_interaction():
     assert [step.undo for step in again.steps] == [False, False, True, False]
 
 
-def test_a_method_may_take_it_back_by_itself():
+def test_a_method_may_implement_undo():
     method = Undoes()
     assert undoes(method)
     assert not undoes(Worsens())
@@ -156,12 +156,12 @@ def test_a_method_may_take_it_back_by_itself():
     assert session.steps[2].undo
 
 
-def test_without_undo_nothing_is_taken_back():
+def test_without_undo_worse_results_stay():
     session = play(user(UNDO.model_copy(update={"undo": False})), Worsens())
     assert not any(step.undo for step in session.steps)
 
 
-def test_what_a_result_keeps_of_what_was_drawn():
+def test_obeyed_is_the_share_of_drawn_voxels_with_their_label():
     keeps = to_frame(score_session(play(user(CORRECT, EXISTING), Brush()), TRUTH, "anna"))["obeyed"]
     assert keeps.isna().tolist() == [True, True, False, False]
     assert keeps.iloc[-1] == 1.0

@@ -1,4 +1,4 @@
-"""The game: who is asked what, when it ends, and what a broken method leaves behind."""
+"""Sessions: which calls a method gets, when a session ends, and sessions of broken methods."""
 
 from dataclasses import replace
 from time import sleep
@@ -101,13 +101,13 @@ def test_errors_too_small_for_the_policy_are_corrected_while_the_target_is_unmet
     assert all(missed[tuple(stroke.voxels.T)].all() for stroke in eager.steps[1].strokes)
 
 
-def test_an_end_below_the_target_has_a_name_of_its_own():
+def test_a_session_without_visible_errors_ends_below_the_target():
     for flaw in ({"user": "careless"}, {"tolerance_mm": 9.0}):
         session = play(game(ProtocolCard(target=0.999, **flaw)), Chipped())
         assert (session.status, session.ended, len(session.steps)) == ("ok", "no visible error", 1)
 
 
-def test_the_robot_draws_under_the_clock_of_the_session():
+def test_the_robot_s_time_counts_towards_the_limit():
     class Slow(SimulatedUser):
         def next_strokes(self, view):
             sleep(0.3)
@@ -132,14 +132,14 @@ def test_box_only_method_is_never_given_scribbles():
     assert (session.status, session.ended) == ("ok", "no prompts")
 
 
-def test_every_round_brings_all_scribbles_so_far():
+def test_each_round_passes_all_scribbles_so_far():
     method = Shrunken()
     session = play(game(), method)
-    counts = [len(what.strokes) for kind, what in method.seen if kind == "refine"]
+    counts = [len(scribbles.strokes) for kind, scribbles in method.seen if kind == "refine"]
     assert counts == list(np.cumsum([len(step.strokes) for step in session.steps[1:]]))
 
 
-def test_shared_scribbles_correct_the_initial_result_own_ones_the_current():
+def test_shared_scribbles_correct_the_initial_and_own_ones_the_current_result():
     """The initial result lacks the right part, the adapted one the upper part."""
     shared = play(game(SHARED), Adapting()).steps[-1].strokes
     own = play(game(replace_rounds(OWN, 1)), Adapting()).steps[-1].strokes
@@ -152,10 +152,10 @@ def replace_rounds(protocol, rounds):
 
 
 def test_box_and_scribbles_do_not_depend_on_the_method():
-    one = play(game(SHARED), Shrunken())
-    other = play(game(SHARED, identity=replace(IDENTITY, method="other", network="n")), Adapting())
-    assert one.box == other.box
-    for a, b in zip(one.steps[-1].strokes, other.steps[-1].strokes, strict=True):
+    first = play(game(SHARED), Shrunken())
+    second = play(game(SHARED, identity=replace(IDENTITY, method="other", network="n")), Adapting())
+    assert first.box == second.box
+    for a, b in zip(first.steps[-1].strokes, second.steps[-1].strokes, strict=True):
         np.testing.assert_array_equal(a.voxels, b.voxels)
 
 
@@ -199,7 +199,7 @@ def test_raising_method_is_a_failed_session_with_one_line():
     )
 
 
-def test_seconds_are_of_each_step_alone():
+def test_seconds_are_counted_per_step():
     class Timed(Shrunken):
         def start(self, image, box):
             self.seconds = {"network": 2.0, "label_update": 0.0}
@@ -218,7 +218,7 @@ def test_seconds_are_of_each_step_alone():
 
 
 class FromScribbles(Shrunken):
-    """Has no result before it is told where the object is."""
+    """Has an empty result before the first scribbles."""
 
     prompts = frozenset({"scribbles"})
 
@@ -230,7 +230,7 @@ class FromScribbles(Shrunken):
         return TRUTH if len(self.seen) > 1 else TRUTH & (np.indices(SHAPE)[1] < 30)
 
 
-def test_who_starts_from_scribbles_gets_them_on_the_object_and_around_it_first():
+def test_a_method_that_starts_from_scribbles_gets_them_on_and_around_the_object():
     method = FromScribbles()
     session = play(game(), method)
     initial, first, second = session.steps
@@ -246,8 +246,8 @@ def test_who_starts_from_scribbles_gets_them_on_the_object_and_around_it_first()
     assert session.ended == "target"
 
 
-def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
-    """All planes but one of the opening are right: that is no result of the method."""
+def test_a_session_is_not_satisfied_before_the_first_scribbles():
+    """An empty result before the first scribbles is not a result of the method."""
     truth = np.zeros((40, 30, 30), bool)
     truth[5:35, 8:22, 8:22] = True
     image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape))
@@ -265,7 +265,7 @@ def test_a_thick_object_is_not_taken_for_found_before_anything_was_drawn():
     assert [step.name for step in session.steps] == ["initial", "round-1"]
 
 
-def test_only_who_asks_for_a_box_has_one_drawn():
+def test_a_box_is_drawn_only_for_methods_that_take_one():
     assert play(game(), Shrunken()).box_drawn
     assert not play(game(), FromScribbles()).box_drawn
 
@@ -287,21 +287,21 @@ class Rim(Shrunken):
 
 @pytest.mark.parametrize("leak", [False, True])
 @pytest.mark.parametrize(("tolerance", "ended"), [(0.0, "stuck"), (1.9, "stuck"), (2.0, "satisfied")])
-def test_a_rim_within_the_tolerance_is_not_seen(leak, tolerance, ended):
+def test_errors_within_the_tolerance_are_invisible(leak, tolerance, ended):
     rules = ProtocolCard(rounds=9, target=None, tolerance_mm=tolerance, box="loose/1")
     played = play(game(rules), Rim(2, leak))
     assert played.ended == ended
     assert (len(played.steps) == 1) == (ended == "satisfied")
 
 
-def test_strokes_keep_to_what_is_seen():
+def test_strokes_mark_visible_errors_only():
     rules = ProtocolCard(rounds=1, target=None, tolerance_mm=3.0)
     (stroke,) = play(game(rules), Rim(8)).steps[1].strokes
     depth = ndimage.distance_transform_edt(np.pad(TRUTH, 1))[1:-1, 1:-1]
     assert (depth[tuple(stroke.voxels.T)] > 3).all()
 
 
-def test_what_raters_dispute_is_not_asked_for():
+def test_errors_where_raters_disagree_are_not_corrected():
     narrow = TRUTH.copy()
     narrow[:, 30:] = False  # what `Shrunken` finds
     rules = ProtocolCard(rounds=3, target=None)
@@ -310,7 +310,7 @@ def test_what_raters_dispute_is_not_asked_for():
     assert play(replace(game(rules), raters=(TRUTH, TRUTH)), Shrunken()).steps[1:]
 
 
-def test_an_object_of_which_nothing_was_found_is_marked_however_large_the_tolerance():
+def test_a_missed_object_is_marked_at_any_tolerance():
     class Nothing(Shrunken):
         def start(self, image, box):
             return np.zeros(SHAPE, bool)
@@ -323,7 +323,7 @@ def test_an_object_of_which_nothing_was_found_is_marked_however_large_the_tolera
     assert [stroke.foreground for stroke in played.steps[1].strokes] == [True]
 
 
-def test_a_small_object_is_marked_in_the_opening_and_after():
+def test_a_small_object_is_marked_in_the_first_and_later_rounds():
     truth = np.zeros((9, 60, 70), bool)
     truth[2:7, 20:32, 20:23] = True
     image = Image(np.zeros(truth.shape, np.float32), Grid.plain(truth.shape, (7.5, 0.5, 0.5)))

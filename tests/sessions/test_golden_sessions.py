@@ -1,4 +1,4 @@
-"""What a user draws in whole sessions under the shipped protocols, to the bit: new protocol keys change none of it."""
+"""Digests of whole sessions under the shipped protocols; new protocol keys must not change them."""
 
 import json
 from pathlib import Path
@@ -100,8 +100,8 @@ def key(protocol, dimension, method):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("dimension", [2, 3])
 @pytest.mark.parametrize("protocol", SHIPPED)
-def test_sessions_under_shipped_protocols_are_as_they_were(protocol, dimension, method):
-    known = json.loads(GOLDEN.read_text())
+def test_sessions_under_shipped_protocols_are_unchanged(protocol, dimension, method):
+    digests = json.loads(GOLDEN.read_text())
     if protocol == "shared-scribbles" and method is FromScribbles:
         pytest.skip("it cannot play there")
-    assert digest(protocol, dimension, method) == known[key(protocol, dimension, method)]
+    assert digest(protocol, dimension, method) == digests[key(protocol, dimension, method)]

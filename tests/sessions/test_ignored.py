@@ -1,4 +1,4 @@
-"""Voxels that nobody annotated: no score, no mistake and no stroke comes from them."""
+"""Unannotated voxels affect no score, no error and no stroke."""
 
 import numpy as np
 import pytest
@@ -47,7 +47,7 @@ def played(method, ignored, seed=0, user="expert"):
     return play(SimulatedUser(image, TRUTH, rules, seed=seed, ignored=ignored), method)
 
 
-def test_results_are_cleared_where_nobody_annotated():
+def test_results_are_cleared_at_unannotated_voxels():
     session = played(Everything(), IGNORED)
     inside = IGNORED[session.box.slices]
     assert inside.any()
@@ -55,24 +55,24 @@ def test_results_are_cleared_where_nobody_annotated():
     assert (played(Everything(), None).steps[0].mask & inside).any()
 
 
-def strokes_there(ignored, user, method_class):
+def strokes_in_ignored_area(ignored, user, method_class):
     """How many voxels and path points a robot draws in the area, over ten boxes."""
-    drawn, anywhere = 0, 0
+    in_area, anywhere = 0, 0
     for seed in range(10):
         method = method_class()
         session = played(method, ignored, seed, user)
         assert session.status == "ok"
         anywhere += np.count_nonzero(method.drawn)
-        drawn += np.count_nonzero(method.drawn[IGNORED])
+        in_area += np.count_nonzero(method.drawn[IGNORED])
         for stroke in (stroke for step in session.steps for stroke in step.strokes):
             assert len(stroke.path)
-            drawn += int(IGNORED[tuple(np.rint(stroke.path).astype(int).T)].sum())
+            in_area += int(IGNORED[tuple(np.rint(stroke.path).astype(int).T)].sum())
     assert anywhere
-    return drawn
+    return in_area
 
 
 @pytest.mark.parametrize("user", ["expert", "novice", "careless"])
 @pytest.mark.parametrize("method", [FromScribbles, Everything])
-def test_no_user_draws_there_not_even_by_a_slip(method, user):
-    assert strokes_there(None, user, method) > 0
-    assert strokes_there(IGNORED, user, method) == 0
+def test_no_user_draws_on_unannotated_voxels(method, user):
+    assert strokes_in_ignored_area(None, user, method) > 0
+    assert strokes_in_ignored_area(IGNORED, user, method) == 0

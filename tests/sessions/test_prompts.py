@@ -1,4 +1,4 @@
-"""What a method is given: clicks of one voxel, points of scribbles, the whole image as its window."""
+"""Prompts of a method: clicks of one voxel, points of scribbles, the whole image as its window."""
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class Takes:
         return scribbles.foreground
 
 
-def test_a_click_is_the_clicked_voxel():
+def test_a_click_is_one_voxel():
     dab = Stroke(True, np.array([[5.2, 6.7]]), np.argwhere(np.ones((9, 9))))
     (point,) = clicked([dab])
     assert point.is_point
@@ -50,17 +50,17 @@ def test_a_click_is_the_clicked_voxel():
 def test_points_correct_the_largest_error_one_voxel_at_a_time():
     method = Takes("box", "points")
     session = play(user(POINTS), method)
-    drawn = [stroke for step in session.steps for stroke in step.strokes]
-    assert len(drawn) == 3
-    assert all(stroke.is_point and stroke.foreground for stroke in drawn)
-    assert drawn[0].voxels.tolist() == [CENTRE]
+    points = [stroke for step in session.steps for stroke in step.strokes]
+    assert len(points) == 3
+    assert all(stroke.is_point and stroke.foreground for stroke in points)
+    assert points[0].voxels.tolist() == [CENTRE]
     last = method.given[-1]
-    assert last.points(True).tolist() == [stroke.voxels[0].tolist() for stroke in drawn]
+    assert last.points(True).tolist() == [stroke.voxels[0].tolist() for stroke in points]
     assert last.points(False).shape == (0, 2)
     assert session.box_drawn
 
 
-def test_who_takes_no_box_starts_from_a_point_on_the_object():
+def test_a_method_without_boxes_starts_from_a_point():
     method = Takes("points")
     session = play(user(POINTS), method)
     assert not session.box_drawn
@@ -72,13 +72,13 @@ def test_a_session_that_begins_with_points_gives_no_box():
     rules = POINTS.model_copy(update={"begin": "points", "window": "image"})
     method = Takes("box", "points")
     session = play(user(rules), method)
-    whole = Box((0, 0), SHAPE)
-    assert method.box == session.box == whole
+    image_box = Box((0, 0), SHAPE)
+    assert method.box == session.box == image_box
     assert not session.box_drawn
     assert method.given[0].points(True).tolist() == [CENTRE]
 
 
-def test_in_a_window_of_the_image_results_lie_anywhere_and_leaks_are_corrected():
+def test_in_a_window_of_the_whole_image_distant_leaks_are_corrected():
     class Leaks(Takes):
         def start(self, image, box):
             super().start(image, box)
@@ -115,13 +115,13 @@ LINE = Stroke(False, np.array([[3.0, 0.0], [3.0, 12.0]]), np.array([[3, k] for k
 
 
 def test_points_of_a_stroke_by_hand():
-    drawn = Scribbles((10, 20), (LINE,))
+    scribbles = Scribbles((10, 20), (LINE,))
 
     def columns(**rule):
         card = Plays(dimensions=[2], prompts=["points"], scribbles_as_points=ScribblesAsPoints(**rule))
-        given = adapted(drawn, "scribbles", {"points"}, card)
-        assert all(stroke.is_point and not stroke.foreground for stroke in given.strokes)
-        return given.points(False)[:, 1].tolist()
+        adapted_points = adapted(scribbles, "scribbles", {"points"}, card)
+        assert all(stroke.is_point and not stroke.foreground for stroke in adapted_points.strokes)
+        return adapted_points.points(False)[:, 1].tolist()
 
     assert columns(points=1) == [6]
     assert columns(points=3) == [2, 6, 10]
@@ -130,7 +130,7 @@ def test_points_of_a_stroke_by_hand():
     assert columns(points=100) == list(range(13))  # each voxel once
 
 
-def test_the_record_keeps_what_the_user_drew_and_says_how_it_was_changed():
+def test_the_record_has_the_drawn_strokes_and_their_adaptation():
     card = Plays(dimensions=[2], prompts=["box", "points"], scribbles_as_points=ScribblesAsPoints(points=2))
     method = Takes("box", "points")
     rules = ProtocolCard(rounds=1, target=None)
@@ -150,7 +150,7 @@ def test_points_as_scribbles_need_no_change():
     assert [len(stroke.voxels) for stroke in method.given[-1].strokes] == [1, 1, 1]
 
 
-def test_who_takes_points_only_is_never_given_scribbles_without_a_rule():
+def test_a_method_that_takes_points_only_gets_no_scribbles_without_a_rule():
     method = Takes("box", "points")
     session = play(user(ProtocolCard()), method)
     assert (session.ended, method.given) == ("no prompts", [])

@@ -1,4 +1,4 @@
-"""A session on disk is the session that was played."""
+"""A stored session equals the played one."""
 
 from dataclasses import replace
 
@@ -35,7 +35,7 @@ def final_image(session, folder, plane=None):
     return sitk.ReadImage(str(path))
 
 
-def test_round_trip():
+def test_a_record_is_read_back():
     before = session_on(GRID, Box((1, 2, 3), (5, 7, 8)))
     after = Session.from_entries(before.to_entries(GRID))
     for name in ("identity", "grid", "box", "ended", "status", "error", "fingerprint", "peak_mb"):
@@ -82,5 +82,5 @@ def test_session_without_steps_is_an_empty_mask(tmp_path):
 
 
 def test_equal_sessions_are_equal_bytes():
-    one, other = (session_on(GRID, Box((1, 2, 3), (5, 7, 8))).to_entries(GRID) for _ in range(2))
-    assert one == other
+    first, second = (session_on(GRID, Box((1, 2, 3), (5, 7, 8))).to_entries(GRID) for _ in range(2))
+    assert first == second

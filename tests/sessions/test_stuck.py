@@ -1,4 +1,4 @@
-"""When a person gives up, and when not: methods that heed nothing, go in circles, or are only slow."""
+"""When a session is stuck: methods that ignore scribbles, repeat results, or are only slow."""
 
 import numpy as np
 import pytest
@@ -62,13 +62,13 @@ def right(grid=PLANE):
 
 @pytest.mark.parametrize("grid", [PLANE, VOLUME])
 @pytest.mark.parametrize("patience", [1, 2, 3, 5])
-def test_who_heeds_no_scribble_is_stuck_when_patience_ends(grid, patience):
+def test_a_method_that_ignores_scribbles_is_stuck_when_patience_ends(grid, patience):
     played = session(Fake(left(grid)), grid, patience=patience)
     assert (played.status, played.ended) == ("stuck", "stuck")
     assert [step.round for step in played.steps] == list(range(patience + 1))
 
 
-def test_the_reason_says_which_rounds_what_and_where_in_mm():
+def test_the_reason_names_rounds_size_and_place_of_the_error():
     played = session(Fake(left()))
     # missed are 25 rows and 13 columns from row 20, column 32: the first deepest is row 26, column 38; x comes first
     assert played.error == (
@@ -81,7 +81,7 @@ def test_the_reason_says_which_rounds_what_and_where_in_mm():
     assert session(Fake(left()), patience=1).error.startswith("round 1 changed nothing; still 325 voxels")
 
 
-def test_an_adapting_method_that_then_stands_still():
+def test_an_adapting_method_that_stops_changing_is_stuck():
     class Adapting(Fake):
         def adapt(self):
             return left()
@@ -124,24 +124,24 @@ def test_slow_progress_is_not_stuck(grid):
     assert (played.status, played.ended, played.error) == ("ok", "rounds", "")
 
 
-def test_a_result_that_gets_worse_for_a_while_is_not_stuck():
-    """What was asked for becomes right in part, and more elsewhere becomes wrong."""
-    whole = truth_on(PLANE)
-    worse = [without(whole, 1, a, 99) for a in (40, 36, 32, 28, 24)]
+def test_a_result_that_gets_worse_temporarily_is_not_stuck():
+    """Marked errors are partly corrected while others appear."""
+    truth = truth_on(PLANE)
+    worse = [without(truth, 1, a, 99) for a in (40, 36, 32, 28, 24)]
     for k, result in enumerate(worse):
         result[20 + k : 22 + k, 44] = True
-    assert session(Fake(*worse, whole)).ended == "satisfied"
+    assert session(Fake(*worse, truth)).ended == "satisfied"
 
 
-def test_one_effect_in_between_starts_patience_anew():
-    whole = truth_on(PLANE)
-    steps = [without(whole, 1, a, 99) for a in (30, 30, 30, 34, 34, 34, 34)]
+def test_one_effective_round_restarts_patience():
+    truth = truth_on(PLANE)
+    steps = [without(truth, 1, a, 99) for a in (30, 30, 30, 34, 34, 34, 34)]
     assert [s.round for s in session(Fake(*steps)).steps][-1] == 6
 
 
 @pytest.mark.parametrize("grid", [PLANE, VOLUME])
-def test_a_place_asked_for_in_vain_while_the_rest_keeps_changing(grid):
-    """The largest mistake stands; elsewhere a voxel comes and goes, never the same: no circle."""
+def test_a_marked_error_that_never_changes_is_stuck(grid):
+    """The largest error stays while a different voxel elsewhere changes in each round."""
     results = [left(grid)]
     for k in range(8):
         results.append(left(grid))
@@ -153,12 +153,12 @@ def test_a_place_asked_for_in_vain_while_the_rest_keeps_changing(grid):
     )
 
 
-def test_as_long_as_something_asked_for_changes_it_is_not_stuck():
-    """The missed part stands; the leak shrinks in every round and is asked for as well."""
-    whole = truth_on(PLANE)
+def test_a_session_is_not_stuck_while_any_marked_error_changes():
+    """The missed part stays; the leak, which is marked too, shrinks in each round."""
+    truth = truth_on(PLANE)
     results = []
     for k in range(8):
-        leak = np.zeros_like(whole)
+        leak = np.zeros_like(truth)
         leak[16:48, 46 : 50 - min(k, 4)] = True
         results.append(left() | leak)
     played = session(Fake(*results), box="loose/1")
@@ -177,14 +177,14 @@ def test_without_patience_all_rounds_are_played():
     assert session(Fake(left()), patience=None).ended == "rounds"
 
 
-def test_the_last_round_comes_before_the_end_of_patience():
+def test_the_last_round_ends_the_session_before_patience_does():
     assert session(Fake(left()), rounds=3).ended == "rounds"
 
 
-def test_who_corrects_the_initial_result_cannot_be_stuck():
+def test_corrections_of_the_initial_result_are_never_stuck():
     assert session(Fake(left()), scribbles_on="initial", rounds=6).ended == "rounds"
 
 
-def test_careless_strokes_may_miss_the_mistake():
-    """Displaced far from what they were meant for; nothing changes, and nothing breaks."""
+def test_careless_strokes_may_miss_the_error():
+    """Strokes far from their error change nothing and cause no failure."""
     assert session(Fake(left()), user="careless").ended in ("stuck", "satisfied")
