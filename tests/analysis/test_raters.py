@@ -1,15 +1,15 @@
 """Results beside the raters' agreement, by hand."""
 
-import numpy as np
 import pandas as pd
 import pytest
-from fake_run import fake_cohort, run_of, scores
+from disc_cases import prepared_with_raters
+from fake_run import run_of, scores
 
 from bifseg.analysis.intervals import mean_interval, share_interval
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.raters import agreement, agreements, beside_raters
 from bifseg.analysis.rules import StoppingRule
-from bifseg.cohorts.cohort import Cohort
+from bifseg.core.metrics import score
 from bifseg.core.overlap import dice
 from bifseg.reports.formats import present
 from bifseg.reports.tables import run_tables
@@ -67,32 +67,29 @@ def test_the_table_stands_beside_the_methods():
     assert not [table for table in run_tables(run) if table.name == "c-raters"]
 
 
-class WithRaters(Cohort):
-    """A cohort whose objects two people outlined, one pixel and three pixels off."""
-
-    def raters(self, row):
-        return tuple(np.roll(self.truth(row), shift, axis=-1) for shift in (1, 3))
-
-
 @pytest.fixture(scope="module")
 def cohort(tmp_path_factory):
-    return fake_cohort(tmp_path_factory.mktemp("run") / "cohorts" / "fake2d")
+    return prepared_with_raters(tmp_path_factory.mktemp("run") / "r", (1, 3))
 
 
-def test_agreement_is_that_of_the_pairs(cohort, monkeypatch):
-    rows = cohort.select(split="test")[:2]
-    assert agreement(cohort, [row.object for row in rows]).empty
-    for row in rows:
-        object.__setattr__(row, "raters", ("r1.nii.gz", "r2.nii.gz"))
-    monkeypatch.setattr(cohort, "__class__", WithRaters)
-    frame = agreement(cohort, [row.object for row in rows]).set_index("object")
-    for row in rows:
+def test_agreement_is_that_of_the_pairs(cohort):
+    names = [row.object for row in cohort.objects]
+    frame = agreement(cohort, names).set_index("object")
+    assert len(frame) == len(names) == 2
+    for row in cohort.objects:
         first, second = cohort.raters(row)
-        assert frame.loc[row.object, "raters_dice"] == dice(first, second)
-        assert frame.loc[row.object, "least"] == dice(first, second)
-        assert 0 < frame.loc[row.object, "raters_nsd"] <= 1
+        assert frame.loc[row.object, "raters_dice"] == frame.loc[row.object, "least"] == dice(first, second)
+        expected = score(first, second, cohort.image(row).grid.spacing)["nsd"]
+        assert frame.loc[row.object, "raters_nsd"] == expected
 
 
-def test_a_run_without_raters_or_cohort_folder_has_none(cohort):
-    run = run_of(scores([("a", "bifseg", "initial", 0.5)], cohort="elsewhere"))
-    assert agreements(cohort.folder.parents[1], run) == {}
+def test_only_cohorts_in_the_folder_that_have_raters_count(cohort, discs, tmp_path):
+    lines = [(row.object, "bifseg", "initial", 0.5) for row in cohort.objects]
+    run = run_of(scores(lines, cohort="rated"))
+    (tmp_path / "cohorts").mkdir()
+    assert agreements(tmp_path, run) == {}
+    (tmp_path / "cohorts/rated").symlink_to(cohort.folder)
+    assert len(agreements(tmp_path, run)["rated"]) == 2
+    other = run_of(scores([(discs.objects[0].object, "bifseg", "initial", 0.5)], cohort="discs"))
+    (tmp_path / "cohorts/discs").symlink_to(discs.folder)
+    assert agreements(tmp_path, other) == {}

@@ -2,29 +2,10 @@
 
 import numpy as np
 import pytest
-from disc_cases import HEADER, make_case
+from disc_cases import prepared_with_raters as prepared
 
-from bifseg.cards.cards import CohortCard
-from bifseg.cohorts.cohort import Cohort
-from bifseg.cohorts.preparation import prepare
 from bifseg.cohorts.raters import rater_pairs, rater_tolerances
 from bifseg.core.errors import InputError
-from bifseg.core.images import read_array, write_array
-
-
-def prepared(folder, rights, **keys):
-    """A test case (pixels of 1.2 x 0.8 mm) with a rater for each number: moved so many pixels to the right."""
-    rows = make_case(folder / "data", "case1", "test")
-    labels, grid = read_array(folder / "data/case1_label.nii.gz")
-    for right in rights:
-        write_array(folder / f"data/r{right}.nii.gz", np.roll(labels, right, axis=1), grid)
-    names = ",".join(f"r{right}.nii.gz" for right in rights)
-    text = "".join(row.rstrip("\n") + f"\t{names}\n" for row in rows)
-    (folder / "data/manifest.tsv").write_text(HEADER.rstrip("\n") + "\traters\n" + text)
-    (folder / "c.yaml").touch()
-    card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"], unseen=["ring"], **keys)
-    prepare(card, folder / "c.yaml", 1, folder / "cohort", {})
-    return Cohort.load(folder / "cohort")
 
 
 def test_pairs_are_of_raters_and_of_a_single_one_with_the_truth(tmp_path):

@@ -4,7 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bifseg.cards.cards import CohortCard
+from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.manifest import COLUMNS
+from bifseg.cohorts.preparation import prepare
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_array, write_array
 
@@ -34,3 +37,18 @@ def make_flair(folder: Path, case: str, spacing: tuple[float, float] = (1.2, 0.8
     flair = np.where(voxels > 130, 2.0, 0.5) + 0.01 * (voxels % 7)
     write_array(folder / f"{case}_flair.nii.gz", flair.astype(np.float32), Grid.plain(voxels.shape, spacing))
     return f"flair={case}_flair.nii.gz"
+
+
+def prepared_with_raters(folder, rights, **keys):
+    """A test case (pixels of 1.2 x 0.8 mm) with a rater for each number: moved so many pixels to the right."""
+    rows = make_case(folder / "data", "case1", "test")
+    labels, grid = read_array(folder / "data/case1_label.nii.gz")
+    for right in rights:
+        write_array(folder / f"data/r{right}.nii.gz", np.roll(labels, right, axis=1), grid)
+    names = ",".join(f"r{right}.nii.gz" for right in rights)
+    text = "".join(row.rstrip("\n") + f"\t{names}\n" for row in rows)
+    (folder / "data/manifest.tsv").write_text(HEADER.rstrip("\n") + "\traters\n" + text)
+    (folder / "c.yaml").touch()
+    card = CohortCard(dimension=2, manifest="data/manifest.tsv", seen=["disc"], unseen=["ring"], **keys)
+    prepare(card, folder / "c.yaml", 1, folder / "cohort", {})
+    return Cohort.load(folder / "cohort")
