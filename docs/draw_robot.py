@@ -62,7 +62,7 @@ def draw_policy(path: Path, robot: Policy) -> None:
     """Write the picture of `examples()`, each with a policy's strokes of one round."""
     figure = Figure(figsize=(10, 2.9), layout="constrained")
     for axes, example in zip(figure.subplots(1, 4), examples(), strict=True):
-        _panel(axes, example, robot)
+        _panel(axes, example, robot, robot.strokes_per_label)
     _save(figure, path)
 
 

@@ -20,7 +20,7 @@ def ranking(
         str, typer.Option(help="methods without a network: registered names or module:Class, with commas")
     ] = _TOOLS,
     policies: Annotated[str, typer.Option(help="policies, with commas, or all")] = (
-        "centre-line/1,contour/1,centre-click/1"
+        "centre-line/1,person/1,contour/1,centre-click/1"
     ),
     draws: Draws = 1,
     box_margin: BoxMargin = 10,

@@ -63,10 +63,11 @@ class UserProfile:
             ignored: voxels that nobody annotated, of the truth's shape; no stroke slips onto them.
 
         Returns:
-            A policy with this user's flaws; for an expert `policy` itself.
+            A policy with this user's flaws; for an expert `policy` itself, unless its strokes may cross ignored voxels.
         """
         params = self.params if overlooks else replace(self.params, unseen_below_mm=0.0)
-        return policy if params == UserParams() else Imperfect(policy, self.name, params, ignored)
+        perfect = params == UserParams() and not (policy.crosses and ignored is not None)
+        return policy if perfect else Imperfect(policy, self.name, params, ignored)
 
     def loosened(self, box: Box, shape: Index, spacing: tuple[float, ...], rng: np.random.Generator) -> Box:
         """The box as this user draws it, clipped to the image.

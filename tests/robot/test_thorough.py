@@ -34,7 +34,8 @@ def test_an_object_of_which_nothing_was_found_is_marked(name):
         assert policy(name).strokes(truth, nothing, THICK, generator(0)) == []
     strokes = draw(name, truth, nothing, THICK)
     assert strokes
-    assert all(s.foreground and truth[tuple(s.voxels.T)].all() for s in strokes)
+    assert all(s.foreground and truth[tuple(s.voxels.T)].any() for s in strokes)
+    assert policy(name).crosses or all(truth[tuple(s.voxels.T)].all() for s in strokes)
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -46,7 +47,9 @@ def test_even_a_single_voxel(name, shape):
     assert len(strokes) == (3 if name == "random-region/1" and len(shape) == 3 else 1)  # once a slice
     for stroke in strokes:
         assert stroke.foreground
-        assert stroke.voxels.tolist() == np.argwhere(truth).tolist()
+        marked = {tuple(v) for v in stroke.voxels}
+        assert marked >= {tuple(v) for v in np.argwhere(truth)}
+        assert policy(name).crosses or len(marked) == 1
 
 
 @pytest.mark.parametrize("name", WITH_THRESHOLD)

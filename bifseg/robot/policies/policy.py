@@ -51,6 +51,7 @@ class Policy(ABC):
         params: a frozen record of the policy's numbers, with units in their names.
         skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
             voxel twice (the NoC rule). The session applies this; the policy keeps no state.
+        crosses: whether strokes may leave the error that they correct.
         strokes_per_label: the value of a protocol card's key that the policy is made for.
 
     Args:
@@ -61,6 +62,7 @@ class Policy(ABC):
     version: int = 1
     params: Any
     skips_drawn: bool = False
+    crosses: bool = False
     strokes_per_label: int = 1
 
     def __init__(self, params: Any = None) -> None:
@@ -77,7 +79,7 @@ class Policy(ABC):
     ) -> list[Stroke]:
         """The strokes of one round: foreground where the result misses truth, background where it leaks.
 
-        Every stroke lies in one plane and inside the error that it corrects.
+        Every stroke lies in one plane and, unless the policy `crosses`, inside the error that it corrects.
 
         Args:
             truth: ground truth, (z, y, x) or (y, x); may be empty.

@@ -16,6 +16,8 @@ from bifseg.robot.policies.registry import POLICIES, policy
 
 SPACINGS = {2: [(1.0, 1.0), (0.6, 1.4)], 3: [(2.0, 2.0, 2.0), (6.5, 1.0, 1.0), (1.0, 1.2, 4.0)]}
 names = pytest.mark.parametrize("name", POLICIES)
+# what crosses borders, and so the ends of an image, has tests of its own (test_person.py)
+within = pytest.mark.parametrize("name", [name for name in POLICIES if not policy(name).crosses])
 seeds = st.integers(0, 99)
 
 
@@ -34,7 +36,7 @@ def _plain(strokes):
     return [(s.foreground, s.path.round(6).tolist(), s.voxels.tolist()) for s in strokes]
 
 
-@names
+@within
 @given(game=rounds(), seed=seeds, most=st.integers(1, 3))
 @settings(max_examples=40, deadline=None)
 def test_strokes_lie_in_the_mistakes_that_they_correct(name, game, seed, most):
@@ -79,7 +81,7 @@ def test_the_same_seed_draws_the_same_and_neither_masks_nor_global_generators_ch
     assert np.array_equal(state, np.random.get_state()[1])  # noqa: NPY002
 
 
-@names
+@within
 @given(game=rounds(), seed=seeds, pad=st.integers(1, 5))
 @settings(max_examples=20, deadline=None)
 def test_the_place_in_the_array_does_not_matter(name, game, seed, pad):
@@ -99,7 +101,7 @@ def _scaled(params, by):
     return replace(params, **{k: v for k, v in new.items() if not isinstance(v, tuple)})
 
 
-@names
+@within
 @given(game=rounds(), seed=seeds)
 # Fixed examples: about one in a thousand of `line/1` takes another of two paths that are equally good but for rounding.
 @settings(max_examples=30, deadline=None, derandomize=True)
