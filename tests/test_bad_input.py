@@ -59,13 +59,13 @@ def places(value, way=()):
 
 
 @st.composite
-def spoilt(draw, good):
+def damaged(draw, good):
     """A copy with something in it replaced, removed, or added."""
-    found = copy.deepcopy(good)
+    content = copy.deepcopy(good)
     for _ in range(draw(st.integers(1, 3))):
-        ways = list(places(found)) or [("new",)]
+        ways = list(places(content)) or [("new",)]
         way = draw(st.sampled_from(ways))
-        inside = found
+        inside = content
         for key in way[:-1]:
             inside = inside[key]
         kind = draw(st.sampled_from(["replace", "remove", "add"]))
@@ -74,8 +74,8 @@ def spoilt(draw, good):
         elif kind == "remove" and way[-1] in (inside if isinstance(inside, dict) else range(len(inside))):
             del inside[way[-1]]
         else:
-            found["key_that_is_not_one"] = copy.deepcopy(draw(ODD))
-    return found
+            content["key_that_is_not_one"] = copy.deepcopy(draw(ODD))
+    return content
 
 
 def one_line(error, *names):
@@ -88,9 +88,9 @@ def one_line(error, *names):
 @pytest.mark.parametrize("kind", KINDS)
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
-def test_spoilt_cards_are_read_or_told_in_one_line(tmp_path, kind, data):
+def test_damaged_cards_are_read_or_refused_in_one_line(tmp_path, kind, data):
     path = tmp_path / "card.yaml"
-    path.write_text(yaml.safe_dump(data.draw(spoilt(CARDS[kind]))))
+    path.write_text(yaml.safe_dump(data.draw(damaged(CARDS[kind]))))
     try:
         read_card(KINDS[kind], path)
     except InputError as error:
@@ -105,7 +105,7 @@ def test_spoilt_cards_are_read_or_told_in_one_line(tmp_path, kind, data):
 @example(text="- 1\n- 2")
 @example(text=b"\xff\xfe\x00")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-def test_whatever_stands_in_a_card_is_told_in_one_line(tmp_path, kind, text):
+def test_any_content_of_a_card_is_refused_in_one_line(tmp_path, kind, text):
     path = tmp_path / "card.yaml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass"))
     if kind == "protocols":  # all of whose keys have defaults
@@ -128,31 +128,31 @@ COMMANDS = {
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 def test_commands_end_with_code_2_and_one_line_and_write_nothing(tmp_path, monkeypatch, capsys, kind, data):
-    """What the card names is not there, so that no card is good enough."""
+    """The card names missing files, so that every command fails."""
     monkeypatch.chdir(tmp_path)
     path, out = tmp_path / "card.yaml", tmp_path / "out"
-    path.write_text(yaml.safe_dump(data.draw(spoilt(CARDS[kind]))))
+    path.write_text(yaml.safe_dump(data.draw(damaged(CARDS[kind]))))
     monkeypatch.setattr("sys.argv", ["bifseg", *COMMANDS[kind].format(card=path, out=out).split()])
-    with pytest.raises(SystemExit) as done:
+    with pytest.raises(SystemExit) as raised:
         main()
-    told = capsys.readouterr()
-    assert done.value.code == 2
-    assert told.err.startswith("error: ")
-    assert told.err.count("\n") == 1
-    assert told.out == ""
+    captured = capsys.readouterr()
+    assert raised.value.code == 2
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert captured.out == ""
     assert [place.name for place in tmp_path.iterdir()] == ["card.yaml"]
 
 
-@given(config=spoilt(RUN))
+@given(config=damaged(RUN))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
-def test_spoilt_configurations_are_told_in_one_line(tmp_path, config):
-    """There are no cards, so that nothing is right in the end."""
+def test_damaged_configurations_are_refused_in_one_line(tmp_path, config):
+    """There are no cards, so that every configuration is refused."""
     with pytest.raises(InputError) as raised:
         checked_run(config | {"cards": str(tmp_path)} if "cards" not in config else config)
     one_line(raised.value)
 
 
-def test_configuration_itself_is_good():
+def test_the_undamaged_configuration_is_valid():
     assert RunCard(**RUN).shards == 2
 
 
@@ -184,7 +184,7 @@ CELL = st.one_of(
     whole=st.booleans(),
 )
 @settings(max_examples=150, deadline=None)
-def test_whatever_stands_in_a_manifest_is_a_problem_of_one_line(images, columns, rows, whole):
+def test_any_cells_of_a_manifest_have_one_line_problems(images, columns, rows, whole):
     columns = [*COLUMNS, *OPTIONAL] if whole else columns
     path = images / "manifest.tsv"
     path.write_text("\n".join("\t".join(cells) for cells in [columns, *rows]) + "\n", encoding="utf-8")
@@ -201,7 +201,7 @@ def test_whatever_stands_in_a_manifest_is_a_problem_of_one_line(images, columns,
 
 @given(content=st.binary(max_size=200))
 @settings(max_examples=60, deadline=None)
-def test_whatever_stands_in_place_of_a_manifest_is_told_in_one_line(images, content):
+def test_any_content_of_a_manifest_is_refused_in_one_line(images, content):
     path = images / "manifest.tsv"
     path.write_bytes(content)
     try:
@@ -214,25 +214,25 @@ def test_whatever_stands_in_place_of_a_manifest_is_told_in_one_line(images, cont
 
 @pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd"])
 @pytest.mark.parametrize("kind", ["image", "label"])
-def test_broken_images_are_told_in_one_line(images, tmp_path, ending, kind):
-    """Cut off at many places, and with bytes changed; none is taken for another image of finite voxels."""
-    whole = (images / f"{kind}.{ending}").read_bytes()
+def test_damaged_images_are_refused_in_one_line(images, tmp_path, ending, kind):
+    """Images truncated at many places or with changed bytes are refused or still read."""
+    intact = (images / f"{kind}.{ending}").read_bytes()
     look = {"image": look_at_image, "label": look_at_label}[kind]
     rng, path = random.Random(0), tmp_path / f"broken.{ending}"
     grid = look(images / f"{kind}.{ending}").grid
     for share in [k / 40 for k in range(40)]:
-        path.write_bytes(whole[: int(share * len(whole))])
-        found = look(path)
-        assert found.problems, f"cut off at {share}"
-        for problem in found.problems:
+        path.write_bytes(intact[: int(share * len(intact))])
+        file = look(path)
+        assert file.problems, f"cut off at {share}"
+        for problem in file.problems:
             one_line(problem)
     for _ in range(40):
-        spoilt_bytes = bytearray(whole)
-        for at in rng.sample(range(min(len(whole), 352)), 2):
+        spoilt_bytes = bytearray(intact)
+        for at in rng.sample(range(min(len(intact), 352)), 2):
             spoilt_bytes[at] = rng.randrange(256)
         path.write_bytes(spoilt_bytes)
-        found = look(path)
-        assert found.grid is not None or found.problems
-        for problem in found.problems:
+        file = look(path)
+        assert file.grid is not None or file.problems
+        for problem in file.problems:
             one_line(problem)
     assert grid is not None

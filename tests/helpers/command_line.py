@@ -11,6 +11,6 @@ def bifseg(*words):
     """Exit code of `bifseg WORDS`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sys, "argv", ["bifseg", *map(str, words)])
-        with pytest.raises(SystemExit) as done:
+        with pytest.raises(SystemExit) as raised:
             main()
-    return done.value.code or 0
+    return raised.value.code or 0

@@ -24,8 +24,15 @@ SKILL = {"base-net": 0.0, "base-crf": 0.15, "bifseg-w": 0.25, "bifseg": 0.4}
 
 def scores(lines, **common):
     """A frame of scores: each line is (object, method, step, dice) and a dict of further columns, or none."""
-    who = {"run": "r", "cohort": "c", "structure": "lung", "seen": False, "dimension": 2, "split": "test"}
-    who |= {
+    defaults = {
+        "run": "r",
+        "cohort": "c",
+        "structure": "lung",
+        "seen": False,
+        "dimension": 2,
+        "split": "test",
+    }
+    defaults |= {
         "network": "pnet",
         "protocol": SHARED_SCRIBBLES,
         "policy": "p/1",
@@ -53,7 +60,7 @@ def scores(lines, **common):
     rows = []
     for name, method, step, dice, *more in lines:
         number = int(step.removeprefix("round-")) if step.startswith("round-") else 0
-        row = who | dict.fromkeys(zero, 0) | zero_but | common
+        row = defaults | dict.fromkeys(zero, 0) | zero_but | common
         row |= {
             "case": name,
             "patient": name,
@@ -137,7 +144,7 @@ def fake_session(cohort, row, method, network, protocol, rounds, run="fake", box
     box = tight.grow((3,) * truth.ndim, (4,) * truth.ndim, truth.shape)
     rng = generator(1, row.object)
     start = rng.uniform(0.1, 0.55) - 0.15 * (not row.seen)
-    who = Identity(run, cohort.name, row.case, row.object, row.structure, row.seen, truth.ndim, row.split, method,
+    identity = Identity(run, cohort.name, row.case, row.object, row.structure, row.seen, truth.ndim, row.split, method,
                    network, protocol, "centre-line/1")  # fmt: skip
     steps = []
 
@@ -157,7 +164,7 @@ def fake_session(cohort, row, method, network, protocol, rounds, run="fake", box
             stroke = fake_stroke(truth, steps[-1 if protocol == OWN_SCRIBBLES else 0].mask, box)
             share = 1 - (1 - SKILL.get(method, 0.2)) ** (number + 1)
             take(f"round-{number}", start + share * (1 - start), (stroke,) if stroke else ())
-    return Session(who, image.grid, box, tuple(steps), "rounds", box_drawn=box_drawn)
+    return Session(identity, image.grid, box, tuple(steps), "rounds", box_drawn=box_drawn)
 
 
 def _exposed(step):

@@ -67,7 +67,7 @@ class Half:
         raise RuntimeError(f"found {sorted(self.found()) or 'nothing'}")
 
     def found(self):
-        """Ways to the truth, whose file's path it has been told against all rules."""
+        """Ways to the truth; the test passes the path of the truth's file, which no real method gets."""
         place = Path(self.path)
         try:
             if place.read_bytes():
@@ -84,12 +84,12 @@ class Half:
         yield from self.found_in_memory()
 
     def found_in_memory(self):
-        known = {id(thing) for thing in vars(self).values()}
+        own_ids = {id(thing) for thing in vars(self).values()}
         for thing in gc.get_objects():
             if type(thing).__name__ in ("SimulatedUser", "Cohort", "ObjectRow"):
                 yield type(thing).__name__
             shape = thing.shape if isinstance(thing, np.ndarray) and thing.dtype == bool else None
-            if shape == self.image.grid.shape and id(thing) not in known:
+            if shape == self.image.grid.shape and id(thing) not in own_ids:
                 yield "a mask"
 
 

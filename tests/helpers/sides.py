@@ -31,6 +31,6 @@ def side(lines, name="results/a", files=None, rules=RULES, facts=None, entry=Non
     """A side of these lines of scores, whose objects all have the same files unless they are given."""
     frame = scores(lines, **common)
     objects = set(zip(frame["cohort"], frame["object"], strict=True))
-    known = {key: {"image": key[1], "label": key[1]} for key in objects} if files is None else files
+    files_by_object = {key: {"image": key[1], "label": key[1]} for key in objects} if files is None else files
     facts = {"config": {"seed": 1}, "networks": {}, "machine": "Linux"} if facts is None else facts
-    return RunView(name, frame, rules, known, facts, set(), entry)
+    return RunView(name, frame, rules, files_by_object, facts, set(), entry)

@@ -38,9 +38,12 @@ class OnCluster:
         self.place.snakemake("--", "calm/r/scores.parquet", results="calm").check()
         self.calm = pd.read_parquet(folder / "calm/r/scores.parquet")
         self.place.snakemake("--", "results/r/cohorts/discs/objects.tsv").check()
-        asked = ["--set-resources", *(f"run_sessions:{words}" for words in ("runtime=30", *resources))]
+        resource_options = [
+            "--set-resources",
+            *(f"run_sessions:{words}" for words in ("runtime=30", *resources)),
+        ]
         polled = ["--slurm-init-seconds-before-status-checks", "2"]
-        self.command = self.place.snakemake_command(*polled, *asked, "--", SHARD, profile="slurm")
+        self.command = self.place.snakemake_command(*polled, *resource_options, "--", SHARD, profile="slurm")
         self.process = self.place.start(self.command)
         self.finished: set[str] = set()
 
@@ -50,10 +53,10 @@ class OnCluster:
         while monotonic() < end:
             assert self.process.poll() is None, self.process.communicate()
             lines = [line.split() for line in answer("squeue", "-h", "-o", "%i %T %N %Z").splitlines()]
-            mine = [line for line in lines if line[-1] == str(self.place.folder) and line[1] == "RUNNING"]
+            own_jobs = [line for line in lines if line[-1] == str(self.place.folder) and line[1] == "RUNNING"]
             self.finished = stored(self.place.sessions("slow"))
-            if mine and len(self.finished) >= 2:
-                return mine[0][0], mine[0][2]
+            if own_jobs and len(self.finished) >= 2:
+                return own_jobs[0][0], own_jobs[0][2]
             sleep(0.2)
         raise TimeoutError("no job of sessions has begun")
 
@@ -62,21 +65,21 @@ class OnCluster:
         text = self.process.communicate(timeout=TIMEOUT_S)[0]
         return Done(self.process.returncode, text)
 
-    def row(self, scenario: str, how: str, done: Done, remedy: str, note: str = "") -> Row:
+    def row(self, scenario: str, how: str, result: Done, remedy: str, note: str = "") -> Row:
         """Finish the run here, and tell what came out."""
-        assert done.code == 0, done.text[-3000:]
-        kept = len(self.finished & stored(self.place.sessions("slow")))
+        assert result.code == 0, result.text[-3000:]
+        n_kept = len(self.finished & stored(self.place.sessions("slow")))
         self.place.snakemake("--", "results/r/scores.parquet").check()
         verdict = compare(pd.read_parquet(self.place.run / "scores.parquet"), self.calm)
-        submitted = len(re.findall(r"has been submitted with SLURM jobid", done.text))
-        states = re.findall(r"SLURM status is: '?([A-Z_]+)", done.text)
-        seen = (
+        submitted = len(re.findall(r"has been submitted with SLURM jobid", result.text))
+        states = re.findall(r"SLURM status is: '?([A-Z_]+)", result.text)
+        outcome = (
             f"{submitted} jobs submitted, states {states or '(none failed)'}{note}; {verdict}; "
-            f"{kept} of {len(self.finished)} finished sessions kept"
+            f"{n_kept} of {len(self.finished)} finished sessions kept"
         )
-        assert verdict.good, seen
-        assert kept == len(self.finished), seen
-        return scenario, how, seen, remedy
+        assert verdict.good, outcome
+        assert n_kept == len(self.finished), outcome
+        return scenario, how, outcome, remedy
 
 
 SLOW = stub("slow_methods:Slow", seconds=0.5)
@@ -102,9 +105,9 @@ def out_of_memory(folder: Path) -> Row:
     hungry = stub("slow_methods:Hungry", megabytes=1500, since=5)
     run = OnCluster(folder, hungry, 4, "mem_mb=attempt*1200")
     run.job()
-    done = run.end()
+    result = run.end()
     how = "a method that needs 1.5 GB from its fifth session on, `mem_mb: 1200 * attempt`"
-    return run.row("a job out of memory", how, done, AGAIN)
+    return run.row("a job out of memory", how, result, AGAIN)
 
 
 def node_killed(folder: Path) -> Row:
@@ -113,10 +116,12 @@ def node_killed(folder: Path) -> Row:
     node = run.job()[1]
     subprocess.run([MINI, "fail-node", node], check=True)
     try:
-        done = run.end()
+        result = run.end()
     finally:
         subprocess.run([MINI, "heal-node", node], check=True)
-    return run.row("a node killed", "slurmd and all of the job's processes killed (`fail-node`)", done, AGAIN)
+    return run.row(
+        "a node killed", "slurmd and all of the job's processes killed (`fail-node`)", result, AGAIN
+    )
 
 
 def snakemake_killed(folder: Path) -> Row:

@@ -1,4 +1,4 @@
-"""Files that are cut off: at the end of a line where they are text, so that what is left looks whole."""
+"""Truncated files; text files are cut at the end of a line, so that the rest looks complete."""
 
 from __future__ import annotations
 
@@ -63,11 +63,11 @@ CUTS = {
 def cut(path: Path, share: float = 0.6) -> None:
     """Cut a file off; one of text at the end of a line."""
     content = path.read_bytes()
-    kept = content[: int(share * len(content))]
-    if path.suffix in (".tsv", ".csv") and b"\n" in kept:
-        kept = kept[: kept.rindex(b"\n") + 1]
-    assert len(kept) < len(content)
-    path.write_bytes(kept)
+    remaining = content[: int(share * len(content))]
+    if path.suffix in (".tsv", ".csv") and b"\n" in remaining:
+        remaining = remaining[: remaining.rindex(b"\n") + 1]
+    assert len(remaining) < len(content)
+    path.write_bytes(remaining)
 
 
 def cut_files(folder: Path, names: tuple[str, ...] = tuple(CUTS)) -> list[Row]:
@@ -91,7 +91,7 @@ def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
     first = place.snakemake("--forcerun", what.reader, *until)
     if first.code:
         assert first.line, first.text
-        seen, again = f"exit code {first.code}: `{first.line}`", []
+        outcome, again = f"exit code {first.code}: `{first.line}`", []
         if what.writer:
             again, remedy = ["--forcerun", what.writer], f"`snakemake --forcerun {what.writer}`"
         else:
@@ -100,7 +100,7 @@ def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
         place.snakemake(*again, *until).check()
     else:
         remedy = "nothing"
-        seen = (
+        outcome = (
             "made anew"
             if not whole.startswith(path.read_bytes()) or path.read_bytes() == whole
             else "not read"
@@ -108,7 +108,7 @@ def _row(place: Place, name: str, what: Cut, calm: pd.DataFrame) -> Row:
     finished = None if name == "the packed sessions" else before
     verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, finished)
     assert verdict.good, (name, verdict)
-    row = f"cut off: {name}", HOW, f"{seen.replace(f'{place.folder}/', '')}; {verdict}", remedy
+    row = f"cut off: {name}", HOW, f"{outcome.replace(f'{place.folder}/', '')}; {verdict}", remedy
     print(*row, sep=" | ", file=sys.stderr, flush=True)
     return row
 
@@ -127,17 +127,17 @@ def cut_sessions(folder: Path) -> Row:
     files = sorted(unpacked.glob("[!.]*.zip"))
     cut(files[0], 0.6)
     cut(files[1], 0.0)
-    left = len(Archive(folder / "out").stored())
+    n_intact = len(Archive(folder / "out").stored())
     again = place.play("out").check()
     verdict = compare(place.score("out"), calm)
-    said = again.text.strip().splitlines()[-1]
+    last_line = again.text.strip().splitlines()[-1]
     assert verdict.good, verdict
-    assert left == len(files) - 2, (left, files)
-    assert f"{left} kept" in said, said
-    seen = f"{len(files)} were stored, 2 of them cut off: `{said}`; {verdict}"
+    assert n_intact == len(files) - 2, (n_intact, files)
+    assert f"{n_intact} kept" in last_line, last_line
+    outcome = f"{len(files)} were stored, 2 of them cut off: `{last_line}`; {verdict}"
     return (
         "cut off: sessions of a job at work",
         "job killed, two session files cut to 60 % and 0 %, run again",
-        seen,
+        outcome,
         "nothing",
     )

@@ -48,13 +48,14 @@ def full_disk_of_a_job(folder: Path, sizes: tuple[str, ...] = ("12k", "24k", "48
         again = place.play("disk/out").check()
         verdict = compare(place.score("disk/out"), calm)
     codes, lines = [done.code for done in failures], [done.line for done in failures if done.code]
-    kept = f"{stored[0]} kept" in again.text or not stored[0]
-    seen = f"exit codes {codes}: `{lines[-1]}`; after room was made `{again.text.strip().splitlines()[-1]}`; {verdict}"
-    assert 1 in codes, seen
-    assert verdict.good, seen
-    assert kept, seen
+    says_kept = f"{stored[0]} kept" in again.text or not stored[0]
+    last_line = again.text.strip().splitlines()[-1]
+    outcome = f"exit codes {codes}: `{lines[-1]}`; after room was made `{last_line}`; {verdict}"
+    assert 1 in codes, outcome
+    assert verdict.good, outcome
+    assert says_kept, outcome
     how = f"a job of sessions on a tmpfs of {', '.join(sizes)}, then of 64 MB"
-    return "disk full, one job", how, seen, "makes room and runs it again"
+    return "disk full, one job", how, outcome, "makes room and runs it again"
 
 
 def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "96k", "160k", "224k", "288k", "400k")) -> Row:
@@ -70,11 +71,11 @@ def full_disk(folder: Path, sizes: tuple[str, ...] = ("32k", "96k", "160k", "224
         place.snakemake("--", SCORES).check()
         verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm)
     codes, lines = [done.code for done in failures], {done.line for done in failures if done.line}
-    seen = f"exit codes {codes}: " + ", ".join(f"`{line}`" for line in sorted(lines)) + f"; then {verdict}"
-    assert any(codes), seen
-    assert verdict.good, seen
+    outcome = f"exit codes {codes}: " + ", ".join(f"`{line}`" for line in sorted(lines)) + f"; then {verdict}"
+    assert any(codes), outcome
+    assert verdict.good, outcome
     how = f"the workflow on a tmpfs of {', '.join(sizes)}, then of 64 MB"
-    return "disk full, the workflow", how, seen, "makes room and runs `snakemake` again"
+    return "disk full, the workflow", how, outcome, "makes room and runs `snakemake` again"
 
 
 def read_only(folder: Path) -> Row:
@@ -91,10 +92,10 @@ def read_only(folder: Path) -> Row:
         change(disk, "rw")
         place.snakemake("--", SCORES).check()
         verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm, before)
-    seen = f"exit code {refused.code}: `{refused.line}`; made writable again: {verdict}"
-    assert refused.code, seen
+    outcome = f"exit code {refused.code}: `{refused.line}`; made writable again: {verdict}"
+    assert refused.code, outcome
     assert refused.line.startswith("error: results/r: results cannot be written there"), refused.text
     assert "Error in file" not in refused.text, refused.text
-    assert verdict.good, seen
+    assert verdict.good, outcome
     how = "the results on a disk mounted read-only after the first entry"
-    return "results folder read-only", how, seen, "makes it writable and runs `snakemake` again"
+    return "results folder read-only", how, outcome, "makes it writable and runs `snakemake` again"

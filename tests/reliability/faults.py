@@ -65,8 +65,8 @@ def main() -> int:
     rows, bad = [], 0
     for group in options.groups or [name for name in GROUPS if NEEDS.get(name, lambda: True)()]:
         for scenario in GROUPS[group]:
-            found, good = attempt(group, scenario)
-            rows += found
+            scenario_rows, good = attempt(group, scenario)
+            rows += scenario_rows
             bad += not good
     page = f"{about()}\n\n{HEAD}{''.join(map(line, rows))}"
     print(page)
@@ -80,13 +80,13 @@ def attempt(group: str, scenario: Callable[[Path], Row | list[Row]]) -> tuple[li
     begun = monotonic()
     with TemporaryDirectory(prefix="faults-") as folder:
         try:
-            found = scenario(Path(folder) / "project")
+            result = scenario(Path(folder) / "project")
         except Exception as error:  # the others are tried all the same
             traceback.print_exc()
             return [(f"{group}: {name(scenario)}", "", f"**NOT AS IT SHOULD BE**: {error}", "")], False
         finally:
             print(f"{group} {name(scenario)}: {monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
-    return (found if isinstance(found, list) else [found]), True
+    return (result if isinstance(result, list) else [result]), True
 
 
 def name(scenario: Callable[[Path], Row | list[Row]]) -> str:

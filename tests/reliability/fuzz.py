@@ -303,19 +303,19 @@ def in_children(
     results: list[tuple[int, str, str]] = []
     end = time.monotonic() + 60 * minutes
     while len(results) < n and time.monotonic() < end:
-        ours, theirs = multiprocessing.Pipe()
+        receiver, sender = multiprocessing.Pipe()
         child = multiprocessing.get_context("fork").Process(
-            target=work, args=(folder, seed, len(results), n, theirs)
+            target=work, args=(folder, seed, len(results), n, sender)
         )
         child.start()
-        theirs.close()
+        sender.close()
         begun: tuple[int, str] | None = None
         with contextlib.suppress(EOFError):
-            while time.monotonic() < end and _speaks(ours, child.pid):
-                number, kind, told = ours.recv()
-                begun = (number, kind) if told is None else None
-                if told is not None:
-                    results.append((number, kind, told))
+            while time.monotonic() < end and _speaks(receiver, child.pid):
+                number, kind, verdict = receiver.recv()
+                begun = (number, kind) if verdict is None else None
+                if verdict is not None:
+                    results.append((number, kind, verdict))
                     show(len(results))
         if child.is_alive():
             child.kill()

@@ -143,16 +143,18 @@ def verdict(reader: Reader, path: Path, content: bytes | None, calm: list[bytes]
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    with open("said", "wb") as said, open("shown", "wb") as shown:
-        os.dup2(said.fileno(), 2)
-        os.dup2(shown.fileno(), 1)
+    with open("said", "wb") as stderr, open("shown", "wb") as stdout:
+        os.dup2(stderr.fileno(), 2)
+        os.dup2(stdout.fileno(), 1)
     code, seconds = called(reader.command)
     lines = Path("said").read_bytes().decode("utf-8", "replace").splitlines()
     names = [str(path), "results", "shard", "discs", "cards/"]
-    told = complaint(0 if reader.command.startswith("compare") and code == 1 else code, lines, seconds, names)
-    if not told and code == 0 and output(reader) != calm:
+    problem = complaint(
+        0 if reader.command.startswith("compare") and code == 1 else code, lines, seconds, names
+    )
+    if not problem and code == 0 and output(reader) != calm:
         return "another output, and not a word"
-    return told
+    return problem
 
 
 def work(project: Path, folder: Path, seed: int, first: int, last: int, pipe: Connection) -> None:
@@ -173,8 +175,8 @@ def work(project: Path, folder: Path, seed: int, first: int, last: int, pipe: Co
             called(reader.command)
             calm[reader] = output(reader)
         pipe.send((number, kind(path), None))
-        told = verdict(reader, path, content, calm[reader])
-        pipe.send((number, kind(path), told and f"{way}: `{reader.command.split()[0]}`: {told}"))
+        problem = verdict(reader, path, content, calm[reader])
+        pipe.send((number, kind(path), problem and f"{way}: `{reader.command.split()[0]}`: {problem}"))
         _restore(folder / "whole", Path("results"))
 
 

@@ -84,9 +84,9 @@ def kills(folder: Path, victim: str, moments: int, cases: int = 6) -> Row:
     begun = monotonic()
     place.play("calm", *workers).check()
     length, calm = monotonic() - begun, place.score("calm")
-    done = lost = restarts = runs = 0
+    n_kills = lost = restarts = runs = 0
     verdicts: list[Verdict] = []
-    while done < moments:
+    while n_kills < moments:
         out = f"out-{len(verdicts)}"
         process = place.start(place.job(out, *workers))
         runs += 1
@@ -96,28 +96,28 @@ def kills(folder: Path, victim: str, moments: int, cases: int = 6) -> Row:
                 process.wait(timeout=wait_s)
                 break
             except subprocess.TimeoutExpired:
-                done += how.kill(process)
-            if done >= moments:
+                n_kills += how.kill(process)
+            if n_kills >= moments:
                 break
         if how.kill is not kill_the_job or process.poll() == 0:
             process.communicate(timeout=TIMEOUT_S)
         lost += len(finished - stored(folder / out))
         restarts += process.returncode != 0
-        if process.returncode == 0 or done >= moments:
+        if process.returncode == 0 or n_kills >= moments:
             place.play(out, *workers).check()
             verdicts.append(compare(place.score(out), calm))
     sleep(2)  # the methods of killed jobs see that they are alone
-    seen = (
+    outcome = (
         f"{len(verdicts)} rounds of {2 * cases} sessions, begun {runs} times, ended early {restarts} times; "
         f"{_sum(verdicts)}; "
         f"{lost} finished sessions played again; {len(list((folder / 'tmp').iterdir()))} temporary folders left"
     )
-    assert all(verdict.good for verdict in verdicts), seen
-    assert not lost, seen
+    assert all(verdict.good for verdict in verdicts), outcome
+    assert not lost, outcome
     return (
-        f"kill -9 of {victim} at {done} random moments",
+        f"kill -9 of {victim} at {n_kills} random moments",
         f"a job of sessions, workers: {how.workers}",
-        seen,
+        outcome,
         how.remedy,
     )
 
@@ -149,16 +149,16 @@ def twice(folder: Path, times: int = 5) -> Row:
     place.prepare()
     place.bifseg("train", "cards/networks/tiny.yaml", "--cohort", "cohort", "--out", "networks/tiny").check()
     place.play("calm", "--workers", "2").check()
-    calm, found, codes = place.score("calm"), [], []
+    calm, verdicts, codes = place.score("calm"), [], []
     for k in range(times):
         both = [place.start(place.job(f"out-{k}", "--workers", "2")) for _ in range(2)]
         texts = [process.communicate(timeout=TIMEOUT_S)[0] for process in both]
         codes += [process.returncode for process in both]
         assert not any(codes), texts
-        found.append(compare(place.score(f"out-{k}"), calm))
+        verdicts.append(compare(place.score(f"out-{k}"), calm))
         parts = [path.name for path in (folder / f"out-{k}").rglob(".*") if path.name != KEY]
         assert not parts, parts
-    seen = f"all {len(codes)} jobs ended with exit code 0; {_sum(found)}"
-    assert all(verdict.good for verdict in found), seen
+    outcome = f"all {len(codes)} jobs ended with exit code 0; {_sum(verdicts)}"
+    assert all(verdict.good for verdict in verdicts), outcome
     how = f"two jobs with one folder begun at the same moment, {times} times"
-    return "the same shard twice at the same moment", how, seen, "nothing"
+    return "the same shard twice at the same moment", how, outcome, "nothing"

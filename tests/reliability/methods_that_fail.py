@@ -1,4 +1,4 @@
-"""Methods that raise, hang, die, or return what is no mask, side by side with one that does not."""
+"""Methods that raise, hang, die or return an invalid mask, in one run with a good method."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BAD = {
     "outside": (stub("odd_methods:Answers", do="outside"), "failed", "outside the box"),
     "empty": (stub("odd_methods:Answers", do="empty"), "ok", ""),
 }
-"""By name: the card, the status of its last row, and what the reason holds."""
+"""By name: the card, the status of its last row, and a part of the reason."""
 
 
 def failing_methods(folder: Path) -> list[Row]:
@@ -34,24 +34,27 @@ def failing_methods(folder: Path) -> list[Row]:
     place.snakemake("--", "results/r/scores.parquet").check()
     calm = Place(folder / "calm", {GOOD: stub()}, 1, rules={"time_limit_s": 3})
     calm.snakemake("--", "results/r/scores.parquet").check()
-    found = pd.read_parquet(place.run / "scores.parquet")
-    wanted = pd.read_parquet(calm.run / "scores.parquet")
-    beside = compare(found[found["method"] == GOOD], wanted)
-    assert beside.good, beside
+    scores = pd.read_parquet(place.run / "scores.parquet")
+    undisturbed = pd.read_parquet(calm.run / "scores.parquet")
+    good_verdict = compare(scores[scores["method"] == GOOD], undisturbed)
+    assert good_verdict.good, good_verdict
     table = []
     for name, (_, status, reason) in BAD.items():
-        mine = found[found["method"] == name]
-        last = mine.groupby("object", sort=False).tail(1)
+        rows = scores[scores["method"] == name]
+        last = rows.groupby("object", sort=False).tail(1)
         assert set(last["status"]) == {status}, (name, last["status"])
-        assert last["object"].nunique() == len(last) == wanted["object"].nunique()
+        assert last["object"].nunique() == len(last) == undisturbed["object"].nunique()
         assert last["error"].str.contains(reason, regex=False).all(), (name, set(last["error"]))
-        told = f"`{last['error'].iloc[0]}`" if reason else "an empty mask is a result: Dice 0"
-        seen = f"{len(last)} of {len(last)} sessions have their row: `{status}`, {told}; the good method: {beside}"
+        reason_shown = f"`{last['error'].iloc[0]}`" if reason else "an empty mask is a result: Dice 0"
+        n = len(last)
+        outcome = (
+            f"{n} of {n} sessions have their row: `{status}`, {reason_shown}; the good method: {good_verdict}"
+        )
         table.append(
             (
                 f"a method: {name.replace('-', ' ')}",
                 "one run with all of these",
-                seen,
+                outcome,
                 "mends the method; only it is played again",
             )
         )

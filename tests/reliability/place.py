@@ -63,8 +63,8 @@ class Place:
         self._write_card("networks/tiny", NETWORK)
         for name, card in self.methods.items():
             self._write_card(f"methods/{name.partition('@')[0]}", card)
-        asked = {"networks": networks, "protocols": {"own": list(self.methods)}}
-        run = {"run": "r", "seed": 7, "cards": "cards", "shards": 1, "cohorts": {"discs": asked}}
+        cohort_entries = {"networks": networks, "protocols": {"own": list(self.methods)}}
+        run = {"run": "r", "seed": 7, "cards": "cards", "shards": 1, "cohorts": {"discs": cohort_entries}}
         (self.folder / "config.yaml").write_text(yaml.safe_dump(run | self.config))
 
     @property
@@ -155,8 +155,8 @@ class Done:
     def line(self) -> str:
         """The line of an error that a person is meant to read: the last such; empty where there is none."""
         starts = ("error: ", "failed: ", "InputError", "OSError", "Error: ")
-        found = [line.strip() for line in self.text.splitlines() if line.strip().startswith(starts)]
-        return found[-1] if found else ""
+        error_lines = [line.strip() for line in self.text.splitlines() if line.strip().startswith(starts)]
+        return error_lines[-1] if error_lines else ""
 
     def check(self) -> Done:
         """Itself; RuntimeError with the last of what it said where it did not end well."""

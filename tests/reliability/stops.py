@@ -1,4 +1,4 @@
-"""Runs that are told to stop, files that change while they are read, and two runs that write one history."""
+"""Runs that get a signal to stop, files that change during a run, and two runs that write one history."""
 
 from __future__ import annotations
 
@@ -54,16 +54,20 @@ def stopped_job(folder: Path, number: int) -> Row:
     finished = wait_for_sessions(folder / "out", process, 3)
     os.killpg(process.pid, number)
     first = ended(process)
-    kept = stored(folder / "out")
+    stored_after_signal = stored(folder / "out")
     place.play("out").check()
     verdict = compare(place.score("out"), calm)
     lost = len(finished - stored(folder / "out"))
-    left = len(list((folder / "tmp").iterdir()))
-    seen = f"exit code {first.code}: `{first.line}`; {len(kept)} of 12 kept; {verdict}; {left} temporary folders left"
-    assert verdict.good, seen
-    assert not lost, seen
-    assert first.code, seen
-    return f"{name} of a job", "after three of its 12 sessions", seen, "runs it again"
+    n_temporary = len(list((folder / "tmp").iterdir()))
+    n_kept = len(stored_after_signal)
+    outcome = (
+        f"exit code {first.code}: `{first.line}`; {n_kept} of 12 kept; {verdict}; "
+        f"{n_temporary} temporary folders left"
+    )
+    assert verdict.good, outcome
+    assert not lost, outcome
+    assert first.code, outcome
+    return f"{name} of a job", "after three of its 12 sessions", outcome, "runs it again"
 
 
 def stopped_workflow(folder: Path, number: int) -> Row:
@@ -84,12 +88,12 @@ def stopped_workflow(folder: Path, number: int) -> Row:
     again.check()
     verdict = compare(pd.read_parquet(place.run / "scores.parquet"), calm)
     lost = len(finished - stored(place.sessions("slow")))
-    seen = (
+    outcome = (
         f"exit code {first.code}; {len(finished) - lost} of {len(finished)} finished sessions kept; {verdict}"
     )
-    assert verdict.good, seen
-    assert not lost, seen
-    return f"{name} of the workflow", "in the midst of its sessions", seen, "`snakemake` again"
+    assert verdict.good, outcome
+    assert not lost, outcome
+    return f"{name} of the workflow", "in the midst of its sessions", outcome, "`snakemake` again"
 
 
 def changed_image(folder: Path) -> Row:
@@ -99,23 +103,23 @@ def changed_image(folder: Path) -> Row:
     place.play("calm").check()
     calm = place.score("calm")
     image = folder / "data/case07.nii.gz"
-    whole, other = image.read_bytes(), (folder / "data/case06.nii.gz").read_bytes()
+    whole, other_image = image.read_bytes(), (folder / "data/case06.nii.gz").read_bytes()
     process = place.start(place.job("out"))
     finished = wait_for_sessions(folder / "out", process, 2)
-    image.write_bytes(other)
+    image.write_bytes(other_image)
     first = ended(process)
     image.write_bytes(whole)
     place.play("out").check()
     verdict = compare(place.score("out"), calm)
     lost = len(finished - stored(folder / "out"))
-    seen = f"exit code {first.code}: `{first.line.replace(f'{folder}/', '')}`; brought back: {verdict}"
-    assert first.code == 2, seen
-    assert verdict.good, seen
-    assert not lost, seen
+    outcome = f"exit code {first.code}: `{first.line.replace(f'{folder}/', '')}`; brought back: {verdict}"
+    assert first.code == 2, outcome
+    assert verdict.good, outcome
+    assert not lost, outcome
     return (
         "an image changed half-way",
         "overwritten by another one after two sessions",
-        seen,
+        outcome,
         "brings it back",
     )
 
@@ -135,33 +139,36 @@ def changed_card(folder: Path) -> Row:
     verdict = compare(
         pd.read_parquet(place.run / "scores.parquet"), pd.read_parquet(folder / "calm/r/scores.parquet")
     )
-    seen = f"exit code {first.code}; the next snakemake played {len(new - old)} of {len(new)} sessions anew; {verdict}"
-    assert first.code, seen
-    assert verdict.good, seen
-    assert not old & new, seen
-    return "a card changed half-way", "edited after two sessions", seen, "`snakemake` again"
+    n = len(new)
+    outcome = (
+        f"exit code {first.code}; the next snakemake played {len(new - old)} of {n} sessions anew; {verdict}"
+    )
+    assert first.code, outcome
+    assert verdict.good, outcome
+    assert not old & new, outcome
+    return "a card changed half-way", "edited after two sessions", outcome, "`snakemake` again"
 
 
 def shared_history(folder: Path) -> Row:
     """Two runs add themselves to one history at the same moment, again and again."""
     place = Place(folder, {"half": stub(), "base-net@tiny": {"method": "base-net"}})
     place.snakemake().check()
-    other = folder / "results/q"
-    shutil.copytree(place.run, other)
-    scores = pd.read_parquet(other / "scores.parquet").assign(run="q")
-    scores.to_parquet(other / "scores.parquet")
-    provenance = read_record(other / "provenance.json")
-    write_record(other / "provenance.json", provenance | {"written": "2027-01-01T00:00:00+00:00"})
+    other_run = folder / "results/q"
+    shutil.copytree(place.run, other_run)
+    scores = pd.read_parquet(other_run / "scores.parquet").assign(run="q")
+    scores.to_parquet(other_run / "scores.parquet")
+    provenance = read_record(other_run / "provenance.json")
+    write_record(other_run / "provenance.json", provenance | {"written": "2027-01-01T00:00:00+00:00"})
     history = folder / "both.jsonl"
     words = ["history", "append", "--history", str(history)]
     command = place.job("unused")[:3]
     codes = []
     for _ in range(3):
-        adders = [place.start([*command, *words, str(run)]) for run in [place.run, other] * (ADDERS // 2)]
+        adders = [place.start([*command, *words, str(run)]) for run in [place.run, other_run] * (ADDERS // 2)]
         codes += [ended(adder).code for adder in adders]
     records = [json.loads(text) for text in history.read_text().splitlines()]
-    who = sorted((record["run"], record["method"]) for record in records)
-    seen = f"{len(codes)} processes, exit codes {sorted(set(codes))}; records: {who}"
-    assert set(codes) == {0}, seen
-    assert who == [(run, method) for run in "qr" for method in ("base-net", "half")], seen
-    return "two runs with one history", f"{ADDERS} processes at a time, three times", seen, "nothing"
+    entries = sorted((record["run"], record["method"]) for record in records)
+    outcome = f"{len(codes)} processes, exit codes {sorted(set(codes))}; records: {entries}"
+    assert set(codes) == {0}, outcome
+    assert entries == [(run, method) for run in "qr" for method in ("base-net", "half")], outcome
+    return "two runs with one history", f"{ADDERS} processes at a time, three times", outcome, "nothing"

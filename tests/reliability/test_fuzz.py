@@ -6,16 +6,16 @@ import sys
 import fuzz
 
 
-def test_spoilt_inputs_end_in_time_with_code_0_or_2_and_one_line():
+def test_damaged_inputs_end_in_time_with_code_0_or_2_and_one_line():
     """In a process of its own, for lines are taken from file descriptors, where libraries write."""
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, fuzz.__file__, "150", "--seed", "3"], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "| **all** | 150 | 150 | 0 |" in done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "| **all** | 150 | 150 | 0 |" in process.stdout
 
 
-def test_the_judge_notices_what_it_looks_for():
+def test_complaint_detects_each_kind_of_bad_ending():
     good = ["error: card.yaml: rounds: no"]
     assert fuzz.complaint(2, good, 0.1, ["card.yaml"]) == ""
     assert fuzz.complaint(0, [], 0.1, []) == ""

@@ -8,9 +8,9 @@ import pytest
 
 
 @pytest.mark.faults
-def test_damaged_results_end_in_one_line_or_in_the_same_output():
-    done = subprocess.run(
+def test_damaged_results_give_one_error_line_or_the_same_output():
+    process = subprocess.run(
         [sys.executable, fuzz_results.__file__, "400", "--seed", "5"], capture_output=True, text=True
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "| **all** | 400 | 400 | 0 |" in done.stdout
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert "| **all** | 400 | 400 | 0 |" in process.stdout

@@ -41,26 +41,26 @@ BAD_CASES = {f"c{number:02}": kind for number, kind in enumerate(BAD, len(GOOD))
 
 
 @pytest.mark.parametrize(("case", "kind"), BAD_CASES.items(), ids=BAD)
-def test_an_image_that_cannot_be_used_is_left_out_with_its_reason(cards, case, kind):
+def test_an_unusable_image_is_left_out_with_its_reason(cards, case, kind):
     row = table(cards / "c.left-out.tsv")[case]
     assert BAD[kind][1] in row["reason"]
     assert row["file"].startswith(f"{case}/")
     assert case not in table(cards / "c.tsv")
 
 
-def test_no_case_is_lost(cards):
+def test_each_case_is_listed_or_left_out(cards):
     assert set(table(cards / "c.tsv")) == set(GOOD_CASES)
     assert set(table(cards / "c.left-out.tsv")) == set(BAD_CASES)
 
 
-def test_images_that_can_be_used_are_played(cards, tmp_path):
+def test_usable_images_are_played(cards, tmp_path):
     assert bifseg("cohort", "check", cards / "c.yaml") == 0
     assert bifseg("cohort", "prepare", cards / "c.yaml", "--out", tmp_path / "cohort") == 0
     (tmp_path / "own.yaml").write_text("rounds: 1\ntarget: null\ntime_limit_s: 60\n")
     (tmp_path / "geos.yaml").write_text("method: geos\n")
     out = tmp_path / "sessions"
-    where = ("--cohort", tmp_path / "cohort", "--protocol", tmp_path / "own.yaml", "--out", out)
-    assert bifseg("run", tmp_path / "geos.yaml", *where, "--index", out / "shard-1.tsv") == 0
+    options = ("--cohort", tmp_path / "cohort", "--protocol", tmp_path / "own.yaml", "--out", out)
+    assert bifseg("run", tmp_path / "geos.yaml", *options, "--index", out / "shard-1.tsv") == 0
     assert bifseg("score", out, "--cohort", tmp_path / "cohort", "--out", tmp_path / "s") == 0
     scores = pd.read_csv(tmp_path / "s.csv")
     assert set(scores["case"]) == set(GOOD_CASES)
@@ -68,8 +68,8 @@ def test_images_that_can_be_used_are_played(cards, tmp_path):
     assert scores["dice"].between(0, 1).all()
 
 
-def test_a_list_that_names_them_all_is_refused_line_by_line(folder, cards, tmp_path, capsys):
-    """A manifest by hand: nobody left them out before."""
+def test_a_manifest_with_unusable_images_has_one_problem_per_image(folder, cards, tmp_path, capsys):
+    """The manifest is written by hand and contains the unusable images."""
     rows = table(cards / "c.tsv")
     header = list(next(iter(rows.values())))
     lines = [dict(row) for row in table(folder / "t.tsv").values()]
@@ -79,8 +79,8 @@ def test_a_list_that_names_them_all_is_refused_line_by_line(folder, cards, tmp_p
     (tmp_path / "all.tsv").write_text("\t".join(header) + "\n" + text)
     capsys.readouterr()
     assert bifseg("cohort", "check", tmp_path / "all.tsv", "--root", folder, "--dimension", "3") == 2
-    said = capsys.readouterr()
-    problems = [line for line in (said.out + said.err).splitlines() if "all.tsv:" in line]
+    captured = capsys.readouterr()
+    problems = [line for line in (captured.out + captured.err).splitlines() if "all.tsv:" in line]
     for case, kind in BAD_CASES.items():
         about = [line for line in problems if f"{case}/" in line]
         words = "the object is empty" if kind == "a label map without the value" else BAD[kind][1]
@@ -92,6 +92,6 @@ def test_small_objects_are_named_when_a_cohort_is_prepared(cards, tmp_path, caps
     card = (cards / "c.yaml").read_text().replace("manifest: c.tsv", f"manifest: {cards / 'c.tsv'}")
     (tmp_path / "c.yaml").write_text(card + "minimum_voxels: 200\n")
     assert bifseg("cohort", "prepare", tmp_path / "c.yaml", "--out", tmp_path / "cohort") == 0
-    said = capsys.readouterr().out
-    assert "of the objects, such as c00_s: 120 voxels, minimum_voxels is 200" in said
-    assert "objects.tsv lists them" in said
+    printed = capsys.readouterr().out
+    assert "of the objects, such as c00_s: 120 voxels, minimum_voxels is 200" in printed
+    assert "objects.tsv lists them" in printed

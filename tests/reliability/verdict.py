@@ -42,9 +42,9 @@ class Verdict:
         return not (self.missing or self.twice or self.other or self.kept < self.finished)
 
     def __str__(self) -> str:
-        told = f"{self.rows} rows: {self.missing} missing, {self.twice} twice, {self.other} different"
-        told += f" ({', '.join(self.columns)})" if self.columns else ""
-        return told + (f"; {self.kept} of {self.finished} finished sessions kept" if self.finished else "")
+        text = f"{self.rows} rows: {self.missing} missing, {self.twice} twice, {self.other} different"
+        text += f" ({', '.join(self.columns)})" if self.columns else ""
+        return text + (f"; {self.kept} of {self.finished} finished sessions kept" if self.finished else "")
 
 
 def compare(found: pd.DataFrame, calm: pd.DataFrame, before: pd.DataFrame | None = None) -> Verdict:
@@ -57,13 +57,15 @@ def compare(found: pd.DataFrame, calm: pd.DataFrame, before: pd.DataFrame | None
     """
     twice = int(found.duplicated(KEY).sum())
     once = found.drop_duplicates(KEY).set_index(KEY).drop(columns=COSTS)
-    wanted = calm.set_index(KEY).drop(columns=COSTS)
-    there = wanted.index.intersection(once.index)
-    same = (once.loc[there] == wanted.loc[there]) | (once.loc[there].isna() & wanted.loc[there].isna())
-    other = int((~same.all(axis=1)).sum()) + len(once.index.difference(wanted.index))
+    expected = calm.set_index(KEY).drop(columns=COSTS)
+    common = expected.index.intersection(once.index)
+    same = (once.loc[common] == expected.loc[common]) | (
+        once.loc[common].isna() & expected.loc[common].isna()
+    )
+    different = int((~same.all(axis=1)).sum()) + len(once.index.difference(expected.index))
     kept, finished = _kept(found, before) if before is not None else (0, 0)
     columns = tuple(same.columns[~same.all()])
-    return Verdict(len(wanted), len(wanted) - len(there), twice, other, kept, finished, columns)
+    return Verdict(len(expected), len(expected) - len(common), twice, different, kept, finished, columns)
 
 
 def _kept(found: pd.DataFrame, before: pd.DataFrame) -> tuple[int, int]:

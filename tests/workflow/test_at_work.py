@@ -1,4 +1,4 @@
-"""A second snakemake on the same run says at once that the first is at work, and makes nothing."""
+"""A second Snakemake on the same run stops at once with a message, and writes nothing."""
 
 import subprocess
 
@@ -12,12 +12,12 @@ pytestmark = pytest.mark.workflow
 
 def test_the_second_snakemake_on_a_run_stops_at_once(tmp_path):
     folder = copy_project(tmp_path, "config")
-    mark = begin_work(folder / "results/demo")
+    lock = begin_work(folder / "results/demo")
     command = snakemake_command("--until", "prepare_cohort", config=None)
     second = subprocess.run(command, **quietly(folder), timeout=120, check=False)
-    mark.close()
+    lock.close()
     assert second.returncode != 0
-    said = [line for line in second.stdout.splitlines() if "another snakemake works on this run" in line]
-    assert said[0].startswith("results/demo: ")
-    assert "since 20" in said[0]
+    messages = [line for line in second.stdout.splitlines() if "another snakemake works on this run" in line]
+    assert messages[0].startswith("results/demo: ")
+    assert "since 20" in messages[0]
     assert not (folder / "results/demo/cohorts").exists()

@@ -62,12 +62,12 @@ def run(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("BIFSEG_PATH", str(folder / "modules"))
         command = snakemake_command("--until", "collect_scores", config=CONFIG, profile="default")
-        done = subprocess.run(command, **quietly(folder), timeout=600)
-    assert done.returncode == 0, done.stdout
+        process = subprocess.run(command, **quietly(folder), timeout=600)
+    assert process.returncode == 0, process.stdout
     return folder / "results/ci"
 
 
-def test_every_session_begins_with_the_other_entrys_first_result(run):
+def test_every_session_begins_with_the_other_entry_s_initial_result(run):
     sessions = run / "sessions/tiny2d"
     first, corrected = (
         Archive(sessions / "own-scribbles/grabcut-opencv"),

@@ -21,7 +21,7 @@ RULES = ("prepare_cohort", "train_network", "plan_sessions", "run_sessions")
 MINUTES = [f"{rule}:runtime=30" for rule in RULES]
 
 
-def test_whole_workflow_runs_as_jobs_and_gives_the_rows_of_one_machine(tmp_path):
+def test_jobs_of_the_whole_workflow_give_the_rows_of_one_machine(tmp_path):
     """Planned shards of two processes, with a GPU each where the cluster has some."""
     folder = lay_out(tmp_path)
     gpus = "gpu" in answer("sinfo", "-h", "-o", "%G")
@@ -31,22 +31,24 @@ def test_whole_workflow_runs_as_jobs_and_gives_the_rows_of_one_machine(tmp_path)
     planned = {"shards": None, "job_minutes": 0.01, "workers": 2, "gpus_per_job": int(gpus)}
     (folder / "slurm.yaml").write_text(yaml.safe_dump(config | planned))
     (folder / "here.yaml").write_text(yaml.safe_dump(config | {"results": "here"}))
-    done = snakemake(
+    process = snakemake(
         folder,
         *("--slurm-init-seconds-before-status-checks", "2", "--set-resources", *MINUTES),
         config="slurm.yaml",
         profile="slurm",
         timeout=1500,
     )
-    assert done.returncode == 0, done.stdout
+    assert process.returncode == 0, process.stdout
     (log,) = (folder / ".snakemake/log").glob("*.log")
     submitted = re.findall(r"has been submitted with SLURM jobid (\d+)", log.read_text())
-    print(f"{len(submitted)} jobs submitted; {done.stdout.strip().splitlines()[-1]}")
-    assert "submitted with SLURM" not in done.stdout
-    assert re.search(r"^\d\d:\d\d:\d\d done: random-walks on tiny2d, own-scribbles: ", done.stdout, re.M)
+    print(f"{len(submitted)} jobs submitted; {process.stdout.strip().splitlines()[-1]}")
+    assert "submitted with SLURM" not in process.stdout
+    assert re.search(r"^\d\d:\d\d:\d\d done: random-walks on tiny2d, own-scribbles: ", process.stdout, re.M)
     assert len(submitted) >= 12
     assert snakemake(folder, config="here.yaml").returncode == 0
-    there, here = (read_scores(folder / place / "ci/scores.parquet") for place in ("results", "here"))
-    costs = [name for name in here if name.endswith("_s") or name.startswith("peak_")]
-    assert there.drop(columns=costs).equals(here.drop(columns=costs))
+    cluster_scores, local_scores = (
+        read_scores(folder / place / "ci/scores.parquet") for place in ("results", "here")
+    )
+    costs = [name for name in local_scores if name.endswith("_s") or name.startswith("peak_")]
+    assert cluster_scores.drop(columns=costs).equals(local_scores.drop(columns=costs))
     assert (folder / "results/ci/report.html").stat().st_size > 0

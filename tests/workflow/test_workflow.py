@@ -1,4 +1,4 @@
-"""The Snakefile for real: what is played, what is played again, and what a failure leaves behind."""
+"""The real Snakefile: which sessions are played and replayed, and runs with failures."""
 
 import json
 import re
@@ -58,11 +58,13 @@ def snakemake(folder, *words, config=CONFIG, profile="default", timeout=900):
 
 def planned(folder):
     """Files of the run that snakemake would make or make anew."""
-    done = snakemake(folder, "--summary")
-    assert done.returncode == 0, done.stdout
-    lines = [line.split("\t") for line in done.stdout.splitlines() if line.count("\t") > 3]
-    where, plan = lines[0].index("output_file"), lines[0].index("plan")
-    return {line[where].removeprefix("results/ci/") for line in lines[1:] if line[plan] != "no update"}
+    process = snakemake(folder, "--summary")
+    assert process.returncode == 0, process.stdout
+    lines = [line.split("\t") for line in process.stdout.splitlines() if line.count("\t") > 3]
+    output_column, plan = lines[0].index("output_file"), lines[0].index("plan")
+    return {
+        line[output_column].removeprefix("results/ci/") for line in lines[1:] if line[plan] != "no update"
+    }
 
 
 def times(folder):
@@ -84,16 +86,16 @@ def add_method(folder, name, card):
 def first_run(tmp_path_factory):
     """The project's folder and what snakemake said; a copy is kept beside it."""
     folder = lay_out(tmp_path_factory.mktemp("workflow") / "project")
-    done = snakemake(folder)
+    process = snakemake(folder)
     shutil.copytree(folder, folder.with_name("kept"))
-    return folder, done
+    return folder, process
 
 
 @pytest.fixture
 def project(first_run):
-    """The project as its first run left it, at the same place, whatever the test before did to it."""
-    folder, done = first_run
-    assert done.returncode == 0, done.stdout
+    """The project as after its first run, restored at the same place before each test."""
+    folder, process = first_run
+    assert process.returncode == 0, process.stdout
     shutil.rmtree(folder)
     shutil.copytree(folder.with_name("kept"), folder)
     return folder
@@ -106,12 +108,12 @@ def project(first_run):
 def dry_run(tmp_path_factory):
     """The project's folder, and what snakemake would do there with a GPU for each job that can use one."""
     folder = lay_out(tmp_path_factory.mktemp("dry") / "project")
-    done = snakemake(folder, "--dry-run", "--quiet", "host", "--config", "gpus_per_job=1")
-    assert done.returncode == 0, done.stdout
-    return folder, done.stdout
+    process = snakemake(folder, "--dry-run", "--quiet", "host", "--config", "gpus_per_job=1")
+    assert process.returncode == 0, process.stdout
+    return folder, process.stdout
 
 
-def test_tools_without_use_for_a_gpu_ask_for_none(dry_run):
+def test_jobs_of_tools_request_no_gpu(dry_run):
     jobs = [
         text for text in re.split(r"^rule ", dry_run[1], flags=re.MULTILINE) if text[:12] == "run_sessions"
     ]
@@ -119,24 +121,24 @@ def test_tools_without_use_for_a_gpu_ask_for_none(dry_run):
     assert gpus == {"tools": "0", "@pnet-tiny": "1", "@unet-tiny": "1", "@pcnet-tiny": "1"}
 
 
-def counts_of_jobs(said):
+def counts_of_jobs(printed):
     """How many jobs of each rule a dry run lists."""
-    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", said, re.M)}
+    return {rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", printed, re.M)}
 
 
 def test_dry_run_lists_all_rules(dry_run):
-    folder, said = dry_run
-    assert JOBS.items() <= counts_of_jobs(said).items()
+    folder, printed = dry_run
+    assert JOBS.items() <= counts_of_jobs(printed).items()
     assert not (folder / "results").exists()
 
 
 def test_dry_run_of_the_embedded_configuration(tmp_path):
     """A configuration of one's own takes the place of the embedded one, it is not mixed with it."""
-    done = snakemake(lay_out(tmp_path), "--dry-run", config=None)
-    assert done.returncode == 0, done.stdout
-    assert {"prepare_cohort": 2, "total": 15}.items() <= counts_of_jobs(done.stdout).items()
+    process = snakemake(lay_out(tmp_path), "--dry-run", config=None)
+    assert process.returncode == 0, process.stdout
+    assert {"prepare_cohort": 2, "total": 15}.items() <= counts_of_jobs(process.stdout).items()
     assert re.search(
-        r"^expected on this machine:\n  train pcnet-demo on tumour3d: about \d+ ", done.stdout, re.M
+        r"^expected on this machine:\n  train pcnet-demo on tumour3d: about \d+ ", process.stdout, re.M
     )
     assert not (tmp_path / "results").exists()
 
@@ -161,10 +163,12 @@ def test_bad_configuration_is_refused(wrong, message):
 
 
 def test_bad_configuration_stops_before_any_job(tmp_path):
-    done = snakemake(lay_out(tmp_path), "--config", "split=tset")
-    assert done.returncode != 0
-    assert "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')" in done.stdout
-    assert len(done.stdout) < 1500
+    process = snakemake(lay_out(tmp_path), "--config", "split=tset")
+    assert process.returncode != 0
+    assert (
+        "configuration: split: Input should be 'train', 'validation' or 'test' (is 'tset')" in process.stdout
+    )
+    assert len(process.stdout) < 1500
     assert not (tmp_path / "results").exists()
 
 
@@ -178,7 +182,7 @@ def test_run_ends_with_a_report(project):
 def test_scores_hold_every_object_method_and_protocol(project):
     run = project / "results/ci"
     scores = read_scores(run / "scores.parquet")
-    asked = {
+    expected = {
         (cohort, row.object, protocol, *entry.partition("@")[::2])
         for cohort, experiment in yaml.safe_load((ROOT / CONFIG).read_text())["cohorts"].items()
         for row in Cohort.load(run / "cohorts" / cohort).select(split="test")
@@ -186,25 +190,25 @@ def test_scores_hold_every_object_method_and_protocol(project):
         for entry in entries
     }
     key = ["cohort", "object", "protocol", "method", "network"]
-    assert {tuple(row) for row in scores[scores["step"] == "initial"][key].to_numpy()} == asked
+    assert {tuple(row) for row in scores[scores["step"] == "initial"][key].to_numpy()} == expected
     assert set(scores["status"]) == {"ok"}
     assert scores["dice"].between(0, 1).all()
     assert {True, False} == set(scores["seen"])
 
 
-def test_methods_were_given_the_same_scribbles(project):
+def test_methods_get_the_same_scribbles(project):
     scores = read_scores(project / "results/ci/scores.parquet")
     shared = scores[(scores["protocol"] == "shared-scribbles") & (scores["step"] == "round-1")]
     assert len(shared) > 0
     assert unequal_scribbles(shared) == []
 
 
-def test_base_networks_stayed_as_they_were(project):
-    found = [
+def test_base_networks_are_unchanged(project):
+    checks = [
         json.loads(path.read_text()) for path in project.glob("results/ci/sessions/*/*/*/forgetting-*.json")
     ]
-    assert len(found) == 13  # entries with a network
-    for check in found:
+    assert len(checks) == 13  # entries with a network
+    for check in checks:
         assert len(check["before"]) == 64
         assert check["before"] == check["after"]
     page = (project / "results/ci/tables/claims.md").read_text()
@@ -215,11 +219,11 @@ def test_base_networks_stayed_as_they_were(project):
 # Again
 
 
-def test_second_run_has_nothing_to_do(project):
+def test_a_second_run_does_nothing(project):
     before = times(project)
-    done = snakemake(project)
-    assert done.returncode == 0
-    assert "Nothing to be done" in done.stdout
+    process = snakemake(project)
+    assert process.returncode == 0
+    assert "Nothing to be done" in process.stdout
     assert times(project) == before
 
 
@@ -232,14 +236,14 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts, "results": "elsewhere"}
     config |= {"shards": None, "job_minutes": 0.006, "workers": 2, "patients": 2}
     (project / "planned.yaml").write_text(yaml.safe_dump(config))
-    done = snakemake(project, config="planned.yaml")
-    assert done.returncode == 0, done.stdout
+    process = snakemake(project, config="planned.yaml")
+    assert process.returncode == 0, process.stdout
     old, new = (read_scores(project / place / "ci/scores.parquet") for place in ("results", "elsewhere"))
     costs = [name for name in old if name.endswith("_s") or name.startswith("peak_")]
-    asked = (old["cohort"] == "tiny2d") & (old["protocol"] == "own-scribbles")
-    asked &= old["method"].isin(["bifseg", "random-walks"]) & old["patient"].isin(new["patient"])
+    same_sessions = (old["cohort"] == "tiny2d") & (old["protocol"] == "own-scribbles")
+    same_sessions &= old["method"].isin(["bifseg", "random-walks"]) & old["patient"].isin(new["patient"])
     assert new["patient"].nunique() == 2
-    assert new.drop(columns=costs).equals(old[asked].drop(columns=costs).reset_index(drop=True))
+    assert new.drop(columns=costs).equals(old[same_sessions].drop(columns=costs).reset_index(drop=True))
     folder = project / "elsewhere/ci/sessions/tiny2d/own-scribbles/bifseg@pnet-tiny"
     assert len(list(folder.glob("shard-*.zip"))) > 1
     assert not list((folder / "unpacked").iterdir())
@@ -265,13 +269,13 @@ def of_group(group, *cohorts):
     return RESULTS | {f"scores/{cohort}/{group}/shard-1.parquet" for cohort in cohorts}
 
 
-def test_changed_method_card_runs_that_method_alone(project):
+def test_a_changed_method_card_replays_that_method_only(project):
     """Its group's job starts; it keeps the sessions of all other methods."""
     (project / CARDS / "methods/base-crf.yaml").write_text("method: base-crf\nsettings: {omega: 2.0}\n")
     assert planned(project) == of_group("@pnet-tiny", "tiny2d")
     before, part = times(project), "results/ci/scores/tiny2d/@pnet-tiny/shard-1.parquet"
-    done = snakemake(project, "--", part)
-    assert done.returncode == 0, done.stdout
+    process = snakemake(project, "--", part)
+    assert process.returncode == 0, process.stdout
     assert "90 kept, 30 ok\n" in (project / "results/ci/logs/sessions/tiny2d/@pnet-tiny-1.log").read_text()
     changed = {
         path for path, time in times(project).items() if before.get(path) != time and path.suffix == ".zip"
@@ -279,12 +283,12 @@ def test_changed_method_card_runs_that_method_alone(project):
     assert {path.parent.name for path in changed} == {"base-crf@pnet-tiny"}
 
 
-def test_new_method_runs_alone(project):
+def test_a_new_method_runs_alone(project):
     add_method(project, "failing", "method: failing:Failing\n")
     assert planned(project) == of_group("failing", "tiny2d")
 
 
-def test_card_that_is_dropped_into_the_folder_runs_alone(project):
+def test_a_card_added_to_the_folder_runs_alone(project):
     """No configuration is touched: a pattern takes the new card in, where it can play."""
     config = yaml.safe_load((project / CONFIG).read_text())
     for experiment in config["cohorts"].values():
@@ -296,7 +300,7 @@ def test_card_that_is_dropped_into_the_folder_runs_alone(project):
     assert planned(project) == of_group("tools", "tiny2d", "tiny3d")
 
 
-def test_new_metric_scores_all_sessions_anew_and_plays_none(project):
+def test_a_new_metric_rescores_all_sessions_and_replays_none(project):
     shutil.copytree(ROOT / "bifseg", project / "bifseg")  # found first, as plug-ins are
     with (project / "bifseg/core/metrics/nsd.py").open("a") as metric:
         metric.write("\nNEW_METRIC = 1\n")
@@ -312,11 +316,11 @@ def test_entry_that_cannot_play_stops_before_any_job(tmp_path):
     config = yaml.safe_load((project / CONFIG).read_text())
     config["cohorts"]["tiny2d"]["protocols"]["shared-scribbles"].append("geos")
     (project / CONFIG).write_text(yaml.safe_dump(config))
-    done = snakemake(project)
-    assert done.returncode != 0
+    process = snakemake(project)
+    assert process.returncode != 0
     assert (
         "tiny2d.protocols.shared-scribbles: geos starts from scribbles and has no initial result"
-        in done.stdout
+        in process.stdout
     )
     assert not (tmp_path / "results").exists()
 
@@ -331,20 +335,20 @@ def test_finished_run_is_in_the_history(project):
     assert (project / "results/ci/history.jsonl").read_text() == history
 
 
-def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
+def test_a_failing_method_has_rows_and_the_run_a_report(project):
     before, old = times(project), read_scores(project / "results/ci/scores.parquet")
     history = project / "results/history.jsonl"
     lines = history.read_text().splitlines()
     (project / "failing.py").write_text(FAILING)
     add_method(project, "failing", "method: failing:Failing\n")
-    done = snakemake(project)
-    assert done.returncode == 0, done.stdout
+    process = snakemake(project)
+    assert process.returncode == 0, process.stdout
     after = times(project)
     assert {path: after[path] for path in before} == before
     scores = read_scores(project / "results/ci/scores.parquet")
-    mine = scores["method"] == "failing"
-    assert scores[~mine].reset_index(drop=True).equals(old)
-    failed = scores[mine & (scores["status"] == "failed")]
+    failing = scores["method"] == "failing"
+    assert scores[~failing].reset_index(drop=True).equals(old)
+    failed = scores[failing & (scores["status"] == "failed")]
     objects = Cohort.load(project / "results/ci/cohorts/tiny2d").select(split="test")
     assert sorted(failed["object"]) == sorted(2 * [row.object for row in objects])
     assert set(failed["error"]) == {"round-1: RuntimeError: no luck"}
@@ -356,7 +360,7 @@ def test_failing_method_keeps_its_rows_and_the_run_its_report(project):
     assert all(result["failed"] == result["n"] for result in new[0]["results"])
 
 
-def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_changes(project):
+def test_an_external_network_is_used_and_a_changed_one_used_again(project):
     """Its file is an input of the workflow: another one in its place is taken anew."""
     program, card = project / "my-net.ts", project / CARDS / "networks/my-net.yaml"
     torch.jit.save(torch.jit.script(SmallUNet().eval()), program)
@@ -367,8 +371,8 @@ def test_network_from_elsewhere_is_taken_instead_of_trained_and_again_when_it_ch
     config["cohorts"]["tiny2d"]["protocols"]["own-scribbles"].append("bifseg@my-net")
     (project / CONFIG).write_text(yaml.safe_dump(config))
     weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/@my-net/shard-1.parquet"
-    done = snakemake(project, "--", f"results/ci/{scores}")
-    assert done.returncode == 0, done.stdout
+    process = snakemake(project, "--", f"results/ci/{scores}")
+    assert process.returncode == 0, process.stdout
     assert set(pd.read_parquet(project / "results/ci" / scores).status) == {"ok"}
     assert weights not in planned(project)
     torch.jit.save(torch.jit.script(SmallUNet(seed=1).eval()), program)
