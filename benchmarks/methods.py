@@ -1,6 +1,7 @@
 """Every method on one object of the paper's sizes: seconds to start, to adapt, and for a round of scribbles.
 
-The networks have the paper's widths (P-Net 64 channels, PC-Net 32) and are untrained, which does not change the time.
+The networks have the paper's widths (P-Net 64 channels, PC-Net 32), seeded features and a classifier that is fitted
+to the object.
 The images are a disc with a box of about 96 x 96 and a ball with a box of about 80 x 80 x 80, noisy, one half
 brighter. Expected: in 2D the traditional tools take milliseconds, and gradient steps take most of BIFSeg's time; in
 3D the network's features and steps, and the conjugate gradients of Random Walks, take the most.
@@ -8,10 +9,12 @@ brighter. Expected: in 2D the traditional tools take milliseconds, and gradient 
 
 from __future__ import annotations
 
+from functools import partial
 from statistics import median
 
 import numpy as np
 import torch
+from fitted import fitted
 from timing import machine
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
@@ -19,7 +22,6 @@ from bifseg.core.geometry import Grid, Image
 from bifseg.methods.registry import build
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
-from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.game import play
 from bifseg.sessions.users import SimulatedUser
 
@@ -55,14 +57,14 @@ def row(name, game, method):
 def main():
     torch.set_num_threads(1)
     for network, shape, radius, size in [
-        (PNet(64), (116, 116), 43, 96),
-        (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80),
+        (partial(PNet, 64), (116, 116), 43, 96),
+        (partial(PCNet, 32, head="1x1x1"), (100, 100, 100), 35, 80),
     ]:
         game = game_on(shape, radius)
         box = " x ".join(map(str, game.box().shape))
         print(f"\n### Every method on a box of {box}\n\n{machine()}\n")
         print("| method | start ms | unsupervised ms | median round ms | rounds |\n|---|--:|--:|--:|--:|")
-        trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
+        trained = fitted(network, size, game)
         for name in ("base-net", "base-crf", "bifseg"):
             print(row(name, game, build(MethodCard(method=name), trained)), flush=True)
         for name in TOOLS[len(shape)]:

@@ -21,6 +21,7 @@ from time import process_time
 import numpy as np
 import timing
 import torch
+from fitted import fitted
 from methods import TOOLS, game_on
 from scipy import ndimage
 from timing import machine, ratios
@@ -41,7 +42,10 @@ from bifseg.runs.job_setup import JobSetup
 from bifseg.sessions.game import play
 
 ROUNDS = (((96, 96), (1.0, 1.0)), ((80, 80, 80), (2.0, 2.0, 2.0)), ((80, 80, 80), (6.5, 1.0, 1.0)))
-METHODS = ((PNet(64), (116, 116), 43, 96), (PCNet(32, head="1x1x1"), (100, 100, 100), 35, 80))
+METHODS = (
+    (partial(PNet, 64), (116, 116), 43, 96),
+    (partial(PCNet, 32, head="1x1x1"), (100, 100, 100), 35, 80),
+)
 N_ROUNDS = 3
 
 
@@ -79,10 +83,10 @@ def compare(shape: tuple[int, ...], spacing: tuple[float, ...]) -> None:
     ratios(title, cases, repeats=9)
 
 
-def shares(network: torch.nn.Module, shape: tuple[int, ...], radius: float, size: int) -> None:
+def shares(network: Callable[[], torch.nn.Module], shape: tuple[int, ...], radius: float, size: int) -> None:
     """Print processor seconds of the robot and of the method in a round, for every method and policy."""
     whole = game_on(shape, radius)
-    trained = TrainedNetwork(network.eval(), size, {}, torch.device("cpu"))
+    trained = fitted(network, size, whole)
     print(f"\n### A round of the robot and of the method, box {whole.box().shape}\n\n{machine()}\n")
     print("| method | policy | robot ms | method ms | robot / method | rounds |\n|---|---|--:|--:|--:|--:|")
     for name in ("base-crf", "bifseg", *TOOLS[len(shape)]):

@@ -5,10 +5,11 @@ of the min-cut in every round and computes the full geodesic transform. Expected
 so that we gain about an order of magnitude in 2D and more in 3D.
 """
 
-import copy
+from functools import partial
 
 import numpy as np
 import torch
+from fitted import fitted
 from scipy.sparse.csgraph import dijkstra
 from timing import ratios
 from torch.nn.functional import cross_entropy
@@ -21,7 +22,6 @@ from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
 from bifseg.methods.graphs.geodesic import GeodesicBand
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
-from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.game import play
 from bifseg.sessions.users import SimulatedUser
 
@@ -85,12 +85,16 @@ def session(game, trained, kind):
 def main():
     torch.set_num_threads(1)
     for name, network, shape, size in [
-        ("P-Net, 64 channels, 96 x 96", PNet(64), (120, 120), 96),
-        ("PC-Net, 16 channels, 1x1x1 head, longest side 40", PCNet(16, head="1x1x1"), (60, 60, 60), 40),
+        ("P-Net, 64 channels, 96 x 96", partial(PNet, 64), (120, 120), 96),
+        (
+            "PC-Net, 16 channels, 1x1x1 head, longest side 40",
+            partial(PCNet, 16, head="1x1x1"),
+            (60, 60, 60),
+            40,
+        ),
     ]:
-        torch.manual_seed(0)
-        trained = TrainedNetwork(copy.deepcopy(network).eval(), size, {}, torch.device("cpu"))
         game = game_on(shape)
+        trained = fitted(network, size, game)
         rounds = session(game, trained, ImageSpecificNetwork).steps[-1].round
         ratios(
             f"A BIFSeg session of {rounds} rounds, {name}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import maxflow
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.core.geometry import Mask
+from bifseg.methods.graphs.first_flow import capacity, first_flow, is_doubtful
 from bifseg.methods.graphs.neighbours import contrast, distance, offsets, pair_slices
 
 # It exceeds any finite energy of a crop, and sums with it stay exact to 1e-6.
@@ -55,7 +57,7 @@ def pair_weights(
 class LabelUpdate:
     """Minimises E(Y) = sum phi(y_i) + lambda sum psi(y_i, y_j) with scribbles as hard constraints (Eq. 7).
 
-    The pairwise part belongs to the image and is built once; each call adds the terminals to a copy.
+    The weights of the pairs belong to the image and are computed once.
 
     Args:
         intensity: the crop's intensities scaled to about [0, 1], any dimension.
@@ -69,13 +71,8 @@ class LabelUpdate:
         self, intensity: NDArray[Any], spacing: tuple[float, ...], strength: float, sigma: float, full: bool
     ) -> None:
         self._nodes = np.arange(intensity.size).reshape(intensity.shape)
-        self._pairs = maxflow.GraphFloat(intensity.size, intensity.size * len(offsets(intensity.ndim, full)))
-        self._pairs.add_nodes(intensity.size)
-        values = np.asarray(intensity, np.float64)
-        for offset, weights in pair_weights(values, spacing, strength, sigma, full):
-            first, second = (self._nodes[s].ravel() for s in pair_slices(offset))
-            flat = np.ascontiguousarray(weights.ravel())
-            self._pairs.add_edges(first, second, flat, flat)
+        self._pairs = pair_weights(np.asarray(intensity, np.float64), spacing, strength, sigma, full)
+        self._capacity = capacity(self._pairs, intensity.shape)
 
     def __call__(self, probability: NDArray[Any], scribbles: NDArray[np.uint8]) -> Mask:
         """The labels of least energy.
@@ -91,7 +88,22 @@ class LabelUpdate:
         on_foreground, on_background = scribbles == 1, scribbles == 2
         as_background[on_foreground] = as_foreground[on_background] = _FORBIDDEN
         as_foreground[on_foreground] = as_background[on_background] = 0.0
-        graph = self._pairs.copy()
+        excess = as_background - as_foreground
+        flows: Sequence[NDArray[Any] | float] = [0.0] * len(self._pairs)
+        if is_doubtful(excess, self._capacity):
+            flows, excess = first_flow(self._pairs, excess, self._capacity)
+            as_foreground, as_background = np.maximum(-excess, 0), np.maximum(excess, 0)
+        return self._cut(flows, as_foreground, as_background)
+
+    def _cut(
+        self, flows: Sequence[NDArray[Any] | float], as_foreground: NDArray[Any], as_background: NDArray[Any]
+    ) -> Mask:
+        """The labels of least energy, from a flow that is there already."""
+        graph = maxflow.GraphFloat(self._nodes.size, sum(weights.size for _, weights in self._pairs))
+        graph.add_nodes(self._nodes.size)
+        for (offset, weights), flow in zip(self._pairs, flows, strict=True):
+            first, second = (self._nodes[ends].ravel() for ends in pair_slices(offset))
+            graph.add_edges(first, second, (weights + flow).ravel(), (weights - flow).ravel())
         # A node on the sink's side is foreground and cuts its edge from the source.
         graph.add_grid_tedges(self._nodes, as_foreground, as_background)
         graph.maxflow()

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
+from bifseg.methods.graphs import crf
 from bifseg.methods.graphs.crf import LabelUpdate, pair_weights, unary
+from bifseg.methods.graphs.first_flow import capacity, is_doubtful
 
 
 def energy(labels, intensity, probability, spacing, strength, sigma, full):
@@ -103,3 +106,57 @@ def test_repeated_calls_do_not_remember():
     first = update(probability, none)
     update(1 - probability, np.full((8, 8), 2, np.uint8))
     np.testing.assert_array_equal(update(probability, none), first)
+
+
+def plain_cut(intensity, probability, scribbles, *args):
+    """The labels of the solver without a first flow."""
+    update = LabelUpdate(intensity, *args)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crf, "is_doubtful", lambda *_: False)
+        return update(probability, scribbles)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([(12, 17), (1, 30), (5, 7, 6)]), st.sampled_from([0.1, 1, 5]))
+def test_the_first_flow_keeps_the_least_energy(seed, shape, doubt):
+    rng = np.random.default_rng(seed)
+    intensity = rng.random(shape)
+    probability = 1 / (1 + np.exp(-doubt * ndimage.gaussian_filter(rng.normal(0, 3, shape), 1)))
+    scribbles = rng.choice([0] * 20 + [1, 2], shape).astype(np.uint8)
+    args = ((2.0, *[1.0] * (len(shape) - 1)), 2.0, 0.2, bool(seed % 2))
+    update = LabelUpdate(intensity, *args)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crf, "is_doubtful", lambda *_: True)
+        labels = update(probability, scribbles)
+    assert labels[scribbles == 1].all()
+    assert not labels[scribbles == 2].any()
+    expected = plain_cut(intensity, probability, scribbles, *args)
+    energies = [energy(y, intensity, probability, *args) for y in (labels, expected)]
+    assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+
+
+def test_a_doubtful_crop_starts_from_a_flow(monkeypatch):
+    """Where the network knows nothing, nearly all flow is found before the solver starts."""
+    rng = np.random.default_rng(0)
+    shape = (20, 20, 20)
+    doubtful = 0.5 + 0.1 * np.tanh(ndimage.gaussian_filter(rng.normal(0, 20, shape), 3))
+    update = LabelUpdate(rng.random(shape), (1.0, 1.0, 1.0), 2.0, 0.5, True)
+    left = []
+    cut = LabelUpdate._cut
+
+    def watched(self, flows, as_foreground, as_background):
+        left.append(min(as_foreground.sum(), as_background.sum()))
+        return cut(self, flows, as_foreground, as_background)
+
+    monkeypatch.setattr(LabelUpdate, "_cut", watched)
+    update(doubtful, np.zeros(shape, np.uint8))
+    before = np.subtract(*unary(doubtful))
+    assert left[0] < 0.05 * min(before[before > 0].sum(), -before[before < 0].sum())
+
+
+def test_a_sure_crop_needs_no_first_flow():
+    shape = (20, 20)
+    sure = np.where(np.arange(20)[:, None] < 9, 0.999, 0.001) * np.ones(shape)
+    most = capacity(pair_weights(np.zeros(shape), (1.0, 1.0), 0.5, 0.2, True), shape)
+    assert not is_doubtful(np.subtract(*unary(sure)), most)
+    assert is_doubtful(np.subtract(*unary(0.4 + 0.2 * sure)), most)
