@@ -261,6 +261,10 @@ class AugmentationCard(Card):
     contrast: Share = Field(0.2, description="share whose intensities go through a random rising curve")
     invert: Share = Field(0.0, description="share whose intensities are inverted")
     flatten: Share = Field(0.0, description="share whose object is drawn towards its mean intensity")
+    repaint: Share = Field(
+        0.0,
+        description="share whose object gets a random brightness, texture and smooth field instead of its own",
+    )
     field: Share = Field(0.3, description="share to which a smooth field is added, as of a receive coil")
     blur: Share = Field(0.0, description="share that is blurred, by 0.3 to 1.2 voxels")
     noise: Share = Field(0.3, description="share that noise is added to, up to 0.3 standard deviations")

@@ -34,6 +34,8 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
         float32 array of the same shape; voxels stay in their place, so the truth still holds.
     """
     changed = _standardised(values)
+    if settings.repaint and rng.random() < settings.repaint:
+        changed = _standardised(_repainted(changed, truth, rng))
     if rng.random() < settings.flatten:
         changed = _flattened(changed, truth, rng)
     if rng.random() < settings.contrast:
@@ -61,6 +63,25 @@ def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> N
     inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
     flatter: NDArray[Any] = values + inside * rng.uniform(0, 1) * (values[truth].mean() - values)
     return flatter
+
+
+def _repainted(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> NDArray[Any]:
+    """The crop with an object of another appearance: brighter or darker than its surround, with or without its texture.
+
+    Its brightness differs from the mean of the surround by 0.5 to 2.5 of the surround's standard deviations.
+    """
+    if not truth.any() or truth.all():
+        return values
+    unit = max(values[~truth].std(), 1e-3)
+    level = values[~truth].mean() + unit * rng.choice((-1, 1)) * rng.uniform(0.5, 2.5)
+    texture = 0.0 if rng.random() < 0.5 else rng.uniform(0, 1)
+    smooth = gaussian_filter(rng.standard_normal(values.shape), rng.uniform(2, 6))
+    smooth *= rng.uniform(0, 0.5) * unit / max(smooth.std(), 1e-6)
+    noise = rng.uniform(0, 0.3) * unit * rng.standard_normal(values.shape)
+    painted = level + texture * (values - values[truth].mean()) + smooth + noise
+    inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
+    repainted: NDArray[Any] = values + inside * (painted - values)
+    return repainted
 
 
 def _through_curve(values: NDArray[Any], rng: np.random.Generator) -> NDArray[Any]:

@@ -10,6 +10,7 @@ from bifseg.cards.cards import AugmentationCard, TrainingCard
 from bifseg.core.geometry import Grid, Image
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
+from bifseg.networks.augmentation import augment
 from bifseg.networks.samples import Sampler, stack
 from bifseg.networks.trained import TrainedNetwork
 
@@ -74,6 +75,37 @@ def test_intensities_of_a_sample_are_normalised_by_the_whole_image():
     values, _ = sampler_of(PNet(4), image, truth).batch(np.random.default_rng(0))
     expected = (9 - voxels.mean()) / voxels.std()
     np.testing.assert_allclose(values, np.full((1, 1, 12, 12), expected), rtol=1e-5)
+
+
+def test_a_repainted_object_differs_from_its_surround_in_a_way_of_its_own():
+    """Objects that are all brighter than their surround come out brighter or darker, and flat or textured."""
+    rng = np.random.default_rng(1)
+    truth = np.zeros((24, 24), bool)
+    truth[6:18, 6:18] = True
+    values = rng.standard_normal(truth.shape) + 3.0 * truth
+    only = dict.fromkeys(("contrast", "field", "noise", "scale"), 0.0)
+    plain, painted = (AugmentationCard(repaint=share, **only) for share in (0.0, 1.0))
+    differences, textures = [], []
+    for seed in range(60):
+        changed = augment(values.astype(np.float32), truth, painted, np.random.default_rng(seed))
+        unit = changed[~truth].std()
+        differences.append((changed[8:16, 8:16].mean() - changed[~truth].mean()) / unit)
+        textures.append(changed[8:16, 8:16].std() / unit)
+    assert min(differences) < -2
+    assert max(differences) > 2
+    assert 15 < sum(difference < 0 for difference in differences) < 45
+    assert min(textures) < 0.4
+    assert max(textures) > 0.9
+    same = augment(values.astype(np.float32), truth, plain, np.random.default_rng(0))
+    np.testing.assert_allclose(same, (values - values.mean()) / values.std(), atol=1e-5)
+
+
+@pytest.mark.parametrize("truth", [np.zeros((6, 6), bool), np.ones((6, 6), bool)], ids=["empty", "full"])
+def test_repainting_needs_an_object_and_a_surround(truth):
+    values = np.random.default_rng(0).random((6, 6)).astype(np.float32)
+    only = dict.fromkeys(("contrast", "field", "noise", "scale"), 0.0)
+    changed = augment(values, truth, AugmentationCard(repaint=1.0, **only), np.random.default_rng(0))
+    np.testing.assert_allclose(changed, (values - values.mean()) / values.std(), atol=1e-5)
 
 
 def test_augmentation_changes_boxes_and_scale():
