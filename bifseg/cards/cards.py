@@ -261,16 +261,11 @@ class AugmentationCard(Card):
     contrast: Share = Field(0.2, description="share whose intensities go through a random rising curve")
     invert: Share = Field(0.0, description="share whose intensities are inverted")
     flatten: Share = Field(0.0, description="share whose object is drawn towards its mean intensity")
-    repaint: Share = Field(
-        0.0,
-        description="share whose object gets a random brightness, texture and smooth field instead of its own",
-    )
+    repaint: Share = Field(0.0, description="share whose object gets a random brightness and texture")
     field: Share = Field(0.3, description="share to which a smooth field is added, as of a receive coil")
     blur: Share = Field(0.0, description="share that is blurred, by 0.3 to 1.2 voxels")
     noise: Share = Field(0.3, description="share that noise is added to, up to 0.3 standard deviations")
-    scale: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.1, description="crops are scaled by exp(U(-scale, scale)) times the input size"
-    )
+    scale: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="size: times exp(U(-scale, scale))")
     margin: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]] = Field(
         (1.0, 1.0), description="the cohort's box_margin is multiplied by a factor between these two"
     )
