@@ -48,7 +48,7 @@ def is_doubtful(excess: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
         most: see `capacity`.
 
     Returns:
-        Whether more than 5 % of the voxels prefer foreground by less than an eighth of `most`, and as many background.
+        Whether more than 25 % of the voxels prefer foreground by less than an eighth of `most`, and as many background.
     """
     weak = np.abs(excess) < _WEAK * most
     fewer = min(np.count_nonzero(weak & (excess > 0)), np.count_nonzero(weak & (excess < 0)))
