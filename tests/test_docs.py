@@ -33,7 +33,7 @@ PAGES = [ROOT / "README.md", *sorted(ROOT.glob("*/README.md")), *sorted((ROOT / 
 
 
 @pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
-def test_code_that_a_page_names_is_there(page):
+def test_code_named_on_a_page_exists(page):
     """Paths are those of the repository, or of the package."""
     named = re.findall(r"`((?:\w+/)+\w+\.py)[`:]", page.read_text())
     assert [
@@ -82,7 +82,7 @@ def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
     assert run_shard(setup, setup.trials(objects), tmp_path / "out") == {"ok": len(objects)}
 
 
-def test_bundle_of_the_docs_is_taken(tmp_path, own_network):
+def test_bundle_of_the_docs_is_accepted(tmp_path, own_network):
     pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
     card = own_network(1)
     weights = brought_weights(card, tmp_path / "my-bundle.yaml")
@@ -117,7 +117,7 @@ def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):
 @pytest.mark.parametrize(
     "page", ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
 )
-def test_links_of_the_docs_lead_somewhere(page):
+def test_links_of_the_docs_have_targets(page):
     for target in re.findall(r"\]\(([^)#]+)\)", (ROOT / page).read_text()):
         if not target.startswith(("http", "mailto")):
             assert ((ROOT / page).parent / target).exists(), target

@@ -47,6 +47,6 @@ def test_every_error_that_a_function_raises_is_in_its_docstring():
     assert not missing
 
 
-def test_the_rule_finds_one():
+def test_the_check_detects_a_missing_raises():
     source = 'def read(x):\n    """Read x."""\n    if x:\n        raise ValueError("x")\n'
     assert list(undocumented(source)) == ["read: ValueError"]

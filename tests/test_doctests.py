@@ -17,7 +17,7 @@ from bifseg.core.images import write_array
 
 def with_examples():
     """The modules whose source holds an example."""
-    names = [found.name for found in pkgutil.walk_packages(bifseg.__path__, "bifseg.")]
+    names = [module.name for module in pkgutil.walk_packages(bifseg.__path__, "bifseg.")]
     return ["bifseg", *(name for name in names if ">>> " in source_of(name))]
 
 
@@ -52,6 +52,6 @@ def test_the_front_door_has_examples():
 @pytest.mark.parametrize("name", with_examples())
 def test_examples(name, folder, monkeypatch):
     monkeypatch.chdir(folder)
-    done = doctest.testmod(importlib.import_module(name))
-    assert done.attempted
-    assert not done.failed
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.attempted
+    assert not results.failed

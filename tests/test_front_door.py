@@ -42,25 +42,25 @@ HEAVY = "{'torch', 'pandas', 'matplotlib', 'scipy', 'sklearn', 'SimpleITK'}"
 def loaded_by(code):
     """The heavy packages that Python has loaded after the code."""
     script = f"import sys\n{code}\nprint(sorted({HEAVY} & set(sys.modules)))"
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT
     )
-    return done.stdout.splitlines()[-1]
+    return process.stdout.splitlines()[-1]
 
 
-def test_it_offers_these_names():
+def test_the_front_door_exports_these_names():
     assert set(bifseg.__all__) == NAMES
     assert set(dir(bifseg)) >= NAMES
     for name in NAMES:
         assert getattr(bifseg, name) is not None
 
 
-def test_a_name_that_is_not_there_is_an_attribute_error():
+def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'evaluate_everything'"):
         _ = bifseg.evaluate_everything
 
 
-def test_importing_it_loads_nothing_heavy():
+def test_importing_bifseg_loads_no_heavy_package():
     assert loaded_by("import bifseg; dir(bifseg); bifseg.InputError") == "[]"
 
 
@@ -70,7 +70,7 @@ def test_a_plug_ins_names_load_neither_torch_nor_pandas():
     assert "pandas" not in loaded
 
 
-def test_help_and_version_load_nothing_heavy():
+def test_help_and_version_load_no_heavy_package():
     for word in ("--help", "-h", "--version"):
         call = f"sys.argv = ['bifseg', '{word}']\nfrom bifseg.cli.main import main\n"
         loaded = loaded_by(f"{call}try: main()\nexcept SystemExit as done: assert not done.code")
@@ -88,5 +88,5 @@ def test_the_snakefile_needs_neither_torch_nor_pandas():
     assert "pandas" not in loaded
 
 
-def test_it_is_typed():  # .ci/wheel tests that the wheel says so too
+def test_the_package_is_typed():  # .ci/wheel tests that the wheel says so too
     assert (Path(bifseg.__file__).parent / "py.typed").is_file()

@@ -44,7 +44,7 @@ def imports(path):
             yield from (name.name for name in node.names if name.name.startswith("bifseg."))
 
 
-def test_the_package_holds_rooms_alone():
+def test_the_package_has_no_loose_module():
     loose = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"}
     rooms = {path.name for path in PACKAGE.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert not loose
@@ -59,7 +59,7 @@ def test_nothing_imports_upwards_or_across_a_floor(path):
         assert room == own or FLOOR[room] < FLOOR[own], f"{own} imports {name}"
 
 
-def test_no_module_imports_itself_by_a_detour():
+def test_no_module_imports_itself_indirectly():
     graph = {module(path): set(imports(path)) for path in FILES}
     TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 

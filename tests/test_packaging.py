@@ -18,7 +18,7 @@ def requirement(text):
     return name.lower(), bound
 
 
-def test_the_recipe_asks_for_what_the_package_asks_for():
+def test_the_recipe_has_the_package_s_requirements():
     project, built = PROJECT["project"], PROJECT["build-system"]["requires"]
     needed = {requirement(text) for text in project["dependencies"]} | {
         ("python", project["requires-python"])

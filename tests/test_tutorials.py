@@ -32,7 +32,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def test_there_are_two():
+def test_there_are_two_tutorials():
     assert [path.stem for path in TUTORIALS] == ["play_one_image", "read_a_run"]
 
 

@@ -44,11 +44,11 @@ def answers(tmp_path_factory):
     return about, ellipse, steps
 
 
-def test_it_takes_boxes_on_slices(answers):
+def test_litemedsam_takes_boxes_on_slices(answers):
     assert answers[0] == {"dimensions": [2], "prompts": ["box"], "adapts": False}
 
 
-def test_a_bright_ellipse_is_found_on_the_images_own_grid(answers):
+def test_a_bright_ellipse_is_segmented_on_the_image_grid(answers):
     _, ellipse, steps = answers
     for mask, _ in steps:
         assert mask.shape == ellipse.shape

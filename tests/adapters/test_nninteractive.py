@@ -106,14 +106,14 @@ def test_model_is_loaded_once_for_all_sessions(started, notes, tmp_path):
     assert loaded["checkpoint"] == str(tmp_path / "model" / "fold_0" / "checkpoint_final.pth")
 
 
-def test_image_goes_in_array_order(started, notes):
+def test_the_image_is_passed_in_array_order(started, notes):
     started().start(IMAGE, BOX)
     (image,) = notes("image")
     assert image["shape"] == [1, *SHAPE]
     assert image["corner"] == IMAGE.voxels[0, 0, 1]
 
 
-def test_box_is_its_middle_slices_for_a_model_without_3d_boxes(started, notes):
+def test_a_model_without_3d_boxes_gets_the_middle_slices_of_the_box(started, notes):
     started().start(IMAGE, BOX)
     assert [(note["box"], note["include"]) for note in notes("box")] == [
         ([[5, 6], [6, 21], [7, 26]], True),
@@ -122,7 +122,7 @@ def test_box_is_its_middle_slices_for_a_model_without_3d_boxes(started, notes):
     ]
 
 
-def test_box_is_given_whole_to_a_model_that_takes_it(started, notes, monkeypatch):
+def test_a_model_with_3d_boxes_gets_the_whole_box(started, notes, monkeypatch):
     monkeypatch.setenv("STUB_LACKS", "")
     started().start(IMAGE, BOX)
     assert [note["box"] for note in notes("box")] == [[[2, 9], [6, 21], [7, 26]]]
@@ -133,7 +133,7 @@ def test_box_of_one_slice_is_given_as_it_is(started, notes):
     assert [note["box"] for note in notes("box")] == [[[4, 5], [6, 21], [7, 26]]]
 
 
-def test_each_stroke_is_given_once_with_its_label(started, notes):
+def test_each_stroke_is_passed_once_with_its_label(started, notes):
     method = started()
     method.start(IMAGE, BOX)
     first = [stroke(True, (5, 14, 22), (5, 14, 23)), stroke(False, (4, 8, 9))]
@@ -155,9 +155,9 @@ def test_a_stroke_of_one_voxel_is_a_point_if_the_model_takes_points(started, not
         assert ("points" in method.prompts) == (call == "point")
         method.start(IMAGE, BOX)
         method.refine(Scribbles(SHAPE, (stroke(True, (5, 14, 22)),)))
-    given = notes("point", "scribble")
-    assert [(note["call"], note["include"]) for note in given] == [("point", True), ("scribble", True)]
-    assert given[0]["voxel"] == given[1]["voxels"][0] == [5, 14, 22]
+    calls = notes("point", "scribble")
+    assert [(note["call"], note["include"]) for note in calls] == [("point", True), ("scribble", True)]
+    assert calls[0]["voxel"] == calls[1]["voxels"][0] == [5, 14, 22]
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_prompts_are_those_of_the_checkpoint(started, monkeypatch, lacks, prompt
     assert started().prompts == prompts
 
 
-def test_a_box_that_is_the_whole_image_is_no_prompt(started, notes):
+def test_a_box_of_the_whole_image_is_not_passed(started, notes):
     method = started()
     whole = Box((0, 0, 0), SHAPE)
     assert not method.start(IMAGE, whole).any()
@@ -226,7 +226,7 @@ def test_a_server_is_played_through_its_client(started, notes, monkeypatch):
     assert notes("claim") == [{"call": "claim", "server": "http://127.0.0.1:1527", "key": "key"}]
 
 
-def test_a_session_of_a_server_is_given_back_at_the_end(notes, noted):
+def test_a_session_of_a_server_is_released_at_the_end(notes, noted):
     environment = {**os.environ, "PYTHONPATH": str(HERE / "stub"), "STUB_NOTES": str(noted)}
     opening = json.dumps({"call": "open", "device": "cpu", "threads": 1, "settings": {}})
     words = [sys.executable, SERVE, "http://server"]
@@ -243,7 +243,7 @@ def test_result_ends_at_the_box(started):
 
 
 @pytest.mark.parametrize(("settings", "as_drawn"), [({}, True), ({"as_drawn": False}, False)])
-def test_drawn_voxels_are_as_drawn_unless_the_card_says_otherwise(started, settings, as_drawn):
+def test_drawn_voxels_keep_their_label_unless_the_card_disables_it(started, settings, as_drawn):
     method = started(**settings)
     initial = method.start(IMAGE, BOX)
     assert not initial[4, 8, 9]
@@ -279,7 +279,7 @@ def test_sessions_draw_the_same_random_numbers(started, notes):
     assert len({note["draw"] for note in notes("image")}) == 1
 
 
-def test_time_and_memory_are_told(started):
+def test_time_and_memory_are_reported(started):
     method = started()
     method.start(IMAGE, BOX)
     begun = method.seconds["machine"]
@@ -337,11 +337,11 @@ def real_card(tmp_path_factory):
 @real
 def test_package_keeps_the_contract(real_card, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["bifseg", "check-method", str(real_card), "--device", "cpu"])
-    with pytest.raises(SystemExit) as done:
+    with pytest.raises(SystemExit) as raised:
         main()
-    said = capsys.readouterr().out
-    assert done.value.code == 0, said
-    assert said.splitlines()[0] == "nninteractive: 3D, takes box, mask, points, scribbles"
+    printed = capsys.readouterr().out
+    assert raised.value.code == 0, printed
+    assert printed.splitlines()[0] == "nninteractive: 3D, takes box, mask, points, scribbles"
 
 
 @real

@@ -40,7 +40,7 @@ def test_a_failure_of_the_model_is_one_failed_answer(tmp_path):
     assert "none.nii" in second["error"]
 
 
-def test_a_program_imports_what_lies_beside_it_in_a_job_too(tmp_path, monkeypatch):
+def test_a_program_imports_modules_beside_it_in_a_job(tmp_path, monkeypatch):
     """The jobs' own Python does not look into the current folder; a method's Python looks beside its script."""
     monkeypatch.setenv("PYTHONSAFEPATH", "1")
     (tmp_path / "model_parts.py").write_text((FOLDER / "serve.py").read_text())

@@ -46,7 +46,7 @@ def test_a_session_of_a_row_scores_as_the_row(folder, scores):
 @pytest.mark.parametrize(
     ("given", "tolerance"), [(0.5, 0.5), ({"fake_disc": 0.5}, 0.5), ({"fake_square": 0.5}, 2.0)]
 )
-def test_nsd_goes_by_the_cards_tolerance(folder, scores, tmp_path, given, tolerance):
+def test_nsd_uses_the_card_s_tolerance(folder, scores, tmp_path, given, tolerance):
     copy = tmp_path / "run"
     shutil.copytree(folder, copy)
     path = copy / "cohorts" / "fake2d" / "cohort.json"
@@ -71,21 +71,21 @@ def test_rank_is_best_first_by_the_metrics_direction(scores):
 
 
 def test_compare_is_the_paired_comparison_of_the_tables(scores):
-    ours = bs.compare(scores, "bifseg@pnet", reference="base-net@pnet")
+    comparison = bs.compare(scores, "bifseg@pnet", reference="base-net@pnet")
     table = compare_rows(final_rows(scores), ("base-net", "pnet"))
     table = table[table["method"] == "bifseg"].reset_index(drop=True)
-    assert ours["cohort"].tolist() == ["fake2d", "fake2d"]
+    assert comparison["cohort"].tolist() == ["fake2d", "fake2d"]
     for column in ("n", "patients", "failed", "difference_mean", "difference_low", "wilcoxon_p"):
-        np.testing.assert_array_equal(ours[column], table[column])
+        np.testing.assert_array_equal(comparison[column], table[column])
 
 
-def test_a_target_above_the_rules_is_not_known(scores):
+def test_a_target_above_the_stopping_rule_gives_nan(scores):
     stops = bs.Protocol(rounds=3, target=0.8)
     assert bs.interactions_to_target(scores, 0.9, rules=stops)["reached"].isna().all()
     assert bs.interactions_to_target(scores, 0.9)["reached"].notna().all()
 
 
-def test_without_rules_nothing_is_counted(scores):
+def test_without_stopping_rules_rounds_are_not_counted(scores):
     bare = scores.copy()
     bare.attrs.clear()
     with pytest.raises(bs.InputError, match=r"pass rules=bifseg.Protocol"):
@@ -102,6 +102,6 @@ def test_without_rules_nothing_is_counted(scores):
         (lambda s: bs.rank(s.assign(run=["a", *["b"] * (len(s) - 1)])), "of 2 runs"),
     ],
 )
-def test_what_does_not_fit_is_refused(scores, call, words):
+def test_mismatched_arguments_are_refused(scores, call, words):
     with pytest.raises(bs.InputError, match=words):
         call(scores)

@@ -67,7 +67,7 @@ def test_rows_are_the_steps_and_count_the_effort():
         assert row["assd_mm"] == measured["assd_mm"]
 
 
-def test_the_seed_decides():
+def test_sessions_depend_on_the_seed():
     def strokes(seed):
         session = bs.simulate(Threshold(), *case(), protocol=RULES, seed=seed)
         return [stroke.voxels.tolist() for stroke in session.record.scribbles().strokes]
@@ -75,16 +75,16 @@ def test_the_seed_decides():
     assert strokes(1) == strokes(1) != strokes(2)
 
 
-def test_it_is_the_session_of_the_simulated_user():
+def test_simulate_gives_the_session_of_the_simulated_user():
     """The same box and strokes as `bifseg run` draws, given the same names."""
     image, truth = case()
     user = SimulatedUser(image, truth, RULES, 10, 5, seed_key=Identity(structure="lung").seed_key)
     alone = play(user, Threshold())
-    ours = bs.simulate(Threshold(), image, truth, protocol=RULES, seed=5, structure="lung").record
-    assert ours.box == alone.box
-    for one, other in zip(ours.steps, alone.steps, strict=True):
-        np.testing.assert_array_equal(one.mask, other.mask)
-    assert replace(ours.identity, method="") == Identity(
+    api_record = bs.simulate(Threshold(), image, truth, protocol=RULES, seed=5, structure="lung").record
+    assert api_record.box == alone.box
+    for api_step, step in zip(api_record.steps, alone.steps, strict=True):
+        np.testing.assert_array_equal(api_step.mask, step.mask)
+    assert replace(api_record.identity, method="") == Identity(
         structure="lung", dimension=2, policy=RULES.policy, box=RULES.box, user=RULES.user
     )
 
@@ -105,7 +105,7 @@ def test_a_method_that_raises_fails_and_says_why():
         (object(), None, "lacks dimensions"),
     ],
 )
-def test_what_cannot_be_played_is_refused(method, truth, words):
+def test_invalid_arguments_are_refused(method, truth, words):
     image, right = case()
     with pytest.raises(bs.InputError, match=words):
         bs.simulate(method, image, right if truth is None else truth)
@@ -151,7 +151,7 @@ def test_show_takes_a_slice_of_a_volume():
     )
 
 
-def test_show_says_what_it_cannot_show():
+def test_show_refuses_missing_rounds_and_planes():
     flat = bs.simulate(Threshold(), *case(), protocol=RULES)
     with pytest.raises(bs.InputError, match=r"round 9: .* it has rounds 0 to 3"):
         flat.show(9)
@@ -162,7 +162,7 @@ def test_show_says_what_it_cannot_show():
         deep.show(0, axis=0, index=9)
 
 
-def test_showing_leaves_matplotlibs_backend_alone():
+def test_show_keeps_matplotlib_s_backend():
     code = (
         "import matplotlib; matplotlib.use('svg')\n"
         "import bifseg.reports.session_pictures, sys\n"

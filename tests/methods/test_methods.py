@@ -57,15 +57,15 @@ def test_scribbles_are_obeyed_and_the_box_kept(network, start, name):
 
 
 @pytest.mark.parametrize("name", CARDS)
-def test_new_session_forgets_the_last(network, start, name):
+def test_sessions_are_independent(network, start, name):
     """The same session after another one, on the same instance, gives the same masks."""
     image, box = start
     scribbles = scribbles_in(box, image.voxels.shape)
 
     def session(method):
-        found = [method.start(image, box)]
-        found += [method.adapt()] if isinstance(method, Adaptive) else []
-        return found + ([method.refine(scribbles)] if "scribbles" in method.prompts else [])
+        masks = [method.start(image, box)]
+        masks += [method.adapt()] if isinstance(method, Adaptive) else []
+        return masks + ([method.refine(scribbles)] if "scribbles" in method.prompts else [])
 
     method = build(CARDS[name], network)
     first, second = session(method), session(method)

@@ -83,7 +83,7 @@ def test_margin_is_draw_box_whatever_the_spacing_and_is_seeded_as_ever():
     assert len({kind.seed for kind in BOXES.values()}) == len(BOXES)
 
 
-def test_tight_is_tight():
+def test_the_tight_box_encloses_the_object_exactly():
     assert not _sides("tight/1", 5).any()
 
 

@@ -16,7 +16,7 @@ def wrong(truth, spacing):
     return [result ^ truth for result in openings(truth, spacing)]
 
 
-def test_one_plane_is_wholly_wrong_once_and_the_others_are_right():
+def test_the_opening_marks_one_plane_and_no_other():
     truth = ball()
     first, second = wrong(truth, (1.0, 1.0, 1.0))
     assert not (first & second).any()
@@ -54,7 +54,7 @@ def test_the_longer_side_is_longer_in_mm():
     assert not second[:, :15].any()
 
 
-def test_an_empty_truth_opens_nothing():
+def test_an_empty_truth_has_no_opening():
     assert openings(np.zeros((5, 6, 7), bool), (1.0, 1.0, 1.0)) == []
 
 

@@ -74,8 +74,8 @@ def _centre_line(wrong):
     if len(voxels) < 2:
         return [(z, int(y), int(x)) for x, y in np.argwhere(piece)]
     path = _shortest(list(map(tuple, voxels.tolist())))
-    kept = path[int(0.1 * len(path)) : int(0.9 * len(path))] if len(path) > 10 else path
-    return [(z, y, x) for x, y in kept]
+    middle = path[int(0.1 * len(path)) : int(0.9 * len(path))] if len(path) > 10 else path
+    return [(z, y, x) for x, y in middle]
 
 
 def _shortest(voxels):
@@ -170,11 +170,11 @@ def test_they_click_a_voxel_twice_and_we_do_not():
 @pytest.mark.parametrize(("truth", "result"), [(BLOCK, NOTHING), (CORNER, CORNER | BLOCK)])
 def test_their_scribble_lies_in_our_slice_and_label_if_one_label_is_wrong(truth, result):
     published, foreground = autopet_scribble(truth, result)
-    [ours] = our_scribbles(truth, result, THICK)
-    assert ours.foreground == foreground
+    [stroke] = our_scribbles(truth, result, THICK)
+    assert stroke.foreground == foreground
     error = truth ^ result
     assert error[tuple(np.array(published).T)].all()
-    assert len(np.unique(ours.voxels[:, 0])) == len({z for z, _, _ in published}) == 1
+    assert len(np.unique(stroke.voxels[:, 0])) == len({z for z, _, _ in published}) == 1
 
 
 def test_they_correct_one_label_a_round_and_we_correct_both():
@@ -188,10 +188,10 @@ def test_they_correct_one_label_a_round_and_we_correct_both():
 def test_they_draw_axial_slices_only_and_one_voxel_wide():
     wall = _box(SHAPE, (0, 12), (3, 28), (10, 12))  # largest in sagittal slices
     published, _ = autopet_scribble(wall, NOTHING)
-    [ours] = our_scribbles(wall, NOTHING, ISOTROPIC)
+    [stroke] = our_scribbles(wall, NOTHING, ISOTROPIC)
     assert len({z for z, _, _ in published}) == 1
-    assert len(np.unique(ours.voxels[:, 0])) > 1
-    assert len(np.unique(ours.voxels[:, 2])) == 1
+    assert len(np.unique(stroke.voxels[:, 0])) > 1
+    assert len(np.unique(stroke.voxels[:, 2])) == 1
 
 
 def test_a_small_compact_error_is_painted_whole_by_them_and_passed_over_by_us():

@@ -28,7 +28,7 @@ def draw(name, truth, result, spacing, seed=0, **more):
 
 
 @pytest.mark.parametrize("name", WITH_THRESHOLD)
-def test_an_object_of_which_nothing_was_found_is_marked(name):
+def test_a_completely_missed_object_is_marked(name):
     truth, nothing = cord(), np.zeros_like(cord())
     if name != "econet/1":  # whose threshold is a volume, and this one is large enough
         assert policy(name).strokes(truth, nothing, THICK, generator(0)) == []
@@ -40,7 +40,7 @@ def test_an_object_of_which_nothing_was_found_is_marked(name):
 
 @pytest.mark.parametrize("name", POLICIES)
 @pytest.mark.parametrize("shape", [(9, 9), (5, 9, 9)])
-def test_even_a_single_voxel(name, shape):
+def test_a_missed_object_of_one_voxel_is_marked(name, shape):
     truth = np.zeros(shape, bool)
     truth[tuple(n // 2 for n in shape)] = True
     strokes = draw(name, truth, np.zeros_like(truth), (0.5,) * len(shape))
@@ -76,7 +76,7 @@ def test_all_pieces_of_a_mistake_count_together():
 
 @given(seed=st.integers(0, 10_000), name=st.sampled_from(sorted(POLICIES)))
 @settings(max_examples=60, deadline=None)
-def test_nothing_changes_where_the_policy_marks_what_is_wrong(seed, name):
+def test_strokes_of_the_policy_are_kept_if_it_marks_the_error(seed, name):
     rng = np.random.default_rng(seed)
     truth, result = (ndimage.gaussian_filter(rng.standard_normal((40, 44)), 3.0) > 0 for _ in range(2))
     plain = policy(name).strokes(truth, result, (1.0, 1.0), generator(seed), 2)
@@ -100,12 +100,12 @@ def test_foreground_comes_first():
     assert [s.foreground for s in draw("centre-line/1", truth, result, (1.0, 1.0))] == [True, False]
 
 
-def test_nothing_wrong_nothing_drawn():
+def test_a_correct_result_gets_no_strokes():
     for mask in (np.zeros((9, 9), bool), np.ones((9, 9), bool)):
         assert draw("centre-line/1", mask, mask, (1.0, 1.0), large=0.0) == []
 
 
-def test_a_careless_user_overlooks_only_what_was_found_in_part():
+def test_a_careless_user_overlooks_only_partly_segmented_objects():
     truth, nothing = cord(), np.zeros_like(cord())
     robot = user_profile("careless").plays(thorough(policy("centre-line/1")))
     assert robot.strokes(truth, nothing, THICK, generator(0))

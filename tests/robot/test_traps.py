@@ -137,8 +137,8 @@ def test_one_click_in_the_opening_for_the_object_and_one_for_each_side():
 
 @pytest.mark.parametrize("card", [{"box": "jittered/1"}, {"box": "loose/1"}, {"user": "careless"}])
 def test_every_box_is_the_same_for_all_methods_and_differs_between_objects(card):
-    other = replace(IDENTITY, method="other", network="n", policy="q", protocol="shared")
-    assert _game(**card).box() == _game(identity=other, **card).box()
+    other_entry = replace(IDENTITY, method="other", network="n", policy="q", protocol="shared")
+    assert _game(**card).box() == _game(identity=other_entry, **card).box()
     assert len({_game(identity=replace(IDENTITY, object=f"o{k}"), **card).box() for k in range(5)}) == 5
 
 
@@ -154,9 +154,9 @@ def test_users_loosen_the_box_that_the_card_asks_for():
 def test_a_session_of_every_user_is_the_same_twice(name):
     a, b = (play(_game(user=name, rounds=3), Deaf()) for _ in range(2))
     assert a.box == b.box
-    for one, other in zip(a.scribbles().strokes, b.scribbles().strokes, strict=True):
-        assert one.foreground == other.foreground
-        np.testing.assert_array_equal(one.voxels, other.voxels)
+    for first, second in zip(a.scribbles().strokes, b.scribbles().strokes, strict=True):
+        assert first.foreground == second.foreground
+        np.testing.assert_array_equal(first.voxels, second.voxels)
 
 
 def test_a_mistake_wider_than_the_image_is_not_clicked_on_its_border():

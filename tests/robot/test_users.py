@@ -130,14 +130,14 @@ def test_a_mistake_is_seen_in_the_slice_that_shows_it():
     assert np.array_equal(as_seen(truth, rim, (6.5, 1.0, 1.0), 3.0), truth)
 
 
-def test_an_object_wholly_missed_is_always_seen():
+def test_a_completely_missed_object_is_never_overlooked():
     truth = np.zeros((20, 20), bool)
     truth[8:11, 8:20] = True
     assert as_seen(truth, np.zeros_like(truth), ONE, 99.0).sum() == 0
     assert _by(truth, np.zeros_like(truth), unseen_below_mm=99.0)
 
 
-def test_who_opens_a_session_overlooks_nothing():
+def test_no_error_is_overlooked_in_the_first_round():
     result = TRUTH.copy()
     result[40:45, 20:60] = True
     for overlooks, n_strokes in ((True, 0), (False, 1)):
@@ -145,7 +145,7 @@ def test_who_opens_a_session_overlooks_nothing():
         assert len(robot.strokes(TRUTH, result, ONE, generator(0))) == n_strokes
 
 
-def test_what_is_skipped_is_the_policys():
+def test_skipping_of_drawn_voxels_follows_the_policy():
     for name in POLICIES:
         assert user_profile("novice").plays(policy(name)).skips_drawn == policy(name).skips_drawn
 
@@ -168,7 +168,7 @@ def test_slack_of_a_box_in_mm_outwards_and_clipped():
     spacing=st.sampled_from([(1.0, 1.0, 1.0), (6.5, 1.0, 0.8)]),
     below=st.sampled_from([1.0, 1.5, 2.0, 3.0]),
 )
-def test_what_is_overlooked_agrees_with_the_depth_of_every_voxel(wrong, spacing, below):
+def test_overlooked_errors_agree_with_the_depth_of_every_voxel(wrong, spacing, below):
     shown = as_seen(np.zeros_like(wrong), wrong, spacing, below)
     labels, n = ndimage.label(wrong, np.ones((3, 3, 3)))
     padded = np.pad(wrong, 1)

@@ -49,7 +49,7 @@ def test_a_band_of_mm_on_both_sides_of_the_border():
     assert not tolerated(truth, (2.0, 1.0), 0.99).any()
 
 
-def test_where_the_image_ends_is_no_border():
+def test_the_image_border_is_not_an_object_border():
     truth = np.ones((10, 12), bool)
     truth[:, 6:] = False
     assert np.flatnonzero(tolerated(truth, (1.0, 1.0), 1.0)[0]).tolist() == [5, 6]
@@ -60,7 +60,7 @@ def test_a_truth_without_a_border_hides_nothing(value):
     assert not tolerated(np.full((5, 6, 7), value), (1.0, 1.0, 1.0), 3.0).any()
 
 
-def test_what_raters_dispute_is_hidden_and_widened():
+def test_disagreement_of_raters_is_hidden_with_a_margin():
     truth = np.zeros((30, 30), bool)
     truth[10:20, 10:20] = True
     wider = truth.copy()
@@ -78,7 +78,7 @@ def test_raters_who_agree_hide_nothing_and_the_truth_is_one_of_them():
     np.testing.assert_array_equal(tolerated(np.zeros_like(truth), (1.0, 1.0), 0.0, [truth]), truth)
 
 
-def test_refuses_what_does_not_match():
+def test_mismatched_masks_are_refused():
     truth = np.zeros((4, 4), bool)
     with pytest.raises(ValueError, match="do not match"):
         tolerated(truth, (1.0, 1.0, 1.0))

@@ -34,25 +34,25 @@ def energy(labels, intensity, probability, spacing, strength, sigma, full):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([(3, 3), (2, 2, 2)]), st.booleans())
-def test_least_energy_by_brute_force(seed, shape, full):
+def test_labels_have_the_least_energy_of_all(seed, shape, full):
     rng = np.random.default_rng(seed)
     intensity, probability = rng.random(shape), rng.random(shape)
     spacing = tuple(rng.uniform(0.5, 4, len(shape)))
     scribbles = rng.choice([0, 0, 0, 0, 1, 2], shape).astype(np.uint8)
     args = (spacing, 1.5, 0.2, full)
 
-    found = LabelUpdate(intensity, *args)(probability, scribbles)
+    updated = LabelUpdate(intensity, *args)(probability, scribbles)
 
-    assert found[scribbles == 1].all()
-    assert not found[scribbles == 2].any()
+    assert updated[scribbles == 1].all()
+    assert not updated[scribbles == 2].any()
     allowed = [
         labels
-        for bits in product([False, True], repeat=found.size)
+        for bits in product([False, True], repeat=updated.size)
         if (labels := np.array(bits).reshape(shape))[scribbles == 1].all()
         and not labels[scribbles == 2].any()
     ]
     best = min(energy(labels, intensity, probability, *args) for labels in allowed)
-    assert energy(found, intensity, probability, *args) == pytest.approx(best, abs=1e-9)
+    assert energy(updated, intensity, probability, *args) == pytest.approx(best, abs=1e-9)
 
 
 @pytest.mark.parametrize("shape", [(24, 24), (9, 10, 11)])
@@ -61,10 +61,10 @@ def test_cut_equals_scipy_maximum_flow(shape):
     rng = np.random.default_rng(3)
     intensity, probability = rng.random(shape), rng.random(shape)
     spacing, unit = (2.0,) + (1.0,) * (len(shape) - 1), 1e6
-    found = LabelUpdate(intensity, spacing, 2.0, 0.15, True)(probability, np.zeros(shape, np.uint8))
+    labels = LabelUpdate(intensity, spacing, 2.0, 0.15, True)(probability, np.zeros(shape, np.uint8))
 
-    nodes = np.arange(found.size).reshape(shape)
-    source, sink = found.size, found.size + 1
+    nodes = np.arange(labels.size).reshape(shape)
+    source, sink = labels.size, labels.size + 1
     as_background, as_foreground = unary(probability)
     heads, tails, capacities = [], [], []
 
@@ -80,15 +80,15 @@ def test_cut_equals_scipy_maximum_flow(shape):
         for i in np.ndindex(weights.shape):
             a = tuple(k + max(0, -o) for k, o in zip(i, offset, strict=True))
             b = tuple(k + o for k, o in zip(a, offset, strict=True))
-            cut_pairs += weights[i] * (found[a] != found[b])
+            cut_pairs += weights[i] * (labels[a] != labels[b])
             for first, second in ((a, b), (b, a)):
                 add(np.array(nodes[first]), np.array(nodes[second]), np.array([weights[i]]))
     graph = csr_array((np.concatenate(capacities), (np.concatenate(heads), np.concatenate(tails))))
-    graph.resize((found.size + 2, found.size + 2))
+    graph.resize((labels.size + 2, labels.size + 2))
     flow = maximum_flow(csr_array(graph), source, sink).flow_value / unit
 
-    ours = as_foreground[found].sum() + as_background[~found].sum() + cut_pairs
-    assert ours == pytest.approx(flow, abs=found.size * 30 / unit)
+    cut = as_foreground[labels].sum() + as_background[~labels].sum() + cut_pairs
+    assert cut == pytest.approx(flow, abs=labels.size * 30 / unit)
 
 
 def test_weights_by_hand():
@@ -99,7 +99,7 @@ def test_weights_by_hand():
     np.testing.assert_allclose(weights[0, 1], [[6.0], [6 * np.exp(-0.5)]])
 
 
-def test_repeated_calls_do_not_remember():
+def test_repeated_calls_are_independent():
     rng = np.random.default_rng(0)
     update = LabelUpdate(rng.random((8, 8)), (1.0, 1.0), 2.0, 0.1, False)
     probability, none = rng.random((8, 8)), np.zeros((8, 8), np.uint8)

@@ -84,25 +84,25 @@ def test_a_round_exchanges_the_box_and_not_the_volume(started, monkeypatch):
     assert sum(sizes) < 10**3 + 10**3
 
 
-def test_plays_as_in_this_process(discs, discs_network):
+def test_a_session_in_another_process_is_the_same(discs, discs_network):
     """To the bit, with strokes, on images of their own spacing."""
     card = MethodCard(method="bifseg", settings={"iterations": 5})
     weights = discs_network / "weights.pt"
-    other = MethodProcess(program(card, HERE, weights, "cpu", discs.truth_folders()))
+    in_process = MethodProcess(program(card, HERE, weights, "cpu", discs.truth_folders()))
     own = build(card, TrainedNetwork.load(weights))
     most = 0
     for row in discs.select(split="test"):
         game = replace(GAME, image=discs.image(row), truth=discs.truth(row))
-        apart, here = play(game, other), play(game, own)
-        assert (apart.status, apart.ended, apart.box) == (here.status, here.ended, here.box)
-        assert len(apart.steps) == len(here.steps)
-        for one, two in zip(apart.steps, here.steps, strict=True):
+        separate, here = play(game, in_process), play(game, own)
+        assert (separate.status, separate.ended, separate.box) == (here.status, here.ended, here.box)
+        assert len(separate.steps) == len(here.steps)
+        for one, two in zip(separate.steps, here.steps, strict=True):
             np.testing.assert_array_equal(one.mask, two.mask)
             assert one.seconds["machine"] >= one.seconds["network"] >= 0
-        assert apart.peak_mb["rss"] > 50
-        most = max(most, len(apart.steps))
+        assert separate.peak_mb["rss"] > 50
+        most = max(most, len(separate.steps))
     assert most > 2
-    other.close()
+    in_process.close()
 
 
 def test_slice_of_an_oblique_stack_keeps_its_grid(started):
@@ -112,7 +112,7 @@ def test_slice_of_an_oblique_stack_keeps_its_grid(started):
     assert (session.status, session.grid) == ("ok", plane)
 
 
-def test_process_says_what_it_is(started):
+def test_a_process_states_its_capabilities(started):
     half, adapting = started("Half"), started("Adapting")
     assert (half.dimensions, half.prompts, half.adapts) == ({2, 3}, {"box", "scribbles"}, False)
     assert adapting.adapts
@@ -138,7 +138,7 @@ def test_process_says_what_it_is(started):
         ("Answers", "outside", "round-1: BrokenContract: "),
     ],
 )
-def test_what_goes_wrong_is_a_failed_session_with_its_reason(started, name, do, error):
+def test_errors_of_a_method_fail_the_session_with_a_reason(started, name, do, error):
     session = play(GAME, started(name, do=do))
     assert (session.status, session.ended) == ("failed", "failed")
     assert error in session.error
@@ -151,7 +151,7 @@ def test_empty_result_is_a_result(started):
     assert not session.steps[-1].mask.any()
 
 
-def test_hanging_method_is_out_of_time_and_plays_again(started):
+def test_a_hanging_method_times_out_and_plays_the_next_session(started):
     method = started("Half", time_limit_s=1.0, do="hang")
     for _ in range(2):
         session = play(GAME, method)
@@ -161,22 +161,24 @@ def test_hanging_method_is_out_of_time_and_plays_again(started):
     assert not method.died
 
 
-def test_process_lives_on_from_session_to_session_and_begins_anew_after_its_death(started):
+def test_a_process_plays_several_sessions_and_is_restarted_after_its_death(started):
     method = started("Half", do="count")
     errors = [play(GAME, method).error for _ in range(2)]
     method.close()
     errors.append(play(GAME, method).error)
-    (first, one), (second, other), (third, new) = (error.split(" of process ") for error in errors)
+    (first, first_process), (second, second_process), (third, third_process) = (
+        error.split(" of process ") for error in errors
+    )
     assert [text.split()[-1] for text in (first, second, third)] == ["1", "2", "1"]
-    assert one == other != new
+    assert first_process == second_process != third_process
 
 
-def test_prints_do_not_disturb_the_talk(started, capfd):
+def test_prints_do_not_disturb_the_protocol(started, capfd):
     assert play(GAME, started("Half", do="print")).status == "ok"
     assert '{"not": "an answer"}' in capfd.readouterr().err
 
 
-def test_nothing_is_left_of_a_process(started, tmp_path, monkeypatch):
+def test_a_closed_process_leaves_no_files(started, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     method = started("Half")
     play(GAME, method)
@@ -296,7 +298,7 @@ for line in sys.stdin:
 
 
 @pytest.mark.parametrize(("odd", "error"), OUT_OF_STEP.values(), ids=OUT_OF_STEP)
-def test_program_that_is_out_of_step_fails_and_is_started_anew(tmp_path, odd, error):
+def test_a_program_out_of_step_fails_and_is_restarted(tmp_path, odd, error):
     """Its first answer is all object, its second none; no answer is taken for that to another question."""
     (tmp_path / "serve.py").write_text(FORGETFUL.replace("ODD", odd))
     method = MethodProcess(Program((sys.executable, str(tmp_path / "serve.py"))))
@@ -316,13 +318,13 @@ def test_program_that_is_out_of_step_fails_and_is_started_anew(tmp_path, odd, er
     method.close()
 
 
-def test_program_whose_first_answer_says_nothing_is_refused(tmp_path):
+def test_an_empty_first_answer_is_refused(tmp_path):
     words = (sys.executable, "-c", "print('{}', flush=True); input()")
     with pytest.raises(RuntimeError, match="does not say its dimensions"):
         MethodProcess(Program(words))
 
 
-def test_program_that_ends_is_told_with_its_last_words(tmp_path):
+def test_the_error_of_an_ended_program_has_its_last_output(tmp_path):
     words = [sys.executable, "-c", "import sys; sys.exit('no model here')"]
     with pytest.raises(RuntimeError, match="ended by exit code 1: no model here"):
         MethodProcess(Program(tuple(words)))

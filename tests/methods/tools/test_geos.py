@@ -19,22 +19,22 @@ answer = partial(strokes_by_hand.answer, GeoS)
 
 def plain_distance(values, spacing, gamma, full, sources):
     """Dijkstra over every voxel, from the definition."""
-    found = np.full(values.shape, np.inf)
+    distance = np.full(values.shape, np.inf)
     queue = [(0.0, tuple(i)) for i in np.argwhere(sources)]
     steps = [s for s in product((-1, 0, 1), repeat=values.ndim) if any(s)]
     steps = [s for s in steps if full or sum(map(abs, s)) == 1]
     while queue:
         d, i = heapq.heappop(queue)
-        if found[i] <= d:
+        if distance[i] <= d:
             continue
-        found[i] = d
+        distance[i] = d
         for step in steps:
             j = tuple(np.add(i, step))
             if all(0 <= a < n for a, n in zip(j, values.shape, strict=True)):
                 mm2 = sum((s * k) ** 2 for s, k in zip(step, spacing, strict=True))
                 cost = np.sqrt(mm2 + (gamma * (values[i] - values[j])) ** 2)
                 heapq.heappush(queue, (d + cost, j))
-    return found
+    return distance
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -42,8 +42,8 @@ def plain_distance(values, spacing, gamma, full, sources):
 def test_distances_are_exact(shape, spacing, full):
     rng = np.random.default_rng(3)
     values, sources = rng.random(shape), rng.random(shape) < 0.05
-    found = path_cost(_path_graph(values, spacing, 12.0, full), sources)
-    np.testing.assert_allclose(found, plain_distance(values, spacing, 12.0, full, sources), rtol=1e-12)
+    distance = path_cost(_path_graph(values, spacing, 12.0, full), sources)
+    np.testing.assert_allclose(distance, plain_distance(values, spacing, 12.0, full, sources), rtol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(12, 16), (6, 8, 16)])
@@ -69,9 +69,9 @@ def test_smoothness_removes_a_speck():
     voxels[:, 6:] = 1
     voxels[5, 2] = 0.6
     scribbles = Scribbles(voxels.shape, (stroke(True, (0, 10), (10, 10)), stroke(False, (0, 0), (10, 0))))
-    kept = answer(image_of(voxels), scribbles, strength=0.0, gamma=1000.0)
+    smoothed = answer(image_of(voxels), scribbles, strength=0.0, gamma=1000.0)
     smooth = answer(image_of(voxels), scribbles, strength=30.0, sigma=1.0, gamma=1000.0)
-    assert not kept[5, 2]  # 600 mm behind its neighbours, yet 400 from the object
+    assert not smoothed[5, 2]  # 600 mm behind its neighbours, yet 400 from the object
     np.testing.assert_array_equal(smooth, voxels == 1)
 
 

@@ -33,7 +33,7 @@ def dots(*marks):
     return Scribbles(SHAPE, tuple(Stroke(f, np.array([at]) + 0.0, np.array([at])) for f, at in marks))
 
 
-def test_ball_is_found():
+def test_a_ball_is_segmented():
     image, truth = ball()
     method = GrabCut()
     assert isinstance(method, Method)
@@ -51,8 +51,8 @@ def test_scribbles_are_obeyed_and_the_box_kept():
     assert result.sum() == result[BOX.slices].sum()
 
 
-def test_sessions_do_not_remember():
-    (image, _), (other, _) = ball(noise=25), ball(1, 40, radius=4)
+def test_sessions_are_independent():
+    (image, _), (second_image, _) = ball(noise=25), ball(1, 40, radius=4)
     marks = dots((False, (5, 5, 6)), (True, CENTRE))
     method = GrabCut()
 
@@ -61,7 +61,7 @@ def test_sessions_do_not_remember():
 
     first = session()
     np.testing.assert_array_equal(session(), first)
-    method.start(other, BOX)
+    method.start(second_image, BOX)
     np.random.seed(5)  # noqa: NPY002 - the legacy state is what must not matter
     np.testing.assert_array_equal(session(), first)
 
@@ -83,7 +83,7 @@ def test_cut_has_the_least_energy_of_all_labels(seed):
     shape, box = (4, 4, 5), Box((1, 1, 1), (3, 3, 4))
     image = Image(rng.normal(0, 1, shape).astype(np.float32), Grid.plain(shape, (2.0, 1.0, 1.5)))
     method = RecordingGrabCut(iterations=1, strength=1.5, components=2)
-    found = method.start(image, box)[box.slices]
+    cut = method.start(image, box)[box.slices]
 
     grey = np.rint(255 * unit_range(image.voxels)).astype(int)
     as_foreground, as_background = (-table[grey[box.slices]] for table in method.tables)
@@ -99,8 +99,8 @@ def test_cut_has_the_least_energy_of_all_labels(seed):
         )
         return np.where(inside, as_foreground, as_background).sum() + apart
 
-    every = (np.reshape(bits, found.shape) for bits in product([False, True], repeat=found.size))
-    assert energy(found) == pytest.approx(min(map(energy, every)), abs=1e-6)
+    every = (np.reshape(bits, cut.shape) for bits in product([False, True], repeat=cut.size))
+    assert energy(cut) == pytest.approx(min(map(energy, every)), abs=1e-6)
 
 
 class RecordingGrabCut(GrabCut):
@@ -131,7 +131,7 @@ def test_constant_image(box):
     assert not method.refine(dots((False, mark)))[mark]
 
 
-def test_stripped_surround_does_not_pass_the_tissue_for_object():
+def test_a_skull_stripped_background_is_not_used_for_the_object():
     """A tissue block in empty space: the ball in it is found although half of what lies around the box is empty."""
     image, truth = ball()
     voxels = image.voxels.copy()
@@ -139,7 +139,7 @@ def test_stripped_surround_does_not_pass_the_tissue_for_object():
     assert dice(GrabCut().start(Image(voxels, image.grid), BOX), truth) >= 0.97
 
 
-def test_goes_on_after_an_empty_result():
+def test_a_session_continues_after_an_empty_result():
     image, truth = ball()
     method = GrabCut()
     method.start(image, BOX)

@@ -29,7 +29,7 @@ def dots(*marks):
     return Scribbles(SHAPE, tuple(Stroke(f, np.array([at]) + 0.0, np.array([at])) for f, at in marks))
 
 
-def test_disc_is_found():
+def test_a_disc_is_segmented():
     image, truth = disc()
     method = GrabCutOpenCV()
     assert isinstance(method, Method)
@@ -50,7 +50,7 @@ def test_scribbles_are_obeyed_and_the_box_kept():
     assert result.sum() == result[BOX.slices].sum()
 
 
-def test_overpainted_scribble_binds_no_more():
+def test_an_overpainted_scribble_has_no_effect():
     image, _ = disc()
     method = GrabCutOpenCV()
     method.start(image, BOX)
@@ -58,8 +58,8 @@ def test_overpainted_scribble_binds_no_more():
     assert method.refine(dots((False, (30, 34)), (True, (30, 34))))[30, 34]
 
 
-def test_sessions_do_not_remember():
-    (image, _), (other, _) = disc(noise=25), disc(1, 35, (26, 30))
+def test_sessions_are_independent():
+    (image, _), (second_image, _) = disc(noise=25), disc(1, 35, (26, 30))
     marks = dots((False, (15, 17)), (True, (30, 34)))
     method = GrabCutOpenCV()
 
@@ -68,21 +68,21 @@ def test_sessions_do_not_remember():
 
     first = session()
     np.testing.assert_array_equal(session(), first)
-    method.start(other, BOX)
+    method.start(second_image, BOX)
     cv2.setRNGSeed(77)
     np.testing.assert_array_equal(session(), first)
 
 
-def test_one_iteration_at_a_time_is_opencvs_own_loop():
+def test_single_iterations_equal_opencv_s_loop():
     image, _ = disc(noise=25)
     window = SurroundedBox(image, BOX, None)
-    known = np.full(window.grey.shape, cv2.GC_BGD, np.uint8)
-    known[window.inner] = cv2.GC_PR_FGD
+    expected = np.full(window.grey.shape, cv2.GC_BGD, np.uint8)
+    expected[window.inner] = cv2.GC_PR_FGD
     cv2.setRNGSeed(0)
     pixels = np.repeat(window.grey[..., None], 3, 2)
-    cv2.grabCut(pixels, known, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(pixels, expected, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
     result = GrabCutOpenCV(iterations=4).start(image, BOX)
-    np.testing.assert_array_equal(result[BOX.slices], known[window.inner] == cv2.GC_PR_FGD)
+    np.testing.assert_array_equal(result[BOX.slices], expected[window.inner] == cv2.GC_PR_FGD)
 
 
 def test_surround_is_clipped_to_the_image():
@@ -97,7 +97,7 @@ def test_surround_is_clipped_to_the_image():
     assert window.first_guess().all()
 
 
-def test_box_with_nothing_around_lends_its_outermost_layer():
+def test_a_box_of_the_whole_image_uses_its_outermost_layer_as_background():
     image, _ = disc()
     guess = SurroundedBox(image, Box((0, 0), SHAPE), None).first_guess()
     assert guess[1:-1, 1:-1].all()
@@ -121,7 +121,7 @@ def test_constant_image(box):
     assert not method.refine(dots((False, mark)))[mark]
 
 
-def test_goes_on_after_an_empty_result():
+def test_a_session_continues_after_an_empty_result():
     image, truth = disc()
     method = GrabCutOpenCV()
     method.start(image, BOX)

@@ -28,13 +28,13 @@ def scene(seed, shape=(72, 80), noise=18):
     """A blob in textured surroundings that hold a second thing as bright; a box and three strokes."""
     rng = np.random.default_rng(seed)
     at = np.indices(shape)
-    middle, other = [n // 2 for n in shape], [n - 9 for n in shape]
+    middle, second_centre = [n // 2 for n in shape], [n - 9 for n in shape]
 
     def ball(centre, radius):
         return np.linalg.norm(at - np.reshape(centre, (-1, *[1] * len(shape))), axis=0) < radius
 
     truth = ball(middle, 0.22 * min(shape)) | ball([middle[0] + 4, *middle[1:]], 0.2 * min(shape))
-    clean = 90 + 12 * gaussian_filter(rng.normal(0, 4, shape), 5) + 70 * (truth | ball(other, 6))
+    clean = 90 + 12 * gaussian_filter(rng.normal(0, 4, shape), 5) + 70 * (truth | ball(second_centre, 6))
     image = image_of(gaussian_filter(clean + rng.normal(0, noise, shape), 0.6))
     margins = rng.integers(2, 8, (2, len(shape)))
     box = Box.around(truth).grow(*map(tuple, margins.tolist()), shape)
@@ -72,8 +72,8 @@ def test_grabcut_from_a_box(noise):
     scenes = [scene(seed, noise=noise) for seed in SEEDS]
     original = mean_dice((opencv_plainly(image, box), truth) for image, truth, box, _ in scenes)
     for tool in (GrabCut, GrabCutOpenCV):
-        ours = mean_dice((tool().start(image, box), truth) for image, truth, box, _ in scenes)
-        assert ours >= original - 0.005
+        dice = mean_dice((tool().start(image, box), truth) for image, truth, box, _ in scenes)
+        assert dice >= original - 0.005
 
 
 def test_grabcut_opencv_starts_as_opencv_on_the_whole_image():
@@ -93,8 +93,8 @@ def walker_plainly(image, box, scribbles):
 def test_random_walks_from_scribbles():
     scenes = [scene(seed) for seed in SEEDS]
     original = mean_dice((walker_plainly(i, box, drawn), truth) for i, truth, box, drawn in scenes)
-    ours = mean_dice((played(RandomWalks, i, box, drawn), truth) for i, truth, box, drawn in scenes)
-    assert ours >= original - 0.005
+    dice = mean_dice((played(RandomWalks, i, box, drawn), truth) for i, truth, box, drawn in scenes)
+    assert dice >= original - 0.005
 
 
 @pytest.mark.parametrize(("shape", "noise"), [((72, 80), 18), ((24, 26, 22), 18), ((24, 26, 22), 60)])
@@ -133,8 +133,8 @@ def test_growcut_from_scribbles():
     for image, truth, box, scribbles in scenes:
         inside = growcut_plainly(Window(image, box).intensity, scribbles.label_map()[box.slices])
         original.append((box.paste(inside, truth.shape), truth))
-    ours = mean_dice((played(GrowCut, i, box, drawn), truth) for i, truth, box, drawn in scenes)
-    assert ours >= mean_dice(original) - 0.005
+    dice = mean_dice((played(GrowCut, i, box, drawn), truth) for i, truth, box, drawn in scenes)
+    assert dice >= mean_dice(original) - 0.005
 
 
 def geodesic_plainly(sources, intensity, gamma):
@@ -185,15 +185,15 @@ def geos_plainly(intensity, drawn, settings, thetas=(0, 10)):
 
 def test_geos_from_scribbles():
     """Our min-cut has no more energy than the paper's search over openings and closings, and no less Dice."""
-    ours, original = [], []
+    dice, original = [], []
     for image, truth, box, scribbles in map(scene, SEEDS):
         drawn, intensity = scribbles.label_map()[box.slices], Window(image, box).intensity.astype(float)
         searched, energy = geos_plainly(intensity, drawn, GeoS().settings)
         result = played(GeoS, image, box, scribbles)
         assert energy(result[box.slices]) <= energy(searched) + 1e-6
-        ours.append((result, truth))
+        dice.append((result, truth))
         original.append((box.paste(searched, truth.shape), truth))
-    assert mean_dice(ours) >= mean_dice(original) - 0.005
+    assert mean_dice(dice) >= mean_dice(original) - 0.005
 
 
 def test_slic_seg_from_two_rounds_of_scribbles():

@@ -71,9 +71,9 @@ def test_directions_weigh_near_gradients_more():
     values[:, 10] = 1.0
     _, bins = directions(values)
     rise, fall = 1.0, np.exp(-4 / 16)
-    found = np.array(bins)[:, 10, 9]
-    np.testing.assert_allclose(found[[4, 0]] * (rise + fall), [rise, fall], atol=1e-12)
-    assert found[[1, 2, 3, 5, 6]].sum() == 0
+    histogram = np.array(bins)[:, 10, 9]
+    np.testing.assert_allclose(histogram[[4, 0]] * (rise + fall), [rise, fall], atol=1e-12)
+    assert histogram[[1, 2, 3, 5, 6]].sum() == 0
 
 
 def slow_haar(patch):
@@ -90,17 +90,19 @@ def slow_haar(patch):
 
 def test_haar_is_the_transform_of_the_patch():
     values = np.random.default_rng(0).normal(size=(30, 30))
-    found = np.array(haar(values))
+    transform = np.array(haar(values))
     for y, x in ((12, 15), (4, 4), (21, 9)):
-        np.testing.assert_allclose(found[:, y, x], slow_haar(values[y - 4 : y + 4, x - 4 : x + 4]), atol=1e-7)
+        np.testing.assert_allclose(
+            transform[:, y, x], slow_haar(values[y - 4 : y + 4, x - 4 : x + 4]), atol=1e-7
+        )
 
 
 def test_flat_regions_have_no_texture():
-    found = features(np.full((9, 12), 0.7))
-    assert found.shape == (9, 12, 25)
-    np.testing.assert_allclose(found[..., 0], 0.7, atol=1e-6)
-    assert not found[..., 1:23].any()
-    np.testing.assert_allclose(found[..., 23], 2.8, atol=1e-6)
+    values = features(np.full((9, 12), 0.7))
+    assert values.shape == (9, 12, 25)
+    np.testing.assert_allclose(values[..., 0], 0.7, atol=1e-6)
+    assert not values[..., 1:23].any()
+    np.testing.assert_allclose(values[..., 23], 2.8, atol=1e-6)
 
 
 def test_unconnected_probability_is_lowered():
@@ -111,10 +113,10 @@ def test_unconnected_probability_is_lowered():
     scribble = np.zeros((20, 30), bool)
     scribble[6, 5:8] = True
     intensity[6, 5:8] = 0.49, 0.5, 0.51
-    found = connected(probability, intensity, scribble)
+    result = connected(probability, intensity, scribble)
     expected = 0.4 * probability
     expected[4:9, 4:9] = 0.75
-    np.testing.assert_allclose(found, expected)
+    np.testing.assert_allclose(result, expected)
 
 
 def test_texture_alone_is_learnt(textured):

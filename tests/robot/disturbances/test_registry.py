@@ -37,16 +37,16 @@ def rng_of(channel):
 
 def test_cards_and_robot_know_the_same_axes():
     assert (*BOX_DISTURBANCES, *STROKE_DISTURBANCES, *IMAGE_DISTURBANCES) == AXES
-    for registry, what in (
+    for registry, kind in (
         (BOX_DISTURBANCES, "box"),
         (STROKE_DISTURBANCES, "stroke"),
         (IMAGE_DISTURBANCES, "image"),
     ):
-        assert {name.partition("-")[0] for name in registry} == {what}
+        assert {name.partition("-")[0] for name in registry} == {kind}
 
 
 @pytest.mark.parametrize("axis", ["", *AXES])
-def test_level_0_and_other_axes_give_what_they_got(axis):
+def test_level_0_and_other_axes_change_nothing(axis):
     image, box = make_image(), Box((8, 18), (32, 52))
     rng, canvas = generator(0), Canvas(TRUTH, SPACING, box)
     level = 8 if axis == "" else 0
@@ -79,13 +79,13 @@ def test_names_alone_seed_an_image(axis):
     first = disturbed_image(make_image(), axis, 4, rng_of)
     disturbed_image(make_image(2), axis, 4, rng_of)
     assert np.array_equal(disturbed_image(make_image(), axis, 4, rng_of).voxels, first.voxels)
-    other = disturbed_image(make_image(), axis, 4, lambda channel: generator(2, channel)).voxels
+    other_seed = disturbed_image(make_image(), axis, 4, lambda channel: generator(2, channel)).voxels
     deterministic = axis in (
         "image-blur",
         "image-resolution",
         "image-gamma",
     )  # the sign of gamma may be equal
-    assert deterministic or not np.array_equal(other, first.voxels)
+    assert deterministic or not np.array_equal(other_seed, first.voxels)
 
 
 @pytest.mark.parametrize("axis", IMAGE_DISTURBANCES)
@@ -105,14 +105,14 @@ def test_every_channel_changes_by_draws_of_its_own():
     assert not np.array_equal(changed.others["flair"], changed.voxels)
 
 
-def test_lone_zeros_are_no_background():
+def test_single_zeros_do_not_count_as_background():
     image = make_image()
     image.voxels[20, 30] = 0
     changed = disturbed_image(image, "image-noise", 8, rng_of)
     assert changed.voxels[20, 30] != 0
 
 
-def test_an_image_of_zeros_stays():
+def test_an_image_of_zeros_is_unchanged():
     image = make_image()
     image = replace(image, voxels=np.zeros_like(image.voxels))
     for axis in IMAGE_DISTURBANCES:

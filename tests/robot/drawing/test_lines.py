@@ -12,7 +12,7 @@ from bifseg.robot.drawing.lines import centre_line, cut, rounded, smoothed, trav
 SQUARE = (1.0, 1.0)
 
 
-def test_halves_go_up_everywhere():
+def test_halves_are_rounded_up():
     assert rounded(np.array([[0.5, 1.5], [2.5, -0.5], [0.49, 0.51]])).tolist() == [[1, 2], [3, 0], [0, 1]]
 
 
@@ -118,13 +118,13 @@ ROW = np.stack([np.zeros(101), np.arange(101.0)], axis=1)
     ],
 )
 def test_cut_keeps_the_middle_and_caps_it(share, longest, place, first, last):
-    kept = cut(ROW, SQUARE, share, longest, place)[:, 1]
-    assert (kept[0], kept[-1]) == pytest.approx((first, last), abs=1)
+    columns = cut(ROW, SQUARE, share, longest, place)[:, 1]
+    assert (columns[0], columns[-1]) == pytest.approx((first, last), abs=1)
 
 
 def test_cut_is_in_mm():
-    kept = cut(ROW, (1.0, 2.0), 0.9, 40.5, 0.5)
-    assert travelled_mm(kept, (1.0, 2.0))[-1] == 40
+    part = cut(ROW, (1.0, 2.0), 0.9, 40.5, 0.5)
+    assert travelled_mm(part, (1.0, 2.0))[-1] == 40
 
 
 def test_cut_of_a_line_shorter_than_its_steps_is_its_nearest_point():

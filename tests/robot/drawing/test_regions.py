@@ -91,7 +91,7 @@ def test_the_largest_piece_of_a_region_that_falls_apart_in_the_plane():
 
 
 @pytest.mark.parametrize("shape", [(5, 6), (4, 5, 6)])
-def test_nothing_wrong_gives_nothing(shape):
+def test_a_correct_result_has_no_regions(shape):
     assert largest_patches(np.zeros(shape, bool), (1.0,) * len(shape), 0.0) == []
 
 

@@ -67,7 +67,7 @@ def test_reads_every_image_with_scribbles(tree):
         ("label.png", np.zeros(SHAPE), "an object and background"),
     ],
 )
-def test_says_which_file_is_wrong(tree, name, voxels, message):
+def test_a_wrong_file_is_named(tree, name, voxels, message):
     path = tree / "CT" / "b" / name
     save(path, voxels)
     with pytest.raises(InputError, match=message) as error:
@@ -80,7 +80,7 @@ def test_a_folder_without_scribbles(tmp_path):
         read_pages(tmp_path)
 
 
-def test_a_copy_is_left_out_wherever_it_stands(tree):
+def test_a_copied_drawing_is_left_out_in_any_order(tree):
     save(tree / "MR" / "a" / "human_scribble_1.png", scribbled(18))  # that of CT/a
     pages, copies = without_copies(read_pages(tree))
     assert copies == ["CT/a person 2 = MR/a person 2"]
@@ -118,7 +118,7 @@ def test_draws_differ_and_repeat(tree):
     assert (first != robot_map(page, CentreLine(), PolicyParameters(seed=1), 0)).any()
 
 
-def test_robot_rows_stand_beside_those_of_people(tree):
+def test_robot_and_people_have_rows_in_one_table(tree):
     pages = read_pages(tree)
     rows = robot_drawings(pages, "mine", CentreLine(), PolicyParameters(draws=2))
     assert len(rows) == 3 * 2 * 2

@@ -181,11 +181,11 @@ def test_leaving_one_person_out_by_hand():
         [drawings("ann", True, [0, 2]), drawings("bob", True, [0, 2]), drawings("cy", True, [8, 10])]
     )
     tried = {"low": drawings("low", False, [1, 1]), "high": drawings("high", False, [9, 9])}
-    found = leave_one_out(people, tried, default="high").set_index("held_out")
-    assert found.chosen.to_dict() == {"ann": "low", "bob": "low", "cy": "low", "": "low"}
-    assert found.fitted_chosen["cy"] == pytest.approx(1)  # 1 from 0 and from 2, of a standard deviation of 1
-    assert found.fitted_default["cy"] == pytest.approx(8)
-    assert found.held_out_chosen["cy"] == pytest.approx(8)  # cy's drawings lie 7 and 9 from the low one
-    assert found.held_out_default["cy"] == pytest.approx(1)
-    assert found.held_out_chosen["ann"] == pytest.approx(1)
-    assert np.isnan(found.held_out_chosen[""])
+    fit = leave_one_out(people, tried, default="high").set_index("held_out")
+    assert fit.chosen.to_dict() == {"ann": "low", "bob": "low", "cy": "low", "": "low"}
+    assert fit.fitted_chosen["cy"] == pytest.approx(1)  # 1 from 0 and from 2, of a standard deviation of 1
+    assert fit.fitted_default["cy"] == pytest.approx(8)
+    assert fit.held_out_chosen["cy"] == pytest.approx(8)  # cy's drawings lie 7 and 9 from the low one
+    assert fit.held_out_default["cy"] == pytest.approx(1)
+    assert fit.held_out_chosen["ann"] == pytest.approx(1)
+    assert np.isnan(fit.held_out_chosen[""])

@@ -137,7 +137,7 @@ def test_lengths_and_brushes_are_mm_whatever_the_voxels(name, mm):
 
 @names
 @pytest.mark.parametrize("shape", [(8, 9), (5, 8, 9)])
-def test_nothing_wrong_nothing_drawn(name, shape):
+def test_a_correct_result_gets_no_strokes(name, shape):
     for mask in (np.zeros(shape, bool), np.ones(shape, bool)):
         assert policy(name).strokes(mask, mask, (1.0,) * len(shape), generator(0)) == []
 
@@ -161,8 +161,8 @@ def test_parameters_are_a_frozen_record(name):
 
 @names
 def test_a_policy_is_found_by_the_name_that_it_bears(name):
-    found = policy(name)
-    assert f"{found.name}/{found.version}" == name
+    robot = policy(name)
+    assert f"{robot.name}/{robot.version}" == name
 
 
 def test_the_default_protocol_names_a_known_policy():
