@@ -153,3 +153,15 @@ def exposure_text(exposures: Iterable[str]) -> str:
     """
     present = set(exposures)
     return ", ".join(value for value in EXPOSURES if value in present)
+
+
+def saw_objects(exposure: str) -> bool:
+    """Whether an entry is ranked apart, since its models were trained on patients or structures that it played.
+
+    Args:
+        exposure: of `exposure_text`.
+
+    Returns:
+        True for `seen patient` and `seen structure`; False for `unknown`, which is marked alone.
+    """
+    return "seen patient" in exposure or "seen structure" in exposure

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
-from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text
+from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text, saw_objects
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import final_rows
@@ -25,16 +25,17 @@ _Mean = Callable[[pd.DataFrame, str], Interval]
 
 @dataclass(frozen=True)
 class Overview:
-    """The entries of a cohort, or of all cohorts together, best first.
+    """The entries of a cohort, or of all cohorts together: those that saw none of the objects first, then best first.
 
     Attributes:
         protocol: the protocol of the final results.
         by: the measure of the ranking: `prompts` to the target, or `dice` if the protocol ends sessions at a lower one.
         rounds: most rounds of the protocol.
-        frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `rank`, `group`
-            (entries that share a letter do not differ significantly; empty: too few patients to rank), and for each
-            of `MEASURES` the mean with its 95% interval over patients, `_mean`, `_low` and `_high`; NaN for measures
-            that an entry lacks.
+        frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `exposure`, `saw`
+            (whether its models were trained on a patient or structure that it played), `rank` among the entries of
+            equal `saw`, `group` (entries that share a letter do not differ significantly; empty: too few patients to
+            rank), and for each of `MEASURES` the mean with its 95% interval over patients, `_mean`, `_low` and
+            `_high`; NaN for measures that an entry lacks.
         cohorts: names of the cohorts.
         partial: methods that are left out, because some cohort has no sessions of them.
     """
@@ -139,12 +140,14 @@ def _with_main_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranked(rows: pd.DataFrame, by: str, mean: _Mean) -> pd.DataFrame:
-    """A row an entry, best first."""
+    """A row an entry, best first; entries that were trained on what they played are ranked apart, behind the others."""
     frame = pd.DataFrame([_entry(group, mean) for _, group in rows.groupby(_ENTRY, sort=True)])
     letters = rankings(rows.assign(seen=True, structure=""), by)[[*_ENTRY, "group"]]
-    ranks = frame[f"{by}_mean"].rank(method="min", ascending=by not in HIGHER_IS_BETTER)
+    frame = frame.assign(saw=[saw_objects(text) for text in frame["exposure"]])
+    ranks = frame.groupby("saw")[f"{by}_mean"].rank(method="min", ascending=by not in HIGHER_IS_BETTER)
     frame = frame.assign(rank=ranks).merge(letters, on=_ENTRY)
-    return frame.sort_values(["rank", "dice_mean"], ascending=[True, False], kind="stable", ignore_index=True)
+    order = ["saw", "rank", "dice_mean"]
+    return frame.sort_values(order, ascending=[True, True, False], kind="stable", ignore_index=True)
 
 
 def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:

@@ -40,6 +40,7 @@ class CLASS:
 _CARD = """# What CLASS takes, and its settings: keyword arguments of the class.
 method: MODULE:CLASS
 plays: {dimensions: [2, 3], prompts: [box, scribbles]}
+trained_on: unknown # nothing, or what it learnt from: docs/results.md
 """
 _TEST = '''"""Run by pytest in this folder."""
 

@@ -13,7 +13,7 @@ from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
 from bifseg.reports.formats import rank_text, with_limits
-from bifseg.reports.shown_table import Row, ShownTable, plain_table
+from bifseg.reports.shown_table import Group, Row, ShownTable
 
 _SHOWN = {  # header, factor, digits
     "initial": ("Initial Dice (%)", 100, 1),
@@ -33,7 +33,7 @@ class FirstScreen:
     Attributes:
         sentence: which entry is first, and whether others differ significantly.
         caption: how to read the table.
-        table: a row an entry, best first.
+        table: a row an entry, best first; entries that saw the patients or structures in training in a group apart.
     """
 
     sentence: str
@@ -53,6 +53,31 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
     """
     goal, frame = f"{100 * target:g}%", summary.frame
     shown = [name for name in MEASURES if frame[f"{name}_mean"].notna().any()]
+    parts = _parts(frame)
+    groups = [Group(_rows(summary, part, shown), title if len(parts) > 1 else "") for title, part in parts]
+    columns = [
+        "Rank",
+        "Entry",
+        *(_SHOWN[name][0].format(goal=goal) for name in shown),
+        "Exposure",
+        "n",
+        "failed",
+    ]
+    table = ShownTable(columns, groups, ("Rank", "Entry", "Exposure"))
+    return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
+
+
+def _parts(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The entries that are ranked together, with a heading."""
+    titles = {
+        False: "Not trained on these patients or structures",
+        True: "Trained on some of them: ranked apart",
+    }
+    return [(titles[bool(saw)], part) for saw, part in frame.groupby("saw", sort=True)]
+
+
+def _rows(summary: Overview, frame: pd.DataFrame, shown: list[str]) -> list[Row]:
+    """The rows of entries that are ranked together."""
     best = {name: _best(frame[f"{name}_mean"], name) for name in shown}
     one = summary.cohorts[0] if len(summary.cohorts) == 1 else ""
     rows = []
@@ -69,16 +94,7 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
         ]
         where = {"cohort": one, "structure": "", "entry": entry, "protocol": summary.protocol}
         rows.append(Row(cells, where if one else {}, yours))
-    columns = [
-        "Rank",
-        "Entry",
-        *(_SHOWN[name][0].format(goal=goal) for name in shown),
-        "Exposure",
-        "n",
-        "failed",
-    ]
-    table = plain_table(columns, rows, ("Rank", "Entry", "Exposure"))
-    return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
+    return rows
 
 
 def summary_text(summary: Overview, target: float, simulated: bool) -> str:
@@ -95,6 +111,16 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
     """
     goal, frame = f"{100 * target:g}%", summary.frame
     where = f"{', '.join(summary.cohorts)}{', simulated images' if simulated else ''}"
+    parts = _parts(frame)
+    return "".join(
+        f"{line}\n"
+        for title, part in parts
+        for line in [*([f"{title}:"] if len(parts) > 1 else []), *_lines(part, goal, where)]
+    )
+
+
+def _lines(frame: pd.DataFrame, goal: str, where: str) -> list[str]:
+    """The lines of entries that are ranked together."""
     names, lines = _names(frame), []
     for k, row in enumerate(frame.to_dict("records")):
         if k and row["method"] in METHODS + TOOLS:
@@ -110,13 +136,15 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
         lines += [f"    {text}" for name, text in numbers.items() if np.isfinite(row[f"{name}_mean"])]
         if k == 0 and len(names) > 1:
             lines.append(f"    {_certainty(names, frame['group'].tolist())}")
-    return "".join(f"{line}\n" for line in lines)
+    return lines
 
 
 def _best(means: pd.Series, name: str) -> list[bool]:
-    """Which values are the best of a column; none where all are equal."""
+    """Which values are the best of a column; none where all are equal or unknown."""
     pick: Callable[[Any], float] = np.nanmax if name in HIGHER_IS_BETTER else np.nanmin
     values = means.to_numpy(float)
+    if np.isnan(values).all():
+        return [False] * len(values)
     best = values == pick(values)
     return [bool(one) and not best.all() for one in best]
 
@@ -128,8 +156,15 @@ def _text(row: dict[Any, Any], name: str) -> str:
 
 
 def _sentence(summary: Overview, goal: str) -> str:
-    """Which entry is first, by how much, and which others do not differ significantly."""
-    frame = summary.frame
+    """Which entry of each part is first, by how much, and which others do not differ significantly."""
+    parts = _parts(summary.frame)
+    texts = [_sentence_of(summary, part, goal) for _, part in parts]
+    return " ".join(
+        text if len(parts) == 1 else f"{title}: {text}" for (title, _), text in zip(parts, texts, strict=True)
+    )
+
+
+def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
     names = _names(frame)
     row = frame.iloc[0].to_dict()
     if summary.by == "prompts":
@@ -176,5 +211,6 @@ def _caption(summary: Overview, goal: str) -> str:
         "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
         "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
         "with the worst score. Exposure: what the entry's models saw of these objects in training (docs/results.md). "
+        "Entries that saw a patient or structure are ranked apart; bold is the best value of a part. "
         f"{effort}User time is predicted. {dash if no_start else ''}{left_out}"
     ).strip()

@@ -83,7 +83,7 @@ _SPENT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s")
 _SHARES = BUDGETS | CURVES | RATERS
 """Headers of shares with intervals, shown in per cent or points."""
 
-TEXT = ("Seen", "Structure", "Method", "Protocol", "User", "Measure")
+TEXT = ("Seen", "Structure", "Method", "Exposure", "Protocol", "User", "Measure")
 """Headers of the columns whose cells are words."""
 
 Row = dict[str, Any]
@@ -148,6 +148,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Seen", "seen", lambda row: "seen" if row["seen"] else "unseen"),
         ("Structure", "structure", lambda row: row["structure"].replace("_", " ")),
         ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
+        ("Exposure", "exposure", lambda row: row["exposure"]),
         ("Protocol", "protocol", lambda row: row["protocol"]),
         ("User", "user", lambda row: row["user"]),
         ("Measure", "measure", lambda row: _quantities()[row["measure"]].difference),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from bifseg.analysis.budgets import at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
-from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
+from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, exposure_text, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.raters import agreements, beside_raters
@@ -179,7 +179,19 @@ def run_tables(run: RunScores, raters: Mapping[str, pd.DataFrame] = {}) -> list[
     Raises:
         InputError: there are sessions under a protocol whose card is missing.
     """
-    return [table for cohort in run.cohorts for table in _cohort_tables(cohort, raters.get(cohort.name))]
+    return [
+        _with_exposure(table, cohort)
+        for cohort in run.cohorts
+        for table in _cohort_tables(cohort, raters.get(cohort.name))
+    ]
+
+
+def _with_exposure(table: Table, cohort: CohortScores) -> Table:
+    """A table of entries with what their models saw of the structure's objects in training; others as they are."""
+    if not set(GROUP) <= set(table.frame) or "measure" in table.frame:
+        return table
+    marks = cohort.frame.groupby(GROUP, as_index=False)["exposure"].agg(exposure_text)
+    return replace(table, frame=table.frame.merge(marks, on=GROUP, how="left"))
 
 
 def _cohort_tables(cohort: CohortScores, raters: pd.DataFrame | None) -> Iterator[Table]:
@@ -379,6 +391,7 @@ def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
     words = dict.fromkeys(
         (
             "structure",
+            "exposure",
             "method",
             "network",
             "measure",

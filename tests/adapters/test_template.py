@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from command_line import bifseg
 
-from bifseg.cards.cards import MethodCard
+from bifseg.cards.cards import MethodCard, read_card
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 
@@ -23,6 +23,12 @@ def test_the_template_keeps_the_contract(tmp_path, capfd):
     path.write_text(yaml.safe_dump(card))
     assert bifseg("check-method", path) == 0
     assert capfd.readouterr().out.endswith("keeps the contract\n")
+
+
+def test_every_adapters_card_says_what_its_model_was_trained_on():
+    cards = sorted(FOLDER.parent.glob("*/*.yaml"))
+    assert len(cards) > 3
+    assert all(read_card(MethodCard, card).trained_on is not None for card in cards)
 
 
 def test_a_failure_of_the_model_is_one_failed_answer(tmp_path):

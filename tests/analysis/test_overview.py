@@ -87,6 +87,25 @@ def test_entries_are_ranked_by_prompts_then_by_dice():
     assert table(LINES).frame["method"].tolist() == ["bifseg", "geos"]
 
 
+@pytest.mark.parametrize(
+    ("exposure", "order", "ranks"),
+    [
+        ("unseen", ["bifseg", "geos"], [1, 2]),
+        ("unknown", ["bifseg", "geos"], [1, 2]),
+        ("seen structure", ["geos", "bifseg"], [1, 1]),
+        ("seen patient", ["geos", "bifseg"], [1, 1]),
+    ],
+)
+def test_who_was_trained_on_what_it_played_is_ranked_apart(exposure, order, ranks):
+    frame = scores([line for line in LINES if line[2] != "round-2"])
+    played = frame["method"].eq("bifseg") & frame["object"].eq(frame["object"].iloc[0])
+    frame = frame.assign(exposure=np.where(played, exposure, "unseen"))
+    run = RunScores(frame, {OWN_SCRIBBLES: CARD | {"target": 0.8}}, target=0.9)
+    shown = overview(run.cohorts[0]).frame
+    assert shown["method"].tolist() == order
+    assert shown["rank"].tolist() == ranks
+
+
 @pytest.mark.parametrize("card", [{"rounds": 1}, {"target": 0.8}])
 def test_entries_are_ranked_by_dice_if_the_protocol_does_not_show_the_target(card):
     lines = [line for line in LINES if line[2] != "round-2"]

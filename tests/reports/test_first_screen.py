@@ -4,16 +4,17 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.overview import MEASURES, Overview
-from bifseg.reports.first_screen import summary_text
+from bifseg.reports.first_screen import first_screen, summary_text
 
 
 def row(method, group="a", **numbers):
     """A row of an overview, with an interval of 0.1 around each number."""
     values = {name: numbers.get(name, np.nan) for name in MEASURES}
     limits = {f"{name}_{kind}": v + d for name, v in values.items() for kind, d in LIMITS}
-    return {"method": method, "network": "", "n": 3, "failed": 0, "rank": 1, "group": group} | limits
+    return {"method": method, "network": "", "n": 3, "failed": 0, "rank": 1, "group": group} | limits | SAW
 
 
+SAW = {"saw": False, "exposure": "unseen"}
 LIMITS = [("mean", 0.0), ("low", -0.1), ("high", 0.1)]
 NUMBERS = {"dice": 0.8, "prompts": 5.0, "reached": 0.7, "user_s": 30.0}
 
@@ -40,3 +41,28 @@ def test_the_summary_shows_the_first_entry_and_the_user_s_own():
 def test_numbers_unknown_under_the_protocol_are_left_out():
     text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=False)
     assert text.splitlines() == ["mine is the only entry (c):", "    80.0 [70.0, 90.0]% Dice at the end"]
+
+
+def test_entries_that_saw_the_structure_are_a_part_of_their_own():
+    saw = {"saw": True, "exposure": "seen structure, unseen"}
+    rows = (
+        row("geos", **NUMBERS),
+        row("mine", **NUMBERS | {"dice": 0.7}),
+        row("bifseg", **NUMBERS | {"dice": 0.9}) | saw,
+    )
+    screen = first_screen(summary(*rows), 0.9)
+    clean, trained = screen.table.groups
+    assert [line.cells[1][0] for line in clean.rows] == ["geos", "mine"]
+    assert [line.cells[1][0] for line in trained.rows] == ["bifseg"]
+    assert trained.title == "Trained on some of them: ranked apart"
+    column = screen.table.columns.index("Final Dice (%)")
+    assert [line.cells[column][1] for line in clean.rows] == [True, False], "bold is the best of its part"
+    assert "structures: geos is first: 5.0" in screen.sentence
+    assert "ranked apart: bifseg: 5.0" in screen.sentence
+    text = summary_text(summary(*rows), 0.9, simulated=False)
+    assert text.index("geos is first of 2 entries") < text.index("bifseg is the only entry")
+
+
+def test_without_such_entries_there_is_one_part_without_a_heading():
+    (group,) = first_screen(summary(row("geos", **NUMBERS), row("mine", **NUMBERS)), 0.9).table.groups
+    assert group.title == ""

@@ -215,15 +215,25 @@ def test_rounds_are_not_counted_without_the_stopping_rules():
 
 def test_targets_are_shown_side_by_side():
     table = present(by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-targets"].frame)
-    assert table.columns.tolist()[2:] == ["Method", "80%", "85%", "90%", "95%", "n", "failed"]
+    assert table.columns.tolist()[2:] == ["Method", "Exposure", "80%", "85%", "90%", "95%", "n", "failed"]
     assert table["Method"].tolist() == ["base-net", "bifseg"]
     # a reaches the targets in rounds 0, 1 and 1; b never does in ten rounds
-    assert table.iloc[1].tolist()[3:] == [
+    assert table.iloc[1].tolist()[4:] == [
         *("5.5 [0.0, 11.0] (1)", *["6.0 [0.0, 11.0] (1)"] * 2),
         "–",
         "2",
         "0",
     ]
+
+
+def test_tables_of_entries_say_what_their_models_saw_of_the_structure():
+    lines = [(*line, {"exposure": "seen patient" if line[0] == "a" else "seen structure"}) for line in LINES]
+    tables = by_name(run_tables(run_of(scores(lines), RULES)))
+    marked = tables["c-initial"].frame
+    assert set(marked["exposure"]) == {"seen patient, seen structure"}
+    assert present(marked).columns.tolist()[2:4] == ["Method", "Exposure"]
+    assert "exposure" not in tables["c-supervised-tests"].frame
+    assert "seen patient, seen structure" in to_latex(tables["c-initial"])
 
 
 def test_a_target_above_the_stopping_rule_has_dashes():

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import TOOLS, in_reading_order
+from bifseg.analysis.names import TOOLS, in_reading_order, saw_objects
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
@@ -19,7 +19,7 @@ from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.curves import curves
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
-from bifseg.reports.formats import plain, with_limits
+from bifseg.reports.formats import with_limits
 from bifseg.reports.html import embed, page
 from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
 
@@ -131,17 +131,28 @@ def _protocol(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _by_structure(now: pd.DataFrame) -> list[tuple[tuple[str, bool], list[dict[Any, Any]]]]:
-    """The rows of every structure, seen ones first; best first, those without a rank last."""
-    rows = in_reading_order(now).to_dict("records")
-    return [
-        (key, sorted(group, key=lambda row: (np.isnan(row["rank"]), row["rank"])))
-        for key, group in groupby(rows, key=lambda row: (row["structure"], bool(row["seen"])))
-    ]
+def _by_structure(now: pd.DataFrame) -> list[tuple[str, bool, list[dict[Any, Any]]]]:
+    """Title, whether the structure is seen, and rows that are ranked together: best first, those without a rank last.
+
+    Entries that were trained on the patients or the structure come apart, behind the others.
+    """
+    groups, rows = [], in_reading_order(now).to_dict("records")
+    for (structure, seen), of_structure in groupby(
+        rows, key=lambda row: (row["structure"], bool(row["seen"]))
+    ):
+        entries = sorted(of_structure, key=lambda row: (_saw(row), np.isnan(row["rank"]), row["rank"]))
+        for saw, part in groupby(entries, key=_saw):
+            title = structure.replace("_", " ") + (", entries trained on it" if saw else "")
+            groups.append((title, seen, list(part)))
+    return groups
+
+
+def _saw(row: dict[Any, Any]) -> bool:
+    return saw_objects(str(row["exposure"]))
 
 
 def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
-    """The newest result of every entry, in a group for each structure."""
+    """The newest result of every entry, in a group for each structure and for those that were trained on it."""
     headers = [
         "Rank",
         "Entry",
@@ -151,7 +162,7 @@ def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
         "Run",
     ]
     groups = []
-    for (structure, seen), rows in _by_structure(standing.now):
+    for title, seen, rows in _by_structure(standing.now):
         ranks = _rank_intervals(rows)
         tied = [bool(set(row["group"]) & set(rows[0]["group"])) for row in rows]
         lines = [
@@ -171,7 +182,7 @@ def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
             )
             for row, rank, one in zip(rows, ranks, tied, strict=True)
         ]
-        groups.append(Group(lines, structure.replace("_", " "), seen))
+        groups.append(Group(lines, title, seen))
     return ShownTable(headers, groups, ("Rank", "Entry", "Training", "Run"))
 
 
@@ -184,7 +195,8 @@ def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
             continue
         apart = [not set(row["group"]) & set(other["group"]) for other in rows if other["group"]]
         better, worse = sum(apart[:place]), sum(apart[place:])
-        texts.append(f"{plain(row['rank'], 'g')} [{1 + better}–{len(apart) - worse}]")
+        rank = 1 + sum(other["rank"] < row["rank"] for other in rows)
+        texts.append(f"{rank} [{1 + better}–{len(apart) - worse}]")
     return texts
 
 

@@ -1,12 +1,13 @@
 import shutil
 
+import pandas as pd
 import pytest
 from html_reader import Reader
 
 from bifseg.core.errors import InputError
 from bifseg.reports.benchmark.history import append_run
 from bifseg.reports.benchmark.journal import append, read
-from bifseg.reports.benchmark.leaderboard import _rank_intervals, write_leaderboard
+from bifseg.reports.benchmark.leaderboard import _by_structure, _rank_intervals, write_leaderboard
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,32 @@ def test_rank_intervals_by_hand():
     rows = [{"rank": rank, "group": group} for rank, group in ((1, "a"), (2, "ab"), (3, "b"), (4, "c"))]
     assert _rank_intervals(rows) == ["1 [1–2]", "2 [1–3]", "3 [2–3]", "4 [4–4]"]
     assert _rank_intervals([{"rank": 1, "group": ""}]) == ["–"]
+
+
+def test_entries_that_were_trained_on_the_structure_are_ranked_apart():
+    known = {
+        "a": ("seen structure", 1),
+        "b": ("unseen", 2),
+        "c": ("unknown", 4),
+        "d": ("seen patient, unseen", 3),
+    }
+    now = pd.DataFrame(
+        {
+            "structure": "lungs",
+            "seen": True,
+            "method": name,
+            "network": "",
+            "exposure": text,
+            "rank": rank,
+            "group": "x",
+        }
+        for name, (text, rank) in known.items()
+    )
+    clean, trained = _by_structure(now)
+    assert (clean[0], trained[0]) == ("lungs", "lungs, entries trained on it")
+    assert [[row["method"] for row in part[2]] for part in (clean, trained)] == [["b", "c"], ["a", "d"]]
+    assert _rank_intervals(clean[2]) == ["1 [1–2]", "2 [1–2]"]
+    assert _rank_intervals(trained[2]) == ["1 [1–2]", "2 [1–2]"]
 
 
 def test_each_row_states_the_training_exposure_of_its_entry(page):
