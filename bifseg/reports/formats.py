@@ -148,9 +148,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Seen", "seen", lambda row: "seen" if row["seen"] else "unseen"),
         ("Structure", "structure", lambda row: row["structure"].replace("_", " ")),
         ("Method", "method", lambda row: method_label(row["method"], row["network"], networks)),
-        ("Exposure", "exposure", lambda row: row["exposure"]),
-        ("Protocol", "protocol", lambda row: row["protocol"]),
-        ("User", "user", lambda row: row["user"]),
+        *((name.title(), name, _text(name)) for name in ("exposure", "protocol", "user")),
         ("Measure", "measure", lambda row: _quantities()[row["measure"]].difference),
         *_effort_columns(frame),
         *((q.header, f"{name}_mean", _mean(name)) for name, q in _quantities().items()),
@@ -172,7 +170,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Callable[[Row], str]]:
         ("Between replicates", "replicate_std", _scaled("replicate_std")),
         ("Between cases", "case_std", _scaled("case_std")),
         ("Replicates' share", "replicate_share", lambda row: plain(row["replicate_share"], ".0%")),
-        *((name, name, _count(name)) for name in ("n", "seeds", "objects", "cases", "patients", "failed")),
+        *((name, name, _text(name)) for name in ("n", "seeds", "objects", "cases", "patients", "failed")),
     ]
     return {header: text for header, needed, text in columns if needed in frame}
 
@@ -198,7 +196,7 @@ def _points(name: str) -> Callable[[Row], str]:
     return lambda row: plain(100 * row[name], "+.1f")
 
 
-def _count(name: str) -> Callable[[Row], str]:
+def _text(name: str) -> Callable[[Row], str]:
     return lambda row: str(row[name])
 
 
