@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from bifseg.analysis.budgets import at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
-from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, exposure_text, method_label
+from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
 from bifseg.analysis.paired import compare, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.raters import agreements, beside_raters
@@ -31,6 +31,7 @@ from bifseg.reports.caption_notes import (
     unequal,
     unlike,
 )
+from bifseg.reports.exposure_column import with_exposure
 from bifseg.reports.formats import Table, write_table
 from bifseg.reports.paper_claims_page import read_checks, write_claims
 from bifseg.reports.robustness import robustness_caption, robustness_title
@@ -180,18 +181,10 @@ def run_tables(run: RunScores, raters: Mapping[str, pd.DataFrame] = {}) -> list[
         InputError: there are sessions under a protocol whose card is missing.
     """
     return [
-        _with_exposure(table, cohort)
+        with_exposure(table, cohort)
         for cohort in run.cohorts
         for table in _cohort_tables(cohort, raters.get(cohort.name))
     ]
-
-
-def _with_exposure(table: Table, cohort: CohortScores) -> Table:
-    """A table of entries with what their models saw of the structure's objects in training; others as they are."""
-    if not set(GROUP) <= set(table.frame) or "measure" in table.frame:
-        return table
-    marks = cohort.frame.groupby(GROUP, as_index=False)["exposure"].agg(exposure_text)
-    return replace(table, frame=table.frame.merge(marks, on=GROUP, how="left"))
 
 
 def _cohort_tables(cohort: CohortScores, raters: pd.DataFrame | None) -> Iterator[Table]:
