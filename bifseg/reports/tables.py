@@ -381,21 +381,8 @@ def _read_frame(path: Path, sha256: str) -> pd.DataFrame:
     if not sha256:
         return pd.DataFrame()
     check_hash(path, sha256, f"delete {path.parent} and write the tables again")
-    words = dict.fromkeys(
-        (
-            "structure",
-            "exposure",
-            "method",
-            "network",
-            "measure",
-            "group",
-            "protocol",
-            "user",
-            "reference_method",
-            "reference_network",
-        ),
-        str,
-    )
+    words = "structure exposure method network measure group"
+    words += " protocol user reference_method reference_network"
     # A method may be named "none" or "nan": only an empty cell is missing.
-    frame = pd.read_csv(path, dtype=words, keep_default_na=False, na_values=[""])
+    frame = pd.read_csv(path, dtype=dict.fromkeys(words.split(), str), keep_default_na=False, na_values=[""])
     return frame.fillna({"network": "", "reference_network": "", "group": ""})
