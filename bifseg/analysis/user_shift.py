@@ -46,12 +46,12 @@ def _rows(rows: pd.DataFrame, policy: str) -> Iterator[dict[str, object]]:
 def _summary(values: pd.DataFrame) -> dict[str, float]:
     columns = ("people", "robot", "shift", "spread")
     means = {name: float(values[name].mean()) for name in columns}
-    known = values.dropna(subset=["shift", "spread"])
+    complete = values.dropna(subset=["shift", "spread"])
     ratio, low, high = np.nan, np.nan, np.nan
-    if known["spread"].sum() > 0:
-        images = known.group + "/" + known.image
-        found = ratio_interval(known["shift"], known["spread"], images)
-        ratio, low, high = found.mean, max(found.low, 0.0), found.high
+    if complete["spread"].sum() > 0:
+        images = complete.group + "/" + complete.image
+        interval = ratio_interval(complete["shift"], complete["spread"], images)
+        ratio, low, high = interval.mean, max(interval.low, 0.0), interval.high
     counts = {"n_images": len(values), "n_people": int(values.n_people.max())}
     return counts | means | {"ratio": ratio, "low": low, "high": high}
 

@@ -95,8 +95,8 @@ def watched(label: str) -> Callable[[Iterable[Played], int], Iterator[Played]]:
         with showing(label, total) as show:
             for task, status in played:
                 count[status] += 1
-                others = [f"{n} {status}" for status, n in sorted(count.items()) if status != "ok"]
-                show(count.total(), ", ".join(others))
+                other_statuses = [f"{n} {status}" for status, n in sorted(count.items()) if status != "ok"]
+                show(count.total(), ", ".join(other_statuses))
                 yield task, status
 
     return walk

@@ -66,11 +66,11 @@ def session_prompts(session: Session) -> dict[str, Any]:
         `requests`, each with the contract's keys and the prompts that are new in it, and `aux` with the names of case,
         object, entry and protocol. A mask that the session began with is left out, as the contract has no masks.
     """
-    who = session.identity
+    identity = session.identity
     names = ("cohort", "case", "object", "structure", "replicate", "method", "network", "protocol")
     requests = [
         {
-            "semantic_id_dictionary": {"background": BACKGROUND, who.structure: OBJECT},
+            "semantic_id_dictionary": {"background": BACKGROUND, identity.structure: OBJECT},
             "segmentation_task_type": "semantic",
             "prompts": list(_prompts(session, step)),
             "aux": {"step": step.name, "undo": step.undo},
@@ -78,7 +78,7 @@ def session_prompts(session: Session) -> dict[str, Any]:
         for step in session.steps
         if step.name != "unsupervised"
     ]
-    return {"requests": requests, "aux": {name: getattr(who, name) for name in names}}
+    return {"requests": requests, "aux": {name: getattr(identity, name) for name in names}}
 
 
 def _prompts(session: Session, step: Step) -> Iterator[dict[str, Any]]:

@@ -158,9 +158,9 @@ def training_line(run: Path) -> str:
         data = read_record(path).get("trained_on", "unknown")
         if isinstance(data, dict):
             patients, structures = data.get("patients"), data.get("structures")
-            who = "unknown patients" if patients is None else f"{len(patients)} patients"
-            what = "unknown structures" if structures is None else ", ".join(structures)
-            data = f"{', '.join(data.get('datasets', [])) or 'unnamed data'} ({who}; {what})"
+            patients_text = "unknown patients" if patients is None else f"{len(patients)} patients"
+            structures_text = "unknown structures" if structures is None else ", ".join(structures)
+            data = f"{', '.join(data.get('datasets', [])) or 'unnamed data'} ({patients_text}; {structures_text})"
         lines.append(f"{path.parent.name} on {data}")
     return f"Networks were trained: {'; '.join(lines)}." if lines else ""
 

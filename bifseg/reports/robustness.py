@@ -32,12 +32,12 @@ def robustness_title(curves: pd.DataFrame) -> str:
         A title that says whether the user, the image or both were disturbed.
     """
     images = curves["disturbance"].str.startswith("image-")
-    what = [
+    disturbed = [
         text
         for text, is_played in (("careless user", (~images).any()), ("worse image", images.any()))
         if is_played
     ]
-    return f"How much worse with a {' or a '.join(what)}"
+    return f"How much worse with a {' or a '.join(disturbed)}"
 
 
 def robustness_caption(curves: pd.DataFrame) -> str:

@@ -64,38 +64,40 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
             names[name] = []
         yield _made("cohorts", f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
     for cohort, network in run.networks():
-        what = f"network {network} on {cohort}"
-        yield _made("networks", what, run.network(cohort, network) / "weights.pt", now)
+        title = f"network {network} on {cohort}"
+        yield _made("networks", title, run.network(cohort, network) / "weights.pt", now)
     for condition in run.conditions():
         yield _played(condition, run.sessions(condition), names[condition.cohort], now)
     made = (run.folder / "report.html").exists()
     yield Progress("report", int(made), 1, "done" if made else "waiting")
 
 
-def _made(stage: str, what: str, last: Path, now: float) -> Progress:
+def _made(stage: str, title: str, last: Path, now: float) -> Progress:
     """The status of a folder that is complete once its last file exists."""
     folder = last.parent
     if last.exists():
-        return Progress(what, 1, 1, "done", stage=stage)
+        return Progress(title, 1, 1, "done", stage=stage)
     times = [path.stat().st_mtime for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
-    return Progress(what, 0, 1, _state(times, now), stage=stage)
+    return Progress(title, 0, 1, _state(times, now), stage=stage)
 
 
 def _played(condition: Condition, folder: Path, names: list[str], now: float) -> Progress:
-    what = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
+    title = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
     archive = Archive(folder)
     stored = archive.stored()
-    done = [name for name in names if name in stored]
+    stored_names = [name for name in names if name in stored]
     failed = Counter(
-        (stored[name], archive.load(name).error.partition(": ")[2]) for name in done if stored[name] != "ok"
+        (stored[name], archive.load(name).error.partition(": ")[2])
+        for name in stored_names
+        if stored[name] != "ok"
     )
-    if done and len(done) == len(names):
-        return Progress(what, len(done), len(names), "done", None, failed, "sessions", condition)
+    if stored_names and len(stored_names) == len(names):
+        return Progress(title, len(stored_names), len(names), "done", None, failed, "sessions", condition)
     times = sorted(path.stat().st_mtime for path in folder.rglob("*.zip"))
     state, recent = _state(times, now), [t for t in times if now - t < _RATE_S]
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
-    left_s = (len(names) - len(done)) / rate if rate and state == "running" else None
-    return Progress(what, len(done), len(names), state, left_s, failed, "sessions", condition)
+    left_s = (len(names) - len(stored_names)) / rate if rate and state == "running" else None
+    return Progress(title, len(stored_names), len(names), state, left_s, failed, "sessions", condition)
 
 
 def _state(times: list[float], now: float) -> str:

@@ -76,14 +76,14 @@ def read_splits(path: Path, fold: int = 0) -> dict[str, str]:
     if path.suffix.lower() == ".json":
         return _read_fold(path, fold)
     header, lines = read_table(path, "splits", delimiter_of(path))
-    who = next((name for name in _WHO if name in header), None)
-    if who is None or "split" not in header:
+    name_column = next((name for name in _WHO if name in header), None)
+    if name_column is None or "split" not in header:
         raise InputError(f"{path}:1: needs the columns 'split' and 'case', 'patient' or 'group'; write them")
     splits: dict[str, str] = {}
     for line, cells in lines:
-        name, split = ((cells.get(key) or "").strip() for key in (who, "split"))
+        name, split = ((cells.get(key) or "").strip() for key in (name_column, "split"))
         if not name or split not in SPLITS or splits.setdefault(name, split) != split:
-            text = f"{who} {short(name)!r}, split {short(split)!r}"
+            text = f"{name_column} {short(name)!r}, split {short(split)!r}"
             raise InputError(f"{path}:{line}: {text}: write each name once, with {', '.join(SPLITS)}")
     if not splits:
         raise InputError(f"{path}: no rows; write one for each case")

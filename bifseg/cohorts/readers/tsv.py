@@ -55,13 +55,13 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
     missing = [name for key, name in names.items() if name not in header and (key in options.columns)]
     missing += [names[key] for key in ("image", "label") if names[key] not in (*header, *missing)]
     if strange or missing:
-        what = (
+        problem = (
             f"{short(strange[0])!r} is no column of a manifest"
             if strange
             else f"there is no column {short(missing[0])!r}"
         )
         raise InputError(
-            f"{path}:1: {what}; the table has {short(', '.join(header), 100)}; give --columns image=NAME,label=NAME"
+            f"{path}:1: {problem}; the table has {short(', '.join(header), 100)}; give --columns image=NAME,label=NAME"
         )
     own = {key: name for key, name in names.items() if name in header}
     if not options.structures and not {"structure", "label_values"} <= own.keys():

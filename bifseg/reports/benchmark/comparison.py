@@ -141,12 +141,12 @@ def _headline(comparison: Comparison) -> str:
 
 def _origin(side: RunView) -> str:
     facts = side.facts
-    known = [
+    facts_shown = [
         f"bifseg {facts['bifseg']}" if facts.get("bifseg") else "",
         f"commit {facts['commit']}" if facts.get("commit") else "",
         facts.get("written", "")[:16].replace("T", " "),
     ]
-    return ", ".join(filter(None, [f"`{side.name}`", *known]))
+    return ", ".join(filter(None, [f"`{side.name}`", *facts_shown]))
 
 
 def _simulated(sides: Pairing) -> str:
@@ -165,14 +165,14 @@ def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
     measure, sides = _KNOWN[row["measure"]], comparison.sides
     values = [measure.factor * row[name] for name in ("base", "new")]
     base, new = (plain(value, f".{measure.digits}f") for value in values)
-    who = method_label(row["method"], row["network"], comparison.frame["network"])
+    label = method_label(row["method"], row["network"], comparison.frame["network"])
     if sides.new.entry and sides.new.entry != sides.base.entry:
-        who = " → ".join(entry_name(*side.entry) if side.entry else "" for side in (sides.base, sides.new))
+        label = " → ".join(entry_name(*side.entry) if side.entry else "" for side in (sides.base, sides.new))
     return {
         "Cohort": row["cohort"],
         "Protocol": row["protocol"],
         "Structure": f"{row['structure'].replace('_', ' ')} ({'seen' if row['seen'] else 'unseen'})",
-        "Method": who,
+        "Method": label,
         "Measure": measure.label.format(goal=f"{100 * row['goal']:g}%"),
         "n": f"{row['n']} ({row['patients']})",
         "BASE": base,

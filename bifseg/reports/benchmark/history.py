@@ -113,13 +113,13 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
             for name in cohorts
             if network
         }
-        who = {"run": run.resolve().name, "method": method, "network": network}
+        entry_fields = {"run": run.resolve().name, "method": method, "network": network}
         protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(of_entry["protocol"]))}
-        key = fingerprint(who, cohorts, weights, protocols, target, of_entry.to_csv(index=False))
+        key = fingerprint(entry_fields, cohorts, weights, protocols, target, of_entry.to_csv(index=False))
         record = {
             journal.KEY: key,
             "when": facts["written"],
-            **who,
+            **entry_fields,
             **common,
             "seed": config.get("seed"),
             "target": target,

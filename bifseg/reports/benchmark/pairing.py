@@ -156,8 +156,8 @@ def pair(base: RunView, new: RunView) -> Pairing:
     if (base.entry is None) != (new.entry is None):
         raise InputError(f"{base.name} and {new.name}: name an entry on both sides or on neither")
     if base.entry and new.entry:
-        who = {"method": base.entry[0], "network": base.entry[1]}
-        new = replace(new, scores=new.scores.assign(**who))
+        entry = {"method": base.entry[0], "network": base.entry[1]}
+        new = replace(new, scores=new.scores.assign(**entry))
     notes = [*_circumstances(base, new)]
     for cut in (_same_rules, _same_files, _same_sessions):
         base, new, more = cut(base, new)
