@@ -7,11 +7,15 @@ standard deviation s of the n differences.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t as student
 
 LEVEL, POWER = 0.05, 0.8
+ONE_POINT = 0.01
+"""One point of Dice in per cent."""
 _MOST_PATIENTS = 10_000
 
 
@@ -45,6 +49,33 @@ def patients_needed(differences: ArrayLike, difference: float) -> float:
     counts = np.unique(np.geomspace(2, _MOST_PATIENTS, 4000).astype(int))
     enough = counts[_per_spread(counts) * spread <= abs(difference)]
     return float(enough[0]) if len(enough) and difference else np.inf
+
+
+@dataclass(frozen=True)
+class Power:
+    """What the patients of a paired comparison of Dice can show.
+
+    Attributes:
+        detectable: smallest true mean difference that they show, from 0 to 1.
+        more_patients: how many more are needed to show a difference of one point; 0 if they are enough.
+    """
+
+    detectable: float
+    more_patients: float
+
+
+def power_of(differences: ArrayLike) -> Power:
+    """What so many patients can show.
+
+    Args:
+        differences: (patients,) mean paired difference of Dice of each patient.
+
+    Returns:
+        NaN for fewer than two patients; `more_patients` is infinite for more than 10,000.
+    """
+    values = np.asarray(differences, float)
+    more = patients_needed(values, ONE_POINT) - len(values)
+    return Power(detectable_difference(values), max(more, 0.0) if more == more else np.nan)
 
 
 def _per_spread(n: ArrayLike) -> NDArray[np.float64]:

@@ -105,7 +105,9 @@ def dice_against_rounds(
             if len(sessions):
                 values, keys = dice_per_round(sessions, most)
                 patients = keys.get_level_values("patient")
-                _band(axis, [mean_interval(dice, patients).within(0, 1) for dice in values.T], entry)
+                _band(
+                    axis, [mean_interval(dice, patients).within(0, 1) for dice in values.T], entry, len(cast)
+                )
     legend(figure, cast, lines=True)
     return figure
 
@@ -131,18 +133,18 @@ def reached_against_rounds(
         for entry in cast:
             times = of(sessions, entry, structure)
             if len(times):
-                _band(axis, reached_per_round(times, rules.rounds), entry, steps=True)
+                _band(axis, reached_per_round(times, rules.rounds), entry, len(cast), steps=True)
         axis.set_ylim(-0.03, 1.03)
     legend(figure, cast, lines=True)
     return figure
 
 
-def _band(axis: Axes, band: Sequence[Interval], entry: Entry, steps: bool = False) -> None:
-    """An entry's curve over the rounds from 0, with its interval."""
+def _band(axis: Axes, band: Sequence[Interval], entry: Entry, many: int, steps: bool = False) -> None:
+    """An entry's curve over the rounds from 0, with its interval: the paler, the more intervals overlap."""
     rounds = np.arange(len(band))
     mean, low, high = np.array([(point.mean, point.low, point.high) for point in band]).T
     step: Literal["post"] | None = "post" if steps else None
-    axis.fill_between(rounds, low, high, color=entry.colour, alpha=0.15, lw=0, step=step)
+    axis.fill_between(rounds, low, high, color=entry.colour, alpha=min(0.15, 0.5 / many), lw=0, step=step)
     (line,) = axis.plot(rounds, mean, entry.dash, color=entry.colour, lw=1.8, marker=entry.marker, ms=3.5)
     line.set_drawstyle("steps-post" if steps else "default")
     axis.set_xlabel("round of scribbles")

@@ -266,7 +266,7 @@ def _median(name: str) -> Callable[[Row], str]:
         median = row[f"{name}_median"]
         if np.isposinf(median):
             return f"> {row['round_limit']}" if name == "round" else "never"
-        return plain(round(median, 1), "g")
+        return plain(median, ".1f") if name == "user_s" else plain(round(median, 1), "g")
 
     return text
 

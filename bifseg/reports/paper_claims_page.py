@@ -118,16 +118,18 @@ def forgetting_line(checks: Sequence[Check]) -> str:
         The sentence; it names the jobs whose Dice changed.
     """
     if not checks:
-        return "Forgetting: no checks found."
+        return "Unchanged networks: no check of the sessions' jobs exists."
     networks = {(check.cohort, check.network) for check in checks}
     objects = {(check.cohort, name) for check in checks for name in check.objects}
     by_hash = sum(not check.objects for check in checks)
     compared = ["the hash of all weights"] if by_hash else []
     compared += [f"Dice on {counted(len(objects), 'validation object')}"] if by_hash < len(checks) else []
     changed = [check.job for check in checks if not check.equal]
-    verdict = f"not shown to be equal in {', '.join(changed)}" if changed else "equal to the last bit in all"
+    verdict = f"not shown to be equal in {', '.join(changed)}" if changed else "equal in all"
     where = f"{counted(len(checks), 'check')} of {counted(len(networks), 'network')}"
-    return f"Forgetting: {where}; {' or '.join(compared)} before and after is {verdict}."
+    return (
+        f"Unchanged networks: in {where}, {' or '.join(compared)} before and after the sessions is {verdict}."
+    )
 
 
 def present_claim(claim: Claim) -> pd.DataFrame:

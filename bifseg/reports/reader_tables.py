@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import FAILED, method_rank
-from bifseg.analysis.power import detectable_difference, patients_needed
+from bifseg.analysis.power import ONE_POINT, detectable_difference, patients_needed
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
@@ -18,7 +19,7 @@ from bifseg.reports.formats import plain
 from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
 
 _FEWEST = 6  # objects that are divided into thirds
-_SHOWN_POINTS = 0.02  # of Dice, the margin of the claims: patients needed are for this difference
+_UNITS = {2: "cm²", 3: "ml"}  # by dimension
 
 
 def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> pd.DataFrame:
@@ -30,17 +31,19 @@ def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> 
         pack: of `pack_sessions`.
 
     Returns:
-        By object: `case`, `patient`, `structure`, `seen`, `volume` (ml, or voxels for images without a spacing),
-        `contrast`, `spacing` as text, `raters` beside the truth and their `agreement`, the mean Dice with it.
+        By object: `case`, `patient`, `structure`, `seen`, `size` with its `unit` (an area in cm² in 2D, a volume in
+        ml in 3D, voxels for images without a spacing), `contrast`, `spacing` in mm (empty if none is stated),
+        `raters` beside the truth and their `agreement`, the mean Dice with it.
     """
     packed = {one["name"]: one for one in pack["objects"]}
     frame = scores.drop_duplicates("object").set_index("object")[["case", "patient", "structure", "seen"]]
     rows = [cohort.object(str(name)) for name in frame.index]
-    in_mm = [packed[row.object]["in_mm"] for row in rows]
+    sizes = [_size(row, packed[row.object]) for row in rows]
     return frame.assign(
-        volume=[row.volume_ml if mm else float(row.voxels) for row, mm in zip(rows, in_mm, strict=True)],
+        size=[size for size, _ in sizes],
+        unit=[unit for _, unit in sizes],
         contrast=[packed[row.object]["contrast"] for row in rows],
-        spacing=[_spacing(packed[row.object]) for row in rows],
+        spacing=[tuple(packed[row.object]["grid_spacing"]) * packed[row.object]["in_mm"] for row in rows],
         raters=[len(row.raters) for row in rows],
         agreement=[_agreement(cohort, row) for row in rows],
     ).astype({"contrast": float})
@@ -52,13 +55,23 @@ def _agreement(cohort: Cohort, row: ObjectRow) -> float:
     return float(np.mean([dice(truth, mask) for mask in cohort.raters(row)])) if row.raters else np.nan
 
 
-def _spacing(packed: dict[str, Any]) -> str:
-    texts = " × ".join(f"{value:.3g}" for value in packed["grid_spacing"])
-    return f"{texts} mm" if packed["in_mm"] else "not stated"
+def _size(row: ObjectRow, packed: dict[str, Any]) -> tuple[float, str]:
+    """Area of a 2D object or volume of a 3D one, and its unit."""
+    spacing = packed["grid_spacing"]
+    if not packed["in_mm"]:
+        return float(row.voxels), "voxels"
+    return row.voxels * prod(spacing) / 10 ** len(spacing), _UNITS[len(spacing)]
+
+
+def _spacings(values: pd.Series) -> str:
+    """The range of spacings on each axis, for example `1.1–1.3 × 1.2 mm`."""
+    axes = list(zip(*values, strict=True))
+    ends = [sorted({f"{end:.3g}" for end in (min(axis), max(axis))}, key=float) for axis in axes]
+    return f"{' × '.join('–'.join(pair) for pair in ends)} mm" if axes else "not stated"
 
 
 def cohort_table(facts: pd.DataFrame) -> ShownTable:
-    """The structures of a cohort: patients, images, objects, spacing, volume and contrast.
+    """The structures of a cohort: patients, images, objects, spacing, size and contrast.
 
     Args:
         facts: of `object_facts`.
@@ -69,18 +82,15 @@ def cohort_table(facts: pd.DataFrame) -> ShownTable:
     rows, several = [], bool(facts["raters"].any())
     for (unseen, structure), part in facts.groupby([~facts["seen"].astype(bool), "structure"]):
         counts = (part["patient"].nunique(), part["case"].nunique(), len(part))
-        spacings = part["spacing"].value_counts()
-        more = f" and {len(spacings) - 1} more" if len(spacings) > 1 else ""
         texts = [str(structure).replace("_", " "), "unseen" if unseen else "seen", *map(str, counts)]
         texts += [
-            f"{spacings.index[0]}{more}",
-            _median_range(part["volume"], ".3g"),
+            _spacings(part["spacing"]),
+            _median_range(part["size"], ".3g"),
             _median_range(part["contrast"], ".2f"),
         ]
         if several:
             texts.append(plain(100 * float(part["agreement"].mean()), ".1f"))
         rows.append(Row([(text, False) for text in texts]))
-    unit = "voxels" if (facts["spacing"] == "not stated").any() else "ml"
     columns = [
         "Structure",
         "Training",
@@ -88,7 +98,7 @@ def cohort_table(facts: pd.DataFrame) -> ShownTable:
         "Images",
         "Objects",
         "Spacing",
-        f"Volume ({unit})",
+        f"Size ({', '.join(facts['unit'].unique())})",
         "Contrast (SD)",
     ]
     columns += ["Raters' Dice (%)"] * several
@@ -151,7 +161,7 @@ def _outcome(row: dict[str, Any], target: float) -> str:
 
 
 def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable | None:
-    """Mean Dice of every entry on thirds of the objects by volume and by contrast.
+    """Mean Dice of every entry on thirds of the objects by size and by contrast.
 
     Args:
         last: the last row of each session under one protocol.
@@ -161,15 +171,18 @@ def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable |
     Returns:
         None for fewer than 6 objects.
     """
+    units = {"size": f" {facts['unit'].iloc[0]}", "contrast": ""} if len(facts) else {}
     thirds = {
-        f"{low} to {high} {name}": part
-        for name in ("volume", "contrast")
+        f"{name} {low} to {high}{unit}": part
+        for name, unit in units.items()
         for low, high, part in _thirds(facts[name])
     }
     if not thirds:
         return None
-    rows = []
-    for (method, network), part in last.groupby(["method", "network"]):
+    rows, entries = [], last.groupby(["method", "network"])
+    for (method, network), part in sorted(
+        entries, key=lambda pair: (method_rank(str(pair[0][0])), pair[0][1])
+    ):
         means = [100 * part.loc[part["object"].isin(names), "dice"].mean() for names in thirds.values()]
         entry = entry_name(str(method), str(network))
         where = {"cohort": cohort, "structure": "", "entry": entry, "protocol": part["protocol"].iloc[0]}
@@ -207,7 +220,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: f
             str(name),
             about["structure"].replace("_", " "),
             about["patient"],
-            plain(about["volume"], ".3g"),
+            plain(about["size"], ".3g"),
             plain(about["contrast"], ".2f"),
             plain(100 * float(values.mean()), ".1f"),
             f"{(values >= target).sum()} of {len(part)}",
@@ -225,8 +238,8 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: f
         "Object",
         "Structure",
         "Patient",
-        "Volume",
-        "Contrast",
+        f"Size ({facts['unit'].iloc[0]})" if len(facts) else "Size",
+        "Contrast (SD)",
         "Mean Dice (%)",
         "Reached",
         "Worst Dice (%)",
@@ -260,7 +273,7 @@ def power_table(last: pd.DataFrame, first: tuple[str, str]) -> ShownTable | None
             plain(100 * differences.std(ddof=1), ".1f"),
             str(len(differences)),
             plain(100 * detectable_difference(differences), ".1f"),
-            plain(patients_needed(differences, _SHOWN_POINTS), ".0f"),
+            plain(patients_needed(differences, ONE_POINT), ".0f"),
         ]
         rows.append(Row([(text, False) for text in (entry_name(*entry), *numbers)]))
     headers = [
@@ -268,6 +281,6 @@ def power_table(last: pd.DataFrame, first: tuple[str, str]) -> ShownTable | None
         "SD over patients",
         "Patients",
         "Detectable (points)",
-        "Patients for 2 points",
+        "Patients for 1 point",
     ]
     return plain_table(["Entry", *headers], rows, ("Entry",))

@@ -86,7 +86,8 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
             for cohort in played.cohorts
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
-        "confinement": " ".join(filter(None, [confinement_line(scores), training_line(run)])),
+        "confinement": confinement_line(scores),
+        "training": training_line(run),
         "sessions": _count_sessions(played.every_row),
         "failures": _failures(played.every_row),
         "most_failures": _MOST_FAILURES,
@@ -158,8 +159,10 @@ def training_line(run: Path) -> str:
         data = read_record(path).get("trained_on", "unknown")
         if isinstance(data, dict):
             patients, structures = data.get("patients"), data.get("structures")
-            patients_text = "unknown patients" if patients is None else f"{len(patients)} patients"
-            structures_text = "unknown structures" if structures is None else ", ".join(structures)
+            patients_text = "unknown patients" if patients is None else counted(len(patients), "patient")
+            structures_text = (
+                "unknown structures" if structures is None else ", ".join(structures).replace("_", " ")
+            )
             data = f"{', '.join(data.get('datasets', [])) or 'unnamed data'} ({patients_text}; {structures_text})"
         lines.append(f"{path.parent.name} on {data}")
     return f"Networks were trained: {'; '.join(lines)}." if lines else ""

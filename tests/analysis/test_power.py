@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.stats import nct
 from scipy.stats import t as student
 
-from bifseg.analysis.power import detectable_difference, patients_needed
+from bifseg.analysis.power import Power, detectable_difference, patients_needed, power_of
 
 
 def power(n, difference, spread):
@@ -43,3 +43,13 @@ def test_edge_cases_are_nan_infinite_or_two_patients():
     assert patients_needed([0.0, 1.0], 0.0) == np.inf
     assert patients_needed([0.0, 1.0], 1e-6) == np.inf
     assert patients_needed([0.1, 0.1], 0.1) == 2
+
+
+def test_how_many_more_patients_one_point_needs():
+    differences = np.random.default_rng(1).normal(0, 0.03, 20)
+    known = power_of(differences)
+    assert known.detectable == detectable_difference(differences)
+    assert known.more_patients == patients_needed(differences, 0.01) - 20 > 0
+    assert power_of(differences / 100).more_patients == 0
+    assert np.isnan(list(vars(power_of([0.1])).values())).all()
+    assert power_of([0.0, 0.0]) == Power(0.0, 0.0)

@@ -45,7 +45,7 @@ def test_page_shows_data_verdicts_and_rows(tmp_path):
     assert page.count("| **holds** ") == 4
     assert page.count("**Claim ") == 4
     assert "A failed session counts with the worst score." in page
-    assert page.endswith("\n\nForgetting: no checks found.\n")
+    assert page.endswith("\n\nUnchanged networks: no check of the sessions' jobs exists.\n")
 
 
 def test_real_cohort_is_not_called_simulated(tmp_path):
@@ -162,15 +162,17 @@ def test_a_file_that_is_not_a_forgetting_check_is_refused(tmp_path, text):
 def test_line_counts_networks_and_objects_by_cohort():
     jobs = [check(), check("c/own/bifseg@pnet/forgetting-0"), check("d/own/bifseg@pnet/forgetting-0")]
     assert forgetting_line(jobs) == (
-        "Forgetting: 3 checks of 2 networks; Dice on 4 validation objects before and after is equal to the last bit "
-        "in all."
+        "Unchanged networks: in 3 checks of 2 networks, Dice on 4 validation objects before and after the sessions is "
+        "equal in all."
     )
 
 
 def test_line_says_that_weights_were_compared_by_their_hash():
-    assert forgetting_line([check(objects=())]) == (
-        "Forgetting: 1 check of 1 network; the hash of all weights before and after is equal to the last bit in all."
+    line = forgetting_line([check(objects=())])
+    assert line.startswith(
+        "Unchanged networks: in 1 check of 1 network, the hash of all weights before and after the "
     )
+    assert line.endswith("sessions is equal in all.")
     assert "all weights or Dice on 2 validation objects" in forgetting_line([check(objects=()), check()])
 
 
@@ -180,4 +182,4 @@ def test_line_names_the_job_that_differs():
 
 
 def test_the_line_without_forgetting_checks():
-    assert forgetting_line([]) == "Forgetting: no checks found."
+    assert forgetting_line([]) == "Unchanged networks: no check of the sessions' jobs exists."

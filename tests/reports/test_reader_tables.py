@@ -35,9 +35,10 @@ FACTS = pd.DataFrame(
         "patient": list("aabcde"),
         "structure": "lung",
         "seen": False,
-        "volume": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0],
+        "size": [6.0, 5.0, 4.0, 3.0, 2.0, 1.0],
+        "unit": "ml",
         "contrast": [0.5, 0.5, 1.0, 1.0, 2.0, None],
-        "spacing": ["1 × 1 mm"] * 5 + ["2 × 2 mm"],
+        "spacing": [(1.0, 1.0)] * 5 + [(1.0, 2.0)],
         "raters": [0, 0, 0, 0, 0, 1],
         "agreement": [None] * 5 + [0.87],
     },
@@ -69,7 +70,7 @@ def test_the_worst_session_of_every_entry_links_to_its_picture():
 
 def test_results_by_thirds_of_volume_and_contrast():
     table = strata(LAST, FACTS, "c")
-    assert table.columns == ["Entry", "1 to 2 volume", "3 to 4 volume", "5 to 6 volume"], (
+    assert table.columns == ["Entry", "size 1 to 2 ml", "size 3 to 4 ml", "size 5 to 6 ml"], (
         "5 contrasts are too few"
     )
     assert texts(table)[0] == ["bifseg@pnet", "95.0", "90.0", "75.0"]
@@ -78,7 +79,7 @@ def test_results_by_thirds_of_volume_and_contrast():
 
 def test_patients_images_and_objects_are_counted():
     assert texts(cohort_table(FACTS)) == [
-        ["lung", "unseen", "5", "6", "6", "1 × 1 mm and 1 more", "3.5 [1, 6]", "1.00 [0.50, 2.00]", "87.0"]
+        ["lung", "unseen", "5", "6", "6", "1 × 1–2 mm", "3.5 [1, 6]", "1.00 [0.50, 2.00]", "87.0"]
     ]
 
 
@@ -93,7 +94,7 @@ def test_the_power_table_by_hand():
     (row,) = texts(power_table(LAST, ("bifseg", "pnet")))
     assert row[:4] == ["my-model@pnet", "−1.7", "6.8", "6"]
     assert float(row[4]) == pytest.approx((2.571 + 0.920) * 6.83 / 6**0.5, abs=0.1)
-    assert float(row[5]) > 50
+    assert float(row[5]) > 200
     assert power_table(LAST[LAST["method"] == "bifseg"], ("bifseg", "pnet")) is None
 
 
@@ -103,6 +104,7 @@ def test_facts_of_a_prepared_cohort(tmp_path):
     frame = read_scores(tmp_path / "scores.parquet")
     facts = object_facts(cohort, frame, pack_sessions(tmp_path, cohort, frame))
     square = facts[facts["structure"] == "fake_square"]
-    assert square["volume"].tolist() == pytest.approx([16 * 20 * 1.5 / 1000] * 4)
-    assert set(facts["spacing"]) == {"1.5 × 1 mm"}
+    assert square["size"].tolist() == pytest.approx([16 * 20 * 1.5 / 100] * 4), "an area"
+    assert set(facts["unit"]) == {"cm²"}
+    assert set(facts["spacing"]) == {(1.5, 1.0)}
     assert facts["contrast"].between(0.5, 3).all()

@@ -332,7 +332,7 @@ def test_an_unreached_median_is_presented_as_above_the_limit(median, text):
     assert table.loc[0, "Reached"] == "1 of 3 (33%)"
 
 
-@pytest.mark.parametrize(("median", "text"), [(12.34, "12.3"), (np.inf, "never")])
+@pytest.mark.parametrize(("median", "text"), [(12.34, "12.3"), (22.0, "22.0"), (np.inf, "never")])
 def test_present_median_time(median, text):
     assert present(result_table(user_s_median=median).frame).loc[0, "Median user time (s)"] == text
 

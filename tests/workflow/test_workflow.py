@@ -212,7 +212,7 @@ def test_base_networks_are_unchanged(project):
         assert len(check["before"]) == 64
         assert check["before"] == check["after"]
     page = (project / "results/ci/tables/claims.md").read_text()
-    assert "Forgetting: 13 checks of 3 networks; the hash of all weights before" in page
+    assert "Unchanged networks: in 13 checks of 3 networks, the hash of all weights before" in page
     assert "equal to the last bit in all" in page
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval
 from bifseg.analysis.names import in_reading_order
+from bifseg.analysis.power import power_of
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure
 from bifseg.reports.benchmark.pairing import KEY, Pairing
 
@@ -33,6 +35,8 @@ def changes(sides: Pairing, target: float) -> pd.DataFrame:
         `cohort protocol seen structure method network goal measure`, rounds being counted to the goal; `n` objects
         of `patients` patients; `base` and `new`, the means over the objects; `change` with its 95% bootstrap
         interval over patients, `low` to `high`. The change is NEW minus BASE, replicates of an object averaged.
+        `detectable` is the smallest true change that these patients show, and `more_patients` how many more one
+        point of Dice needs, by `power.power_of`; NaN for measures other than Dice.
         Of times, `base` and `new` are seconds a session or round, and the change is NEW over BASE. Of failures,
         they are counts of sessions, and the change is how many failed in NEW and not in BASE, without an interval.
         NaN for an interval of a single patient. A measure that an entry has on one side only has n = 0.
@@ -60,7 +64,8 @@ def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
         return _ratio(group, measure)
     if not group[columns].notna().any(axis=None):
         return {}
-    return _difference(group.dropna(subset=columns), columns)
+    change = _difference(group.dropna(subset=columns), columns)
+    return change | (_power(group.dropna(subset=columns), columns) if measure.gate == "dice" else {})
 
 
 def _failures(group: pd.DataFrame) -> dict[str, Any]:
@@ -76,6 +81,11 @@ def _difference(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
         return _row(pairs, _UNKNOWN)
     change = mean_interval(new - base, each.index.get_level_values("patient"))
     return _row(pairs, change) | {"base": base.mean(), "new": new.mean()}
+
+
+def _power(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
+    each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
+    return asdict(power_of((each[columns[1]] - each[columns[0]]).groupby("patient").mean()))
 
 
 def _ratio(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
@@ -105,4 +115,6 @@ def _row(pairs: pd.DataFrame, change: Interval) -> dict[str, Any]:
         "change": change.mean,
         "low": change.low,
         "high": change.high,
+        "detectable": np.nan,
+        "more_patients": np.nan,
     }

@@ -129,6 +129,14 @@ def to_markdown(comparison: Comparison) -> str:
         f"{comparison.limits.noticeable:g} s.",
         _rule(comparison),
     ]
+    if power := _power(comparison):
+        blocks += [
+            "## What these patients could have shown",
+            power,
+            "Detectable: the smallest true change of final Dice that these patients show with a power of 0.8 (paired "
+            "t-test over patients, two-sided, 0.05). More patients: to show a change of 1 point; ∞ is more than "
+            "10,000. Entries without any change are left out.",
+        ]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -155,7 +163,23 @@ def _simulated(sides: Pairing) -> str:
 
 
 def _table(rows: pd.DataFrame, comparison: Comparison) -> str:
-    shown = pd.DataFrame([_cells(row, comparison) for row in rows.to_dict("records")])
+    return _markdown(pd.DataFrame([_cells(row, comparison) for row in rows.to_dict("records")]))
+
+
+def _power(comparison: Comparison) -> str:
+    """A table of the smallest change of final Dice that the patients show; empty if nothing has changed."""
+    rows = comparison.frame[(comparison.frame["measure"] == "dice") & (comparison.frame["detectable"] > 0)]
+    lines = []
+    for row in rows.to_dict("records"):
+        cells = _cells(row, comparison)
+        about = {name: cells[name] for name in ("Cohort", "Protocol", "Structure", "Method")}
+        detectable, more = plain(100 * row["detectable"], ".1f"), plain(row["more_patients"], ".0f")
+        numbers = {"Detectable (points)": detectable, "More patients for 1 point": more}
+        lines.append(about | {"Patients": str(row["patients"]), "Change": cells["Change"]} | numbers)
+    return _markdown(pd.DataFrame(lines)) if lines else ""
+
+
+def _markdown(shown: pd.DataFrame) -> str:
     align = ["left" if name in _LEFT else "right" for name in shown]
     cells = shown.to_numpy().tolist()
     return str(tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True))

@@ -1,9 +1,7 @@
-"""The leaderboard: one HTML page over a history, with the rank of every entry now and over time."""
+"""The leaderboard: an HTML page over a history with the rank of every entry, and a page for each entry."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -11,53 +9,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import TOOLS, in_reading_order, saw_objects
-from bifseg.cards.entries import entry_name
+from bifseg.analysis.names import in_reading_order, saw_objects
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 from bifseg.reports.benchmark import journal
+from bifseg.reports.benchmark.columns import COLUMNS, Column, entry_of, exposure_of, run_of
 from bifseg.reports.benchmark.curves import curves
+from bifseg.reports.benchmark.entry_pages import entry_file, write_entry_pages
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
-from bifseg.reports.formats import with_limits
+from bifseg.reports.formats import plain
 from bifseg.reports.html import embed, page
-from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
+from bifseg.reports.shown_table import Group, Row, ShownTable
 
 _MOST_FAILURES = 50
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of the standing: the measure, its header, factor and form."""
-
-    measure: str
-    header: str
-    factor: float = 1
-    form: str = ".2f"
-
-    def text(self, row: dict[Any, Any]) -> str:
-        """The cell of a row.
-
-        Args:
-            row: of a standing.
-
-        Returns:
-            The number with its interval.
-        """
-        mean, low, high = (self.factor * row[f"{self.measure}_{kind}"] for kind in ("mean", "low", "high"))
-        return with_limits(mean, low, high, self.form)
-
-
-_COLUMNS = (
-    Column("dice", "Dice (%)", 100, ".1f"),
-    Column("initial", "Initial Dice (%)", 100, ".1f"),
-    Column("unsupervised", "Without scribbles (%)", 100, ".1f"),
-    Column("assd_mm", "ASSD (mm)"),
-    Column("prompts", "Prompts to {goal}", 1, ".1f"),
-    Column("rounds", "Rounds to {goal}", 1, ".1f"),
-    Column("session_s", "Time a session (s)", 1, ".2g"),
-    Column("rounds_s", "Time a round (s)", 1, ".2g"),
-)
 _DRAWN = (
     ("dice", "Dice over time", "Mean final Dice of each run", "Dice (%)", 100, False),
     ("rounds", "Rounds over time", "Mean rounds to {goal} of each run", "rounds", 1, False),
@@ -66,7 +33,9 @@ _DRAWN = (
 
 
 def write_leaderboard(history: Path, out: Path) -> None:
-    """Write the page of a history; the same history gives the same page.
+    """Write the page of a history and, in the folder OUT-entries beside it, one for each entry.
+
+    The same history gives the same pages.
 
     Args:
         history: history.jsonl.
@@ -78,25 +47,30 @@ def write_leaderboard(history: Path, out: Path) -> None:
     records = journal.read(history)
     if not records:
         raise InputError(f"{history}: holds no run yet; run `bifseg history append` after a run")
-    write_text(out, page("leaderboard.html.j2", _content(records, standings(records, history))))
+    places, folder = standings(records, history), f"{out.stem}-entries"
+    write_text(out, page("leaderboard.html.j2", _content(records, places, folder)))
+    write_entry_pages(records, places, out, out.with_name(folder))
 
 
-def _content(records: list[journal.Record], places: list[Standing]) -> dict[str, Any]:
-    cohorts = [_cohort(name, list(group)) for name, group in groupby(places, key=lambda one: one.cohort)]
+def _content(records: list[journal.Record], places: list[Standing], folder: str) -> dict[str, Any]:
+    cohorts = [
+        _cohort(name, list(group), folder) for name, group in groupby(places, key=lambda one: one.cohort)
+    ]
     runs = _runs(records)
     return {
         "runs": runs,
         "first": runs[-1]["when"][:10],
         "last": runs[0]["when"][:10],
-        "entries": sorted({_entry(record) for record in records}),
+        "entries": [
+            (name, f"{folder}/{entry_file(name)}") for name in sorted({entry_of(one) for one in records})
+        ],
         "cohorts": cohorts,
-        "histories": _histories(places),
         "failures": _failures(records),
         "most_failures": _MOST_FAILURES,
     }
 
 
-def _cohort(name: str, places: list[Standing]) -> dict[str, Any]:
+def _cohort(name: str, places: list[Standing], folder: str) -> dict[str, Any]:
     newest = places[0].now.iloc[-1]
     return {
         "name": name,
@@ -104,19 +78,19 @@ def _cohort(name: str, places: list[Standing]) -> dict[str, Any]:
         "dimension": newest["dimension"],
         "split": newest["split"],
         "data": newest["data"],
-        "protocols": [_protocol(standing) for standing in places],
+        "protocols": [_protocol(standing, folder) for standing in places],
     }
 
 
-def _protocol(standing: Standing) -> dict[str, Any]:
-    columns = [column for column in _COLUMNS if standing.now[f"{column.measure}_mean"].notna().any()]
+def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
+    columns = [column for column in COLUMNS if standing.now[f"{column.measure}_mean"].notna().any()]
     columns.sort(key=lambda column: column.measure != standing.by)
     goal = f"{100 * standing.now['goal'].iloc[-1]:g}%"
     runs = standing.past["when"].nunique()
     return {
         "name": standing.protocol,
         "by": "mean final Dice" if standing.by == "dice" else f"mean {standing.by} to {goal}, fewest first",
-        "table": _table(standing, columns, goal),
+        "table": _table(standing, columns, goal, folder),
         "figures": [
             {
                 "title": title,
@@ -151,13 +125,15 @@ def _saw(row: dict[Any, Any]) -> bool:
     return saw_objects(str(row["exposure"]))
 
 
-def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
+def _table(standing: Standing, columns: list[Column], goal: str, folder: str) -> ShownTable:
     """The newest result of every entry, in a group for each structure and for those that were trained on it."""
     headers = [
         "Rank",
         "Entry",
-        "Training",
+        "Exposure",
         *(column.header.format(goal=goal) for column in columns),
+        "Detectable (points)",
+        "More patients for 1 point",
         "Failed",
         "Run",
     ]
@@ -171,19 +147,21 @@ def _table(standing: Standing, columns: list[Column], goal: str) -> ShownTable:
                     (text, False)
                     for text in (
                         rank,
-                        _entry(row),
-                        _training(row),
+                        entry_of(row),
+                        exposure_of(row),
                         *(c.text(row) for c in columns),
-                        *_end(row),
+                        plain(100 * row["detectable"], ".1f"),
+                        plain(row["more_patients"], ".0f"),
+                        *run_of(row),
                     )
                 ],
-                href=f"#{_anchor(row)}",
+                href=f"{folder}/{entry_file(entry_of(row))}",
                 front=one and not all(tied),
             )
             for row, rank, one in zip(rows, ranks, tied, strict=True)
         ]
         groups.append(Group(lines, title, seen))
-    return ShownTable(headers, groups, ("Rank", "Entry", "Training", "Run"))
+    return ShownTable(headers, groups, ("Rank", "Entry", "Exposure", "Run"))
 
 
 def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
@@ -198,59 +176,6 @@ def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
         rank = 1 + sum(other["rank"] < row["rank"] for other in rows)
         texts.append(f"{rank} [{1 + better}–{len(apart) - worse}]")
     return texts
-
-
-def _training(row: dict[Any, Any]) -> str:
-    """What the entry's models have seen of the objects; a tool is not trained."""
-    if row["method"] in TOOLS:
-        return "none"
-    if row["exposure"]:
-        return str(row["exposure"])
-    if row["network"]:
-        return "seen" if row["seen"] else "unseen"
-    return "unknown"
-
-
-def _end(row: dict[Any, Any]) -> tuple[str, str]:
-    """Failed sessions, and the run: its day and, in brackets, which pages show below it, its commit."""
-    commit = f" [{row['commit'][:7]}]" if row["commit"] else ""
-    return f"{row['failed']} of {row['n']}", f"{row['when'][:10]}{commit}"
-
-
-def _anchor(row: dict[Any, Any]) -> str:
-    return "entry-" + re.sub(r"[^\w.-]", "-", _entry(row))
-
-
-def _histories(places: list[Standing]) -> list[dict[str, Any]]:
-    """Every entry with its results over time, newest first."""
-    parts: dict[str, dict[str, Any]] = {}
-    headers = [
-        "Run",
-        "Cohort",
-        "Protocol",
-        "Structure",
-        *(c.header.format(goal="the target") for c in _COLUMNS),
-        "Failed",
-    ]
-    for standing in places:
-        for row in standing.past.iloc[::-1].to_dict("records"):
-            failed, run = _end(row)
-            where = (standing.cohort, standing.protocol, row["structure"].replace("_", " "))
-            texts = (run, *where, *(column.text(row) for column in _COLUMNS), failed)
-            entry = parts.setdefault(_entry(row), {"anchor": _anchor(row), "rows": []})
-            entry["rows"].append(Row([(text, False) for text in texts]))
-    return [
-        {
-            "name": name,
-            "anchor": part["anchor"],
-            "table": plain_table(headers, part["rows"], tuple(headers[:4])),
-        }
-        for name, part in sorted(parts.items())
-    ]
-
-
-def _entry(row: dict[Any, Any]) -> str:
-    return entry_name(row["method"], row["network"])
 
 
 def _runs(records: list[journal.Record]) -> list[dict[str, Any]]:
@@ -272,5 +197,5 @@ def _failures(records: list[journal.Record]) -> list[dict[str, Any]]:
     rows = frame[frame["failed"] > 0].iloc[::-1].to_dict("records")
     keep = ("run", "n", "failed", "error", *WHERE)
     return [
-        {key: row[key] for key in keep} | {"entry": _entry(row), "when": row["when"][:10]} for row in rows
+        {key: row[key] for key in keep} | {"entry": entry_of(row), "when": row["when"][:10]} for row in rows
     ]

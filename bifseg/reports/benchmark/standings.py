@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import GROUP
-from bifseg.analysis.paired import rankings
+from bifseg.analysis.paired import STRUCTURE, rankings
+from bifseg.analysis.power import Power, power_of
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError, short
 from bifseg.core.parquet import read_parquet
@@ -21,6 +22,7 @@ from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
 _ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
 _SAME = ["data", "split", "rules", "goal"]
 _ENTRY = ["method", "network"]
+_POWER = [field.name for field in fields(Power)]
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Standing:
         by: the measure of the ranks: `prompts` where the protocol counts them, since it stops sessions at a Dice
             (`rounds` if an older record has no prompts); else `dice`.
         now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
-            `comparisons.rankings`; NaN and empty where the record's outcomes are missing.
+            `comparisons.rankings`, and `detectable` and `more_patients` by `power.power_of` on final Dice against the
+            first of the structure; NaN and empty where the record's outcomes are missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
         apart: entries without a rank, since their newest result has other data, rules or goal.
         older: number of rows with other data, rules or goals.
@@ -127,9 +130,27 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
     files = [sessions_file(path, {KEY: key}) for key in sorted(set(now[KEY]))]
     parts = [_sessions(file) for file in files if file.is_file()]
     if not parts:
-        return pd.DataFrame(columns=[*GROUP, "rank", "group"])
+        return pd.DataFrame(columns=[*GROUP, "rank", "group", *_POWER])
     sessions = pd.concat(parts, ignore_index=True)
-    return rankings(sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)], by)
+    sessions = sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)]
+    places = rankings(sessions, by)
+    return places.merge(_power(sessions, places), on=GROUP, how="left")
+
+
+def _power(sessions: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """What the patients show of each entry's final Dice against the first of its structure."""
+    rows = []
+    for where, group in places.sort_values("rank", kind="stable").groupby(STRUCTURE):
+        of_structure = sessions[(sessions[STRUCTURE] == list(where)).all(axis=1)]
+        dice = of_structure.pivot_table(
+            index=["patient", "object", "replicate"], columns=_ENTRY, values="dice"
+        )
+        first, *others = [tuple(pair) for pair in group[_ENTRY].to_numpy()]
+        for entry in others:
+            differences = (dice[entry] - dice[first]).dropna().groupby("patient").mean()
+            about = dict(zip(GROUP, (*where, *entry), strict=True))
+            rows.append(about | asdict(power_of(differences)))
+    return pd.DataFrame(rows, columns=[*GROUP, *_POWER])
 
 
 def _sessions(file: Path) -> pd.DataFrame:

@@ -133,12 +133,23 @@ def test_markdown_names_runs_regressions_limits_and_simulated_images(worse, runs
 
 
 def test_every_comparison_is_in_a_table_or_counted(worse):
-    text = to_markdown(worse)
+    text = to_markdown(worse).partition("## What these patients could have shown")[0]
     rows = sum(line.startswith("| fake2d") for line in text.splitlines())
     (not_shown,) = (
         int(line.split()[0]) for line in text.splitlines() if "are in none of these tables" in line
     )
     assert rows + not_shown == len(worse.frame)
+
+
+def test_the_smallest_change_that_could_have_been_found_is_printed(worse, runs):
+    table = to_markdown(worse).partition("## What these patients could have shown")[2]
+    rows = [[cell.strip() for cell in line.split("|")] for line in table.splitlines() if "| bifseg" in line]
+    frame = worse.frame[(worse.frame["measure"] == "dice") & (worse.frame["detectable"] > 0)]
+    assert len(rows) == len(frame) > 0
+    assert rows[0][-3] == f"{100 * frame['detectable'].iloc[0]:.1f}"
+    assert int(rows[0][-2]) == frame["more_patients"].iloc[0] > 0
+    same = to_markdown(compare(str(runs[0]), str(runs[0]), Limits(), 0.9))
+    assert "could have shown" not in same, "nothing has changed"
 
 
 def test_notes_are_marked_in_bold(runs, tmp_path):

@@ -1,13 +1,19 @@
+import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
 from html_reader import Reader
 
+from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
+from bifseg.reports.benchmark.entry_pages import entry_file
 from bifseg.reports.benchmark.history import append_run
 from bifseg.reports.benchmark.journal import append, read
 from bifseg.reports.benchmark.leaderboard import _by_structure, _rank_intervals, write_leaderboard
+
+PAGE, FOLDER = "leaderboard.html", "leaderboard-entries"
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +27,8 @@ def history(runs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def html(history):
-    write_leaderboard(history, history.with_name("leaderboard.html"))
-    return history.with_name("leaderboard.html").read_text(encoding="utf-8")
+    write_leaderboard(history, history.with_name(PAGE))
+    return history.with_name(PAGE).read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +36,14 @@ def page(html):
     return Reader(html)
 
 
-def test_page_needs_no_other_file(html, page):
-    assert page.links
-    assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in page.links)
+def test_page_needs_no_other_file_but_those_of_its_entries(history, html, page):
+    pages = {link for link in page.links if link.startswith(f"{FOLDER}/")}
+    assert all(
+        history.with_name(PAGE).with_name(FOLDER).joinpath(Path(name).name).is_file() for name in pages
+    )
+    rest = set(page.links) - pages
+    assert rest
+    assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in rest)
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     assert "<script src" not in html
     assert "default-src 'none'" in html
@@ -78,9 +89,30 @@ def test_curves_of_dice_rounds_and_speed(html, page):
 
 
 def test_every_entry_links_to_its_history(html, page):
-    assert html.count('<a href="#entry-bifseg-pnet">bifseg@pnet</a>') == 4  # two protocols and structures
-    head = next(k for k, row in enumerate(page.rows) if row[:2] == ["Run", "Cohort"])
-    assert page.rows[head + 1][:3] == ["2026-01-02 [abc123]", "fake2d", "own-scribbles"]
+    link = f'<a href="{FOLDER}/bifseg-pnet.html">bifseg@pnet</a>'
+    assert html.count(link) == 5  # two protocols and structures, and the list of entries
+    assert html.count("-entries/") == len(re.findall(r'href="[^"]*-entries/[\w.-]+\.html"', html))
+
+
+def test_an_entry_has_a_page_with_every_version(history, tmp_path):
+    """The second record has other data: it is listed and not drawn."""
+    path = tmp_path / "history.jsonl"
+    first, *_ = read(history)
+    other = {"fake2d": first["cohorts"]["fake2d"] | {"data": "other"}}
+    old = first | {"when": "2025-01-01T00:00:00", "fingerprint": "x", "cohorts": other}
+    append(path, [*read(history), old])
+    write_leaderboard(path, tmp_path / "board.html")
+    name = entry_name(first["method"], first["network"])
+    html = (tmp_path / "board-entries" / entry_file(name)).read_text()
+    rows = [row for row in Reader(html).rows if row[0][:2] == "20"]
+    days = sorted({row[0][:10] for row in rows}, reverse=True)
+    assert days == ["2026-01-02", "2026-01-01", "2025-01-01"]
+    assert {row[-1] for row in rows if row[0][:4] == "2025"} == {"other data or rules"}
+    assert {row[-1] for row in rows if row[0][:4] == "2026"} == {"yes"}
+    assert '<a href="../board.html">Leaderboard</a>' in html
+    assert "3 scored versions, 2025-01-01 to 2026-01-02" in html
+    assert "[" in rows[0][3], "a number with its interval"
+    assert html.count('<figure class="plate">') == 3  # Dice under two protocols, prompts under one
 
 
 def test_rank_intervals_by_hand():
@@ -116,8 +148,8 @@ def test_entries_that_were_trained_on_the_structure_are_ranked_apart():
 
 
 def test_each_row_states_the_training_exposure_of_its_entry(page):
-    exposures = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
-    assert {("geos", "none"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= exposures
+    shown = {(row[1], row[2]) for row in page.rows if row[0] == "–" and len(row) > 5}
+    assert {("geos", "no training"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= shown
 
 
 def test_one_run_has_no_curves(runs, tmp_path):
@@ -129,8 +161,8 @@ def test_one_run_has_no_curves(runs, tmp_path):
 
 
 def test_same_history_gives_the_same_page(history, html, tmp_path):
-    write_leaderboard(history, tmp_path / "again.html")
-    assert (tmp_path / "again.html").read_text() == html
+    write_leaderboard(history, tmp_path / PAGE)
+    assert (tmp_path / PAGE).read_text() == html
 
 
 def test_an_entry_without_stored_sessions_has_a_dash_as_rank(history, tmp_path):
