@@ -84,6 +84,8 @@ def _cohort(name: str, places: list[Standing], folder: str) -> dict[str, Any]:
 
 def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
     columns = [column for column in COLUMNS if standing.now[f"{column.measure}_mean"].notna().any()]
+    if standing.by == "prompts":  # rounds are on the entries' pages
+        columns = [column for column in columns if column.measure not in ("rounds", "rounds_s")]
     columns.sort(key=lambda column: column.measure != standing.by)
     goal = f"{100 * standing.now['goal'].iloc[-1]:g}%"
     runs = standing.past["when"].nunique()
@@ -132,8 +134,7 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
         "Entry",
         "Exposure",
         *(column.header.format(goal=goal) for column in columns),
-        "Detectable (points)",
-        "More patients for 1 point",
+        "Detectable (points) [more patients]",
         "Failed",
         "Run",
     ]
@@ -150,8 +151,7 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
                         entry_of(row),
                         exposure_of(row),
                         *(c.text(row) for c in columns),
-                        plain(100 * row["detectable"], ".1f"),
-                        plain(row["more_patients"], ".0f"),
+                        _power(row),
                         *run_of(row),
                     )
                 ],
@@ -162,6 +162,12 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
         ]
         groups.append(Group(lines, title, seen))
     return ShownTable(headers, groups, ("Rank", "Entry", "Exposure", "Run"))
+
+
+def _power(row: dict[Any, Any]) -> str:
+    """`2.4 [31]`: the smallest difference from the first that the patients show, and how many more 1 point needs."""
+    detectable, more = plain(100 * row["detectable"], ".1f"), plain(row["more_patients"], ".0f")
+    return "–" if np.isnan(row["detectable"]) else f"{detectable} [{more}]"
 
 
 def _rank_intervals(rows: list[dict[Any, Any]]) -> list[str]:
