@@ -155,13 +155,14 @@ def exposure_text(exposures: Iterable[str]) -> str:
     return ", ".join(value for value in EXPOSURES if value in present)
 
 
-def saw_objects(exposure: str) -> bool:
-    """Whether an entry is ranked apart, since its models were trained on patients or structures that it played.
+def saw_patients(exposure: str) -> bool:
+    """Whether an entry is ranked apart, since its models were trained on patients that it played.
 
     Args:
         exposure: of `exposure_text`.
 
     Returns:
-        True for `seen patient` and `seen structure`; False for `unknown`, which is marked alone.
+        True for `seen patient`. False for `seen structure`, which a trained network is for, and for `unknown`; these
+        are marked.
     """
-    return "seen patient" in exposure or "seen structure" in exposure
+    return "seen patient" in exposure

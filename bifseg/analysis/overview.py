@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
-from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text, saw_objects
+from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import final_rows
@@ -25,14 +25,14 @@ _Mean = Callable[[pd.DataFrame, str], Interval]
 
 @dataclass(frozen=True)
 class Overview:
-    """The entries of a cohort, or of all cohorts together: those that saw none of the objects first, then best first.
+    """The entries of a cohort, or of all cohorts together: those that saw none of the patients first, then best first.
 
     Attributes:
         protocol: the protocol of the final results.
         by: the measure of the ranking: `prompts` to the target, or `dice` if the protocol ends sessions at a lower one.
         rounds: most rounds of the protocol.
         frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `exposure`, `saw`
-            (whether its models were trained on a patient or structure that it played), `rank` among the entries of
+            (whether its models were trained on a patient that it played), `rank` among the entries of
             equal `saw`, `group` (entries that share a letter do not differ significantly; empty: too few patients to
             rank), and for each of `MEASURES` the mean with its 95% interval over patients, `_mean`, `_low` and
             `_high`; NaN for measures that an entry lacks.
@@ -140,10 +140,10 @@ def _with_main_network(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ranked(rows: pd.DataFrame, by: str, mean: _Mean) -> pd.DataFrame:
-    """A row an entry, best first; entries that were trained on what they played are ranked apart, behind the others."""
+    """A row an entry, best first; entries that were trained on these patients are ranked apart, behind the others."""
     frame = pd.DataFrame([_entry(group, mean) for _, group in rows.groupby(_ENTRY, sort=True)])
     letters = rankings(rows.assign(seen=True, structure=""), by)[[*_ENTRY, "group"]]
-    frame = frame.assign(saw=[saw_objects(text) for text in frame["exposure"]])
+    frame = frame.assign(saw=[saw_patients(text) for text in frame["exposure"]])
     ranks = frame.groupby("saw")[f"{by}_mean"].rank(method="min", ascending=by not in HIGHER_IS_BETTER)
     frame = frame.assign(rank=ranks).merge(letters, on=_ENTRY)
     order = ["saw", "rank", "dice_mean"]

@@ -33,7 +33,7 @@ class FirstScreen:
     Attributes:
         sentence: which entry is first, and whether others differ significantly.
         caption: how to read the table.
-        table: a row an entry, best first; entries that saw the patients or structures in training in a group apart.
+        table: a row an entry, best first; entries that saw patients in training in a group apart.
     """
 
     sentence: str
@@ -70,8 +70,8 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
 def _parts(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
     """The entries that are ranked together, with a heading."""
     titles = {
-        False: "Not trained on these patients or structures",
-        True: "Trained on some of them: ranked apart",
+        False: "Not trained on these patients",
+        True: "Trained on some of these patients: ranked apart",
     }
     return [(titles[bool(saw)], part) for saw, part in frame.groupby("saw", sort=True)]
 
@@ -205,12 +205,14 @@ def _caption(summary: Overview, goal: str) -> str:
         over = "means over the cohorts' means"
     left_out = f"Not in every cohort: {', '.join(summary.partial)}. " if summary.partial else ""
     dash = "A dash: the entry starts from scribbles and has no initial result. "
+    apart = ""
+    if summary.frame["saw"].any():
+        apart = "Entries that saw a patient are ranked apart; bold is the best value of a part. "
     no_start = summary.frame["initial_mean"].isna().any() and summary.frame["initial_mean"].notna().any()
     return (
         f"Last results under {summary.protocol}, ranked by mean {by}: {over} with 95% intervals over patients. The "
         "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
         "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
         "with the worst score. Exposure: what the entry's models saw of these objects in training (docs/results.md). "
-        "Entries that saw a patient or structure are ranked apart; bold is the best value of a part. "
-        f"{effort}User time is predicted. {dash if no_start else ''}{left_out}"
+        f"{apart}{effort}User time is predicted. {dash if no_start else ''}{left_out}"
     ).strip()

@@ -92,11 +92,11 @@ def test_entries_are_ranked_by_prompts_then_by_dice():
     [
         ("unseen", ["bifseg", "geos"], [1, 2]),
         ("unknown", ["bifseg", "geos"], [1, 2]),
-        ("seen structure", ["geos", "bifseg"], [1, 1]),
+        ("seen structure", ["bifseg", "geos"], [1, 2]),
         ("seen patient", ["geos", "bifseg"], [1, 1]),
     ],
 )
-def test_who_was_trained_on_what_it_played_is_ranked_apart(exposure, order, ranks):
+def test_entries_that_were_trained_on_a_patient_they_played_are_ranked_apart(exposure, order, ranks):
     frame = scores([line for line in LINES if line[2] != "round-2"])
     played = frame["method"].eq("bifseg") & frame["object"].eq(frame["object"].iloc[0])
     frame = frame.assign(exposure=np.where(played, exposure, "unseen"))

@@ -43,8 +43,8 @@ def test_numbers_unknown_under_the_protocol_are_left_out():
     assert text.splitlines() == ["mine is the only entry (c):", "    80.0 [70.0, 90.0]% Dice at the end"]
 
 
-def test_entries_that_saw_the_structure_are_a_part_of_their_own():
-    saw = {"saw": True, "exposure": "seen structure, unseen"}
+def test_entries_that_saw_a_patient_are_a_part_of_their_own():
+    saw = {"saw": True, "exposure": "seen patient, unseen"}
     rows = (
         row("geos", **NUMBERS),
         row("mine", **NUMBERS | {"dice": 0.7}),
@@ -54,10 +54,10 @@ def test_entries_that_saw_the_structure_are_a_part_of_their_own():
     clean, trained = screen.table.groups
     assert [line.cells[1][0] for line in clean.rows] == ["geos", "mine"]
     assert [line.cells[1][0] for line in trained.rows] == ["bifseg"]
-    assert trained.title == "Trained on some of them: ranked apart"
+    assert trained.title == "Trained on some of these patients: ranked apart"
     column = screen.table.columns.index("Final Dice (%)")
     assert [line.cells[column][1] for line in clean.rows] == [True, False], "bold is the best of its part"
-    assert "structures: geos is first: 5.0" in screen.sentence
+    assert "patients: geos is first: 5.0" in screen.sentence
     assert "ranked apart: bifseg: 5.0" in screen.sentence
     text = summary_text(summary(*rows), 0.9, simulated=False)
     assert text.index("geos is first of 2 entries") < text.index("bifseg is the only entry")

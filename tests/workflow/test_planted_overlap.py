@@ -112,7 +112,9 @@ def test_tables_and_report_mark_and_rank_apart(run):
     assert table.loc[("bifseg", "square"), "exposure"] == "seen patient, unseen"
     assert table.loc[("grabcut-opencv", "disc"), "exposure"] == "unseen"
     page = (run / "report.html").read_text()
-    assert "Trained on some of them: ranked apart" in page
+    assert "Trained on some of these patients: ranked apart" in page
     assert "seen patient" in page
     summary = (run / "summary.txt").read_text()
-    assert summary.index("grabcut-opencv is the only entry") < summary.index("Trained on some of them")
+    assert summary.index("grabcut-opencv is the only entry") < summary.index(
+        "Trained on some of these patients"
+    )

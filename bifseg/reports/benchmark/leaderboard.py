@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import in_reading_order, saw_objects
+from bifseg.analysis.names import in_reading_order, saw_patients
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 from bifseg.reports.benchmark import journal
@@ -110,7 +110,7 @@ def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
 def _by_structure(now: pd.DataFrame) -> list[tuple[str, bool, list[dict[Any, Any]]]]:
     """Title, whether the structure is seen, and rows that are ranked together: best first, those without a rank last.
 
-    Entries that were trained on the patients or the structure come apart, behind the others.
+    Entries that were trained on the patients come apart, behind the others.
     """
     groups, rows = [], in_reading_order(now).to_dict("records")
     for (structure, seen), of_structure in groupby(
@@ -118,17 +118,17 @@ def _by_structure(now: pd.DataFrame) -> list[tuple[str, bool, list[dict[Any, Any
     ):
         entries = sorted(of_structure, key=lambda row: (_saw(row), np.isnan(row["rank"]), row["rank"]))
         for saw, part in groupby(entries, key=_saw):
-            title = structure.replace("_", " ") + (", entries trained on it" if saw else "")
+            title = structure.replace("_", " ") + (", entries trained on these patients" if saw else "")
             groups.append((title, seen, list(part)))
     return groups
 
 
 def _saw(row: dict[Any, Any]) -> bool:
-    return saw_objects(str(row["exposure"]))
+    return saw_patients(str(row["exposure"]))
 
 
 def _table(standing: Standing, columns: list[Column], goal: str, folder: str) -> ShownTable:
-    """The newest result of every entry, in a group for each structure and for those that were trained on it."""
+    """The newest result of every entry, in a group for each structure and for those trained on its patients."""
     headers = [
         "Rank",
         "Entry",

@@ -121,7 +121,7 @@ def test_rank_intervals_by_hand():
     assert _rank_intervals([{"rank": 1, "group": ""}]) == ["–"]
 
 
-def test_entries_that_were_trained_on_the_structure_are_ranked_apart():
+def test_entries_that_were_trained_on_its_patients_are_ranked_apart():
     known = {
         "a": ("seen structure", 1),
         "b": ("unseen", 2),
@@ -141,10 +141,10 @@ def test_entries_that_were_trained_on_the_structure_are_ranked_apart():
         for name, (text, rank) in known.items()
     )
     clean, trained = _by_structure(now)
-    assert (clean[0], trained[0]) == ("lungs", "lungs, entries trained on it")
-    assert [[row["method"] for row in part[2]] for part in (clean, trained)] == [["b", "c"], ["a", "d"]]
-    assert _rank_intervals(clean[2]) == ["1 [1–2]", "2 [1–2]"]
-    assert _rank_intervals(trained[2]) == ["1 [1–2]", "2 [1–2]"]
+    assert (clean[0], trained[0]) == ("lungs", "lungs, entries trained on these patients")
+    assert [[row["method"] for row in part[2]] for part in (clean, trained)] == [["a", "b", "c"], ["d"]]
+    assert _rank_intervals(clean[2]) == ["1 [1–3]", "2 [1–3]", "3 [1–3]"]
+    assert _rank_intervals(trained[2]) == ["1 [1–1]"]
 
 
 def test_each_row_states_the_training_exposure_of_its_entry(page):
