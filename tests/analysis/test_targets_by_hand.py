@@ -79,18 +79,19 @@ def test_markdown_table(tables):
     cells = [cell.strip() for cell in text.splitlines()[-1].strip("|").split("|")]
     low, high = exact_interval(COST[0.85], 5)
     assert cells[2] == "geos"
-    assert cells[3].startswith("1.0 [")
-    assert cells[4] == f"2.5 [{low:.1f}, {high:.1f}] (1)"
-    assert cells[5].startswith("4.2 [")
-    assert cells[6].endswith("] (3)")
-    assert cells[7:] == ["4", "1"]
+    assert cells[3] == "unseen"
+    assert cells[4].startswith("1.0 [")
+    assert cells[5] == f"2.5 [{low:.1f}, {high:.1f}] (1)"
+    assert cells[6].startswith("4.2 [")
+    assert cells[7].endswith("] (3)")
+    assert cells[8:] == ["4", "1"]
     assert f"Under {PROTOCOL}" in text
     assert "NoF@4" in text
 
 
 def test_latex_table(tables):
     text = (tables / "c-targets.tex").read_text()
-    assert r"Method & 80\% & 85\% & 90\% & 95\% & n & failed \\" in text
+    assert r"Method & Exposure & 80\% & 85\% & 90\% & 95\% & n & failed \\" in text
     (row,) = [line for line in text.splitlines() if line.startswith("geos & ")]
-    assert row.count("&") == 6
+    assert row.count("&") == 7
     assert row.endswith(r"(3) & 4 & 1 \\")

@@ -171,7 +171,7 @@ def test_claims_and_the_forgetting_line_are_in_the_report(run, html):
     verdicts = re.findall(r"\*\*(holds|does not hold|not enough data)\*\*", page)
     assert len(verdicts) == 4
     assert re.findall(r'<td class="text">(holds|does not hold|not enough data)</td>', html) == verdicts
-    assert "Forgetting: no checks found." in html
+    assert re.search(r"Unchanged networks: no check of the sessions\S+ jobs exists", html)
 
 
 def test_the_headline_is_the_mean_difference_of_the_tests(run, html):

@@ -213,7 +213,7 @@ def test_base_networks_are_unchanged(project):
         assert check["before"] == check["after"]
     page = (project / "results/ci/tables/claims.md").read_text()
     assert "Unchanged networks: in 13 checks of 3 networks, the hash of all weights before" in page
-    assert "equal to the last bit in all" in page
+    assert "sessions is equal in all." in page
 
 
 # Again
