@@ -38,8 +38,8 @@ Progress = Callable[[int, int, str], None]
 """Called after each iteration with the number of iterations done, of all iterations, and a note."""
 
 _SLOW_VOXELS = 20480
-"""PyTorch 2.13 computes a 3D convolution slowly on a CPU if the batch is 1 and channels x the crop's first two sides are
-at most this (`ConvParams::use_mkldnn`)."""
+"""PyTorch 2.13 computes a 3D convolution of one crop slowly on a CPU if channels x the crop's first two sides are at
+most this (`ConvParams::use_mkldnn`)."""
 FEW_OBJECTS = 5
 """With fewer validation objects, the choice of the best weights is mostly chance."""
 
