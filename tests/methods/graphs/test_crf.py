@@ -160,3 +160,12 @@ def test_a_sure_crop_needs_no_first_flow():
     most = capacity(pair_weights(np.zeros(shape), (1.0, 1.0), 0.5, 0.2, True), shape)
     assert not is_doubtful(np.subtract(*unary(sure)), most)
     assert is_doubtful(np.subtract(*unary(0.4 + 0.2 * sure)), most)
+
+
+@pytest.mark.parametrize(("weak_rows", "has_first_flow"), [(2, False), (4, False), (6, True)])
+def test_a_first_flow_needs_a_quarter_of_weak_voxels_of_each_label(weak_rows, has_first_flow):
+    """Of 20 rows, so many prefer each label weakly; the others are sure."""
+    probability = np.where(np.arange(20)[:, None] < 10, 0.999, 0.001) * np.ones((20, 20))
+    probability[:weak_rows], probability[20 - weak_rows :] = 0.51, 0.49
+    most = capacity(pair_weights(np.zeros((20, 20)), (1.0, 1.0), 0.5, 0.2, True), (20, 20))
+    assert is_doubtful(np.subtract(*unary(probability)), most) == has_first_flow
