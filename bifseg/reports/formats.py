@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bifseg.analysis.budgets import BUDGETS
 from bifseg.analysis.names import GROUP, method_label
@@ -18,6 +17,7 @@ from bifseg.analysis.robustness import CURVES
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
 from bifseg.core.metrics import MetricInfo, higher_is_better, known
+from bifseg.reports.pipe_table import pipe_table
 
 
 @dataclass(frozen=True)
@@ -331,9 +331,7 @@ def to_markdown(table: Table) -> str:
         Title and caption in a paragraph, then the table.
     """
     shown = present(table.frame)
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
-    align = ["left" if name in TEXT else "right" for name in shown]
-    body = tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True)
+    body = pipe_table(list(shown.columns), shown.to_numpy().tolist(), TEXT)
     return f"**{table.title}.** {table.caption}\n\n{body}\n"
 
 

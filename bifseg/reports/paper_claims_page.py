@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bifseg.analysis.names import FAILURES, counted, method_label
 from bifseg.analysis.paired import main_network
@@ -32,6 +31,7 @@ from bifseg.analysis.statistics import LEVEL
 from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, file_hash, read_needed, read_record, write_record, write_text
 from bifseg.reports.formats import p_value
+from bifseg.reports.pipe_table import pipe_table
 
 # column: header, factor, digits
 _MEASURES = {
@@ -263,6 +263,5 @@ _RIGHT = ("Method's", "Other's", "Difference", "p (Holm)", "n", "patients", "fai
 
 
 def _pipe(shown: pd.DataFrame) -> str:
-    cells = [[cell.replace("|", "\\|") for cell in row] for row in shown.to_numpy().tolist()]
-    align = ["right" if name in _RIGHT else "left" for name in shown]
-    return str(tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True))
+    left = [name for name in shown.columns if name not in _RIGHT]
+    return pipe_table(list(shown.columns), shown.to_numpy().tolist(), left)

@@ -13,11 +13,11 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
-from tabulate import tabulate
 
 from bifseg.core.files import write_text, writing
 from bifseg.core.geometry import Mask
 from bifseg.core.images import unit_range
+from bifseg.reports.pipe_table import pipe_table
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, TRUTH
 from bifseg.robot.people.medscribble import Page, ScribbleMap
 from bifseg.robot.people.stroke_statistics import (
@@ -78,7 +78,7 @@ def _table(everywhere: pd.DataFrame, label: str) -> str:
     for who, own in part.groupby("who", sort=False):
         cells = [_quartiles(own[own.statistic == name].iloc[0]) for name in STATISTICS]
         rows.append([_bold(who), *cells, _number(far.get(who, np.nan))])
-    return _pipe(["who", *_HEADERS.values(), "distance"], rows)
+    return pipe_table(["who", *_HEADERS.values(), "distance"], rows, ["who"])
 
 
 def _quartiles(row: pd.Series) -> str:
@@ -97,7 +97,7 @@ def _distances(comparison: pd.DataFrame) -> str:
     text = (
         f"**Distance by images.** As above, for both labels; with few images mostly chance. Fitted: {fitted}."
     )
-    return f"{text}\n\n{_pipe(['who', *far.columns], rows)}"
+    return f"{text}\n\n{pipe_table(['who', *far.columns], rows, ['who'])}"
 
 
 def _fit_table(fit: pd.DataFrame) -> str:
@@ -116,7 +116,8 @@ def _fit_table(fit: pd.DataFrame) -> str:
         "**Fit of `centre-line`.** Distance over the fitted statistics: of the defaults, then of the parameters "
         "nearest to the other people."
     )
-    return f"{text}\n\n{_pipe(['left out', 'nearest parameters', 'to those fitted', 'to the one left out'], rows)}"
+    headers = ["left out", "nearest parameters", "to those fitted", "to the one left out"]
+    return f"{text}\n\n{pipe_table(headers, rows, headers[:1])}"
 
 
 def _bold(who: object) -> str:
@@ -125,11 +126,6 @@ def _bold(who: object) -> str:
 
 def _number(value: float) -> str:
     return "–" if np.isnan(value) else f"{value:.2f}"
-
-
-def _pipe(headers: list[str], rows: list[list[str]]) -> str:
-    align = ["left"] + ["right"] * (len(headers) - 1)
-    return str(tabulate(rows, headers, tablefmt="pipe", colalign=align, disable_numparse=True))
 
 
 def write_comparison(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bifseg.analysis.rank_agreement import mean_dice
 from bifseg.core.files import write_text
+from bifseg.reports.pipe_table import pipe_table
 
 _DICE = (
     "Mean Dice (%) over images with the strokes of people and of each policy's first round, all given at once. "
@@ -60,7 +60,7 @@ def ranking_page(scores: pd.DataFrame, agreement: pd.DataFrame) -> str:
         for _, row in agreement.iterrows()
     ]
     header = ["strokes of", "images", "Kendall's tau", "Spearman's rho", "same best"]
-    tables = (_pipe(["method", *means.columns], dice), _pipe(header, rows))
+    tables = (pipe_table(["method", *means.columns], dice, ["method"]), pipe_table(header, rows, header[:1]))
     return "\n\n".join([_DICE, tables[0], _AGREEMENT, tables[1]]) + "\n"
 
 
@@ -72,8 +72,3 @@ def _interval(row: pd.Series, name: str) -> str:
 
 def _share(value: float) -> str:
     return f"{100 * value:.0f} %" if np.isfinite(value) else "–"
-
-
-def _pipe(header: list[str], rows: list[list[str]]) -> str:
-    align = ["left"] + ["right"] * (len(header) - 1)
-    return str(tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True))

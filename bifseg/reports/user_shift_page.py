@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bifseg.analysis.user_shift import EVERYWHERE, interval_text, shift_line
 from bifseg.core.files import write_text
+from bifseg.reports.pipe_table import pipe_table
 from bifseg.robot.people.shift import ALL_MEASURES
 
 _CAPTION = (
@@ -59,7 +59,7 @@ def _measures(rows: pd.DataFrame) -> str:
         ]
         for _, row in rows.iterrows()
     ]
-    return _pipe(header, lines, 2)
+    return pipe_table(header, lines, header[:2])
 
 
 def _sets(table: pd.DataFrame) -> str:
@@ -70,7 +70,7 @@ def _sets(table: pd.DataFrame) -> str:
     for policy, own in pooled.groupby("policy", sort=False):
         by_set = own.set_index("set")
         lines.append([str(policy), *(_ratio(by_set.loc[name]) for name in sets)])
-    return _pipe(["policy", *(f"{name} (n {counts[name]})" for name in sets)], lines, 1)
+    return pipe_table(["policy", *(f"{name} (n {counts[name]})" for name in sets)], lines, ["policy"])
 
 
 def _ratio(row: pd.Series) -> str:
@@ -79,8 +79,3 @@ def _ratio(row: pd.Series) -> str:
 
 def _number(value: float) -> str:
     return f"{value:.3g}" if np.isfinite(value) else "–"
-
-
-def _pipe(header: list[str], rows: list[list[str]], n_left: int) -> str:
-    align = ["left"] * n_left + ["right"] * (len(header) - n_left)
-    return str(tabulate(rows, header, tablefmt="pipe", colalign=align, disable_numparse=True))

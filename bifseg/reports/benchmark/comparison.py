@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tabulate import tabulate
 
 from bifseg.analysis.names import counted, method_label
 from bifseg.cards.entries import entry_name
@@ -20,6 +19,7 @@ from bifseg.reports.benchmark.gate import REGRESSION, UNCLEAR, Limits, judge
 from bifseg.reports.benchmark.outcomes import MEASURES
 from bifseg.reports.benchmark.pairing import Pairing, RunView, pair, read_view
 from bifseg.reports.formats import plain, with_limits
+from bifseg.reports.pipe_table import pipe_table
 
 _KNOWN = {measure.name: measure for measure in MEASURES}
 _LEFT = ("Cohort", "Protocol", "Structure", "Method", "Measure")
@@ -180,9 +180,7 @@ def _power(comparison: Comparison) -> str:
 
 
 def _markdown(shown: pd.DataFrame) -> str:
-    align = ["left" if name in _LEFT else "right" for name in shown]
-    cells = shown.to_numpy().tolist()
-    return str(tabulate(cells, list(shown), tablefmt="pipe", colalign=align, disable_numparse=True))
+    return pipe_table(list(shown.columns), shown.to_numpy().tolist(), _LEFT)
 
 
 def _cells(row: dict[Any, Any], comparison: Comparison) -> dict[str, str]:
