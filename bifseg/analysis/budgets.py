@@ -76,8 +76,7 @@ def at_budgets(
     def measure(group: pd.DataFrame) -> dict[str, float]:
         columns = count_sessions(group)
         for name, limit in limits.items():
-            mean = mean_interval(group[name], group["patient"]).within(0, limit)
-            columns |= {f"{name}_{kind}": value for kind, value in vars(mean).items()}
+            columns |= mean_interval(group[name], group["patient"]).within(0, limit).columns(name)
         return columns
 
     return per_group(sessions, measure)

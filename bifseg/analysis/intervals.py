@@ -48,6 +48,17 @@ class Interval:
         """
         return Interval(self.mean, *(float(np.clip(end, least, most)) for end in (self.low, self.high)))
 
+    def columns(self, name: str) -> dict[str, float]:
+        """The estimate and its limits as columns of a table.
+
+        Args:
+            name: of the measure.
+
+        Returns:
+            `NAME_mean`, `NAME_low` and `NAME_high`.
+        """
+        return {f"{name}_{kind}": value for kind, value in vars(self).items()}
+
 
 def mean_interval(values: ArrayLike, clusters: ArrayLike) -> Interval:
     """The mean of values with its 95% bootstrap-t interval over clusters.

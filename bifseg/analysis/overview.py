@@ -160,8 +160,7 @@ def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:
         known = rows[rows["initial"].notna()] if name == "initial" else rows
         empty = known.empty or known[name].isna().any()
         values = Interval(np.nan, np.nan, np.nan) if empty else mean(known, name)
-        values = values.within(0, _MOST.get(name, np.inf))
-        line |= {f"{name}_{kind}": value for kind, value in vars(values).items()}
+        line |= values.within(0, _MOST.get(name, np.inf)).columns(name)
     return line
 
 

@@ -91,11 +91,9 @@ def beside_raters(final: pd.DataFrame, agreed: pd.DataFrame) -> pd.DataFrame:
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         patients = group["patient"]
-        columns = {
-            "raters_dice": mean_interval(group["raters_dice"], patients).within(0, 1),
-            "raters_nsd": mean_interval(group["raters_nsd"], patients).within(0, 1),
-            "within": share_interval(group["within"], patients),
-        }
-        return {f"{name}_{kind}": value for name, one in columns.items() for kind, value in vars(one).items()}
+        columns = share_interval(group["within"], patients).columns("within")
+        for name in ("raters_dice", "raters_nsd"):
+            columns |= mean_interval(group[name], patients).within(0, 1).columns(name)
+        return columns
 
     return results(rows, ("dice", "nsd")).merge(per_group(rows, measure), on=GROUP)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -75,13 +73,10 @@ def _measures(sessions: pd.DataFrame) -> dict[str, float]:
         return counts
     values = dice.to_numpy(float)
     columns = {**counts, "flat": bool(np.abs(values - values[:, :1]).max() <= FLAT)}
-    means = {
-        f"level_{int(k)}": mean_interval(one, patients).within(0, 1)
-        for k, one in zip(levels, values.T, strict=True)
-    }
-    means["loss"] = mean_interval(values[:, -1] - values[:, 0], patients).within(-1, 1)
-    means["relative"] = _relative_area(values, levels, patients)
-    return columns | _columns(means)
+    for level, one in zip(levels, values.T, strict=True):
+        columns |= mean_interval(one, patients).within(0, 1).columns(f"level_{int(level)}")
+    columns |= mean_interval(values[:, -1] - values[:, 0], patients).within(-1, 1).columns("loss")
+    return columns | _relative_area(values, levels, patients).columns("relative")
 
 
 def _relative_area(values: np.ndarray, levels: np.ndarray, patients: pd.Index) -> Interval:
@@ -91,7 +86,3 @@ def _relative_area(values: np.ndarray, levels: np.ndarray, patients: pd.Index) -
         return Interval(np.nan, np.nan, np.nan)
     ratio = ratio_interval(np.trapezoid(values, levels, axis=1), constant, patients)
     return ratio.within(0, np.inf)
-
-
-def _columns(intervals: Mapping[str, Interval]) -> dict[str, float]:
-    return {f"{name}_{kind}": value for name, one in intervals.items() for kind, value in vars(one).items()}
