@@ -16,7 +16,7 @@ from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.contract import Method, checked_mask
 from bifseg.methods.registry import build
-from bifseg.robot.people.medscribble import Page, PolicyParameters, robot_strokes
+from bifseg.robot.people.medscribble import Page, PolicyParameters, robot_box, robot_strokes
 from bifseg.robot.people.recordings import Recorded
 from bifseg.robot.policies.policy import Policy
 
@@ -104,8 +104,7 @@ def _drawings(
         for name, robot in robots.items():
             box, strokes = robot_strokes(page, robot, parameters, draw)
             yield _Given(name, False, draw, box, Scribbles(page.truth.shape).add(strokes))
-    any_robot = next(iter(robots.values()))
-    box, _ = robot_strokes(page, any_robot, parameters, 0)
+    box = robot_box(page, parameters, 0)
     for person in item.people:
         yield _Given(person, True, 0, box, item.scribbles(person))
 

@@ -17,7 +17,7 @@ from bifseg.core.geometry import Grid
 from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_array, read_grid
 from bifseg.robot.drawing.tracing import strokes_in
-from bifseg.robot.people.medscribble import person_of
+from bifseg.robot.people.medscribble import copies, drawing_key, person_of
 from bifseg.robot.people.recordings import Recorded, Timed, read_truth
 from bifseg.robot.people.stroke_log import read_log
 
@@ -174,17 +174,14 @@ def _check_grid(path: Path, own: Grid, grid: Grid) -> None:
 
 
 def _without_copies(images: list[Recorded]) -> tuple[list[Recorded], list[str]]:
-    places: dict[bytes, list[str]] = {}
-    for item in images:
-        for person in item.people:
-            places.setdefault(_key(item, person), []).append(f"{item.group}/{item.name} {person}")
+    maps = [{person: item.scribbles(person).label_map() for person in item.people} for item in images]
+    copied, lines = copies(
+        (f"{item.group}/{item.name} {person}", drawn)
+        for item, of_item in zip(images, maps, strict=True)
+        for person, drawn in of_item.items()
+    )
     distinct = [
-        replace(item, people={p: s for p, s in item.people.items() if len(places[_key(item, p)]) == 1})
-        for item in images
+        replace(item, people={p: s for p, s in item.people.items() if drawing_key(of_item[p]) not in copied})
+        for item, of_item in zip(images, maps, strict=True)
     ]
-    return distinct, [" = ".join(same) for same in places.values() if len(same) > 1]
-
-
-def _key(item: Recorded, person: str) -> bytes:
-    drawn = item.scribbles(person).label_map()
-    return repr(drawn.shape).encode() + drawn.tobytes()
+    return distinct, lines

@@ -132,18 +132,41 @@ def without_copies(pages: list[Page]) -> tuple[list[Page], list[str]]:
         The pages without these drawings, and a line for each set of equal drawings, such as
         `group/a person 1 = group/b person 2`.
     """
-    places: dict[bytes, list[str]] = {}
-    for page in pages:
-        for who, drawn in page.people.items():
-            places.setdefault(_key(drawn), []).append(f"{page.group}/{page.name} {who}")
+    copied, lines = copies(
+        (f"{page.group}/{page.name} {who}", drawn) for page in pages for who, drawn in page.people.items()
+    )
     distinct = [
-        replace(page, people={who: d for who, d in page.people.items() if len(places[_key(d)]) == 1})
+        replace(page, people={who: d for who, d in page.people.items() if drawing_key(d) not in copied})
         for page in pages
     ]
-    return distinct, [" = ".join(same) for same in places.values() if len(same) > 1]
+    return distinct, lines
 
 
-def _key(drawn: ScribbleMap) -> bytes:
+def copies(drawings: Iterable[tuple[str, ScribbleMap]]) -> tuple[set[bytes], list[str]]:
+    """The drawings that are equal in several places.
+
+    Args:
+        drawings: where each map was drawn, and the map.
+
+    Returns:
+        The `drawing_key` of each such map, and a line for it, such as `group/a person 1 = group/b person 2`.
+    """
+    places: dict[bytes, list[str]] = {}
+    for place, drawn in drawings:
+        places.setdefault(drawing_key(drawn), []).append(place)
+    equal = {key: names for key, names in places.items() if len(names) > 1}
+    return set(equal), [" = ".join(names) for names in equal.values()]
+
+
+def drawing_key(drawn: ScribbleMap) -> bytes:
+    """What two maps have in common if and only if they are equal.
+
+    Args:
+        drawn: a map of scribbles.
+
+    Returns:
+        Shape and voxels.
+    """
     return repr(drawn.shape).encode() + drawn.tobytes()
 
 
@@ -190,13 +213,12 @@ def robot_strokes(
         page: the image to draw on.
         robot: the policy.
         parameters: as for `robot_map`.
-        draw: number of the drawing; the box depends on it and not on the policy.
+        draw: number of the drawing.
 
     Returns:
-        The box, and the strokes on the image's voxels.
+        The box of `robot_box`, and the strokes on the image's voxels.
     """
-    names = ("people", page.group, page.name, draw)
-    box = draw_box(page.truth, parameters.box_margin, generator(parameters.seed, *names, "box/1"))
+    names, box = ("people", page.group, page.name, draw), robot_box(page, parameters, draw)
     drawn = opening_strokes(
         robot,
         page.truth[box.slices],
@@ -205,6 +227,21 @@ def robot_strokes(
         parameters.strokes_per_label or robot.strokes_per_label,
     )
     return box, [stroke.shifted(box.lower) for stroke in drawn]
+
+
+def robot_box(page: Page, parameters: PolicyParameters, draw: int) -> Box:
+    """The box that the robot draws, whatever the policy of the strokes.
+
+    Args:
+        page: the image to draw on.
+        parameters: as for `robot_map`.
+        draw: number of the drawing.
+
+    Returns:
+        A box around the object.
+    """
+    names = ("people", page.group, page.name, draw)
+    return draw_box(page.truth, parameters.box_margin, generator(parameters.seed, *names, "box/1"))
 
 
 def people_drawings(pages: Iterable[Page]) -> pd.DataFrame:
