@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bifseg.core.geometry import Box, Mask
 
@@ -39,8 +40,7 @@ def shrunk(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box
         A box of at least one voxel around the same middle.
     """
     inwards = np.minimum(_way(truth, share), (np.array(box.shape) - 1) // 2)
-    before = tuple(map(int, -inwards))
-    return box.grow(before, before, truth.shape)
+    return _with_sides_moved(box, -inwards, truth)
 
 
 def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
@@ -55,10 +55,14 @@ def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
     Returns:
         A larger box, cut at the image's border.
     """
-    before = tuple(map(int, _way(truth, share)))
-    return box.grow(before, before, truth.shape)
+    return _with_sides_moved(box, _way(truth, share), truth)
 
 
-def _way(truth: Mask, share: float) -> np.ndarray[tuple[int], np.dtype[np.int_]]:
+def _with_sides_moved(box: Box, outwards: NDArray[np.int_], truth: Mask) -> Box:
+    steps = tuple(map(int, outwards))
+    return box.grow(steps, steps, truth.shape)
+
+
+def _way(truth: Mask, share: float) -> NDArray[np.int_]:
     """Voxels along each axis."""
     return np.rint(share * np.array(Box.around(truth).shape)).astype(int)
