@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -15,6 +17,16 @@ def copy_project(folder, *more):
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy2(source, target)
+    return folder
+
+
+def lay_out_run(folder, config, cards, cohorts, files):
+    """A copy of the project with a small run of its own: the configuration `config`, and texts of cards by name."""
+    copy_project(folder, "config", config, cards)
+    keys = {"run": "ci", "seed": 7, "results": "results", "cards": cards, "shards": 1, "cohorts": cohorts}
+    (folder / config).write_text(yaml.safe_dump(keys))
+    for name, text in files.items():
+        (folder / cards / name).write_text(text)
     return folder
 
 

@@ -4,8 +4,7 @@ import subprocess
 
 import numpy as np
 import pytest
-import yaml
-from project import copy_project, quietly, snakemake_command
+from project import lay_out_run, quietly, snakemake_command
 
 from bifseg.analysis.scores import read_scores
 from bifseg.sessions.archive import Archive
@@ -27,18 +26,11 @@ class Correcting:
     def refine(self, scribbles):
         return self.mask & ~scribbles.background | scribbles.foreground
 """
-CONFIGURATION = {
-    "run": "ci",
-    "seed": 7,
-    "results": "results",
-    "cards": CARDS,
-    "shards": 1,
-    "cohorts": {
-        "tiny2d": {
-            "networks": [],
-            "protocols": {"own-scribbles": ["grabcut-opencv"], "correct": ["correcting"]},
-        }
-    },
+COHORTS = {
+    "tiny2d": {
+        "networks": [],
+        "protocols": {"own-scribbles": ["grabcut-opencv"], "correct": ["correcting"]},
+    }
 }
 FILES = {
     "cohorts/tiny2d.yaml": "dimension: 2\nsimulator: fetal2d\ncases: {train: 1, validation: 1, test: 1}\n"
@@ -53,10 +45,7 @@ FILES = {
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The folder of a run up to its scores."""
-    folder = copy_project(tmp_path_factory.mktemp("initial") / "project", "config", CONFIG, CARDS)
-    (folder / CONFIG).write_text(yaml.safe_dump(CONFIGURATION))
-    for name, text in FILES.items():
-        (folder / CARDS / name).write_text(text)
+    folder = lay_out_run(tmp_path_factory.mktemp("initial") / "project", CONFIG, CARDS, COHORTS, FILES)
     (folder / "modules").mkdir()
     (folder / "modules/correcting.py").write_text(CORRECTING)
     with pytest.MonkeyPatch.context() as patch:

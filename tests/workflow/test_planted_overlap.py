@@ -5,8 +5,7 @@ import subprocess
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
-from project import copy_project, quietly, snakemake_command
+from project import lay_out_run, quietly, snakemake_command
 from scipy import ndimage
 
 from bifseg.analysis.scores import read_scores
@@ -18,18 +17,11 @@ pytestmark = pytest.mark.workflow
 
 CONFIG, CARDS = "tests/workflow/config.yaml", "tests/workflow/cards"
 ENTRY = "base-net@two"
-CONFIGURATION = {
-    "run": "ci",
-    "seed": 7,
-    "results": "results",
-    "cards": CARDS,
-    "shards": 1,
-    "cohorts": {
-        "planted": {
-            "networks": ["two"],
-            "protocols": {"own-scribbles": [ENTRY, "bifseg@two", "grabcut-opencv"]},
-        }
-    },
+COHORTS = {
+    "planted": {
+        "networks": ["two"],
+        "protocols": {"own-scribbles": [ENTRY, "bifseg@two", "grabcut-opencv"]},
+    }
 }
 FILES = {
     "cohorts/planted.yaml": "dimension: 2\nmanifest: data/manifest.tsv\nchannels: [t2, flair]\n"
@@ -71,10 +63,7 @@ def write_case(folder, case, split):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The folder of a whole run."""
-    folder = copy_project(tmp_path_factory.mktemp("planted") / "project", "config", CONFIG, CARDS)
-    (folder / CONFIG).write_text(yaml.safe_dump(CONFIGURATION))
-    for name, text in FILES.items():
-        (folder / CARDS / name).write_text(text)
+    folder = lay_out_run(tmp_path_factory.mktemp("planted") / "project", CONFIG, CARDS, COHORTS, FILES)
     data = folder / CARDS / "cohorts/data"
     rows = [row for case, split in SPLITS.items() for row in write_case(data, case, split)]
     (data / "manifest.tsv").write_text("\t".join([*COLUMNS, "channels"]) + "\n" + "".join(rows))
