@@ -13,7 +13,6 @@ from typing import Any, cast
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -37,9 +36,6 @@ log = logging.getLogger(__name__)
 Progress = Callable[[int, int, str], None]
 """Called after each iteration with the number of iterations done, of all iterations, and a note."""
 
-_SLOW_VOXELS = 20480
-"""PyTorch 2.13 computes a 3D convolution of one crop slowly on a CPU if channels x the crop's first two sides are at
-most this (`ConvParams::use_mkldnn`)."""
 FEW_OBJECTS = 5
 """With fewer validation objects, the choice of the best weights is mostly chance."""
 
@@ -182,7 +178,7 @@ class Trainer:
         """The loss of one gradient step; all random draws depend on the seed and the iteration alone."""
         rng = generator(self._seed, self._cohort.name, "training", iteration)
         torch.manual_seed(int(rng.integers(2**63)))
-        values, target = self._fast(*sampler.batch(rng))
+        values, target = sampler.batch(rng)
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
@@ -194,14 +190,6 @@ class Trainer:
         self._optimizer.step()
         self._average.update_parameters(self._network)
         return float(loss.detach())
-
-    def _fast(self, values: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch; one small 3D crop on a CPU twice: loss and gradients stay, and a step takes half the time."""
-        widths = [part.in_channels for part in self._network.modules() if isinstance(part, nn.Conv3d)]
-        if self._device.type != "cpu" or not widths or len(values) > 1:
-            return values, target
-        slow = np.median(widths) * values.shape[2] * values.shape[3] <= _SLOW_VOXELS
-        return (torch.cat([values] * 2), torch.cat([target] * 2)) if slow else (values, target)
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
         """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""

@@ -6,15 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import cross_entropy
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.overlap import dice
-from bifseg.networks.architectures.pcnet import PCNet
-from bifseg.networks.training import Trainer, normalisation_statistics, train
+from bifseg.networks.training import normalisation_statistics, train
 from bifseg.networks.validation import validation_dice
 
 
@@ -43,24 +41,6 @@ def test_equal_seeds_give_equal_weights(discs, discs_network, tmp_path, tiny_car
     assert same(weights_of(tmp_path / "again"), weights_of(discs_network))
     train(tiny_card, discs, tmp_path / "other", 2, "cpu", lambda *_: None)
     assert not same(weights_of(tmp_path / "other"), weights_of(discs_network))
-
-
-@pytest.mark.parametrize(
-    ("batch", "side", "computed"), [(1, 8, 2), (2, 8, 2), (1, 36, 1)], ids=["small", "two crops", "large"]
-)
-def test_one_small_3d_crop_is_computed_twice_with_the_same_gradients(batch, side, computed):
-    torch.manual_seed(0)
-    network = PCNet(16, head="1x1x1", instance_norm=True, dropout=0.0)
-    values, target = torch.randn(batch, 1, side, side, 4), torch.randint(2, (batch, side, side, 4))
-    trainer = SimpleNamespace(_network=network, _device=torch.device("cpu"))
-    gradients = []
-    for crops, truths in ((values, target), Trainer._fast(trainer, values, target)):
-        network.zero_grad()
-        cross_entropy(network(crops), truths).backward()
-        gradients.append([part.grad.clone() for part in network.parameters()])
-    assert len(crops) == computed
-    for one, two in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, two, rtol=1e-3, atol=1e-5)
 
 
 class Killed(Exception):

@@ -9,10 +9,11 @@ from typing import Any
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from bifseg.networks.architectures.convolution import Convolution3d
 from bifseg.networks.normalisation import Normalisation
 
 _NORM: dict[int, Callable[..., nn.Module]] = {2: nn.InstanceNorm2d, 3: nn.InstanceNorm3d}
-_CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: nn.Conv3d}
+_CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: Convolution3d}
 
 
 class Network(nn.Module):

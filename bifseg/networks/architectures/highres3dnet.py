@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, norm, unit
+from bifseg.networks.architectures.convolution import Convolution3d
 
 DILATIONS = (1, 2, 4)
 BLOCKS_PER_STAGE = 3
@@ -63,7 +64,7 @@ class ResidualBlock(nn.Module):
         layers: list[nn.Module] = []
         for channels in (inputs, outputs):
             layers += [norm(3, channels), nn.ReLU()] if instance_norm else [nn.ReLU()]
-            layers.append(nn.Conv3d(channels, outputs, 3, padding=dilation, dilation=dilation))
+            layers.append(Convolution3d(channels, outputs, 3, padding=dilation, dilation=dilation))
         self.layers = nn.Sequential(*layers)
         new = outputs - inputs
         self._widening = [0, 0, 0, 0, 0, 0, new // 2, new - new // 2]

@@ -7,6 +7,7 @@ from typing import Literal
 from torch import nn
 
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier
+from bifseg.networks.architectures.convolution import Convolution3d
 from bifseg.networks.architectures.dilated import DilatedBlocks
 
 
@@ -53,7 +54,7 @@ class PCNet(Network):
         if head == "1x1x1":
             classifier: nn.Module = PointwiseClassifier((features.width, channels, 2), (dropout, dropout))
         elif head == "3x3x3":
-            mix, last = nn.Conv3d(features.width, channels, 1), nn.Conv3d(channels, 2, 3, padding=1)
+            mix, last = Convolution3d(features.width, channels, 1), Convolution3d(channels, 2, 3, padding=1)
             classifier = nn.Sequential(mix, nn.ReLU(), last)
         else:
             raise ValueError(f"head: unknown '{head}'; known are 3x3x3, 1x1x1")
