@@ -16,48 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
+from bifseg.core.reorientation import Reorientation
 
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
 MM_TOLERANCE = 1e-3
-
-
-@dataclass(frozen=True)
-class Reorientation:
-    """A permutation of an array's axes, and the axes that are then reversed.
-
-    Attributes:
-        axes: the array axis that becomes each new axis.
-        reverse: whether each new axis is reversed.
-    """
-
-    axes: Index
-    reverse: tuple[bool, ...]
-
-    def apply(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The array in the new axes.
-
-        Args:
-            values: array in the old axes.
-
-        Returns:
-            A view of it.
-        """
-        return self._reversed(values.transpose(self.axes))
-
-    def undo(self, values: NDArray[Any]) -> NDArray[Any]:
-        """The array in the old axes again.
-
-        Args:
-            values: array in the new axes.
-
-        Returns:
-            A view of it.
-        """
-        return self._reversed(values).transpose(np.argsort(self.axes))
-
-    def _reversed(self, values: NDArray[Any]) -> NDArray[Any]:
-        return values[tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)]
 
 
 @dataclass(frozen=True)
@@ -205,7 +168,11 @@ class Grid:
 
         Returns:
             A grid of the box's shape at the same place in the world.
+
+        Raises:
+            InputError: the box leaves the grid.
         """
+        box.within(self.shape)
         origin = tuple(float(v) for v in self.to_world(np.array(box.lower))[0])
         return replace(self, shape=box.shape, origin=origin)
 
@@ -218,7 +185,14 @@ class Grid:
 
         Returns:
             A grid with one array axis less in the same world.
+
+        Raises:
+            InputError: the grid has no such slice.
         """
+        if not (0 <= axis < self.ndim and 0 <= index < self.shape[axis]):
+            raise InputError(
+                f"slice {index} along axis {axis}: not in the grid of {self.shape}; count both from 0"
+            )
         at = np.zeros(self.ndim)
         at[axis] = index
         keep = [k for k in range(self.ndim) if k != axis]
@@ -252,6 +226,19 @@ class Image:
     grid: Grid
     modality: str = ""
     others: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that are not on the grid.
+
+        Raises:
+            InputError: an array has another shape than the grid.
+        """
+        for name, voxels in self.channels.items():
+            if np.shape(voxels) != tuple(self.grid.shape):
+                raise InputError(
+                    f"image: channel {name!r} has the shape {np.shape(voxels)}, its grid {self.grid.shape}; "
+                    "give arrays on one grid"
+                )
 
     @property
     def channels(self) -> dict[str, NDArray[np.float32]]:
@@ -306,6 +293,36 @@ class Box:
 
     lower: Index
     upper: Index
+
+    def __post_init__(self) -> None:
+        """Refuse a box that begins at a negative index.
+
+        Raises:
+            InputError: it does, or it holds no voxel.
+        """
+        same = len(self.lower) == len(self.upper)
+        if not (same and all(0 <= a < b for a, b in zip(self.lower, self.upper, strict=True))):
+            raise InputError(
+                f"box: lower {self.lower}, upper {self.upper}: every axis needs 0 <= lower < upper, in voxels"
+            )
+
+    def within(self, shape: Index) -> Box:
+        """The box itself, if it lies in an array.
+
+        Args:
+            shape: of the array, (z, y, x) or (y, x).
+
+        Returns:
+            The same box.
+
+        Raises:
+            InputError: it does not.
+        """
+        if len(self.upper) != len(shape) or any(b > n for b, n in zip(self.upper, shape, strict=True)):
+            raise InputError(
+                f"box: upper {self.upper} leaves the grid of {tuple(shape)}; every axis needs upper <= its voxels"
+            )
+        return self
 
     @classmethod
     def around(cls, mask: Mask) -> Box:
@@ -362,7 +379,11 @@ class Box:
 
         Returns:
             An array of `shape` and of the type of `inside`.
+
+        Raises:
+            InputError: the box leaves an array of this shape.
         """
+        self.within(shape)
         whole = np.zeros(shape, inside.dtype)
         whole[self.slices] = inside
         return whole

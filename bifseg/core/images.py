@@ -47,7 +47,7 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
     grid = _header(path)[1]
     if channel is None:
         return grid
-    if grid.ndim != 4 or channel >= grid.shape[0]:
+    if grid.ndim != 4 or not 0 <= channel < grid.shape[0]:
         raise InputError(f"{path}: has no channel {channel}; {channels_of(grid)}")
     return grid.of_channel
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.core.extent import check_positions, check_voxels
 from bifseg.core.geometry import Grid, Index, Mask
 
 
@@ -24,6 +25,19 @@ class Stroke:
     foreground: bool
     path: NDArray[np.float64]
     voxels: NDArray[np.intp]
+
+    def check(self, shape: Index, name: str = "") -> None:
+        """Refuse a stroke that leaves an array.
+
+        Args:
+            shape: of the array, (z, y, x) or (y, x).
+            name: which stroke it is, for the message.
+
+        Raises:
+            InputError: a voxel or a point of the path lies outside, or they are no arrays of points.
+        """
+        check_voxels(self.voxels, shape, f"{name}voxels")
+        check_positions(self.path, shape, f"{name}path")
 
     def length_mm(self, spacing: tuple[float, ...]) -> float:
         """The length of the path.
@@ -90,10 +104,15 @@ class Stroke:
 
         Returns:
             The stroke in voxels of the grid, each voxel once.
+
+        Raises:
+            InputError: the stroke leaves the grid.
         """
         path = grid.to_index(np.array(record["path_mm"]))
         voxels = np.rint(grid.to_index(np.array(record["voxels_mm"]))).astype(np.intp)
-        return cls(record["foreground"], path, np.unique(voxels, axis=0))
+        stroke = cls(record["foreground"], path, np.unique(voxels, axis=0))
+        stroke.check(grid.shape)
+        return stroke
 
 
 @dataclass(frozen=True)
@@ -107,6 +126,15 @@ class Scribbles:
 
     shape: Index
     strokes: tuple[Stroke, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse strokes outside the array.
+
+        Raises:
+            InputError: a stroke leaves the array, or is no array of points.
+        """
+        for number, stroke in enumerate(self.strokes, 1):
+            stroke.check(self.shape, f"stroke {number}: ")
 
     def label_map(self) -> NDArray[np.uint8]:
         """All strokes as one label map.
@@ -151,5 +179,10 @@ class Scribbles:
 
         Returns:
             New scribbles; these stay as they are.
+
+        Raises:
+            InputError: a new stroke leaves the array, or is no array of points.
         """
-        return Scribbles(self.shape, self.strokes + tuple(strokes))
+        grown = Scribbles(self.shape, tuple(strokes))  # checks the new strokes alone
+        object.__setattr__(grown, "strokes", self.strokes + grown.strokes)
+        return grown

@@ -97,7 +97,7 @@ class Crop:
 
     def __init__(self, image: Image, box: Box, size: int | Index, thickest_first: bool = False) -> None:
         self.image = image
-        self.box = box
+        self.box = box.within(image.grid.shape)
         self._turn = image.grid.canonical(thickest_first)
         self._box_shape = tuple(box.shape[axis] for axis in self._turn.axes)
         self.shape = scaled_shape(self._box_shape, size)

@@ -24,7 +24,8 @@ from bifseg.analysis.names import FAILED, SESSION
 from bifseg.analysis.stages import in_step_order
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.geometry import Box, Grid, Image, Mask, Reorientation
+from bifseg.core.geometry import Box, Grid, Image, Mask
+from bifseg.core.reorientation import Reorientation
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive

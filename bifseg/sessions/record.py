@@ -182,7 +182,7 @@ class Session:
             shape = tuple(int(n) for n in stored["shape"])
             masks = np.unpackbits(stored["packed"], count=int(np.prod(shape))).reshape(shape).astype(bool)
         grid = Grid.from_record(data["grid"])
-        box = Box(*(tuple(data["box"][side]) for side in ("lower", "upper")))
+        box = Box(*(tuple(data["box"][side]) for side in ("lower", "upper"))).within(grid.shape)
         steps = tuple(
             Step(
                 s["name"],
@@ -194,7 +194,7 @@ class Session:
             for s, mask in zip(data["steps"], masks, strict=True)
         )
         rest = {key: data[key] for key in cls._PLAIN if key in data}  # older sessions lack the last
-        drawn = Box(*map(tuple, data["drawn_box"])) if data.get("drawn_box") else None
+        drawn = Box(*map(tuple, data["drawn_box"])).within(grid.shape) if data.get("drawn_box") else None
         return cls(Identity(**data["identity"]), grid, box, steps, **rest, drawn_box=drawn)
 
     def _to_json(self) -> dict[str, Any]:

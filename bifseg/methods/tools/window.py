@@ -24,7 +24,7 @@ class Window:
 
     def __init__(self, image: Image, box: Box) -> None:
         self._shape = image.grid.shape
-        self._box = box
+        self._box = box.within(image.grid.shape)
         self.intensity: NDArray[np.float32] = unit_range(image.voxels[box.slices]).astype(np.float32)
         self.spacing = image.grid.spacing
 

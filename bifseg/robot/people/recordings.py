@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -174,6 +174,8 @@ def read_recordings(path: Path) -> list[Recorded]:
         raise InputError(f"{path}: is no {FORMAT} with an image; write it with `bifseg robot record`")
     try:
         return [_recorded(item, path.resolve().parent) for item in record["images"]]
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(f"{path}: damaged ({error!r}); write it with `bifseg robot record`") from error
 
@@ -181,11 +183,20 @@ def read_recordings(path: Path) -> list[Recorded]:
 def _recorded(item: Mapping[str, Any], folder: Path) -> Recorded:
     grid = Grid.from_record(item["grid"])
     people = {
-        person: tuple(Timed(Stroke.from_record(s, grid), s.get("start_s"), s.get("end_s")) for s in strokes)
+        person: tuple(_timed(item["name"], person, strokes, grid))
         for person, strokes in item["people"].items()
     }
     image = None if item["image"] is None else folder / item["image"]
     return Recorded(item["set"], item["name"], folder / item["truth"], item["label"], image, grid, people)
+
+
+def _timed(image: str, person: str, strokes: Iterable[dict[str, Any]], grid: Grid) -> Iterator[Timed]:
+    for number, record in enumerate(strokes, 1):
+        try:
+            stroke = Stroke.from_record(record, grid)
+        except InputError as error:
+            raise InputError(f"{image}: person {person}: stroke {number}: {error}") from error
+        yield Timed(stroke, record.get("start_s"), record.get("end_s"))
 
 
 def persons(recorded: list[Recorded]) -> list[str]:
