@@ -4,8 +4,10 @@ PYTHON ?= python3
 VENV ?= .venv
 CORES ?= 2
 BIN := $(VENV)/bin
-# Modules are compiled when they are first imported, which most never are.
+# Modules are compiled when they are first imported, which most never are; without their bytecode, every start of Python
+# would compile torch anew.
 PIP_OPTIONS = --quiet --no-compile --constraint constraints.txt
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(abspath $(BIN)):$(PATH)
 # Jobs run side by side with one thread each: faster than one after the other with many.
 export OMP_NUM_THREADS = 1
