@@ -1,5 +1,6 @@
 """Side-by-side timing of several implementations of the same work, as a Markdown table.
 
+Times are processor times, which other programs on the machine disturb least; every benchmark computes in one thread.
 The implementations alternate within each repeat, so that a busy moment of the machine affects all of them; a ratio is
 the median of the ratios within a repeat.
 """
@@ -11,7 +12,7 @@ import platform
 import sys
 from collections.abc import Callable
 from statistics import median
-from time import perf_counter
+from time import process_time
 
 
 def ratios(title: str, cases: dict[str, Callable[[], object]], repeats: int = 5) -> dict[str, float]:
@@ -22,15 +23,15 @@ def ratios(title: str, cases: dict[str, Callable[[], object]], repeats: int = 5)
     seconds: dict[str, list[float]] = {name: [] for name in cases}
     for repeat in range(repeats + 1):
         for name, call in cases.items():
-            started = perf_counter()
+            started = process_time()
             call()
             if repeat:  # the first is the warm-up: imports, caches, compilers
-                seconds[name].append(perf_counter() - started)
+                seconds[name].append(process_time() - started)
     first = seconds[next(iter(cases))]
     speed_up = {
         name: median(a / b for a, b in zip(first, taken, strict=True)) for name, taken in seconds.items()
     }
-    print(f"\n### {title}\n\n{machine()}; median of {repeats} interleaved repeats\n")
+    print(f"\n### {title}\n\n{machine()}; processor time, median of {repeats} interleaved repeats\n")
     print("| case | median ms | min - max ms | faster than the first |\n|---|--:|--:|--:|")
     for name, taken in seconds.items():
         spread = f"{min(taken) * 1e3:,.1f} - {max(taken) * 1e3:,.1f}"

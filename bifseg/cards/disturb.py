@@ -5,7 +5,9 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
+
+from bifseg.cards.card import Card
 
 Axis = Literal[
     "box-shift",
@@ -24,10 +26,8 @@ AXES: tuple[str, ...] = get_args(Axis)
 """Axes of disturbance; the first word is what they disturb."""
 
 
-class Disturb(BaseModel):
+class Disturb(Card):
     """An axis of disturbance and its levels; the card of a single level has that level alone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     axis: Axis = Field(description="what is disturbed, and how: docs/robustness.md")
     levels: Annotated[tuple[Annotated[int, Field(ge=0, le=8)], ...], Field(min_length=1)] = Field(

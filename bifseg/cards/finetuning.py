@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
-from bifseg.cards.cards import Card, first_problem
+from bifseg.cards.card import Card, Precision
+from bifseg.cards.cards import first_problem
 from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
@@ -75,6 +76,10 @@ class FineTuning(Card):
     )
     momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of the gradient descent")
     iterations: Annotated[int, Field(ge=0)] = Field(80, description="gradient steps per network update")
+    precision: Precision = Field(
+        "float32",
+        description="of the classifier's pass and its gradients in these steps; all else stays float32",
+    )
     alternations: Annotated[int, Field(gt=0)] = Field(1, description="label and network updates per round")
     restart: bool = Field(
         True,

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from bifseg.cards.card import Card
 
 Prompt = Literal["box", "scribbles", "points", "mask"]
 Drawn = Literal["scribbles", "points"]
@@ -13,10 +15,8 @@ PROMPTS: tuple[str, ...] = get_args(Prompt)
 """Prompts that a method may take beside the image."""
 
 
-class ScribblesAsPoints(BaseModel):
+class ScribblesAsPoints(Card):
     """The rule by which scribbles become points for a method that takes points alone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     points: Annotated[int, Field(ge=1, le=100)] = Field(3, description="points of each stroke")
     where: Literal["along", "ends"] = Field(
@@ -25,10 +25,8 @@ class ScribblesAsPoints(BaseModel):
     )
 
 
-class Plays(BaseModel):
+class Plays(Card):
     """The sessions that a method can play, as its card states them."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)] = Field(
         description="cohorts it plays on; may be fewer than it could"

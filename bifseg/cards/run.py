@@ -12,14 +12,13 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError, field_validator
 
 from bifseg.cards.capabilities import is_pattern, resolve, unlisted
+from bifseg.cards.card import Card, Positive
 from bifseg.cards.cards import (
     DEVICE,
-    Card,
     CohortCard,
     MethodCard,
     Name,
     NetworkCard,
-    Positive,
     first_problem,
     read_card,
 )

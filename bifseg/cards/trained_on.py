@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
+
+from bifseg.cards.card import Card
 
 Exposure = Literal["seen patient", "seen structure", "unseen", "unknown"]
 EXPOSURES: tuple[Exposure, ...] = ("seen patient", "unknown", "seen structure", "unseen")
 """Strongest first: the exposure of an entry is the first of these that its method or its network has."""
 
 
-class TrainingData(BaseModel):
+class TrainingData(Card):
     """The training data of a model; cases that chose its weights or settings count as training data."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     datasets: list[str] = Field(
         default_factory=list,

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from bifseg.cards.cards import Card, CohortCard, MethodCard, NetworkCard, ProtocolCard
+from bifseg.cards.card import Card
+from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard
 from bifseg.cards.run import RunCard
 from bifseg.core.files import write_text
 

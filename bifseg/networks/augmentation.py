@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from bifseg.cards.cards import AugmentationCard
+from bifseg.cards.training import AugmentationCard
 from bifseg.core.geometry import Mask
 
 Values = NDArray[np.float32]

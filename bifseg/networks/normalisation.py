@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from bifseg.cards.cards import Card
+from bifseg.cards.card import Card
 from bifseg.core.geometry import Image
 
 

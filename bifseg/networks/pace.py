@@ -6,7 +6,9 @@ from time import perf_counter
 
 import torch
 
+from bifseg.cards.card import Precision
 from bifseg.cards.cards import NetworkCard
+from bifseg.networks.precision import arithmetic
 from bifseg.networks.registry import SOURCES, build
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE
 
@@ -37,19 +39,22 @@ def training_seconds(card: NetworkCard, device: str = "cpu") -> float:
     side = card.input_size or DEFAULT_INPUT_SIZE[network.dimension]
     measured = min(side, _LARGEST[network.dimension])
     values = torch.rand(1, 1, *[measured] * network.dimension, device=device)
-    _step(network, values)
-    times = [_step(network, values)]
+    precision = card.training.precision
+    _step(network, values, precision)
+    times = [_step(network, values, precision)]
     while len(times) < _MOST and sum(times) < _AT_LEAST_S:
-        times.append(_step(network, values))
+        times.append(_step(network, values, precision))
     torch.set_rng_state(state)
     voxels = card.training.batch * (side / measured) ** network.dimension
     return min(times) * voxels * card.training.iterations
 
 
-def _step(network: torch.nn.Module, values: torch.Tensor) -> float:
+def _step(network: torch.nn.Module, values: torch.Tensor, precision: Precision) -> float:
     """Seconds of a forward and a backward pass."""
     started = perf_counter()
-    network(values).sum().backward()
+    with arithmetic(precision, values.device):
+        logits = network(values)
+    logits.float().sum().backward()
     if values.device.type == "cuda":
         torch.cuda.synchronize(values.device)
     return perf_counter() - started

@@ -16,8 +16,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from bifseg.cards.cards import NetworkCard, TrainingCard
+from bifseg.cards.cards import NetworkCard
 from bifseg.cards.finetuning import FineTuning
+from bifseg.cards.training import TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
@@ -26,6 +27,7 @@ from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.network_folder import write_network
+from bifseg.networks.precision import arithmetic
 from bifseg.networks.registry import build
 from bifseg.networks.samples import PADDING, Sampler
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, write_torch
@@ -182,7 +184,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
-        with torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda"):
+        with arithmetic(self._settings.precision, self._device):
             logits = self._network(values.to(self._device))
         loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=PADDING)
         self._optimizer.zero_grad()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from bifseg.cards.cards import AugmentationCard, TrainingCard
+from bifseg.cards.training import AugmentationCard, TrainingCard
 from bifseg.core.geometry import Grid, Image
 from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet

@@ -11,13 +11,12 @@ from foreign_networks import SETTINGS, SmallUNet
 from torch import nn
 
 from bifseg.cards.cards import (
-    AugmentationCard,
     CohortCard,
     MethodCard,
     NetworkCard,
     ProtocolCard,
-    TrainingCard,
 )
+from bifseg.cards.training import AugmentationCard, TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError

@@ -21,6 +21,7 @@ from bifseg.methods.graphs.geodesic import GeodesicBand
 from bifseg.methods.graphs.neighbours import typical_contrast
 from bifseg.networks.architectures.blocks import PointwiseClassifier, cut_back
 from bifseg.networks.crops import Crop
+from bifseg.networks.precision import arithmetic
 from bifseg.networks.trained import TrainedNetwork
 
 T = TypeVar("T")
@@ -273,7 +274,8 @@ class ImageSpecificNetwork:
             self._classifier.parameters(), lr=settings.learning_rate, momentum=settings.momentum
         )
         for _ in range(settings.iterations):
-            logits = logits_of()
+            with arithmetic(settings.precision, device):
+                logits = logits_of().float()
             margin = logits[:, 1] - logits[:, 0]
             losses = binary_cross_entropy_with_logits(margin, target, reduction="none")
             optimizer.zero_grad()
@@ -285,6 +287,8 @@ class ImageSpecificNetwork:
         classifier = self._classifier
         if isinstance(classifier, PointwiseClassifier):
             features = self._features.flatten(2)[0].T[chosen]
+            if self._settings.precision == "bfloat16":
+                features = features.bfloat16()  # once, not in every step
             return lambda: classifier.layers(features)
         return lambda: self._logits().flatten(2)[0].T[chosen]
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_array
 
-from bifseg.cards.cards import Card
+from bifseg.cards.card import Card
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.crf import LabelUpdate
 from bifseg.methods.graphs.geodesic import grid_graph, path_cost

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.special import expit
 
-from bifseg.cards.cards import Card, Positive
+from bifseg.cards.card import Card, Positive
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.graphs.crf import LabelUpdate

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from bifseg.cards.cards import Card, Positive
+from bifseg.cards.card import Card, Positive
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.tools.window import SurroundedBox

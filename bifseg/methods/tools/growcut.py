@@ -10,7 +10,7 @@ from pydantic import Field
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
-from bifseg.cards.cards import Card
+from bifseg.cards.card import Card
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.geodesic import grid_graph
 from bifseg.methods.graphs.neighbours import contrast, distance, offsets

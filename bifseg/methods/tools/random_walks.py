@@ -10,7 +10,7 @@ from pyamg import ruge_stuben_solver
 from pydantic import Field
 from scipy.sparse import csr_array, csr_matrix, diags_array
 
-from bifseg.cards.cards import Card
+from bifseg.cards.card import Card
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.geodesic import grid_graph
 from bifseg.methods.graphs.neighbours import contrast, offsets

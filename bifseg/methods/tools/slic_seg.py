@@ -16,7 +16,7 @@ from pydantic import Field
 from scipy.ndimage import binary_closing, correlate1d, label
 from sklearn.ensemble import RandomForestClassifier
 
-from bifseg.cards.cards import Card
+from bifseg.cards.card import Card
 from bifseg.core.geometry import Mask
 from bifseg.methods.graphs.crf import LabelUpdate
 from bifseg.methods.tools.from_scribbles import FromScribbles

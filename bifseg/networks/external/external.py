@@ -10,7 +10,8 @@ import torch
 from pydantic import Field, ValidationError, model_validator
 from torch import Tensor, nn
 
-from bifseg.cards.cards import Card, Positive, first_problem
+from bifseg.cards.card import Card, Positive
+from bifseg.cards.cards import first_problem
 from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
 from bifseg.networks.architectures.blocks import Network, pad_behind, padded
