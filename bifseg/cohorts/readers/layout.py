@@ -84,6 +84,8 @@ class Case:
         structures: of this case only; None: those of the layout.
         group: the patient, if the data name it; empty: by the case's name.
         ignore_values: values of voxels that nobody annotated, of this case only; empty: those of the layout.
+        initial: an automatic method's label map; empty without one.
+        channels: name and path of each further channel, as in a manifest.
     """
 
     name: str
@@ -94,6 +96,8 @@ class Case:
     structures: Mapping[str, Structure] | None = None
     group: str = ""
     ignore_values: tuple[int, ...] = ()
+    initial: str = ""
+    channels: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -237,6 +237,8 @@ def _drafts(scan: LayoutScan, structures: Iterable[str]) -> tuple[list[ManifestR
                 channel=source.channel,
                 raters=case.raters,
                 ignore_values=case.ignore_values or scan.ignore_values,
+                initial=case.initial,
+                channels=case.channels,
             )
     return list(rows.values()), left_out
 

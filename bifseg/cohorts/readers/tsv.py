@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_label_values
+from bifseg.cohorts.manifest import COLUMNS, OPTIONAL, listed, read_channel, read_channels, read_label_values
 from bifseg.cohorts.names import safe_name
 from bifseg.cohorts.readers.layout import (
     Case,
@@ -42,6 +43,9 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     rows = [
         (line, {key: (cells.get(name) or "").strip() for key, name in names.items()}) for line, cells in lines
     ]
+    for line, cells in rows:
+        if cells.get("channels"):
+            _read(path, line, "channels", partial(read_channels, root=Path("/")), cells)
     root = _common_folder(path, [cells for _, cells in rows])
     cases = [_case(path, line, cells, root, options) for line, cells in rows]
     structures = {name: structure for case in cases for name, structure in (case.structures or {}).items()}
@@ -75,22 +79,30 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
 def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
     """The deepest folder with all the files; methods cannot read it, so code beside the table must stay outside."""
     beside = path.absolute().parent
-    files = [
-        name
-        for cells in rows
-        for name in (cells["image"], cells["label"], *listed(cells.get("raters", "")))
-        if name
-    ]
-    folders = [os.path.dirname(os.path.normpath(beside / name)) for name in files]
+    folders = [os.path.dirname(os.path.normpath(beside / name)) for cells in rows for name in _files(cells)]
     return Path(os.path.commonpath(folders)) if folders else beside
 
 
+def _files(cells: Mapping[str, str]) -> list[str]:
+    """The paths of a row as they are written."""
+    named = [cells.get(key, "") for key in ("image", "label", "initial")]
+    channels = [path for _, path in _channels(cells)]
+    return [name for name in (*named, *listed(cells.get("raters", "")), *channels) if name]
+
+
+def _channels(cells: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Name and path of each further channel as they are written."""
+    parts = [part.partition("=") for part in listed(cells.get("channels", ""))]
+    return [(name.strip(), path.strip()) for name, _, path in parts]
+
+
 def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, options: LayoutOptions) -> Case:
-    beside = path.absolute().parent
-    image, label, *raters = (
-        os.path.relpath(os.path.normpath(beside / name), root) if name else ""
-        for name in (cells["image"], cells["label"], *listed(cells.get("raters", "")))
-    )
+    def below_root(name: str) -> str:
+        if not name:
+            return ""
+        return existing_name(root, os.path.relpath(os.path.normpath(path.absolute().parent / name), root))
+
+    image, label = below_root(cells["image"]), below_root(cells["label"])
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
         raise InputError(
@@ -99,16 +111,18 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, options: 
     name = cells.get("case") or image[: len(image) - len(ending(image))]
     modality = cells.get("modality") or options.modality("", "image")
     channel = _read(path, line, "channel", read_channel, cells) if cells.get("channel") else None
-    source = Source(existing_name(root, image), channel)
+    source = Source(image, channel)
     return Case(
         name,
         {modality: source} if image else {},
-        existing_name(root, label) if label else "",
+        label,
         _SPLITS[split.lower()],
-        tuple(raters),
+        tuple(below_root(name) for name in listed(cells.get("raters", ""))),
         _structures(path, line, cells, modality, options),
         cells.get("group", ""),
         _read(path, line, "ignore_values", read_label_values, cells) if cells.get("ignore_values") else (),
+        below_root(cells.get("initial", "")),
+        tuple(sorted((name, below_root(file)) for name, file in _channels(cells))),
     )
 
 

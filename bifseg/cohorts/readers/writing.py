@@ -110,6 +110,9 @@ def _card_text(draft: CohortDraft, path: Path, manifest: str, command: str, forc
     root = {"root": str(draft.root)}
     own = {"dimension": draft.dimension, "manifest": manifest, **root}
     own |= {"seen": list(draft.seen), "unseen": list(draft.unseen)}
+    with_channels = [row for row in draft.report.rows if row.channels]
+    names = {name for row in with_channels for name in (row.modality, *dict(row.channels))}
+    own |= {"channels": sorted(names)} if names else {}
     if force or not path.exists():
         return f"# Made by: {command}\n" + yaml.safe_dump(own, sort_keys=False, default_flow_style=None)
     text, card = path.read_text(encoding="utf-8"), read_card(CohortCard, path)

@@ -1,7 +1,12 @@
+from dataclasses import replace
+
 import pytest
 from trees import GRID, draft_of, draw, draw_channels, mark, reasons_of, rows_of
 
+from bifseg.cards.cards import CohortCard, read_card
+from bifseg.cohorts.manifest import parse_manifest
 from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.cohorts.readers.writing import write_cohort
 from bifseg.core.errors import InputError
 
 LIVER = LayoutOptions(structures={"liver": (1,)})
@@ -91,6 +96,26 @@ def test_channels_and_raters_are_read(tmp_path):
     assert (made_row.channel, made_row.raters) == (2, ("b.nii.gz", "c.nii.gz"))
 
 
+def test_initial_masks_and_further_channels_are_read(tmp_path):
+    for name in ("scans/pet", "scans/ct"):
+        draw(tmp_path / f"{name}.nii.gz")
+    for name in ("masks/truth", "masks/automatic"):
+        mark(tmp_path / f"{name}.nii.gz", 1)
+    cells = {
+        "pet": "scans/pet.nii.gz",
+        "label": "masks/truth.nii.gz",
+        "initial": "masks/automatic.nii.gz",
+        "channels": "ct = scans/ct.nii.gz",
+    }
+    options = replace(LIVER, columns={"image": "pet"}, modalities={"": "pet"})
+    draft = draft_of("tsv", write_table(tmp_path / "t.csv", cells, cells.values(), sign=","), options)
+    (row,) = draft.report.rows
+    assert (row.initial, row.channels) == ("masks/automatic.nii.gz", (("ct", "scans/ct.nii.gz"),))
+    write_cohort(draft, tmp_path / "cards", "c", "bifseg cohort from tsv")
+    assert read_card(CohortCard, tmp_path / "cards" / "c.yaml").channels == ["ct", "pet"]
+    assert parse_manifest(tmp_path / "cards" / "c.tsv", draft.root).rows == draft.report.rows
+
+
 def test_absolute_paths_have_the_deepest_common_folder_as_root(tmp_path):
     for case in ("p1", "p2"):
         write_scan(tmp_path / "far" / "data" / case)
@@ -170,6 +195,7 @@ def test_a_patient_in_two_splits_is_left_out(tmp_path):
             ":2: split: 'fold1' is no split; write train, validation, test or",
         ),
         ("image label channel", "a b x", LIVER, ":2: channel: 'x' is not the number of a channel; write 0"),
+        ("image label channels", "a b ct:x", LIVER, ":2: channels: 'ct:x' is not a list of channels; write"),
         (
             "image label structure label_values",
             "a b liver 1;2",
