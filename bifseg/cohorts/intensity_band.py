@@ -1,7 +1,12 @@
-"""The best Dice of an intensity threshold: a check that a cohort needs more than one."""
+"""How far intensity alone goes: one band of intensities, chosen by an object's own truth or on other objects.
+
+The first is an oracle, since no user knows it: the best Dice that any band reaches. The second is a method that can be
+compared with a network which never saw the object.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,6 +17,11 @@ from bifseg.core.geometry import Box, Mask
 MARGIN = 5
 """Voxels on every side between the object and the box in which bands are compared."""
 _LEVELS = 128
+
+Boxed = tuple[NDArray[Any], Mask]
+"""Intensities inside an object's box, of any shape, and the bool mask of the object in the same shape."""
+Band = tuple[int, int]
+"""First and last level of `_levels` that are inside."""
 
 
 def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
@@ -30,34 +40,74 @@ def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
     Raises:
         ValueError: the shapes differ, or the truth is empty.
     """
-    if voxels.shape != truth.shape:
-        raise ValueError(f"voxels have shape {voxels.shape}, truth has {truth.shape}")
-    if not truth.any():
-        raise ValueError("an empty truth has no band")
+    _check(voxels, truth)
     highs = _highs(voxels)
-    bins = np.searchsorted(highs, voxels)
-    every, inside = _cumulative(bins, len(highs)), _cumulative(bins[truth], len(highs))
-    chosen = every[None, 1:] - every[:-1, None]
-    right = inside[None, 1:] - inside[:-1, None]
-    return float(np.triu(2.0 * right / np.maximum(chosen + inside[-1], 1)).max())
+    return float(_dice_of_bands(np.searchsorted(highs, voxels), truth, len(highs)).max())
 
 
-def boxed_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
-    """`best_band_dice` inside the box around the truth with `MARGIN` voxels on every side.
+def common_band(objects: Iterable[Boxed]) -> Band:
+    """The one band with the best mean Dice over several objects.
+
+    A band has to hold in boxes of other images, so its ends are ranks: a voxel's level is the share of its box's
+    voxels that are darker, in 128 steps. Levels of equal voxels are equal.
+
+    Args:
+        objects: at least one.
+
+    Returns:
+        The band; of bands with equal means the one that begins and ends lowest.
+
+    Raises:
+        ValueError: there is no object, shapes differ, or a truth is empty.
+    """
+    dices = [_dice_of_bands(_levels(voxels, truth), truth, _LEVELS) for voxels, truth in objects]
+    if not dices:
+        raise ValueError("no object to choose a band on")
+    mean = np.mean(dices, axis=0)
+    first, last = np.unravel_index(mean.argmax(), mean.shape)
+    return int(first), int(last)
+
+
+def band_dice(voxels: NDArray[Any], truth: Mask, band: Band) -> float:
+    """The Dice of a band in an object's box.
+
+    Args:
+        voxels: intensities inside the box, of any shape.
+        truth: bool mask of the same shape.
+        band: of `common_band`.
+
+    Returns:
+        Dice in [0, 1].
+
+    Raises:
+        ValueError: the shapes differ, or the truth is empty.
+    """
+    return float(_dice_of_bands(_levels(voxels, truth), truth, _LEVELS)[band])
+
+
+def boxed(voxels: NDArray[Any], truth: Mask) -> Boxed:
+    """An image and a truth inside the box around the truth with `MARGIN` voxels on every side.
 
     Args:
         voxels: intensities of the whole image; the box is clipped to it.
         truth: bool mask of the same shape.
 
     Returns:
-        Dice in [0, 1].
+        The arrays inside the box.
 
     Raises:
         ValueError: the truth is empty.
     """
     margin = (MARGIN,) * truth.ndim
     box = Box.around(truth).grow(margin, margin, truth.shape)
-    return best_band_dice(voxels[box.slices], truth[box.slices])
+    return voxels[box.slices], truth[box.slices]
+
+
+def _check(voxels: NDArray[Any], truth: Mask) -> None:
+    if voxels.shape != truth.shape:
+        raise ValueError(f"voxels have shape {voxels.shape}, truth has {truth.shape}")
+    if not truth.any():
+        raise ValueError("an empty truth has no band")
 
 
 def _highs(values: NDArray[Any]) -> NDArray[Any]:
@@ -66,6 +116,21 @@ def _highs(values: NDArray[Any]) -> NDArray[Any]:
     if len(different) <= _LEVELS:
         return different
     return np.unique(np.quantile(values, np.arange(1, _LEVELS + 1) / _LEVELS, method="inverted_cdf"))
+
+
+def _levels(voxels: NDArray[Any], truth: Mask) -> NDArray[Any]:
+    """The level of each voxel: the share of voxels that are darker, in steps from 0 to `_LEVELS` - 1."""
+    _check(voxels, truth)
+    return np.searchsorted(np.sort(voxels, axis=None), voxels) * _LEVELS // voxels.size
+
+
+def _dice_of_bands(levels: NDArray[Any], truth: Mask, n: int) -> NDArray[np.float64]:
+    """Dice of each band from level i to level j as (n, n) array; 0 below the diagonal."""
+    every, inside = _cumulative(levels, n), _cumulative(levels[truth], n)
+    chosen = every[None, 1:] - every[:-1, None]
+    right = inside[None, 1:] - inside[:-1, None]
+    dices: NDArray[np.float64] = np.triu(2.0 * right / np.maximum(chosen + inside[-1], 1))
+    return dices
 
 
 def _cumulative(bins: NDArray[Any], n: int) -> NDArray[Any]:

@@ -263,8 +263,13 @@ def test_bad_manifest_prepares_nothing(manifest, tmp_path, capsys):
 
 def test_objects_of_a_cohort_are_described(discs, capsys):
     assert bifseg("cohort", "describe", discs.folder) == 0
-    counts = {line.split()[0]: line.split()[1] for line in capsys.readouterr().out.splitlines()[3:]}
+    lines = capsys.readouterr().out.splitlines()
+    counts = {line.split()[0]: line.split()[1] for line in lines[3:]}
     assert counts == {"disc": "6", "ring": "6"}
+    assert "seen_band_dice" in lines[0]
+    for line in lines[3:]:
+        own, of_seen = float(line.split()[-4]), float(line.split()[-2])
+        assert 0.5 < of_seen <= own
 
 
 # Bad input
