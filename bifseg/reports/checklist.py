@@ -1,13 +1,12 @@
 """The report's limits, and a checklist that the run fills in.
 
-The questions are those of Metrics Reloaded (Maier-Hein et al., Nature Methods 2024), CLAIM 2024 (Tejani et al.,
-Radiology: AI 6(4), e240300) and REFORMS (Kapoor et al., Science Advances 10, eadk3452) that an evaluation of
-segmentation can answer, in our words, with the numbers of the items in the published lists.
+The questions are those of Metrics Reloaded, CLAIM 2024 and REFORMS that an evaluation of segmentation can answer, in
+our words; `published_checklists` has the numbers of the items.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +68,22 @@ def limits(scores: pd.DataFrame, cohorts: Iterable[Cohort], networks: Mapping[st
             texts.append(
                 f"{name} was trained once (seed {card['seed']}): the spread over trainings is unknown."
             )
-    confined = scores["confinement"].map(hides_truth).astype(bool)
-    if names := sorted(set(scores.loc[~confined, "method"])):
+    if names := unconfined(scores):
         texts.append(f"Nothing kept {', '.join(names)} from the truth on this machine.")
     return texts
+
+
+def unconfined(scores: pd.DataFrame) -> list[str]:
+    """The methods that nothing kept from the truth.
+
+    Args:
+        scores: of the run.
+
+    Returns:
+        Their names in order.
+    """
+    confined = scores["confinement"].map(hides_truth).astype(bool)
+    return sorted(set(scores.loc[~confined, "method"]))
 
 
 def checklist(
@@ -80,6 +91,7 @@ def checklist(
     cohorts: Iterable[Cohort],
     metrics: Iterable[MetricInfo],
     provenance: Mapping[str, Any],
+    disturbed: Sequence[str] = (),
 ) -> list[Item]:
     """The checklist of a run.
 
@@ -88,6 +100,7 @@ def checklist(
         cohorts: its prepared cohorts.
         metrics: the metrics of its scores.
         provenance: content of provenance.json; empty without that file.
+        disturbed: names of the disturbances that it played.
 
     Returns:
         Every item, answered or with the key that would answer it.
@@ -100,7 +113,7 @@ def checklist(
         *_method_items(scores, networks, provenance),
         Item(
             "Which metrics are reported, and why these?",
-            "Metrics Reloaded FP2.1, FP2.2; CLAIM 28; REFORMS 7a",
+            "Metrics Reloaded; CLAIM 28; REFORMS 7a",
             f"{', '.join(metric.header for metric in metrics)}: overlap beside boundary distance, since either alone "
             "hides errors; definitions and empty masks are under Definitions",
         ),
@@ -125,13 +138,19 @@ def checklist(
             "worst cases and thirds by volume and contrast of each cohort",
         ),
         Item(
+            "How robust are the results?",
+            "CLAIM 30",
+            f"disturbed: {', '.join(disturbed)}" if disturbed else "",
+            "disturb in a protocol card",
+        ),
+        Item(
             "Is the sample large enough?",
             "CLAIM 21; REFORMS 3e",
             "detectable differences are stated per cohort",
         ),
         Item(
             "Can the results be reproduced?",
-            "CLAIM 42, 43; REFORMS 2b, 2d, 2e",
+            "CLAIM 43; REFORMS 2b, 2d, 2e",
             _joined(
                 ("bifseg", provenance.get("bifseg")),
                 ("commit", provenance.get("commit")),
@@ -176,7 +195,7 @@ def _data_items(scores: pd.DataFrame, cohorts: list[Cohort]) -> list[Item]:
         ),
         Item(
             "How were data divided, and on which level?",
-            "CLAIM 19, 20; REFORMS 5c, 6b",
+            "CLAIM 19, 20; REFORMS 5c, 6a",
             "by patient: no patient is in two splits; "
             + _per_cohort(
                 {str(name): f"{counted(int(n), 'patient')} played" for name, n in patients.items()}
@@ -230,8 +249,22 @@ def _method_items(
                     "train networks in the run; weights from elsewhere do not say",
                 ),
                 Item(
+                    "What are the networks?",
+                    "CLAIM 22; REFORMS 5a",
+                    _per_cohort({name: _network_text(card) for name, card in networks.items()}),
+                    "bifseg provenance",
+                ),
+                Item(
+                    "How was each network trained?",
+                    "CLAIM 24, 25; REFORMS 5e",
+                    "initial weights, learning rate, iterations, augmentation and seed: networks in provenance.json"
+                    if len(trained) == len(networks)
+                    else "",
+                    "train networks in the run; weights from elsewhere do not say",
+                ),
+                Item(
                     "What was each network trained on?",
-                    "CLAIM 7, 25; REFORMS 3a, 5a",
+                    "CLAIM 7; REFORMS 3a",
                     _per_cohort(trained) if len(trained) == len(networks) else "",
                     "train networks in the run; weights from elsewhere do not say",
                 ),
@@ -241,9 +274,16 @@ def _method_items(
         ),
         Item(
             "Can test data have leaked into training?",
-            "REFORMS 6a, 6c",
+            "REFORMS 6a, 6b",
             "every row of the scores says whether the entry's models were trained on its patient or structure "
             "(exposure); images are compared by content with the training images of networks of bifseg",
+        ),
+        Item(
+            "Could a method read the truth?",
+            "REFORMS 6c",
+            f"not denied by the kernel to {', '.join(open_to)}"
+            if (open_to := unconfined(scores))
+            else "no: the kernel denies every method the folders of the cohort",
         ),
         Item(
             "Which software was used?",
@@ -261,6 +301,12 @@ def _method_items(
             "bifseg provenance, after sessions of this version",
         ),
     ]
+
+
+def _network_text(card: Mapping[str, Any]) -> str:
+    """Architecture and size of a network."""
+    architecture, parameters = (card.get("card") or {}).get("architecture"), card.get("parameters")
+    return _joined(("", architecture), ("", f"{parameters:,} parameters" if parameters else None))
 
 
 def machines_text(provenance: Mapping[str, Any]) -> str:
@@ -302,4 +348,4 @@ def _per_cohort(texts: Mapping[str, str]) -> str:
 
 
 def _joined(*facts: tuple[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in facts if value not in (None, ""))
+    return ", ".join(f"{name} {value}".strip() for name, value in facts if value not in (None, ""))

@@ -194,25 +194,22 @@ def _certainty(names: list[str], groups: list[str]) -> str:
 
 
 def _caption(summary: Overview, goal: str) -> str:
-    by, effort, over = "final Dice", "", "means over all sessions"
-    if summary.by == "prompts":
-        by = f"prompts to {goal}, fewest first"
-        effort = (
-            f"Prompts (box, strokes and clicks count 1 each), rounds and user time are those until {goal}; a session "
-            f"that never reaches it costs the most that the protocol allows, and {summary.rounds} + 1 rounds. "
+    """How to read the table; the report's definitions say the rest."""
+    frame = summary.frame
+    by = f"prompts to {goal}, fewest first" if summary.by == "prompts" else "mean final Dice"
+    what = "means of the cohorts' means" if len(summary.cohorts) > 1 else "means"
+    texts = [
+        f"Last results under {summary.protocol}, ranked by {by}: {what} with 95% intervals over patients.",
+        "Entries that share a letter do not differ significantly; the best value of a column is bold.",
+    ]
+    if (frame["group"] == "").any():
+        texts.append("A dash for a rank: too few patients to tell entries apart.")
+    if frame["saw"].any():
+        texts.append(
+            "Entries trained on some of these patients are ranked apart, with best values of their own."
         )
-    if len(summary.cohorts) > 1:
-        over = "means over the cohorts' means"
-    left_out = f"Not in every cohort: {', '.join(summary.partial)}. " if summary.partial else ""
-    dash = "A dash: the entry starts from scribbles and has no initial result. "
-    apart = ""
-    if summary.frame["saw"].any():
-        apart = "Entries that saw a patient are ranked apart; bold is the best value of a part. "
-    no_start = summary.frame["initial_mean"].isna().any() and summary.frame["initial_mean"].notna().any()
-    return (
-        f"Last results under {summary.protocol}, ranked by mean {by}: {over} with 95% intervals over patients. The "
-        "best value of a column is bold. Entries that share a letter do not differ significantly (Wilcoxon signed-rank "
-        "test over patients, all pairs, Holm, 0.05); a dash for a rank marks too few patients. A failed session counts "
-        "with the worst score. Exposure: what the entry's models saw of these objects in training (docs/results.md). "
-        f"{apart}{effort}User time is predicted. {dash if no_start else ''}{left_out}"
-    ).strip()
+    if frame["initial_mean"].isna().any() and frame["initial_mean"].notna().any():
+        texts.append("A dash for the initial result: the entry starts from scribbles.")
+    if summary.partial:
+        texts.append(f"Not in every cohort: {', '.join(summary.partial)}.")
+    return " ".join(texts)

@@ -10,6 +10,7 @@ import pandas as pd
 
 from bifseg.analysis.names import SESSION, counted, method_rank
 from bifseg.analysis.overview import Overview, overview, overview_over_cohorts
+from bifseg.analysis.protocol_roles import ProtocolRoles
 from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
@@ -25,6 +26,7 @@ from bifseg.reports.first_screen import first_screen, summary_text
 from bifseg.reports.formats import Table
 from bifseg.reports.html import embed, page
 from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_claims
+from bifseg.reports.published_checklists import not_asked
 from bifseg.reports.reader_tables import (
     cohort_table,
     object_facts,
@@ -74,6 +76,13 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
     claims = read_claims(run / "tables")
     provenance = read_provenance(run)
     cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
+    items = checklist(
+        scores,
+        cohorts.values(),
+        read_metrics(run),
+        provenance,
+        sorted(set(played.every_row["disturbance"]) - {""}),
+    )
     packs = {cohort.name: pack_sessions(run, cohorts[cohort.name], cohort.frame) for cohort in played.cohorts}
     return {
         "run": run.resolve().name,
@@ -96,7 +105,8 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "in_pixels": [str(name) for name, rows in scores.groupby("cohort", sort=True) if without_mm(rows)],
         "user": ASSUMED,
         "limits": limits(scores, cohorts.values(), provenance.get("networks") or {}),
-        "checklist": checklist(scores, cohorts.values(), read_metrics(run), provenance),
+        "checklist": items,
+        "not_asked": not_asked(item.lists for item in items),
         "provenance": provenance,
         "machines": machines_text(provenance),
         "every_session": all(len(pack["sessions"]) == pack["all"] for pack in packs.values()),
@@ -194,14 +204,6 @@ def _cohort(
     cohorts = [other.name for other in played.run.cohorts]
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name, cohorts))}
     roles, folder = played.run.roles, run / "tables"
-    protocols = {
-        "initial": "",
-        "unsupervised": "",
-        "supervised": roles.shared,
-        "targets": roles.widest,
-        "users": "",
-        "robustness": "",
-    }
     summary, target = overview(played), played.run.target
     last = final_rows(scores, summary.protocol, played.rule(summary.protocol))
     facts = object_facts(cohort, scores, pack)
@@ -237,9 +239,7 @@ def _cohort(
                 "name": table.name,
                 "title": table.title,
                 "caption": table.caption,
-                "shown": shown_table(
-                    table, folder, name, protocols.get(kind.removesuffix("-tests"), roles.own)
-                ),
+                "shown": shown_table(table, folder, name, table_protocol(kind, roles), roles.users),
             }
             for kind, table in kinds.items()
             if len(table.frame)
@@ -250,6 +250,23 @@ def _cohort(
             if _kind(figure["name"], name, cohorts)
         ],
     }
+
+
+def table_protocol(kind: str, roles: ProtocolRoles) -> str:
+    """The protocol whose sessions a table shows.
+
+    Args:
+        kind: the table's name without its cohort's, such as `tools-tests` or `gains-PROTOCOL`.
+        roles: of the run's protocols.
+
+    Returns:
+        The name; empty for a table of several protocols.
+    """
+    if kind.startswith("gains-"):
+        return kind.removeprefix("gains-")
+    others = {"supervised": roles.shared, "targets": roles.widest}
+    others |= dict.fromkeys(("initial", "unsupervised", "users", "robustness"), "")
+    return others.get(kind.removesuffix("-tests"), roles.own)
 
 
 def _networks(run: Path, cohort: str) -> list[dict[str, Any]]:

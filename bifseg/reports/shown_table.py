@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,7 +91,9 @@ def plain_table(columns: list[str], rows: Iterable[Row], words: tuple[str, ...] 
     return ShownTable(columns, [Group(list(rows))], words)
 
 
-def shown_table(table: Table, folder: Path, cohort: str, protocol: str) -> ShownTable:
+def shown_table(
+    table: Table, folder: Path, cohort: str, protocol: str, users: Mapping[str, str] = {}
+) -> ShownTable:
     """A written table as the report shows it.
 
     Args:
@@ -99,6 +101,7 @@ def shown_table(table: Table, folder: Path, cohort: str, protocol: str) -> Shown
         folder: RESULTS/RUN/tables, which holds its CSV and LaTeX files.
         cohort: whose table it is.
         protocol: whose sessions it shows; empty for several.
+        users: the protocol of each user, for a table with a row a user.
 
     Returns:
         A group for each structure; a click on a row opens the sessions of its entry.
@@ -112,7 +115,8 @@ def shown_table(table: Table, folder: Path, cohort: str, protocol: str) -> Shown
     ):
         key = (texts["Structure"], texts["Seen"])
         group = groups.setdefault(key, Group([], texts["Structure"], texts["Seen"] == "seen"))
-        where = {"cohort": cohort, "structure": entry["structure"], "protocol": protocol}
+        own = users.get(entry.get("user", ""), protocol)
+        where = {"cohort": cohort, "structure": entry["structure"], "protocol": own}
         where["entry"] = entry_name(entry["method"], entry["network"])
         cells = [(texts[name], name in best and best[name][k]) for name in columns]
         group.rows.append(Row(cells, where))

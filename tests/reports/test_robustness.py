@@ -5,13 +5,14 @@ import pytest
 from fake_run import scores
 
 from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.protocol_roles import ProtocolRoles
 from bifseg.analysis.robustness import robustness
 from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import level_name
 from bifseg.reports.formats import present
 from bifseg.reports.panels import entries
-from bifseg.reports.report import _kind
+from bifseg.reports.report import _kind, table_protocol
 from bifseg.reports.robustness import curves_figure, flat_lines, robustness_title
 from bifseg.reports.tables import run_tables
 
@@ -120,3 +121,10 @@ def test_the_report_finds_a_cohorts_tables_whatever_dashes_names_have():
     names = ["a-robustness", "a-gains-correct-existing", "a-b-dice", "a-b-tools-tests"]
     assert [_kind(name, "a", cohorts) for name in names] == ["robustness", "gains-correct-existing", "", ""]
     assert [_kind(name, "a-b", cohorts) for name in names] == ["", "", "dice", "tools-tests"]
+
+
+def test_a_row_opens_the_sessions_of_its_table_s_protocol():
+    roles = ProtocolRoles("own", "wide", {}, "shared")
+    kinds = {"gains-correct-existing": "correct-existing", "tools-tests": "own", "targets": "wide"}
+    kinds |= {"supervised-tests": "shared", "initial": "", "users": "", "budgets": "own"}
+    assert {kind: table_protocol(kind, roles) for kind in kinds} == kinds

@@ -52,14 +52,14 @@ def exposure_of(row: dict[Any, Any]) -> str:
         row: of a standing.
 
     Returns:
-        As in the scores; `no training` for a tool.
+        As in the scores; of an older record, which has none, what follows from its method and structure.
     """
-    if row["method"] in TOOLS:
-        return "no training"
     if row["exposure"]:
         return str(row["exposure"])
+    if row["method"] in TOOLS:
+        return "unseen"
     if row["network"]:
-        return "seen" if row["seen"] else "unseen"
+        return "seen structure" if row["seen"] else "unseen"
     return "unknown"
 
 
