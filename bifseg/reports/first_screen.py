@@ -13,7 +13,7 @@ from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
 from bifseg.reports.formats import rank_text, with_limits
-from bifseg.reports.shown_table import Group, Row, ShownTable
+from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
 
 _SHOWN = {  # header, factor, digits
     "initial": ("Initial Dice (%)", 100, 1),
@@ -63,7 +63,8 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
         "n",
         "failed",
     ]
-    table = ShownTable(columns, groups, ("Rank", "Entry", "Exposure"))
+    name = "-".join((*summary.cohorts, "ranking"))
+    table = with_files(ShownTable(columns, groups, ("Rank", "Entry", "Exposure")), name)
     return FirstScreen(_sentence(summary, goal), _caption(summary, goal), table)
 
 

@@ -17,6 +17,7 @@ from bifseg.analysis.robustness import CURVES
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.files import write_text
 from bifseg.core.metrics import MetricInfo, higher_is_better, known
+from bifseg.reports.latex import escaped, latex_table
 from bifseg.reports.pipe_table import pipe_table
 
 
@@ -116,13 +117,13 @@ def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
 
     Returns:
         By header of a measure, a flag for each row of `present`. No row of a structure is the best where all are
-        equal. Effort that was spent, whether or not the target was reached, has no best, nor has a table of several
-        targets.
+        equal. Effort that was spent, whether or not the target was reached, has no best; effort to the target, which
+        has intervals, has one. A table of several targets has none.
     """
     best: dict[str, list[bool]] = {}
     for name, quantity in _quantities().items() if "target" not in frame else ():
         column = f"{name}_mean"
-        if column in frame and name not in _SPENT:
+        if column in frame and (name not in _SPENT or f"{name}_low" in frame):
             higher = higher_is_better(name) or name in ("initial", "final")
             by_structure = frame.groupby(["seen", "structure"])[column]
             wanted, other = (
@@ -335,23 +336,6 @@ def to_markdown(table: Table) -> str:
     return f"**{table.title}.** {table.caption}\n\n{body}\n"
 
 
-_LATEX = str.maketrans(
-    {
-        **{char: f"\\{char}" for char in "&%$#_{}"},
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "±": r"$\pm$",
-        "∞": r"$\infty$",
-        ">": "$>$",
-        "<": "$<$",
-        "–": "--",
-        "−": "$-$",
-        "*": "$^{*}$",
-    }
-)
-
-
 def to_latex(table: Table) -> str:
     r"""The table in LaTeX, with a heading for each structure; needs `\usepackage{booktabs}`.
 
@@ -362,27 +346,15 @@ def to_latex(table: Table) -> str:
         A whole `table` environment.
     """
     shown = present(table.frame)
-    columns = list(shown)[2:]
-    lines = [
-        r"\begin{table}",
-        r"\centering",
-        rf"\caption{{{_tex(table.title)}. {_tex(table.caption)}}}",
-        rf"\label{{tab:{table.name}}}",
-        rf"\begin{{tabular}}{{{''.join('l' if name in TEXT else 'r' for name in columns)}}}",
-        r"\toprule",
-        " & ".join(map(_tex, columns)) + r" \\",
+    columns = shown.columns.tolist()[2:]
+    groups = [
+        (
+            f"{structure} ({seen})",
+            [[escaped(cell) for cell in row] for row in rows[columns].to_numpy().tolist()],
+        )
+        for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False)
     ]
-    for (seen, structure), rows in shown.groupby(["Seen", "Structure"], sort=False):
-        lines += [
-            r"\midrule",
-            rf"\multicolumn{{{len(columns)}}}{{l}}{{\emph{{{_tex(structure)} ({seen})}}}} \\",
-        ]
-        lines += [" & ".join(map(_tex, cells)) + r" \\" for cells in rows[columns].to_numpy().tolist()]
-    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}", r"\end{table}", ""])
-
-
-def _tex(text: object) -> str:
-    return str(text).translate(_LATEX)
+    return latex_table(columns, TEXT, groups, table.name, f"{table.title}. {table.caption}")
 
 
 def write_table(table: Table, folder: Path) -> None:

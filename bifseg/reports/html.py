@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+_LEAD = 100  # characters
+
 
 def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]) -> str:
     """The HTML of a template with its content; all text is escaped.
@@ -17,8 +19,8 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
     Args:
         template: name of a file in `templates/`.
         content: variables of the template.
-        **filters: functions that the template applies, beside `words`, which shows a name as words, and
-            `code`, which sets what is between backticks as code.
+        **filters: functions that the template applies, beside `words`, which shows a name as words, `code`,
+            which sets what is between backticks as code, and `lead`, which divides a text after its first sentences.
 
     Returns:
         The whole page.
@@ -30,7 +32,7 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": _words, "code": _code, **filters}
+    environment.filters |= {"words": _words, "code": _code, "lead": _lead, **filters}
     return environment.get_template(template).render(content)
 
 
@@ -53,3 +55,10 @@ def _words(name: str) -> str:
 
 def _code(text: str) -> Markup:
     return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))
+
+
+def _lead(text: str) -> tuple[str, str]:
+    """The sentences that begin in the first 100 characters, and the rest."""
+    ends = [found.end() for found in re.finditer(r"\.\s+(?=[A-Z*])", text)]
+    cut = next((end for end in ends if end >= _LEAD), len(text))
+    return text[:cut].rstrip(), text[cut:]

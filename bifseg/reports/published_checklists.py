@@ -62,7 +62,7 @@ CLAIM = dict(
 )
 """Tejani et al., Radiology: AI 6(4), e240300, 2024."""
 REFORMS = {
-    "1a": "population of the claim",
+    "1a": "population",
     "1b": "reason for this population",
     "1c": "reason for machine learning",
     "2a": "data set",
@@ -122,11 +122,12 @@ def not_asked(lists: Iterable[str]) -> dict[str, str]:
         By list, number and subject of each, for example `1 title, 2 abstract`.
     """
     texts = list(lists)
-    published = {"CLAIM 2024": ("CLAIM", CLAIM), "REFORMS": ("REFORMS", REFORMS)}
+    published: dict[str, tuple[str, dict[str, str]]] = {
+        "CLAIM 2024": ("CLAIM", {str(number): about for number, about in CLAIM.items()}),
+        "REFORMS": ("REFORMS", REFORMS),
+    }
     left = {}
     for title, (name, items) in published.items():
         asked = {number for text in texts for number in numbers(text, name)}
-        left[title] = ", ".join(
-            f"{number} {about}" for number, about in items.items() if str(number) not in asked
-        )
+        left[title] = ", ".join(f"{number} {about}" for number, about in items.items() if number not in asked)
     return left

@@ -38,7 +38,7 @@ from bifseg.reports.reader_tables import (
 from bifseg.reports.replication import replication
 from bifseg.reports.session_pack import pack_sessions
 from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH
-from bifseg.reports.shown_table import shown_table
+from bifseg.reports.shown_table import shown_table, with_files
 from bifseg.reports.tables import read_tables
 from bifseg.robot.effort import ASSUMED
 
@@ -208,6 +208,13 @@ def _cohort(
     last = final_rows(scores, summary.protocol, played.rule(summary.protocol))
     facts = object_facts(cohort, scores, pack)
     best = summary.frame.iloc[0]
+    shown = {
+        "cohort_table": cohort_table(facts),
+        "worst": worst_cases(last, name, target),
+        "strata": strata(last, facts, name),
+        "power": power_table(last, (best["method"], best["network"])),
+        "object_table": object_table(last, facts, name, target),
+    }
     return {
         "screen": first_screen(summary, target),
         "protocol": summary.protocol,
@@ -215,11 +222,7 @@ def _cohort(
         "licence": cohort.licence,
         "left_out": left_out(cohort),
         "raters": int(facts["raters"].max()),
-        "cohort_table": cohort_table(facts),
-        "worst": worst_cases(last, name, target),
-        "strata": strata(last, facts, name),
-        "power": power_table(last, (best["method"], best["network"])),
-        "object_table": object_table(last, facts, name, target),
+        **{key: table and with_files(table, f"{name}-{key}") for key, table in shown.items()},
         "replication": replication(scores, kinds),
         "name": name,
         "simulated": cohort.simulated,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bifseg.analysis.names import GROUP
 from bifseg.cards.entries import entry_name
 from bifseg.reports.formats import TEXT, Table, best_cells, present, to_latex
+from bifseg.reports.latex import escaped, latex_table
 
 Cell = tuple[str, bool]
 """A text, and whether it is the best of its column."""
@@ -58,7 +61,7 @@ class ShownTable:
         columns: headers.
         groups: each is sorted on its own.
         words: headers of the columns whose cells are words.
-        csv: a data URL of the raw numbers; empty for none.
+        csv: a data URL of the numbers; empty for none.
         latex: the table in LaTeX; empty for none.
         name: of the CSV file, and unique on the page.
     """
@@ -91,6 +94,31 @@ def plain_table(columns: list[str], rows: Iterable[Row], words: tuple[str, ...] 
     return ShownTable(columns, [Group(list(rows))], words)
 
 
+def with_files(table: ShownTable, name: str) -> ShownTable:
+    """A table that can be saved as CSV and copied as LaTeX, both with the cells as they are shown.
+
+    Args:
+        table: without files of its own.
+        name: of the CSV file, and unique on the page.
+
+    Returns:
+        The table with both.
+    """
+    headed = any(group.title for group in table.groups)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["Group"] * headed + table.columns)
+    for group in table.groups:
+        writer.writerows([group.title] * headed + [cell for cell, _ in row.cells] for row in group.rows)
+    groups = [(group.title, [_latex_cells(row) for row in group.rows]) for group in table.groups]
+    latex = latex_table(table.columns, table.words, groups, name, "")
+    return replace(table, csv=csv_url(text.getvalue()), latex=latex, name=name)
+
+
+def _latex_cells(row: Row) -> list[str]:
+    return [rf"\textbf{{{escaped(text)}}}" if best else escaped(text) for text, best in row.cells]
+
+
 def shown_table(
     table: Table, folder: Path, cohort: str, protocol: str, users: Mapping[str, str] = {}
 ) -> ShownTable:
@@ -120,8 +148,8 @@ def shown_table(
         where["entry"] = entry_name(entry["method"], entry["network"])
         cells = [(texts[name], name in best and best[name][k]) for name in columns]
         group.rows.append(Row(cells, where))
-    csv = csv_url((folder / f"{table.name}.csv").read_text("utf-8"))
-    return ShownTable(columns, list(groups.values()), csv=csv, latex=to_latex(table), name=table.name)
+    file = csv_url((folder / f"{table.name}.csv").read_text("utf-8"))
+    return ShownTable(columns, list(groups.values()), csv=file, latex=to_latex(table), name=table.name)
 
 
 def csv_url(text: str) -> str:

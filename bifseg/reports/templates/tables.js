@@ -67,3 +67,7 @@ for (const table of document.querySelectorAll("table.data")) {
   }
 }
 for (const button of document.querySelectorAll("button[data-copy]")) button.addEventListener("click", () => copyText(button));
+// Paper shows what is folded on the screen.
+const notes = document.querySelectorAll("details.more");
+addEventListener("beforeprint", () => notes.forEach((note) => (note.open = true)));
+addEventListener("afterprint", () => notes.forEach((note) => (note.open = false)));
