@@ -12,9 +12,10 @@ import pandas as pd
 
 from bifseg.analysis.interactions import time_to_target
 from bifseg.analysis.intervals import mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES, SESSION, counted
+from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import count_sessions, in_step_order, per_group
+from bifseg.core.wording import counted
 
 SECONDS, PROMPTS = (30, 60, 120), (1, 3, 5, 10)
 """Budgets of predicted user time and of prompts (box, strokes and clicks)."""

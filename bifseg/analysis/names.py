@@ -8,6 +8,7 @@ import pandas as pd
 
 from bifseg.cards.entries import entry_name
 from bifseg.cards.trained_on import EXPOSURES
+from bifseg.core.wording import counted
 
 SHARED_SCRIBBLES, OWN_SCRIBBLES = "shared-scribbles", "own-scribbles"
 
@@ -127,19 +128,6 @@ def _adaptation_note(scores: pd.DataFrame) -> str:
     entries = changed[["method", "network", "adaptation"]].drop_duplicates().itertuples(index=False)
     parts = [f"{entry_name(method, network)} ({how})" for method, network, how in entries]
     return f" Prompts were changed for {', '.join(parts)}." if parts else ""
-
-
-def counted(number: int, what: str) -> str:
-    """A number with its noun.
-
-    Args:
-        number: how many.
-        what: the noun in the singular.
-
-    Returns:
-        For example `1 case` or `2 cases`.
-    """
-    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def exposure_text(exposures: Iterable[str]) -> str:

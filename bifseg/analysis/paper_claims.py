@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.interactions import cost_to_target
-from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TOOLS, counted
+from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TOOLS
 from bifseg.analysis.paired import STRUCTURE, compare, main_network
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.statistics import LEVEL
+from bifseg.core.wording import counted
 
 HOLDS, FAILS, UNKNOWN = "holds", "does not hold", "not enough data"
 BETTER, AS_GOOD, SHOWN = "better", "at least as good", "shown only"
@@ -68,8 +69,8 @@ class Claim:
     def comparisons(self) -> pd.DataFrame:
         """One row per comparison that counts: the entry, its opponent, the structure and the `verdict`."""
         keys = COMPARISON if self.joined else [*COMPARISON, "measure"]
-        counted = self.rows[self.rows["rule"] != SHOWN]
-        return counted.groupby(keys, sort=False)["verdict"].agg(together).reset_index()
+        decided = self.rows[self.rows["rule"] != SHOWN]
+        return decided.groupby(keys, sort=False)["verdict"].agg(together).reset_index()
 
     @property
     def verdict(self) -> str:

@@ -132,11 +132,14 @@ def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays 
     """The reason why a method's prompts do not fit a protocol; empty if they do."""
     begin, drawn, takes = begins_with(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
     if begin == "mask" and "mask" not in prompts:
-        return f"takes {takes or 'no prompts'}; this protocol begins with a mask"
+        own = takes or "no prompts"
+        return f"takes {own}; this protocol begins with a mask: add `mask` and `start_from`, or leave it out"
     if protocol.begin == "auto" and "mask" in prompts and "box" not in prompts:
         return f"takes {takes}; this protocol gives no mask, it needs one with `begin: mask`"
     if begin == "box" and "box" not in prompts:
-        return f"takes {takes or 'no prompts'}; this protocol begins with a box"
+        return (
+            f"takes {takes or 'no prompts'}; this protocol begins with a box: leave it or the key `begin` out"
+        )
     if begin in ("scribbles", "points") and protocol.scribbles_on == "initial":
         return f"starts from {begin} and has no initial result; this protocol has `scribbles_on: initial`"
     if not is_given(drawn, prompts, plays):
@@ -144,7 +147,7 @@ def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays 
             adapt = "points_as_scribbles" if drawn == "points" else "scribbles_as_points"
             return f"takes {takes}; this protocol gives {drawn}: add `plays.{adapt}` to its card, or leave it out"
         if protocol.begin == drawn:
-            return f"takes {takes or 'no prompts'}; this protocol begins with {drawn}"
+            return f"takes {takes or 'no prompts'}; this protocol begins with {drawn}: leave it out"
     if begin != "box" and "box" in prompts and protocol.window == "box":
         return f"takes a box, and this protocol begins with {begin}: the protocol needs `window: image`"
     return ""

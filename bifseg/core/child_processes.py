@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +12,10 @@ from pathlib import Path
 from threading import Thread
 from time import sleep, time
 
+from bifseg.core.removal import remove_tree
+
 _NEW_S = 60.0
 """Age below which a folder may not be locked yet."""
-_REMOVE_S = 30.0
 
 
 def end_with(parent: int) -> None:
@@ -104,19 +103,6 @@ class OwnFolder:
         remove_tree(self.path)
         for handle in (self._lock, self._shared):
             os.close(handle)
-
-
-def remove_tree(folder: Path) -> None:
-    """Remove a folder that a foreign program filled, as far as possible; no link is followed.
-
-    Args:
-        folder: may hold more nested folders than Python can enter.
-    """
-    with suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if os.path.lexists(folder):
-        with suppress(OSError, subprocess.TimeoutExpired):
-            subprocess.run(["rm", "-rf", "--", folder], capture_output=True, timeout=_REMOVE_S, check=False)
 
 
 def own_folders() -> list[Path]:

@@ -15,7 +15,6 @@ import json
 import os
 import resource
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -32,6 +31,7 @@ if __name__ == "__main__":  # isolated: the package is not on the path, and its 
 from bifseg.core.landlock import libc
 from bifseg.core.local_sockets import LocalSockets
 from bifseg.core.process_tree import ProcessTree, memory_above
+from bifseg.core.removal import remove_tree
 from bifseg.core.sandbox import confine
 
 _END_WITH_PARENT, _ADOPT_ORPHANS, _DROP_CAPABILITY = 1, 36, 24  # options of prctl
@@ -65,10 +65,7 @@ def main() -> NoReturn:
     if order["at_end"]:
         _run(order["at_end"])
     _end_all()
-    with suppress(RecursionError):  # the method nested more folders than Python can enter
-        shutil.rmtree(order["folder"], ignore_errors=True)
-    if os.path.lexists(order["folder"]):
-        _run(["rm", "-rf", "--", order["folder"]])
+    remove_tree(order["folder"])
     _end_as(status)
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.names import FAILED, SESSION, counted
+from bifseg.analysis.names import FAILED, SESSION
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.metrics import MetricInfo
 from bifseg.core.sandbox import hides_truth
+from bifseg.core.wording import counted
 
 _FEW_PATIENTS = 10
 

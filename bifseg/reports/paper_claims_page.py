@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import FAILURES, counted, method_label
+from bifseg.analysis.names import FAILURES, method_label
 from bifseg.analysis.paired import main_network
 from bifseg.analysis.paper_claims import (
     AS_GOOD,
@@ -30,6 +30,7 @@ from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, file_hash, read_needed, read_record, write_record, write_text
+from bifseg.core.wording import counted
 from bifseg.reports.formats import p_value
 from bifseg.reports.pipe_table import pipe_table
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.names import SESSION, counted, method_rank
+from bifseg.analysis.names import SESSION, method_rank
 from bifseg.analysis.overview import Overview, overview, overview_over_cohorts
 from bifseg.analysis.protocol_roles import ProtocolRoles
 from bifseg.analysis.run_files import read_metrics, read_provenance
@@ -20,6 +20,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.core.sandbox import hides_truth
+from bifseg.core.wording import counted
 from bifseg.reports.checklist import checklist, left_out, limits, machines_text
 from bifseg.reports.figures import read_figures
 from bifseg.reports.first_screen import first_screen, summary_text

@@ -20,9 +20,10 @@ from bifseg.cohorts.objects import ObjectRow
 from bifseg.cohorts.preparation import places
 from bifseg.core.errors import InputError
 from bifseg.core.images import read_grid
+from bifseg.core.wording import counted
 from bifseg.methods.process.memory import BYTES_PER_VOXEL, LARGE_BOX, SECONDS_PER_MILLION_VOXELS
 from bifseg.runs.expected_times import ExpectedTimes
-from bifseg.runs.run_display import counted, duration
+from bifseg.runs.run_display import duration
 from bifseg.runs.run_folder import Condition, drawn_patients
 from bifseg.runs.run_state import RESULTS_S
 from bifseg.sessions.archive import Archive

@@ -252,7 +252,7 @@ class JobSetup:
         if lacking:
             raise InputError(
                 f"{self.cohort.folder}: {len(lacking)} objects have no file in the manifest's column `initial`, as "
-                f"{lacking[0]}; {self.protocol_name} begins with it"
+                f"{lacking[0]}; {self.protocol_name} begins with it: name one a case, or leave the cases out"
             )
 
     def _existing(self, trial: Trial) -> Mask | None:

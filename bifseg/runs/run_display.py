@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bifseg.core.errors import InputError
+from bifseg.core.wording import counted
 from bifseg.runs.run_state import RunningJob, RunState, State
 from bifseg.runs.status import Progress
 
@@ -269,20 +270,6 @@ def duration(seconds: float) -> str:
         return f"{hours} h {minutes} min" if hours else f"{minutes} min"
     hours = round(seconds / 3600)
     return f"{hours} h" if hours < 72 else f"{round(hours / 24)} days"
-
-
-def counted(number: int, what: str) -> str:
-    """A number of things.
-
-    Args:
-        number: how many.
-        what: one of them.
-
-    Returns:
-        For example `1 entry` or `1,200 entries`.
-    """
-    several = f"{what.removesuffix('y')}ies" if what[-1] == "y" else f"{what}s"
-    return f"{number:,} {what if number == 1 else several}"
 
 
 def _count(parts: Sequence[Progress]) -> tuple[int, int]:

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from bifseg.cards.capabilities import begins_with, is_given, misfit, misplaced
-from bifseg.cards.cards import CLICK_POLICIES, ProtocolCard
+from bifseg.cards.cards import CLICK_POLICIES, ProtocolCard, read_card
 from bifseg.cards.plays import Plays, ScribblesAsPoints
+from bifseg.cards.shipped import shipped_folder
 from bifseg.robot.policies.registry import POLICIES
 
 CLICK = "centre-click/1"
@@ -54,13 +55,23 @@ def test_methods_that_fit_a_protocol(prompts, protocol):
     [
         (("box", "scribbles"), POINTS, "takes box and scribbles; this protocol gives points"),
         (("box", "points"), OWN, "takes box and points; this protocol gives scribbles"),
-        (("scribbles",), BOX_FIRST, "takes scribbles; this protocol begins with a box"),
-        (("box",), POINTS_FIRST, "takes box; this protocol begins with points"),
+        (
+            ("scribbles",),
+            BOX_FIRST,
+            "takes scribbles; this protocol begins with a box: leave it or the key `begin` out",
+        ),
+        (("box",), POINTS_FIRST, "takes box; this protocol begins with points: leave it out"),
         (("box", "scribbles"), SCRIBBLES_FIRST, "takes a box, and this protocol begins with scribbles"),
     ],
 )
 def test_methods_that_do_not_fit_a_protocol(prompts, protocol, reason):
     assert misfit_of(plays(*prompts), protocol).startswith(reason)
+
+
+@pytest.mark.parametrize("prompts", [("points",), ("box", "points"), ("box",)])
+def test_the_shipped_protocol_of_clicks_takes_every_method_for_points(prompts):
+    card = read_card(ProtocolCard, shipped_folder() / "config" / "protocols" / "own-points.yaml")
+    assert misfit_of(plays(*prompts), card) == ""
 
 
 def test_an_adaptation_of_prompts_makes_a_method_fit_and_is_described():

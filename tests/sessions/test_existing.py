@@ -80,7 +80,7 @@ def test_the_gain_over_the_existing_mask_by_hand():
 
 def test_methods_must_fit_a_protocol_that_begins_with_a_mask():
     assert misplaced({2}, {"box", "scribbles"}, 2, CORRECT) == (
-        "takes box and scribbles; this protocol begins with a mask"
+        "takes box and scribbles; this protocol begins with a mask: add `mask` and `start_from`, or leave it out"
     )
     assert misplaced({2}, Brush.prompts, 2, CORRECT) == ""
     assert "needs one with `begin: mask`" in misplaced({2}, Brush.prompts, 2, ProtocolCard())

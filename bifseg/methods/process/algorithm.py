@@ -22,9 +22,9 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bifseg.cards.cards import first_problem
-from bifseg.core.child_processes import remove_tree
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.images import read_array, read_grid, write_array
+from bifseg.core.removal import remove_tree
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.process import messages
 

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import counted, method_label
+from bifseg.analysis.names import method_label
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
+from bifseg.core.wording import counted
 from bifseg.reports.benchmark.changes import changes
 from bifseg.reports.benchmark.gate import REGRESSION, UNCLEAR, Limits, judge
 from bifseg.reports.benchmark.outcomes import MEASURES

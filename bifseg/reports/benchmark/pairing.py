@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.names import counted
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
+from bifseg.core.wording import counted
 from bifseg.reports.benchmark.outcomes import outcomes
 
 KEY = ["cohort", "protocol", "method", "network", "training_seed", "object", "replicate"]
