@@ -14,7 +14,8 @@ from bifseg.robot.people.shift import ALL_LABELS, ALL_MEASURES
 
 EVERYWHERE = "all"
 """Name of the rows over all sets of images."""
-_NEEDED = ("policy", "set", "label", "measure", "n_images", "n_people", "ratio", "low", "high")
+_WHERE = {"box": "in the robot's box", "image": "on the whole image"}
+_NEEDED = ("policy", "window", "set", "label", "measure", "n_images", "n_people", "ratio", "low", "high")
 
 
 def shift_table(rows: pd.DataFrame) -> pd.DataFrame:
@@ -27,9 +28,9 @@ def shift_table(rows: pd.DataFrame) -> pd.DataFrame:
         rows: those of `image_shifts`, of one or several policies.
 
     Returns:
-        Rows by `policy`, `set` (`all` first), `label` and `measure`, with `n_images`, `n_people` (most on an image),
-        `people`, `robot`, `shift`, `spread`, `ratio`, `low` and `high`. The ratio is NaN if people do not differ or
-        only one drew, the limits also with one image.
+        Rows by `policy`, `set` (`all` first), `label` and `measure`, with `window`, `n_images`, `n_people` (most on an
+        image), `people`, `robot`, `shift`, `spread`, `ratio`, `low` and `high`. The ratio is NaN if people do not
+        differ or only one drew, the limits also with one image.
     """
     return pd.DataFrame([row for policy in rows.policy.unique() for row in _rows(rows, policy)])
 
@@ -40,6 +41,7 @@ def _rows(rows: pd.DataFrame, policy: str) -> Iterator[dict[str, object]]:
         part = own if name == EVERYWHERE else own[own.group == name]
         for (label, measure), values in part.groupby(["label", "measure"], sort=False):
             first = {"policy": policy, "set": name, "label": label, "measure": measure}
+            first["window"] = str(values["window"].iloc[0])
             yield first | _summary(values)
 
 
@@ -100,8 +102,9 @@ def shift_line(policy: str, table: pd.DataFrame | None) -> str:
         return f"How far the strokes of {policy} are from people's is unknown: the shift file has no ratio of it."
     row = pooled.iloc[0]
     return (
-        f"User shift of {policy}: its first strokes are {row.ratio:.1f}{interval_text(row)} times as far from a "
-        f"person's as people's are from each other ({row.n_people} people, {row.n_images} images)."
+        f"User shift of {policy}: its first strokes, drawn {_WHERE[row.window]}, are {row.ratio:.1f}"
+        f"{interval_text(row)} times as far from a person's as people's are from each other ({row.n_people} people, "
+        f"{row.n_images} images)."
     )
 
 

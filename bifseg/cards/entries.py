@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_LEVEL = re.compile(r"(?P<card>.+)\.level-(?P<level>[1-8])")
+_LEVEL = re.compile(r"(?P<card>.+)\.level-(?P<level>[1-9]\d*)")
 _LATER_SEED = re.compile(r"(?P<card>.+)\.seed-(?P<number>[2-9]|[1-9]\d+)")
 
 

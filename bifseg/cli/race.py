@@ -106,7 +106,14 @@ def _settings(config: Path, cohort: str, protocol: str, entries: list[str]) -> t
             f"--cohort {cohort or 'is missing'}: name one of the run's cohorts: {', '.join(known)}"
         )
     settings["cohorts"] = {name: {"networks": [], "protocols": {protocol: entries}}}
-    return name, {"results": "results", **settings, "cohorts": checked_run(dict(settings))["cohorts"]}
+    cohorts = checked_run(dict(settings))["cohorts"]
+    _, *levels = cohorts[name]["protocols"]
+    if levels:
+        raise InputError(
+            f"--protocol {protocol}: its card has levels of a disturbance; race at one, such as {levels[0]}, or under "
+            "a protocol without `disturb`"
+        )
+    return name, {"results": "results", **settings, "cohorts": cohorts}
 
 
 @contextmanager

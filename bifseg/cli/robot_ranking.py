@@ -8,7 +8,7 @@ import typer
 
 from bifseg.cli.options import Out, Seed
 from bifseg.cli.progress import tracked
-from bifseg.cli.robot_shift import BoxMargin, Draws, Recordings, chosen_policies
+from bifseg.cli.robot_shift import BoxMargin, Draws, Recordings, WholeImage, chosen_policies
 
 _TOOLS = "geos,random-walks,growcut,slic-seg,grabcut,grabcut-opencv"
 
@@ -24,6 +24,7 @@ def ranking(
     ),
     draws: Draws = 1,
     box_margin: BoxMargin = 10,
+    whole_image: WholeImage = False,
     seed: Seed = 2018,
 ) -> None:
     """Rank methods by people's strokes and by each policy's, and say how well the ranks agree.
@@ -46,7 +47,7 @@ def ranking(
     if not recorded:
         raise InputError(f"{recordings}: holds no strokes; import them with `bifseg robot record`")
     built = built_methods(names, recorded)
-    parameters = PolicyParameters(seed, draws, None, box_margin)
+    parameters = PolicyParameters(seed, draws, None, box_margin, whole_image)
     parts = [next(stroke_scores([item], built, robots, parameters)) for item in tracked("playing")(recorded)]
     scores = pd.concat(parts, ignore_index=True)
     write_ranking(out, scores, rank_agreement(scores, seed))

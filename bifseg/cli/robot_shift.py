@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 Recordings = Annotated[Path, typer.Argument(help="file of `bifseg robot record`", show_default=False)]
 Draws = Annotated[int, typer.Option(min=1, help="drawings of every policy on every image")]
 BoxMargin = Annotated[int, typer.Option(min=0, help="margin of the box in voxels, as in a cohort card")]
+WholeImage = Annotated[
+    bool,
+    typer.Option(
+        "--whole-image", help="draw on the whole image, as people without a box; default: in the box"
+    ),
+]
 
 
 def shift(
@@ -27,6 +33,7 @@ def shift(
     out: Out,
     draws: Draws = 5,
     box_margin: BoxMargin = 10,
+    whole_image: WholeImage = False,
     seed: Seed = 2018,
 ) -> None:
     """Measure how far a policy's first strokes are from people's, by set of images.
@@ -48,7 +55,7 @@ def shift(
     if not persons(recorded):
         raise InputError(f"{recordings}: holds no strokes; import them with `bifseg robot record`")
     pages = [item.page() for item in recorded]
-    parameters = PolicyParameters(seed, draws, None, box_margin)
+    parameters = PolicyParameters(seed, draws, None, box_margin, whole_image)
     rows = [
         image_shifts(pages, name, robot, parameters) for name, robot in tracked("drawing")(robots.items())
     ]

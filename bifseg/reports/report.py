@@ -76,6 +76,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")
     provenance = read_provenance(run)
+    shift = _shift_table(provenance)
     cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
     items = checklist(
         scores,
@@ -92,7 +93,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "cohorts": [
             _cohort(run, cohort, tables, figures, packs[cohort.name])
             | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
-            | {"shift": shift_lines(cohort.frame, provenance)}
+            | {"shift": shift_lines(cohort.frame, shift)}
             for cohort in played.cohorts
         ],
         "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
@@ -119,21 +120,22 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
     }
 
 
-def shift_lines(scores: pd.DataFrame, provenance: dict[str, Any]) -> list[str]:
+def _shift_table(provenance: dict[str, Any]) -> pd.DataFrame | None:
+    """The table of `bifseg robot shift` that the run's configuration names; None if it names none."""
+    path = (provenance.get("config") or {}).get("shift")
+    return read_shift(Path(path)) if path else None
+
+
+def shift_lines(scores: pd.DataFrame, table: pd.DataFrame | None) -> list[str]:
     """How far the strokes of each played policy are from people's.
 
     Args:
         scores: of the cohort.
-        provenance: of the run; its configuration may name a file of `bifseg robot shift`.
+        table: rows of `shift_table`; None if the run's configuration names no file of `bifseg robot shift`.
 
     Returns:
         A sentence a policy; none for people's own strokes.
-
-    Raises:
-        InputError: the file is missing or damaged.
     """
-    path = (provenance.get("config") or {}).get("shift")
-    table = read_shift(Path(path)) if path else None
     return [shift_line(name, table) for name in sorted(set(scores["policy"]) - {RECORDED, ""})]
 
 

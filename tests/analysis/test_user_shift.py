@@ -12,6 +12,7 @@ def rows(shifts, spreads, groups=None, policy="a/1"):
     return pd.DataFrame(
         {
             "policy": policy,
+            "window": "image",
             "group": groups or ["CT"] * n,
             "image": [f"i{k}" for k in range(n)],
             "label": ALL_LABELS,
@@ -51,7 +52,7 @@ def test_without_spread_there_is_no_ratio():
 def test_the_line_of_a_report():
     table = shift_table(rows([2.0] * 8, [1.0] * 8))
     line = shift_line("a/1", table)
-    assert line.startswith("User shift of a/1: its first strokes are 2.0")
+    assert line.startswith("User shift of a/1: its first strokes, drawn on the whole image, are 2.0")
     assert line.endswith("(3 people, 8 images).")
     assert "unknown" in shift_line("b/1", table)
     assert "unknown (`shift` in the configuration)" in shift_line("a/1", None)

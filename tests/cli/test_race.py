@@ -1,10 +1,11 @@
-"""`bifseg race` before any session; tests/workflow plays a race."""
+"""`bifseg race` before any session."""
 
 import pytest
 import yaml
 from command_line import bifseg
+from project import ROOT
 
-from bifseg.cli.race import _looks
+from bifseg.cli.race import _looks, _settings
 
 
 @pytest.fixture
@@ -36,3 +37,25 @@ def test_an_ambiguous_or_unknown_cohort_is_refused(config, words, message, capsy
 def test_a_missing_configuration_is_refused(tmp_path, capsys):
     assert bifseg("race", tmp_path / "none.yaml", "geos", "growcut") == 2
     assert "no such configuration" in capsys.readouterr().err
+
+
+@pytest.fixture
+def disturbed(tmp_path):
+    """A configuration whose protocol is played at the levels of a disturbance."""
+    played = {"networks": [], "protocols": {"stroke-cross": ["grabcut", "grabcut-opencv"]}}
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump({"run": "r", "cards": f"{ROOT}/config", "cohorts": {"fetal2d": played}}))
+    return path
+
+
+def test_a_race_at_all_levels_of_a_disturbance_is_refused(disturbed, capsys):
+    assert bifseg("race", disturbed, "grabcut", "grabcut-opencv", "--protocol", "stroke-cross") == 2
+    said = capsys.readouterr().err
+    assert "--protocol stroke-cross: its card has levels of a disturbance" in said
+    assert "such as stroke-cross.level-2" in said
+
+
+def test_a_race_at_one_level_plays_that_level_alone(disturbed):
+    entries = ["grabcut", "grabcut-opencv"]
+    _, settings = _settings(disturbed, "", "stroke-cross.level-8", entries)
+    assert settings["cohorts"]["fetal2d"]["protocols"] == {"stroke-cross.level-8": entries}

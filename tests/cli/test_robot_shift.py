@@ -30,6 +30,18 @@ def test_shift_writes_a_table_and_a_page(tmp_path, people):
     assert "| foreground | total mm" in (tmp_path / "s" / "shift.md").read_text()
 
 
+def test_the_table_and_the_line_say_where_the_policy_drew(tmp_path):
+    run("record", flat_tree(tmp_path, 2), "--out", tmp_path / "r.json")
+    words = ("shift", "contour/1", tmp_path / "r.json", "--draws", 1, "--out")
+    boxed, whole = run(*words, tmp_path / "b"), run(*words, tmp_path / "i", "--whole-image")
+    assert "drawn in the robot's box" in boxed
+    assert "drawn on the whole image" in whole
+    tables = [pd.read_csv(tmp_path / name / "shift.csv") for name in "bi"]
+    assert [set(table.window) for table in tables] == [{"box"}, {"image"}]
+    place = [table[(table.label == "background") & (table.measure == "border_mm")].robot for table in tables]
+    assert place[1].mean() > place[0].mean()
+
+
 def test_an_unknown_policy_is_refused_before_reading(tmp_path):
     with pytest.raises(InputError, match="unknown policy 'x/1'"):
         run("shift", "x/1", tmp_path / "none.json", "--out", tmp_path)

@@ -310,16 +310,15 @@ def test_a_method_of_the_user_is_marked(run, tmp_path):
     assert marked == ["my-model@pnet"]
 
 
-def test_report_says_how_far_the_played_policy_is_from_people(run, html, tmp_path):
+def test_report_says_how_far_the_played_policy_is_from_people(run, html):
     scores, policy = read_scores(run / "scores.parquet"), "centre-line/1"
     assert f"How far the strokes of {policy} are from people" in html
     assert "is unknown (<code>shift" in html or "is unknown (`shift`" in html
-    row = {"policy": policy, "set": "all", "label": "both", "measure": "all", "n_images": 12, "n_people": 3}
-    pd.DataFrame([row | {"ratio": 1.87, "low": 1.6, "high": 2.3}]).to_csv(tmp_path / "shift.csv")
-    config = {"config": {"shift": str(tmp_path / "shift.csv")}}
-    (line,) = shift_lines(scores.assign(policy=policy), config)
-    assert "1.9 [1.6, 2.3] times" in line
-    assert shift_lines(scores.assign(policy="recorded"), {}) == []
+    row = {"policy": policy, "window": "box", "set": "all", "label": "both", "measure": "all"}
+    row |= {"n_images": 12, "n_people": 3, "ratio": 1.87, "low": 1.6, "high": 2.3}
+    (line,) = shift_lines(scores.assign(policy=policy), pd.DataFrame([row]))
+    assert "drawn in the robot's box, are 1.9 [1.6, 2.3] times" in line
+    assert shift_lines(scores.assign(policy="recorded"), None) == []
 
 
 def test_report_states_the_confinement_of_methods(run):

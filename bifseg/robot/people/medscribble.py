@@ -180,16 +180,18 @@ class PolicyParameters:
         strokes_per_label: as in a protocol card: most strokes of each label on each side of the opening; None: the
             number that the policy is made for.
         box_margin: as in a cohort card: most voxels between the object and a side of the robot's box.
+        whole_image: whether the robot draws on the whole image, as people without a box do, or in its box.
     """
 
     seed: int = 2018
     draws: int = 5
     strokes_per_label: int | None = None
     box_margin: int = 10
+    whole_image: bool = False
 
 
 def robot_map(page: Page, robot: Policy, parameters: PolicyParameters, draw: int) -> ScribbleMap:
-    """The scribbles of a policy in the opening of a session: on the object and on two sides of it, in the box.
+    """The scribbles of a policy in the opening of a session: on the object and on its background.
 
     Args:
         page: the image to draw on.
@@ -219,14 +221,15 @@ def robot_strokes(
         The box of `robot_box`, and the strokes on the image's voxels.
     """
     names, box = ("people", page.group, page.name, draw), robot_box(page, parameters, draw)
+    window = Box((0,) * page.truth.ndim, page.truth.shape) if parameters.whole_image else box
     drawn = opening_strokes(
         robot,
-        page.truth[box.slices],
+        page.truth[window.slices],
         page.spacing,
         lambda side: generator(parameters.seed, *names, side, f"{robot.name}/{robot.version}"),
         parameters.strokes_per_label or robot.strokes_per_label,
     )
-    return box, [stroke.shifted(box.lower) for stroke in drawn]
+    return box, [stroke.shifted(window.lower) for stroke in drawn]
 
 
 def robot_box(page: Page, parameters: PolicyParameters, draw: int) -> Box:

@@ -47,9 +47,10 @@ def image_shifts(
         parameters: how the robot draws.
 
     Returns:
-        A row for each image, label and measure, and for `ALL_LABELS` and `ALL_MEASURES`: `policy`, `group`, `image`,
-        `label`, `measure`, `n_people`, `people` and `robot` (means of the measure), `shift` (mean distance of the
-        policy to each person), `spread` (mean distance between persons; NaN for one person).
+        A row for each image, label and measure, and for `ALL_LABELS` and `ALL_MEASURES`: `policy`, `window` (where it
+        drew: `box` or `image`), `group`, `image`, `label`, `measure`, `n_people`, `people` and `robot` (means of the
+        measure), `shift` (mean distance of the policy to each person), `spread` (mean distance between persons; NaN
+        for one person).
     """
     drawn = [
         (page, [robot_map(page, robot, parameters, k) for k in range(parameters.draws)])
@@ -57,7 +58,8 @@ def image_shifts(
         if page.people
     ]
     rows = pd.DataFrame([row for page, maps in drawn for row in _image_rows(page, maps)])
-    return _with_pooled(rows).assign(policy=who) if len(rows) else rows
+    window = "image" if parameters.whole_image else "box"
+    return _with_pooled(rows).assign(policy=who, window=window) if len(rows) else rows
 
 
 def drawing_values(drawn: ScribbleMap, truth: np.ndarray, spacing: tuple[float, ...]) -> pd.DataFrame:
