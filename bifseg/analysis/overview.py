@@ -118,8 +118,12 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     rows = final_rows(cohort.frame, protocol, rule).set_index(SESSION)
     if known:
         cost = cost_to_target(cohort.frame, target, rule, protocol).set_index(SESSION).loc[rows.index]
+        limits = rule.limits(cost)
         rows = rows.assign(
             reached=cost["reached"].astype(float),
+            rounds_limit=limits["round"],
+            prompts_limit=limits["n_prompts"],
+            user_s_limit=limits["user_s"],
             rounds=cost["round"],
             prompts=cost["n_prompts"],
             user_s=cost["user_s"],  # a session that stops early must not look cheap
@@ -160,7 +164,8 @@ def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:
         known = rows[rows["initial"].notna()] if name == "initial" else rows
         empty = known.empty or known[name].isna().any()
         values = Interval(np.nan, np.nan, np.nan) if empty else mean(known, name)
-        line |= values.within(0, _MOST.get(name, np.inf)).columns(name)
+        most = known[f"{name}_limit"].fillna(np.inf).max() if f"{name}_limit" in known else np.inf
+        line |= values.within(0, _MOST.get(name, most)).columns(name)
     return line
 
 

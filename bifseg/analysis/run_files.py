@@ -14,6 +14,7 @@ from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_record
 from bifseg.core.metrics import MetricInfo, built_in, describe
+from bifseg.core.wording import counted
 
 
 def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
@@ -116,7 +117,7 @@ def left_out(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, str]]:
         if objects:
             reasons = ", ".join(sorted(set(objects.values())))
             parts.setdefault(cohort, {})[folder.name] = (
-                f"{len(objects)} objects for {folder.name} ({reasons})"
+                f"{counted(len(objects), 'object')} for {folder.name} ({reasons})"
             )
     return parts
 

@@ -116,18 +116,19 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
     return "".join(
         f"{line}\n"
         for title, part in parts
-        for line in [*([f"{title}:"] if len(parts) > 1 else []), *_lines(part, goal, where)]
+        for line in [*([f"{title}:"] if len(parts) > 1 else []), *_lines(part, goal, where, summary.protocol)]
     )
 
 
-def _lines(frame: pd.DataFrame, goal: str, where: str) -> list[str]:
+def _lines(frame: pd.DataFrame, goal: str, where: str, protocol: str) -> list[str]:
     """The lines of entries that are ranked together."""
     names, lines = _names(frame), []
     for k, row in enumerate(frame.to_dict("records")):
         if k and row["method"] in METHODS + TOOLS:
             continue
         rank = f"{'first' if k == 0 else f'number {k + 1}'} of {len(frame)} entries"
-        lines.append(f"{names[k]} is {rank if len(frame) > 1 else 'the only entry'} ({where}):")
+        alone = f"the only entry under {protocol}"
+        lines.append(f"{names[k]} is {rank if len(frame) > 1 else alone} ({where}):")
         reached = f", reached in {_text(row, 'reached')}% of sessions"
         numbers = {
             "dice": f"{_text(row, 'dice')}% Dice at the end",

@@ -70,6 +70,19 @@ def test_a_session_that_never_reaches_the_target_costs_the_limit():
     assert rows.loc["bifseg", "prompts_mean"] == pytest.approx((sum(spent[:2]) + 1 + 3 * 2) / 3)
 
 
+def test_limits_are_those_of_the_table_of_interactions():
+    """Of three sessions one never reaches the target, and no interval leaves what the protocol allows."""
+    rows, card = scores(LINES), StoppingRule(rounds=2, target=None)
+    shown = table(LINES).frame.set_index("method").loc["bifseg"]
+    listed = interactions(rows, 0.9, card).set_index("method").loc["bifseg"]
+    for name, column in (("rounds", "round"), ("prompts", "n_prompts"), ("user_s", "user_s")):
+        assert [shown[f"{name}_{end}"] for end in ("low", "high")] == pytest.approx(
+            [listed[f"{column}_{end}"] for end in ("low", "high")]
+        )
+    assert shown["rounds_high"] <= 3
+    assert shown["prompts_high"] <= 1 + 3 * 2
+
+
 def test_a_method_that_starts_from_scribbles_has_no_initial_result():
     rows = table(LINES).frame.set_index("method")
     assert rows.loc["bifseg", "initial_mean"] == 0.5

@@ -40,7 +40,10 @@ def test_the_summary_shows_the_first_entry_and_the_user_s_own():
 
 def test_numbers_unknown_under_the_protocol_are_left_out():
     text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=False)
-    assert text.splitlines() == ["mine is the only entry (c):", "    80.0 [70.0, 90.0]% Dice at the end"]
+    assert text.splitlines() == [
+        "mine is the only entry under own-scribbles (c):",
+        "    80.0 [70.0, 90.0]% Dice at the end",
+    ]
 
 
 def test_entries_that_saw_a_patient_are_a_part_of_their_own():
