@@ -4,7 +4,7 @@
 
 Prints two Markdown tables. The first has the share of simulated studies whose 95% interval contains the true mean
 and, in brackets, the median width relative to the cluster t. The second has the share of studies without a true
-difference in which a two-sided test at 0.05 is significant. docs/results.md has a table of 1000 repeats.
+difference in which a two-sided test at 0.05 is significant. docs/results.md has the tables of 1000 repeats.
 """
 
 from __future__ import annotations
