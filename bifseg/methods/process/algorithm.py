@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bifseg.cards.cards import first_problem
 from bifseg.core.geometry import Grid, Image, Mask
+from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_array, read_grid, write_array
 from bifseg.core.removal import remove_tree
 from bifseg.core.scribbles import Scribbles
@@ -130,7 +131,8 @@ class Algorithm:
             path.write_bytes(content)
             if (stored := read_grid(path).shape) != shape:
                 raise ValueError(f"the algorithm's result must have the image's shape {shape}, has {stored}")
-            voxels, _ = read_array(path)
+            voxels, grid = read_array(path)
+        _check_grid(grid, self._image.grid)
         inside = np.zeros(shape, bool)
         inside[self._box.slices] = voxels[self._box.slices] != 0
         return inside
@@ -152,6 +154,16 @@ def multiple_points(drawn: Scribbles, names: tuple[str, str]) -> dict[str, Any]:
         for voxel in stroke.voxels
     ]
     return {"type": "Multiple points", "points": points, "version": {"major": 1, "minor": 0}}
+
+
+def _check_grid(result: Grid, image: Grid) -> None:
+    """Refuse a result that states another grid than the image; one without a grid has the image's voxels."""
+    unequal = list(differences(messages.flat(image), result))
+    if unequal and any(differences(Grid.plain(result.shape), result)):
+        raise ValueError(
+            f"the algorithm's result lies on another grid than the image: {'; '.join(unequal)}; write it with the "
+            "image's origin, spacing and direction"
+        )
 
 
 def _write(path: Path, voxels: Any, grid: Grid) -> None:

@@ -122,6 +122,28 @@ def test_other_results_fail_the_session(folder, tmp_path, name):
     assert not Path("result.nii").exists()
 
 
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ("", ""),
+        ("result.CopyInformation(image)", ""),
+        ("result.CopyInformation(image); result = s.Flip(result, (True, False, False))", "origin differs by"),
+        ("result.SetSpacing((2, 3, 4))", "spacing differs by"),
+    ],
+)
+def test_a_result_may_leave_its_grid_out_but_not_state_another(folder, changes, refused):
+    code = (
+        "image = s.ReadImage('input/images/ct/image.mha')\n"
+        f"result = s.Cast(s.GetImageFromArray(s.GetArrayFromImage(image)), s.sitkUInt8)\n{changes}\n"
+        "s.WriteImage(result, str(out / 'a.mha'))"
+    )
+    if refused:
+        with pytest.raises(ValueError, match=f"on another grid than the image: .*{refused}"):
+            start(folder, WRITE + code)
+    else:
+        start(folder, WRITE + code)
+
+
 def test_prints_without_end_do_not_fill_the_memory(folder):
     code = BRIGHT.format(packed=False) + "\nfor _ in range(400): print('x' * 10**6)"
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
