@@ -7,13 +7,15 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 from threading import Event, RLock, Thread
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from bifseg.core.errors import InputError
-from bifseg.runs.run_display import Display, display_for
+
+if TYPE_CHECKING:  # every start of Snakemake imports this module, but only one with jobs shows anything
+    from bifseg.runs.run_display import Display
 
 _NOTHING = "Nothing to be done"
 _TWICE = ("RuleException", "Exiting because a job execution failed")  # the line about the job says it
@@ -97,6 +99,8 @@ class LogHandler(LogHandlerBase):
         event, fields = getattr(record, "event", None), record.__dict__
         if folder := fields.get("bifseg_run"):  # the Snakefile says it when the run begins
             with suppress(InputError):  # without a configuration that can be read there is nothing to show
+                from bifseg.runs.run_display import display_for
+
                 self._display = display_for(Path(folder), self._cores)
                 self._show_running()
                 Thread(target=self._refresh, daemon=True).start()

@@ -10,9 +10,9 @@ import ast
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 PACKAGE = "bifseg"
 _STARTED_BY_NAME = re.compile(rf"{PACKAGE}(\.\w+)+(:\w+)?")
@@ -41,6 +41,13 @@ class _Definition(NamedTuple):
 
     syntax: str
     uses: tuple[Reference | str, ...] = ()
+
+
+class _Use(NamedTuple):
+    """A name, as `module.name`: what its first part is bound to, and the parts after it."""
+
+    first: Reference
+    after: tuple[str, ...] = ()
 
 
 class SourceCode:
@@ -146,7 +153,10 @@ class SourceCode:
         path = self._folder.joinpath(*rest)
         files = (path / "__init__.py", path.with_suffix(".py")) if first == PACKAGE else ()
         file = next((file for file in files if file.is_file()), None)
-        return _Module(name, file) if file else None
+        if file is None:
+            return None
+        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+        return _module(name, package, file.read_bytes())
 
     def _meaning(self, reference: Reference) -> Reference | str:
         """The place of a name's definition, past re-imports; a text for a name from outside bifseg."""
@@ -165,61 +175,139 @@ class SourceCode:
         assert module
         if not reference.name:
             return _Definition("module", tuple(Reference(module.name, n) for n in sorted(module.bindings)))
-        nodes = module.bindings[reference.name]
-        if entries := _entries(nodes):
-            if not reference.key:
-                return _Definition("registry")  # a card chooses one of its entries
-            nodes = [entries[reference.key]]
-        own = {name: Reference(module.name, name) for name in module.bindings}
-        inside = dict(pair for node in nodes for pair in imports_in(node, module.package))
-        scope = module.imports | own | inside
-        nodes = [*nodes, *module.effects]
-        uses = (use for node in nodes for use in self._uses(node, scope))
-        return _Definition("\n".join(map(syntax, nodes)), tuple(uses))
+        text, uses = module.definition(reference.name, reference.key)
+        return _Definition(text, tuple(map(self._resolved, uses)))
 
-    def _uses(self, node: ast.AST, scope: Mapping[str, Reference]) -> Iterator[Reference | str]:
-        """What the names in a node refer to, except local and built-in names."""
-        if isinstance(node, ast.Attribute) and (meaning := self._attribute(node, scope)):
-            yield meaning
-        elif isinstance(node, ast.Name) and node.id in scope:
-            yield self._meaning(scope[node.id])
-        elif isinstance(node, ast.Constant):
-            if isinstance(node.value, str) and _STARTED_BY_NAME.fullmatch(node.value):
-                yield self._meaning(Reference(*node.value.split(":")))
-        else:
-            for child in _children(node):
-                yield from self._uses(child, scope)
-
-    def _attribute(self, node: ast.Attribute, scope: Mapping[str, Reference]) -> Reference | str | None:
-        """What `module.name` refers to; None if the part before the dot is no module."""
-        before: Reference | str | None = None
-        if isinstance(node.value, ast.Attribute):
-            before = self._attribute(node.value, scope)
-        elif isinstance(node.value, ast.Name) and node.value.id in scope:
-            before = self._meaning(scope[node.value.id])
-        if isinstance(before, Reference):
-            return None if before.name else self._meaning(Reference(before.module, node.attr))
-        return before
+    def _resolved(self, use: _Use) -> Reference | str:
+        """What a name refers to: the first part of it that is no module."""
+        meaning = self._meaning(use.first)
+        for part in use.after:
+            if isinstance(meaning, str) or meaning.name:
+                break
+            meaning = self._meaning(Reference(meaning.module, part))
+        return meaning
 
 
 class _Module:
     # A module's top-level statements by the names that they bind, its imports, and all other statements.
-    def __init__(self, name: str, file: Path) -> None:
-        self.name = name
-        self.package = name if file.name == "__init__.py" else name.rpartition(".")[0]
+    def __init__(self, name: str, package: str, content: bytes) -> None:
+        self.name, self._package = name, package
         self.imports: dict[str, Reference] = {}
         self.bindings: dict[str, list[ast.AST]] = {}
-        self.effects: list[ast.AST] = []
-        for statement in ast.parse(file.read_bytes()).body:
+        self._effects: list[ast.AST] = []
+        self.definition = cache(self._define)
+        for statement in ast.parse(content).body:
             if not isinstance(statement, _DEFINITIONS):
-                self.imports |= imports_in(statement, self.package)
+                self.imports |= imports_in(statement, package)
             if isinstance(statement, _IMPORTS) or _is_text(statement) or _is_guard(statement):
                 continue
             names = dict.fromkeys(_bound(statement))
             for bound in names:
                 self.bindings.setdefault(bound, []).append(statement)
             if not names:
-                self.effects.append(statement)
+                self._effects.append(statement)
+
+    def _define(self, name: str, key: str) -> tuple[str, list[_Use]]:
+        """The syntax of a definition with that of the module's other statements, and the names in both."""
+        nodes = self.bindings[name]
+        if entries := _entries(nodes):
+            if not key:
+                return "registry", []  # a card chooses one of its entries
+            nodes = [entries[key]]
+        reader = _Reader(self._package)
+        text = "\n".join(map(reader.text, nodes))
+        inside = dict(reader.imports)
+        text = "\n".join([text, *map(reader.text, self._effects)])
+        scope = self.imports | {bound: Reference(self.name, bound) for bound in self.bindings} | inside
+        uses = (name if isinstance(name, _Use) else _use(name, scope) for name in reader.names)
+        return text, [use for use in uses if use]
+
+
+@lru_cache(maxsize=1024)
+def _module(name: str, package: str, content: bytes) -> _Module:
+    """A module by its content, which is parsed once."""
+    return _Module(name, package, content)
+
+
+def _use(parts: tuple[str, ...], scope: Mapping[str, Reference]) -> _Use | None:
+    """A name as used in a scope; None for a local or built-in name."""
+    return _Use(scope[parts[0]], parts[1:]) if parts[0] in scope else None
+
+
+class _Reader:
+    """Reads syntax trees once each.
+
+    Args:
+        package: the package of the module, for relative imports.
+
+    Attributes:
+        names: the names read so far, each as its parts; or what a text names that starts a program.
+        imports: what the imports read so far bind.
+    """
+
+    def __init__(self, package: str = "") -> None:
+        self.names: list[tuple[str, ...] | _Use] = []
+        self.imports: dict[str, Reference] = {}
+        self._package = package
+        self._rest: ast.AST | None = None
+
+    def text(self, node: object) -> str:
+        """A syntax tree as text.
+
+        Args:
+            node: as of `syntax`.
+
+        Returns:
+            As `syntax`.
+        """
+        if isinstance(node, ast.AST):
+            self._note(node)
+            inside = [f"{name}={self.text(value)}" for name, value in self._fields(node)]
+            return f"{type(node).__name__}({' '.join(inside)})"
+        if isinstance(node, list):
+            return f"[{','.join([self.text(item) for item in node])}]"
+        return "named" if _names_program(node) else repr(node)
+
+    def _note(self, node: ast.AST) -> None:
+        """Note the name or text that a node is; `_rest` is the rest of a name that is noted whole."""
+        if isinstance(node, (ast.Attribute, ast.Name)):
+            if node is not self._rest and (parts := _parts(node)):
+                self.names.append(parts)
+                self._rest = node
+            if node is self._rest:
+                self._rest = getattr(node, "value", None)
+        elif isinstance(node, ast.Constant) and _names_program(node.value):
+            self.names.append(_Use(Reference(*node.value.split(":"))))
+
+    def _fields(self, node: ast.AST) -> Iterator[tuple[str, object]]:
+        """The fields of a node that have an effect; imports are noted and left out."""
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if value is None or name in _NO_MEANING or (name == "annotation" and isinstance(node, ast.arg)):
+                continue
+            if isinstance(value, list):
+                imports = [item for item in value if isinstance(item, _IMPORTS)]
+                for item in imports:
+                    self.imports |= imports_in(item, self._package)
+                value = [item for item in value if not (item in imports or _is_text(item))]
+                if name == "keywords" and isinstance(node, ast.Call) and _called(node) == "Field":
+                    value = [keyword for keyword in value if keyword.arg != "description"]
+                elif not value:
+                    continue
+            yield name, value
+
+
+def _names_program(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and value.startswith(PACKAGE) and bool(_STARTED_BY_NAME.fullmatch(value))
+
+
+def _parts(node: ast.Attribute | ast.Name) -> tuple[str, ...]:
+    """The parts of `a.b.c`; empty for an attribute of anything but a name."""
+    if isinstance(node, ast.Name):
+        return (node.id,)
+    if isinstance(node.value, (ast.Attribute, ast.Name)) and (before := _parts(node.value)):
+        return (*before, node.attr)
+    return ()
 
 
 def imports_in(node: ast.AST, package: str = "") -> Iterator[tuple[str, Reference]]:
@@ -253,38 +341,7 @@ def syntax(node: object) -> str:
     Returns:
         The text, without parts that have no effect, such as docstrings and annotations.
     """
-    if isinstance(node, ast.AST):
-        inside = (f"{name}={syntax(value)}" for name, value in _fields(node))
-        return f"{type(node).__name__}({' '.join(inside)})"
-    if isinstance(node, list):
-        return f"[{','.join(map(syntax, node))}]"
-    if isinstance(node, str) and _STARTED_BY_NAME.fullmatch(node):
-        return "named"
-    return repr(node)
-
-
-def _fields(node: ast.AST) -> Iterator[tuple[str, object]]:
-    """The fields of a node that have an effect."""
-    for name, value in ast.iter_fields(node):
-        if isinstance(value, list):
-            value = [item for item in value if not (_is_text(item) or isinstance(item, _IMPORTS))]
-        if (
-            value is None
-            or value == []
-            or name in _NO_MEANING
-            or (isinstance(node, ast.arg) and name == "annotation")
-        ):
-            continue
-        if name == "keywords" and isinstance(node, ast.Call) and _called(node) == "Field":
-            value = [keyword for keyword in node.keywords if keyword.arg != "description"]
-        yield name, value
-
-
-def _children(node: ast.AST) -> Iterator[ast.AST]:
-    for _, value in _fields(node):
-        yield from (
-            item for item in (value if isinstance(value, list) else [value]) if isinstance(item, ast.AST)
-        )
+    return _Reader().text(node)
 
 
 def _bound(statement: ast.AST) -> Iterator[str]:

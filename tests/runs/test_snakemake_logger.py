@@ -7,7 +7,7 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 from snakemake_interface_logger_plugins.registry import LoggerPluginRegistry
 
-from bifseg.runs import snakemake_logger
+from bifseg.runs import run_display
 from bifseg.runs.snakemake_logger import LogHandler
 
 SETTINGS = {
@@ -47,7 +47,7 @@ class Spy:
 @pytest.fixture
 def spy(monkeypatch):
     spy = Spy()
-    monkeypatch.setattr(snakemake_logger, "display_for", lambda folder, cores: spy)
+    monkeypatch.setattr(run_display, "display_for", lambda folder, cores: spy)
     return spy
 
 
