@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from time import perf_counter
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim.sgd import sgd
 
 from bifseg.cards.finetuning import FineTuning
 from bifseg.core.geometry import Mask
@@ -270,17 +272,27 @@ class ImageSpecificNetwork:
         target = torch.from_numpy((pull[rows] / total[rows]).astype(np.float32)).to(device)
         w = torch.from_numpy(total[rows]).to(device)
         logits_of = self._logits_of(torch.from_numpy(rows).to(device))
-        optimizer = torch.optim.SGD(
-            self._classifier.parameters(), lr=settings.learning_rate, momentum=settings.momentum
+        parameters: list[Tensor] = list(self._classifier.parameters())
+        velocities: list[Tensor | None] = [None] * len(parameters)
+        # Not torch.optim.SGD, whose first use in a process imports the compiler of torch for about a second.
+        step = partial(
+            sgd,
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=0.0,
+            dampening=0.0,
+            nesterov=False,
+            maximize=False,
         )
         for _ in range(settings.iterations):
             with arithmetic(settings.precision, device):
                 logits = logits_of().float()
             margin = logits[:, 1] - logits[:, 0]
             losses = binary_cross_entropy_with_logits(margin, target, reduction="none")
-            optimizer.zero_grad()
-            ((w * losses).sum() / w.sum()).backward()
-            optimizer.step()
+            loss = (w * losses).sum() / w.sum()
+            gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
+            with torch.no_grad():
+                step(parameters, list(gradients), velocities)  # changes the parameters and velocities
 
     def _logits_of(self, chosen: Tensor) -> Callable[[], Tensor]:
         """A function that returns the classifier's present logits (n, 2) of the chosen voxels."""

@@ -1,5 +1,10 @@
 """The network update: each case of w(i), the gradient, and what must not change."""
 
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -173,6 +178,36 @@ def test_gradient_step_equals_the_formula_on_the_whole_map(make, anchor):
 
     for old, gradient, new in zip(before, gradients, classifier.parameters(), strict=True):
         torch.testing.assert_close(new.detach(), old - 0.1 * gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_steps_with_momentum_equal_those_of_torchs_optimizer():
+    settings = FineTuning.defaults(2, iterations=4, learning_rate=0.1, momentum=0.9, anchor=0.0)
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+    labels = np.random.default_rng(1).random(crop.shape) < 0.5
+    classifier = copy.deepcopy(tuned._classifier)
+    optimizer = torch.optim.SGD(classifier.parameters(), lr=0.1, momentum=0.9)
+    for _ in range(4):
+        optimizer.zero_grad()
+        cross_entropy(classifier(tuned._features), torch.from_numpy(labels.astype(np.int64))[None]).backward()
+        optimizer.step()
+    tuned._descend(labels, np.ones(crop.shape, np.float32))
+    for expected, new in zip(classifier.parameters(), tuned._classifier.parameters(), strict=True):
+        torch.testing.assert_close(new, expected, rtol=1e-4, atol=1e-6)
+
+
+TUNING = """
+import sys
+from test_finetuning import FineTuning, NETWORKS, np, tuned_on
+_, crop, tuned = tuned_on(NETWORKS["pointwise 2D"])
+tuned._descend(np.ones(crop.shape, bool), np.ones(crop.shape, np.float32))
+sys.exit("torch._dynamo" in sys.modules)
+"""
+
+
+def test_tuning_does_not_import_the_compiler_of_torch():
+    """It takes as long as the rest of a method's start, and the first session would pay for it."""
+    run = subprocess.run([sys.executable, "-c", TUNING], cwd=Path(__file__).parent, check=False)
+    assert run.returncode == 0
 
 
 @pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
