@@ -12,8 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import beta
-from scipy.stats import t as student
+from scipy.special import betainccinv, betaincinv, stdtrit
 
 from bifseg.core.seeds import generator
 
@@ -161,8 +160,23 @@ def _cluster_t(sums: Array, statistic: Quantity, slope: Quantity) -> Interval:
         estimate = float(statistic(sums.sum(axis=0)))
     if len(sums) == 1 or not np.isfinite(estimate):
         return Interval(estimate, np.nan, np.nan)
-    half = float(student.isf(_TAIL, len(sums) - 1)) * _standard_error(sums, slope)
+    half = student_limit(_TAIL, len(sums) - 1) * _standard_error(sums, slope)
     return Interval(estimate, estimate - half, estimate + half)
+
+
+def student_limit(tail: float, freedom: int) -> float:
+    """The value that Student's t exceeds with a probability.
+
+    scipy.stats gives the same number, and takes as long to import as the tables of a run to make.
+
+    Args:
+        tail: the probability, in (0, 1).
+        freedom: degrees of freedom, at least 1.
+
+    Returns:
+        The value.
+    """
+    return -float(stdtrit(freedom, tail))
 
 
 def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
@@ -189,11 +203,11 @@ def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
     size = float(count)
     if 0 < share < 1:
         variance = _standard_error(sums, _ratio_slope) ** 2
-        wider = float(student.isf(_TAIL, n - 1) / student.isf(_TAIL, count - 1)) ** 2
+        wider = (student_limit(_TAIL, n - 1) / student_limit(_TAIL, count - 1)) ** 2
         size = min(n, share * (1 - share) / variance * wider) if variance > 0 else float(n)
     successes = share * size
-    low = float(beta.ppf(_TAIL, successes, size - successes + 1)) if share > 0 else 0.0
-    high = float(beta.isf(_TAIL, successes + 1, size - successes)) if share < 1 else 1.0
+    low = float(betaincinv(successes, size - successes + 1, _TAIL)) if share > 0 else 0.0
+    high = float(betainccinv(successes + 1, size - successes, _TAIL)) if share < 1 else 1.0
     return Interval(share, low, high)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 LEVEL, POWER = 0.05, 0.8
 ONE_POINT = 0.01
@@ -81,5 +81,5 @@ def power_of(differences: ArrayLike) -> Power:
 def _per_spread(n: ArrayLike) -> NDArray[np.float64]:
     """The detectable difference of n patients, in standard deviations."""
     n = np.asarray(n)
-    quantiles = student.isf(LEVEL / 2, n - 1) + student.isf(1 - POWER, n - 1)
+    quantiles = -stdtrit(n - 1, LEVEL / 2) - stdtrit(n - 1, 1 - POWER)
     return np.asarray(quantiles / np.sqrt(n))

@@ -7,9 +7,9 @@ from itertools import combinations
 from string import ascii_lowercase
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import rankdata, wilcoxon
-from scipy.stats import t as student
+from scipy.special import stdtr
 
 from bifseg.analysis.intervals import mean_interval
 
@@ -121,7 +121,7 @@ def _student(d: NDArray[np.float64]) -> tuple[float, float]:
     if spread == 0:
         return float("nan"), float("nan")
     effect = float(d.mean() / spread)
-    return effect, float(2 * student.sf(abs(effect) * np.sqrt(len(d)), len(d) - 1))
+    return effect, float(2 * stdtr(len(d) - 1, -abs(effect) * np.sqrt(len(d))))
 
 
 def cluster_means(values: ArrayLike, clusters: ArrayLike) -> NDArray[np.float64]:
@@ -155,8 +155,10 @@ def signed_rank_p(values: ArrayLike) -> float:
         return float("nan")
     d = d[d != 0]
     if len(d) > _MOST_EXACT:
+        from scipy.stats import wilcoxon  # takes a second to import
+
         return float(wilcoxon(d, method="asymptotic").pvalue)
-    ranks = (2 * rankdata(np.abs(d))).astype(int)  # mean ranks are halves
+    ranks = (2 * pd.Series(np.abs(d)).rank().to_numpy()).astype(int)  # mean ranks are halves
     chance = np.ones(1)  # probability of each sum of the positive values' ranks
     for rank in ranks:
         chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from pathlib import Path
 from typing import Annotated
 
@@ -103,7 +104,16 @@ def append(
 
     need(run / "scores.parquet", "collect")
     need(run / "provenance.json", "provenance")
-    added = append_run(run, history, target)
+    say_added(history, append_run(run, history, target))
+
+
+def say_added(history: Path, added: Sized) -> None:
+    """Print how many records a history got.
+
+    Args:
+        history: history.jsonl.
+        added: the records.
+    """
     typer.echo(f"{history}: {len(added)} new record{'s' * (len(added) != 1)}")
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bifseg.cli.benchmark import HistoryFile, append
+from bifseg.cli.benchmark import HistoryFile, say_added
 from bifseg.cli.options import CohortFolder, Out, OwnMetrics, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
+
+if TYPE_CHECKING:
+    from bifseg.analysis.run_scores import RunScores
 
 Settings = Annotated[str, typer.Option(help="the run's configuration as JSON, to record it")]
 
@@ -98,15 +102,16 @@ def provenance(run: RunFolder, settings: Settings = "null") -> None:
 
 def report(run: RunFolder) -> None:
     """Write RUN/report.html: one file with tables, figures and pictures of sessions."""
-    from bifseg.analysis.scores import read_scores
-    from bifseg.analysis.stages import count_failed
     from bifseg.reports.report import write_report
 
     for path, stage in (("scores.parquet", "collect"), ("tables", "tables"), ("figures", "figures")):
         need(run / path, stage)
-    write_report(run)
+    _say_report(run, write_report(run))
+
+
+def _say_report(run: Path, failed: int) -> None:
     typer.echo(f"report: {run / 'report.html'}")
-    if failed := count_failed(read_scores(run / "scores.parquet")):
+    if failed:
         typer.echo(
             f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` tries again"
         )
@@ -126,15 +131,38 @@ def results(
     target: Target = 0.90,
     settings: Settings = "null",
 ) -> None:
-    """Write tables, figures, provenance, report and history of a run in one process."""
+    """Write tables, figures, provenance, report and history of a run; the scores are read once.
+
+    The figures are drawn in a second process.
+    """
+    from bifseg.analysis.run_scores import RunScores
+    from bifseg.core.child_processes import beside
+
+    need(run / "scores.parquet", "collect")
+    scores = RunScores.read(run, target)
+    with beside(partial(_draw, run, scores)):
+        from bifseg.reports.tables import write_tables
+
+        write_tables(run, target, scores)
+        provenance(run, settings)
+        from bifseg.reports.benchmark.history import append_run
+        from bifseg.reports.report import write_report
+    _say_report(run, write_report(run, scores=scores))
+    say_added(history, append_run(run, history, target, scores))
+    _prune(run)
+
+
+def _draw(run: Path, scores: RunScores) -> None:
+    from bifseg.reports.figures import write_figures
+
+    write_figures(run, scores.target, scores)
+
+
+def _prune(run: Path) -> None:
+    """Remove the unpacked sessions of a run, at which no job is at work any more."""
     from bifseg.runs.run_folder import Run
     from bifseg.sessions.archive import Archive
 
-    tables(run, target)
-    figures(run, target)
-    provenance(run, settings)
-    report(run)
-    append(run, history, target)
     opened = Run(run)
-    for condition in opened.conditions():  # no job of the run is at work any more
+    for condition in opened.conditions():
         Archive(opened.sessions(condition)).prune()

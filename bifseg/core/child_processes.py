@@ -6,8 +6,10 @@ import fcntl
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from time import sleep, time
@@ -31,6 +33,55 @@ def end_with(parent: int) -> None:
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def beside(work: Callable[[], object]) -> Iterator[None]:
+    """A context in which a copy of this process (a fork) does some work; where there is no fork, it is done first.
+
+    Args:
+        work: its results are files; it sees all that this process has in memory.
+
+    Yields:
+        None while the copy works; the context ends when the work is done.
+
+    Raises:
+        Exception: the work raised it.
+        RuntimeError: the copy was killed.
+    """
+    if "fork" not in get_all_start_methods():
+        work()
+        yield
+        return
+    fork = get_context("fork")
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=_work, args=(work, sender, os.getpid()), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        yield
+        try:
+            error = receiver.recv()
+        except EOFError:
+            process.join()
+            raise RuntimeError(f"a process ended with exit code {process.exitcode}") from None
+        if error is not None:
+            raise error
+    finally:
+        process.join()
+        receiver.close()
+
+
+def _work(work: Callable[[], object], sender: Connection, parent: int) -> None:
+    """Do the work, and send what it raised, or None."""
+    end_with(parent)
+    try:
+        work()
+    except Exception as error:
+        error.__cause__ = error.__context__ = None  # only the message is certain to be passed on
+        sender.send(error)
+    else:
+        sender.send(None)
 
 
 class OwnFolder:

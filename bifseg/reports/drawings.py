@@ -1,4 +1,4 @@
-"""Drawings: scores to a figure of Dice per method, Dice against rounds, levels of the user, or training curves."""
+"""Drawings: scores to figures of Dice by method, round or level, or training curves to a figure."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
 from bifseg.analysis.intervals import Interval, mean_interval
 from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.robustness import levels_in
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
 from bifseg.core.seeds import generator
@@ -233,6 +234,47 @@ def _with_limits(
         "elinewidth": 1,
     }
     axis.errorbar(at, means, error, fmt=entry.dash, **style)
+
+
+def curves_figure(curves: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
+    """A row per disturbance and a column per structure: mean Dice of each entry over levels, with its interval.
+
+    Args:
+        curves: rows of `analysis.robustness`, at least one.
+        cast: the entries; those without rows are left out.
+
+    Returns:
+        The figure.
+    """
+    shown, protocols = structures(curves), sorted(set(curves["protocol"]))
+    players = set(zip(curves["method"], curves["network"], strict=True))
+    present = [entry for entry in cast if (entry.method, entry.network) in players]
+    size = (max(3.4 * len(shown), 5.2), 2.9 * len(protocols))
+    figure, grid = plt.subplots(len(protocols), len(shown), figsize=size, squeeze=False, sharey=True)
+    for axes, protocol in zip(grid, protocols, strict=True):
+        rows = curves[curves["protocol"] == protocol]
+        axes[0].set_ylabel(f"Dice, {protocol}")
+        for axis, (structure, seen) in zip(axes, shown, strict=True):
+            axis.set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
+            axis.set_xlabel("level")
+            for entry in present:
+                _curve(axis, of(rows, entry, structure), entry)
+    figure.subplots_adjust(wspace=0.16, hspace=0.55)
+    legend(figure, present, lines=True)
+    return figure
+
+
+def _curve(axis: Axes, rows: pd.DataFrame, entry: Entry) -> None:
+    """An entry's line with the band of its intervals; nothing without rows."""
+    levels = levels_in(rows)
+    if not levels:
+        return
+    mean, low, high = np.array(
+        [rows[f"level_{k}_{kind}"] for kind in ("mean", "low", "high") for k in levels]
+    ).reshape(3, len(levels))
+    axis.fill_between(levels, low, high, color=entry.colour, alpha=0.15, lw=0)
+    axis.plot(levels, mean, entry.dash, color=entry.colour, lw=1.8, marker=entry.marker, ms=3.5)
+    axis.set_xticks(levels)
 
 
 def _box(

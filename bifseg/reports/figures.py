@@ -18,13 +18,13 @@ from bifseg.analysis.user_levels import by_user
 from bifseg.core.files import (
     check_hash,
     file_hash,
-    read_needed,
     read_record,
     write_record,
     writing,
     writing_folder,
 )
 from bifseg.reports.drawings import (
+    curves_figure,
     dice_against_rounds,
     dice_boxes,
     network_boxes,
@@ -40,7 +40,7 @@ from bifseg.reports.panels import (
     surroundings,
     svg,
 )
-from bifseg.reports.robustness import curves_figure, flat_lines
+from bifseg.reports.robustness import flat_lines
 
 _BOXES = "Boxes: quartiles and median; whiskers: 1.5 times the quartiles' distance; white diamond: mean."
 
@@ -55,17 +55,18 @@ class Drawing:
     figure: Figure
 
 
-def write_figures(folder: Path, target: float = 0.90) -> None:
-    """Write FOLDER/figures of a run's folder: SVG, PNG and `index.json` (for `read_figures`).
+def write_figures(folder: Path, target: float = 0.90, scores: RunScores | None = None) -> None:
+    """Write FOLDER/figures of a run's folder: SVG, PNG and `index.json` (for `figure_index.read_figures`).
 
     Args:
         folder: RESULTS/RUN, with scores.parquet, sessions and the training curves of networks.
         target: Dice that counts as reached.
+        scores: of the run with the same target; None: they are read.
 
     Raises:
         InputError: scores or a protocol card are missing, or a file is damaged.
     """
-    run = RunScores.read(folder, target)
+    run = scores or RunScores.read(folder, target)
     index = []
     with writing_folder(folder / "figures") as part, plt.rc_context(STYLE):
         for drawing in _drawings(folder, run):
@@ -73,25 +74,6 @@ def write_figures(folder: Path, target: float = 0.90) -> None:
             about = {"name": drawing.name, "title": drawing.title, "caption": drawing.caption}
             index.append(about | {"sha256": file_hash(part / f"{drawing.name}.svg")})
         write_record(part / "index.json", {"figures": index})
-
-
-def read_figures(folder: Path) -> list[dict[str, str]]:
-    """The figures that `write_figures` wrote.
-
-    Args:
-        folder: RESULTS/RUN/figures.
-
-    Returns:
-        `name`, `title`, `caption` and `sha256` of each figure, in reading order.
-
-    Raises:
-        InputError: the index or an SVG file differs from the one that was written.
-    """
-    index: list[dict[str, str]] = read_needed(folder / "index.json", "figures")["figures"]
-    for figure in index:
-        path = folder / f"{figure['name']}.svg"
-        check_hash(path, figure["sha256"], f"delete {folder} and draw the figures again")
-    return index
 
 
 def _save(figure: Figure, stem: Path) -> None:

@@ -17,8 +17,8 @@ from matplotlib.patches import Patch
 from bifseg.core.files import write_text, writing
 from bifseg.core.geometry import Mask
 from bifseg.core.images import unit_range
+from bifseg.reports.colours import BACKGROUND, FOREGROUND, TRUTH
 from bifseg.reports.pipe_table import pipe_table
-from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, TRUTH
 from bifseg.robot.people.medscribble import Page, ScribbleMap
 from bifseg.robot.people.stroke_statistics import (
     EVERYWHERE,

@@ -15,14 +15,14 @@ from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed, final_rows
-from bifseg.analysis.user_shift import read_shift, shift_line
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
 from bifseg.core.sandbox import hides_truth
 from bifseg.core.wording import counted
 from bifseg.reports.checklist import checklist, left_out, limits, machines_text
-from bifseg.reports.figures import read_figures
+from bifseg.reports.colours import BACKGROUND, FOREGROUND, RESULT, TRUTH
+from bifseg.reports.figure_index import read_figures
 from bifseg.reports.first_screen import first_screen, summary_text
 from bifseg.reports.formats import Table
 from bifseg.reports.html import embed, page
@@ -38,7 +38,6 @@ from bifseg.reports.reader_tables import (
 )
 from bifseg.reports.replication import replication
 from bifseg.reports.session_pack import pack_sessions
-from bifseg.reports.session_pictures import BACKGROUND, FOREGROUND, RESULT, TRUTH
 from bifseg.reports.shown_table import shown_table, with_files
 from bifseg.reports.tables import read_tables
 from bifseg.robot.effort import ASSUMED
@@ -49,18 +48,22 @@ RECORDED = "recorded"
 COLOURS = {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND}
 
 
-def write_report(run: Path, date: str | None = None) -> None:
+def write_report(run: Path, date: str | None = None, scores: RunScores | None = None) -> int:
     """Write RUN/report.html and RUN/summary.txt from scores, tables, figures, sessions and cohorts of a run folder.
 
     Args:
         run: the run's folder, with tables and figures written.
         date: of the report; by default the date of RUN/provenance.json, so that a report that is written again
             is the same.
+        scores: of the run with the target of the tables; None: they are read.
+
+    Returns:
+        Number of sessions that failed.
 
     Raises:
         InputError: a cohort of the scores is not in the folder.
     """
-    played = RunScores.read(run, read_needed(run / "tables" / "index.json", "target")["target"])
+    played = scores or RunScores.read(run, read_needed(run / "tables" / "index.json", "target")["target"])
     together = overview_over_cohorts(played)
     first = together or overview(played.cohorts[0])
     simulated = not played.simulated.isdisjoint(first.cohorts)
@@ -69,6 +72,7 @@ def write_report(run: Path, date: str | None = None) -> None:
         text += f"{counted(failed, 'session')} failed: `bifseg status` says why, `bifseg retry` tries again\n"
     write_text(run / "summary.txt", text)
     write_text(run / "report.html", page("report.html.j2", _content(run, date, played, together)))
+    return failed
 
 
 def _content(run: Path, date: str | None, played: RunScores, together: Overview | None) -> dict[str, Any]:
@@ -91,7 +95,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "date": date or provenance.get("written", "")[:10],
         "together": first_screen(together, played.target) if together else None,
         "cohorts": [
-            _cohort(run, cohort, tables, figures, packs[cohort.name])
+            _cohort(run, cohort, cohorts[cohort.name], tables, figures, packs[cohort.name])
             | {"claims": [claim for claim in claims if claim.cohort == cohort.name]}
             | {"shift": shift_lines(cohort.frame, shift)}
             for cohort in played.cohorts
@@ -103,7 +107,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         "failures": _failures(played.every_row),
         "most_failures": _MOST_FAILURES,
         "metrics": read_metrics(run),
-        "tolerances": [line for name in sorted(set(scores["cohort"])) for line in _tolerances(run, name)],
+        "tolerances": [line for cohort in cohorts.values() for line in _tolerances(cohort)],
         "in_pixels": [str(name) for name, rows in scores.groupby("cohort", sort=True) if without_mm(rows)],
         "user": ASSUMED,
         "limits": limits(scores, cohorts.values(), provenance.get("networks") or {}),
@@ -200,10 +204,14 @@ def confinement_line(scores: pd.DataFrame) -> str:
 
 
 def _cohort(
-    run: Path, played: CohortScores, tables: list[Table], figures: list[dict[str, str]], pack: dict[str, Any]
+    run: Path,
+    played: CohortScores,
+    cohort: Cohort,
+    tables: list[Table],
+    figures: list[dict[str, str]],
+    pack: dict[str, Any],
 ) -> dict[str, Any]:
     name, scores = played.name, played.frame
-    cohort = Cohort.load(run / "cohorts" / name)
     cohorts = [other.name for other in played.run.cohorts]
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name, cohorts))}
     roles, folder = played.run.roles, run / "tables"
@@ -291,15 +299,14 @@ def _failures(scores: pd.DataFrame) -> list[dict[str, Any]]:
     ]
 
 
-def _tolerances(run: Path, name: str) -> Iterator[str]:
+def _tolerances(cohort: Cohort) -> Iterator[str]:
     """The tolerance of NSD for each structure of a cohort, with its source."""
-    cohort = Cohort.load(run / "cohorts" / name)
     for structure in (*cohort.seen, *cohort.unseen):
         tolerance = cohort.nsd_tolerance(structure)
         reason = "our default" if tolerance == DEFAULT_TOLERANCE_MM else "from the cohort card"
         if structure in (cohort.raters_tolerance_mm or {}):
             reason = "median distance of the raters' borders"
-        yield f"{name}, {structure.replace('_', ' ')}: {tolerance:g} mm ({reason})"
+        yield f"{cohort.name}, {structure.replace('_', ' ')}: {tolerance:g} mm ({reason})"
 
 
 def _count_sessions(scores: pd.DataFrame) -> int:

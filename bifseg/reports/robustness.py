@@ -1,18 +1,11 @@
-"""Robustness for readers: title, caption and figure of the levels of disturbance."""
+"""Robustness for readers: title and caption of the levels of disturbance."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from bifseg.analysis.robustness import FLAT, levels_in
+from bifseg.analysis.robustness import FLAT
 from bifseg.cards.entries import entry_name
-from bifseg.reports.panels import Entry, legend, of, structures
 
 _CAPTION = (
     "Last Dice (%) of the same objects at each level of a disturbance, 0 to 8; level 0 is undisturbed, "
@@ -72,44 +65,3 @@ def flat_lines(curves: pd.DataFrame) -> str:
                 f"{', '.join(names)} {verb} under {protocol}: the result ignores what is disturbed."
             )
     return f"{' '.join(sentences)} Flat: {rule}." if sentences else f"No line is flat (flat: {rule})."
-
-
-def curves_figure(curves: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
-    """A row per disturbance and a column per structure: mean Dice of each entry over levels, with its interval.
-
-    Args:
-        curves: rows of `analysis.robustness`, at least one.
-        cast: the entries; those without rows are left out.
-
-    Returns:
-        The figure.
-    """
-    shown, protocols = structures(curves), sorted(set(curves["protocol"]))
-    players = set(zip(curves["method"], curves["network"], strict=True))
-    present = [entry for entry in cast if (entry.method, entry.network) in players]
-    size = (max(3.4 * len(shown), 5.2), 2.9 * len(protocols))
-    figure, grid = plt.subplots(len(protocols), len(shown), figsize=size, squeeze=False, sharey=True)
-    for axes, protocol in zip(grid, protocols, strict=True):
-        rows = curves[curves["protocol"] == protocol]
-        axes[0].set_ylabel(f"Dice, {protocol}")
-        for axis, (structure, seen) in zip(axes, shown, strict=True):
-            axis.set_title(f"{structure.replace('_', ' ')} ({'seen' if seen else 'unseen'})")
-            axis.set_xlabel("level")
-            for entry in present:
-                _curve(axis, of(rows, entry, structure), entry)
-    figure.subplots_adjust(wspace=0.16, hspace=0.55)
-    legend(figure, present, lines=True)
-    return figure
-
-
-def _curve(axis: Axes, rows: pd.DataFrame, entry: Entry) -> None:
-    """An entry's line with the band of its intervals; nothing without rows."""
-    levels = levels_in(rows)
-    if not levels:
-        return
-    mean, low, high = np.array(
-        [rows[f"level_{k}_{kind}"] for kind in ("mean", "low", "high") for k in levels]
-    ).reshape(3, len(levels))
-    axis.fill_between(levels, low, high, color=entry.colour, alpha=0.15, lw=0)
-    axis.plot(levels, mean, entry.dash, color=entry.colour, lw=1.8, marker=entry.marker, ms=3.5)
-    axis.set_xticks(levels)

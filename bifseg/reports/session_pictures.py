@@ -19,10 +19,9 @@ from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
+from bifseg.reports.colours import BACKGROUND, FOREGROUND, RESULT, TRUTH
 from bifseg.sessions.record import Session
 
-TRUTH, RESULT, FOREGROUND, BACKGROUND = "#F05BC8", "#F0E442", "#E8590C", "#56B4E9"
-"""Colours of contours and scribbles: distinct for the colour-blind, and visible on grey."""
 _MARGIN = 0.15  # of the box, shown around it
 _WINDOW = (1, 99)  # percentiles of the intensities inside the box that become black and white
 _WIDTH = 2.7  # inches of a panel

@@ -331,17 +331,18 @@ def _paired_frame(rows: pd.DataFrame, question: _Question, reference: tuple[str,
     return frame.assign(reference_method=reference[0], reference_network=reference[1])
 
 
-def write_tables(folder: Path, target: float = 0.90) -> None:
+def write_tables(folder: Path, target: float = 0.90, scores: RunScores | None = None) -> None:
     """Write FOLDER/tables of a run's folder: the tables, `index.json` (for `read_tables`) and the claims.
 
     Args:
         folder: RESULTS/RUN, with scores.parquet and sessions.
         target: Dice that counts as reached.
+        scores: of the run with the same target; None: they are read.
 
     Raises:
         InputError: scores or a protocol card are missing, or a file is damaged.
     """
-    run = RunScores.read(folder, target)
+    run = scores or RunScores.read(folder, target)
     tables = run_tables(run, agreements(folder, run))
     with writing_folder(folder / "tables") as part:
         for table in tables:

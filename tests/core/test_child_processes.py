@@ -1,13 +1,16 @@
-"""The next process removes folders that a killed process left, and no others."""
+"""Work beside the process; and the next process removes folders that a killed process left, and no others."""
 
 import os
 import subprocess
 import sys
 import time
+from multiprocessing import active_children
+from signal import SIGKILL
 
 import pytest
 
-from bifseg.core.child_processes import OwnFolder
+from bifseg.core.child_processes import OwnFolder, beside
+from bifseg.core.errors import InputError
 
 LEAVES = (
     "import os; from bifseg.core.child_processes import OwnFolder; "
@@ -61,3 +64,39 @@ def test_a_folder_deeper_than_python_can_enter_is_removed(tmp_path, monkeypatch)
     os.chdir(tmp_path)
     own.remove()
     assert not own.path.exists()
+
+
+def test_work_beside_sees_the_memory_and_ends_before_the_block_does(tmp_path):
+    numbers = [1, 2]
+
+    def work():
+        (tmp_path / "sum").write_text(str(sum(numbers)))
+        (tmp_path / "process").write_text(str(os.getpid()))
+
+    with beside(work):
+        numbers.append(3)
+    assert (tmp_path / "sum").read_text() == "3"
+    assert (tmp_path / "process").read_text() != str(os.getpid())
+
+
+def test_error_of_work_beside_is_raised():
+    def work():
+        raise InputError("cards/a.yaml: wrong")
+
+    with pytest.raises(InputError, match=r"^cards/a\.yaml: wrong$"), beside(work):
+        pass
+
+
+def test_killed_work_beside_is_an_error():
+    with pytest.raises(RuntimeError, match="exit code -9"), beside(lambda: os.kill(os.getpid(), SIGKILL)):
+        pass
+
+
+def test_error_of_the_block_leaves_no_process(tmp_path):
+    def work():
+        (tmp_path / "done").write_text("")
+
+    with pytest.raises(InputError), beside(work):
+        raise InputError("no")
+    assert (tmp_path / "done").is_file()
+    assert not active_children()

@@ -10,7 +10,8 @@ from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import write_scores
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, write_json, write_text
-from bifseg.reports.figures import read_figures, write_figures
+from bifseg.reports.figure_index import read_figures
+from bifseg.reports.figures import write_figures
 from bifseg.reports.tables import read_tables, write_tables
 
 

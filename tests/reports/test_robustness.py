@@ -10,10 +10,11 @@ from bifseg.analysis.robustness import robustness
 from bifseg.analysis.run_scores import RunScores
 from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import level_name
+from bifseg.reports.drawings import curves_figure
 from bifseg.reports.formats import present
 from bifseg.reports.panels import entries
 from bifseg.reports.report import _kind, table_protocol
-from bifseg.reports.robustness import curves_figure, flat_lines, robustness_title
+from bifseg.reports.robustness import flat_lines, robustness_title
 from bifseg.reports.tables import run_tables
 
 DICE = {"base-net": (0.6, 0.6, 0.6), "bifseg": (0.9, 0.8, 0.5)}

@@ -26,7 +26,7 @@ _NEVER = "never: one round more than the last"  # rounds of older records were c
 _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
-def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
+def append_run(run: Path, path: Path, target: float, scores: RunScores | None = None) -> list[journal.Record]:
     """Add a finished run to the history, a record for each entry.
 
     An entry whose sessions are unchanged is not added again. RUN/history.jsonl, written last, holds the records of
@@ -36,6 +36,7 @@ def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
         run: RESULTS/RUN.
         path: history.jsonl.
         target: Dice that rounds are counted to.
+        scores: of the run with the same target; None: they are read.
 
     Returns:
         The records that were added.
@@ -43,7 +44,7 @@ def append_run(run: Path, path: Path, target: float) -> list[journal.Record]:
     Raises:
         InputError: the run is not finished, or the history is damaged.
     """
-    pairs = run_records(run, target)
+    pairs = run_records(run, target, scores)
     for record, sessions in pairs:
         place = sessions_file(path, record)
         if not place.is_file():
@@ -79,7 +80,9 @@ def sessions_place(file: Path) -> str:
     return f":history/{file.name}"
 
 
-def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataFrame]]:
+def run_records(
+    run: Path, target: float, scores: RunScores | None = None
+) -> list[tuple[journal.Record, pd.DataFrame]]:
     """The records of a run and their outcomes, by entry.
 
     Each record: `fingerprint` of all that follows but times and versions; `when` the run was finished; `run`,
@@ -90,6 +93,7 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     Args:
         run: RESULTS/RUN.
         target: Dice that rounds are counted to.
+        scores: of the run with the same target; None: they are read.
 
     Returns:
         Records with a row of outcomes for each session.
@@ -97,7 +101,8 @@ def run_records(run: Path, target: float) -> list[tuple[journal.Record, pd.DataF
     Raises:
         InputError: the run has no scores, rules or provenance.
     """
-    facts, played = read_record(run / "provenance.json", *PROVENANCE_KEYS), RunScores.read(run, target)
+    facts = read_record(run / "provenance.json", *PROVENANCE_KEYS)
+    played = scores or RunScores.read(run, target)
     cards, sessions = played.cards, outcomes(played.frame, played.rules, target)
     about = {path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
