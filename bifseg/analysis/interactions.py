@@ -48,12 +48,22 @@ def time_to_target(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
+    return _first_reached(_played(scores, rules, own), target)
+
+
+def _played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame:
+    """The rows under `own` in the order of steps; InputError if a session has more rounds than the rules allow."""
     rows = in_step_order(scores[scores["protocol"] == own])
     if len(rows) and rows["round"].max() > rules.rounds:
         raise InputError(
             f"scores: round: {rows['round'].max()} under {own}, whose protocol.json allows {rules.rounds}; "
             "run its sessions again"
         )
+    return rows
+
+
+def _first_reached(rows: pd.DataFrame, target: float) -> pd.DataFrame:
+    """Rows of `time_to_target` from those of `_played`."""
     last = rows.groupby(SESSION).tail(1).set_index(SESSION)
     first = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
     reached = pd.Series(last.index.isin(first.index), last.index)
@@ -80,7 +90,11 @@ def cost_to_target(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    sessions = time_to_target(scores, target, rules, own)
+    return _limited(time_to_target(scores, target, rules, own), rules)
+
+
+def _limited(sessions: pd.DataFrame, rules: StoppingRule) -> pd.DataFrame:
+    """Rows of `cost_to_target` from those of `time_to_target`."""
     limits = rules.limits(sessions)
     return sessions.assign(
         **{name: sessions[name].where(sessions["reached"], limits[name]) for name in EFFORT_COLUMNS}
@@ -143,9 +157,10 @@ def counts_at(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
+    rows = _played(scores, rules, own)
 
     def count(target: float) -> pd.DataFrame:
-        sessions = cost_to_target(scores, target, rules, own)
+        sessions = _limited(_first_reached(rows, target), rules)
         return per_group(sessions, lambda group: {"target": target, **_to_target(group, target, rules)})
 
     return pd.concat([count(target) for target in targets], ignore_index=True)

@@ -191,8 +191,9 @@ def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: _Plan,
     rows[["against_method", "against_network"]] = hub
     if leads:
         rows = _turned(rows)
+    groups = dict(iter(compared.groupby([*STRUCTURE, "method", "network"])))
     for side in ("", "against_"):
-        values = [_mean_std(compared, row, side) for row in rows.to_dict("records")]
+        values = [_mean_std(groups, row, side) for row in rows.to_dict("records")]
         rows[[f"{side}mean", f"{side}std"]] = np.array(values).reshape(-1, 2)
     rows[["verdict", "note"]] = [_judge(row) for row in rows.to_dict("records")]
     return rows[ROW]
@@ -216,14 +217,13 @@ def _turned(rows: pd.DataFrame) -> pd.DataFrame:
     return turned.assign(**{name: -turned[name] for name in signed})
 
 
-def _mean_std(sessions: pd.DataFrame, row: dict[Hashable, Any], side: str) -> tuple[float, float]:
+def _mean_std(groups: Mapping[Any, pd.DataFrame], row: dict[Hashable, Any], side: str) -> tuple[float, float]:
     """Mean and standard deviation of the measure on one side and structure; NaN without sessions."""
-    names = {name: row[name] for name in STRUCTURE}
-    names |= {name: row[f"{side}{name}"] for name in ("method", "network")}
-    chosen = np.logical_and.reduce([sessions[name] == value for name, value in names.items()])
-    values = sessions.loc[chosen, row["measure"]].to_numpy(float)  # pandas' mean would leave out a NaN
-    mean = values.mean() if len(values) else np.nan
-    return mean, values.std(ddof=1) if len(values) > 1 else np.nan
+    sessions = groups.get((*(row[name] for name in STRUCTURE), row[f"{side}method"], row[f"{side}network"]))
+    if sessions is None:
+        return np.nan, np.nan
+    values = sessions[row["measure"]].to_numpy(float)  # pandas' mean would leave out a NaN
+    return values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
 
 
 def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:

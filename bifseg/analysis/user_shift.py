@@ -10,7 +10,7 @@ import pandas as pd
 
 from bifseg.analysis.intervals import ratio_interval
 from bifseg.core.errors import InputError
-from bifseg.robot.people.shift import ALL_LABELS, ALL_MEASURES
+from bifseg.robot.people.pooled import ALL_LABELS, ALL_MEASURES
 
 EVERYWHERE = "all"
 """Name of the rows over all sets of images."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
 from bifseg.analysis.intervals import Interval, mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
 from bifseg.analysis.robustness import levels_in
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
@@ -99,13 +99,15 @@ def dice_against_rounds(
         The figure.
     """
     rows = scores[scores["protocol"] == own]
+    curves, keys = dice_per_round(rows, most)
+    places = rows.drop_duplicates(SESSION)[[*SESSION, "structure"]]
+    sessions = keys.to_frame(index=False).merge(places, on=SESSION, how="left")
     figure, axes = panels(scores, width=5.2, height=3.6)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for entry in cast:
-            sessions = of(rows, entry, structure)
-            if len(sessions):
-                values, keys = dice_per_round(sessions, most)
-                patients = keys.get_level_values("patient")
+            own_sessions = of(sessions, entry, structure)
+            if len(own_sessions):
+                values, patients = curves[own_sessions.index], own_sessions["patient"]
                 _band(
                     axis, [mean_interval(dice, patients).within(0, 1) for dice in values.T], entry, len(cast)
                 )

@@ -15,6 +15,7 @@ from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed, final_rows
+from bifseg.analysis.user_shift import read_shift, shift_line
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM

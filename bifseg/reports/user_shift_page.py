@@ -10,7 +10,7 @@ import pandas as pd
 from bifseg.analysis.user_shift import EVERYWHERE, interval_text, shift_line
 from bifseg.core.files import write_text
 from bifseg.reports.pipe_table import pipe_table
-from bifseg.robot.people.shift import ALL_MEASURES
+from bifseg.robot.people.pooled import ALL_MEASURES
 
 _CAPTION = (
     "Means over images. Shift: distance of the policy to each person; spread: distance between persons; ratio: shift "

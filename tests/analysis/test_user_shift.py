@@ -4,7 +4,7 @@ import pytest
 
 from bifseg.analysis.user_shift import read_shift, shift_line, shift_table
 from bifseg.core.errors import InputError
-from bifseg.robot.people.shift import ALL_LABELS, ALL_MEASURES
+from bifseg.robot.people.pooled import ALL_LABELS, ALL_MEASURES
 
 
 def rows(shifts, spreads, groups=None, policy="a/1"):

@@ -425,7 +425,7 @@ def test_misused_command_is_bad_input(words, capsys):
 def failing(by_hand, monkeypatch):
     """The words of a command that fails with an unexpected exception."""
 
-    def fail(run, target):
+    def fail(run, target, scores=None):
         raise RuntimeError("out of\n  luck")
 
     monkeypatch.setattr("bifseg.reports.tables.write_tables", fail)

@@ -165,15 +165,12 @@ def _numbers(rows: pd.DataFrame) -> dict[str, Any]:
 
 def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
     """Mean, or seconds per session or round, with its limits; empty where there is nothing to measure."""
-    if measure.per:
-        some = rows[rows["failed"] == 0]
-        terms = some[[measure.name, measure.per]]
-    else:
-        some = rows.dropna(subset=measure.name)
-        terms = some[[measure.name]].assign(one=1)
-    if not terms.iloc[:, 1].any():
+    above = rows[measure.name].to_numpy(float)
+    below = rows[measure.per].to_numpy(float) if measure.per else np.ones(len(rows))
+    used = (rows["failed"] == 0).to_numpy() if measure.per else ~np.isnan(above)
+    if not np.nan_to_num(below[used]).any():
         return []
-    ratio = ratio_interval(terms.iloc[:, 0], terms.iloc[:, 1], some["patient"])
+    ratio = ratio_interval(above[used], below[used], rows["patient"].to_numpy()[used])
     ratio = ratio.within(
         0, 1 if measure.factor == 100 else np.inf
     )  # a share ends at 1, other numbers nowhere

@@ -15,6 +15,7 @@ import pandas as pd
 
 from bifseg.core.overlap import dice
 from bifseg.robot.people.medscribble import Page, PolicyParameters, ScribbleMap, robot_map
+from bifseg.robot.people.pooled import ALL_LABELS, ALL_MEASURES
 from bifseg.robot.people.stroke_statistics import LABELS, STATISTICS, measure
 from bifseg.robot.policies.policy import Policy
 
@@ -25,9 +26,6 @@ MEASURES = {
     OVERLAP: "Dice of the painted voxels of two drawings",
 }
 """Descriptions of the measures, by name."""
-ALL_LABELS, ALL_MEASURES = "both", "all"
-"""Names of the pooled rows: both labels, and the mean over `MEASURES` without the overlap, each in units of people's
-standard deviation."""
 
 
 def image_shifts(
