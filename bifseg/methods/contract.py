@@ -14,6 +14,7 @@ __all__ = [
     "Box",
     "BrokenContract",
     "Correcting",
+    "Encoding",
     "Image",
     "Mask",
     "Method",
@@ -118,6 +119,26 @@ class Undoing(Method, Protocol):
 
         Returns:
             Bool mask of the image's shape.
+        """
+        ...
+
+
+@runtime_checkable
+class Encoding(Method, Protocol):
+    """A method that first computes something from the image alone, such as the features of a foundation model.
+
+    Its `start` calls `self.image_encoding(image)`. In a job, that call returns a copy of what was computed once for all
+    sessions on the image, whatever their object, protocol and replicate.
+    """
+
+    def image_encoding(self, image: Image) -> Any:
+        """What the method needs of the image.
+
+        Args:
+            image: 2D (y, x) or 3D (z, y, x), with its grid.
+
+        Returns:
+            Any value that can be pickled.
         """
         ...
 

@@ -14,8 +14,9 @@ from typing_extensions import override
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.methods.contract import BrokenContract
+from bifseg.methods.process.failed_method import FailedMethod
 from bifseg.methods.process.places import SharedProcesses
-from bifseg.methods.process.process import FailedMethod, MethodDied, MethodError, MethodProcess
+from bifseg.methods.process.process import MethodDied, MethodError, MethodProcess
 from bifseg.networks.unchanged import ForgettingCheck, WeightsCheck
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import Worker

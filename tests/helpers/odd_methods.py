@@ -144,3 +144,23 @@ class KilledAsItOpens(Half):
 class NeverOpens(Half):
     def __init__(self):
         raise RuntimeError("the model is too large")
+
+
+class Encoder(Half):
+    """Encodes an image for a while; fails where an encoding comes from another session than its own."""
+
+    def __init__(self, encode_s=0.0, fails=False):
+        super().__init__()
+        self.encode_s, self.fails = encode_s, fails
+
+    def image_encoding(self, image):
+        time.sleep(self.encode_s)
+        if self.fails and image.voxels.mean() > 0:
+            raise RuntimeError("no features")
+        return {"mean": image.voxels.mean(), "uses": []}
+
+    def start(self, image, box):
+        encoding = self.image_encoding(image)
+        assert encoding == {"mean": image.voxels.mean(), "uses": []}
+        encoding["uses"].append(box)
+        return super().start(image, box)

@@ -10,6 +10,7 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.supervised import SupervisedProcess
 from bifseg.methods.process import messages
+from bifseg.methods.process.process import MethodProcess
 from bifseg.runs.job_groups import job_groups
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.session_worker import EntryJob
@@ -175,3 +176,54 @@ def test_entries_that_correct_others_results_come_later(cards):
 def test_protocols_that_correct_each_other_are_refused(cards):
     with pytest.raises(InputError, match="q, r correct each other's results"):
         job_groups({"q": ["a@net"], "r": ["own"]}, cards)
+
+
+@pytest.fixture
+def encoded(monkeypatch):
+    """The images that processes were asked to encode."""
+    images, encode = [], MethodProcess._encode
+
+    def counted(process, key, image):
+        images.append(image)
+        return encode(process, key, image)
+
+    monkeypatch.setattr(MethodProcess, "_encode", counted)
+    return images
+
+
+def test_an_image_is_encoded_once_for_all_objects_protocols_and_replicates(
+    plug_in, trials, encoded, tmp_path
+):
+    """Every session gets a copy, and is charged the time of the encoding."""
+    job = plug_in("Encoder", encode_s=0.3)
+    jobs = [
+        EntryJob(
+            replace(job.setup, protocol_name=name, protocol=rules, replicates=2),
+            tmp_path / "sessions/discs" / name / "Encoder",
+        )
+        for name, rules in PROTOCOLS.items()
+    ]
+    rows = [job.setup.rows[trial.object] for trial in trials[:3]]
+    assert run_entries(jobs, jobs[0].setup.trials(rows)) == {"ok": 12}
+    assert len(encoded) == len({row.case for row in rows}) == 2
+    for one in jobs:
+        for _, session in load_sessions(one.folder, rows, 2):
+            assert 0.3 <= session.steps[0].seconds["machine"] < 0.6
+
+
+def test_methods_of_other_settings_share_no_encoding(plug_in, trials, encoded, tmp_path):
+    jobs = [
+        EntryJob(plug_in("Encoder", encode_s=seconds).setup, tmp_path / f"sessions/{seconds}")
+        for seconds in (0.0, 0.01)
+    ]
+    assert run_entries(jobs, trials[:1]) == {"ok": 2}
+    assert len(encoded) == 2
+
+
+def test_an_encoder_that_fails_fails_its_own_sessions(plug_in, trials, tmp_path):
+    failing, good = plug_in("Encoder", fails=True), plug_in("Encoder")
+    jobs = [failing, EntryJob(good.setup, tmp_path / "sessions/good")]
+    assert run_entries(jobs, trials[:2]) == {"failed": 2, "ok": 2}
+    row = failing.setup.rows[trials[0].object]
+    (_, session), *_ = load_sessions(failing.folder, [row])
+    assert session.error.endswith("RuntimeError: no features")

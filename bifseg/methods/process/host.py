@@ -12,6 +12,7 @@ import ctypes
 import errno
 import json
 import os
+import pickle
 import resource
 import sys
 from pathlib import Path
@@ -91,13 +92,17 @@ class Host:
             Dimensions, prompts, unsupervised step and memory of the method; see `messages.Opening`.
         """
         from bifseg.cards.cards import MethodCard
-        from bifseg.methods.contract import Adaptive, Undoing
+        from bifseg.methods.contract import Adaptive, Encoding, Undoing
         from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
         from bifseg.methods.registry import build
 
         card = MethodCard(**opening["card"])
         self._method = build(card, self._network)
+        encodes = isinstance(self._method, Encoding)
+        if encodes:
+            self._encode = self._method.image_encoding
+            setattr(self._method, "image_encoding", self._encoded)  # noqa: B010  a method, for type checkers
         known = BYTES_PER_VOXEL.get(card.method or "", 0.0)
         bytes_per_voxel = getattr(self._method, "bytes_per_voxel", known)
         return {
@@ -105,6 +110,7 @@ class Host:
             "prompts": sorted(self._method.prompts),
             "adapts": isinstance(self._method, Adaptive),
             "undoes": isinstance(self._method, Undoing),
+            "encodes": encodes,
             "bytes_per_voxel": float(bytes_per_voxel),
         }
 
@@ -112,8 +118,8 @@ class Host:
         """The answer to a message; the result goes to a file.
 
         Args:
-            message: its `call` is start, start_from, base, adapt, refine, undo or weights; docs/plugins.md has the
-                other keys.
+            message: its `call` is encode, start, start_from, base, adapt, refine, undo or weights; docs/plugins.md
+                has the other keys.
 
         Returns:
             Seconds and highest memory since `start`; see `messages.Answer`.
@@ -123,9 +129,13 @@ class Host:
 
         if message["call"] == "weights":
             return {"weights": self._network.weights_hash() if self._network else ""}
+        if message["call"] == "encode":
+            return self._answer_encode(messages.read_image_files(message, self._folder))
         if message["call"] in ("start", "start_from", "base"):
             self._image, self._box = messages.read_image_message(message, self._folder, self._image)
-            self._machine_s = 0.0
+            self._machine_s = message.get("encoding_s", 0.0)
+            if "encoding" in message:
+                self._encoding = (self._folder / message["encoding"]).read_bytes()
             _reset_gpu_peak()
         image = self._image
         assert image
@@ -145,6 +155,20 @@ class Host:
         seconds = {name: float(value) for name, value in getattr(self._method, "seconds", {}).items()}
         seconds["machine"] = self._machine_s
         return {"seconds": seconds, "reused_s": reused_s, "peak_mb": _peak_mb()} | window
+
+    def _answer_encode(self, image: Image) -> dict[str, Any]:
+        """The answer to `encode`; the encoding goes to a file."""
+        from bifseg.methods.process.encodings import ENCODING
+
+        start = perf_counter()
+        self._encoding = pickle.dumps(self._encode(image))
+        seconds = perf_counter() - start
+        (self._folder / ENCODING).write_bytes(self._encoding)
+        return {"seconds": {"machine": seconds}}
+
+    def _encoded(self, _: Image) -> Any:
+        """A copy of the session's encoding, which the method may change as it likes."""
+        return pickle.loads(self._encoding)
 
     def _all_reused_s(self) -> float:
         """Seconds that results of earlier sessions have saved since the process began."""

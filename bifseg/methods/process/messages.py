@@ -111,6 +111,8 @@ class Opening(Answer):
         prompts: what the method takes beside the image: "box", "scribbles".
         adapts: whether the method has an unsupervised step.
         bytes_per_voxel: memory that the method needs for each voxel of the box; 0 if unknown.
+        undoes: whether the method takes back its last round by itself.
+        encodes: whether it answers `encode` with an encoding of the image.
     """
 
     dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)]
@@ -118,6 +120,7 @@ class Opening(Answer):
     adapts: bool
     bytes_per_voxel: Amount = 0.0
     undoes: bool = False
+    encodes: bool = False
 
 
 A = TypeVar("A", bound=Answer)
@@ -168,10 +171,21 @@ def image_message(image: Image, box: Box, folder: OwnFolder, has_image: bool = F
         The keys `image` (file name), `modality`, `grid` and `box`, ready for JSON; `channels` has the file of each
         further channel by its name, if there are any. `box` alone if the process has the image.
     """
-    if has_image:
-        return {"box": asdict(box)}
+    return {"box": asdict(box)} | ({} if has_image else image_files(image, folder))
+
+
+def image_files(image: Image, folder: OwnFolder) -> dict[str, Any]:
+    """The part of a message that holds an image; its voxels go to files in the shared folder.
+
+    Args:
+        image: 2D (y, x) or 3D (z, y, x), with its grid and modality.
+        folder: the one that session and process share.
+
+    Returns:
+        The keys of `image_message` without `box`.
+    """
     _share(IMAGE, image.voxels, image.grid, folder)
-    message = {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid), "box": asdict(box)}
+    message = {"image": IMAGE, "modality": image.modality, "grid": asdict(image.grid)}
     files = {}
     for name, voxels in image.others.items():
         files[name] = f"channel-{name}.nii"
@@ -196,10 +210,23 @@ def read_image_message(
     box = Box(**{k: tuple(v) for k, v in message["box"].items()})
     if image and "image" not in message:
         return image, box
+    return read_image_files(message, folder), box
+
+
+def read_image_files(message: dict[str, Any], folder: Path) -> Image:
+    """The image of a message.
+
+    Args:
+        message: of `image_files`, after JSON.
+        folder: the shared folder, as the process sees it.
+
+    Returns:
+        The image on the message's own grid.
+    """
     grid = Grid.from_record(message["grid"])
     voxels = read_array(folder / message["image"])[0]
     others = {name: read_array(folder / file)[0] for name, file in message.get("channels", {}).items()}
-    return Image(voxels, grid, message["modality"], others), box
+    return Image(voxels, grid, message["modality"], others)
 
 
 def mask_message(mask: Mask, grid: Grid, folder: OwnFolder) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from bifseg.core.child_processes import OwnFolder
 from bifseg.core.geometry import Image
 from bifseg.core.supervised import Confinement, SupervisedProcess
 from bifseg.methods.process.containers import Container, container_name
+from bifseg.methods.process.encodings import Encodings
 
 OPENING_S = 600.0
 """Default time limit of the first answer: enough to load a large network from a slow disk."""
@@ -64,6 +65,14 @@ class Program:
         """Whether the program is bifseg's host of Python methods, which reads strokes and writes windows."""
         return "card" in self.opening
 
+    def method(self) -> str:
+        """What two programs must have in common to be the same method.
+
+        Returns:
+            A text: command, settings and weights, without limits.
+        """
+        return repr((self.command, self.opening, self.container))
+
     def place(self) -> str:
         """What two programs must have in common so that one process can play both methods.
 
@@ -83,28 +92,35 @@ class Place:
         folder: shared with the process.
         opened: the method that it plays.
         image: the image that it keeps from the last session.
+        encoded: name of the encoding that it keeps.
     """
 
     process: SupervisedProcess | None = None
     folder: OwnFolder | None = None
     opened: object | None = None
     image: Image | None = None
+    encoded: str = ""
 
     def end(self) -> None:
         """End the process; the next method that needs it starts another."""
         if self.process:
             self.process.end()
         self.process = self.opened = self.image = None
+        self.encoded = ""
 
 
 class SharedProcesses:
     """The processes of a job's worker. Methods of bifseg that fit together share one; every other has its own.
 
     A shared process plays one session after the other, so that imports and the network are loaded once.
+
+    Attributes:
+        encodings: of images, by method, for all processes of the method.
     """
 
     def __init__(self) -> None:
         self._places: dict[str, Place] = {}
+        self.encodings = Encodings()
 
     def place(self, program: Program) -> Place:
         """The place of a program's process.

@@ -25,9 +25,10 @@ from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedPro
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
 from bifseg.methods.process.containers import container_name
+from bifseg.methods.process.encodings import ENCODING, LARGEST
 from bifseg.methods.process.memory import LARGE_BOX, available_mb, kills_for_memory, memory_prefix
 from bifseg.methods.process.messages import Answer, Opening, read_answer
-from bifseg.methods.process.places import THREADS, Place, Program, SharedProcesses
+from bifseg.methods.process.places import THREADS, Program, SharedProcesses
 
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")
 """Prefixes of variables that name a job's files or services, or keep a Python program from the modules beside it."""
@@ -79,7 +80,8 @@ class MethodProcess:
 
     def __init__(self, program: Program, shared: SharedProcesses | None = None) -> None:
         self._program = program
-        self._place = shared.place(program) if shared else Place()
+        shared = shared or SharedProcesses()
+        self._place, self._encodings = shared.place(program), shared.encodings
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
         self.reused_s = 0.0
@@ -248,7 +250,7 @@ class MethodProcess:
             raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
         self.dimensions: frozenset[int] = frozenset(opening.dimensions)
         self.prompts = frozenset(opening.prompts)
-        self.undoes = opening.undoes
+        self.undoes, self._encodes = opening.undoes, opening.encodes
         self.adapts, self._bytes_per_voxel = opening.adapts, opening.bytes_per_voxel
 
     def _begin(self, call: str, image: Image, box: Box, mask: Mask | None = None) -> Mask:
@@ -264,13 +266,45 @@ class MethodProcess:
         has_image = self._program.shareable and place.image is image
 
         def message() -> dict[str, Any]:
+            encoding = self._encoding(image)
             existing = {} if mask is None else messages.mask_message(mask, image.grid, folder)
-            return messages.image_message(image, box, folder, has_image) | existing
+            return messages.image_message(image, box, folder, has_image) | existing | encoding
 
         place.image = None
         result = self._ask(call, message)
         place.image = image
+        self.reused_s += self._encoding_reused_s
         return result
+
+    def _encoding(self, image: Image) -> dict[str, Any]:
+        """The part of a message on the image's encoding; the process makes it before it gets the session's prompts."""
+        self._encoding_reused_s = 0.0
+        if not self._encodes:
+            return {}
+        key, place = self._encodings.key(self._program.method(), image), self._place
+        known = self._encodings.seconds(key)
+        if known is None:
+            return {"encoding_s": self._encode(key, image)}
+        self._encoding_reused_s = known
+        if place.encoded == key:
+            return {"encoding_s": known}
+        self._encodings.give(key, self._folder)
+        place.encoded = key
+        return {"encoding_s": known, "encoding": ENCODING}
+
+    def _encode(self, key: str, image: Image) -> float:
+        """Have the process encode the image; returns its seconds."""
+        self._folder.discard(ENCODING)
+        answer = self._answer_in_session({"call": "encode"} | messages.image_files(image, self._folder))
+        try:
+            content = self._folder.read_shared(ENCODING, LARGEST)
+        except ValueError as error:
+            self.close()
+            raise BrokenContract(f"{ENCODING} cannot be read: {error}") from error
+        seconds = answer.seconds.get("machine", 0.0)
+        self._encodings.keep(key, content, seconds)
+        self._place.encoded = key
+        return seconds
 
     def _check_memory(self, box: Box) -> None:
         """Raise MethodError if the box needs more memory than is available, before the method tries."""
@@ -292,6 +326,17 @@ class MethodProcess:
             self.close()
             reason = f"{Path(error.filename or '').name} cannot be replaced in the method's folder"
             raise BrokenContract(f"{reason}: {error.strerror}") from error
+        answer = self._answer_in_session(message)
+        try:
+            mask = messages.read_result(self._image.grid.shape, self._folder, answer.window)
+        except BrokenContract:
+            self.close()
+            raise
+        self.seconds, self.peak_mb, self.reused_s = answer.seconds, answer.peak_mb, answer.reused_s
+        return mask
+
+    def _answer_in_session(self, message: dict[str, Any]) -> Answer:
+        """The answer to a message of a session, within its time; MethodError if the call failed."""
         try:
             answer = self._answer(Answer, message, self._deadline)
         except TimeoutError as error:
@@ -301,13 +346,7 @@ class MethodProcess:
             if "CUDA error" in answer.error:  # CUDA stays unusable in this process
                 self.close()
             raise MethodError(f"{memory_prefix(answer.error)}{answer.error[:300]}")
-        try:
-            mask = messages.read_result(self._image.grid.shape, self._folder, answer.window)
-        except BrokenContract:
-            self.close()
-            raise
-        self.seconds, self.peak_mb, self.reused_s = answer.seconds, answer.peak_mb, answer.reused_s
-        return mask
+        return answer
 
     def _answer(self, kind: type[A], message: dict[str, Any], deadline: float | None) -> A:
         """The answer to a message; an error closes the process, whose next answer might be to this message."""
@@ -327,37 +366,6 @@ class MethodProcess:
         except (TimeoutError, BrokenContract):
             self.close()
             raise
-
-
-class FailedMethod:
-    """Takes the place of a `MethodProcess` that did not open; each of its sessions fails at once.
-
-    Args:
-        error: the exception that `start` and `refine` raise.
-
-    Attributes:
-        killed: whether its process was killed, so that the next job runs its sessions again.
-    """
-
-    dimensions = frozenset({2, 3})
-    prompts = frozenset({"box"})
-    adapts = undoes = died = False
-
-    def __init__(self, error: Exception) -> None:
-        self._error = error
-        self.killed = isinstance(error, MethodDied) and error.killed
-
-    def open(self) -> None:
-        """Do nothing."""
-
-    def start(self, image: Image, box: Box) -> Mask:  # noqa: D102 - described with the class
-        raise self._error
-
-    def refine(self, scribbles: Scribbles) -> Mask:  # noqa: D102 - described with the class
-        raise self._error
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 def _remark_on(box: Box) -> str:
