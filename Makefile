@@ -48,7 +48,7 @@ docs: dev
 	NO_MKDOCS_2_WARNING=1 mkdocs build --strict --site-dir site
 
 bench: dev
-	for script in label_update geodesic_band network_update precision robot scoring session methods exchange workers; do python benchmarks/$$script.py || exit 1; done
+	for script in label_update geodesic_band network_update precision robot scoring session methods exchange image_encodings workers; do python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) site results/demo .snakemake

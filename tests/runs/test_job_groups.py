@@ -208,7 +208,7 @@ def test_an_image_is_encoded_once_for_all_objects_protocols_and_replicates(
     assert len(encoded) == len({row.case for row in rows}) == 2
     for one in jobs:
         for _, session in load_sessions(one.folder, rows, 2):
-            assert 0.3 <= session.steps[0].seconds["machine"] < 0.6
+            assert session.steps[0].seconds["machine"] >= 0.3
 
 
 def test_methods_of_other_settings_share_no_encoding(plug_in, trials, encoded, tmp_path):

@@ -16,7 +16,8 @@ rule collect_scores:
         "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} &> {log:q}"
 
 
-# The last step: one job imports and reads once what the five commands would each import and read.
+# The last step: one job imports and reads once what the five commands would each import and read; a second process
+# draws the figures.
 rule write_results:
     input:
         f"{RUN}/scores.parquet",
@@ -32,6 +33,7 @@ rule write_results:
         f"{RUN}/history.jsonl",
     log:
         f"{RUN}/logs/results.log",
+    threads: 2
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
