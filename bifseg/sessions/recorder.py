@@ -90,7 +90,9 @@ class StepRecorder:
         machine_s = perf_counter() - started + getattr(self.method, "reused_s", 0.0)
         outside = np.count_nonzero(result) - np.count_nonzero(result[self.box.slices])
         if outside:
-            raise BrokenContract(f"{outside} voxels of the result lie outside the box")
+            raise BrokenContract(
+                f"{outside} voxels of the result lie outside the box; clear them, or play under `window: image`"
+            )
         if self.ignored is not None:
             result = result & ~self.ignored
         own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
