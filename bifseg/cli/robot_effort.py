@@ -10,6 +10,7 @@ from bifseg.cli.robot_shift import Recordings
 
 def effort(recordings: Recordings) -> None:
     """Fit the seconds a stroke to recordings with time stamps, and print them beside those that predictions assume."""
+    import numpy as np
     from tabulate import tabulate
 
     from bifseg.robot.effort import ASSUMED
@@ -22,8 +23,17 @@ def effort(recordings: Recordings) -> None:
     still = ASSUMED.think_s + ASSUMED.point_s + ASSUMED.press_s
     assumed = {"draw_s": ASSUMED.draw_s, "draw_s_cm": ASSUMED.draw_s_cm * ASSUMED.zoom, "pause_s": still}
     rows = [
-        [name, f"{value:.2f}", f"{low:.2f} to {high:.2f}", assumed.get(name, ""), PACE[name]]
+        [
+            name,
+            f"{value:.2f}",
+            f"{low:.2f} to {high:.2f}" if np.isfinite(low) else "",
+            f"{assumed[name]:.2f}" if name in assumed else "",
+            PACE[name],
+        ]
         for name, value, low, high in pace[["name", "value", "low", "high"]].itertuples(index=False)
     ]
     typer.echo(tabulate(rows, ["", "fitted", "95 % interval", "assumed", "meaning"], disable_numparse=True))
-    typer.echo(f"{pace.n_strokes.iloc[0]} strokes in {pace.n_drawings.iloc[0]} drawings")
+    drawings = pace.n_drawings.iloc[0]
+    typer.echo(
+        f"{pace.n_strokes.iloc[0]} strokes, {drawings} drawing{'s' if drawings > 1 else ': no interval'}"
+    )

@@ -59,4 +59,6 @@ def test_the_command_prints_the_numbers(tmp_path):
     assert CliRunner().invoke(app, ["record", str(source), "--out", str(tmp_path / "r.json")]).exit_code == 0
     output = CliRunner().invoke(app, ["effort", str(tmp_path / "r.json")]).output
     assert "draw_s_cm  2.50" in " ".join(output.split()).replace("draw_s_cm ", "draw_s_cm  ")
-    assert "3 strokes in 1 drawings" in output
+    assert "3 strokes, 1 drawing: no interval" in output
+    assert "nan" not in output
+    assert " 2.65 " in output  # seconds that are assumed between two strokes
