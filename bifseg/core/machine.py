@@ -45,8 +45,8 @@ def machines(run: Path) -> list[dict[str, Any]]:
             counts[json.dumps(read_record(path), sort_keys=True)].add(path.parent)
         except InputError:
             continue
-    found = [json.loads(facts) | {"entries": len(folders)} for facts, folders in counts.items()]
-    return sorted(found, key=lambda facts: -int(facts["entries"]))
+    machines = [json.loads(facts) | {"entries": len(folders)} for facts, folders in counts.items()]
+    return sorted(machines, key=lambda facts: -int(facts["entries"]))
 
 
 @cache

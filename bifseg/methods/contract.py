@@ -173,6 +173,6 @@ def checked_mask(result: Any, shape: Index) -> Mask:
         BrokenContract: the result is not a boolean array of this shape.
     """
     if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
-        got = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
-        raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {got}")
+        what = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
+        raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {what}")
     return result

@@ -55,7 +55,7 @@ class Computed:
                 seconds[part] = seconds.get(part, 0.0) + value
             return result  # type: ignore[no-any-return]
         before, start = dict(seconds), perf_counter() + self.reused_s
-        made = make()
+        result = make()
         parts = {part: value - before.get(part, 0.0) for part, value in seconds.items()}
-        self._results[key] = made, parts, perf_counter() + self.reused_s - start
-        return made
+        self._results[key] = result, parts, perf_counter() + self.reused_s - start
+        return result

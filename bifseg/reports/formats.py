@@ -126,10 +126,10 @@ def best_cells(frame: pd.DataFrame) -> dict[str, list[bool]]:
         if column in frame and (name not in _SPENT or f"{name}_low" in frame):
             higher = higher_is_better(name) or name in ("initial", "final")
             by_structure = frame.groupby(["seen", "structure"])[column]
-            wanted, other = (
+            best_value, other = (
                 by_structure.transform(kind) for kind in (("max", "min") if higher else ("min", "max"))
             )
-            best[quantity.header] = ((frame[column] == wanted) & (wanted != other)).tolist()
+            best[quantity.header] = ((frame[column] == best_value) & (best_value != other)).tolist()
     return best
 
 

@@ -59,6 +59,6 @@ def _code(text: str) -> Markup:
 
 def _lead(text: str) -> tuple[str, str]:
     """The sentences that begin in the first 100 characters, and the rest."""
-    ends = [found.end() for found in re.finditer(r"\.\s+(?=[A-Z*])", text)]
+    ends = [match.end() for match in re.finditer(r"\.\s+(?=[A-Z*])", text)]
     cut = next((end for end in ends if end >= _LEAD), len(text))
     return text[:cut].rstrip(), text[cut:]

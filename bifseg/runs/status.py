@@ -68,8 +68,8 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
         yield _made("networks", title, run.network(cohort, network) / "weights.pt", now)
     for condition in run.conditions():
         yield _played(condition, run.sessions(condition), names[condition.cohort], now)
-    made = (run.folder / "report.html").exists()
-    yield Progress("report", int(made), 1, "done" if made else "waiting")
+    written = (run.folder / "report.html").exists()
+    yield Progress("report", int(written), 1, "done" if written else "waiting")
 
 
 def _made(stage: str, title: str, last: Path, now: float) -> Progress:

@@ -50,9 +50,9 @@ def disturbed(tmp_path):
 
 def test_a_race_at_all_levels_of_a_disturbance_is_refused(disturbed, capsys):
     assert bifseg("race", disturbed, "grabcut", "grabcut-opencv", "--protocol", "stroke-cross") == 2
-    said = capsys.readouterr().err
-    assert "--protocol stroke-cross: its card has levels of a disturbance" in said
-    assert "such as stroke-cross.level-2" in said
+    error_text = capsys.readouterr().err
+    assert "--protocol stroke-cross: its card has levels of a disturbance" in error_text
+    assert "such as stroke-cross.level-2" in error_text
 
 
 def test_a_race_at_one_level_plays_that_level_alone(disturbed):

@@ -126,14 +126,14 @@ def test_a_channel_of_a_4d_file_is_an_image(tree, tmp_path, dimension, suffix):
     with_channels(tree.root / row["image"], several, OBLIQUE)
     cohort = prepared(tree, tmp_path, dimension)
     whole = read_grid(tree.root / row["label"])
-    for made, channel in zip(cohort.objects, (2, 0), strict=True):
-        image = cohort.image(made)
+    for row, channel in zip(cohort.objects, (2, 0), strict=True):
+        image = cohort.image(row)
         expected = several[channel] if dimension == 3 else several[channel][2]
-        assert made.channel == channel
+        assert row.channel == channel
         assert np.array_equal(image.voxels, expected)
-        assert image.grid.shape == cohort.truth(made).shape
-        assert not list(differences(whole, cohort.whole_grid(made)))
-        assert cohort.hashes(made)["channel"] == str(channel)
+        assert image.grid.shape == cohort.truth(row).shape
+        assert not list(differences(whole, cohort.whole_grid(row)))
+        assert cohort.hashes(row)["channel"] == str(channel)
 
 
 def test_raters_of_a_volume(tree, tmp_path):
@@ -146,8 +146,8 @@ def test_raters_of_a_volume(tree, tmp_path):
     tree.columns.append("raters")
     cohort = prepared(tree, tmp_path)
     first, second = cohort.objects
-    for found, voxels in zip(cohort.raters(first), maps, strict=True):
-        assert np.array_equal(found, voxels == 1)
+    for mask, voxels in zip(cohort.raters(first), maps, strict=True):
+        assert np.array_equal(mask, voxels == 1)
     assert cohort.raters(second) == ()
     assert cohort.hashes(second).keys() == {"image", "label"}
     assert cohort.hashes(first) == {
@@ -178,11 +178,11 @@ def test_raters_of_an_instance_in_a_slice(tree, tmp_path):
     first[1:6, 4:8] = True
     empty = np.zeros((10, 20), bool)
     for row, expected in ((left, (first, maps[1, 1] == 1, empty)), (right, (empty, maps[1, 1] == 1, empty))):
-        found = cohort.raters(row)
-        assert len(found) == 3
-        for mask, wanted in zip(found, expected, strict=True):
+        masks = cohort.raters(row)
+        assert len(masks) == 3
+        for mask, outline in zip(masks, expected, strict=True):
             assert mask.dtype == bool
-            assert np.array_equal(mask, wanted)
+            assert np.array_equal(mask, outline)
 
 
 def test_left_out_objects_are_in_the_table_only(tree, tmp_path):
@@ -292,7 +292,7 @@ def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         (
             {"manifest": "none.tsv"},
@@ -305,10 +305,10 @@ def test_paths_of_a_card_are_relative_to_the_card(tree, tmp_path):
         ({"manifest": None, "simulator": "mice"}, "simulator: 'mice' is unknown; known are: tumour3d"),
     ],
 )
-def test_cards_that_lead_nowhere(tree, tmp_path, changes, told):
+def test_cards_that_lead_nowhere(tree, tmp_path, changes, message):
     tree.add("c1")
     tree.write()
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         prepare(
             card_for(tree, **changes), tmp_path / "brain.yaml", 7, tmp_path / "out", {"tumour3d": simulate}
         )
@@ -334,10 +334,10 @@ def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
         tree.add(f"d{k}", split="tset")
     with pytest.raises(InputError) as raised:
         prepared(tree, tmp_path)
-    told = str(raised.value).splitlines()
-    assert told[0] == f"{tree.path}: 7 problem(s)"
-    assert told[1].startswith(f"{tree.path}:3: split: 'tset'")
-    assert told[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
+    message = str(raised.value).splitlines()
+    assert message[0] == f"{tree.path}: 7 problem(s)"
+    assert message[1].startswith(f"{tree.path}:3: split: 'tset'")
+    assert message[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
     assert len((tmp_path / "out" / "problems.txt").read_text().splitlines()) == 7
     with pytest.raises(InputError, match="no prepared cohort; prepare it"):

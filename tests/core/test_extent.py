@@ -24,7 +24,7 @@ def stroke(*voxels, path=None):
 
 
 @pytest.mark.parametrize(
-    ("drawn", "told"),
+    ("drawn", "message"),
     [
         (stroke((0, 0), (-1, 2)), r"stroke 1: voxels: \[-1, 2\] lies outside the grid of \(4, 6\)"),
         (stroke((4, 0)), r"\[4, 0\] lies outside .* give \(y, x\) indices from 0 to \(3, 5\)"),
@@ -37,11 +37,11 @@ def stroke(*voxels, path=None):
         (stroke((0, 0), path=[(np.nan, 0)]), "path: .* lies outside"),
     ],
 )
-def test_scribbles_refuse_strokes_outside_their_array(drawn, told):
-    with pytest.raises(InputError, match=told):
+def test_scribbles_refuse_strokes_outside_their_array(drawn, message):
+    with pytest.raises(InputError, match=message):
         Scribbles(SHAPE, (drawn,))
     before = Scribbles(SHAPE).add([stroke((1, 1))])
-    with pytest.raises(InputError, match=told):
+    with pytest.raises(InputError, match=message):
         before.add([drawn])
 
 

@@ -19,11 +19,11 @@ SHARES = {"train": 0.7, "validation": 0.1, "test": 0.2}
 
 def labels(*values: int, shape: tuple[int, ...] = GRID.shape) -> NDArray[np.uint8]:
     """A label map with five voxels of each value."""
-    made = np.zeros(shape, np.uint8)
+    labels = np.zeros(shape, np.uint8)
     for k, value in enumerate(values):
-        made[..., k, :5] = 0
-        made.reshape(-1, *shape[-2:])[0, k, :5] = value
-    return made
+        labels[..., k, :5] = 0
+        labels.reshape(-1, *shape[-2:])[0, k, :5] = value
+    return labels
 
 
 def draw(path: Path, grid: Grid = GRID) -> None:

@@ -134,11 +134,11 @@ def test_each_channel_is_normalised_by_itself():
 
 
 def test_statistics_of_the_training_images_by_channel(cohort):
-    found = normalisation_statistics(cohort, "training", ["t2", "flair"])
+    statistics = normalisation_statistics(cohort, "training", ["t2", "flair"])
     rows = {row.case: row for row in cohort.select(split="train")}
     for name, cases in (("t2", ["case0", "case1"]), ("flair", ["case0"])):
         values = np.stack([cohort.image(rows[case], (name,)).channels[name] for case in cases]).astype(float)
-        assert found[name] == pytest.approx((values.mean(), values.std()))
+        assert statistics[name] == pytest.approx((values.mean(), values.std()))
     assert list(normalisation_statistics(cohort, "training")) == ["t2"]
 
 
@@ -181,9 +181,9 @@ def test_training_leaves_out_a_case_without_the_channel_and_says_so(cohort, netw
     assert record["left_out"] == {"case1_disc_1": "no channel flair"}
     assert record["objects_trained_on"] == 1
     assert record["trained_on"]["patients"] == ["case0", "case2"]
-    found = exposures(cohort, MethodCard(method="bifseg"), network)
-    assert found["case0_disc_1"] == "seen patient"
-    assert found["case1_disc_1"] == "seen structure"
+    exposure = exposures(cohort, MethodCard(method="bifseg"), network)
+    assert exposure["case0_disc_1"] == "seen patient"
+    assert exposure["case1_disc_1"] == "seen structure"
 
 
 def test_the_weights_file_knows_its_channels(network, two):

@@ -337,7 +337,7 @@ def _speaks(pipe: Connection, number: int | None) -> bool:
 
 def table(results: list[tuple[int, str, str]]) -> str:
     """Inputs and failures of each kind as Markdown."""
-    count, bad = Counter(kind for _, kind, _ in results), Counter(kind for _, kind, told in results if told)
+    count, bad = Counter(kind for _, kind, _ in results), Counter(kind for _, kind, fault in results if fault)
     rows = [f"| {kind} | {n} | {n - bad[kind]} | {bad[kind]} |" for kind, n in sorted(count.items())]
     total = f"| **all** | {len(results)} | {len(results) - bad.total()} | {bad.total()} |"
     return "\n".join(["| input | tried | held | failed |", "|---|--:|--:|--:|", *rows, total])
@@ -347,9 +347,9 @@ def tell(done: list[tuple[int, str, str]]) -> None:
     """Print the table and the first failure of each kind; the exit code is 1 where there is one."""
     print(table(done))
     examples: defaultdict[str, list[str]] = defaultdict(list)
-    for number, kind, told in done:
-        if told:
-            examples[re.sub(r"[^A-Za-z :]+", "", told)[:40]].append(f"{number} {kind}: {told}")
+    for number, kind, fault in done:
+        if fault:
+            examples[re.sub(r"[^A-Za-z :]+", "", fault)[:40]].append(f"{number} {kind}: {fault}")
     for lines in examples.values():
         print(f"{len(lines)} x {lines[0]}")
     sys.exit(1 if examples else 0)

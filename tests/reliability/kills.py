@@ -40,10 +40,10 @@ def kill_the_method(process: subprocess.Popen[str]) -> bool:
     return _kill_one(process, lambda words: "bifseg.methods.process.host" in words)
 
 
-def _kill_one(process: subprocess.Popen[str], wanted: Callable[[str], bool]) -> bool:
+def _kill_one(process: subprocess.Popen[str], is_victim: Callable[[str], bool]) -> bool:
     try:
         below = psutil.Process(process.pid).children(recursive=True)
-        victims = [child for child in below if wanted(" ".join(child.cmdline()))]
+        victims = [child for child in below if is_victim(" ".join(child.cmdline()))]
         if process.poll() is None and victims:
             random.choice(victims).send_signal(signal.SIGKILL)
             return True

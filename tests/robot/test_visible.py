@@ -18,9 +18,9 @@ def slow(truth, spacing, mm, raters=()):
     disputed = masks.any(axis=0) != masks.all(axis=0)
     centres = [np.array(index) * spacing for index in np.ndindex(truth.shape)]
     for at, index in zip(centres, np.ndindex(truth.shape), strict=True):
-        for other, there in zip(centres, np.ndindex(truth.shape), strict=True):
+        for other, place in zip(centres, np.ndindex(truth.shape), strict=True):
             near = round(float(np.linalg.norm(at - other)), 4) <= mm
-            hidden[index] |= near and (truth[there] != truth[index] or disputed[there])
+            hidden[index] |= near and (truth[place] != truth[index] or disputed[place])
     return hidden
 
 

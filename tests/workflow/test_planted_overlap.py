@@ -74,12 +74,12 @@ def run(tmp_path_factory):
 
 def test_scores_find_the_planted_patient_by_its_content(run):
     scores = read_scores(run / "scores.parquet")
-    found = scores.groupby(["method", "case", "structure"])["exposure"].unique().map(list).to_dict()
+    exposures = scores.groupby(["method", "case", "structure"])["exposure"].unique().map(list).to_dict()
     for method in ("base-net", "bifseg"):
-        assert found[method, "new", "disc"] == found[method, "new", "square"] == ["seen patient"]
-        assert found[method, "other", "disc"] == ["seen structure"]
-        assert found[method, "other", "square"] == ["unseen"]
-    assert {tuple(v) for (method, *_), v in found.items() if method == "grabcut-opencv"} == {("unseen",)}
+        assert exposures[method, "new", "disc"] == exposures[method, "new", "square"] == ["seen patient"]
+        assert exposures[method, "other", "disc"] == ["seen structure"]
+        assert exposures[method, "other", "square"] == ["unseen"]
+    assert {tuple(v) for (method, *_), v in exposures.items() if method == "grabcut-opencv"} == {("unseen",)}
 
 
 def test_a_case_without_the_second_channel_is_left_out_of_the_networks_entries_alone(run):

@@ -127,7 +127,7 @@ class Container:
             *(_ULIMITS if self.engine == "podman" else ()),
             *(() if self.network else ("--network", "none")),
             *(("--memory", limit, "--memory-swap", limit) if limit else ()),
-            *(word for here, there in folders.items() for word in ("--volume", f"{here}:{there}")),
+            *(word for here, inside in folders.items() for word in ("--volume", f"{here}:{inside}")),
             *(word for name, value in environment.items() for word in ("--env", f"{name}={value}")),
             *(("--workdir", SESSION) if SESSION in folders.values() else ()),
         )
@@ -139,7 +139,7 @@ class Container:
             *("apptainer", "--quiet", "exec" if has_words else "run"),
             *("--containall", "--cleanenv", "--no-mount", "bind-paths", "--writable-tmpfs"),
             *(() if self.network else ("--net", "--network", "none")),
-            *(word for here, there in folders.items() for word in ("--bind", f"{here}:{there}")),
+            *(word for here, inside in folders.items() for word in ("--bind", f"{here}:{inside}")),
             *(word for name, value in environment.items() for word in ("--env", f"{name}={value}")),
             *(("--pwd", SESSION) if SESSION in folders.values() else ()),
         )

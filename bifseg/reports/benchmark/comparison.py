@@ -159,8 +159,8 @@ def _origin(side: RunView) -> str:
 
 
 def _simulated(sides: Pairing) -> str:
-    made = sorted((sides.base.simulated | sides.new.simulated) & set(sides.base.scores["cohort"]))
-    return f"The images of {' and '.join(made)} are **simulated**." if made else ""
+    simulated = sorted((sides.base.simulated | sides.new.simulated) & set(sides.base.scores["cohort"]))
+    return f"The images of {' and '.join(simulated)} are **simulated**." if simulated else ""
 
 
 def _table(rows: pd.DataFrame, comparison: Comparison) -> str:

@@ -263,13 +263,13 @@ def _same_sessions(base: RunView, new: RunView) -> tuple[RunView, RunView, list[
 def _lone(which: str, keys: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
     """Sessions of one side only: whole cohorts, whole entries of a protocol, or some of their objects."""
     lone = keys[~keys.isin(others)].unique().to_frame(index=False)
-    theirs = others.to_frame(index=False)
-    absent = sorted(set(lone["cohort"]) - set(theirs["cohort"]))
+    other_keys = others.to_frame(index=False)
+    absent = sorted(set(lone["cohort"]) - set(other_keys["cohort"]))
     for cohort in absent:
         sessions = counted(len(lone[lone["cohort"] == cohort]), "session")
         yield f"Only {which} has cohort {cohort!s} ({sessions}): not compared."
     lone = lone[~lone["cohort"].isin(absent)]
-    known = pd.MultiIndex.from_frame(theirs[_ENTRY])
+    known = pd.MultiIndex.from_frame(other_keys[_ENTRY])
     whole = ~pd.MultiIndex.from_frame(lone[_ENTRY]).isin(known)
     for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
         entries = sorted({entry_name(*pair) for pair in rows[["method", "network"]].to_numpy()})
