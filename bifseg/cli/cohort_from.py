@@ -89,11 +89,12 @@ def cohort_from(
     Every file is read once. Cases that cannot be used are left out, printed, and listed in OUT/NAME.left-out.tsv.
     Splits of the layout or of --splits are kept; otherwise the seed and the patients' names determine them.
     """
-    make_from(layout, path, out, data, seed, force)
+    files = make_from(layout, path, out, data, seed, force)
+    typer.echo(f"wrote {', '.join(map(str, files))}")
 
 
-def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, force: bool) -> None:
-    """Write card and manifest of a cohort, as `bifseg cohort from` does.
+def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, force: bool) -> list[Path]:
+    """Write card and manifest of a cohort, and print what was read, as `bifseg cohort from` does.
 
     Args:
         layout: name of the data's layout.
@@ -102,6 +103,9 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
         data: options that turn the data into a cohort.
         seed: seed of the splits.
         force: whether to replace a card or manifest that differs.
+
+    Returns:
+        The files that were written.
 
     Raises:
         InputError: an option is wrong, or the data cannot be used.
@@ -131,7 +135,7 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
     draft = make(layout, path, options, request, tracked(f"reading {layout}"))
     files = write_cohort(draft, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(draft, out / f"{name}.yaml"))
-    typer.echo(f"wrote {', '.join(map(str, files))}")
+    return list(files)
 
 
 def _pattern(text: str) -> re.Pattern[str] | None:

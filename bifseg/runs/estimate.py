@@ -85,7 +85,8 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
         cores: jobs of one core that work at the same time.
 
     Yields:
-        A line for each network and entry with the source of its numbers, one for memory, one for the whole run.
+        A line for each network and entry, one for each source of the sessions' times, one for memory, one for the
+        whole run.
 
     Raises:
         InputError: a card is missing or wrong.
@@ -94,6 +95,7 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
     cards, results = folder / run.cards, folder / run.results
     times, total, longest = ExpectedTimes(results / "history.jsonl"), 0.0, 0.0
     memory: dict[str, float] = {}
+    sources: dict[str, set[str]] = {}
     for cohort, experiment in run.cohorts.items():
         facts = _cohort_facts(run, cohort, cards, results / run.run)
         entries = [(protocol, entry) for protocol, names in experiment.protocols.items() for entry in names]
@@ -115,13 +117,16 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
             expected = times.sessions(cohort, facts.dimension, condition.method, left)
             total += expected.seconds
             number = f"{'' if facts.certain else 'about '}{counted(left, 'session')}"
-            yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)} ({expected.source})"
+            yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)}"
+            sources.setdefault(expected.source, set()).add(condition.method)
             if late := _may_end_late(condition, cards, facts):
                 yield f"  {entry} on {cohort}, {protocol}: {late}"
             memory |= {f"{condition.method} on {cohort}": _memory_mb(condition, cards, facts)}
     if not total:
         yield "  nothing is left to do but tables, figures and report"
         return
+    for source, methods in sources.items():
+        yield f"  times of {', '.join(sorted(methods)) if len(sources) > 1 else 'sessions'}: {source}"
     if memory:
         most = max(memory, key=lambda name: memory[name])
         yield f"  memory of a job: at most about {memory[most] / 1024:.1f} GiB ({most}, if a box fills the image)"

@@ -41,11 +41,10 @@ def folder(tmp_path):
 
 def test_the_estimate_has_lines_for_training_sessions_memory_and_total(folder, monkeypatch):
     monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
-    training, sessions, memory, whole = estimate(CONFIG, folder, cores=2)
+    training, sessions, source, memory, whole = estimate(CONFIG, folder, cores=2)
     assert training.startswith("  train net on sim: about 5 min 0 s (measured here")
-    assert sessions == (
-        "  geos on sim, own-scribbles: about 10 sessions, 8 s (as in the demo, whose images are small)"
-    )
+    assert sessions == "  geos on sim, own-scribbles: about 10 sessions, 8 s"
+    assert source == "  times of sessions: as in the demo, whose images are small"
     assert memory.startswith("  memory of a job: at most about 0.2 GiB (geos on sim")
     assert whole.startswith("  in all about 5 min 30 s on 2 cores"), "training is one job"
 
@@ -77,7 +76,7 @@ def test_patients_of_a_manifest_are_drawn_before_the_cohort_is_prepared(folder, 
 def test_one_session_is_in_the_singular(folder, monkeypatch):
     monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
     monkeypatch.setattr(module, "_cohort_facts", lambda *_: module._CohortFacts(3, 1, certain=True))
-    _, sessions, _, whole = estimate(CONFIG, folder, cores=1)
+    _, sessions, _, _, whole = estimate(CONFIG, folder, cores=1)
     assert ": 1 session, " in sessions
     assert " on 1 core, " in whole
 
