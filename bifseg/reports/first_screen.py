@@ -52,7 +52,8 @@ def first_screen(summary: Overview, target: float) -> FirstScreen:
         Entries, best first, with a sentence and a caption.
     """
     goal, frame = f"{100 * target:g}%", summary.frame
-    shown = [name for name in MEASURES if frame[f"{name}_mean"].notna().any()]
+    known = [name for name in MEASURES if frame[f"{name}_mean"].notna().any()]
+    shown = sorted(known, key=lambda name: name != summary.by)  # what the ranking is by comes first
     parts = _parts(frame)
     groups = [Group(_rows(summary, part, shown), title if len(parts) > 1 else "") for title, part in parts]
     columns = [

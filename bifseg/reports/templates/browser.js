@@ -150,8 +150,9 @@ async function select(session) {
   Object.assign(view, { session, arrays, step, slice });
   const replicate = session.replicate ? `, replicate ${session.replicate}` : "";
   at("session-title").textContent = `${session.entry} on ${session.object.name}${replicate}`;
-  const error = session.error ? `: ${session.error}` : "";
-  at("session-text").textContent = `${session.cohort}, ${session.structure.replaceAll("_", " ")}, ${session.protocol}; ${session.outcome}, status ${session.status}${error}`;
+  const status = session.status === "ok" ? "" : `, ${session.status}${session.error ? `: ${session.error}` : ""}`;
+  const end = { reached: "reached the target", "not reached": "did not reach the target" }[session.outcome] ?? "no result";
+  at("session-text").textContent = `${session.cohort}, ${session.structure.replaceAll("_", " ")}, ${session.protocol}; ${end}${status}`;
   for (const [id, value, most] of [["step", step, session.steps.length - 1], ["slice", slice, session.object.shape[0] - 1]]) {
     Object.assign(at(id), { max: most, value });
     at(id).closest("label").hidden = most === 0;
@@ -174,7 +175,7 @@ function refresh() {
   at("count").textContent = `${chosen.length} of ${sessions.length} sessions`;
   const items = view.list.slice(0, view.shown).map((session) => {
     const canvas = make("canvas", { width: 84, height: 84 });
-    const text = `${session.entry} · ${session.object.name}`;
+    const text = `${session.entry}, ${session.protocol} · ${session.object.name}`;
     const item = make("button", { type: "button", session }, canvas, make("span", {}, make("b", {}, percent(session.dice)), ` ${text}`));
     item.addEventListener("click", () => select(session));
     watcher.observe(item);
