@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 
 from bifseg.analysis.names import TOOLS
@@ -13,12 +14,25 @@ from bifseg.reports.formats import with_limits
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the standing: the measure, its header, factor and form."""
+    """A column of the standing: the measure, its header, factor and form; shares of 1 are better if higher."""
 
     measure: str
     header: str
     factor: float = 1
     form: str = ".2f"
+
+    def best(self, rows: Sequence[dict[Any, Any]]) -> float:
+        """The best mean of several rows.
+
+        Args:
+            rows: of a standing.
+
+        Returns:
+            The mean; NaN if all are equal or unknown.
+        """
+        means = {row[f"{self.measure}_mean"] for row in rows if not isnan(row[f"{self.measure}_mean"])}
+        pick = max if self.factor == 100 else min
+        return float(pick(means)) if len(means) > 1 else nan
 
     def text(self, row: dict[Any, Any]) -> str:
         """The cell of a row.

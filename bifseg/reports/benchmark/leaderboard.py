@@ -20,7 +20,7 @@ from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
 from bifseg.reports.formats import plain
 from bifseg.reports.html import embed, page
-from bifseg.reports.shown_table import Group, Row, ShownTable
+from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
 
 _MOST_FAILURES = 50
 
@@ -142,18 +142,13 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
     for title, seen, rows in _by_structure(standing.now):
         ranks = _rank_intervals(rows)
         tied = [bool(set(row["group"]) & set(rows[0]["group"])) for row in rows]
+        best = {column: column.best(rows) for column in columns}
         lines = [
             Row(
                 [
-                    (text, False)
-                    for text in (
-                        rank,
-                        entry_of(row),
-                        exposure_of(row),
-                        *(c.text(row) for c in columns),
-                        _power(row),
-                        *run_of(row),
-                    )
+                    *((text, False) for text in (rank, entry_of(row), exposure_of(row))),
+                    *((c.text(row), row[f"{c.measure}_mean"] == best[c]) for c in columns),
+                    *((text, False) for text in (_power(row), *run_of(row))),
                 ],
                 href=f"{folder}/{entry_file(entry_of(row))}",
                 front=one and not all(tied),
@@ -161,7 +156,8 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
             for row, rank, one in zip(rows, ranks, tied, strict=True)
         ]
         groups.append(Group(lines, title, seen))
-    return ShownTable(headers, groups, ("Rank", "Entry", "Exposure", "Run"))
+    table = ShownTable(headers, groups, ("Rank", "Entry", "Exposure", "Run"))
+    return with_files(table, f"{standing.cohort}-{standing.protocol}")
 
 
 def _power(row: dict[Any, Any]) -> str:

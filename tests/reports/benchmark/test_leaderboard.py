@@ -2,12 +2,14 @@ import re
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from html_reader import Reader
 
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
+from bifseg.reports.benchmark.columns import COLUMNS
 from bifseg.reports.benchmark.entry_pages import entry_file
 from bifseg.reports.benchmark.history import append_run
 from bifseg.reports.benchmark.journal import append, read
@@ -43,7 +45,7 @@ def test_page_needs_no_other_file_but_those_of_its_entries(history, html, page):
     )
     rest = set(page.links) - pages
     assert rest
-    assert all(link.startswith(("data:image/svg+xml;base64,", "#")) for link in rest)
+    assert all(link.startswith(("data:image/svg+xml;base64,", "data:text/csv;", "#")) for link in rest)
     assert {link[1:] for link in page.links if link.startswith("#")} <= page.ids
     assert "<script src" not in html
     assert "default-src 'none'" in html
@@ -189,3 +191,12 @@ def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
     with pytest.raises(InputError, match=r"holds no run yet; run `bifseg history append`"):
         write_leaderboard(tmp_path / "history.jsonl", out)
     assert not out.exists()
+
+
+def test_the_best_mean_is_the_highest_share_and_the_lowest_effort():
+    rows = [{"dice_mean": dice, "prompts_mean": 3.0} for dice in (0.8, 0.9, float("nan"))]
+    columns = {column.measure: column for column in COLUMNS}
+    assert columns["dice"].best(rows) == 0.9
+    assert np.isnan(columns["prompts"].best(rows)), "all are equal"
+    rows[0]["prompts_mean"] = 2.0
+    assert columns["prompts"].best(rows) == 2.0
