@@ -33,8 +33,9 @@ demo: install
 	@cat results/demo/summary.txt
 	@echo "report: $(abspath results/demo/report.html)"
 
+# One worker more than cores, since tests wait for processes and timers.
 test: dev
-	pytest -n $(CORES) --dist loadfile --no-loadscope-reorder --durations=20
+	pytest -n $$(($(CORES) + 1)) --dist loadfile --no-loadscope-reorder --durations=20
 
 lint: dev
 	ruff format --check .
