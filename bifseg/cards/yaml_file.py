@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if len(content) > MOST_BYTES:
         raise InputError(f"{path}: longer than {MOST_BYTES} bytes; no card is, name another file")
     try:
-        value = yaml.load(content.decode("utf-8"), _Loader)
+        value = deepcopy(_parsed(content.decode("utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         text = " ".join(str(error).split())
         hint = "; put a pattern such as '*@*' in quotes" if "scanning an alias" in text else ""
@@ -68,6 +70,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(value).__name__}")
     return {str(key): item for key, item in value.items()}
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Any:
+    """The value of a YAML text; a start of the workflow reads a card about ten times."""
+    return yaml.load(text, _Loader)
 
 
 def check_size(value: Any, most: int = MOST_VALUES) -> None:

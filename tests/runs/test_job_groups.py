@@ -107,8 +107,8 @@ def test_one_process_plays_all_methods_of_bifseg_with_each_image_sent_once(
 
 def test_a_crashing_plug_in_has_its_own_process(jobs, plug_in, trials, started):
     both = [jobs[0], plug_in(do="leave"), jobs[1]]
-    n = len(trials)
-    assert run_entries(both, trials) == {"ok": 2 * n, "failed": n}
+    n = len(trials[:2])
+    assert run_entries(both, trials[:2]) == {"ok": 2 * n, "failed": n}
     assert len(started) == 1 + 1 + 2 * n - 1  # the plug-in's is started anew after each crash
 
 

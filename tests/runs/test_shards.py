@@ -90,16 +90,27 @@ def test_an_unfit_program_is_named_by_its_card(setup, dimension, why):
     assert str(caught.value) == f"method: tool {why}; leave it out here"
 
 
-@pytest.mark.parametrize(("shards", "workers"), [(3, 1), (2, 2)])
-def test_rows_do_not_depend_on_shards_order_or_processes(
-    discs, setup, trials, whole, tmp_path, shards, workers
-):
-    parts = share_out_shards(dict.fromkeys(trials, 1.0), shards)
-    for number in range(shards, 0, -1):
-        run_shard(setup, parts[number - 1][::-1], tmp_path / "parts", number, workers)
+@pytest.fixture(scope="module")
+def parts(setup, trials, tmp_path_factory):
+    """The folder of all sessions, played in two shards in reverse order: one by two processes, one by one process."""
+    folder, shards = tmp_path_factory.mktemp("parts"), share_out_shards(dict.fromkeys(trials, 1.0), 2)
+    for number, workers in ((2, 2), (1, 1)):
+        assert len(shards[number - 1]) >= workers
+        run_shard(setup, shards[number - 1][::-1], folder, number, workers)
+    return folder
+
+
+def test_rows_do_not_depend_on_shards_order_or_processes(discs, trials, whole, parts):
     rows = rows_of(discs, whole)
     assert len(rows) > len(trials)
-    assert rows.equals(rows_of(discs, tmp_path / "parts"))
+    assert rows.equals(rows_of(discs, parts))
+
+
+def test_every_job_checks_that_the_network_is_unchanged(parts):
+    for number in (1, 2):
+        check = read_json(parts / f"forgetting-{number}.json")
+        assert check["before"] == check["after"]
+    assert not list(parts.glob(".forgetting*"))
 
 
 def test_intact_sessions_are_kept_and_damaged_ones_replayed(odd, trials, tmp_path):
@@ -202,13 +213,14 @@ def test_a_killed_method_is_tried_once_more(odd, trials, tmp_path, mark):
     setup = odd(do="die_once", path=str(mark))
     assert run_shard(setup, trials[:2], tmp_path / "out") == {"ok": 2}
     assert mark.exists()
+    one = trials[:1]
     setup = odd(do="die")
-    assert run_shard(setup, trials[:2], tmp_path / "out") == {"failed": 2}
+    assert run_shard(setup, one, tmp_path / "out") == {"failed": 1}
     session = Archive(tmp_path / "out").load(trials[0].session)
     assert session.error == "round-1: the method's process ended by signal SIGKILL"
-    assert run_shard(odd(do="die"), trials[:2], tmp_path / "out") == {"failed": 2}  # is not kept
-    assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"failed": 2}
-    assert run_shard(odd(do="leave"), trials[:2], tmp_path / "crash") == {"kept": 2}
+    assert run_shard(odd(do="die"), one, tmp_path / "out") == {"failed": 1}  # is not kept
+    assert run_shard(odd(do="leave"), one, tmp_path / "crash") == {"failed": 1}
+    assert run_shard(odd(do="leave"), one, tmp_path / "crash") == {"kept": 1}
 
 
 def test_a_method_killed_at_start_is_started_once_more(odd, trials, tmp_path, mark):
@@ -328,13 +340,6 @@ def test_an_unreadable_image_stops_the_job_after_other_sessions(odd, discs, tria
     assert run_shard(odd(), trials, tmp_path) == {"ok": 2, "kept": len(other_trials)}
 
 
-def test_every_job_checks_that_the_network_is_unchanged(setup, trials, tmp_path):
-    run_shard(setup, trials, tmp_path, 3, workers=2)
-    check = read_json(tmp_path / "forgetting-3.json")
-    assert check["before"] == check["after"]
-    assert not list(tmp_path.glob(".forgetting*"))
-
-
 @pytest.mark.parametrize(("call", "by_hash"), [("weights", True), ("base", False)])
 def test_a_method_killed_in_the_last_check_keeps_its_sessions(
     setup, trials, tmp_path, caplog, monkeypatch, call, by_hash
@@ -348,6 +353,7 @@ def test_a_method_killed_in_the_last_check_keeps_its_sessions(
         return original(self, *words)
 
     original = getattr(MethodProcess, call)
+    setup = replace(setup, card=MethodCard(method="base-net"))
     if not by_hash:  # as for a network of another program
         monkeypatch.setattr(MethodProcess, "weights", lambda self: "")
     monkeypatch.setattr(MethodProcess, call, dying)
