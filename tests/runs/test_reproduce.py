@@ -1,5 +1,6 @@
 """Reproduced sessions equal the stored ones; changed sessions are detected."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,19 +17,33 @@ from bifseg.sessions.archive import Archive
 CARDS = {"methods/geos.yaml": "method: geos\n", "protocols/own-scribbles.yaml": "rounds: 2\ntarget: 0.99\n"}
 
 
-@pytest.fixture
-def folder(discs, tmp_path):
-    """A finished run of GeoS."""
+def write_config(place):
+    """The configuration of the run in a folder, and its cards."""
     for name, text in CARDS.items():
-        write_text(tmp_path / "cards" / name, text)
+        write_text(place / "cards" / name, text)
     cohorts = {"discs": {"protocols": {"own-scribbles": ["geos"]}}}
-    write_json(tmp_path / "r/config.json", {"run": "r", "cards": str(tmp_path / "cards"), "cohorts": cohorts})
-    (tmp_path / "r/cohorts").mkdir()
-    (tmp_path / "r/cohorts/discs").symlink_to(discs.folder)
-    run = Run(tmp_path / "r")
+    write_json(place / "r/config.json", {"run": "r", "cards": str(place / "cards"), "cohorts": cohorts})
+
+
+@pytest.fixture(scope="module")
+def finished(discs, tmp_path_factory):
+    """A finished run of GeoS, which no test changes."""
+    place = tmp_path_factory.mktemp("finished")
+    write_config(place)
+    (place / "r/cohorts").mkdir()
+    (place / "r/cohorts/discs").symlink_to(discs.folder)
+    run = Run(place / "r")
     (condition,) = run.conditions()
     run_shard(run.setup(condition, discs), run.trials(discs), run.sessions(condition))
     return run.folder
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of the finished run."""
+    shutil.copytree(finished, tmp_path / "r", symlinks=True)
+    write_config(tmp_path)
+    return tmp_path / "r"
 
 
 def test_a_run_is_reproduced_to_the_bit(folder):
