@@ -20,7 +20,7 @@ from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.record import Identity, Session
 
-_LEFT_OUT = "left-out.json"
+LEFT_OUT = "left-out.json"
 """File beside an entry's sessions: why objects are left out, by the object's name."""
 
 Played = tuple[Trial, str]
@@ -105,7 +105,7 @@ def run_entries(
         count["kept"] += len(names)
         if job.name not in problems:
             write_record(job.folder / "protocol.json", job.setup.rules())
-            write_record(job.folder / _LEFT_OUT, job.setup.left_out)
+            write_record(job.folder / LEFT_OUT, job.setup.left_out)
             Archive(job.folder).pack(names, number)
     count["kept"] -= n_left
     if problems:
@@ -243,7 +243,7 @@ def load_sessions(
     """
     archive, left_out = (
         Archive(folder),
-        read_record(folder / _LEFT_OUT) if (folder / _LEFT_OUT).is_file() else {},
+        read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {},
     )
     for row in objects:
         for replicate in range(0 if row.object in left_out else replicates):

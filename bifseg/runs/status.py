@@ -9,7 +9,10 @@ from pathlib import Path
 from time import time
 
 from bifseg.core.errors import InputError
+from bifseg.core.files import read_record
 from bifseg.runs.run_folder import Condition, Run
+from bifseg.runs.shard_plan import Trial
+from bifseg.runs.shards import LEFT_OUT
 from bifseg.sessions.archive import Archive
 
 _RATE_S = 3600.0
@@ -56,18 +59,18 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
         InputError: there is no such run.
     """
     run, now = Run(folder), time() if now is None else now
-    names: dict[str, list[str]] = {}
+    trials: dict[str, list[Trial]] = {}
     for name in run.card.cohorts:
         try:
-            names[name] = [trial.session for trial in run.trials(run.cohort(name))]
+            trials[name] = run.trials(run.cohort(name))
         except InputError:
-            names[name] = []
+            trials[name] = []
         yield _made("cohorts", f"cohort {name}", run.folder / "cohorts" / name / "cohort.json", now)
     for cohort, network in run.networks():
         title = f"network {network} on {cohort}"
         yield _made("networks", title, run.network(cohort, network) / "weights.pt", now)
     for condition in run.conditions():
-        yield _played(condition, run.sessions(condition), names[condition.cohort], now)
+        yield _played(condition, run.sessions(condition), trials[condition.cohort], now)
     written = (run.folder / "report.html").exists()
     yield Progress("report", int(written), 1, "done" if written else "waiting")
 
@@ -81,7 +84,10 @@ def _made(stage: str, title: str, last: Path, now: float) -> Progress:
     return Progress(title, 0, 1, _state(times, now), stage=stage)
 
 
-def _played(condition: Condition, folder: Path, names: list[str], now: float) -> Progress:
+def _played(condition: Condition, folder: Path, trials: list[Trial], now: float) -> Progress:
+    """The status of a condition's sessions, without those of objects that its method cannot play."""
+    left_out = read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {}
+    names = [trial.session for trial in trials if trial.object not in left_out]
     title = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
     archive = Archive(folder)
     stored = archive.stored()

@@ -7,7 +7,7 @@ import pytest
 from fake_run import fake_session
 
 from bifseg.core.errors import InputError
-from bifseg.core.files import write_json, write_text
+from bifseg.core.files import write_json, write_record, write_text
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.status import STILL_S, progress
 from bifseg.sessions.archive import Archive
@@ -65,6 +65,14 @@ def test_a_running_entry_has_a_rate_and_a_stopped_one_has_none(discs, folder):
     assert item.left_s == pytest.approx(30)
     item = items_of(folder, NOW + STILL_S + 1)["geos on discs, own-scribbles"]
     assert (item.done, item.state, item.left_s) == (3, "stopped", None)
+
+
+def test_objects_that_lack_a_channel_are_not_waited_for(discs, folder):
+    archive = store(discs, folder, "geos", 5)
+    last = discs.select(split="test")[-1].object
+    write_record(archive.folder / "left-out.json", {last: "no channel ct"})
+    item = items_of(folder)["geos on discs, own-scribbles"]
+    assert (item.done, item.of, item.state) == (5, 5, "done")
 
 
 def test_failures_are_counted_by_reason(discs, folder):
