@@ -164,3 +164,13 @@ class Encoder(Half):
         assert encoding == {"mean": image.voxels.mean(), "uses": []}
         encoding["uses"].append(box)
         return super().start(image, box)
+
+
+class Erasing(Half):
+    """Everything in the box that is not zero; sets the image to zero in place."""
+
+    def start(self, image, box):
+        super().start(image, box)
+        result = box.paste(image.voxels[box.slices] != 0, image.grid.shape)
+        image.voxels[:] = 0
+        return result

@@ -15,6 +15,7 @@ import os
 import pickle
 import resource
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,7 @@ class Host:
         self._network = _network(opening["weights"], opening["device"])
         self._folder = Path.cwd()
         self._machine_s = 0.0
+        self._kept: Image | None = None
         self._image: Image | None = None
 
     def open(self, opening: dict[str, Any]) -> dict[str, Any]:
@@ -95,9 +97,10 @@ class Host:
         from bifseg.methods.contract import Adaptive, Encoding, Undoing
         from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
-        from bifseg.methods.registry import build
+        from bifseg.methods.registry import METHODS, build
 
         card = MethodCard(**opening["card"])
+        self._is_own = card.method in METHODS
         self._method = build(card, self._network)
         encodes = isinstance(self._method, Encoding)
         if encodes:
@@ -132,7 +135,8 @@ class Host:
         if message["call"] == "encode":
             return self._answer_encode(messages.read_image_files(message, self._folder))
         if message["call"] in ("start", "start_from", "base"):
-            self._image, self._box = messages.read_image_message(message, self._folder, self._image)
+            self._kept, self._box = messages.read_image_message(message, self._folder, self._kept)
+            self._image = self._kept if self._is_own else _copied(self._kept)
             self._machine_s = message.get("encoding_s", 0.0)
             if "encoding" in message:
                 self._encoding = (self._folder / message["encoding"]).read_bytes()
@@ -178,6 +182,12 @@ class Host:
         if name == "base" and self._network:
             return self._network.answer(*prompts)
         return getattr(self._method, name)(*prompts)
+
+
+def _copied(image: Image) -> Image:
+    """A copy of an image, since a plug-in may change it in place."""
+    others = {name: voxels.copy() for name, voxels in image.others.items()}
+    return replace(image, voxels=image.voxels.copy(), others=others)
 
 
 def _network(weights: str, device: str) -> Any:

@@ -262,8 +262,7 @@ class MethodProcess:
         self._deadline = None if limit is None else monotonic() + limit
         self._remark = _remark_on(box)
         folder, place = self._folder, self._place
-        # A plug-in may change an image in place, so that only methods of bifseg keep it.
-        has_image = self._program.shareable and place.image is image
+        has_image = self._program.is_host and place.image is image
 
         def message() -> dict[str, Any]:
             encoding = self._encoding(image)

@@ -84,6 +84,16 @@ def test_a_round_exchanges_the_box_and_not_the_volume(started, monkeypatch):
     assert sum(sizes) < 10**3 + 10**3
 
 
+def test_a_kept_image_is_as_it_was_for_the_next_session(started, monkeypatch):
+    """It is sent once, and a plug-in that changes its copy hurts its own session only."""
+    names, share = [], messages._share
+    monkeypatch.setattr(messages, "_share", lambda name, *words: (names.append(name), share(name, *words)))
+    method, box = started("Erasing"), Box((10, 20), (20, 30))
+    image = Image(np.ones(SHAPE, np.float32), Grid.plain(SHAPE))
+    assert [method.start(image, box).sum() for _ in range(3)] == [100, 100, 100]
+    assert names == [messages.IMAGE]
+
+
 def test_a_session_in_another_process_is_the_same(discs, discs_network):
     """To the bit, with strokes, on images of their own spacing."""
     card = MethodCard(method="bifseg", settings={"iterations": 5})
