@@ -10,9 +10,10 @@ from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import maximum_flow
 
-from bifseg.methods.graphs import crf
+from bifseg.methods.graphs import crf, first_flow
 from bifseg.methods.graphs.crf import LabelUpdate, pair_weights, unary
 from bifseg.methods.graphs.first_flow import capacity, is_doubtful
+from bifseg.methods.graphs.neighbours import pair_slices
 
 
 def energy(labels, intensity, probability, spacing, strength, sigma, full):
@@ -169,3 +170,38 @@ def test_a_first_flow_needs_a_quarter_of_weak_voxels_of_each_label(weak_rows, ha
     probability[:weak_rows], probability[20 - weak_rows :] = 0.51, 0.49
     most = capacity(pair_weights(np.zeros((20, 20)), (1.0, 1.0), 0.5, 0.2, True), (20, 20))
     assert is_doubtful(np.subtract(*unary(probability)), most) == has_first_flow
+
+
+@pytest.mark.parametrize(("width", "passes"), [(0, 2), (5, 1)], ids=["noise of voxels", "regions remain"])
+def test_a_first_flow_that_moves_almost_everything_goes_on(width, passes, monkeypatch):
+    """Both give the least energy; only where hardly anything is left do more rounds move more."""
+    rng = np.random.default_rng(0)
+    shape = (14, 15, 16)
+    noise = ndimage.gaussian_filter(rng.standard_normal(shape), width)
+    noise -= np.median(noise)
+    intensity, probability = rng.random(shape), 1 / (1 + np.exp(-0.5 * noise / noise.std()))
+    args, none = ((1.0, 1.0, 1.0), 0.4, 0.5, True), np.zeros(shape, np.uint8)
+    calls = []
+    pass_on = first_flow._pass_on
+    monkeypatch.setattr(first_flow, "_pass_on", lambda *given: (calls.append(1), pass_on(*given)))
+    labels = LabelUpdate(intensity, *args)(probability, none)
+    assert len(calls) == passes
+    expected = plain_cut(intensity, probability, none, *args)
+    energies = [cost(y, intensity, probability, *args) for y in (labels, expected)]
+    assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+
+
+def cost(labels, intensity, probability, *args):
+    """The energy, added up offset by offset."""
+    as_background, as_foreground = unary(probability)
+    total = as_foreground[labels].sum() + as_background[~labels].sum()
+    for offset, weights in pair_weights(intensity, *args):
+        first, second = pair_slices(offset)
+        total += weights[labels[first] != labels[second]].sum()
+    return total
+
+
+def test_a_large_crop_always_starts_from_a_flow():
+    """On clear probabilities too: a cut of 128³ voxels takes half the time then."""
+    assert is_doubtful(np.full((128, 128, 64), 9.0), np.ones((128, 128, 64)))
+    assert not is_doubtful(np.full((64, 64, 64), 9.0), np.ones((64, 64, 64)))
