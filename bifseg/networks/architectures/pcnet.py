@@ -9,7 +9,6 @@ from torch import nn
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier
 from bifseg.networks.architectures.convolution import Convolution3d
 from bifseg.networks.architectures.dilated import DilatedBlocks
-from bifseg.networks.architectures.ranks import Ranks
 
 
 class PCNet(Network):
@@ -28,7 +27,6 @@ class PCNet(Network):
         instance_norm: normalise each feature over the crop; trains faster, not in the paper.
         last_block_only: PC-Net(b5), the paper's ablation: the classifier sees block 5 alone, compressed.
         inputs: channels of the image.
-        ranks: the network gets the ranks of the intensities in the crop; ours.
     """
 
     thickest_first = True
@@ -42,7 +40,6 @@ class PCNet(Network):
         instance_norm: bool = False,
         last_block_only: bool = False,
         inputs: int = 1,
-        ranks: bool = False,
     ) -> None:
         kernels = [(3, 3, 3)] * 2 + [(1, 3, 3)] * 3
         features = DilatedBlocks(
@@ -61,4 +58,4 @@ class PCNet(Network):
             classifier = nn.Sequential(mix, nn.ReLU(), last)
         else:
             raise ValueError(f"head: unknown '{head}'; known are 3x3x3, 1x1x1")
-        super().__init__(3, nn.Sequential(Ranks(), features) if ranks else features, classifier)
+        super().__init__(3, features, classifier)
