@@ -210,7 +210,8 @@ class LineDisplay(Display):
             self.say(f"done: {entry_text(part) if part.condition else part.what}")
         if monotonic() - self._last > (_AT_LEAST_S if new else _AT_MOST_S) or (new and state.fraction >= 1):
             self._last = monotonic()
-            work = [f"{what}: {line}" if line else what for what, line in state.running]
+            over = all(part.what in ended for part in state.parts if part.of)
+            work = [f"{what}: {line}" if line else what for what, line in state.running if not over]
             work += [entry_text(part) for part in state.stage("sessions") if _at_work(part)]
             self.say("; ".join([self.summary(state), *work[:2]]))
 

@@ -203,3 +203,14 @@ def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(
         "as in the demo, whose images are small",
         "a guess",
     ]
+
+
+@pytest.mark.parametrize(("done", "end"), [(0, "; writing tables"), (1, " spent")])
+def test_nothing_is_at_work_once_the_report_is_done(folder, clock, capsys, done, end):
+    display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
+    for number in (0, done):
+        clock[0] += 61
+        display.show(
+            run_state.State([Progress("report", number, 1, "running")], 1.0, None, [("writing tables", "")])
+        )
+    assert capsys.readouterr().err.splitlines()[-1].endswith(end)
