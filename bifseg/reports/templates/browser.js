@@ -155,7 +155,7 @@ async function select(session) {
   at("session-text").textContent = `${session.cohort}, ${session.structure.replaceAll("_", " ")}, ${session.protocol}; ${end}${status}`;
   for (const [id, value, most] of [["step", step, session.steps.length - 1], ["slice", slice, session.object.shape[0] - 1]]) {
     Object.assign(at(id), { max: most, value });
-    at(id).closest("label").hidden = most === 0;
+    (id === "slice" ? at(id).closest("label") : at(id)).hidden = most === 0;  // the step's text says its Dice
   }
   at("viewer").hidden = false;
   for (const item of at("list").children) item.classList.toggle("chosen", item.session === session);
@@ -201,7 +201,7 @@ function open(filter, name) {
   at("order").value = "worst Dice first";
   view.shown = PAGE;
   refresh();
-  at("sessions").scrollIntoView();
+  at(innerWidth > 700 ? "sessions" : "viewer").scrollIntoView();  // on a phone the picture is below the list
   const first = name ? view.list.find((session) => session.object.name === name) : view.list[0];
   if (first) select(first);
 }
