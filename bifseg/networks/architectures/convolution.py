@@ -30,7 +30,7 @@ class Convolution3d(nn.Conv3d):
         if not self._is_slow(input):
             return super().forward(input)
         settings = (self.stride, self.padding, self.dilation, self.groups)
-        return conv3d(input.to_mkldnn(), self.weight, self.bias, *settings).to_dense()
+        return conv3d(input.to_mkldnn(), self.weight, self.bias, *settings).to_dense()  # type: ignore[arg-type]
 
     def _is_slow(self, input: Tensor) -> bool:
         if input.device.type != "cpu" or input.dtype != torch.float32 or torch.is_autocast_enabled("cpu"):
