@@ -1,8 +1,9 @@
 """The items of CLAIM 2024 and REFORMS by their published numbers, in our words.
 
 Numbers and subjects were compared on 2026-11-29 with Table 1 of the REFORMS paper (items 1a to 3d) and with public
-transcriptions of the lists: two of CLAIM 2024 (items 7 to 44 and 9 to 39) and one of REFORMS (items 3d to 8b). Metrics Reloaded
-(Maier-Hein et al., Nature Methods 2024) is named without numbers, since its list could not be compared.
+transcriptions of the lists: two of CLAIM 2024 (items 7 to 44 and 9 to 39) and one of REFORMS (items 3d to 8b).
+Metrics Reloaded (Maier-Hein et al., Nature Methods 2024) is named without numbers, since its list could not be
+compared.
 """
 
 from __future__ import annotations
