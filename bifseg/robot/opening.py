@@ -28,7 +28,7 @@ def opening_strokes(
         robot: the policy as its user follows it.
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        side_rng: gives the generator of a result of `openings` by its number, 0 or 1.
+        side_rng: gives the generator of a result of `openings` by its number, from 0.
         most: most errors of each label and result that get a stroke.
         ignored: voxels that nobody annotated, of the truth's shape; no stroke marks them.
 
@@ -36,7 +36,7 @@ def opening_strokes(
         The strokes in voxels of the box; none if the truth is empty.
     """
     drawn: list[Stroke] = []
-    for side, result in enumerate(openings(truth, spacing)):
+    for side, result in enumerate(openings(truth, spacing, robot.surrounds)):
         rng = side_rng(side)
         if ignored is not None:
             result = result & ~ignored
@@ -45,20 +45,22 @@ def opening_strokes(
     return drawn
 
 
-def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:
-    """The two results that a policy corrects in turn before a method that starts from scribbles has a result.
+def openings(truth: Mask, spacing: tuple[float, ...], surrounds: bool = False) -> list[Mask]:
+    """The results that a policy corrects in turn before a method that starts from scribbles has a result.
 
-    Both results differ from the truth only in the plane where the object's largest piece is largest. In this plane the
+    They differ from the truth only in the plane where the object's largest piece is largest. In this plane the
     first is wrong on the whole object and on the background to one side of its middle, the second on the background to
     the other side. So the policy marks the object, and its surroundings on two sides: those of the axis along which
-    the piece is longer in mm. A 2D image is the only plane.
+    the piece is longer in mm. A 2D image is the only plane. A policy that `surrounds` gets one result, wrong on both
+    sides.
 
     Args:
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
+        surrounds: as `Policy.surrounds`.
 
     Returns:
-        Two masks of the same shape; none if the truth is empty.
+        Two masks of the same shape, or one; none if the truth is empty.
     """
     patches = largest_patches(truth, spacing, 0.0)
     if not patches:
@@ -66,6 +68,10 @@ def openings(truth: Mask, spacing: tuple[float, ...]) -> list[Mask]:
     patch = patches[0]
     plane = tuple(slice(None) if k in patch.axes else patch.corner[k] for k in range(truth.ndim))
     shown = truth[plane]
+    if surrounds:
+        whole = truth.copy()
+        whole[plane] = ~shown
+        return [whole]
     piece = Box.around(patch.mask)
     long = int(np.argmax(np.multiply(piece.shape, patch.spacing)))
     middle = patch.corner[patch.axes[long]] + piece.shape[long] / 2

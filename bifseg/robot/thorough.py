@@ -47,7 +47,8 @@ class Thorough(Policy):
         super().__init__(policy.params)
         self._policy, self._eager, self._large = policy, eager, large
         self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
-        self.crosses, self.strokes_per_label = policy.crosses, policy.strokes_per_label
+        self.crosses, self.surrounds = policy.crosses, policy.surrounds
+        self.strokes_per_label = policy.strokes_per_label
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The policy's strokes, and strokes on the large errors of a label for which the policy drew nothing."""

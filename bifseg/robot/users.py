@@ -131,7 +131,7 @@ class Imperfect(Policy):
         super().__init__((policy.params, params))
         self._policy, self._user, self._ignored = policy, params, ignored
         self.name, self.version = f"{policy.name} ({user})", policy.version
-        self.skips_drawn = policy.skips_drawn
+        self.skips_drawn, self.surrounds = policy.skips_drawn, policy.surrounds
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label."""

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from bifseg.robot.opening import openings
+from bifseg.robot.opening import opening_strokes, openings
 from bifseg.robot.policies.registry import policy
+from bifseg.robot.thorough import thorough
+from bifseg.robot.users import user_profile
 
 
 def ball(shape=(24, 30, 32), centre=(9, 14, 15), radius=8, spacing=(1, 1, 1)):
@@ -56,6 +58,23 @@ def test_the_longer_side_is_longer_in_mm():
 
 def test_an_empty_truth_has_no_opening():
     assert openings(np.zeros((5, 6, 7), bool), (1.0, 1.0, 1.0)) == []
+
+
+@pytest.mark.parametrize("truth", [ball(), ball()[9]], ids=["3D", "2D"])
+def test_strokes_round_the_object_are_drawn_on_all_sides_at_once(truth):
+    spacing = (1.0,) * truth.ndim
+    (whole,) = openings(truth, spacing, surrounds=True)
+    two_sides = openings(truth, spacing)
+    np.testing.assert_array_equal(whole ^ truth, (two_sides[0] ^ truth) | (two_sides[1] ^ truth))
+
+
+@pytest.mark.parametrize("user", ["expert", "novice"])
+def test_a_user_of_any_care_draws_round_the_object_at_once(user):
+    robot = user_profile(user).plays(thorough(policy("person/2")))
+    truth = np.pad(ball()[9], 20)
+    drawn = opening_strokes(robot, truth, (1.0, 1.0), lambda side: np.random.default_rng(side), 12)
+    sides = [{x > 35 for x in stroke.path[:, 1]} for stroke in drawn if not stroke.foreground]
+    assert {True, False} in sides
 
 
 @pytest.mark.parametrize("truth", [ball(), ball()[9]], ids=["3D", "2D"])

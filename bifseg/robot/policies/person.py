@@ -1,8 +1,8 @@
 """The policy `person`: several strokes that follow the error's border at a distance, as recorded people drew them.
 
 Number, length, depth, thickness and wobble are drawn from distributions that were fitted to people's scribbles
-(`person.json` names the data, its licence and the date; `benchmarks/fit_person.py` repeats the fit). The strokes are
-not clipped to the error: they cross its border as people's do. A released version never changes what it draws.
+(`person-1.json` and `person-2.json` name the data, the licence and the date). The strokes are not clipped
+to the error: they cross its border as people's do. A released version never changes what it draws.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from bifseg.robot.policies.policy import Errors, Policy
 _DECIMALS = 4  # of a voxel: rounding noise must not choose one
 _WAVE_MM = 8.0  # sigma along the path over which the hand's deviation stays alike
 _MOST_WAVE = 400  # points; bounds the work on tiny voxels
-FITTED = Path(__file__).with_name("person.json")
-"""The fitted numbers of version 1, with the source of the data."""
+FITTED = {version: Path(__file__).with_name(f"person-{version}.json") for version in (1, 2)}
+"""The files of fitted numbers by version, with the source of the data."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ class Person(Policy):
     """Several strokes along the errors' borders, with number, length, place and flaws fitted to people's."""
 
     name = "person"
-    params = read_params(FITTED)
+    params = read_params(FITTED[1])
     strokes_per_label = 12
     crosses = True
 
@@ -165,6 +165,14 @@ class Person(Policy):
             return centre_line(patch.mask, patch.spacing, np.pi * turn) + patch.corner
         lengths = [travelled_mm(run, patch.spacing)[-1].round(_DECIMALS) for run in runs]
         return runs[int(np.argmax(lengths))] + patch.corner
+
+
+class PersonAround(Person):
+    """As `person/1`, and the first background strokes go round the object; fitted to strokes on the whole image."""
+
+    version = 2
+    params = read_params(FITTED[2])
+    surrounds = True
 
 
 def _runs(depth_mm: Line, level: float, patch: Patch, start: float) -> list[Line]:

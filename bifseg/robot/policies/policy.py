@@ -52,6 +52,8 @@ class Policy(ABC):
         skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
             voxel twice (the NoC rule). The session applies this; the policy keeps no state.
         crosses: whether strokes may leave the error that they correct.
+        surrounds: whether the first strokes on the background may go round the object; else those on one side of it are
+            drawn after those on the other.
         strokes_per_label: the value of a protocol card's key that the policy is made for.
 
     Args:
@@ -63,6 +65,7 @@ class Policy(ABC):
     params: Any
     skips_drawn: bool = False
     crosses: bool = False
+    surrounds: bool = False
     strokes_per_label: int = 1
 
     def __init__(self, params: Any = None) -> None:

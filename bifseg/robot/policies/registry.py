@@ -8,7 +8,7 @@ from bifseg.robot.policies.centre_line import CentreLine
 from bifseg.robot.policies.contour import ContourStrokes
 from bifseg.robot.policies.econet import Econet
 from bifseg.robot.policies.line import LineStrokes
-from bifseg.robot.policies.person import Person
+from bifseg.robot.policies.person import Person, PersonAround
 from bifseg.robot.policies.policy import Policy
 from bifseg.robot.policies.random_region import RandomRegion
 
@@ -22,6 +22,7 @@ POLICIES: Registry[type[Policy]] = Registry(
         "econet/1": Econet,
         "centre-click/1": CentreClick,
         "person/1": Person,
+        "person/2": PersonAround,
     },
 )
 """The policies by `name/version`."""

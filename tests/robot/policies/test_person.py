@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from bifseg.core.seeds import generator
 from bifseg.robot.policies.person import FITTED, Person, read_params
+from bifseg.robot.policies.registry import policy
 from bifseg.robot.users import user_profile
 
 DISC = np.hypot(*(np.indices((120, 120)) - 60)) <= 40
@@ -21,12 +22,13 @@ def draw(truth, result=None, seed=0, spacing=ONE, most=12, **params):
     return Person(replace(FIXED, **params)).strokes(truth, result, spacing, generator(seed), most)
 
 
-def test_the_file_names_the_data_its_licence_and_the_date():
-    record = json.loads(FITTED.read_text())
+@pytest.mark.parametrize(("version", "date"), [(1, "2026-11-28"), (2, "2026-11-29")])
+def test_the_file_names_the_data_its_licence_and_the_date(version, date):
+    record = json.loads(FITTED[version].read_text())
     assert record["data"].startswith("MedScribble")
     assert "CC BY 4.0" in record["licence"]
-    assert record["date"] == "2026-11-28"
-    assert read_params(FITTED) == Person.params
+    assert record["date"] == date
+    assert read_params(FITTED[version]) == policy(f"person/{version}").params
 
 
 @pytest.mark.parametrize("number", [1.0, 3.0])
