@@ -15,6 +15,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_record
 from bifseg.core.metrics import MetricInfo, built_in, describe
 from bifseg.core.wording import counted
+from bifseg.sessions.archive import left_out_of
 
 
 def session_folders(run: Path, scores: pd.DataFrame) -> list[Path]:
@@ -112,11 +113,9 @@ def left_out(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, str]]:
     """
     parts: dict[str, dict[str, str]] = {}
     for folder in session_folders(run, scores):
-        path, cohort = folder / "left-out.json", folder.parent.parent.name
-        objects = read_record(path) if path.is_file() else {}
-        if objects:
+        if objects := left_out_of(folder):
             reasons = ", ".join(sorted(set(objects.values())))
-            parts.setdefault(cohort, {})[folder.name] = (
+            parts.setdefault(folder.parent.parent.name, {})[folder.name] = (
                 f"{counted(len(objects), 'object')} for {folder.name} ({reasons})"
             )
     return parts

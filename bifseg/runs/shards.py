@@ -10,18 +10,15 @@ from pathlib import Path
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError, short
-from bifseg.core.files import read_record, table_text, write_record, write_text
+from bifseg.core.files import table_text, write_record, write_text
 from bifseg.core.run_place import run_folder
 from bifseg.networks.unchanged import join_checks
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
 from bifseg.runs.session_worker import REFUSED, UNREADABLE, EntryJob, SessionWorker, Task, check_part
 from bifseg.runs.shard_plan import Trial
-from bifseg.sessions.archive import Archive
+from bifseg.sessions.archive import LEFT_OUT, Archive, left_out_of
 from bifseg.sessions.record import Identity, Session
-
-LEFT_OUT = "left-out.json"
-"""File beside an entry's sessions: why objects are left out, by the object's name."""
 
 Played = tuple[Trial, str]
 """A trial and the status of its session."""
@@ -241,10 +238,7 @@ def load_sessions(
     Raises:
         InputError: a session is missing or damaged.
     """
-    archive, left_out = (
-        Archive(folder),
-        read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {},
-    )
+    archive, left_out = Archive(folder), left_out_of(folder)
     for row in objects:
         for replicate in range(0 if row.object in left_out else replicates):
             yield row, load_session(archive, row, Trial(row.object, replicate))

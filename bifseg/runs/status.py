@@ -9,11 +9,9 @@ from pathlib import Path
 from time import time
 
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_record
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.shard_plan import Trial
-from bifseg.runs.shards import LEFT_OUT
-from bifseg.sessions.archive import Archive
+from bifseg.sessions.archive import Archive, left_out_of
 
 _RATE_S = 3600.0
 STILL_S = 600.0
@@ -86,7 +84,7 @@ def _made(stage: str, title: str, last: Path, now: float) -> Progress:
 
 def _played(condition: Condition, folder: Path, trials: list[Trial], now: float) -> Progress:
     """The status of a condition's sessions, without those of objects that its method cannot play."""
-    left_out = read_record(folder / LEFT_OUT) if (folder / LEFT_OUT).is_file() else {}
+    left_out = left_out_of(folder)
     names = [trial.session for trial in trials if trial.object not in left_out]
     title = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
     archive = Archive(folder)

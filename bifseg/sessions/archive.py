@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from bifseg.core.errors import InputError
-from bifseg.core.files import writing
+from bifseg.core.files import read_record, writing
 from bifseg.core.geometry import Grid
 from bifseg.core.machine import write_machine
 from bifseg.core.run_place import PART
@@ -32,6 +32,26 @@ _RECORD = "session.json"
 _OPEN = 200
 """Most packs held open; a process may open about 1,000 files."""
 _OR = ", or `snakemake --forcerun run_sessions`: undamaged sessions are not run again"
+
+
+LEFT_OUT = "left-out.json"
+"""File beside an entry's sessions: why objects are left out, by the object's name."""
+
+
+def left_out_of(folder: Path) -> dict[str, str]:
+    """The objects that an entry does not play.
+
+    Args:
+        folder: the folder of the entry's sessions.
+
+    Returns:
+        The reasons by the object's name; empty if it plays all, or has not begun.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / LEFT_OUT
+    return read_record(path) if path.is_file() else {}
 
 
 class _Pack(NamedTuple):
