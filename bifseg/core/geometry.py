@@ -325,6 +325,18 @@ class Box:
         return self
 
     @classmethod
+    def whole(cls, shape: Index) -> Box:
+        """The box of a whole array.
+
+        Args:
+            shape: of the array, (z, y, x) or (y, x); no side is 0.
+
+        Returns:
+            A box of that shape.
+        """
+        return cls((0,) * len(shape), tuple(shape))
+
+    @classmethod
     def around(cls, mask: Mask) -> Box:
         """The smallest box that holds every True voxel.
 
@@ -383,7 +395,6 @@ class Box:
         Raises:
             InputError: the box leaves an array of this shape.
         """
-        self.within(shape)
         whole = np.zeros(shape, inside.dtype)
-        whole[self.slices] = inside
+        whole[self.within(shape).slices] = inside
         return whole

@@ -151,7 +151,7 @@ class Imperfect(Policy):
         offset = np.zeros(len(shape), int)
         offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
         wrong = confusion < self._user.wrong_label
-        moved = slipped(stroke, offset, Box((0,) * len(shape), shape), self._ignored)
+        moved = slipped(stroke, offset, Box.whole(shape), self._ignored)
         return replace(moved, foreground=stroke.foreground != wrong)
 
 

@@ -237,8 +237,7 @@ class SimulatedUser:
         Returns:
             The box, or a box that is the whole image.
         """
-        shape = self.truth.shape
-        return box if self.protocol.window == "box" else Box((0,) * len(shape), shape)
+        return box if self.protocol.window == "box" else Box.whole(self.truth.shape)
 
     def next_strokes(self, view: View) -> list[Stroke]:
         """The strokes that the robot draws in a round.
@@ -305,7 +304,7 @@ class SimulatedUser:
         Returns:
             True if more voxels are visibly wrong, both labels together.
         """
-        whole = Box((0,) * self.truth.ndim, self.truth.shape)
+        whole = Box.whole(self.truth.shape)
         now, then = (self._visible(mask, self.truth, whole) ^ self.truth for mask in (result, before))
         return int(now.sum()) > int(then.sum())
 

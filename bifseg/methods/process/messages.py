@@ -331,7 +331,7 @@ def read_result(shape: Index, folder: OwnFolder, window: Window | None = None) -
         BrokenContract: the window lies outside the image, or the file is no plain NIfTI file of that folder, is larger
             than its voxels allow, has another shape, or holds other values than 0 and 1.
     """
-    box = window.box(shape) if window else Box((0,) * len(shape), tuple(shape))
+    box = window.box(shape) if window else Box.whole(shape)
     try:
         content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(box.shape)))
         voxels = _voxels(content, box.shape, "window's" if window else "image's")

@@ -221,7 +221,7 @@ def robot_strokes(
         The box of `robot_box`, and the strokes on the image's voxels.
     """
     names, box = ("people", page.group, page.name, draw), robot_box(page, parameters, draw)
-    window = Box((0,) * page.truth.ndim, page.truth.shape) if parameters.whole_image else box
+    window = Box.whole(page.truth.shape) if parameters.whole_image else box
     drawn = opening_strokes(
         robot,
         page.truth[window.slices],
