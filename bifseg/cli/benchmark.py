@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli.options import Out, RunFolder, need
+from bifseg.core.wording import counted
 
 Target = Annotated[
     float,
@@ -114,7 +115,7 @@ def say_added(history: Path, added: Sized) -> None:
         history: history.jsonl.
         added: the records.
     """
-    typer.echo(f"{history}: {len(added)} new record{'s' * (len(added) != 1)}")
+    typer.echo(f"{history}: {counted(len(added), 'new record')}")
 
 
 @history.command("list")

@@ -6,6 +6,7 @@ import typer
 
 from bifseg.cli.options import naming
 from bifseg.cli.robot_shift import Recordings
+from bifseg.core.wording import counted
 
 
 def effort(recordings: Recordings) -> None:
@@ -33,7 +34,8 @@ def effort(recordings: Recordings) -> None:
         for name, value, low, high in pace[["name", "value", "low", "high"]].itertuples(index=False)
     ]
     typer.echo(tabulate(rows, ["", "fitted", "95 % interval", "assumed", "meaning"], disable_numparse=True))
-    drawings = pace.n_drawings.iloc[0]
+    drawings = int(pace.n_drawings.iloc[0])
+    no_interval = ": no interval" if drawings == 1 else ""
     typer.echo(
-        f"{pace.n_strokes.iloc[0]} strokes, {drawings} drawing{'s' if drawings > 1 else ': no interval'}"
+        f"{counted(int(pace.n_strokes.iloc[0]), 'stroke')}, {counted(drawings, 'drawing')}{no_interval}"
     )

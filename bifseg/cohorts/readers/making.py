@@ -26,6 +26,7 @@ from bifseg.cohorts.readers import LAYOUTS
 from bifseg.cohorts.readers.layout import LayoutOptions, LayoutScan, LeftOut, patient
 from bifseg.cohorts.readers.splits import draw_splits
 from bifseg.core.errors import InputError, short
+from bifseg.core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _with_patients(
                 raise InputError(f"{path}: --patient-pattern {short(pattern.pattern)} {text}")
         cases.append(replace(case, name=name, group=group or patient(name)))
     changed = sorted(text for text, name in names.items() if text not in (name, ""))
-    count = f"{len(changed)} case{'s' * (len(changed) > 1)}"
+    count = counted(len(changed), "case")
     note = (
         f"{count} got names without special characters, e.g. {short(changed[0])} = {names[changed[0]]}"
         if changed
@@ -323,4 +324,4 @@ def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
     ((reason, count),) = Counter(one.reason for one in faults).most_common(1)
     first = next(one for one in faults if one.reason == reason)
     where = ", ".join(filter(None, (first.case, first.file)))
-    return f"{short(reason, 180)}: {count} case{'s' * (count > 1)}, e.g. {short(where, 60)}"
+    return f"{short(reason, 180)}: {counted(count, 'case')}, e.g. {short(where, 60)}"

@@ -15,6 +15,7 @@ from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.cohorts.readers.making import CohortDraft
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
+from bifseg.core.wording import counted
 
 _MOST_REASONS = 15  # in a summary
 _MOST_NAMES = 5  # of cases for each reason
@@ -97,7 +98,7 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
         cases = sorted({one.case for one in group} - {""})
         structures = sorted({one.structure for one in group} - {""})
         what = [", ".join(structures)] if structures else []
-        what += [f"{len(cases)} case{'s' * (len(cases) > 1)}"] if cases else []
+        what += [counted(len(cases), "case")] if cases else []
         names = ", ".join(cases[:_MOST_NAMES]) + ", ..." * (len(cases) > _MOST_NAMES)
         files = sorted({one.file for one in group} - {""})
         example = [f"e.g. {files[0]}" if len(files) > 1 else files[0]] if files else []
