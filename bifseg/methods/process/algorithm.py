@@ -19,8 +19,9 @@ from time import perf_counter
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
+from bifseg.cards.card import Card
 from bifseg.cards.cards import first_problem
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.grid_differences import differences
@@ -39,7 +40,7 @@ _PRINTS = 10_000
 """Bytes of an algorithm's prints that are shown: the last."""
 
 
-class AlgorithmSettings(BaseModel):
+class AlgorithmSettings(Card):
     """Files and folders of /input and /output.
 
     Attributes:
@@ -49,8 +50,6 @@ class AlgorithmSettings(BaseModel):
         previous: folder of /input that gets the result before; None: the algorithm does not get it.
         result: folder of /output with the mask.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     images: dict[Annotated[str, Field(pattern=_SAFE)], str] = Field(
         default={"images/image": OWN}, min_length=1
