@@ -42,7 +42,7 @@ def scipy_cut(intensity, spacing, probability):
 
 def plain(update, probability, none):
     """The cut without a first flow."""
-    with patch("bifseg.methods.graphs.crf.is_doubtful", lambda *_: False):
+    with patch("bifseg.methods.graphs.crf.first_flow_pays", lambda *_: False):
         return update(probability, none)
 
 

@@ -45,8 +45,8 @@ def machines(run: Path) -> list[dict[str, Any]]:
             counts[json.dumps(read_record(path), sort_keys=True)].add(path.parent)
         except InputError:
             continue
-    machines = [json.loads(facts) | {"entries": len(folders)} for facts, folders in counts.items()]
-    return sorted(machines, key=lambda facts: -int(facts["entries"]))
+    rows = [json.loads(facts) | {"entries": len(folders)} for facts, folders in counts.items()]
+    return sorted(rows, key=lambda facts: -int(facts["entries"]))
 
 
 @cache

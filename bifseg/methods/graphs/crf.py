@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.core.geometry import Mask
-from bifseg.methods.graphs.first_flow import capacity, first_flow, is_doubtful
+from bifseg.methods.graphs.first_flow import capacity, first_flow, first_flow_pays
 from bifseg.methods.graphs.neighbours import contrast, distance, offsets, pair_slices
 
 # It exceeds any finite energy of a crop, and sums with it stay exact to 1e-6.
@@ -90,7 +90,7 @@ class LabelUpdate:
         as_foreground[on_foreground] = as_background[on_background] = 0.0
         excess = as_background - as_foreground
         flows: Sequence[NDArray[Any] | float] = [0.0] * len(self._pairs)
-        if is_doubtful(excess, self._capacity):
+        if first_flow_pays(excess, self._capacity):
             flows, excess = first_flow(self._pairs, excess, self._capacity)
             as_foreground, as_background = np.maximum(-excess, 0), np.maximum(excess, 0)
         return self._cut(flows, as_foreground, as_background)

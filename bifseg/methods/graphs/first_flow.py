@@ -41,8 +41,8 @@ def capacity(pairs: Pairs, shape: Index) -> NDArray[np.float64]:
     return total
 
 
-def is_doubtful(excess: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
-    """Whether flow has to travel far, so that a first flow saves time.
+def first_flow_pays(excess: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
+    """Whether a first flow saves time: flow has to travel far, or the crop is large.
 
     Args:
         excess: phi(0) - phi(1) of every voxel: positive where it prefers foreground.

@@ -14,8 +14,8 @@ most this (`ConvParams::use_mkldnn`)."""
 class Convolution3d(nn.Conv3d):
     """`torch.nn.Conv3d`, with the same weights and results, that is fast for one small crop on a CPU too.
 
-    PyTorch leaves such a crop, which is the usual one here, to a convolution of its own that takes five times as long
-    as oneDNN's; a tensor in oneDNN's layout is always computed by oneDNN.
+    PyTorch leaves such a crop, which is the usual one here, to a convolution of its own that takes 2.5 to 5 times as
+    long as oneDNN's; a tensor in oneDNN's layout is always computed by oneDNN.
     """
 
     def forward(self, input: Tensor) -> Tensor:

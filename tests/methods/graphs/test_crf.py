@@ -12,7 +12,7 @@ from scipy.sparse.csgraph import maximum_flow
 
 from bifseg.methods.graphs import crf, first_flow
 from bifseg.methods.graphs.crf import LabelUpdate, pair_weights, unary
-from bifseg.methods.graphs.first_flow import capacity, is_doubtful
+from bifseg.methods.graphs.first_flow import capacity, first_flow_pays
 from bifseg.methods.graphs.neighbours import pair_slices
 
 
@@ -113,7 +113,7 @@ def plain_cut(intensity, probability, scribbles, *args):
     """The labels of the solver without a first flow."""
     update = LabelUpdate(intensity, *args)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crf, "is_doubtful", lambda *_: False)
+        patch.setattr(crf, "first_flow_pays", lambda *_: False)
         return update(probability, scribbles)
 
 
@@ -127,7 +127,7 @@ def test_the_first_flow_keeps_the_least_energy(seed, shape, doubt):
     args = ((2.0, *[1.0] * (len(shape) - 1)), 2.0, 0.2, bool(seed % 2))
     update = LabelUpdate(intensity, *args)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crf, "is_doubtful", lambda *_: True)
+        patch.setattr(crf, "first_flow_pays", lambda *_: True)
         labels = update(probability, scribbles)
     assert labels[scribbles == 1].all()
     assert not labels[scribbles == 2].any()
@@ -159,8 +159,8 @@ def test_a_sure_crop_needs_no_first_flow():
     shape = (20, 20)
     sure = np.where(np.arange(20)[:, None] < 9, 0.999, 0.001) * np.ones(shape)
     most = capacity(pair_weights(np.zeros(shape), (1.0, 1.0), 0.5, 0.2, True), shape)
-    assert not is_doubtful(np.subtract(*unary(sure)), most)
-    assert is_doubtful(np.subtract(*unary(0.4 + 0.2 * sure)), most)
+    assert not first_flow_pays(np.subtract(*unary(sure)), most)
+    assert first_flow_pays(np.subtract(*unary(0.4 + 0.2 * sure)), most)
 
 
 @pytest.mark.parametrize(("weak_rows", "has_first_flow"), [(2, False), (4, False), (6, True)])
@@ -169,7 +169,7 @@ def test_a_first_flow_needs_a_quarter_of_weak_voxels_of_each_label(weak_rows, ha
     probability = np.where(np.arange(20)[:, None] < 10, 0.999, 0.001) * np.ones((20, 20))
     probability[:weak_rows], probability[20 - weak_rows :] = 0.51, 0.49
     most = capacity(pair_weights(np.zeros((20, 20)), (1.0, 1.0), 0.5, 0.2, True), (20, 20))
-    assert is_doubtful(np.subtract(*unary(probability)), most) == has_first_flow
+    assert first_flow_pays(np.subtract(*unary(probability)), most) == has_first_flow
 
 
 @pytest.mark.parametrize(("width", "passes"), [(0, 2), (5, 1)], ids=["noise of voxels", "regions remain"])
@@ -203,5 +203,5 @@ def cost(labels, intensity, probability, *args):
 
 def test_a_large_crop_always_starts_from_a_flow():
     """On clear probabilities too: a cut of 128³ voxels takes half the time then."""
-    assert is_doubtful(np.full((128, 128, 64), 9.0), np.ones((128, 128, 64)))
-    assert not is_doubtful(np.full((64, 64, 64), 9.0), np.ones((64, 64, 64)))
+    assert first_flow_pays(np.full((128, 128, 64), 9.0), np.ones((128, 128, 64)))
+    assert not first_flow_pays(np.full((64, 64, 64), 9.0), np.ones((64, 64, 64)))
