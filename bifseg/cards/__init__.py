@@ -1,1 +1,1 @@
-"""Cards and the configuration of a run; what each method is able to do; settings of fine-tuning."""
+"""Cards and the configuration of a run, what each method can do, and the settings of fine-tuning."""

@@ -27,7 +27,7 @@ StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]
 """Name of a structure: letters and digits of any script."""
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 CLICK_POLICIES = ("centre-click/1", "econet/1")
-"""The robot's policies whose strokes are clicks on one voxel, with or without a dab of paint around it."""
+"""The robot's policies that click on one voxel, with or without a dab of paint around it."""
 
 
 class CaseCounts(Card):

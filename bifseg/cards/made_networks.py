@@ -1,4 +1,4 @@
-"""The card of a network that was trained or imported, from its folder."""
+"""The card by which a network was trained or imported, read from the network's folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bifseg.core.files import read_record
 
 
 def network_card_of(folder: Path) -> dict[str, Any]:
-    """The card that a network was made by.
+    """The card by which a network was trained or imported.
 
     Args:
         folder: the network's folder, which `bifseg train` wrote.

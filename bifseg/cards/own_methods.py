@@ -1,4 +1,4 @@
-"""Methods that a command names by their class or by the path of a card: cards of them among a run's own."""
+"""Cards for methods that a command names by their class or by the path of a card; they become the run's own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _is_own(name: str) -> bool:
 
 
 def _own_card(name: str, cards: Path, shipped: Path) -> str:
-    """Write the card of a class or a path among the run's own; its name."""
+    """The name of a card that is written among the run's own, for a class or from a path."""
     if ":" in name:
         card, text = name.rpartition(":")[2].lower(), yaml.safe_dump(_card_of(name), sort_keys=False)
     else:
@@ -54,7 +54,7 @@ def _own_card(name: str, cards: Path, shipped: Path) -> str:
 
 
 def _card_of(name: str) -> dict[str, Any]:
-    """The card of a plug-in, by what its class says."""
+    """The card of a plug-in, from the attributes of its class."""
     module, _, attribute = name.partition(":")
     try:
         kind = getattr(importlib.import_module(module), attribute)

@@ -12,11 +12,11 @@ from bifseg.cards.card import Card
 Prompt = Literal["box", "scribbles", "points", "mask"]
 Drawn = Literal["scribbles", "points"]
 PROMPTS: tuple[str, ...] = get_args(Prompt)
-"""Prompts that a method may take beside the image."""
+"""Prompts that a method may take in addition to the image."""
 
 
 class ScribblesAsPoints(Card):
-    """The rule by which scribbles become points for a method that takes points alone."""
+    """How scribbles become points for a method that takes only points."""
 
     points: Annotated[int, Field(ge=1, le=100)] = Field(3, description="points of each stroke")
     where: Literal["along", "ends"] = Field(
@@ -50,7 +50,7 @@ class Plays(Card):
     )
 
     def extra_channels(self, of_cohort: Sequence[str]) -> tuple[str, ...]:
-        """The names of the channels that the method gets beside the structure's own.
+        """The names of the channels that the method gets in addition to the structure's own.
 
         Args:
             of_cohort: `channels` of the cohort's card.
@@ -63,7 +63,7 @@ class Plays(Card):
         return tuple(of_cohort) if self.channels == "all" else ()
 
     def adaptation(self, drawn: Drawn, prompts: Collection[str]) -> str:
-        """The change of the user's prompts for a method, in words.
+        """How the user's prompts are changed for a method, in words.
 
         Args:
             drawn: prompts that the user draws.

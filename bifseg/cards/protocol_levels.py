@@ -29,10 +29,10 @@ def read_protocol(path: Path) -> ProtocolCard:
         path: PROTOCOLS/NAME.yaml, where NAME may end in a level.
 
     Returns:
-        The card. If it names a disturbance, `disturb.levels` holds the level alone: that of the name, else 0.
+        The card. If it names a disturbance, `disturb.levels` holds one level: that of the name, or 0 without one.
 
     Raises:
-        InputError: the card cannot be read, or does not have the level, level 0 and a higher one.
+        InputError: the card cannot be read, or lacks the level, level 0 or a higher one.
     """
     level, card = split_level(path.stem)[1], _whole_card(path)
     if card.disturb is None and level == 0:
@@ -44,16 +44,16 @@ def read_protocol(path: Path) -> ProtocolCard:
 
 
 def levels_of(path: Path) -> list[str]:
-    """The protocols that a name in a configuration stands for.
+    """The protocols that a name in a configuration means.
 
     Args:
         path: PROTOCOLS/NAME.yaml.
 
     Returns:
-        The name itself; with `disturb` in the card, a name for every level, the first of which is the card's own.
+        The name itself; with `disturb` in the card, a name for every level, the card's own name first.
 
     Raises:
-        InputError: as `read_protocol`.
+        InputError: the card cannot be read, or lacks level 0 or a higher one.
     """
     name, level = split_level(path.stem)
     disturb = None if level else _whole_card(path).disturb

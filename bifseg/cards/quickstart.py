@@ -16,7 +16,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
 
 NETWORKS = {2: "pnet", 3: "pcnet"}
-"""The paper's base networks."""
+"""The paper's base networks, by dimension."""
 KINDS = ("methods", "networks", "protocols")
 """Folders of the cards that `copy_cards` copies."""
 

@@ -175,12 +175,12 @@ def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> Non
 
 
 def initial_protocol(played: Mapping[str, Sequence[str]], protocol: str, source: str) -> str:
-    """The protocol whose sessions give the initial masks of another protocol.
+    """The protocol that gives another protocol its initial masks.
 
     Args:
         played: entries of one cohort by protocol.
         protocol: protocol that begins with a mask.
-        source: entry whose results are the masks.
+        source: entry that makes the masks.
 
     Returns:
         The first other protocol, undisturbed, under which the entry plays; empty if none.

@@ -1,4 +1,4 @@
-"""The files that come with bifseg beside its code: Snakefile, workflow/ and config/."""
+"""The files that come with bifseg in addition to its code: Snakefile, workflow/ and config/."""
 
 from __future__ import annotations
 

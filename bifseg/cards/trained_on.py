@@ -1,4 +1,4 @@
-"""What a model was trained on, as its card states it, and what follows for the objects that it plays."""
+"""What a model was trained on, by its card, and so whether it has seen an object that it plays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class TrainingData(Card):
     )
 
     def exposure(self, cohort: str, patient: str, structure: str, images: Iterable[str] = ()) -> Exposure:
-        """What the model has seen of an object.
+        """The exposure of the model to an object.
 
         Args:
             cohort: name of the object's cohort.
@@ -39,9 +39,9 @@ class TrainingData(Card):
             images: SHA-256 of the object's image files.
 
         Returns:
-            `seen patient` if the patient, in a data set of the cohort's name or where no data set is named, or an
-            image is in the training data; `unknown` if that cannot be excluded or the structures are unknown;
-            `seen structure` or `unseen` else.
+            `seen patient` if an image is in the training data, or the patient is, in a data set of the cohort's name
+            or in one without a name; `unknown` if that cannot be excluded or the structures are unknown; otherwise
+            `seen structure` or `unseen`.
         """
         same_names = not self.datasets or cohort in self.datasets
         if set(images) & set(self.images) or (same_names and patient in (self.patients or ())):
@@ -64,7 +64,7 @@ def strongest(exposures: Iterable[Exposure]) -> Exposure:
     """The exposure of an entry.
 
     Args:
-        exposures: of its method, and of its network if it has one.
+        exposures: those of its method, and of its network if it has one.
 
     Returns:
         The first of `EXPOSURES` that is among them; `unknown` if there are none.

@@ -45,7 +45,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         Values by key; keys are text.
 
     Raises:
-        InputError: the file cannot be read, is no YAML or no mapping, has aliases, or nests too deep.
+        InputError: the file cannot be read, is not YAML or not a mapping, has aliases, or nests too deep.
     """
     path = Path(path)
     try:
@@ -74,7 +74,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
 
 @lru_cache(maxsize=256)
 def _parsed(text: str) -> Any:
-    """The value of a YAML text; a start of the workflow reads a card about ten times."""
+    """The value of a YAML text, kept because a start of the workflow reads each card about ten times."""
     return yaml.load(text, _Loader)
 
 

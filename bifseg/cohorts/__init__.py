@@ -1,1 +1,1 @@
-"""From images, the user's own or simulated, to a checked and prepared cohort of objects."""
+"""A checked and prepared cohort of objects, made from the user's own images or from simulated ones."""

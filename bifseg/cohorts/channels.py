@@ -1,4 +1,4 @@
-"""Further channels of a case: files on the grid of its image, by name."""
+"""Checks of the further channels of a case: files on the grid of its image, by name."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Ite
     """Problems of the files in the column `channels`.
 
     Args:
-        rows: of a manifest.
+        rows: rows of a manifest.
         images: contents of the images by their paths.
 
     Yields:
-        Line, column and text of each problem, once a file.
+        Line, column and text of each problem; each file once.
     """
     reported = set()
     for row in rows:
@@ -41,7 +41,7 @@ def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> I
     """Channels that the cohort's card does not list.
 
     Args:
-        rows: of a manifest.
+        rows: rows of a manifest.
         listed: `channels` of the card.
 
     Yields:

@@ -22,9 +22,9 @@ class Report:
 
     Attributes:
         rows: the manifest's rows, sorted by case and structure.
-        labels: grid and values of the label maps, those of raters included, by their path in the manifest.
+        labels: grid and values of the label maps, including those of raters, by their path in the manifest.
         problems: all problems, sorted by file and line; a usable cohort has none.
-        notes: doubts, which stop nothing.
+        notes: warnings, which do not stop the preparation.
     """
 
     rows: tuple[ManifestRow, ...]
@@ -85,13 +85,13 @@ class Report:
 
 
 def grouped(notes: Iterable[Problem]) -> list[str]:
-    """Notes as lines, equal texts in one line.
+    """Notes as lines, with one line for all notes of equal text.
 
     Args:
-        notes: in the order in which their lines shall come.
+        notes: notes in the order of the lines.
 
     Returns:
-        The first note of each text, with the number of further ones.
+        The first note of each text, with the number of other notes that have this text.
     """
     by_text: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
     for note in notes:

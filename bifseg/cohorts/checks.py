@@ -36,7 +36,7 @@ from bifseg.core.grid_differences import differences
 from bifseg.core.images import channels_of
 
 TENFOLD = 10
-"""Mean intensities of a modality that differ by this factor get a note: one normalisation does not suit them all."""
+"""If images of a modality differ by this factor in mean intensity, a note says so: no one normalisation fits all."""
 
 Entry = tuple[int, str, str]  # line, key and text of a problem in the manifest
 
@@ -44,7 +44,7 @@ _MEND = "resample the label map to the image, or copy the image's header if the 
 
 
 def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = iter) -> Report:
-    """The report of a check that reads a manifest and once every file that it names.
+    """The report of a manifest and of every file that it names; each file is read once.
 
     Args:
         path: the manifest.
@@ -53,7 +53,7 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
         progress: wraps the names of the images, then those of the label maps.
 
     Returns:
-        All problems and notes; problems raise nothing.
+        All problems and notes; a problem raises no error.
 
     Raises:
         InputError: the manifest itself cannot be read.
@@ -139,6 +139,7 @@ def check_cohort(
 
 
 def _unlisted_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path) -> Iterator[Problem]:
+    """Structures of the manifest that the card does not name."""
     listed = {"", *card.seen, *card.unseen}
     for row in _first_of_each(rows, lambda row: row.structure):
         if row.structure not in listed:
@@ -147,6 +148,7 @@ def _unlisted_structures(rows: Rows, path: Path, card: CohortCard, card_path: Pa
 
 
 def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path) -> Iterator[Problem]:
+    """Structures of the card that the manifest lacks."""
     present = {row.structure for row in rows}
     for key, names in (("seen", card.seen), ("unseen", card.unseen)):
         for name in names:
@@ -170,6 +172,7 @@ def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
 
 
 def _repeated_objects(rows: Rows) -> Iterator[Entry]:
+    """Rows that repeat a structure of a case, or that would make an object of the same name."""
     first: dict[str, ManifestRow] = {}
     for row in rows:
         name = f"{row.case}_{row.structure}" if row.case and row.structure else ""
@@ -309,7 +312,7 @@ def _first_of_each(rows: Rows, key: Callable[[ManifestRow], object]) -> list[Man
 
 
 def _unlike_scanners(rows: Rows, images: Files) -> Iterator[Entry]:
-    """A note for each modality whose images differ tenfold in their intensities."""
+    """A note for each modality that has images with tenfold different intensities."""
     for modality in sorted({row.modality for row in rows}):
         own = [row for row in rows if row.modality == modality and row.channel is None]
         levels = {

@@ -1,7 +1,7 @@
 """A prepared cohort: the folder that all later stages read.
 
-A folder without `cohort.json` is not a cohort. This file has the hashes of all other files, so that a file that has
-changed since is refused.
+A folder without `cohort.json` is not a cohort. This file holds the hashes of all other files, so that a file that
+changes later is refused.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bifseg.core.images import read_array, read_grid, read_image
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 _ABOUT = ("name", "dimension", "simulated", "seen", "unseen", "root", "card", "hashes", "objects_sha256")
-_CACHED_IMAGES = 4  # those of this case and of the last ones, since sessions go object by object
+_CACHED_IMAGES = 4  # sessions go object by object, so the images of the last few cases are read again
 _CACHED_MAPS = 8  # their label maps, and those of a few raters
 
 
@@ -51,11 +51,11 @@ class Cohort:
         dimension: 2 or 3, the number of axes of its objects' arrays.
         simulated: whether a simulator made the images.
         seen, unseen: names of the structures.
-        channels: names of channels that cases may have beside a structure's own.
+        channels: names of channels that cases may have in addition to a structure's own.
         box_margin: most voxels between an object and a side of its box.
-        raters_tolerance_mm: tolerance of NSD that raters' masks give, by structure; None: the card states it.
-        source, licence: of the images, from the card; empty if it has none.
-        objects: those to work on, sorted by case, structure, slice and instance.
+        raters_tolerance_mm: tolerance of NSD by structure, computed from raters' masks; None: the card states it.
+        source, licence: those of the images, from the card; empty if it has none.
+        objects: objects to work on, sorted by case, structure, slice and instance.
         left_out: objects that are not worked on, with their reasons.
     """
 
@@ -82,7 +82,7 @@ class Cohort:
         self._objects_images = lru_cache(_CACHED_IMAGES)(self._image)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The arguments of pickle: another process reads the cohort anew.
+        """The cohort for pickle: another process reads it again from its folder.
 
         Returns:
             `load` and the folder.
@@ -94,13 +94,13 @@ class Cohort:
         """The cohort of a folder.
 
         Args:
-            folder: of `prepare`.
+            folder: a folder that `prepare` wrote.
 
         Returns:
             The cohort; images and label maps are read when they are needed.
 
         Raises:
-            InputError: the folder has no cohort, or `objects.tsv` has changed since.
+            InputError: the folder has no cohort, or `objects.tsv` has changed since it was written.
         """
         try:
             about = read_record(Path(folder) / "cohort.json", *_ABOUT)
@@ -123,7 +123,7 @@ class Cohort:
             Some of `objects`, in their order.
 
         Raises:
-            InputError: `split` is another word.
+            InputError: `split` is not one of these.
         """
         if split not in (None, *SPLITS):
             raise InputError(
@@ -133,7 +133,7 @@ class Cohort:
         return tuple(row for row in chosen if seen in (None, row.seen))
 
     def object(self, name: str) -> ObjectRow:
-        """The object of a name.
+        """The object with a name.
 
         Args:
             name: `ObjectRow.object`.
@@ -231,8 +231,8 @@ class Cohort:
             row: one of `objects`.
 
         Returns:
-            A bool mask a rater on the grid of `image(row)`; () without raters. For an instance, it holds the rater's
-            connected instances in the slice that share a pixel with the truth, and is empty without any.
+            A bool mask for each rater on the grid of `image(row)`; () without raters. For an instance, the mask holds
+            the rater's connected instances in the slice that share a pixel with the truth; it may be empty.
 
         Raises:
             InputError: a file is missing or has changed since the cohort was prepared.
@@ -250,8 +250,8 @@ class Cohort:
             row: one of `objects`.
 
         Returns:
-            Bool mask on the grid of `image(row)`; of an instance, the connected instances in the slice that share a
-            pixel with it. None if the manifest names no file for the object.
+            Bool mask on the grid of `image(row)`; for an instance, the connected instances in the slice that share a
+            pixel with the truth. None if the manifest names no file for the object.
 
         Raises:
             InputError: a file is missing or has changed since the cohort was prepared.
@@ -309,16 +309,16 @@ class Cohort:
         return {self.folder, self._root, *(file.resolve().parent for file in links)}
 
     def truth_files(self) -> set[Path]:
-        """Every file of the objects' label maps, those of raters included.
+        """Every file of the objects' label maps, including those of raters.
 
         Returns:
-            For a label map in several files, all of them; a missing label map counts by its name.
+            For a label map in several files, all of them; for a missing label map, the path that the manifest names.
         """
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return {file for path in maps if path.is_file() for file in files_of(path)} | maps
 
     def image_hashes(self, row: ObjectRow) -> list[str]:
-        """Hashes of an object's images, from the time when the cohort was prepared.
+        """The hashes of an object's images, as they were when the cohort was prepared.
 
         Args:
             row: one of `objects`.
@@ -329,7 +329,7 @@ class Cohort:
         return [self._hashes[name] for name in (row.image, *dict(row.channels).values())]
 
     def hashes(self, row: ObjectRow, channels: Iterable[str] = ()) -> dict[str, str]:
-        """Hashes of all files that an object's sessions read, from the time when the cohort was prepared.
+        """The hashes of all files that an object's sessions read, as they were when the cohort was prepared.
 
         Args:
             row: one of `objects`.

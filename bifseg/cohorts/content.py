@@ -1,13 +1,13 @@
-"""The content fingerprint of an image, by which the same image is found under another name.
+"""The content fingerprint of an image, which finds the same image under another name.
 
-Keypoints are extrema of a difference of Gaussians in canonical axes, on an isotropic grid of a fixed step in mm. The
-descriptor of a keypoint is the patch around it as ranks, which rising changes of the intensities keep. Two images are
-the same if enough keypoints agree in their patches and in one common shift, which a crop leaves.
+Keypoints are extrema of a difference of Gaussians in canonical axes, on an isotropic grid with a fixed step in mm. The
+descriptor of a keypoint is the patch around it as ranks, so that a rising change of the intensities does not matter.
+Two images are the same if enough keypoints agree in their patches and in one common shift, so a crop is found too.
 
-Limits: an image that was turned by an angle, warped or covered with noise is not found, nor a crop to less than about
-half of each side. An image under 16 steps along an axis has no fingerprint. Without a spacing, a step is counted in
-pixels, and copies between 0.6 and 1.7 times the size are found; a file without axes' directions that was stored flipped
-is not. Another channel of the same scan, or a neighbouring slice, may agree too: it is the same patient.
+Limits: we do not find an image that was rotated by an angle, warped or covered with noise, or a crop to less than about
+half of each side. An image under 16 steps along an axis has no fingerprint. Without a spacing, steps are counted in
+pixels, and we find copies between 0.6 and 1.7 times the size; but not a flipped copy if the file states no directions.
+Another channel of the same scan, or a neighbouring slice, may agree too: it is the same patient.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LEAST_SIDE, _MARGIN = 16, 4  # steps
 _ALIKE = 0.9  # least correlation of the ranks of two patches
 _NEAR = 1.2  # steps by which the shifts of agreeing keypoints may differ
 LEAST_AGREEING = {True: 40, False: 12}
-"""Keypoints that must agree for two images to be the same, by whether they state a spacing."""
+"""Keypoints that must agree if two images are the same: True for images with a spacing, False for those without."""
 SCALES = tuple(2 ** (k / 8) for k in range(-6, 7))
 """Sizes at which an image without a spacing is compared, as multiples of its own."""
 
@@ -44,7 +44,7 @@ class Fingerprint:
         places: (keypoints, axes) int16, in steps.
         ranks: (keypoints, samples) uint8: the rank of each sample of a patch.
         in_mm: whether the image states a spacing.
-        scale: the size at which the image was looked at, as a multiple of its own.
+        scale: the size at which the image was examined, as a multiple of its own.
     """
 
     places: NDArray[np.int16]
@@ -85,8 +85,8 @@ def agreeing(first: Fingerprint, second: Fingerprint) -> int:
     """The number of keypoints that two images share at one common shift.
 
     Args:
-        first: of an image.
-        second: of another image.
+        first: fingerprint of an image.
+        second: fingerprint of another image.
 
     Returns:
         0 or more; 0 if they differ in dimension or one has no keypoint.
@@ -107,8 +107,8 @@ def same_image(first: tuple[Fingerprint, ...], second: tuple[Fingerprint, ...]) 
     """Whether two images show the same content.
 
     Args:
-        first: of an image; its fingerprints at all sizes are compared.
-        second: of another image; its first fingerprint is compared.
+        first: fingerprints of an image; all sizes are compared.
+        second: fingerprints of another image; only the first is compared.
 
     Returns:
         False if an image has no fingerprint, or only one of them states a spacing.
@@ -142,7 +142,7 @@ def _isotropic(values: NDArray[np.float32], spacing: list[float], step: float) -
 
 
 def _varied(values: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Where all neighbours differ: many images share the outline of a background of one value."""
+    """Voxels away from any uniform area, since many images share the outline of a uniform background."""
     varied = ndimage.maximum_filter(values, 3) > ndimage.minimum_filter(values, 3)
     return np.asarray(ndimage.minimum_filter(varied, 7), bool)
 

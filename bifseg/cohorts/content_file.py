@@ -18,7 +18,7 @@ from bifseg.core.images import read_image
 
 CONTENT = "content.npz"
 Contents = dict[str, tuple[Fingerprint, ...]]
-"""Fingerprints of each image at all sizes, by its path; `PATH#2` is channel 2 of a 4D file."""
+"""The fingerprints of each image at all sizes, by its path; `PATH#2` is channel 2 of a 4D file."""
 
 
 def content_name(image: str, channel: int | None) -> str:
@@ -38,7 +38,7 @@ def content_names(row: ObjectRow) -> list[str]:
     """The names in `Contents` of an object's images.
 
     Args:
-        row: of a prepared cohort.
+        row: row of a prepared cohort.
 
     Returns:
         The structure's own image, then further channels.
@@ -51,10 +51,10 @@ def content_of(root: Path, name: str) -> tuple[Fingerprint, ...]:
 
     Args:
         root: folder that the name is relative to.
-        name: of `content_name`.
+        name: a name that `content_name` returned.
 
     Returns:
-        As `fingerprints_of`.
+        Its fingerprints, as from `fingerprints_of`.
 
     Raises:
         InputError: the file cannot be read.
@@ -67,11 +67,11 @@ def content_of(root: Path, name: str) -> tuple[Fingerprint, ...]:
 
 
 def write_contents(path: Path, contents: Mapping[str, tuple[Fingerprint, ...]]) -> None:
-    """Write fingerprints; equal ones give equal files.
+    """Write fingerprints; equal fingerprints give equal files.
 
     Args:
-        path: of the file.
-        contents: by image.
+        path: the file.
+        contents: fingerprints by image.
     """
     arrays: dict[str, Any] = {}
     about: list[Any] = []
@@ -89,10 +89,10 @@ def read_contents(path: Path) -> Contents:
     """The fingerprints of a file.
 
     Args:
-        path: of `write_contents`.
+        path: a file that `write_contents` wrote.
 
     Returns:
-        By image; empty if there is no file, as of an older version.
+        Fingerprints by image; empty without the file, which older versions did not write.
 
     Raises:
         InputError: the file is damaged.
@@ -116,10 +116,10 @@ def contents_in(folder: Path) -> Contents:
     """The fingerprints of a prepared cohort or a trained network.
 
     Args:
-        folder: of the cohort or the network.
+        folder: folder of the cohort or the network.
 
     Returns:
-        By image.
+        Fingerprints by image.
 
     Raises:
         InputError: the folder is neither, an older version made it, or the file is damaged.
@@ -138,27 +138,27 @@ def cohort_contents(folder: Path) -> Contents:
     """The fingerprints of a prepared cohort, or none if an older version prepared it.
 
     Args:
-        folder: of the cohort.
+        folder: folder of the cohort.
 
     Returns:
-        By image.
+        Fingerprints by image.
 
     Raises:
-        InputError: the folder is no cohort, or the file is damaged.
+        InputError: the folder is not a cohort, or the file is damaged.
     """
     known = "content_sha256" in read_record(folder / "cohort.json")
     return contents_in(folder) if known else {}
 
 
 def overlap(first: Contents, second: Contents) -> list[tuple[str, str]]:
-    """The images of one set that show the content of an image of another.
+    """The pairs of images from two sets that show the same content.
 
     Args:
         first: fingerprints by image.
         second: fingerprints by image.
 
     Returns:
-        Pairs of names, sorted.
+        Pairs of names (from the first set, from the second), sorted.
     """
     return [
         (one, other)

@@ -1,4 +1,4 @@
-"""Grid and values of every file of a cohort, each read once."""
+"""The grid and the values of every file of a cohort; each file is read once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class File:
         grid: None if the file cannot be read.
         problems: faults of the file and what to do, without its name.
         counts: voxels per integer label value; empty for images.
-        notes: doubts, which stop nothing, without the file's name.
+        notes: warnings without the file's name; they do not stop the preparation.
         level: mean absolute intensity of an image's voxels that are not 0; 0 for label maps and empty images.
     """
 
@@ -49,7 +49,7 @@ class File:
             channel: number of the channel in a 4D file, from 0; None for a file without channels.
 
         Returns:
-            None if the file cannot be read, has no such channel, or the channel is missing or superfluous.
+            None if the file cannot be read, has no such channel, or `channel` is missing or not needed.
         """
         if self.grid is None or self.grid.ndim != 4:
             return self.grid if channel is None else None
@@ -79,7 +79,7 @@ def look_at_image(path: Path) -> File:
         path: the image.
 
     Returns:
-        Faults are in `problems`; none is raised.
+        Facts about the file; its faults are in `problems` and raise no error.
     """
     try:
         voxels, grid = read_array(path)
@@ -100,7 +100,7 @@ def look_at_label(path: Path) -> File:
         path: the label map; values may be stored as floats, but must be integers.
 
     Returns:
-        Faults are in `problems`; none is raised.
+        Facts about the file; its faults are in `problems` and raise no error.
     """
     try:
         voxels, grid = read_array(path)

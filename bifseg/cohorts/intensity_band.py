@@ -1,7 +1,7 @@
 """How far intensity alone goes: one band of intensities, chosen by an object's own truth or on other objects.
 
-The first is an oracle, since no user knows it: the best Dice that any band reaches. The second is a method that can be
-compared with a network which never saw the object.
+Chosen by the truth, it is an oracle that no user has: the best Dice that any band reaches. Chosen on other objects, it
+is a method that can be compared with a network that never saw the object.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _LEVELS = 128
 Boxed = tuple[NDArray[Any], Mask]
 """Intensities inside an object's box, of any shape, and the bool mask of the object in the same shape."""
 Band = tuple[int, int]
-"""First and last level of `_levels` that are inside."""
+"""First and last level, as of `_levels`, that belong to the band."""
 
 
 def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
@@ -48,11 +48,11 @@ def best_band_dice(voxels: NDArray[Any], truth: Mask) -> float:
 def common_band(objects: Iterable[Boxed]) -> Band:
     """The one band with the best mean Dice over several objects.
 
-    A band has to hold in boxes of other images, so its ends are ranks: a voxel's level is the share of its box's
-    voxels that are darker, in 128 steps. Levels of equal voxels are equal.
+    A band has to make sense in boxes of other images, so its ends are ranks: a voxel's level is the share of its box's
+    voxels that are darker, in 128 steps. Equal voxels have equal levels.
 
     Args:
-        objects: at least one.
+        objects: at least one object in its box.
 
     Returns:
         The band; of bands with equal means the one that begins and ends lowest.
@@ -74,7 +74,7 @@ def band_dice(voxels: NDArray[Any], truth: Mask, band: Band) -> float:
     Args:
         voxels: intensities inside the box, of any shape.
         truth: bool mask of the same shape.
-        band: of `common_band`.
+        band: a band that `common_band` returned.
 
     Returns:
         Dice in [0, 1].

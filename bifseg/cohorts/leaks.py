@@ -1,4 +1,4 @@
-"""Names of cases that suggest one patient in two splits."""
+"""A check for names of cases that suggest one patient in two splits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
     a digit in which the cases differ.
 
     Args:
-        rows: of a manifest; cases whose patient is stated are left out.
+        rows: rows of a manifest; cases with a stated patient are left out.
 
     Returns:
         One line, or usually none.

@@ -1,12 +1,13 @@
 """Manifests: tables of the files of each structure of each case.
 
 A manifest is a TSV (UTF-8) with one row per case and structure and the columns of `COLUMNS`, in any order:
-`image` is the file of that structure's modality, `label_values` are comma-separated positive integers whose
-union is the structure, `group` is the patient (empty: the case itself). The columns of `OPTIONAL` may be left
-out: `channel` picks one of the channels that a 4D image has along its last axis, `raters` are comma-separated
-label maps of the same structure by other people, `ignore_values` are label values whose voxels nobody annotated,
-`initial` is an automatic method's label map, which sessions that begin with a mask correct,
-`channels` are further channels of the case, `flair=a_flair.nii.gz,t2=a_t2.nii.gz`, on the grid of `image`.
+`image` is the file of that structure's modality; `label_values` are comma-separated positive integers, and the
+structure is their union; `group` is the patient (empty: the case itself).
+
+The columns of `OPTIONAL` may be left out. `channel` picks one of the channels that a 4D image has along its last axis.
+`raters` are comma-separated label maps of the same structure by other people. `ignore_values` are the label values of
+voxels that nobody annotated. `initial` is an automatic method's label map; sessions that begin with a mask correct it.
+`channels` are further channels of the case on the grid of `image`, written `flair=a_flair.nii.gz,t2=a_t2.nii.gz`.
 Other columns are ignored with a note.
 
 Paths are relative to the manifest's root folder and are checked as written: `..` may not leave the root, and an
@@ -39,12 +40,12 @@ class ManifestRow:
     Attributes:
         line: the row's last line in the manifest, counted from 1.
         image, label: paths relative to the root, with forward slashes.
-        label_values: sorted; their union is the structure.
+        label_values: sorted label values; their union is the structure.
         group: the patient; the case itself if the manifest's cell is empty.
-        channel: of a 4D image, from 0; None if the file has no channel axis.
-        raters: label maps of the same structure by other people, paths as `label`.
-        ignore_values: label values whose voxels belong neither to the structure nor to the background.
-        initial: an automatic method's label map, path as `label`; empty without one.
+        channel: channel of a 4D image, from 0; None if the file has no channel axis.
+        raters: label maps of the same structure by other people; paths as in `label`.
+        ignore_values: label values of voxels that belong neither to the structure nor to the background.
+        initial: an automatic method's label map; a path as in `label`, empty without one.
         channels: name and path of each further channel of the case.
     """
 
@@ -112,7 +113,7 @@ def parse_manifest(path: Path, root: Path) -> Manifest:
         Rows, and all problems of header and cells.
 
     Raises:
-        InputError: the file cannot be read or is no table.
+        InputError: the file cannot be read or is not a table.
     """
     return parse_cells(path, root, *read_table(path, "manifest"))
 
@@ -165,7 +166,7 @@ def manifest_text(rows: Iterable[ManifestRow]) -> str:
         rows: in the order of the text.
 
     Returns:
-        TSV with a header; an optional column is there if a row uses it.
+        TSV with a header; it has an optional column only if a row uses it.
     """
     cells = [cells_of(row) for row in rows]
     used = [key for key in OPTIONAL if any(row[key] for row in cells)]
@@ -177,7 +178,7 @@ def cells_of(row: ManifestRow) -> dict[str, str]:
     """The cells of a row.
 
     Args:
-        row: of a manifest.
+        row: row of a manifest.
 
     Returns:
         Text by column.
@@ -256,7 +257,7 @@ def read_label_values(text: str) -> tuple[int, ...]:
         The values, sorted, each once.
 
     Raises:
-        ValueError: the text is another.
+        ValueError: the text is not such a list.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
@@ -293,7 +294,7 @@ def listed(text: str) -> tuple[str, ...]:
     """The entries of a comma-separated list.
 
     Args:
-        text: of a cell or an option.
+        text: text of a cell or an option.
 
     Returns:
         The entries without blanks around them; empty ones are left out.
@@ -305,13 +306,13 @@ def read_channel(text: str) -> int:
     """The number of a channel.
 
     Args:
-        text: of a cell.
+        text: text of a cell.
 
     Returns:
         The number, 0 for the first channel.
 
     Raises:
-        ValueError: the text is no number.
+        ValueError: the text is not a number.
     """
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise ValueError(f"{short(text)!r} is not the number of a channel; write 0 for the first")
@@ -329,7 +330,7 @@ def read_channels(text: str, root: Path) -> tuple[tuple[str, str], ...]:
         Name and path of each, sorted by name.
 
     Raises:
-        ValueError: a part is no NAME=PATH, a name occurs twice, or a path leaves the root.
+        ValueError: a part is not NAME=PATH, a name occurs twice, or a path leaves the root.
     """
     parts = [part.partition("=") for part in listed(text)]
     names = [name.strip() for name, _, _ in parts]

@@ -1,4 +1,4 @@
-"""Names of cases and structures, in any script: parts of file names, and distinct for distinct cases."""
+"""Names of cases and structures in any script. They are parts of file names; distinct cases have distinct names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 MOST_BYTES = 120
-"""Longest name in UTF-8. File systems allow 255 bytes for a file's name, of which the case is a part."""
+"""Longest name in UTF-8. The case is a part of file names, and file systems allow 255 bytes for these."""
 
 
 def is_name(text: str) -> bool:
@@ -31,7 +31,7 @@ def composed(text: str) -> str:
         text: any text.
 
     Returns:
-        The text with the same look and one spelling.
+        The text with the same look; texts that look the same are spelled the same.
     """
     return unicodedata.normalize("NFC", text)
 
@@ -59,7 +59,7 @@ def distinct_names(texts: Iterable[str], kind: str = "case") -> dict[str, str]:
 
     Args:
         texts: as people wrote them.
-        kind: beginning of a name whose text has no letter or digit.
+        kind: beginning of the name for a text without a letter or digit.
 
     Returns:
         Name by text.

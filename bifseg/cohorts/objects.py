@@ -39,10 +39,10 @@ class ObjectRow:
         instance: number of the connected instance in its slice, from 1; None for a volume.
         voxels, volume_ml: size, by the spacing of the whole file (a 2D file counts as 1 mm thick).
         left_out: why the object is not worked on; empty if it is.
-        channel: of a 4D image file, from 0; None if the file has no channel axis.
-        raters: label maps of the same structure by other people, paths as `label`.
-        ignore_values: label values whose voxels belong neither to truth nor background.
-        initial: an automatic method's label map, path as `label`; empty without one.
+        channel: channel of a 4D image file, from 0; None if the file has no channel axis.
+        raters: label maps of the same structure by other people; paths as in `label`.
+        ignore_values: label values of voxels that belong neither to truth nor to background.
+        initial: an automatic method's label map; a path as in `label`, empty without one.
         channels: name and path of each further channel of the case.
     """
 
@@ -87,10 +87,10 @@ class ObjectRow:
 
 
 def find_objects(report: Report, root: Path, card: CohortCard, progress: Progress = iter) -> list[ObjectRow]:
-    """The objects of a checked manifest, those left out included.
+    """The objects of a checked manifest, including those that are left out.
 
     Args:
-        report: of the manifest, without problems.
+        report: report of the manifest, without problems.
         root: folder that the manifest's paths are relative to.
         card: gives dimension, slices, least size and the seen structures.
         progress: wraps the names of the label maps of a 2D cohort.
@@ -117,7 +117,7 @@ def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
 
     Args:
         labels: label map of any shape.
-        values: label values whose union is the structure.
+        values: label values of the structure.
 
     Returns:
         Bool array of the same shape.
@@ -142,7 +142,7 @@ def through_plane(grid: Grid) -> int:
     """The array axis across the slices of a stack.
 
     Args:
-        grid: of the stack.
+        grid: grid of the stack.
 
     Returns:
         The axis with a single voxel if there is just one; else `Grid.thickest`.
@@ -155,7 +155,7 @@ def slice_axis(grid: Grid, slices: str) -> int:
     """The array axis across the slices that a cohort card names.
 
     Args:
-        grid: of the stack; three axes in a three-dimensional world.
+        grid: grid of the stack; three axes in a three-dimensional world.
         slices: `auto` for the through-plane axis; `axial`, `coronal` or `sagittal` for the axis along the body's z, y
             or x. On an oblique grid, the three axes are matched to x, y and z so that the sum of their absolute
             direction cosines is largest.
@@ -172,7 +172,7 @@ def write_objects(path: Path, objects: list[ObjectRow]) -> None:
     """Write the objects as TSV.
 
     Args:
-        path: of the file, which is written whole or not at all.
+        path: the file, which is written whole or not at all.
         objects: in the order of the file; lists become comma-separated, None an empty cell.
     """
     write_text(path, table_text([column.name for column in fields(ObjectRow)], map(_cells, objects)))
@@ -188,13 +188,13 @@ def read_objects(path: Path) -> list[ObjectRow]:
     """The objects of a table.
 
     Args:
-        path: of `write_objects`.
+        path: a file that `write_objects` wrote.
 
     Returns:
         The objects in the order of the file.
 
     Raises:
-        InputError: the file is missing or another table.
+        InputError: the file is missing or holds another table.
     """
     try:
         with open(path, encoding="utf-8", newline="") as stream:

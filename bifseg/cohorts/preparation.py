@@ -41,14 +41,14 @@ def prepare(
     Args:
         card: the cohort card; its paths are relative to the folder of `card_path`.
         card_path: the card's file, whose name is the cohort's.
-        seed: of a simulated cohort.
+        seed: seed of a simulated cohort.
         folder: gets `objects.tsv`, `cohort.json` and the files of a simulator.
         simulators: by their names in cards.
         progress: wraps the cases or files of each of several passes.
 
     Raises:
-        InputError: the card or the manifest is wrong (the message has the first problems, `problems.txt` all), or the
-            root, which is hidden from methods, contains something that methods need, such as the results.
+        InputError: the card or the manifest is wrong (the message has the first problems, `problems.txt` all of them),
+            or the root, which is hidden from methods, contains something that methods need, such as the results.
     """
     for name in ("cohort.json", "objects.tsv", "problems.txt", CONTENT):
         (folder / name).unlink(missing_ok=True)  # an old cohort.json has hashes of files that now change
@@ -114,7 +114,7 @@ def places(card: CohortCard, card_path: Path) -> tuple[Path, Path]:
     """The manifest and the root of a card.
 
     Args:
-        card: of a cohort with files.
+        card: card of a cohort with files.
         card_path: the card's file; paths in it are relative to its folder.
 
     Returns:

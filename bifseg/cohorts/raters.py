@@ -1,4 +1,4 @@
-"""Several people's masks of an object: their pairs, and the tolerance of NSD that follows from them."""
+"""Pairs of several people's masks of an object, and the tolerance of NSD that follows from them."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from bifseg.core.metrics.mask_pair import MaskPair
 def rater_pairs(cohort: Cohort, row: ObjectRow) -> list[tuple[Mask, Mask]]:
     """Every pair of the raters' masks of an object.
 
-    The truth counts as a rater where there is only one beside it: with several it is often their consensus, with which
-    each agrees better than with the others.
+    The truth counts as a rater if there is only one other rater. With several, the truth is often their consensus, and
+    each agrees better with that than with the others.
 
     Args:
         cohort: the prepared cohort.
         row: one of its objects.
 
     Returns:
-        Bool masks on the grid of the object's image, cleared in voxels without annotation; () without raters.
+        Bool masks on the grid of the object's image, False in voxels that nobody annotated; empty without raters.
 
     Raises:
         InputError: a file is missing or has changed since the cohort was prepared.
@@ -34,14 +34,14 @@ def rater_pairs(cohort: Cohort, row: ObjectRow) -> list[tuple[Mask, Mask]]:
 
 
 def rater_tolerances(cohort: Cohort) -> dict[str, float]:
-    """The tolerance of NSD that raters' masks give: the median distance of their borders.
+    """The tolerance of NSD from raters' masks: the median distance between their borders.
 
     Args:
         cohort: the prepared cohort.
 
     Returns:
         mm by structure: the median over objects of the median over both borders' voxels of all pairs, but at least half
-        the finest voxel edge, since equal pixels say nothing finer. Structures without raters are left out.
+        the finest voxel edge, since masks cannot show anything finer. Structures without raters are left out.
 
     Raises:
         InputError: a file is missing or has changed since the cohort was prepared.

@@ -1,4 +1,4 @@
-"""Tables of users: manifests, flat tables, splits, as header and rows of text."""
+"""Tables that users write, such as manifests and splits, as a header and rows of text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Lines = list[tuple[int, dict[Any, Any]]]
 def delimiter_of(path: Path) -> str:
     """The separator of a table's cells: a tab, or in a .csv file the most frequent one of its first line.
 
-    Spreadsheet programs write semicolons in locales whose decimal sign is a comma.
+    Spreadsheet programs write semicolons in locales with a decimal comma.
 
     Args:
         path: the table.
@@ -45,7 +45,7 @@ def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], 
         Names of the columns, and (line, cells by column) of each row that is not blank.
 
     Raises:
-        InputError: the file cannot be read, or is no UTF-8 table.
+        InputError: the file cannot be read, or is not a UTF-8 table.
     """
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:

@@ -17,7 +17,7 @@ from time import sleep, time
 from bifseg.core.removal import remove_tree
 
 _NEW_S = 60.0
-"""Age below which a folder may not be locked yet."""
+"""A younger folder is left alone: its process may not have locked it yet."""
 
 
 def end_with(parent: int) -> None:
@@ -37,13 +37,13 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def beside(work: Callable[[], object]) -> Iterator[None]:
-    """A context in which a copy of this process (a fork) does some work; where there is no fork, it is done first.
+    """A context in which a copy of this process (a fork) does some work; on systems without fork, the work comes first.
 
     Args:
-        work: its results are files; it sees all that this process has in memory.
+        work: writes its results to files; it sees everything that this process has in memory.
 
     Yields:
-        None while the copy works; the context ends when the work is done.
+        None while the copy works. The context ends when the work is done.
 
     Raises:
         Exception: the work raised it.
@@ -73,7 +73,7 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
 
 
 def _work(work: Callable[[], object], sender: Connection, parent: int) -> None:
-    """Do the work, and send what it raised, or None."""
+    """Do the work, and send the error that it raised, or None."""
     end_with(parent)
     try:
         work()
@@ -101,7 +101,7 @@ class OwnFolder:
         self.shared = self.path / "shared"
         self.shared.mkdir()
         self._lock, self._shared = os.open(self.path, os.O_RDONLY), os.open(self.shared, os.O_RDONLY)
-        with suppress(OSError):  # on a file system without locks nothing is removed either
+        with suppress(OSError):  # a file system without locks: then no process removes this folder either
             fcntl.flock(self._lock, fcntl.LOCK_SH)
 
     def share(self, name: str) -> None:
@@ -132,7 +132,7 @@ class OwnFolder:
             The content.
 
         Raises:
-            ValueError: the file is missing, longer, or no regular file (a link, a pipe, a device or a folder).
+            ValueError: the file is missing, longer, or not a regular file (a link, a pipe, a device or a folder).
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
@@ -157,10 +157,10 @@ class OwnFolder:
 
 
 def own_folders() -> list[Path]:
-    """The folders of this and other processes in the machine's temporary folder.
+    """The `OwnFolder` of every process, in the machine's temporary folder.
 
     Returns:
-        Paths; none if no process has one.
+        Paths; empty if no process has one.
     """
     return list(Path(tempfile.gettempdir()).glob("bifseg-????????.own"))
 
@@ -174,6 +174,7 @@ def _read(handle: int, size: int) -> bytes:
 
 
 def _remove_abandoned(folder: Path) -> None:
+    """Remove a folder that no living process has locked."""
     with suppress(OSError), _opened(folder) as handle:
         if time() - os.fstat(handle).st_mtime > _NEW_S:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""Refusal of positions outside an array.
+"""Checks that refuse positions outside an array.
 
 NumPy reads a negative index from the array's other end and cuts a slice that is too long, both without an error.
 """
@@ -21,11 +21,11 @@ def check_voxels(voxels: NDArray[Any], shape: tuple[int, ...], name: str) -> Non
 
     Args:
         voxels: (n, axes) indices.
-        shape: of the array.
+        shape: shape of the array.
         name: what the voxels are, for the message.
 
     Raises:
-        InputError: they are no (n, axes) whole numbers, or one lies outside.
+        InputError: they are not an (n, axes) array of whole numbers, or one lies outside.
     """
     if np.asarray(voxels).dtype.kind not in "iu":
         raise InputError(
@@ -39,11 +39,11 @@ def check_positions(positions: NDArray[Any], shape: tuple[int, ...], name: str) 
 
     Args:
         positions: (n, axes) voxel positions, not necessarily whole.
-        shape: of the array.
+        shape: shape of the array.
         name: what the positions are, for the message.
 
     Raises:
-        InputError: they are no (n, axes) finite numbers, or one lies outside.
+        InputError: they are not an (n, axes) array of finite numbers, or one lies outside.
     """
     _check(np.asarray(positions), shape, name, _TOLERANCE)
 

@@ -133,10 +133,10 @@ DIGEST, _PLACE = "sha256_of_all_else", "place"
 
 
 def write_record(path: Path, record: Mapping[str, Any]) -> None:
-    """Write a JSON object with its place and a hash, by which `read_record` knows that it is as it was written.
+    """Write a JSON object with its place in the run and a hash, so that `read_record` notices a change or a move.
 
     Args:
-        path: of the file.
+        path: the file.
         record: without the keys `place` and `sha256_of_all_else`.
     """
     placed = {**record, _PLACE: run_place(path)}
@@ -147,14 +147,14 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
     """The object of a JSON file, without its place and hash.
 
     Args:
-        path: of a file that `write_record` or another program wrote.
-        *keys: that it must have.
+        path: a file that `write_record` or another program wrote.
+        *keys: keys that the object must have.
 
     Returns:
         Its values by key.
 
     Raises:
-        InputError: the file is no JSON object, lacks a key, was changed since `write_record` wrote it, or was written
+        InputError: the file is not a JSON object, lacks a key, was changed after `write_record` wrote it, or was written
             for another place or run.
         OSError: it cannot be read.
     """
@@ -257,17 +257,17 @@ def _umask() -> int:
 
 
 def read_needed(path: Path, *keys: str) -> dict[str, Any]:
-    """As `read_record`, of a file that must exist.
+    """The object of a JSON file that must exist, without its place and hash.
 
     Args:
-        path: of the file.
-        *keys: that it must have.
+        path: the file.
+        *keys: keys that the object must have.
 
     Returns:
         Its values by key.
 
     Raises:
-        InputError: the file is missing, or as `read_record`.
+        InputError: the file is missing, or `read_record` refuses it.
     """
     try:
         return read_record(path, *keys)
@@ -276,7 +276,9 @@ def read_needed(path: Path, *keys: str) -> dict[str, Any]:
 
 
 def record_digest(record: Mapping[str, Any]) -> str:
-    """The hash of a JSON object without its own key for the hash, as it is once it was written and read.
+    """The hash of a JSON object, apart from its own key for the hash.
+
+    An object has the same hash before it is written and after it is read, when tuples have become lists.
 
     Args:
         record: values by key.

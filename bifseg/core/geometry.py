@@ -219,7 +219,7 @@ class Image:
         voxels: float32 array of shape `grid.shape`.
         grid: spacing, origin and direction.
         modality: name of the contrast (`t1c`, `flair`, `t2`), which chooses a network's intensity statistics.
-        others: voxels of the further channels that a method asks for, by name, on the same grid.
+        others: voxels of the further channels that a method takes, by name, on the same grid.
     """
 
     voxels: NDArray[np.float32]
@@ -249,10 +249,10 @@ class Image:
         """One channel as an image of its own.
 
         Args:
-            name: of the channel; the image's own is `modality`.
+            name: name of the channel; the image's own is `modality`.
 
         Returns:
-            The image itself for its own channel, else an image without further channels; the same object each time.
+            The image itself for its own channel, otherwise an image without further channels, the same one each time.
 
         Raises:
             InputError: the image has no such channel.
@@ -288,17 +288,17 @@ class Box:
 
     Attributes:
         lower: first index per array axis, (z, y, x) or (y, x).
-        upper: index behind the last, in the same order.
+        upper: index after the last one per array axis, in the same order.
     """
 
     lower: Index
     upper: Index
 
     def __post_init__(self) -> None:
-        """Refuse a box that begins at a negative index.
+        """Refuse a box that begins at a negative index or holds no voxel.
 
         Raises:
-            InputError: it does, or it holds no voxel.
+            InputError: it does, or `lower` and `upper` differ in length.
         """
         same = len(self.lower) == len(self.upper)
         if not (same and all(0 <= a < b for a, b in zip(self.lower, self.upper, strict=True))):
@@ -310,13 +310,13 @@ class Box:
         """The box itself, if it lies in an array.
 
         Args:
-            shape: of the array, (z, y, x) or (y, x).
+            shape: shape of the array, (z, y, x) or (y, x).
 
         Returns:
             The same box.
 
         Raises:
-            InputError: it does not.
+            InputError: it leaves the array.
         """
         if len(self.upper) != len(shape) or any(b > n for b, n in zip(self.upper, shape, strict=True)):
             raise InputError(
@@ -329,7 +329,7 @@ class Box:
         """The box of a whole array.
 
         Args:
-            shape: of the array, (z, y, x) or (y, x); no side is 0.
+            shape: shape of the array, (z, y, x) or (y, x); no side is 0.
 
         Returns:
             A box of that shape.

@@ -1,4 +1,4 @@
-"""From a file's header to a grid: axes a little off right angles are straightened, others refused."""
+"""The grid of a file's header. Axes a little off right angles are straightened; others are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from bifseg.core.geometry import Grid
 
 SHEAR_TOLERANCE = 0.02
-"""Largest cosine between two axes of a file whose axes we straighten (1.15 degrees); lengths change by at most 1 %."""
+"""Largest cosine between two axes that we straighten (1.15 degrees); lengths change by at most 1 %."""
 _NO_SHEAR = 1e-6
 
 
@@ -42,10 +42,11 @@ def checked_grid(
         axes: one unit vector in world order per array axis, in array order.
 
     Returns:
-        The grid, and by how many degrees its axes were off right angles.
+        The grid, and the degrees by which its axes were off right angles.
 
     Raises:
-        ValueError: a number is not finite, a spacing is 0, or the axes are further off; the text says what to do.
+        ValueError: a number is not finite, a spacing is 0, or the axes are too far off right angles; the message says
+            what to do.
     """
     steps, vectors = np.array(spacing, float), np.array(axes, float)
     names = "xyztuvw"[: len(steps)][::-1]

@@ -1,4 +1,4 @@
-"""Hard links: further names of a file, which stay readable if only the folder of its first name is hidden."""
+"""Hard links: other names of a file. They stay readable if only the folder of the first name is hidden."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Inode = tuple[int, int]
 def check_hard_links(files: Iterable[Path], hidden: Iterable[Path], readable: Iterable[Path]) -> None:
     """Check that files to be hidden have no other name in a folder that methods can read.
 
-    A search of the whole disk would be needed for names outside of these folders: a warning counts them.
+    Names elsewhere could only be found by a search of the whole disk; a warning counts the files that have some.
 
     Args:
         files: files to be hidden; missing ones are ignored.

@@ -1,4 +1,4 @@
-"""The files of an image, their hash, and the reasons why a file is no image."""
+"""The files of an image, their hash, and the reasons why a file is not an image."""
 
 from __future__ import annotations
 
@@ -99,13 +99,13 @@ def files_of(path: Path) -> tuple[Path, ...]:
     """All files of an image: `.mhd` and `.nhdr` headers name data files, `.hdr` belongs to `.img`.
 
     Args:
-        path: any of a pair, or the header.
+        path: the header, or either file of a pair.
 
     Returns:
         `path` first, then the others; `path` alone for formats of one file.
 
     Raises:
-        InputError: a file is missing, or lies outside the header's folder, where it would not be hidden from methods.
+        InputError: a file is missing, or lies outside the header's folder, where methods could read it.
     """
     if path.name.lower().endswith((".mhd", ".mha", ".nhdr", ".nrrd")):
         others = [path.parent / name for name in data_names(path)]

@@ -1,4 +1,4 @@
-"""Checks of the headers of MetaImage, NRRD and PNG files before ITK reads them, since bad ones make it crash."""
+"""Checks of the headers of MetaImage, NRRD and PNG files before ITK reads them, since ITK crashes on damaged ones."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def header_problem(path: Path) -> str:
         path: an existing file.
 
     Returns:
-        A text for a message; empty if the header is sound or the format is another.
+        A text for a message; empty if the header is sound or the file has another format.
     """
     name = path.name.lower()
     if name.endswith(".png"):
@@ -161,7 +161,7 @@ def _meta_problem(text: str) -> str:
 
 
 def _is_float(word: str) -> bool:
-    """Whether ITK reads a word as one number of double precision; it stops at 1e400, and reads "inf" and "nan"."""
+    """Whether ITK reads a word as one number of double precision. It reads "inf" and "nan", but not 1e400."""
     try:
         too_large = math.isinf(float(word)) and any(map(str.isdigit, word))
     except ValueError:
@@ -188,7 +188,7 @@ def _nrrd_problem(text: str) -> str:
 
 
 def _png_problem(content: bytes) -> str:
-    """As `header_problem`, for a PNG file: checks each part's checksum and the colours."""
+    """The fault of a PNG file, from the checksum of each part and the colours; empty if it has none."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return "is no PNG file; correct its name"
     at, kinds = 8, []

@@ -39,7 +39,7 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
         channel: channel of a 4D file, from 0; None: the whole file.
 
     Returns:
-        The grid in array order; of a channel without the axis of channels.
+        The grid in array order; that of a channel lacks the axis of channels.
 
     Raises:
         InputError: as `read_array`.
@@ -80,7 +80,7 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
 
 
 def read_off_degrees(path: Path) -> float:
-    """The deviation of a file's axes from right angles, which we correct.
+    """The angle by which a file's axes were off right angles before we straightened them.
 
     Args:
         path: the file.
@@ -95,7 +95,7 @@ def read_off_degrees(path: Path) -> float:
 
 
 def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
-    """A file whose header was read, its grid, and the degrees by which its axes were off right angles."""
+    """A file with its header read, its grid, and the degrees by which its axes were off right angles."""
     path = Path(path)
     check_is_image(path)
     files = files_of(path)
@@ -170,7 +170,7 @@ def read_image(path: Path, modality: str = "", channel: int | None = None) -> Im
         Voxels with their grid.
 
     Raises:
-        InputError: as `read_array`, or a voxel is not finite as float32.
+        InputError: `read_array` refuses the file, or a voxel is not finite as float32.
     """
     voxels, grid = read_array(path, channel)
     cast, text = as_float32(voxels)
@@ -222,7 +222,7 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
 
 
 def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None:
-    """Write a mask as 0 and 1, as `write_array`.
+    """Write a mask as 0 and 1; the file appears complete or not at all.
 
     Args:
         path: the file; its ending gives the format.

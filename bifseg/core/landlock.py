@@ -1,8 +1,8 @@
 """Linux's Landlock: limits the files, signals and TCP connections of a process and its children.
 
-It needs no privilege and cannot be undone. Landlock has rules that allow, none that forbid. So we allow reading of
-everything beside the path to each hidden folder, level by level; the folders on this path can only be listed. Writing
-is allowed in the process's own folder alone.
+It needs no privilege and cannot be undone. Landlock's rules can allow but not forbid. So we walk down the path to each
+hidden folder and allow reading of everything else on each level; the folders on the path itself can only be listed.
+Writing is allowed in the process's own folder alone.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ READ = EXECUTE | READ_FILE | READ_DIR
 FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 """Rights that Landlock accepts in a rule on a file."""
 DEVICE_RIGHTS, SHARED_MEMORY_RIGHTS = WRITE_FILE | IOCTL_DEV, WRITE_FILE | MAKE_REG | REMOVE_FILE | TRUNCATE
-"""Rights beside reading: multiprocessing keeps its locks in shared memory."""
+"""Rights in addition to reading: multiprocessing keeps its locks in shared memory."""
 DEVICES = ("null", "zero", "full", "random", "urandom")
 ACCELERATORS = (
     "nvidia",
@@ -39,7 +39,7 @@ ACCELERATORS = (
     "habana",
     "neuron",
 )
-"""Devices that methods may write to, by name and by its beginning; not disks, terminals, or the kernel's memory."""
+"""Devices that methods may write to, by name (`DEVICES`) or by the beginning of it; not disks or terminals."""
 TCP_BIND_AND_CONNECT, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 3, 1, 2
 
 
@@ -59,7 +59,7 @@ def restrict(
 
     Args:
         version: version of Landlock, at most `landlock_version()`.
-        hidden: folders whose content cannot be read, by any path that leads into them at the time of the call.
+        hidden: folders whose content cannot be read, by any path that leads into them when this is called.
         writable: the only folder in which files can be written.
         readable: files inside hidden folders that can still be read.
         network: whether TCP connections are allowed; versions before 4 cannot deny them.
@@ -137,7 +137,7 @@ def bind_mounts(folder: str) -> set[str]:
 
 
 def _unescaped(word: str) -> str:
-    """A path of mountinfo with its octal codes for blanks replaced."""
+    """A path of mountinfo, which has octal codes for blanks, tabs, newlines and backslashes."""
     for code in (r"\040", r"\011", r"\012", r"\134"):
         word = word.replace(code, chr(int(code[1:], 8)))
     return word

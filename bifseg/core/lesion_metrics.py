@@ -63,7 +63,7 @@ class Lesions:
 def recall_by_volume(
     result: Mask, truth: Mask, spacing: tuple[float, ...], edges_ml: Sequence[float] = (1.0, 10.0)
 ) -> list[tuple[int, int]]:
-    """The numbers of detected and of all lesions, by their volume.
+    """The number of detected lesions and of all lesions in each class of volume.
 
     Args:
         result: bool array (z, y, x) or (y, x).

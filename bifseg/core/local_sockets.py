@@ -23,15 +23,15 @@ OPENAT2, PIDFD_GETFD = 437, 438  # system calls, the same on all machines
 NO_LINKS, BENEATH = 0x04, 0x08
 _NOTIFICATION_BYTES, _ARGUMENTS_AT, _ADDRESS_BYTES = 80, 32, 110
 _TRIES, _WAIT_S = 20, 0.01
-"""A socket whose queue is full is tried again; the supervisor must not wait for long."""
+"""If a socket's queue is full we try again, but the supervisor must not wait for long."""
 
 
 class LocalSockets:
-    """Answers the calls of `connect` that a filter passed on.
+    """Answers to the calls of `connect` that a filter passed on.
 
     Args:
         listener: descriptor that the filter gave.
-        folder: the only folder to whose sockets the process may connect.
+        folder: the only folder that has sockets for the process.
     """
 
     def __init__(self, listener: int, folder: str) -> None:

@@ -1,4 +1,4 @@
-"""The machines that played a run's sessions: each job writes what it runs on beside its sessions."""
+"""The machines that played a run's sessions. Each job writes the facts of its machine next to its sessions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MACHINE = "machine-{}.json"
 
 
 def write_machine(folder: Path) -> None:
-    """Write the facts of this machine to the folder of an entry's sessions; equal facts are one file.
+    """Write the facts of this machine to the folder of an entry's sessions; machines with equal facts share a file.
 
     Args:
-        folder: of an entry whose sessions are played here.
+        folder: folder of an entry whose sessions are played here.
     """
     facts = machine()
     path = folder / _MACHINE.format(fingerprint(json.dumps(facts, sort_keys=True)))
@@ -36,8 +36,8 @@ def machines(run: Path) -> list[dict[str, Any]]:
         run: RESULTS/RUN.
 
     Returns:
-        The facts of each, with `entries`, the number of entries that it played, most first; empty for a run of an
-        earlier version. A damaged file is left out.
+        The facts of each, with `entries`, the number of entries that it played, most first. Empty for a run of an
+        earlier version. Damaged files are left out.
     """
     counts: dict[str, set[Path]] = defaultdict(set)
     for path in sorted(run.glob("sessions/*/*/*/" + _MACHINE.format("*"))):
@@ -54,7 +54,7 @@ def machine() -> dict[str, Any]:
     """The facts of this machine.
 
     Returns:
-        CPU, cores, memory, threads of a job and system; GPU and driver where there is one of NVIDIA.
+        CPU, cores, memory, threads per job and system; GPU and driver if the machine has a GPU of NVIDIA.
     """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     facts = {"CPU": _cpu(), "cores": os.cpu_count(), "memory": f"{memory:.0f} GiB", "threads per job": 1}

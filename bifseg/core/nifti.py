@@ -29,8 +29,8 @@ from bifseg.core.grid_headers import SHEAR_TOLERANCE, checked_grid, shear
 
 _KINDS: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}  # by the size that a header begins with
 _TO_MM = {1: 1000.0, 3: 0.001}  # unit codes metre and micrometre; all others count as mm
-_TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, our files' is LPS
-_SAME_SPACING = 1e-3  # of the spacing
+_TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, that of all other formats is LPS
+_SAME_SPACING = 1e-3  # relative difference
 _MOST_PACKED = 1032  # deflate cannot shorten more
 _CUT = "cut short or damaged; copy the file again"
 
@@ -74,7 +74,7 @@ class NiftiFile:
         """The image of a file or of a pair, with its header read.
 
         Args:
-            path: the file, or either of a pair.
+            path: the file, or either file of a pair.
 
         Returns:
             The image; its voxels are read later.
@@ -133,10 +133,10 @@ class NiftiFile:
             channel: as for `stored`.
 
         Returns:
-            As `stored`; float if slope or intercept change them.
+            An array as from `stored`; float if slope or intercept change the voxels.
 
         Raises:
-            InputError: as `stored`.
+            InputError: the file is cut short or damaged.
         """
         voxels = self.stored(channel)
         slope, intercept = float(self.fields["scl_slope"]), float(self.fields["scl_inter"])
@@ -152,7 +152,7 @@ def pair_of(path: Path) -> tuple[Path, Path]:
     """The header and the voxel file of a NIfTI or Analyze pair.
 
     Args:
-        path: either of a pair, or another file.
+        path: either file of a pair, or any other file.
 
     Returns:
         Header and voxel file, which may be missing; `path` twice if its ending is not that of a pair.
@@ -184,7 +184,7 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _fields(path: Path, block: bytes) -> Any:
-    """The fields of a header; raises InputError if the block is none."""
+    """The fields of a header; raises InputError if the bytes are not a header."""
     for size, kind in _KINDS.items():
         for order, sign in (("little", "<"), ("big", ">")):
             if len(block) >= size and int.from_bytes(block[:4], order) == size:  # type: ignore[arg-type]
@@ -210,7 +210,7 @@ def _dtype(fields: Any) -> np.dtype[Any]:
 
 
 def _grid(fields: Any) -> tuple[Grid, float]:
-    """As `checked_grid`, of a header; raises ValueError if it describes no grid."""
+    """The grid of a header and the degrees by which its axes were off; raises ValueError if it describes no grid."""
     shape = _shape(fields)
     n = min(len(shape), 3)
     spacing, axes, origin = _orientation(fields)
@@ -236,7 +236,7 @@ def _shape(fields: Any) -> tuple[int, ...]:
 
 
 def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None:
-    """As `_orientation`, from the sform; None if the qform is the better one."""
+    """Spacing, unit vectors and origin from the sform, as in `_orientation`; None if the qform is better."""
     affine = np.array([fields[f"srow_{axis}"] for axis in "xyz"], float)
     length = np.linalg.norm(affine[:, :3], axis=0)
     sound = bool(np.isfinite(affine).all() and (length > 0).all())

@@ -1,4 +1,4 @@
-"""Dice, which ends sessions, and the default tolerance: the parts of the metrics that need no further library."""
+"""Dice, by which sessions end, and the default tolerance of NSD: the parts of the metrics that need only NumPy."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from bifseg.core.geometry import Mask
 
 DEFAULT_TOLERANCE_MM = 2.0
-"""Tolerance of the normalised surface distance for a structure whose cohort card gives none."""
+"""Tolerance of the normalised surface distance for a structure without one in the cohort card."""
 
 
 def dice(result: Mask, truth: Mask) -> float:

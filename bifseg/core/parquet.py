@@ -1,8 +1,8 @@
 """Parquet files that contain the hash of their own bytes, so that a damaged file is never read.
 
-Parquet has checksums of its pages at most, so a flipped bit may change a number unnoticed. The metadata of the table
-contain the SHA-256 of the file, computed with zeros in place of the hash. Files of other programs have no hash and are
-read without this check.
+Parquet has checksums of its pages at most, so a flipped bit may change a number unnoticed. So the table's metadata
+hold the SHA-256 of the file, computed with zeros in place of the hash. Files of other programs have no hash, and this
+check is skipped for them.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", 
         frame: the table.
         path: the file, which is overwritten.
         compression: codec of the columns.
-        place: the only place from which it may be read, as of `run_place`; empty: any.
+        place: the only place from which it may be read, as `run_place` returns it; empty: any.
 
     Raises:
         ValueError: the file has no room for its hash, which is a fault of ours.
@@ -54,14 +54,14 @@ def read_parquet(path: Path, place: str = "") -> pd.DataFrame:
 
     Args:
         path: the file.
-        place: its place, as of `run_place`; empty: its place is not compared.
+        place: its place, as `run_place` returns it; empty: the place is not checked.
 
     Returns:
         The rows, with the dtypes of the written table.
 
     Raises:
         OSError: the file is missing or cannot be read.
-        ValueError: the file is not Parquet, its bytes changed since it was written, or it is of another place.
+        ValueError: the file is not Parquet, its bytes changed since it was written, or it belongs to another place.
     """
     content = Path(path).read_bytes()
     hash_at = _HASH.search(content)

@@ -1,4 +1,4 @@
-"""The processes below this one, and the memory that they take together. Linux only."""
+"""The processes that this one started, and the memory that they take together. Linux only."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ class ProcessTree:
     """The processes that this one started, directly or through others."""
 
     def __init__(self) -> None:
-        self._foreign = {0, 1}  # looked at once: a node may run thousands of processes
+        self._foreign = {0, 1}  # remembered, because a node may run thousands of processes
 
     def numbers(self) -> set[int]:
-        """The processes that run now, and those that ended and that nobody has waited for.
+        """The numbers of the processes that run now, and of those that ended and that nobody has waited for.
 
         Returns:
             Process numbers; none on other systems than Linux.
@@ -44,8 +44,8 @@ class ProcessTree:
 def memory_above(processes: Iterable[int], most: float) -> int:
     """The memory of processes if it exceeds a limit.
 
-    Memory that processes share counts once where the kernel says how much it is (Pss of `smaps_rollup`, Linux 4.14),
-    and in each process otherwise. This takes longer, and is only done for processes that seem to exceed the limit.
+    Memory that processes share counts once if the kernel reports it (Pss of `smaps_rollup`, Linux 4.14), otherwise once
+    per process. Reading it takes longer, so we do it only if the processes seem to exceed the limit.
 
     Args:
         processes: process numbers.
@@ -62,7 +62,7 @@ def memory_above(processes: Iterable[int], most: float) -> int:
 
 
 def _parent(process: int) -> int | None:
-    """None if the process is gone."""
+    """The number of a process's parent; None if the process is gone."""
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as stream:
         return int(stream.read().rpartition(b")")[2].split()[1])
     return None
@@ -75,7 +75,7 @@ def _resident(process: int) -> int:
 
 
 def _proportional(process: int, resident: int) -> int:
-    """Resident memory in which a page of n processes counts as its n-th part; `resident` where the kernel is silent."""
+    """Memory of a process, with an n-th of each page that n processes share; `resident` if the kernel does not say."""
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/smaps_rollup", "rb") as stream:
         for line in stream:
             if line.startswith(b"Pss:"):

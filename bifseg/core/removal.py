@@ -1,4 +1,4 @@
-"""Removal of folders that a foreign program filled."""
+"""Removal of folders that another program filled."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _LIMIT_S = 30.0
 
 
 def remove_tree(folder: Path | str) -> None:
-    """Remove a folder that a foreign program filled, as far as possible; no link is followed.
+    """Remove a folder that another program filled, as far as possible; no link is followed.
 
     Args:
-        folder: may hold more nested folders than Python can enter.
+        folder: may nest deeper than Python can recurse.
     """
     with suppress(RecursionError):
         shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The place of a file in its run, by which a reader knows a file of another place or of another run."""
+"""The place of a file in its run. A reader compares it, and so notices a file from another place or another run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from contextlib import suppress
 from pathlib import Path
 
 KEY = ".session-key"
-"""The key of the run's seals, in RESULTS/RUN; its hash names the run."""
+"""File in RESULTS/RUN with the run's secret key, which signs session records; its hash names the run."""
 PART = ".part-"
-"""Prefix of the temporary names of files and folders; those that keep it were left by a killed process."""
+"""Prefix of temporary names of files and folders; a killed process leaves files with it."""
 _RUN_MARK = "config.json"
 _LEVELS_UP = 5
 _PART = re.compile(re.escape(PART) + r"[a-z0-9_]{8}-")
@@ -24,7 +24,7 @@ def run_folder(folder: Path) -> Path:
         folder: inside the run's folder, or that folder.
 
     Returns:
-        The nearest folder upwards with a session key, else with `config.json`, else `folder` itself.
+        The nearest folder upwards with a session key; without one, the nearest with `config.json`, or `folder` itself.
     """
     return _marked(folder) or folder
 
@@ -33,11 +33,11 @@ def run_place(path: Path) -> str:
     """The place of a file in its run, to be written into the file.
 
     Args:
-        path: of the file, which need not exist; a temporary name of `files.writing` stands for the final one.
+        path: the file, which need not exist; a temporary name of `files.writing` counts as the final one.
 
     Returns:
-        The path from the run's folder with forward slashes, and before it the run's name and a colon: 16
-        hexadecimal digits, or nothing if the run has no session key yet. Empty outside of a run.
+        `NAME:PATH`, with the path from the run's folder in forward slashes. NAME is 16 hexadecimal digits, or empty if
+        the run has no session key yet. An empty text outside of a run.
     """
     path = Path(os.path.abspath(path))
     run = _marked(path.parent)
@@ -54,7 +54,7 @@ def misplacement(written: str, here: str) -> str:
     """Why a file does not belong to the place where it was read.
 
     Args:
-        written: the place in the file, as of `run_place`.
+        written: the place in the file, as `run_place` returned it.
         here: the place from which it was read.
 
     Returns:

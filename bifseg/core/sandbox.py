@@ -19,7 +19,7 @@ SIGNALS_SINCE = 6
 MODULE_VARIABLES = ("PYTHONPATH", "BIFSEG_PATH")
 """Environment variables with folders of plug-ins. Python itself also reads the first one."""
 ENGINES = frozenset({"podman", "docker", "apptainer"})
-"""Means of confinement of programs in containers, which see their own folder only."""
+"""Means of confinement of programs in containers, which see only their own folder."""
 
 
 def supported() -> bool:
@@ -68,7 +68,7 @@ def check_readable(hidden: Iterable[Path], *needed: Path) -> None:
 
     Args:
         hidden: folders that methods cannot read.
-        *needed: files or folders that they need, beside Python, bifseg and the folders of plug-ins.
+        *needed: files or folders that they need, in addition to Python, bifseg and the folders of plug-ins.
 
     Raises:
         InputError: a hidden folder contains one of them.
@@ -97,7 +97,7 @@ def confine(
 
     Args:
         hidden: folders whose content cannot be read.
-        writable: the only folder in which files can be written, beside devices and shared memory.
+        writable: the only folder in which files can be written, apart from devices and shared memory.
         readable: files inside hidden folders that can still be read.
         network: whether the process may use the network.
         landlock: highest version of Landlock to use; None: the kernel's.

@@ -30,11 +30,11 @@ class Stroke:
         """Refuse a stroke that leaves an array.
 
         Args:
-            shape: of the array, (z, y, x) or (y, x).
+            shape: shape of the array, (z, y, x) or (y, x).
             name: which stroke it is, for the message.
 
         Raises:
-            InputError: a voxel or a point of the path lies outside, or they are no arrays of points.
+            InputError: a voxel or a point of the path lies outside, or they are not arrays of points.
         """
         check_voxels(self.voxels, shape, f"{name}voxels")
         check_positions(self.path, shape, f"{name}path")
@@ -71,7 +71,7 @@ class Stroke:
         """The part of the stroke that lies outside a mask.
 
         Args:
-            mask: bool array that the stroke lies on; every path point must lie within it.
+            mask: bool array that the stroke lies on.
 
         Returns:
             A stroke with the path points and the voxels that are not in the mask; both may be empty.
@@ -131,7 +131,7 @@ class Scribbles:
         """Refuse strokes outside the array.
 
         Raises:
-            InputError: a stroke leaves the array, or is no array of points.
+            InputError: a stroke leaves the array, or does not hold arrays of points.
         """
         for number, stroke in enumerate(self.strokes, 1):
             stroke.check(self.shape, f"stroke {number}: ")
@@ -160,7 +160,7 @@ class Scribbles:
         return drawn
 
     def points(self, foreground: bool) -> NDArray[np.intp]:
-        """The clicked voxels of one label; strokes of several voxels are no clicks.
+        """The clicked voxels of one label; a stroke of several voxels is not a click.
 
         Args:
             foreground: True for the object, False for the background.
@@ -181,7 +181,7 @@ class Scribbles:
             New scribbles; these stay as they are.
 
         Raises:
-            InputError: a new stroke leaves the array, or is no array of points.
+            InputError: a new stroke leaves the array, or does not hold arrays of points.
         """
         grown = Scribbles(self.shape, tuple(strokes))  # checks the new strokes alone
         object.__setattr__(grown, "strokes", self.strokes + grown.strokes)

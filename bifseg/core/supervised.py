@@ -1,4 +1,4 @@
-"""A process that answers line by line under a supervisor, which confines it and ends it with all its children."""
+"""A process that answers line by line. A supervisor confines it and ends it with all its children."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LINE_BYTES = 2**20
 LOG_BYTES = 2**20
 """Bytes of a process's prints that are shown between two questions; the rest is left out."""
 _WAITING_LINES = 16
-"""Number of unexpected answers that are read; the process is not read any further after them."""
+"""Number of unexpected answers after which we stop reading from the process."""
 _ENDLESS = f"has no end within {LINE_BYTES} bytes"
 _START_S, _END_S, _LAST_WORDS_S = 60.0, 45.0, 1.0
 _SUPERVISOR = (sys.executable, "-I", "-S", str(Path(__file__).with_name("supervisor.py")))
@@ -37,7 +37,7 @@ class ProcessEndedError(RuntimeError):
 
 
 class AnswerError(RuntimeError):
-    """The process wrote something else than an answer to the question."""
+    """The process wrote something other than an answer to the question."""
 
 
 class Confinement(NamedTuple):
@@ -45,7 +45,7 @@ class Confinement(NamedTuple):
 
     Attributes:
         hidden: folders that the process cannot read.
-        readable: files in them that it can still read.
+        readable: files in these folders that it can still read.
         network: whether it may use the network.
         landlock: highest version of Landlock to use; None: the kernel's. Tests of older kernels lower it.
         seccomp: whether to filter system calls.
@@ -81,7 +81,7 @@ class SupervisedProcess:
         folder: the process works in `folder.shared`; `end` removes the whole folder.
         environment: environment variables.
         confinement: limits of the process; None: none.
-        memory_mb: MiB that all of its processes together may take, and each of them may allocate; None: no limit.
+        memory_mb: MiB that all its processes together may take, and that each of them may allocate; None: no limit.
         at_end: command that the supervisor runs after the process, however it ends; empty: none.
 
     Attributes:
@@ -144,15 +144,15 @@ class SupervisedProcess:
 
         Args:
             line: the question, without a newline.
-            deadline: end of writing, waiting and reading together, in monotonic seconds; None: no limit.
+            deadline: when writing, waiting and reading must be done, in seconds of `time.monotonic`; None: no limit.
 
         Returns:
             A line that begins with a brace, without its newline.
 
         Raises:
             ProcessEndedError: the process ended, or closed its input or its output.
-            AnswerError: the process answered before a question (allowed once, at its start), or its answer is too
-                long. Its later answers may belong to another question.
+            AnswerError: the process answered before a question (it may do so once, at its start), or its answer is too
+                long. Later answers may then belong to another question.
             TimeoutError: the deadline passed; the message says what the process did not do.
         """
         self._log_left = LOG_BYTES
@@ -169,7 +169,7 @@ class SupervisedProcess:
         return answer
 
     def _check_nothing_waits(self) -> None:
-        """Raise the error of a process that ended or wrote another answer since its last one."""
+        """Raise an error if the process ended or wrote another answer since its last one."""
         with suppress(queue.Empty):
             early = self._lines.get_nowait()
             if isinstance(early, str):
@@ -177,7 +177,7 @@ class SupervisedProcess:
             raise self._complete(early)
 
     def reset_peak(self) -> None:
-        """Let the process's highest memory (VmHWM) begin at its memory now; without effect outside Linux."""
+        """Set the process's peak memory (VmHWM) to what it takes now; without effect outside Linux."""
         with suppress(OSError):
             Path(f"/proc/{self.number}/clear_refs").write_text("5")
 

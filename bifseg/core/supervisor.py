@@ -70,7 +70,7 @@ def main() -> NoReturn:
 
 
 def _read_report(reader: socket.socket, report: dict[str, Any]) -> int:
-    """Add what the new process says of itself, and return the descriptor of its local sockets, -1 if it has none."""
+    """Add the new process's messages to the report, and return the descriptor of its local sockets, -1 without any."""
     content, listener = b"", -1
     while True:
         part, descriptors, _, _ = socket.recv_fds(reader, 2**16, 1)
@@ -156,7 +156,7 @@ def _reap(process: int) -> int | None:
 
 
 def _run(command: list[str]) -> None:
-    """Run a command, whatever becomes of it."""
+    """Run a command for at most `_COMMAND_S` seconds; its failure is ignored."""
     child = os.fork()
     if child == 0:
         try:
@@ -171,7 +171,7 @@ def _run(command: list[str]) -> None:
 
 
 def _end_all() -> None:
-    """Kill all processes of the method, again and again, since they may start others meanwhile."""
+    """Kill all processes of the method, repeatedly, since they may start others before they die."""
     end, tree = monotonic() + _END_S, ProcessTree()
     while _has_children() and monotonic() < end:
         for process in tree.numbers():
@@ -181,7 +181,7 @@ def _end_all() -> None:
 
 
 def _has_children() -> bool:
-    """Whether there is any child, also one that ended since; those are reaped."""
+    """Whether any child is left, after those that ended are reaped."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass

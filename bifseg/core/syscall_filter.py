@@ -1,10 +1,15 @@
 """A seccomp filter of the system calls that Landlock does not cover.
 
-It denies the network beside TCP, local sockets outside of the process's own folder, changes of the mode, owner or times
-of files elsewhere, changes of the resource limits and priorities of other processes, memory and messages that outlive
-the process (System V, POSIX, keys), the watching of files, and, if Landlock has no scopes (before Linux 6.12), signals
-to the processes above the confined one. A change of mode, owner or times by a path, or of a processor for another
-process or thread, seems to succeed but does nothing, so that copying a file and starting a thread still work.
+It denies:
+
+- the network apart from TCP, and local sockets outside of the process's own folder;
+- changes of the mode, owner or times of files elsewhere;
+- changes of the resource limits and priorities of other processes;
+- memory and messages that outlive the process (System V, POSIX, keys), and the watching of files;
+- signals to the processes above the confined one, if Landlock has no scopes (before Linux 6.12).
+
+A change of mode, owner or times by a path, or of the processors of another process or thread, seems to succeed but does
+nothing, so that copying a file and starting a thread still work.
 """
 
 from __future__ import annotations
@@ -101,9 +106,9 @@ def install_filter(
         network: whether all sockets and connections are allowed; if not, only connected ones within the machine
             (AF_UNIX) can be opened.
         signals: whether signals to all processes are allowed.
-        protected: numbers of processes that get no signal, beside those above this one, unless `signals`.
-        hand_over: gets the descriptor for `local_sockets.LocalSockets`, which then answers each connection; None, or a
-            kernel that cannot pass them on: all are denied, unless `network`.
+        protected: numbers of processes that get no signal, in addition to those above this one; no effect if `signals`.
+        hand_over: gets the descriptor for `local_sockets.LocalSockets`, which then answers each connection. If it is
+            None or the kernel cannot pass connections on, all are denied, unless `network`.
 
     Returns:
         False if the machine or the kernel is not supported; then nothing is filtered.

@@ -20,9 +20,8 @@ Values = NDArray[np.float32]
 def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.random.Generator) -> Values:
     """One channel of a crop with randomly changed intensities.
 
-    Each channel has changes of its own, since each is an acquisition with its own coil field, contrast and noise.
-
-    The crop is standardised to mean 0 and standard deviation 1 first, and again after a change of its contrast.
+    The channel is standardised to mean 0 and standard deviation 1 first, and again after a change of its contrast. Each
+    channel of a crop is changed separately, since each is an acquisition with its own coil field, contrast and noise.
 
     Args:
         values: normalised intensities of the channel, (z, y, x) or (y, x).
@@ -57,7 +56,7 @@ def _standardised(values: NDArray[Any]) -> NDArray[Any]:
 
 
 def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> NDArray[Any]:
-    """The crop with a more homogeneous object: intensities move towards the object's mean, smoothly at its border."""
+    """The crop with a more homogeneous object: its intensities move towards their mean, smoothly at its border."""
     if not truth.any():
         return values
     inside = gaussian_filter(truth.astype(np.float32), rng.uniform(0.3, 1.0))
@@ -66,9 +65,9 @@ def _flattened(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> N
 
 
 def _repainted(values: NDArray[Any], truth: Mask, rng: np.random.Generator) -> NDArray[Any]:
-    """The crop with an object of another appearance: brighter or darker than its surround, with or without its texture.
+    """The crop with an object that is brighter or darker than its surroundings, perhaps without texture.
 
-    Its brightness differs from the mean of the surround by 0.5 to 2.5 of the surround's standard deviations.
+    Its brightness differs from the mean of the surroundings by 0.5 to 2.5 of their standard deviations.
     """
     if not truth.any() or truth.all():
         return values

@@ -1,4 +1,4 @@
-"""Results that several methods need alike for one image and box, so that a process computes each once."""
+"""Results that several methods need for the same image and box, so that a process computes each only once."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ T = TypeVar("T")
 class Computed:
     """The results for the last image and box, with the seconds that each took.
 
-    Whoever takes a stored result is charged the seconds of its computation, so that a method's time does not depend on
-    which methods ran before it.
+    A method that takes a stored result is charged the seconds of its computation, so that its time does not depend on
+    the methods that ran before it.
 
     Attributes:
         reused_s: seconds that stored results have saved so far.
@@ -30,7 +30,7 @@ class Computed:
         """Drop all results, unless they are of this image and box.
 
         Args:
-            image: the very object of the session before, if its results are to be used.
+            image: stored results are used only if this is the same Python object as in the session before.
             box: in voxels of the image.
         """
         if self._subject is None or self._subject[0] is not image or self._subject[1] != box:
@@ -41,8 +41,8 @@ class Computed:
 
         Args:
             key: what the result depends on besides image, box and network.
-            make: computes the result; it may use `once` too. Nobody changes the result.
-            seconds: the caller's seconds by part, which `make` counts in; of a stored result they are added.
+            make: computes the result, perhaps by `once` too. Callers must not change the result.
+            seconds: the caller's seconds by part, to which `make` adds; for a stored result we add the same seconds.
 
         Returns:
             The new or the stored result.

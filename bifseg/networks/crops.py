@@ -1,4 +1,4 @@
-"""The inside of a box, scaled for a network, and the way back to the image."""
+"""The inside of a box, scaled for a network, and the way back to the image's voxels."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def scaled_shape(shape: Index, size: int | Index) -> Index:
 
     Args:
         shape: voxels of the box per axis.
-        size: in 2D the shorter side of the result, less if the longer one would exceed 16 times this; in 3D the
-            longest side. A shape instead of a number: the result is the largest that fits into it.
+        size: in 2D the shorter side of the result, or less if the longer side would exceed 16 times this; in 3D the
+            longest side. If this is a shape, the result is the largest that fits into it.
 
     Returns:
         Whole voxels per axis, each at least 1.
@@ -112,7 +112,7 @@ class Crop:
         """A channel of the image, cropped and scaled.
 
         Args:
-            name: of the channel; the image's own is its modality.
+            name: name of the channel; the image's own is its modality.
 
         Returns:
             float32 array of `shape`, in the channel's intensities.
@@ -136,14 +136,14 @@ class Crop:
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
         """The label map of the scribbles on the crop's voxels.
 
-        In a finer crop, a scribbled voxel covers all crop voxels that lie in it. In a coarser crop, each scribbled
-        voxel labels the crop voxel that it lies in; one that gets both labels is free.
+        In a finer crop, a scribbled voxel labels all crop voxels that lie in it. In a coarser crop, each scribbled
+        voxel labels the crop voxel that it lies in; a crop voxel that would get both labels gets none.
 
         Args:
             scribbles: on the image's voxels; those outside the box have no effect.
 
         Returns:
-            uint8 array of `shape`: 0 free, 1 foreground, 2 background.
+            uint8 array of `shape`: 0 no label, 1 foreground, 2 background.
         """
         drawn = self._inside(scribbles.label_map())
         nearest = [
@@ -166,10 +166,10 @@ class Crop:
         A voxel is foreground if at least half of it is. Scribbled voxels keep their label.
 
         Args:
-            foreground: probabilities or labels of shape `shape`.
-            scribbles: all so far; None: no voxel is scribbled.
-            probability: of shape `shape`, for labels: it decides the voxels of which exactly half is foreground.
-                Without it they are foreground, and masks grow if the crop is an even number of times finer.
+            foreground: probabilities or labels, of shape `shape`.
+            scribbles: all scribbles so far; None: none.
+            probability: array of shape `shape`. If `foreground` holds labels, it decides about voxels with exactly half
+                foreground. Without it they are foreground, and masks grow if the crop is an even number of times finer.
 
         Returns:
             Bool mask of the image's shape, False outside the box.

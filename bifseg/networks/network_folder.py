@@ -33,7 +33,7 @@ def write_network(
     Args:
         trained: the network in evaluation mode.
         card: the card that it was trained or imported by.
-        cohort: the cohort of that training or import.
+        cohort: the cohort for which it was trained or imported.
         folder: has curve.csv already.
         facts: more keys of card.json.
         made_from: for an imported network, the content of its file; see `registry.Source`.

@@ -19,7 +19,7 @@ _AT_LEAST_S, _MOST = 0.3, 5
 def training_seconds(card: NetworkCard, device: str = "cpu") -> float:
     """The expected time of a training, from a few measured gradient steps on a crop of noise.
 
-    Reading and augmenting images and the validations are left out; they take little beside the steps of a large
+    The time to read and augment images and to validate is left out; it is small compared with the steps of a large
     network.
 
     Args:

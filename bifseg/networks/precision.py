@@ -20,8 +20,8 @@ def arithmetic(precision: Precision, device: torch.device) -> AbstractContextMan
     the weights themselves stay float32. A device without such arithmetic computes it slowly, which is logged once.
 
     Args:
-        precision: of the card.
-        device: that the network is on.
+        precision: the card's precision.
+        device: device of the network.
 
     Returns:
         A context for the forward pass; the backward pass follows it.

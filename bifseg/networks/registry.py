@@ -39,8 +39,8 @@ class Source(NamedTuple):
     """A kind of external networks.
 
     Attributes:
-        read: gives the content of the user's file or folder, in types that `torch.load` accepts with weights_only.
-        make: gives the trained network of that content.
+        read: returns the content of the user's file or folder, in types that `torch.load` accepts with weights_only.
+        make: returns the trained network from that content.
     """
 
     read: Callable[[Path], dict[str, Any]]
@@ -92,7 +92,7 @@ def resolved(card: NetworkCard) -> dict[str, Any]:
     """Architecture, channels and settings of a card that can be built, with defaults for what it leaves out.
 
     Args:
-        card: of a registered architecture or source.
+        card: card of a registered architecture or source.
 
     Returns:
         The keys `architecture`, `channels` and `settings.NAME`, with lists instead of tuples.

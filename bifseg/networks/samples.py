@@ -31,7 +31,7 @@ class Sample:
     """A training object, cut out with the widest margin that a random box can have.
 
     Attributes:
-        image: normalised intensities, those of each channel by its own rule.
+        image: normalised intensities; each channel is normalised by its own rule.
         truth: bool mask of the object on the same voxels.
         ignored: bool mask of the voxels that nobody annotated; None if there are none.
     """
@@ -82,7 +82,7 @@ class Sampler:
 
         Returns:
             Intensities (float32) and targets on the same voxels: 1 in the object, 0 outside, and `PADDING` in voxels
-            of which any part is not annotated.
+            that are not annotated in full.
         """
         random = self._settings.augmentation
         margin = round(self._margin * rng.uniform(*random.margin)) if random else self._margin

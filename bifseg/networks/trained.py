@@ -39,7 +39,7 @@ class TrainedNetwork:
         device: torch device of the weights.
         finetuning: settings of image-specific fine-tuning that were chosen for this network.
         channels: names of the channels that the network takes, in order; empty: the image's own.
-        computed: results that methods share.
+        computed: results that several methods share.
     """
 
     network: Network
@@ -54,7 +54,7 @@ class TrainedNetwork:
         """The hash of all weights as they are now.
 
         Returns:
-            64 hexadecimal digits; empty for an external network, whose program may depend on more than its weights.
+            64 hexadecimal digits; empty for an external network, since its program may depend on more than its weights.
         """
         if isinstance(self.network, ImportedNetwork):
             return ""
@@ -68,7 +68,7 @@ class TrainedNetwork:
         """The network's input for an image and a box.
 
         Args:
-            image: of the network's dimension, (y, x) or (z, y, x).
+            image: image of the network's dimension, (y, x) or (z, y, x).
             box: in voxels of the image.
 
         Returns:
@@ -80,7 +80,7 @@ class TrainedNetwork:
         """The features of a crop, without gradient.
 
         Args:
-            crop: of `crop`.
+            crop: a crop that `crop` returned.
 
         Returns:
             (1, channels, *shape); shape is that of the crop, possibly padded behind the last voxel of each axis.
@@ -109,7 +109,7 @@ class TrainedNetwork:
         """The network's own segmentation inside the box: probability at least 0.5.
 
         Args:
-            image: of the network's dimension, (y, x) or (z, y, x).
+            image: image of the network's dimension, (y, x) or (z, y, x).
             box: in voxels of the image.
 
         Returns:
@@ -144,7 +144,7 @@ class TrainedNetwork:
         Equal networks give equal files.
 
         Args:
-            path: of weights.pt.
+            path: the file weights.pt.
             card: the card that the network was trained or imported by.
             made_from: for an imported network, the content of its file, which has the weights.
         """
@@ -162,10 +162,10 @@ class TrainedNetwork:
 
     @classmethod
     def load(cls, path: Path, device: str = "cpu") -> TrainedNetwork:
-        """The network of a weights file; if a card.json lies beside it, the file must match its hash.
+        """The network of a weights file. If its folder has a card.json, the file must match the hash in it.
 
         Args:
-            path: of weights.pt.
+            path: the file weights.pt.
             device: torch device that the weights go to.
 
         Returns:
@@ -200,7 +200,7 @@ def _load_problem(error: Exception) -> str:
 
 
 def _check_against_card(path: Path) -> None:
-    """Raise InputError if the card.json beside a weights file has another hash."""
+    """Raise InputError if the card.json in the folder of a weights file has another hash."""
     card = path.with_name("card.json")
     if path.is_file() and card.is_file():
         record = read_record(card)
@@ -212,7 +212,7 @@ def stored_card(path: Path) -> NetworkCard:
     """The architecture, channels and settings of a weights file.
 
     Args:
-        path: of a file that `TrainedNetwork.load` has accepted.
+        path: path of a file that `TrainedNetwork.load` has accepted.
 
     Returns:
         A network card with these keys.
@@ -229,7 +229,7 @@ def write_torch(path: Path, content: Any) -> None:
     """Write a file that `torch.load` reads, whole or not at all; equal contents give equal files.
 
     Args:
-        path: of the file.
+        path: the file.
         content: tensors, plain values, and lists and dicts of them.
 
     Raises:

@@ -70,7 +70,7 @@ def train(
         card: architecture and settings of the training.
         cohort: its split `train` gives the training objects, its split `validation` chooses the weights.
         folder: folder of the three files and of the checkpoint.
-        seed: of the initial weights and of all random crops.
+        seed: seed of the initial weights and of all random crops.
         device: name of a torch device.
         progress: see `Progress`.
         code: hash of the training's code; a training that other code began is not resumed.
@@ -88,7 +88,7 @@ class Trainer:
         card: architecture and settings of the training.
         cohort: training and validation objects.
         folder: folder of results and checkpoint.
-        seed: of the initial weights and of all random crops.
+        seed: seed of the initial weights and of all random crops.
         device: name of a torch device.
         code: hash of the training's code.
 
@@ -171,7 +171,7 @@ class Trainer:
         return complete
 
     def _left_out(self) -> dict[str, str]:
-        """Why seen objects are not trained on, by name: their case lacks a channel."""
+        """The reasons why seen objects are not trained on, by name: their case lacks a channel."""
         rows = [row for split in ("train", "validation") for row in self._cohort.select(split, seen=True)]
         lacking = {row.object: row.lacking(self._card.channels) for row in rows}
         return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
@@ -284,7 +284,7 @@ def normalisation_statistics(
 
 
 def _training_moments(cohort: Cohort, modality: str, further: bool) -> tuple[float, float] | None:
-    """Mean and standard deviation over all voxels of the training images of a modality; None if there are none.
+    """Mean and standard deviation over all voxels of the training images of a modality; None without such images.
 
     With `further`, the images in the manifest's column `channels` count too.
     """

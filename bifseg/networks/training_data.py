@@ -1,4 +1,4 @@
-"""What a network was trained on, as its card.json says: patients, structures and content fingerprints."""
+"""The training data of a network for its card.json: patients, structures and content fingerprints."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from bifseg.core.files import check_hash, file_hash, read_record
 
 
 def training_facts(cohort: Cohort, rows: Iterable[ObjectRow], folder: Path) -> dict[str, Any]:
-    """The training data of a network that is trained here; their fingerprints go to a file of its folder.
+    """The training data of a network that is trained here; writes their fingerprints to a file in its folder.
 
     Args:
-        cohort: of the training.
-        rows: objects of the training, and of its validation, since they choose the weights.
-        folder: of the network.
+        cohort: cohort of the training.
+        rows: objects of the training and of its validation, since these choose the weights.
+        folder: folder of the network.
 
     Returns:
         `trained_on` and `content_sha256` for card.json.
@@ -43,9 +43,9 @@ def brought_facts(card: NetworkCard, weights: Path, folder: Path) -> dict[str, A
     """The training data of a network that was trained elsewhere.
 
     Args:
-        card: its `trained_on` comes first.
-        weights: the file or folder; the card.json and the fingerprints of a network that bifseg trained lie beside it.
-        folder: gets a copy of these fingerprints.
+        card: its `trained_on` replaces what the network's own card.json says.
+        weights: the file or folder. If bifseg trained the network, its folder also has card.json and fingerprints.
+        folder: folder that gets a copy of these fingerprints.
 
     Returns:
         `trained_on` for card.json, and `content_sha256` if there are fingerprints.

@@ -31,7 +31,7 @@ class WeightsCheck:
         """Take the hash again and write both as JSON.
 
         Args:
-            path: of the file, with the keys `network`, `objects` (none), `before` and `after`.
+            path: the file, with the keys `network`, `objects` (none), `before` and `after`.
         """
         self._write(path, {"after": self._weights()})
 
@@ -39,7 +39,7 @@ class WeightsCheck:
         """Write that the second hash could not be taken; nothing is known of the network then.
 
         Args:
-            path: of the file; `after` is empty.
+            path: the file; `after` is empty.
             reason: the key `error`.
         """
         self._write(path, {"after": "", "error": reason})
@@ -51,14 +51,14 @@ class WeightsCheck:
 class ForgettingCheck:
     """The base network's Dice on a fixed sample, before and after the sessions of a process.
 
-    For networks of other programs, which the hash of the weights does not describe. The sample: the first validation
-    objects in the order of their names, those of seen structures first.
+    It is for networks of other programs, since the hash of their weights does not describe them. The sample is the
+    first validation objects in the order of their names, those of seen structures first.
 
     Args:
         network: the network's name.
         answer: gives the network's own segmentation of an image inside a box.
         cohort: its validation objects are the sample; without any, the check compares nothing.
-        seed: of the boxes.
+        seed: seed of the boxes.
         channels: further channels that the network takes; objects without one are not in the sample.
     """
 
@@ -80,7 +80,7 @@ class ForgettingCheck:
         """Measure again and write both lists of Dice values as JSON.
 
         Args:
-            path: of the file, with the keys `network`, `objects`, `before` and `after`.
+            path: the file, with the keys `network`, `objects`, `before` and `after`.
         """
         self._write(path, {"after": self._dice()})
 
@@ -88,7 +88,7 @@ class ForgettingCheck:
         """Write that the second measurement failed; nothing is known of the network then.
 
         Args:
-            path: of the file; `after` is empty.
+            path: the file; `after` is empty.
             reason: the key `error`.
         """
         self._write(path, {"after": [], "error": reason})
@@ -106,7 +106,7 @@ def join_checks(parts: list[Path], path: Path) -> bool:
 
     Args:
         parts: files of `ForgettingCheck`; without any, the file at `path` stays as it is.
-        path: gets a check that found a change, else one that failed, else the first.
+        path: file that gets a check that found a change; without one, a failed check; without one, the first check.
 
     Returns:
         False if a check found a change.

@@ -1,4 +1,4 @@
-"""Dice of a base network on validation objects: training chooses weights by it, and sessions must not change it."""
+"""The Dice of a base network on validation objects. Training chooses weights by it; sessions must not change it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def validation_dice(
     boxes: int = 1,
     channels: Sequence[str] = (),
 ) -> list[float]:
-    """Mean Dice of a network's own segmentations of each object.
+    """The mean Dice of a network's own segmentations of each object.
 
     Voxels that nobody annotated do not count.
 
     Args:
-        answer: gives the network's segmentation of an image inside a box, on the image's grid.
+        answer: returns the network's segmentation of an image inside a box, on the image's grid.
         cohort: holds the objects' images and truths.
         objects: the objects to segment.
-        seed: of the boxes.
+        seed: seed of the boxes.
         boxes: number of fixed boxes that each object is segmented in.
         channels: further channels that the network takes, which every object's case has.
 

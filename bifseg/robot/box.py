@@ -43,7 +43,7 @@ class BoxKind(Protocol):
         name: with the version, what a protocol card names: `name/version`.
         version: a changed rule or default is a new version.
         params: a frozen record of the rule's numbers; None if it has none.
-        seed: text that seeds the draws, beside the object's names.
+        seed: text that seeds the draws, together with the object's names.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Predicted seconds that a user works: to find, to move, to draw. Nobody has been timed with this software yet.
+"""The predicted seconds that a user works: to find, to move, to draw. Nobody has been timed with this software yet.
 
 It is a keystroke-level model (Card, Moran and Newell, CACM 1980), as Ramkumar et al. (Int. J. Human-Computer
 Interaction 2017) applied to interactive segmentation. docs/robot.md says where each number comes from.
@@ -22,10 +22,10 @@ class Pace:
     """How fast a user works; no value was measured on people with this software.
 
     Attributes:
-        box_s: seconds to draw a box, those of extreme clicking in photographs (Papadopoulos et al., ICCV 2017). We
+        box_s: seconds to draw a box, measured for extreme clicking in photographs (Papadopoulos et al., ICCV 2017). We
             assume the same for volumes.
-        look_s: seconds to look at one slice: an eye's way to the adjacent image of a chest CT (Beard et al., J.
-            Digital Imaging 1994). We assume that a user looks once at every slice of the box in every round.
+        look_s: seconds to look at one slice, measured for an eye movement to the adjacent image of a chest CT (Beard et
+            al., J. Digital Imaging 1994). We assume that a user looks once at every slice of the box in every round.
         return_s: seconds to go back to a slice of a volume before drawing: a pointing operation, our assumption.
         think_s: seconds to decide on a stroke (operator M).
         point_s: seconds to move to its place (operator P, the mean of Fitts' law over usual distances).
@@ -53,15 +53,15 @@ UNDO_S = ASSUMED.think_s + ASSUMED.point_s + ASSUMED.press_s
 
 
 def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, ...]) -> float:
-    """Predicted seconds of one round: to look through the slices of the box, and for each stroke.
+    """The predicted seconds of one round: to look through the slices of the box, and to draw each stroke.
 
     Args:
-        strokes: those of the round, in voxels. A dot has no length: it is clicked, not drawn.
+        strokes: strokes of the round, in voxels. A dot has no length: it is clicked, not drawn.
         box: shape of the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
 
     Returns:
-        Seconds; without strokes, those of looking alone.
+        Seconds; without strokes, the time of looking alone.
     """
     pace = ASSUMED
     slices = slices_across(box, spacing)
@@ -72,11 +72,11 @@ def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, .
 def longest_seconds(
     rounds: int, strokes: int, slices: ArrayLike, length_mm: ArrayLike
 ) -> NDArray[np.float64]:
-    """Predicted seconds of n sessions, each a box and rounds with the most and longest strokes.
+    """The predicted seconds of n sessions, each a box and then rounds with the most and longest strokes.
 
     Args:
         rounds: number of rounds.
-        strokes: strokes in each round, each in a slice of its own as far as the slices go.
+        strokes: strokes in each round, each in a slice of its own as long as there are enough slices.
         slices: (n,) slices of the box that the user looks through in every round; 1 in 2D.
         length_mm: (n,) length of every stroke.
 
@@ -91,7 +91,7 @@ def longest_seconds(
 
 
 def slices_across(box: Index, spacing: tuple[float, ...]) -> int:
-    """Number of slices of a box in the first orientation that a person scrolls through.
+    """The number of slices of a box in the first orientation that a person scrolls through.
 
     Args:
         box: shape of the box, (z, y, x) or (y, x).
@@ -107,7 +107,7 @@ def slices_across(box: Index, spacing: tuple[float, ...]) -> int:
 
 
 def n_slices(strokes: Sequence[Stroke], spacing: tuple[float, ...]) -> int:
-    """Number of distinct slices, over all orientations, in which strokes lie.
+    """The number of distinct slices, over all orientations, in which strokes lie.
 
     Args:
         strokes: in voxels, all 3D or all 2D.

@@ -25,11 +25,11 @@ def opening_strokes(
     The policy corrects one label at a time, so that a policy for the single largest error marks both labels.
 
     Args:
-        robot: the policy as its user follows it.
+        robot: the policy, with the flaws of its user.
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        side_rng: gives the generator of a result of `openings` by its number, from 0.
-        most: most errors of each label and result that get a stroke.
+        side_rng: gives a random generator for the number, from 0, of each result of `openings`.
+        most: most errors of each label that get a stroke, for each result.
         ignored: voxels that nobody annotated, of the truth's shape; no stroke marks them.
 
     Returns:

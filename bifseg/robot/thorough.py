@@ -23,10 +23,10 @@ def thorough(policy: Policy, large: float = LARGE) -> Policy:
 
     Args:
         policy: any policy.
-        large: share of the object's voxels that makes an error large; 0: any error.
+        large: an error is large if it has at least this share of the object's voxels; 0: any error.
 
     Returns:
-        A policy of the same name and version; `policy` itself if it has no thresholds of size (`min_...`).
+        A policy of the same name and version; `policy` itself if no key of its numbers begins with `min_`.
     """
     least = {field.name: 0.0 for field in fields(policy.params) if field.name.startswith("min_")}
     if not least:
@@ -40,7 +40,7 @@ class Thorough(Policy):
     Args:
         policy: draws first.
         eager: the same policy with thresholds of 0.
-        large: share of the object's voxels that makes an error large.
+        large: an error is large if it has at least this share of the object's voxels.
     """
 
     def __init__(self, policy: Policy, eager: Policy, large: float) -> None:

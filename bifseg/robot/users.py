@@ -27,9 +27,9 @@ class UserParams:
 
     Attributes:
         jitter_mm: standard deviation of a stroke's displacement along both axes of its plane.
-        unseen_below_mm: the user overlooks an error whose deepest voxel is less than this from the correct voxels.
+        unseen_below_mm: the user overlooks an error if its deepest voxel is less than this from the correct voxels.
         wrong_label: share of strokes that get the other label.
-        box_slack_mm: each side of the box lies up to this much further out, uniform.
+        box_slack_mm: each side of the box lies up to this much further out, uniformly distributed.
     """
 
     jitter_mm: float = 0.0
@@ -137,8 +137,8 @@ class Imperfect(Policy):
         """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label."""
         truth, spacing = errors.truth, errors.spacing
         shown = as_seen(truth, errors.result, spacing, self._user.unseen_below_mm)
-        # The policy draws its numbers from `rng` first, so that levels which see the same errors differ by their
-        # flaws alone; then each stroke takes three: displacement along rows and columns, and label.
+        # The policy takes its random numbers first, so that levels which see the same errors differ by their flaws
+        # alone. Then each stroke takes three: displacement along rows and columns, and label.
         drawn = self._policy.strokes(truth, shown, spacing, rng, most)
         return [self._flawed(stroke, truth.shape, spacing, rng) for stroke in drawn]
 
@@ -192,7 +192,7 @@ def _overlooked(wrong: Mask, spacing: tuple[float, ...], below_mm: float) -> Mas
 
 
 def _slices(region: Mask, spacing: tuple[float, ...]) -> Iterator[tuple[Mask, Flat]]:
-    """Every slice of a region that a person scrolls through, with its spacing; fullest first in each orientation."""
+    """Every slice of a region that a person scrolls through, with its spacing; the fullest first per orientation."""
     for axes in drawing_planes(spacing):
         stack = np.moveaxis(region, axes, (-2, -1)).reshape(-1, *(region.shape[axis] for axis in axes))
         for index in np.argsort(-stack.sum(axis=(1, 2)), kind="stable"):

@@ -17,9 +17,9 @@ def tolerated(
 ) -> Mask:
     """The voxels where an error is not visible.
 
-    These are the voxels whose centre lies within `tolerance_mm` of the nearest centre on the other side of the truth's
-    border. So are disputed voxels, which some raters call object and others do not, and all voxels within
-    `tolerance_mm` of one. The truth counts as a rater. The end of the image is no border.
+    These are the voxels within `tolerance_mm` of the other side of the truth's border, measured between voxel centres;
+    the disputed voxels, which some raters call object and others do not; and all voxels within `tolerance_mm` of a
+    disputed one. The truth counts as a rater. The end of the image is not a border.
 
     Args:
         truth: ground truth, (z, y, x) or (y, x); has no border if it is empty or all True.

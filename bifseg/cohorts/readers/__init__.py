@@ -1,4 +1,4 @@
-"""Readers: from a user's files to a manifest and a cohort card. One file a layout; images stay as they are."""
+"""Readers that make a manifest and a cohort card from a user's files, a module per layout. Images are not changed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """BIDS, as in FeTA: sub-01/[ses-01/]anat/sub-01_ses-01_T2w.nii.gz with sub-01_ses-01_dseg.nii.gz.
 
-Image and label map share all entities of their names but those that describe a label map (desc, label, seg,
-atlas), and may lie anywhere below the path, for example in derivatives/. The meaning of the values comes from BIDS's
+The names of image and label map share all entities except those that describe a label map (desc, label, seg, atlas).
+The files may lie anywhere below the path, for example in derivatives/. The meaning of the values comes from BIDS's
 tables `dseg.tsv` (columns index and name) or from the user. participants.tsv is not needed.
 """
 

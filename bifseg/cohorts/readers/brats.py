@@ -1,6 +1,6 @@
 """BraTS 2018 to 2024: files called CASE_flair.nii.gz (2018 to 2021) or CASE-t2f.nii.gz (2023 and later).
 
-The last word of a file's name is its modality. The case is BraTS's name, in the file's name or else in a folder's:
+The last word of a file's name is its modality. The case is BraTS's name, in the file's name or otherwise in a folder's:
 the label map of BraTS20_Training_355 is called W39_1998.09.19_Segm.nii, and copies on Kaggle have
 BraTS2021_00000_flair.nii/00000057_brain_flair.nii. Folders between the path and the files do not matter.
 """
@@ -30,7 +30,7 @@ WORDS = {
     **{"flair": "flair", "t1": "t1", "t1ce": "t1c", "t1gd": "t1c", "t2": "t2", "seg": "seg", "segm": "seg"},
     **{"t2f": "flair", "t1n": "t1", "t1c": "t1c", "t2w": "t2"},
 }
-"""Modalities, and the label map, by the words that end the files' names, in lower case."""
+"""Modality, or `seg` for the label map, by the last word of a file's name in lower case."""
 
 _CASE = re.compile(
     r"brats-[a-z]+-\d+-\d+|brats2021_\d+|brats20_[a-z]+_\d+|brats1[789]_[a-z0-9]+_[a-z0-9]+_\d+",
@@ -105,7 +105,7 @@ def scan(
 
 
 def _gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
-    """Path by modality of each case, sorted; and copies and duplicates, which are left out."""
+    """The paths of each case by modality, sorted; and the copies and duplicates, which are left out."""
     by_case: defaultdict[str, defaultdict[str, defaultdict[str, list[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )

@@ -32,7 +32,7 @@ class Year:
     Attributes:
         title: for messages.
         structures: label values by structure.
-        sets: the possible sets of values, without 0, in a whole cohort of that year.
+        sets: the sets of values, without 0, that a whole cohort of that year can have.
     """
 
     title: str
@@ -61,8 +61,8 @@ YEARS: Mapping[str, Year] = {
 def refuse_another_year(year: str, path: Path, labels: Files) -> None:
     """Check the values of the label maps against a year's.
 
-    They are another year's if one is in no set of this year, or if together they are exactly a set of another year
-    and none of this one. A few cases may lack a value, so fewer values are no sign of another year.
+    They are another year's if one of them is in no set of this year, or if together they are exactly a set of another
+    year but not of this one. A few cases may lack a value, so fewer values do not mean another year.
 
     Args:
         year: a key of `YEARS`.

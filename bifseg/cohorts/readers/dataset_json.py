@@ -50,7 +50,8 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
 
     Args:
         file: the dataset.json, for messages.
-        content: its `channel_names` (nnU-Net) or `modality` (Decathlon) count; without them, `image` is the only one.
+        content: its `channel_names` (nnU-Net) or `modality` (Decathlon) are used; without them, `image` is the only
+            channel.
 
     Returns:
         Name by number, sorted by number.
@@ -122,7 +123,7 @@ def channel_note(channels: Mapping[int, str], named: Mapping[str, Structure]) ->
 
 
 def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
-    """The value of nnU-Net's label `ignore`, whose voxels nobody annotated.
+    """The value of nnU-Net's label `ignore`, which marks voxels that nobody annotated.
 
     Args:
         file: the dataset.json, for messages.
@@ -132,7 +133,7 @@ def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
         One value; () without the entry.
 
     Raises:
-        InputError: the value is no positive integer.
+        InputError: the value is not a positive integer.
     """
     labels = content.get("labels")
     value = labels.get("ignore") if isinstance(labels, dict) else None

@@ -1,4 +1,4 @@
-"""Arguments and results of readers: cases and their files, by name. Readers open and move no image."""
+"""The arguments and results of readers: cases and their files, by name. Readers neither open nor move images."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class LayoutOptions:
 
     Attributes:
         structures: label values by structure, instead of the layout's; empty: the layout's.
-        modalities: the modality of each structure, under "" that of all others; empty: the layout's.
-        columns: of a flat table: its column for each column of a manifest that has another name there.
+        modalities: the modality of each structure, and under "" that of all others; empty: the layout's.
+        columns: for a flat table, its name for each manifest column that is called otherwise there.
         patient_pattern: regular expression that matches the patient in a case's name, or has it as its first group;
             None: patients by the naming rules of challenges and BIDS.
         splits: split by the name of a case or of a patient; None: the layout's, or drawn.
@@ -76,14 +76,14 @@ class Case:
     """One scan.
 
     Attributes:
-        name: of the scan, from the files or the table.
+        name: name of the scan, from the files or the table.
         images: by modality.
         label: its label map relative to the root; empty without one.
-        split: of the layout; empty if it is to be drawn.
+        split: the split that the layout gives; empty if it will be drawn.
         raters: label maps by other people.
-        structures: of this case only; None: those of the layout.
-        group: the patient, if the data name it; empty: by the case's name.
-        ignore_values: values of voxels that nobody annotated, of this case only; empty: those of the layout.
+        structures: structures of this case only; None: those of the layout.
+        group: the patient, if the data name it; empty: the patient follows from the case's name.
+        ignore_values: label values of voxels that nobody annotated, in this case only; empty: those of the layout.
         initial: an automatic method's label map; empty without one.
         channels: name and path of each further channel, as in a manifest.
     """
@@ -107,7 +107,7 @@ class LeftOut:
     Attributes:
         case: empty: all cases.
         structure: empty: all of the case.
-        reason: without the case's and the file's name, so that equal reasons are equal texts.
+        reason: a text without the names of case and file, so that equal reasons are equal texts.
         file: the file, folder or pair of files at fault, if any.
     """
 
@@ -123,12 +123,12 @@ class LayoutScan:
 
     Attributes:
         root: folder that all paths are relative to.
-        cases: those with a label map or an image, usable or not.
-        structures: of all cases.
+        cases: all cases with a label map or an image, usable or not.
+        structures: structures of all cases.
         seen: structures that networks are trained on unless the user says otherwise; None: all.
         unseen: further structures unless the user says otherwise.
         left_out: cases with copies or duplicate files.
-        notes: choices that were made and files that were skipped, a line each.
+        notes: a line for each choice that was made and for files that were skipped.
         ignore_values: label values of voxels that nobody annotated (nnU-Net's `ignore`).
     """
 

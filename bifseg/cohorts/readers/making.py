@@ -1,4 +1,4 @@
-"""From a reader's cases to the rows of a valid manifest, and the reasons for cases that were left out."""
+"""The rows of a valid manifest from a reader's cases, and the reasons why other cases are left out."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class CohortRequest:
 
     Attributes:
         shares: share of the patients in each split, if the layout gives no splits.
-        seed: of the splits.
+        seed: seed of the splits.
         seen, unseen: structures; both empty: the layout's own choice.
-        dimension: 2 or 3; None: 2 if all label maps are 2D images, else 3.
+        dimension: 2 or 3; None: 2 if all label maps are 2D images, otherwise 3.
     """
 
     shares: Mapping[str, float]
@@ -54,7 +54,7 @@ class CohortDraft:
     Attributes:
         root: folder that the rows' paths are relative to.
         dimension, seen, unseen: for its card.
-        report: of the rows, sorted by case and structure, without problems.
+        report: report of the rows, sorted by case and structure, without problems.
         left_out: cases and structures without a row, sorted.
         notes: choices that were made and files that were skipped.
     """
@@ -162,7 +162,7 @@ def _with_patients(
 
 
 def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) -> LayoutScan:
-    """The scan with the splits that the user gives; other cases keep the layout's, or are left out without one."""
+    """The scan with the user's splits; other cases keep the layout's split, and those without any are left out."""
     cases, left_out, used = [], [], set()
     of_patient: dict[str, str] = {}
     for case in scan.cases:
@@ -197,7 +197,7 @@ def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) 
 def _chosen(
     path: Path, scan: LayoutScan, options: LayoutOptions, request: CohortRequest
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Seen and unseen structures of the user or else of the layout."""
+    """The seen and the unseen structures: the user's, or those of the layout if the user names none."""
     unknown = {*request.seen, *request.unseen, *options.modalities} - {*scan.structures, ""}
     if unknown:
         known = short(", ".join(scan.structures), 150)
@@ -267,8 +267,8 @@ def _sound_rows(
 ) -> tuple[list[ManifestRow], list[LeftOut]]:
     """The rows without a problem of their own, and those that are left out.
 
-    A value that no case of a structure has is not a row's own problem, but one of the structure's definition. A
-    problem of a file that several rows share is reported with the first of them, so we check the others again.
+    A value that no case of a structure has is not the row's problem: the structure's definition is wrong. A problem of
+    a file that several rows share is reported with the first of them only, so we check the others again.
     """
     left_out: list[LeftOut] = []
     while True:
@@ -316,7 +316,7 @@ def _absent(
 
 
 def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:
-    """The most frequent reason for lacking a structure, with one case; whole cases left out count if no others do."""
+    """The most frequent reason why a structure is missing, with one case; without any, a reason for whole cases."""
     faults = [one for one in left_out if one.structure == structure]
     faults = faults or [one for one in left_out if not one.structure]
     if not faults:

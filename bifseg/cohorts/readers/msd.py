@@ -1,4 +1,4 @@
-"""The Medical Segmentation Decathlon: `dataset.json` lists images, whose channels are the last axis, and labels.
+"""The Medical Segmentation Decathlon: `dataset.json` lists images and labels; an image's last axis holds channels.
 
 A list under `validation`, and label maps under `test`, give those splits in data sets that have them.
 """

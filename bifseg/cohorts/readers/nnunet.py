@@ -1,4 +1,4 @@
-"""nnU-Net's raw data: imagesTr/CASE_0000.nii.gz, a file a channel, labelsTr/CASE.nii.gz, and `dataset.json`.
+"""nnU-Net's raw data: imagesTr/CASE_0000.nii.gz with a file per channel, labelsTr/CASE.nii.gz, and `dataset.json`.
 
 Labels may be regions, lists of values. Cases of imagesTs with a label map in labelsTs are the test split.
 """

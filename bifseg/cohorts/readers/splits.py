@@ -20,13 +20,13 @@ _WHO = ("case", "patient", "group")
 def draw_splits(given: Mapping[str, str], shares: Mapping[str, float], seed: int) -> dict[str, str]:
     """The split of each patient.
 
-    A patient whose split is given keeps it. The others are ordered by a hash of the seed and their names, and
-    divided by the shares among the splits that no patient is given; among all if each is given to a patient.
+    A patient with a given split keeps it. The others are ordered by a hash of the seed and their names, and divided by
+    the shares among the splits that no patient has yet; if every split has one, among all of them.
 
     Args:
-        given: split by patient, empty if it is to be drawn.
-        shares: of each split, at least 0, one above 0; they need not add up to 1.
-        seed: of the draw.
+        given: split by patient, empty if it will be drawn.
+        shares: shares of each split, at least 0, one above 0; they need not add up to 1.
+        seed: seed of the draw.
 
     Returns:
         Split by patient.
@@ -44,7 +44,7 @@ def sizes(n: int, shares: Sequence[float]) -> list[int]:
 
     Args:
         n: the number.
-        shares: of the parts, not all 0.
+        shares: shares of the parts, not all 0.
 
     Returns:
         The parts, with sum n; each is at least 1 if n is large enough.

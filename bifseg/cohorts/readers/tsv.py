@@ -1,6 +1,6 @@
-"""A user's own table: one row an image, with columns for the image and its label map.
+"""A user's own table: one row per image, with columns for the image and its label map.
 
-Columns are those of a manifest, by these names or by others that the user gives (`--columns image=t2_path`); only
+Its columns are those of a manifest, under these names or others that the user gives (`--columns image=t2_path`). Only
 `image` and `label` are needed. Paths are relative to the table's folder, or absolute. Structures come from the columns
 `structure` and `label_values`, or from the user.
 """
@@ -53,7 +53,7 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
 
 
 def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str, str]:
-    """The table's column for each column of a manifest that it has."""
+    """The table's name for each column of a manifest that it has."""
     names = {key: options.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
     strange = [key for key in options.columns if key not in names]
     missing = [name for key, name in names.items() if name not in header and (key in options.columns)]
@@ -77,21 +77,21 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
 
 
 def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
-    """The deepest folder with all the files; methods cannot read it, so code beside the table must stay outside."""
+    """The deepest folder with all the files. Methods cannot read it, so it must not contain code near the table."""
     beside = path.absolute().parent
     folders = [os.path.dirname(os.path.normpath(beside / name)) for cells in rows for name in _files(cells)]
     return Path(os.path.commonpath(folders)) if folders else beside
 
 
 def _files(cells: Mapping[str, str]) -> list[str]:
-    """The paths of a row as they are written."""
+    """The paths of a row as the table has them."""
     named = [cells.get(key, "") for key in ("image", "label", "initial")]
     channels = [path for _, path in _channels(cells)]
     return [name for name in (*named, *listed(cells.get("raters", "")), *channels) if name]
 
 
 def _channels(cells: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Name and path of each further channel as they are written."""
+    """Name and path of each further channel as the table has them."""
     parts = [part.partition("=") for part in listed(cells.get("channels", ""))]
     return [(name.strip(), path.strip()) for name, _, path in parts]
 
@@ -129,7 +129,7 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, options: 
 def _structures(
     path: Path, line: int, cells: Mapping[str, str], modality: str, options: LayoutOptions
 ) -> dict[str, Structure]:
-    """The structures of a row: those that the user names in its modality, or its own."""
+    """The structures of a row: those that the user names for its modality, or its own."""
     if options.structures:
         return {
             name: Structure(values, modality)

@@ -1,8 +1,8 @@
-"""The images below a folder, by name.
+"""A search for the images below a folder, by their names.
 
-Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are skipped and counted. Of files in one folder that
-differ in their ending only, the first in the order of `ENDINGS` is used: of x.nii and x.nii.gz the latter. Endings
-may have upper case. Links to folders are followed.
+Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are skipped and counted. If files in one folder differ
+only in their ending, the first in the order of `ENDINGS` is used: of x.nii and x.nii.gz the latter. Endings may be in
+upper case. Links to folders are followed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ class ImageFiles(NamedTuple):
     """The images below a folder.
 
     Attributes:
-        files: sorted, relative to the folder.
-        notes: skipped files, a line a kind.
-        left_out: files whose names are not UTF-8.
+        files: paths relative to the folder, sorted.
+        notes: a line for each kind of skipped files.
+        left_out: files with names that are not UTF-8.
     """
 
     files: list[PurePosixPath]
@@ -109,7 +109,7 @@ def ending(name: str) -> str:
     """The ending of an image's name.
 
     Args:
-        name: of the file.
+        name: name of the file.
 
     Returns:
         One of `ENDINGS`; empty for another file.
@@ -121,7 +121,7 @@ def stem(name: str) -> str:
     """An image's name without its ending.
 
     Args:
-        name: of the file.
+        name: name of the file.
 
     Returns:
         The name up to its ending; the whole name for another file.
@@ -130,14 +130,14 @@ def stem(name: str) -> str:
 
 
 def existing_name(root: Path, name: str) -> str:
-    """The name of a file, whether it is packed or not.
+    """The name of an existing file, compressed or not.
 
     Args:
         root: folder that the name is relative to.
-        name: a file that may exist as `.nii.gz` instead of `.nii`, or the other way round.
+        name: name of a file that may exist as `.nii.gz` instead of `.nii`, or the other way round.
 
     Returns:
-        The name with the other ending if only that file exists; else the name.
+        The name with the other ending if only that file exists; otherwise the name.
     """
     other = {".nii": name + ".gz", ".nii.gz": name[:-3]}.get(ending(name), name)
     return other if not os.path.isfile(root / name) and os.path.isfile(root / other) else name

@@ -1,4 +1,4 @@
-"""The files of a cohort that was made from a layout: card, manifest, and a table of cases that were left out."""
+"""The files of a cohort that a reader made: card, manifest, and a table of the cases that were left out."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def write_cohort(
 ) -> list[Path]:
     """Write NAME.yaml, NAME.tsv and, if anything was left out, NAME.left-out.tsv.
 
-    An existing card with the same values stays as it is, with its comments and other keys; one without `root`, such as
-    those that ship, gets it as a last line.
+    An existing card with the same values stays as it is, with its comments and other keys. A card without `root`, such
+    as those that come with bifseg, gets it as a last line.
 
     Args:
         draft: the cohort.
-        folder: of the files.
-        name: of the cohort.
+        folder: folder for the files.
+        name: name of the cohort.
         command: the command that made the draft, for the card's first line.
-        force: whether to replace a card and a manifest that differ.
+        force: whether a card and a manifest that differ are replaced.
 
     Returns:
         The files.
@@ -89,7 +89,7 @@ def summary(draft: CohortDraft, card: Path) -> str:
 
 
 def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
-    """One line a reason, those with the most cases first."""
+    """A line for each reason, those with the most cases first."""
     by_reason: defaultdict[str, list[LeftOut]] = defaultdict(list)
     for one in left_out:
         by_reason[one.reason].append(one)

@@ -1,4 +1,4 @@
-"""Embedded cohorts: cases simulated from a seed, so that the whole workflow runs without any data."""
+"""Embedded cohorts, simulated from a seed, so that the whole workflow runs without any data."""
 
 from __future__ import annotations
 

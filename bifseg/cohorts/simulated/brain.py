@@ -21,7 +21,7 @@ from bifseg.core.geometry import Box, Grid, Mask
 
 SPACING_MM = 2.0
 _EVERY_OTHER = np.s_[::2, ::-2, ::-2]
-"""Every other voxel. The files' arrays run towards head, front and right; turned, they run along the axes of LPS."""
+"""Every other voxel. The files' arrays run towards head, front and right; reversed, they run along the axes of LPS."""
 _MARGIN = 2
 
 

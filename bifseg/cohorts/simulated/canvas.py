@@ -1,4 +1,4 @@
-"""A canvas for organs: shapes are signed depths in mm and cover one another with partial volume."""
+"""A canvas for organs. Shapes are signed depths in mm, and cover one another with partial volume."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ class Canvas:
         return cls(rng, y, x, spacing, np.zeros(shape, np.float32), np.zeros(shape, np.uint8))
 
     def ellipse(self, centre: NDArray[Any], semi_axes: NDArray[Any], angle: float = 0.0) -> Field:
-        """Approximate depth inside an ellipse.
+        """The approximate depth inside an ellipse.
 
         Args:
             centre: (y, x) in mm.
             semi_axes: in mm, before the rotation.
-            angle: of the rotation, in radians.
+            angle: angle of the rotation, in radians.
 
         Returns:
             (y, x) in mm, negative outside.
@@ -64,10 +64,10 @@ class Canvas:
         return values
 
     def local(self, centre: NDArray[Any], angle: float) -> tuple[Field, Field]:
-        """Coordinates of each pixel in a shape's own frame.
+        """The coordinates of each pixel in a shape's own frame.
 
         Args:
-            centre: of the shape, (y, x) in mm.
+            centre: centre of the shape, (y, x) in mm.
             angle: rotation of the shape, in radians.
 
         Returns:

@@ -40,7 +40,7 @@ def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = i
 
     Args:
         counts: number of cases (slices) of each split.
-        seed: of the cohort.
+        seed: seed of the cohort.
         folder: created if it is missing; files of the same names are replaced.
         progress: wraps the cases.
     """
@@ -65,7 +65,7 @@ def make_case(seed: int, patient: int, index: int) -> SimulatedCase:
     """A slice of a patient. It shows a seen organ (placenta or brain) and an unseen one (lungs or kidneys).
 
     Args:
-        seed: of the cohort.
+        seed: seed of the cohort.
         patient: number of the patient, from 0.
         index: number of the slice, 0 to 2.
 

@@ -18,8 +18,8 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
 
     Args:
         rng: generator of the noise.
-        shape: of the array, any dimension.
-        sigma: of the Gaussian, in voxels.
+        shape: shape of the array, of any dimension.
+        sigma: standard deviation of the Gaussian, in voxels.
 
     Returns:
         Array of the shape, with mean 0 and standard deviation 1.
@@ -41,9 +41,9 @@ def displacement(rng: np.random.Generator, shape: tuple[int, ...], scales: dict[
 
     Args:
         rng: generator of the noise.
-        shape: of the array, any dimension.
-        scales: amplitude (standard deviation along each axis) by sigma, both in voxels; the field folds if an
-            amplitude comes near its sigma.
+        shape: shape of the array, any dimension.
+        scales: amplitude (standard deviation along each axis) by the sigma of the smoothing, both in voxels; the field
+            folds if an amplitude comes near its sigma.
 
     Returns:
         (axes, *shape) in voxels.

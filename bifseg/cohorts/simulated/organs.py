@@ -22,7 +22,7 @@ class Patient:
     """Anatomy and intensities of one patient; positions are (y, x) in mm from the middle of the slice.
 
     Attributes:
-        size: of the fetus, relative to the mean size.
+        size: size of the fetus, relative to the mean size.
         womb, womb_axes: centre and semi-axes of the uterus.
         placenta_at: angle of the placenta's middle, seen from the centre of the uterus.
         head_side: 1 if the head lies at the right of the slice, -1 at the left.
@@ -131,7 +131,7 @@ def limbs_and_cord(canvas: Canvas, patient: Patient, middle: NDArray[Any]) -> No
     Args:
         canvas: with the uterus.
         patient: gives sizes and intensities.
-        middle: of the fetus, (y, x).
+        middle: middle of the fetus, (y, x).
     """
     rng, level = canvas.rng, patient.levels
     room = canvas.ellipse(patient.womb, patient.womb_axes) - 1
@@ -182,7 +182,7 @@ def head(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, g
     Args:
         canvas: with the uterus.
         patient: gives size and intensities.
-        centre: of the head, (y, x).
+        centre: centre of the head, (y, x).
         angle: rotation of the head.
         growth: relative size.
     """
@@ -213,7 +213,7 @@ def trunk(canvas: Canvas, patient: Patient, centre: NDArray[Any], angle: float, 
     Args:
         canvas: with the uterus.
         patient: gives size and intensities.
-        centre: of the chest, (y, x).
+        centre: centre of the chest, (y, x).
         angle: rotation of the chest.
         growth: relative size.
     """

@@ -1,4 +1,4 @@
-"""Acquisition of an ideal image by a scanner: coil shading, noise and arbitrary units."""
+"""What a scanner makes of an ideal image: coil shading, noise and arbitrary units."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def thick_slices(voxels: NDArray[Any], factor: int) -> NDArray[Any]:
 
     Args:
         voxels: (z, y, x).
-        factor: number of slices that are averaged; a rest at the end is dropped.
+        factor: number of slices that are averaged; slices left over at the end are dropped.
 
     Returns:
         (z // factor, y, x).

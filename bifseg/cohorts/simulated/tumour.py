@@ -70,7 +70,7 @@ def _core(rng: np.random.Generator, brain: Brain, tissue: Mask) -> Mask:
 
 
 def _infiltration(rng: np.random.Generator, brain: Brain, tissue: Mask, core: Mask) -> Field:
-    """1 less the geodesic distance from the core over the oedema's reach; growth is fast along white matter."""
+    """1 minus the geodesic distance from the core, divided by the oedema's reach; growth is fast along white matter."""
     reach = rng.uniform(6, 18)
     at = _around(core, reach).slices  # the oedema grows inside this box only
     grey, white, start, open_to = brain.grey[at], brain.white[at], core[at], tissue[at]

@@ -41,7 +41,7 @@ def simulate(counts: CaseCounts, seed: int, folder: Path, progress: Progress = i
 
     Args:
         counts: number of cases of each split; numbers continue from one split to the next.
-        seed: of the cohort.
+        seed: seed of the cohort.
         folder: created if it is missing; files of the same names are replaced.
         progress: wraps the cases.
     """
@@ -57,7 +57,7 @@ def make_case(seed: int, index: int) -> SimulatedCase:
     """A case of the cohort.
 
     Args:
-        seed: of the cohort.
+        seed: seed of the cohort.
         index: number of the case, from 0.
 
     Returns:

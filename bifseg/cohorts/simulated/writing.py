@@ -38,7 +38,7 @@ def splits(counts: CaseCounts) -> Iterator[tuple[str, int]]:
     """The splits in the order in which cases are numbered.
 
     Args:
-        counts: of the cohort card.
+        counts: numbers of cases from the cohort card.
 
     Yields:
         (split, number of cases).
@@ -52,12 +52,12 @@ def write_case(
     """Write images and labels of a case.
 
     Args:
-        folder: of the cohort.
-        name: of the case.
-        split: of the case.
+        folder: folder of the cohort.
+        name: name of the case.
+        split: split of the case.
         group: the patient.
         case: the voxels.
-        structures: of the cohort.
+        structures: structures of the cohort.
 
     Returns:
         The manifest's rows of the structures that occur in the case; their line is 0.
@@ -89,7 +89,7 @@ def write_manifest(folder: Path, rows: list[ManifestRow]) -> None:
     """Write `manifest.tsv`, the last file: it marks the cohort as complete.
 
     Args:
-        folder: of the cohort.
-        rows: of all cases.
+        folder: folder of the cohort.
+        rows: rows of all cases.
     """
     write_text(folder / "manifest.tsv", manifest_text(rows))

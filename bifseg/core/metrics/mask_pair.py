@@ -42,7 +42,9 @@ class Worst:
 
 @dataclass(frozen=True)
 class MaskPair:
-    """A result and its truth, neither of them empty, as a metric gets them.
+    """A result and its truth as a metric gets them.
+
+    Neither is empty, except for a metric that says `measured` for that case.
 
     Attributes:
         result: bool array (z, y, x) or (y, x), cropped to the smallest box around both masks.
@@ -63,8 +65,8 @@ class MaskPair:
         """The pair inside the smallest box around both masks; cropping changes no metric.
 
         Args:
-            result: bool array (z, y, x) or (y, x), not empty.
-            truth: bool array of the same shape, not empty.
+            result: bool array (z, y, x) or (y, x).
+            truth: bool array of the same shape.
             spacing: mm between voxel centres per array axis.
             tolerance_mm: distance that counts as no error for this structure.
 

@@ -94,7 +94,7 @@ class MetricInfo:
 
         Args:
             case: which of the masks are empty.
-            worst: distance that stands for `worst`.
+            worst: distances that replace the word `worst`.
 
         Returns:
             The value, in the metric's unit; NaN for one that is `measured`.

@@ -39,7 +39,7 @@ def with_own(names: Iterable[str] = ()) -> tuple[Metric, ...]:
         Metrics; those that a configuration names are sorted among themselves.
 
     Raises:
-        InputError: a name cannot be imported or is no metric, or two metrics have one column.
+        InputError: a name cannot be imported or is not a metric, or two metrics have the same column.
     """
     own = _in_order(_load(name) for name in names)
     describe(own)

@@ -19,8 +19,8 @@ _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: Convolution3d}
 class Network(nn.Module):
     """A base CNN: `features` of the image, and `classifier`, which gives two logits a voxel.
 
-    Both keep the spatial shape or pad behind the last voxel of each axis; `logits` cuts the padding off. Fine-tuning
-    changes the classifier only.
+    Both keep the spatial shape, or pad it behind the last voxel of each axis; `logits` cuts the padding off.
+    Fine-tuning changes only the classifier.
 
     Args:
         dimension: 2 or 3.
@@ -29,8 +29,8 @@ class Network(nn.Module):
 
     Attributes:
         thickest_first: whether the first axis of a crop must be the one with the largest spacing.
-        normalisation: of images whose modality has no training statistics.
-        channel_normalisation: the rules of channels that differ, by name.
+        normalisation: the rule for images of a modality without training statistics.
+        channel_normalisation: other rules for some channels, by name.
     """
 
     thickest_first = False
@@ -66,7 +66,7 @@ class Network(nn.Module):
 
         Args:
             features: (1, channels, *padded shape).
-            shape: of the image.
+            shape: shape of the image.
 
         Returns:
             (1, 2, *shape): background, foreground.
@@ -118,7 +118,7 @@ def norm(dimension: int, channels: int) -> nn.Module:
 
 
 def padded(image: Tensor, multiple: int) -> Tensor:
-    """An image with zeros, the training mean, behind its last voxel along each axis.
+    """An image padded with zeros, the training mean, behind its last voxel along each axis.
 
     Args:
         image: (batch, channels, *shape).
@@ -133,7 +133,7 @@ def padded(image: Tensor, multiple: int) -> Tensor:
 
 
 def pad_behind(image: Tensor, sides: Sequence[int]) -> Tensor:
-    """An image with zeros behind its last voxel along each axis.
+    """An image padded with zeros behind its last voxel along each axis.
 
     Args:
         image: (batch, channels, *shape).
@@ -151,7 +151,7 @@ def cut_back(values: Tensor, shape: Sequence[int]) -> Tensor:
 
     Args:
         values: (batch, channels, *padded shape).
-        shape: of the image.
+        shape: shape of the image.
 
     Returns:
         (batch, channels, *shape), a view.
@@ -160,7 +160,7 @@ def cut_back(values: Tensor, shape: Sequence[int]) -> Tensor:
 
 
 class PointwiseClassifier(nn.Module):
-    """1x1 convolutions, each behind dropout, with ReLU between them; every voxel is classified on its own.
+    """1x1 convolutions, each after dropout, with ReLU between them; every voxel is classified on its own.
 
     Args:
         widths: channels of the features, of each hidden layer, and 2: (320, 128, 2) is block 6 of P-Net.

@@ -55,7 +55,7 @@ class ResidualBlock(nn.Module):
     Args:
         inputs: number of input channels.
         outputs: number of output channels, at least as many.
-        dilation: of both convolutions.
+        dilation: dilation of both convolutions.
         instance_norm: normalise each feature over the crop, before every convolution.
     """
 

@@ -15,7 +15,7 @@ class PCNet(Network):
     """3D network with in-plane dilations 1-5, 3x3x3 kernels in blocks 1-2 and 3x3 in-plane ones in blocks 3-5.
 
     The receptive field of the features is 85 x 85 in the plane and 9 slices. The first axis is the through-plane
-    axis: crops are turned so that it has the largest spacing. Each block's output is compressed to a quarter of its
+    axis: crops are reoriented so that it has the largest spacing. Each block's output is compressed to a quarter of its
     channels before it is concatenated.
 
     Args:

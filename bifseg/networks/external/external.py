@@ -101,8 +101,8 @@ class ImportedNetwork(Network):
 
     Args:
         model: the network with its weights.
-        settings: of its card.
-        inputs: channels of the images that it is given.
+        settings: settings of its card.
+        inputs: number of channels of its images.
 
     Raises:
         InputError: the network cannot be split, or its channels do not fit the settings.
@@ -131,7 +131,7 @@ class ImportedNetwork(Network):
 def _activation_and_foreground(
     scan: LastLayerScan, settings: ImportedSettings
 ) -> tuple[Output, Sequence[int]]:
-    """Activation and foreground channels by the card, or the only ones that are possible."""
+    """Activation and foreground channels from the card, or the only possible ones."""
     channels = scan.channels
     output = settings.output or scan.applied or ("sigmoid" if channels == 1 else "softmax")
     if scan.applied not in (None, output):

@@ -1,8 +1,8 @@
-"""Any network as features and classifier: split at the last convolution that runs.
+"""Any network as features and classifier, split at the last convolution that runs.
 
-A dispatch mode of torch sees every operation while the network runs, whether plain Python, MONAI or a scripted,
-traced or frozen TorchScript program calls it. The input of the last convolution are the features; that convolution,
-with a copy of its weights, is the classifier.
+While a network runs, a dispatch mode of torch sees every operation, whether plain Python, MONAI or a scripted, traced
+or frozen TorchScript program calls it. The features are the input of the last convolution; the classifier is that
+convolution with a copy of its weights.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ class Watched(nn.Module):
 
 
 class LastLayer(nn.Module):
-    """The last convolution of a network, the fixed operations behind it, and two logits from its channels.
+    """The last convolution of a network, the fixed operations after it, and two logits from its channels.
 
     Args:
         call: the convolution as it ran.
@@ -185,8 +185,8 @@ class LastLayerScan(NamedTuple):
 def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
     """The last layer of a network, recognised by a run on a trial image.
 
-    The last convolution may be followed by the addition of its own input or by a fixed upsampling (nearest or linear),
-    and then by sigmoid or softmax; the combination that gives the network's own output is taken.
+    After the last convolution, a network may add the convolution's input or upsample by a fixed rule (nearest or
+    linear), and then apply sigmoid or softmax. We take the combination that gives the network's own output.
 
     Args:
         network: the whole network, in evaluation mode.
@@ -196,8 +196,8 @@ def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
         The last layer with a copy of its weights.
 
     Raises:
-        InputError: the network does not run on the image, has no convolution, gives no map of the image's size or
-            varying outputs, or other operations follow the last convolution.
+        InputError: the network does not run on the image, has no convolution, does not give a map of the image's size,
+            gives varying outputs, or has other operations after the last convolution.
     """
     shape = " x ".join(map(str, trial.shape[2:]))
     watch = Watch()
@@ -247,7 +247,7 @@ def _candidates(call: Convolution, answer: Tensor) -> Iterator[LastLayer]:
 
 
 def _check_first(watch: Watch, trial: Tensor) -> None:
-    """Raise InputError if the first convolution is not made for such an image."""
+    """Raise InputError if the first convolution needs another dimension or number of channels."""
     if watch.first is None:
         return
     weight, dimension = watch.first.weight, trial.ndim - 2
@@ -270,7 +270,7 @@ def _check_answer(answer: Any, trial: Tensor, shape: str) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """The line of an error that has the reason; TorchScript puts a traceback before it."""
+    """The line of an error with the reason; TorchScript prints a traceback before it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     reasons = [line for line in lines if line.startswith("RuntimeError: ")]
     if lines[-1] == "RuntimeError:":  # PyTorch loses the text where operations are watched

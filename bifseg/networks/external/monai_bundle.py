@@ -37,7 +37,7 @@ def read(folder: Path) -> dict[str, Any]:
     """The class, arguments and weights of the user's bundle.
 
     Args:
-        folder: of the bundle.
+        folder: folder of the bundle.
 
     Returns:
         The keys `network` (class), `arguments` and `state` (state dict).
@@ -59,7 +59,7 @@ def make(content: dict[str, Any]) -> nn.Module:
     """The network of a bundle with its weights. It never downloads weights (`pretrained`).
 
     Args:
-        content: of `read`.
+        content: what `read` returned.
 
     Returns:
         The network in evaluation mode.
@@ -122,7 +122,7 @@ def _definition(config: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 def _plain(value: Any, key: str, config: dict[str, Any], number: Iterator[int], references: int = 0) -> Any:
     """A value with its references replaced by the values that they name; raises InputError for code.
 
-    `number` counts the values: aliases and references can stand for more than fit into memory, or for themselves.
+    `number` counts the values, since aliases and references can expand to more than fit into memory, or to themselves.
     """
     if references > _MOST_REFERENCES:
         raise InputError(f"{short(key)}: its references lead in a circle")

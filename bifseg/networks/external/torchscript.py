@@ -16,7 +16,7 @@ def read(path: Path) -> dict[str, Any]:
     """The bytes of the user's file.
 
     Args:
-        path: of the TorchScript program.
+        path: file of the TorchScript program.
 
     Returns:
         The key `archive`: a uint8 tensor of the whole file.
@@ -34,13 +34,13 @@ def make(content: dict[str, Any]) -> nn.Module:
     """The network of a TorchScript program, which runs operations of torch only, no Python.
 
     Args:
-        content: of `read`.
+        content: what `read` returned.
 
     Returns:
         The network in evaluation mode.
 
     Raises:
-        InputError: the bytes are no TorchScript archive.
+        InputError: the bytes are not a TorchScript archive.
     """
     archive = io.BytesIO(content["archive"].cpu().numpy().tobytes())
     try:

@@ -1,1 +1,1 @@
-"""Graded disturbances of boxes, strokes and images: how a result depends on the care of its user and on the image."""
+"""Graded disturbances of boxes, strokes and images, which show how a result depends on the user and on the image."""

@@ -14,7 +14,7 @@ def shifted(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Bo
     Args:
         box: the box that the robot drew.
         truth: ground truth of the object, (z, y, x) or (y, x).
-        share: length of the way, in units of the object's extent along each axis.
+        share: distance, as a share of the object's extent along each axis.
         rng: source of the direction.
 
     Returns:
@@ -33,11 +33,11 @@ def shrunk(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box
     Args:
         box: the box that the robot drew.
         truth: ground truth of the object, (z, y, x) or (y, x).
-        share: way of each side, in units of the object's extent along its axis.
+        share: distance that each side moves, as a share of the object's extent along its axis.
         rng: not used.
 
     Returns:
-        A box of at least one voxel around the same middle.
+        A box of at least one voxel with the same centre.
     """
     inwards = np.minimum(_way(truth, share), (np.array(box.shape) - 1) // 2)
     return _with_sides_moved(box, -inwards, truth)
@@ -49,7 +49,7 @@ def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
     Args:
         box: the box that the robot drew.
         truth: ground truth of the object, (z, y, x) or (y, x).
-        share: way of each side, in units of the object's extent along its axis.
+        share: distance that each side moves, as a share of the object's extent along its axis.
         rng: not used.
 
     Returns:
@@ -64,5 +64,5 @@ def _with_sides_moved(box: Box, outwards: NDArray[np.int_], truth: Mask) -> Box:
 
 
 def _way(truth: Mask, share: float) -> NDArray[np.int_]:
-    """Voxels along each axis."""
+    """A share of the object's extent along each axis, in whole voxels."""
     return np.rint(share * np.array(Box.around(truth).shape)).astype(int)

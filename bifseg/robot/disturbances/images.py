@@ -31,7 +31,7 @@ def biased(voxels: Array, log_gain: float, rng: np.random.Generator) -> Array:
 
     Args:
         voxels: intensities; the gain acts on their distance from the lowest.
-        log_gain: natural logarithm of the largest gain; the least gain is its inverse.
+        log_gain: natural logarithm of the largest gain; the smallest gain is its inverse.
         rng: source of direction and phase.
 
     Returns:
@@ -60,7 +60,7 @@ def blurred(voxels: Array, spacing: tuple[float, ...], sigma_mm: float) -> Array
 
 
 def with_gamma(voxels: Array, log_exponent: float, rng: np.random.Generator) -> Array:
-    """The voxels after a power law on their range, brighter or darker by chance.
+    """The voxels after a power law on their range, made brighter or darker at random.
 
     Args:
         voxels: intensities.
@@ -77,11 +77,11 @@ def with_gamma(voxels: Array, log_exponent: float, rng: np.random.Generator) -> 
 
 
 def coarser(voxels: Array, more: float) -> Array:
-    """The voxels as an image of larger voxels shows them, interpolated linearly on the same grid.
+    """The voxels of an image with larger voxels, interpolated linearly on the same grid.
 
     Args:
         voxels: intensities.
-        more: the voxels' size grows by this share along every axis.
+        more: share by which the voxels grow along every axis.
 
     Returns:
         An array of the same shape.

@@ -1,4 +1,4 @@
-"""The axes of disturbance by name, and boxes, strokes and images at a level of one.
+"""The axes of disturbance by name, and boxes, strokes and images disturbed along one of them.
 
 A level is 0 to 8; level 0 changes nothing. The strength of a level is `step` times the level. All levels of an axis
 draw the same random numbers, so that they differ by their strength alone.
@@ -45,9 +45,9 @@ class Disturbance(Generic[T]):
 
     Attributes:
         step: strength of level 1.
-        unit: of the strength.
-        about: what changes.
-        apply: makes the change at a strength.
+        unit: unit of the strength.
+        about: what changes, in words.
+        apply: function that changes a box, a stroke or an image by a strength.
     """
 
     step: float
@@ -118,7 +118,7 @@ IMAGE_DISTURBANCES: Registry[Disturbance[Callable[[Voxels, float, np.random.Gene
 
 
 def disturbed_box(box: Box, truth: Mask, axis: str, level: int, rng: np.random.Generator) -> Box:
-    """The box at a level of an axis.
+    """The box, disturbed at a level of an axis.
 
     Args:
         box: the box that the robot drew.
@@ -139,7 +139,7 @@ def disturbed_box(box: Box, truth: Mask, axis: str, level: int, rng: np.random.G
 def disturbed_strokes(
     strokes: Sequence[Stroke], canvas: Canvas, axis: str, level: int, rng: np.random.Generator
 ) -> list[Stroke]:
-    """The strokes of a round at a level of an axis.
+    """The strokes of a round, disturbed at a level of an axis.
 
     Args:
         strokes: the strokes that the robot drew, in voxels of the image.
@@ -160,7 +160,7 @@ def disturbed_strokes(
 def disturbed_image(
     image: Image, axis: str, level: int, rng_of: Callable[[str], np.random.Generator]
 ) -> Image:
-    """The image at a level of an axis, as a method sees it.
+    """The image, disturbed at a level of an axis, as a method sees it.
 
     Background stays as it is: voxels of exactly 0 that do not lie alone, as in skull-stripped images. The voxels are
     changed in canonical axes, so that the result does not depend on how the image is stored.
@@ -169,7 +169,7 @@ def disturbed_image(
         image: the image.
         axis: name of the axis; empty, or one that leaves images alone.
         level: 0 to 8.
-        rng_of: gives the source of what varies by the name of a channel.
+        rng_of: gives a random generator for the name of a channel.
 
     Returns:
         An image on the same grid with read-only voxels; `image` itself at level 0.
@@ -194,7 +194,7 @@ def disturbed_image(
 
 
 def _background(values: Array) -> NDArray[np.bool_]:
-    """Voxels of 0 whose neighbours by faces are 0 too, and those beside them."""
+    """Voxels of 0 with only zeros as face neighbours, and the zeros next to these voxels."""
     zero = values == 0
     core = ndimage.binary_erosion(zero, border_value=1)
     return np.asarray(ndimage.binary_dilation(core) & zero)

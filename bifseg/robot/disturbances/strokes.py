@@ -20,7 +20,7 @@ class Canvas:
     Attributes:
         truth: ground truth of the object, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        window: the voxels that no stroke leaves.
+        window: the voxels within which strokes stay.
         ignored: voxels that nobody annotated, of the truth's shape; no stroke is moved onto them.
     """
 
@@ -36,11 +36,11 @@ def displaced(stroke: Stroke, canvas: Canvas, mm: float, rng: np.random.Generato
     Args:
         stroke: in voxels of the image.
         canvas: where it may lie.
-        mm: length of the way, rounded to whole voxels along each axis.
-        rng: source of the direction, one number.
+        mm: distance, rounded to whole voxels along each axis.
+        rng: random generator for the direction; one number is drawn.
 
     Returns:
-        A stroke within the window; the way is shorter where it would leave the window.
+        A stroke within the window, moved less far if it would leave the window.
     """
     angle = rng.uniform(0, 2 * np.pi)
     way = mm * np.array([np.cos(angle), np.sin(angle)])
@@ -53,12 +53,12 @@ def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Genera
     Args:
         stroke: in voxels of the image.
         canvas: where it may lie.
-        share: least share of its voxels that lie on the other side.
+        share: share of its voxels that must lie on the other side.
         rng: not used.
 
     Returns:
-        The stroke at the first place where the share is reached, or at that with the largest share if it never is; the
-        stroke itself if its plane has no other side.
+        The stroke at the first place where the share is reached, or at the place with the largest share if it never is;
+        the stroke itself if its plane has no other side.
     """
     axes = _plane(stroke, canvas)
     first, other = stroke.voxels[0], np.zeros_like(canvas.truth)
@@ -88,13 +88,13 @@ def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Genera
 
 
 def mislabelled(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Generator) -> Stroke:
-    """The stroke, or by chance the same with the other label.
+    """The stroke, or at random the same stroke with the other label.
 
     Args:
         stroke: in voxels of the image.
         canvas: not used.
         share: probability of the other label.
-        rng: source of the chance, one number.
+        rng: random generator; one number is drawn.
 
     Returns:
         A stroke at the same place.
@@ -108,11 +108,11 @@ def slipped(stroke: Stroke, offset: NDArray[np.int_], window: Box, ignored: Mask
     Args:
         stroke: a stroke within the window.
         offset: (axes,) voxels.
-        window: the voxels that it does not leave; the way is shortened.
+        window: the voxels that it does not leave; it moves less far if needed.
         ignored: voxels that nobody annotated; None: none.
 
     Returns:
-        The moved stroke; the stroke itself if nothing of it would be left.
+        The moved stroke; the stroke itself if nothing would be left of it.
     """
     lowest, highest = stroke.voxels.min(axis=0), stroke.voxels.max(axis=0)
     offset = np.clip(offset, np.array(window.lower) - lowest, np.array(window.upper) - 1 - highest)

@@ -42,7 +42,7 @@ def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Str
     """The stroke of a round brush along a path, clipped to the patch.
 
     Args:
-        foreground: the stroke's label.
+        foreground: whether the stroke marks foreground.
         patch: the piece of the error to draw on.
         path: (n, 2) positions in voxels of the patch, n >= 1, inside it.
         radius_mm: radius of the brush; 0 paints the path's voxels alone.
@@ -58,7 +58,7 @@ def dot(foreground: bool, voxel: ArrayLike) -> Stroke:
     """A stroke without length that marks a single voxel.
 
     Args:
-        foreground: the stroke's label.
+        foreground: whether the stroke marks foreground.
         voxel: index in the image, (z, y, x) or (y, x).
 
     Returns:

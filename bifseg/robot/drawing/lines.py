@@ -20,8 +20,8 @@ Line = NDArray[np.float64]
 Flat = tuple[float, float]
 """Spacing of a plane: mm between rows, mm between columns."""
 
-_STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))  # to half of the eight neighbours
-# In points. With 4 mm of smoothing a larger sigma is needed only for pixels below 0.01 mm and lines above 400 points.
+_STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))  # to four of the eight neighbours; the others are their opposites
+# In points. With 4 mm of smoothing, only pixels below 0.01 mm and lines above 400 points need a larger sigma.
 _MOST_SIGMA = 400
 _DECIMALS = 4  # of a voxel: below it lies the rounding noise of sums, which must not choose a voxel
 
@@ -39,7 +39,7 @@ def rounded(line: Line) -> NDArray[np.intp]:
 
 
 def travelled_mm(line: Line, spacing: Flat) -> NDArray[np.float64]:
-    """Length of the line from its start to each point.
+    """The length of the line from its start to each point.
 
     Args:
         line: (n, 2) positions in voxels, n >= 1.
@@ -77,10 +77,10 @@ def centre_line(shape: Mask, spacing: Flat, angle: float) -> Line:
 
 
 def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
-    """The line smoothed along itself by a Gaussian: its ends stay, and neighbours come no further apart.
+    """The line smoothed along itself by a Gaussian. Its ends stay, and neighbours come no further apart.
 
-    A Gaussian wider than the line only makes it straight. So its width in points is bounded, and pixels of a nanometre
-    cost no more than others.
+    A Gaussian wider than the line only makes it straight. So we bound its width in points, and tiny pixels cost no
+    more time than others.
 
     Args:
         line: (n, 2) positions in voxels, n >= 1.
@@ -95,7 +95,7 @@ def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
         return line
     sigma = min(sigma_mm * (len(line) - 1) / length, max(len(line) - 1, _MOST_SIGMA))
     reach = int(np.ceil(4 * sigma))
-    # beyond each end the line is continued by its half turn: the end stays, and a straight line stays straight
+    # Beyond each end, the line continues as its point reflection: the end stays, and a straight line stays straight.
     longer = np.pad(line, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
     smooth: Line = ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(_DECIMALS)
     return smooth
@@ -141,9 +141,9 @@ def drawn_part(
         shape: mask (rows, columns).
         spacing: mm between rows and between columns.
         smoothing_mm: first sigma of `smoothed`; its half, its quarter and 0 are tried in turn.
-        share: as for `cut`.
-        longest_mm: as for `cut`.
-        place: as for `cut`.
+        share: as in `cut`.
+        longest_mm: as in `cut`.
+        place: as in `cut`.
 
     Returns:
         (m, 2) positions in voxels, m >= 1.
@@ -172,7 +172,7 @@ def inside(line: Line, shape: Mask) -> NDArray[np.bool_]:
 
 
 def longest_inside(line: Line, shape: Mask) -> Line:
-    """The longest run of consecutive points inside the shape, the first of equals.
+    """The longest run of consecutive points inside the shape; of equal runs the first.
 
     Args:
         line: (n, 2) positions in voxels.
@@ -192,7 +192,7 @@ def longest_inside(line: Line, shape: Mask) -> Line:
 
 
 def traced(skeleton: Mask, spacing: Flat) -> Line:
-    """The longest path through a connected skeleton cut open to a tree: a whole ring, one beam of a cross.
+    """The longest path through a connected skeleton after its cycles are cut open: all of a ring, one beam of a cross.
 
     Args:
         skeleton: mask (rows, columns), one voxel wide, with at least one voxel.

@@ -18,7 +18,7 @@ from scipy import ndimage
 from bifseg.core.geometry import Box, Index, Mask
 
 N = TypeVar("N", bound=np.generic)
-_SQUARE = 2.0  # people draw in planes whose two spacings differ by less than this factor
+_SQUARE = 2.0  # people draw in a plane if its two spacings differ by less than this factor
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,16 @@ def errors_by_label(truth: Mask, result: Mask, spacing: tuple[float, ...]) -> tu
 
 
 def drawing_planes(spacing: tuple[float, ...]) -> list[tuple[int, int]]:
-    """The orientations that a person scrolls through: those whose in-plane spacings differ by less than a factor of 2.
+    """The orientations that a person scrolls through.
 
-    So a person draws on a stack of thick slices in its own slices only.
+    Their in-plane spacings differ by less than a factor of 2. So in a stack of thick slices, a person draws only in the
+    slices themselves.
 
     Args:
         spacing: mm, (z, y, x) or (y, x).
 
     Returns:
-        Pairs of in-plane array axes, slices along axis 0 first. If no orientation qualifies, the nearest to it.
+        Pairs of in-plane array axes, slices along axis 0 first. If no orientation qualifies, that which differs least.
     """
     pairs = list(combinations(range(len(spacing)), 2))[::-1]
     stretch = [max(spacing[a], spacing[b]) / min(spacing[a], spacing[b]) for a, b in pairs]
@@ -99,7 +100,7 @@ def slices_of(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> list[tupl
         spacing: mm, (z, y, x) or (y, x).
 
     Returns:
-        Slices as (in-plane axes, index). The first plane of `drawing_planes` that holds the stroke; if none does, all
+        Slices as (in-plane axes, index): the first plane of `drawing_planes` that holds the stroke; if none does, all
         slices of the first orientation that the stroke crosses. In 2D the image itself, with index 0.
     """
     planes = drawing_planes(spacing)
@@ -115,8 +116,8 @@ def largest_patches(
 ) -> list[Patch]:
     """The patches of the largest regions of errors, at most one a region, largest region first.
 
-    The size of a region is its area in mm2 in its worst plane: the plane of all `drawing_planes` that shows most of it.
-    Of equal orientations the first counts, of equal planes the middle one. Equal regions keep array order.
+    The size of a region is its area in mm2 in its worst plane, the plane of `drawing_planes` that shows most of it. Of
+    equal orientations we take the first, of equal planes the middle one. Equal regions keep array order.
 
     Args:
         wrong: missed or leaked voxels, (z, y, x) or (y, x).
@@ -158,8 +159,8 @@ def largest_regions(wrong: Mask) -> list[NDArray[np.intp]]:
 def worst_slices(wrong: Mask, spacing: tuple[float, ...], n: int) -> list[tuple[tuple[int, int], int]]:
     """The n slices of a volume that show most errors in mm2, spread over the orientations.
 
-    Each orientation of `drawing_planes` offers its n / orientations worst slices, rounded up. The n worst of these
-    come back; equal slices in the order of the orientations, then of the array.
+    Each orientation of `drawing_planes` offers its n / orientations worst slices, rounded up. We return the n worst of
+    these; equal slices come in the order of the orientations, then of the array.
 
     Args:
         wrong: missed or leaked voxels, (z, y, x).
@@ -186,7 +187,7 @@ def patches_in(
     min_area_mm2: float,
     most: int,
 ) -> list[Patch]:
-    """The `largest_patches` of one slice of a volume, whose pieces are connected within the slice.
+    """The `largest_patches` of one slice of a volume, with pieces that are connected within the slice.
 
     Args:
         wrong: missed or leaked voxels, (z, y, x).
@@ -210,7 +211,7 @@ def patch_through(
 ) -> tuple[Patch, NDArray[np.intp]]:
     """The patch of a region around one of its voxels, in the plane through the voxel that shows most of the region.
 
-    Of equal planes the first of `drawing_planes` counts. The patch is the connected piece that holds the voxel.
+    Of equal planes we take the first of `drawing_planes`. The patch is the connected piece that holds the voxel.
 
     Args:
         voxels: (n, axes) indices of the region, n >= 1.
@@ -245,6 +246,7 @@ def _in_plane(voxels: NDArray[np.intp], voxel: NDArray[np.intp], axes: tuple[int
 
 
 def _put_in(corner: Index, axis: int, index: int) -> Index:
+    """An index in the volume, from one in a slice."""
     return (*corner[:axis], index, *corner[axis:])
 
 
@@ -279,6 +281,7 @@ def _voxels_per_plane(
 
 
 def _middle_peak(counts: NDArray[np.intp]) -> int:
+    """The index of the largest count; of several, the middle one."""
     peaks = np.flatnonzero(counts == counts.max())
     return int(peaks[len(peaks) // 2])
 
@@ -286,6 +289,7 @@ def _middle_peak(counts: NDArray[np.intp]) -> int:
 def _patch(
     labels: NDArray[np.integer], region: int, axes: tuple[int, int], index: int, spacing: tuple[float, ...]
 ) -> Patch:
+    """The largest connected piece of a region in one plane."""
     through = _through(axes)
     pieces, _ = ndimage.label(labels.take(index, through) == region, np.ones((3, 3)))
     largest = pieces == np.bincount(pieces[pieces > 0]).argmax()
@@ -295,6 +299,7 @@ def _patch(
 
 
 def _through(axes: tuple[int, int]) -> int:
+    """The third array axis, across the plane of two axes."""
     return 3 - sum(axes)
 
 

@@ -1,6 +1,6 @@
-"""Strokes from a painted map of scribbles, which keeps neither their order nor their paths: both are guessed.
+"""Strokes from a painted map of scribbles. The map keeps neither their order nor their paths, so we guess both.
 
-Strokes that touch or cross count as one, whose path is the longest way through. So the length is a lower bound.
+Strokes that touch or cross count as one, with the longest way through as path. So its length is a lower bound.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Strokes of people, and how the policies compare with them."""
+"""Strokes that people drew, and how the robot's policies compare with them."""

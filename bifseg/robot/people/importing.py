@@ -1,6 +1,6 @@
-"""People's strokes from maps of scribbles and from the logs of a viewer, as recordings.
+"""Recordings of people's strokes, made from maps of scribbles and from the logs of a viewer.
 
-A table (TSV) names an image and a drawing a row; a folder in the layout of MedScribble needs no table.
+A table (TSV) has a row for each drawing and its image. A folder in the layout of MedScribble needs no table.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def imported(drawings: list[Drawing]) -> tuple[list[Recorded], list[str]]:
     Nobody draws the same twice to the voxel: all but one of equal drawings are copies, and it is unknown which.
 
     Args:
-        drawings: of at least one image.
+        drawings: drawings of at least one image.
 
     Returns:
         The images in the order of the drawings, and a line for each set of equal drawings.

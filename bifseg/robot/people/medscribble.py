@@ -126,7 +126,7 @@ def without_copies(pages: list[Page]) -> tuple[list[Page], list[str]]:
     Nobody draws the same twice to the voxel: all but one of the files are copies, and it is unknown which.
 
     Args:
-        pages: of all images and persons.
+        pages: all images, with all persons.
 
     Returns:
         The pages without these drawings, and a line for each set of equal drawings, such as
@@ -159,20 +159,20 @@ def copies(drawings: Iterable[tuple[str, ScribbleMap]]) -> tuple[set[bytes], lis
 
 
 def drawing_key(drawn: ScribbleMap) -> bytes:
-    """What two maps have in common if and only if they are equal.
+    """A key that is equal for equal maps of scribbles, and only for them.
 
     Args:
         drawn: a map of scribbles.
 
     Returns:
-        Shape and voxels.
+        Shape and voxels as bytes.
     """
     return repr(drawn.shape).encode() + drawn.tobytes()
 
 
 @dataclass(frozen=True)
 class PolicyParameters:
-    """How the robot draws for the comparison with people.
+    """How the robot draws in the comparison with people.
 
     Attributes:
         seed: run seed.
@@ -214,7 +214,7 @@ def robot_strokes(
     Args:
         page: the image to draw on.
         robot: the policy.
-        parameters: as for `robot_map`.
+        parameters: as in `robot_map`.
         draw: number of the drawing.
 
     Returns:
@@ -233,11 +233,11 @@ def robot_strokes(
 
 
 def robot_box(page: Page, parameters: PolicyParameters, draw: int) -> Box:
-    """The box that the robot draws, whatever the policy of the strokes.
+    """The box that the robot draws; it does not depend on the policy of the strokes.
 
     Args:
         page: the image to draw on.
-        parameters: as for `robot_map`.
+        parameters: as in `robot_map`.
         draw: number of the drawing.
 
     Returns:
@@ -272,7 +272,7 @@ def robot_drawings(
         parameters: how the robot draws.
 
     Returns:
-        The columns of `people_drawings`, with `person` False; `draws` rows an image and label.
+        The columns of `people_drawings`, with `person` False; `draws` rows for each image and label.
     """
     rows = [
         _measured(page, who, False, robot_map(page, robot, parameters, draw))
@@ -307,7 +307,7 @@ def fit_centre_line(
         [Iterable[tuple[str, CentreLineParams]]], Iterable[tuple[str, CentreLineParams]]
     ] = iter,
 ) -> pd.DataFrame:
-    """The parameters of `centre-line` that come nearest to people, by leaving one person out.
+    """The parameters of `centre-line` that come nearest to people, with each person left out in turn.
 
     Args:
         pages: images with the scribbles of at least two persons.

@@ -1,4 +1,4 @@
-"""Seconds a stroke, fitted to time stamps: a fixed part, a part for each cm, and the pause between two strokes."""
+"""Seconds per stroke, fitted to time stamps: a fixed part, a part for each cm, and the pause between two strokes."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ def fit_pace(recorded: list[Recorded], seed: int = 2018) -> pd.DataFrame:
 
     Args:
         recorded: images with people's strokes.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
 
     Returns:
-        A row a number of `PACE`: `name`, `value`, `low`, `high` (NaN with one drawing), `n_strokes` and `n_drawings`.
+        A row for each number of `PACE`: `name`, `value`, `low`, `high` (NaN with one drawing), `n_strokes` and
+        `n_drawings`.
 
     Raises:
         InputError: fewer than three strokes of different lengths have time stamps.

@@ -203,7 +203,7 @@ def persons(recorded: list[Recorded]) -> list[str]:
     """The names of all people.
 
     Args:
-        recorded: any images.
+        recorded: images with people's strokes.
 
     Returns:
         Each name once, sorted.
@@ -215,7 +215,7 @@ def is_timed(recorded: list[Recorded]) -> bool:
     """Whether any stroke has time stamps.
 
     Args:
-        recorded: any images.
+        recorded: images with people's strokes.
 
     Returns:
         False without images.

@@ -69,7 +69,7 @@ def drawing_values(drawn: ScribbleMap, truth: np.ndarray, spacing: tuple[float, 
         spacing: mm, in the same order.
 
     Returns:
-        A row a label (index), with the columns `MEASURES` without the overlap.
+        A row for each label (the index), with a column for each of `MEASURES` but the overlap.
     """
     values = measure(drawn, truth, spacing).set_index("label")
     size = float(truth.sum() * np.prod(spacing))
@@ -78,7 +78,7 @@ def drawing_values(drawn: ScribbleMap, truth: np.ndarray, spacing: tuple[float, 
 
 
 def _image_rows(page: Page, maps: list[ScribbleMap]) -> Iterable[dict[str, object]]:
-    """The rows of one image, with the people's values for the pooled scale."""
+    """The rows of one image; `values` holds the people's values, from which the pooled scale is computed."""
     people = list(page.people.values())
     values = [[drawing_values(m, page.truth, page.spacing) for m in side] for side in (people, maps)]
     for (number, label), name in product(LABELS.items(), MEASURES):
@@ -111,11 +111,11 @@ def on_scale(name: str, value: float) -> float:
     """A measure's value on the scale of its distance.
 
     Args:
-        name: of the measure.
-        value: of a drawing; NaN stays NaN.
+        name: name of the measure.
+        value: the measure of a drawing; NaN stays NaN.
 
     Returns:
-        ln(1 + value), the coverage in %; of the share outside the value itself.
+        ln(1 + value), with the coverage in %; for the share outside, the value itself.
     """
     if name == "outside":
         return value

@@ -1,11 +1,11 @@
-"""A viewer's log of strokes: a JSON file a person and image, with points and, if it has them, time stamps.
+"""A viewer's log of strokes: a JSON file for each person and image, with points and perhaps time stamps.
 
     {"points": "world",
      "strokes": [{"label": "foreground", "radius_mm": 2.0,
                   "path": [[12.0, 40.5, 3.0], [13.0, 41.0, 3.0]], "times_s": [0.0, 0.4]}]}
 
-`points` is `world` (mm, x y z of the image file's world, LPS) or `voxel` (x y z indices from 0). `times_s` has a time a
-point, in seconds from any zero that all strokes of the file share.
+`points` is `world` (mm, x y z of the image file's world, LPS) or `voxel` (x y z indices from 0). `times_s` has a time
+for each point, in seconds from any zero that all strokes of the file share.
 """
 
 from __future__ import annotations
@@ -58,10 +58,10 @@ def read_log(path: Path, grid: Grid) -> tuple[Timed, ...]:
         grid: grid of the image.
 
     Returns:
-        The strokes in the order of the file, whose times begin with 0.
+        The strokes in the order of the file; their times begin with 0.
 
     Raises:
-        InputError: the file is missing or no such log, or a stroke leaves the image or its slice, or its times do not
+        InputError: the file is missing or not such a log, a stroke leaves the image or its slice, or its times do not
             fit its points.
     """
     if not path.is_file():

@@ -1,4 +1,4 @@
-"""Statistics of scribbles, computed alike for people and the robot: from the painted voxels alone.
+"""Statistics of scribbles. They use only the painted voxels, so that people and the robot are measured alike.
 
 A map of scribbles keeps no order and no paths. So the strokes of a label are its connected components, for people
 and for the robot: two strokes that cross count as one longer stroke. In a volume they are split into slices
@@ -41,9 +41,10 @@ PEOPLE, EVERYWHERE = "people", "all"
 def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, ...]) -> pd.DataFrame:
     """The `STATISTICS` of both labels of a map of scribbles.
 
-    The length is that of the skeleton, whose steps are straight or diagonal: up to 8 % longer than a straight line,
-    and up to half a brush longer or shorter at each end. The thickness w is the width of strokes with round ends of
-    the same area A and length L: A = w L + n pi w^2 / 4 for n strokes. A dot has length 0 and the diameter of its disc.
+    The length is that of the skeleton. Its steps are straight or diagonal, so it is up to 8 % longer than a straight
+    line, and up to half a brush longer or shorter at each end. The thickness w is the width of n strokes with round
+    ends that have the same area A and length L: A = w L + n pi w^2 / 4. A dot has length 0 and the diameter of its
+    disc as thickness.
 
     Args:
         scribbles: map (y, x) or (z, y, x): 0 nothing, 1 foreground, 2 background.
@@ -51,7 +52,8 @@ def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, ...
         spacing: mm, in the same order.
 
     Returns:
-        A row a label, its name in `label`. A label without strokes has 0 strokes, lengths and coverage, else NaN.
+        A row for each label, with its name in `label`. A label without strokes has 0 for strokes, total length and
+        coverage, and NaN for all others.
 
     Raises:
         ValueError: the shapes differ, or the truth has no border.
@@ -71,7 +73,7 @@ def measure(scribbles: NDArray[np.uint8], truth: Mask, spacing: tuple[float, ...
 def _measure_label(
     painted: Mask, side: Mask, spacing: tuple[float, ...], border_mm: NDArray[np.float64]
 ) -> dict[str, float]:
-    """The statistics of one label, whose strokes belong on one side of the truth's border."""
+    """The statistics of one label; `side` is the side of the truth's border on which its strokes belong."""
     strokes = list(flat_pieces(painted, spacing))
     n_strokes = len(strokes)
     length = float(sum(_skeleton_mm(mask, flat) for mask, flat in strokes))
@@ -104,7 +106,7 @@ def _thickness_mm(area_mm2: float, length_mm: float, n_strokes: int) -> float:
 
 
 def compare(drawings: pd.DataFrame) -> pd.DataFrame:
-    """Quartiles of every statistic, and the distance of each person to the other persons and each policy to people.
+    """Quartiles of every statistic, and its distances: each person to the other persons, each policy to people.
 
     The distance of two samples is the Wasserstein distance, in the statistic's unit. `normalised` divides it by the
     standard deviation over all people's drawings of the same group and label. NaN values (labels without strokes) are
@@ -177,11 +179,11 @@ def mean_distance(comparison: pd.DataFrame, statistics: Sequence[str] = tuple(ST
 def leave_one_out(people: pd.DataFrame, robots: dict[str, pd.DataFrame], default: str) -> pd.DataFrame:
     """For each person, the candidate nearest to all other persons, and its distance to the person left out.
 
-    The nearest has the smallest `mean_distance` over `FITTED`; of equals the first.
+    The nearest has the smallest `mean_distance` over `FITTED`; of equal candidates we take the first.
 
     Args:
         people: rows of `measure` with `group`, `who` and `person`.
-        robots: the same rows of the robot, one frame a candidate.
+        robots: the same rows of the robot, a frame for each candidate.
         default: name of the candidate with the default parameters.
 
     Returns:

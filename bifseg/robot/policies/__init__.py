@@ -1,1 +1,1 @@
-"""The rules by which the simulated user draws, each with a name and a version."""
+"""The policies, the rules by which the simulated user draws. Each has a name and a version."""

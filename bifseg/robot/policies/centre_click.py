@@ -42,7 +42,7 @@ class CentreClick(Policy):
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """A click in each of the `most` largest errors of both labels together, however small; nothing is random."""
-        # of equal errors foreground comes first, then array order
+        # Of equal errors, foreground comes first, then array order: the sort is stable.
         regions = [
             (foreground, voxels)
             for foreground, wrong in errors.by_label()
@@ -57,7 +57,7 @@ class CentreClick(Policy):
 
 
 def deepest(voxels: NDArray[np.intp], spacing: tuple[float, ...]) -> NDArray[np.intp]:
-    """The voxel of a region whose centre is farthest in mm from all voxels outside the region.
+    """The voxel of a region that is farthest in mm from all voxels outside the region.
 
     Args:
         voxels: (n, axes) indices of the region, n >= 1. Voxels outside the image count as outside the region.

@@ -83,7 +83,7 @@ def read_params(path: Path) -> PersonParams:
 
 
 class Person(Policy):
-    """Several strokes along the errors' borders, with number, length, place and flaws fitted to people's."""
+    """Several strokes along the errors' borders; their number, length, place and flaws are fitted to people's."""
 
     name = "person"
     params = read_params(FITTED[1])
@@ -112,7 +112,7 @@ class Person(Policy):
         rng: np.random.Generator,
         most: int,
     ) -> Iterator[Stroke]:
-        """The strokes of a label in the plane `sheet`, whose mask is the error."""
+        """The strokes of a label in a plane; the mask of `sheet` is the error in it."""
         p, side, left = self.params, 0 if foreground else 1, sheet.mask.copy()
         spacing, shown = sheet.spacing, np.ones_like(sheet.mask)
         object_mm2 = float((truth if truth.any() else sheet.mask).sum() * np.prod(spacing))
@@ -168,7 +168,7 @@ class Person(Policy):
 
 
 class PersonAround(Person):
-    """As `person/1`, and the first background strokes go round the object; fitted to strokes on the whole image."""
+    """Strokes as from `person/1`, but the first ones on the background go round the object; fitted on whole images."""
 
     version = 2
     params = read_params(FITTED[2])

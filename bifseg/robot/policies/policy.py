@@ -52,9 +52,9 @@ class Policy(ABC):
         skips_drawn: whether voxels that earlier strokes painted count as correct, so that the policy never marks a
             voxel twice (the NoC rule). The session applies this; the policy keeps no state.
         crosses: whether strokes may leave the error that they correct.
-        surrounds: whether the first strokes on the background may go round the object; else those on one side of it are
-            drawn after those on the other.
-        strokes_per_label: the value of a protocol card's key that the policy is made for.
+        surrounds: whether the first strokes on the background may go round the object. Without it, the strokes on one
+            side of the object are drawn after those on the other.
+        strokes_per_label: the value of the protocol card's `strokes_per_label` that the policy is made for.
 
     Args:
         params: replaces the policy's default numbers; None leaves them.

@@ -41,7 +41,7 @@ class RandomRegion(Policy):
     params = RandomRegionParams()
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
-        """Dots at distinct random voxels of at most `most` errors of each label and slice, each a stroke."""
+        """Dots at distinct random voxels of at most `most` errors of each label and slice; each dot is a stroke."""
         for foreground, wrong in errors.by_label():
             for patch in self._patches(wrong, errors.spacing, most):
                 yield from (dot(foreground, voxel) for voxel in self._voxels(patch, rng))
