@@ -154,8 +154,8 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
         Its values by key.
 
     Raises:
-        InputError: the file is not a JSON object, lacks a key, was changed after `write_record` wrote it, or was written
-            for another place or run.
+        InputError: the file is not a JSON object, lacks a key, was changed after `write_record` wrote it, or belongs to
+            another place or run.
         OSError: it cannot be read.
     """
     record = read_json(path)
