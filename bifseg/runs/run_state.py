@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
 from pathlib import Path
+from shutil import which
 from time import monotonic
 
 from bifseg.core.files import read_record
@@ -128,7 +129,7 @@ def _others_s(parts: Sequence[Progress], lefts: Sequence[float]) -> float:
 def _last_line(path: Path | None) -> str:
     """The last progress line of a log, without the name of the work; on a cluster, jobs wait before they have one."""
     if path and not path.is_file():
-        return "waits for its start"
+        return "waits for its start" + ("; squeue --me -o '%k %r' says why" if which("squeue") else "")
     with suppress(OSError):
         for line in reversed(path.read_text(encoding="utf-8", errors="replace").splitlines() if path else []):
             if _LEFT.search(line):

@@ -92,13 +92,17 @@ def test_live_table_shows_stages_and_entries_at_work(discs, folder, clock):
     assert "bifseg@pnet on discs" not in text  # it has not begun
 
 
-def test_a_job_without_a_log_is_shown_as_waiting(folder, clock, capsys):
+@pytest.mark.parametrize("cluster", [False, True])
+def test_a_job_without_a_log_is_shown_as_waiting(folder, clock, capsys, monkeypatch, cluster):
+    monkeypatch.setattr("bifseg.runs.run_state.which", lambda name: "/usr/bin/squeue" if cluster else None)
     display = LineDisplay("r", RunState(folder, cores=1), Console(file=io.StringIO()))
     display.running = [("training pnet on discs", folder / "pnet.log")]
     display.refresh()
     clock[0] += 61
     display.refresh()
-    assert "training pnet on discs: waits for its start" in capsys.readouterr().err
+    shown = capsys.readouterr().err
+    assert "training pnet on discs: waits for its start" in shown
+    assert ("squeue --me -o '%k %r' says why" in shown) == cluster
 
 
 def test_time_left_follows_the_measured_pace(discs, folder, clock):

@@ -15,7 +15,7 @@ rule train_network:
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=lambda wildcards, attempt: 1440 * attempt,
+        runtime=1440,  # not more at the next attempt, which resumes at the last validation
         gpu=config["gpus_per_job"],
     params:
         cohort=subpath(input.objects, parent=True),
