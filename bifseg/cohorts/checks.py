@@ -33,7 +33,7 @@ from bifseg.cohorts.manifest import (
 from bifseg.core.errors import short
 from bifseg.core.geometry import Grid
 from bifseg.core.grid_differences import differences
-from bifseg.core.images import channels_of
+from bifseg.core.images import channel_advice
 
 TENFOLD = 10
 """If images of a modality differ by this factor in mean intensity, a note says so: no one normalisation fits all."""
@@ -204,7 +204,7 @@ def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
         file, grid = files[row.image], files[row.image].image_grid(row.channel)
         if file.grid and grid is None:
             fault = "is 4D" if row.channel is None else f"has no channel {row.channel}"
-            yield row.line, "channel", f"{row.image}: {fault}; {channels_of(file.grid)}"
+            yield row.line, "channel", f"{row.image}: {fault}; {channel_advice(file.grid)}"
         elif grid and (text := _not_accepted(grid, dimension)):
             yield row.line, "image", f"{row.image}: {text}"
 

@@ -26,7 +26,7 @@ from bifseg.cohorts.objects import (
 from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash, read_record
 from bifseg.core.geometry import Grid, Image, Mask
-from bifseg.core.image_files import check_image_hash, files_of
+from bifseg.core.image_files import files_of, image_hash
 from bifseg.core.images import read_array, read_grid, read_image
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
@@ -359,14 +359,14 @@ _REMEDY = "bring it back, or prepare the cohort again"
 
 
 def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> Image:
-    check_image_hash(path, sha256, _REMEDY)
+    check_hash(path, sha256, _REMEDY, image_hash)
     image = read_image(path, modality, channel)
     image.voxels.flags.writeable = False
     return image
 
 
 def _read_labels(path: Path, sha256: str) -> NDArray[Any]:
-    check_image_hash(path, sha256, _REMEDY)
+    check_hash(path, sha256, _REMEDY, image_hash)
     labels = read_array(path)[0]
     labels.flags.writeable = False
     return labels

@@ -23,9 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from bifseg.cohorts.names import MOST_BYTES, composed, is_name
-from bifseg.cohorts.tables import Lines, read_table
 from bifseg.core.errors import short
 from bifseg.core.files import inside, table_text
+from bifseg.core.tables import Lines, read_table
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")

@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -225,20 +225,21 @@ def file_hash(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def check_hash(path: Path, sha256: str, remedy: str) -> None:
+def check_hash(path: Path, sha256: str, remedy: str, hash_of: Callable[[Path], str] = file_hash) -> None:
     """Check that a file is unchanged since it was written.
 
     Args:
         path: the file.
-        sha256: its `file_hash` when it was written.
+        sha256: its hash when it was written.
         remedy: what a user should do if it is missing or changed; ends the message.
+        hash_of: computes the hash; `image_hash` for an image, which may have several files.
 
     Raises:
         InputError: the file is missing or changed.
     """
     if not path.is_file():
         raise InputError(f"{path}: is missing; {remedy}")
-    if file_hash(path) != sha256:
+    if hash_of(path) != sha256:
         raise InputError(f"{path}: cut off or changed since it was written; {remedy}")
 
 

@@ -6,7 +6,7 @@ Arrays are (z, y, x) or (y, x); spacing is in mm in the same order. World points
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from itertools import permutations
@@ -20,6 +20,7 @@ from bifseg.core.reorientation import Reorientation
 
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
+Margins = Sequence[int] | NDArray[np.integer]
 MM_TOLERANCE = 1e-3
 
 
@@ -103,9 +104,8 @@ class Grid:
         Returns:
             The reorientation of arrays on this grid.
         """
-        axes, signs, _ = max(
-            (self._matched(worlds) for worlds in self._matches()), key=lambda match: match[2]
-        )
+        assignments = permutations(range(len(self.origin)), self.ndim)  # a world axis for each array axis
+        axes, signs, _ = max(map(self._assigned, assignments), key=lambda assigned: assigned[2])
         order = list(range(self.ndim))
         if thickest_first:
             widest = [k for k in order if self.spacing[axes[k]] > max(self.spacing) - MM_TOLERANCE]
@@ -113,11 +113,7 @@ class Grid:
             order.sort(key=lambda k: k != first)
         return Reorientation(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
 
-    def _matches(self) -> Iterator[tuple[int, ...]]:
-        """Every assignment of a world axis to each array axis."""
-        return permutations(range(len(self.origin)), self.ndim)
-
-    def _matched(self, worlds: tuple[int, ...]) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
+    def _assigned(self, worlds: tuple[int, ...]) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
         """Array axes in canonical order, their direction cosines, and a sort key of how well they match."""
         directions = np.array(self.direction)
         axes = sorted(range(self.ndim), key=lambda axis: -worlds[axis])
@@ -367,7 +363,7 @@ class Box:
         """Index for the voxels of the box: `array[box.slices]`."""
         return tuple(slice(a, b) for a, b in zip(self.lower, self.upper, strict=True))
 
-    def grow(self, before: Index, after: Index, shape: Index) -> Box:
+    def grow(self, before: Margins, after: Margins, shape: Index) -> Box:
         """The box with margins, clipped to an image.
 
         Args:
@@ -378,8 +374,8 @@ class Box:
         Returns:
             A box inside the image.
         """
-        lower = tuple(max(0, a - m) for a, m in zip(self.lower, before, strict=True))
-        upper = tuple(min(n, b + m) for b, m, n in zip(self.upper, after, shape, strict=True))
+        lower = tuple(max(0, a - int(m)) for a, m in zip(self.lower, before, strict=True))
+        upper = tuple(min(n, b + int(m)) for b, m, n in zip(self.upper, after, shape, strict=True))
         return Box(lower, upper)
 
     def paste(self, inside: NDArray[Any], shape: Index) -> NDArray[Any]:

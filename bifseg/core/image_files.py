@@ -37,8 +37,8 @@ def check_is_image(path: Path) -> None:
     """
     if os.path.isdir(path):
         dicom = any(_is_dicom(file) for file in sorted(path.iterdir())[:5] if file.is_file())
-        what = "a folder of DICOM files; convert it to one NIfTI file (dcm2niix)" if dicom else "a folder"
-        raise InputError(f"{path}: is {what}" + "; name a file" * (not dicom))
+        series = "a folder of DICOM files; convert it to one NIfTI file (dcm2niix)"
+        raise InputError(f"{path}: is {series if dicom else 'a folder; name a file'}")
     if not _is_utf8(path):
         raise InputError(f"{printable(path)}: its name is not UTF-8; rename it")
     if not os.path.isfile(path):
@@ -48,7 +48,7 @@ def check_is_image(path: Path) -> None:
         raise InputError(f"{path}: {link}")
     with open(path, "rb") as stream:
         start = stream.read(512)
-    if text := _no_image(path.name.lower(), start) or header_problem(path):
+    if text := _contradiction(path.name.lower(), start) or header_problem(path):
         raise InputError(f"{path}: {text}")
 
 
@@ -72,7 +72,7 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-def _no_image(name: str, start: bytes) -> str:
+def _contradiction(name: str, start: bytes) -> str:
     """The reason why a file of this name cannot begin with these bytes; empty if it can."""
     if not start:
         return "is empty; copy the file again"
@@ -152,20 +152,3 @@ def image_hash(path: Path) -> str:
     if len(files) == 1:
         return file_hash(path)
     return hashlib.sha256("\n".join(map(file_hash, files)).encode()).hexdigest()
-
-
-def check_image_hash(path: Path, sha256: str, remedy: str) -> None:
-    """Check that an image's files are unchanged since it was written.
-
-    Args:
-        path: the image.
-        sha256: its `image_hash` when it was written.
-        remedy: what a user should do if it is missing or changed; ends the message.
-
-    Raises:
-        InputError: a file is missing or changed.
-    """
-    if not path.is_file():
-        raise InputError(f"{path}: is missing; {remedy}")
-    if image_hash(path) != sha256:
-        raise InputError(f"{path}: cut off or changed since it was written; {remedy}")

@@ -30,7 +30,8 @@ _META_NUMBERS = {
 """Keys with as many numbers as the image has axes (1), or the square of that (2)."""
 _NRRD_ENCODINGS = {"raw", "gzip", "gz", "bzip2", "bz2", "ascii", "text", "txt", "hex"}
 _DAMAGED = "its header is damaged ({}); write the file again"
-_PNG_MOST_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+_PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
+"""The bits of a value that PNG allows for each type of colours."""
 _PNG_COLOURS = {
     2: "has 3 channels a voxel; save one grey channel a file",
     3: "is a PNG with a palette; save it as grey, a label map with its numbers as grey values",
@@ -130,9 +131,8 @@ def _is_number(word: str) -> bool:
 
 
 def _meta_problem(text: str) -> str:
-    lines = [
-        line.rstrip("\r") for line in text.split("\n") if line.strip()
-    ]  # as ITK divides them, and no further
+    # ITK divides lines at newlines only, unlike `splitlines`.
+    lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()]
     end = next((k for k, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines) - 1)
     head = lines[: end + 1]
     strange = [
@@ -148,7 +148,9 @@ def _meta_problem(text: str) -> str:
         return "its voxels are stored as text, or BinaryData is not True; write it as a binary file"
     count = fields["NDims"][0]
     n = int(count) if _is_number(count) else 0
-    early = {*_META_NUMBERS, "DimSize"} & {*keys[: keys.index("NDims")]}
+    early = {*_META_NUMBERS, "DimSize"} & {
+        *keys[: keys.index("NDims")]
+    }  # ITK would read these with the wrong length
     sizes = fields["DimSize"]
     if not 1 <= n <= 4 or early or len(sizes) != n or not all(map(_is_number, sizes)) or "0" in sizes:
         return _DAMAGED.format("NDims and DimSize give no shape")
@@ -203,6 +205,6 @@ def _png_problem(content: bytes) -> str:
             break
     bits, colours = content[24:26] if len(content) > 26 else (0, 0)
     whole = len(kinds) > 2 and kinds[0] == b"IHDR" and kinds[-1] == b"IEND" and at <= len(content)
-    if not whole or b"IDAT" not in kinds or bits not in _PNG_MOST_BITS.get(colours, ()):
+    if not whole or b"IDAT" not in kinds or bits not in _PNG_BITS.get(colours, ()):
         return "cut short or damaged; copy the file again"
     return _PNG_COLOURS.get(colours, "")

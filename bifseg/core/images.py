@@ -21,13 +21,12 @@ from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.grid_headers import checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
 from bifseg.core.image_headers import is_raw, n_header_bytes
-from bifseg.core.nifti import NiftiFile, is_nifti
+from bifseg.core.nifti import DEFLATE_MOST, NiftiFile, is_nifti
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """Endings of formats that may state no spacing: a spacing of 1 is the reader's default, not 1 mm."""
 
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
-_MOST_PACKED = 1032  # deflate cannot shorten more
 _BYTES = dict(enumerate([1, 1, 2, 2, 4, 4, 8, 8, 4, 8]))  # of a voxel, by SimpleITK's number of its type
 
 
@@ -44,12 +43,7 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
     Raises:
         InputError: as `read_array`.
     """
-    grid = _header(path)[1]
-    if channel is None:
-        return grid
-    if grid.ndim != 4 or not 0 <= channel < grid.shape[0]:
-        raise InputError(f"{path}: has no channel {channel}; {channels_of(grid)}")
-    return grid.of_channel
+    return _of_channel(_header(path)[1], channel, path)
 
 
 def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Grid]:
@@ -66,7 +60,7 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
         InputError: the file is missing, broken or not grey, its header makes no sense, or it has no such channel.
     """
     source, whole, _ = _header(path)
-    grid = whole if channel is None else read_grid(path, channel)
+    grid = _of_channel(whole, channel, path)
     if isinstance(source, NiftiFile):
         return source.voxels(channel), grid
     if channel is not None:
@@ -92,6 +86,15 @@ def read_off_degrees(path: Path) -> float:
         InputError: as `read_array`.
     """
     return _header(path)[2]
+
+
+def _of_channel(grid: Grid, channel: int | None, path: Path) -> Grid:
+    """The grid of one channel of a file, or the whole grid for None; raises InputError if there is no such channel."""
+    if channel is None:
+        return grid
+    if grid.ndim != 4 or not 0 <= channel < grid.shape[0]:
+        raise InputError(f"{path}: has no channel {channel}; {channel_advice(grid)}")
+    return grid.of_channel
 
 
 def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
@@ -131,7 +134,7 @@ def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
     size = sum(file.stat().st_size for file in files[len(files) > 1 :])
     raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
     size -= n_header_bytes(path) if raw and len(files) == 1 else 0
-    if n_bytes > (size if raw else size * _MOST_PACKED):
+    if n_bytes > (size if raw else size * DEFLATE_MOST):
         data = f"its data file {files[-1].name}" if len(files) > 1 else "it"
         raise InputError(
             f"{path}: {data} has {size} of the {n_bytes} bytes that the header announces; copy it again"
@@ -144,7 +147,7 @@ def _as_stored(path: Path, voxels: NDArray[Any]) -> NDArray[Any]:
     return voxels // (255 // (2**bits - 1)) if bits in (1, 2, 4) else voxels
 
 
-def channels_of(grid: Grid) -> str:
+def channel_advice(grid: Grid) -> str:
     """The channels that a user can name for an image, as a text for a message.
 
     Args:

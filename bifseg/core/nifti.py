@@ -31,7 +31,11 @@ _KINDS: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}  # by the size t
 _TO_MM = {1: 1000.0, 3: 0.001}  # unit codes metre and micrometre; all others count as mm
 _TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, that of all other formats is LPS
 _SAME_SPACING = 1e-3  # relative difference
-_MOST_PACKED = 1032  # deflate cannot shorten more
+DEFLATE_MOST = 1032
+"""Factor by which deflate can shorten data at most."""
+_FLAT = (
+    0.9998  # least length of an axis in the x-y plane: tilted by at most 1.15 degrees, as `SHEAR_TOLERANCE`
+)
 _CUT = "cut short or damaged; copy the file again"
 
 
@@ -115,7 +119,7 @@ class NiftiFile:
         if channel is not None:
             n //= shape[0]
             start, shape = start + channel * n, shape[1:]
-        if start + n > _MOST_PACKED * self.data_path.stat().st_size + _MOST_PACKED or start < 0:
+        if start + n > DEFLATE_MOST * (self.data_path.stat().st_size + 1) or start < 0:
             raise InputError(f"{self.data_path}: {_CUT}")
         with _reading(self.data_path) as stream:
             stream.seek(start)
@@ -212,15 +216,18 @@ def _dtype(fields: Any) -> np.dtype[Any]:
 def _grid(fields: Any) -> tuple[Grid, float]:
     """The grid of a header and the degrees by which its axes were off; raises ValueError if it describes no grid."""
     shape = _shape(fields)
-    n = min(len(shape), 3)
+    n = len(shape)
     spacing, axes, origin = _orientation(fields)
-    if len(shape) > 3:  # channels or time: axes without a length in mm
-        more = len(shape) - 3
-        whole = np.eye(len(shape))
+    if n > 3:  # channels or time: axes without a length in mm
+        whole = np.eye(n)
         whole[:3, :3] = axes
-        axes, spacing, origin = whole, np.r_[spacing, np.ones(more)], np.r_[origin, np.zeros(more)]
-        n = len(shape)
+        axes, spacing, origin = whole, np.r_[spacing, np.ones(n - 3)], np.r_[origin, np.zeros(n - 3)]
     axes = axes[:n, :n]
+    if n == 2 and np.linalg.norm(axes, axis=1).min() < _FLAT:
+        raise ValueError(
+            "its two axes do not lie in the world's x-y plane, so that it would lose its place; save it as a volume "
+            "of one slice, with three axes"
+        )
     return checked_grid(shape[::-1], spacing[:n][::-1].tolist(), origin[:n].tolist(), axes[::-1])
 
 

@@ -26,7 +26,7 @@ class ProcessTree:
             set(map(int, filter(str.isdigit, os.listdir("/proc")))) if sys.platform == "linux" else set()
         )
         self._foreign = (self._foreign & numbers) | {0, 1}
-        parents = {number: _parent(number) for number in numbers - self._foreign}
+        parents = {number: parent_of(number) for number in numbers - self._foreign}
         own = {os.getpid()}
         for number in parents:
             chain: set[int] = set()
@@ -61,8 +61,15 @@ def memory_above(processes: Iterable[int], most: float) -> int:
     return total if total > most else 0
 
 
-def _parent(process: int) -> int | None:
-    """The number of a process's parent; None if the process is gone."""
+def parent_of(process: int) -> int | None:
+    """The number of a process's parent.
+
+    Args:
+        process: process number.
+
+    Returns:
+        0 for the first process of the system; None if the process is gone, and on other systems than Linux.
+    """
     with suppress(OSError, ValueError, IndexError), open(f"/proc/{process}/stat", "rb") as stream:
         return int(stream.read().rpartition(b")")[2].split()[1])
     return None

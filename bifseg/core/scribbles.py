@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bifseg.core.extent import check_positions, check_voxels
+from bifseg.core.bounds import check_positions, check_voxels
 from bifseg.core.geometry import Grid, Index, Mask
 
 
@@ -76,7 +76,9 @@ class Stroke:
         Returns:
             A stroke with the path points and the voxels that are not in the mask; both may be empty.
         """
-        path, voxels = (~mask[tuple(np.rint(at).astype(np.intp).T)] for at in (self.path, self.voxels))
+        # A path may go half a voxel beyond the outermost centres, where NumPy would read from the other side.
+        under = np.clip(np.rint(self.path).astype(np.intp), 0, np.subtract(mask.shape, 1))
+        path, voxels = (~mask[tuple(at.T)] for at in (under, self.voxels))
         return Stroke(self.foreground, self.path[path], self.voxels[voxels])
 
     def to_record(self, grid: Grid) -> dict[str, Any]:

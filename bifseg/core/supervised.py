@@ -57,8 +57,8 @@ class Confinement(NamedTuple):
     landlock: int | None = None
     seccomp: bool = True
 
-    def order(self, folder: Path) -> dict[str, Any]:
-        """The arguments of `sandbox.confine` for JSON, for a process that works in a folder.
+    def arguments(self, folder: Path) -> dict[str, Any]:
+        """The arguments of `sandbox.confine` as JSON holds them, for a process that works in a folder.
 
         The folders of other processes are hidden too, since they contain strokes that were drawn from the truth.
 
@@ -128,7 +128,7 @@ class SupervisedProcess:
             {
                 "command": list(command),
                 "folder": str(folder.path),
-                "confine": confinement and confinement.order(folder.shared),
+                "confine": confinement and confinement.arguments(folder.shared),
                 "memory_mb": memory_mb,
                 "at_end": list(at_end),
             }

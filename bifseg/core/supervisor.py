@@ -47,7 +47,7 @@ def main() -> NoReturn:
     """Start the ordered command, and end with it or with the job."""
     channel = int(sys.argv[1])
     os.set_inheritable(channel, False)
-    order = json.loads(_read_until(channel, b"\n"))
+    order = json.loads(_read_line(channel))
     wake_up = _wake_up_when_children_end()
     _prctl(_ADOPT_ORPHANS, 1)
     reader, writer = socket.socketpair()
@@ -222,10 +222,10 @@ def _prctl(option: int, argument: int) -> None:
         libc().prctl(option, argument, 0, 0, 0)
 
 
-def _read_until(stream: int, end: bytes) -> bytes:
-    """The bytes up to and including `end`, or until the stream ends."""
+def _read_line(stream: int) -> bytes:
+    """The bytes up to and including the first newline, or until the stream ends."""
     content = b""
-    while not (end and content.endswith(end)) and (part := os.read(stream, 2**16)):
+    while not content.endswith(b"\n") and (part := os.read(stream, 2**16)):
         content += part
     return content
 

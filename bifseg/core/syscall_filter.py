@@ -21,12 +21,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from bifseg.core.landlock import NO_NEW_PRIVILEGES, libc
+from bifseg.core.process_tree import parent_of
+
 LOAD, AND, JUMP_IF_EQUAL, JUMP_IF_BIT, RETURN = 0x20, 0x54, 0x15, 0x45, 0x06  # instructions of classic BPF
 ALLOW, PASS_ON, FAIL = 0x7FFF0000, 0x7FC00000, 0x00050000
 PRETEND, EPERM, ENOSYS, EACCES = FAIL, FAIL | 1, FAIL | 38, FAIL | 13
 NUMBER_AT, MACHINE_AT, FIRST_ARGUMENT_AT, SECOND_ARGUMENT_AT, THIRD_ARGUMENT_AT = 0, 4, 16, 24, 32
 X32 = 0x40000000
-NO_NEW_PRIVILEGES, SET_FILTER, SPECULATION_ALLOWED = 38, 1, 4
+SET_FILTER, SPECULATION_ALLOWED = 1, 4
 NEW_LISTENER, WAITS_UNTIL_KILLED = 8, 32
 AF_UNIX, STREAM, PACKETS, KIND_OF_SOCKET = 1, 1, 5, 0xF
 
@@ -117,14 +120,13 @@ def install_filter(
     if sys.platform != "linux" or machine is None or sys.maxsize < 2**32:
         return False
     guarded = () if signals else (*protected, *processes_above())
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    libc().prctl(NO_NEW_PRIVILEGES, 1, 0, 0, 0)
 
     def install(connect: int, flags: int) -> int:
         code = b"".join(struct.pack("=HBBI", *line) for line in _program(machine, connect, guarded))
         program = ctypes.create_string_buffer(code, len(code))
         filter_ = struct.pack("@HP", len(code) // 8, ctypes.addressof(program))
-        return int(libc.syscall(machine.seccomp, SET_FILTER, SPECULATION_ALLOWED | flags, filter_))
+        return int(libc().syscall(machine.seccomp, SET_FILTER, SPECULATION_ALLOWED | flags, filter_))
 
     if hand_over and not network:
         for flags in (NEW_LISTENER | WAITS_UNTIL_KILLED, NEW_LISTENER):
@@ -141,14 +143,11 @@ def processes_above() -> tuple[int, ...]:
     Returns:
         Process numbers of the parent, its parent, and so on.
     """
-    above, process = [], os.getppid()
-    while process > 0:
+    above: list[int] = []
+    process: int | None = os.getppid()
+    while process:
         above.append(process)
-        try:
-            with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:
-                process = int(stream.read().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            break
+        process = parent_of(process)
     return tuple(above)
 
 
@@ -167,11 +166,11 @@ def _program(machine: Machine, connect: int, guarded: tuple[int, ...]) -> Iterat
         yield from _if(number, [(RETURN, 0, 0, PRETEND)])
     yield from _if(machine.utimensat, _unless_opened_or_now())
     yield from _if(IO_URING_SETUP, [(RETURN, 0, 0, ENOSYS)])  # its operations pass no filter
-    yield from _if(machine.prlimit, _unless_argument([0], EPERM))
+    yield from _if(machine.prlimit, _by_argument([0], ALLOW, EPERM))
     for number in machine.lasting:
         yield from _if(number, [(RETURN, 0, 0, EACCES)])
     for number in machine.scheduling:
-        yield from _if(number, _unless_argument([0], PRETEND))
+        yield from _if(number, _by_argument([0], ALLOW, PRETEND))
     for number, kinds in zip(machine.priorities, ([0, 1], [1, 2]), strict=True):
         yield from _if(number, _unless_own(kinds))
     if connect != ALLOW:
@@ -181,7 +180,7 @@ def _program(machine: Machine, connect: int, guarded: tuple[int, ...]) -> Iterat
     if guarded:
         targets = [0xFFFFFFFF, *guarded, *(2**32 - process for process in guarded if process > 1)]
         for number in machine.signals:
-            yield from _if(number, _for_argument(targets, EPERM))
+            yield from _if(number, _by_argument(targets, EPERM, ALLOW))
         yield from _if(PIDFD_SEND_SIGNAL, [(RETURN, 0, 0, EPERM)])
     yield (RETURN, 0, 0, ALLOW)
 
@@ -191,9 +190,10 @@ def _if(number: int, lines: list[Line]) -> list[Line]:
     return [(JUMP_IF_EQUAL, 0, len(lines), number), *lines]
 
 
-def _unless_argument(values: list[int], action: int) -> list[Line]:
+def _by_argument(values: list[int], listed: int, others: int) -> list[Line]:
+    """The action `listed` for a call with one of these values as its first argument, and `others` for all others."""
     tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
-    return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, action), (RETURN, 0, 0, ALLOW)]
+    return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, others), (RETURN, 0, 0, listed)]
 
 
 def _unless_connected_and_local() -> list[Line]:
@@ -207,10 +207,8 @@ def _unless_connected_and_local() -> list[Line]:
 
 def _unless_own(kinds: list[int]) -> list[Line]:
     """The rules of setpriority and ioprio_set: own process (0) or group (0); not all processes of the user."""
-    deny = [(RETURN, 0, 0, EPERM)]
-    own = [(LOAD, 0, 0, SECOND_ARGUMENT_AT), (JUMP_IF_EQUAL, 1, 0, 0), *deny]
-    tests = [(JUMP_IF_EQUAL, len(kinds) - k, 0, kind) for k, kind in enumerate(kinds)]
-    return [*own, (LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, *deny, (RETURN, 0, 0, ALLOW)]
+    own = [(LOAD, 0, 0, SECOND_ARGUMENT_AT), (JUMP_IF_EQUAL, 1, 0, 0), (RETURN, 0, 0, EPERM)]
+    return [*own, *_by_argument(kinds, ALLOW, EPERM)]
 
 
 def _unless_opened_or_now() -> list[Line]:
@@ -225,8 +223,3 @@ def _unless_opened_or_now() -> list[Line]:
 def _if_pointer_is_null(at: int, action: int) -> list[Line]:
     halves = [(LOAD, 0, 0, at), (JUMP_IF_EQUAL, 0, 3, 0), (LOAD, 0, 0, at + 4), (JUMP_IF_EQUAL, 0, 1, 0)]
     return [*halves, (RETURN, 0, 0, action)]
-
-
-def _for_argument(values: list[int], action: int) -> list[Line]:
-    tests = [(JUMP_IF_EQUAL, len(values) - k, 0, value) for k, value in enumerate(values)]
-    return [(LOAD, 0, 0, FIRST_ARGUMENT_AT), *tests, (RETURN, 0, 0, ALLOW), (RETURN, 0, 0, action)]

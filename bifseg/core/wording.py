@@ -8,7 +8,7 @@ def counted(number: int, what: str) -> str:
 
     Args:
         number: how many.
-        what: the noun in the singular.
+        what: the noun in the singular, with a regular plural.
 
     Returns:
         For example `1 entry` or `1,200 entries`.

@@ -10,8 +10,9 @@ import pytest
 import SimpleITK as sitk
 
 from bifseg.core.errors import InputError
+from bifseg.core.files import check_hash
 from bifseg.core.geometry import Grid
-from bifseg.core.image_files import check_image_hash, files_of, image_hash
+from bifseg.core.image_files import files_of, image_hash
 from bifseg.core.images import read_array, read_grid, read_image, read_off_degrees, write_array
 
 VOXELS = np.arange(8 * 9 * 10, dtype=np.float32).reshape(8, 9, 10)
@@ -123,6 +124,18 @@ def test_clearly_oblique_axes_are_refused_with_a_remedy(tmp_path):
     assert "90 degrees" in refusal(write_mha(tmp_path / "b.mha", matrix="1 0 0 1 0 0 0 0 1"))
 
 
+def test_a_slice_out_of_the_x_y_plane_is_refused_in_a_file_of_two_axes(tmp_path):
+    """With two axes the world has no z: the place of a coronal slice would be lost."""
+    coronal = np.diag([1.0, 0, 0, 1])
+    coronal[2, 1] = coronal[1, 2] = 2.0
+    nibabel.save(nibabel.Nifti1Image(VOXELS[0].T, coronal), tmp_path / "flat.nii")
+    assert "save it as a volume of one slice" in refusal(tmp_path / "flat.nii")
+    nibabel.save(nibabel.Nifti1Image(VOXELS[0].T[..., np.newaxis], coronal), tmp_path / "volume.nii")
+    grid = read(tmp_path / "volume.nii")[1]
+    index = np.array([[0, 2, 3]])
+    assert np.allclose(grid.to_index(grid.to_world(index)), index)
+
+
 def test_the_qform_is_used_if_the_sform_is_sheared(tmp_path):
     path = write_nii(tmp_path / "a.nii", qform=affine(), sform=affine(0.2))
     assert read_off_degrees(path) == 0
@@ -190,12 +203,12 @@ def test_the_hash_of_an_image_covers_all_its_files(tmp_path):
         path, data_file = tmp_path / header, tmp_path / data
         assert set(files_of(path)) == {path, data_file}
         before = image_hash(path)
-        check_image_hash(path, before, "bring it back")
+        check_hash(path, before, "bring it back", image_hash)
         content = bytearray(data_file.read_bytes())
         content[100] ^= 1
         data_file.write_bytes(content)
         with pytest.raises(InputError, match=f"{header}: cut off or changed"):
-            check_image_hash(path, before, "bring it back")
+            check_hash(path, before, "bring it back", image_hash)
 
 
 def test_missing_and_truncated_data_files_are_named(tmp_path):

@@ -22,8 +22,8 @@ from bifseg.cohorts.readers.layout import (
     Structure,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
-from bifseg.cohorts.tables import read_table
 from bifseg.core.errors import InputError, short
+from bifseg.core.tables import read_table
 
 _NAME = re.compile(r"(sub-[A-Za-z0-9]+(?:_[a-z]+-[A-Za-z0-9+]+)*)_([A-Za-z0-9]+)")
 _OF_LABELS = re.compile(r"_(?:desc|label|seg|atlas)-[A-Za-z0-9+]+")

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from bifseg.cohorts.manifest import SPLITS
-from bifseg.cohorts.tables import delimiter_of, read_table
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import read_json
 from bifseg.core.seeds import generator
+from bifseg.core.tables import delimiter_of, read_table
 
 _FOLD_KEYS = {"train": "train", "val": "validation"}
 _WHO = ("case", "patient", "group")

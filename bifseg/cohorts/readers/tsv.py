@@ -24,8 +24,8 @@ from bifseg.cohorts.readers.layout import (
     Structure,
 )
 from bifseg.cohorts.readers.walk import ending, existing_name
-from bifseg.cohorts.tables import delimiter_of, read_table
 from bifseg.core.errors import InputError, short
+from bifseg.core.tables import delimiter_of, read_table
 
 T = TypeVar("T")
 

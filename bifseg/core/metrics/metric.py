@@ -115,8 +115,8 @@ class MetricInfo:
         record = {field.name: getattr(self, field.name) for field in fields(MetricInfo)}
         return record | {"range": [end if math.isfinite(end) else None for end in self.range]}
 
-    @classmethod
-    def from_record(cls, record: dict[str, Any]) -> MetricInfo:
+    @staticmethod
+    def from_record(record: dict[str, Any]) -> MetricInfo:
         """The description from its record.
 
         Args:
@@ -156,11 +156,11 @@ class Metric(MetricInfo):
             value = float(self.measure(pair))
         except Exception as error:  # a user's function may raise anything
             raise InputError(
-                f"metric {self.column}: {type(error).__name__}: {error}; mend its function"
+                f"metric {self.column}: {type(error).__name__}: {error}; correct its function"
             ) from error
         if not self.range[0] <= value <= self.range[1]:
             raise InputError(
-                f"metric {self.column}: {value} is outside its range {self.range}; mend its function"
+                f"metric {self.column}: {value} is outside its range {self.range}; correct its function"
             )
         return value
 

@@ -9,6 +9,7 @@ from functools import cache
 
 from bifseg.core.errors import InputError
 from bifseg.core.metrics.metric import Metric, MetricInfo
+from bifseg.core.plug_ins import imported
 
 _described: dict[str, MetricInfo] = {}  # metrics of users' modules and of runs that were read, by column
 
@@ -83,15 +84,14 @@ def higher_is_better(column: str) -> bool:
 
 
 def _load(name: str) -> Metric:
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if ":" not in name:
         raise InputError(f"metrics: {name}: write it as module:attribute, for example my_metrics:recall")
     try:
-        metric = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        metric = imported(name)
+    except ImportError as error:
         raise InputError(f"metrics: {name} cannot be imported: {error}; is it on PYTHONPATH?") from error
     if not isinstance(metric, Metric):
-        raise InputError(f"metrics: {name} is no metric; make it one with bifseg.core.metrics.metric")
+        raise InputError(f"metrics: {name} is not a metric; make it one with bifseg.core.metrics.metric")
     return metric
 
 

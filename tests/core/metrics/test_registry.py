@@ -123,10 +123,14 @@ def test_a_description_goes_through_json():
         ("recall", "write it as module:attribute"),
         ("no_such_module_of_mine:recall", "cannot be imported"),
         ("{module}:precision", "cannot be imported"),
-        ("{module}:not_a_metric", "is no metric"),
+        ("{module}:not_a_metric", "is not a metric"),
+        (":recall", "cannot be imported"),
+        ("fails_at_import_of_a_test:recall", "cannot be imported: ZeroDivisionError"),
     ],
 )
-def test_an_unknown_metric_name_is_refused(own_module, name, words):
+def test_an_unknown_metric_name_is_refused(own_module, name, words, tmp_path, monkeypatch):
+    (tmp_path / "fails_at_import_of_a_test.py").write_text("1 / 0\n")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError, match=words):
         with_own([name.format(module=own_module)])
 

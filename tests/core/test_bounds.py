@@ -31,7 +31,7 @@ def stroke(*voxels, path=None):
         (stroke((0, 6)), r"\[0, 6\] lies outside"),
         (stroke((0, 0, 0)), r"an array of shape \(1, 3\) for a grid of \(4, 6\); give one row \(y, x\)"),
         (Stroke(True, np.zeros((0, 2)), np.zeros(0, np.intp)), r"voxels: an array of shape \(0,\)"),
-        (Stroke(True, np.zeros((1, 2)), np.array([[0.5, 1]])), "no whole numbers; round positions"),
+        (Stroke(True, np.zeros((1, 2)), np.array([[0.5, 1]])), "not whole numbers; round positions"),
         (stroke((0, 0), path=[(-0.6, 0)]), r"path: \[-0.6, 0.0\] lies outside"),
         (stroke((0, 0), path=[(0, 5.6)]), "path: .* lies outside"),
         (stroke((0, 0), path=[(np.nan, 0)]), "path: .* lies outside"),
@@ -50,6 +50,16 @@ def test_scribbles_take_every_voxel_of_their_array():
     drawn = Scribbles(SHAPE).add([corners]).add([stroke((1, 1))])
     assert len(drawn.strokes) == 2
     assert np.argwhere(drawn.foreground).tolist() == [[0, 0], [1, 1], [3, 5]]
+
+
+def test_a_path_up_to_half_a_voxel_outside_lies_over_the_outermost_voxels():
+    """-0.505 rounds to -1, which NumPy reads as the last row."""
+    path = np.array([[-0.505, 0.0], [3.505, 5.0]])
+    drawn = Stroke(True, path, np.array([[0, 0]]))
+    Scribbles(SHAPE, (drawn,))
+    last_row = np.zeros(SHAPE, bool)
+    last_row[3] = True
+    assert drawn.outside(last_row).path.tolist() == path[:1].tolist()
 
 
 def test_messages_refuse_strokes_outside_the_image():

@@ -29,7 +29,7 @@ def check_voxels(voxels: NDArray[Any], shape: tuple[int, ...], name: str) -> Non
     """
     if np.asarray(voxels).dtype.kind not in "iu":
         raise InputError(
-            f"{name}: {short(voxels)} are no whole numbers; round positions to the nearest voxel"
+            f"{name}: {short(voxels)} are not whole numbers; round positions to the nearest voxel"
         )
     _check(np.asarray(voxels), shape, name, 0.0)
 
