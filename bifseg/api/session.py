@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bifseg.cards.capabilities import misplaced
+from bifseg.cards.capabilities import method_problem
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Image, Mask
@@ -186,6 +186,6 @@ def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> No
         raise InputError("truth: has no voxel; the simulated user needs an object")
     if not isinstance(method, Method):
         raise InputError(f"method: {type(method).__name__} lacks dimensions, prompts, start or refine")
-    reason = misplaced(method.dimensions, method.prompts, truth.ndim, rules)
+    reason = method_problem(method.dimensions, method.prompts, truth.ndim, rules)
     if reason:
         raise InputError(f"method: {type(method).__name__} {reason}")

@@ -27,10 +27,10 @@ def is_pattern(entry: str) -> bool:
     return any(sign in entry for sign in "*?[")
 
 
-def misfit(
+def entry_problem(
     plays: Plays, with_network: bool, dimension: int, protocol: ProtocolCard, channels: Collection[str] = ()
 ) -> str:
-    """The reason why a method cannot play.
+    """The reason why an entry cannot play a protocol on a cohort.
 
     Args:
         plays: capabilities that the method's card states.
@@ -42,16 +42,16 @@ def misfit(
     Returns:
         A text that continues the entry's name, for example `takes no network; ...`; empty if it can play.
     """
-    if reason := unlisted(plays.channels if isinstance(plays.channels, list) else (), channels):
+    if reason := channel_problem(plays.channels if isinstance(plays.channels, list) else (), channels):
         return reason
     if plays.network and not with_network:
         return "needs a network; write it as METHOD@NETWORK"
     if with_network and not plays.network:
         return "takes no network; leave '@...' away"
-    return misplaced(plays.dimensions, plays.prompts, dimension, protocol, plays)
+    return method_problem(plays.dimensions, plays.prompts, dimension, protocol, plays)
 
 
-def unlisted(needed: Collection[str], channels: Collection[str]) -> str:
+def channel_problem(needed: Collection[str], channels: Collection[str]) -> str:
     """The reason why a method or network cannot have its channels on a cohort.
 
     Args:
@@ -71,14 +71,14 @@ def unlisted(needed: Collection[str], channels: Collection[str]) -> str:
     )
 
 
-def misplaced(
+def method_problem(
     dimensions: Collection[int],
     prompts: Collection[str],
     dimension: int,
     protocol: ProtocolCard,
     plays: Plays | None = None,
 ) -> str:
-    """The reason why a method cannot play, as `misfit`, without a check of its network.
+    """The reason why a method cannot play a protocol, by its dimensions and prompts alone.
 
     Args:
         dimensions: dimensions that the method works in.
@@ -96,10 +96,10 @@ def misplaced(
     if dimension not in dimensions:
         stated = " and ".join(f"{d}D" for d in sorted(dimensions))
         return f"plays in {stated}, the cohort is {dimension}D"
-    return _misprompted(prompts, protocol, plays)
+    return _prompt_problem(prompts, protocol, plays)
 
 
-def begins_with(protocol: ProtocolCard, prompts: Collection[str]) -> str:
+def first_prompt(protocol: ProtocolCard, prompts: Collection[str]) -> str:
     """The prompt that the user gives a method first.
 
     Args:
@@ -114,7 +114,7 @@ def begins_with(protocol: ProtocolCard, prompts: Collection[str]) -> str:
     return "box" if "box" in prompts else protocol.draws
 
 
-def is_given(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> bool:
+def takes_drawn(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> bool:
     """Whether a method takes the prompts that the user draws, unchanged or adapted as its card says.
 
     Args:
@@ -128,9 +128,9 @@ def is_given(drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> boo
     return drawn in prompts or bool(plays and plays.adaptation(drawn, prompts))
 
 
-def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays | None) -> str:
+def _prompt_problem(prompts: Collection[str], protocol: ProtocolCard, plays: Plays | None) -> str:
     """The reason why a method's prompts do not fit a protocol; empty if they do."""
-    begin, drawn, takes = begins_with(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
+    begin, drawn, takes = first_prompt(protocol, prompts), protocol.draws, " and ".join(sorted(prompts))
     if begin == "mask" and "mask" not in prompts:
         own = takes or "no prompts"
         return f"takes {own}; this protocol begins with a mask: add `mask` and `start_from`, or leave it out"
@@ -142,7 +142,7 @@ def _misprompted(prompts: Collection[str], protocol: ProtocolCard, plays: Plays 
         )
     if begin in ("scribbles", "points") and protocol.scribbles_on == "initial":
         return f"starts from {begin} and has no initial result; this protocol has `scribbles_on: initial`"
-    if not is_given(drawn, prompts, plays):
+    if not takes_drawn(drawn, prompts, plays):
         if protocol.correct != "nothing" and {"scribbles", "points"} & set(prompts):
             adapt = "points_as_scribbles" if drawn == "points" else "scribbles_as_points"
             return f"takes {takes}; this protocol gives {drawn}: add `plays.{adapt}` to its card, or leave it out"
@@ -184,7 +184,7 @@ def resolve(
             entries += _expand(entry, methods, networks, dimension, protocol, channels)
             continue
         plays = methods[name]
-        reason = misfit(plays, bool(at), dimension, protocol, channels) if plays else ""
+        reason = entry_problem(plays, bool(at), dimension, protocol, channels) if plays else ""
         if reason:
             raise InputError(f"{entry} {reason}")
         entries.append(entry)
@@ -202,6 +202,8 @@ def _expand(
     """The entries that match a pattern and can play here, sorted."""
     method, at, network = pattern.partition("@")
     partners = [f"@{name}" for name in sorted(networks) if fnmatchcase(name, network)] if at else [""]
+    if not partners:
+        raise InputError(f"'{pattern}' matches no network; the cohort has {', '.join(networks) or 'none'}")
     matches = []
     for name in sorted(name for name in methods if fnmatchcase(name, method)):
         plays = methods[name]
@@ -210,7 +212,7 @@ def _expand(
                 f"'{pattern}' matches {name} too, whose card does not say where it plays: add "
                 "`plays: {dimensions: [2, 3]}` to it, see config/README.md"
             )
-        if not misfit(plays, bool(at), dimension, protocol, channels):
+        if not entry_problem(plays, bool(at), dimension, protocol, channels):
             matches += [name + partner for partner in partners]
     if not matches:
         raise InputError(f"'{pattern}' matches no method card that can play here")

@@ -48,7 +48,7 @@ class CohortCard(Card):
     root: Path | None = Field(None, description="folder of the manifest's paths; default: the manifest's own")
     channels: list[Name] = Field(
         default_factory=list,
-        description="names of the channels that cases may have beside a structure's own, as in the manifest",
+        description="names of the channels that cases may have in addition to a structure's own, as in the manifest",
     )
     seen: list[StructureName] = Field(description="structures that networks are trained on")
     unseen: list[StructureName] = Field(
@@ -69,10 +69,11 @@ class CohortCard(Card):
     )
 
     source: str = Field("", description="where the images come from: a data set, a paper, a hospital")
-    licence: str = Field("", description="under which the images may be used")
+    licence: str = Field("", description="licence under which the images may be used")
     nsd_tolerance_mm: Millimetres | dict[StructureName, Millimetres] | Literal["raters"] = Field(
         DEFAULT_TOLERANCE_MM,
-        description="tolerance of NSD: of all structures, by structure (others: 2), or raters: as their borders differ",
+        description="tolerance of NSD: one for all structures; one by structure (others: 2); or raters: the distance "
+        "between their borders",
     )
 
     @property
@@ -85,7 +86,7 @@ class CohortCard(Card):
         if (self.simulator is None) == (self.manifest is None):
             raise ValueError("give either 'simulator' or 'manifest'")
         if self.slices != "auto" and self.dimension == 3:
-            raise ValueError(f"'slices: {self.slices}' is of a 2D cohort; remove it, or write 'dimension: 2'")
+            raise ValueError(f"'slices: {self.slices}' needs a 2D cohort; remove it, or write 'dimension: 2'")
         both = set(self.seen) & set(self.unseen)
         if both:
             raise ValueError(f"{sorted(both)} cannot be both seen and unseen")
@@ -135,12 +136,12 @@ class ProtocolCard(Card):
     )
     begin: Literal["auto", "box", "scribbles", "points", "mask", "nothing"] = Field(
         "auto",
-        description="what the user gives first; auto: a box, and to a method without box what it is corrected by",
+        description="what the user gives first; auto: a box, or the prompts of corrections if a method takes no box",
     )
     initial_from: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*(@[A-Za-z0-9][\w.-]*)?$")] | None = Field(
         None,
-        description="with begin: mask, where the masks come from: manifest (its column initial), or an entry of the "
-        "same run, METHOD@NETWORK, whose last result before any correction is taken",
+        description="with begin: mask, where the masks come from: manifest (its column initial), or the last result "
+        "before any correction of an entry of the same run, METHOD@NETWORK",
     )
     undo: bool = Field(
         False, description="the user takes back a correction that made more visible error; a round of its own"
@@ -211,8 +212,8 @@ class MethodCard(Card):
     )
     image: str | None = Field(
         None,
-        description="container image in which the command runs, of podman or docker by name, of apptainer as path "
-        "of a .sif file ({card}/model.sif); without a command the image's own program runs",
+        description="container image in which the command runs: a name for podman or docker, the path of a .sif file "
+        "for apptainer ({card}/model.sif); without a command the image's own program runs",
     )
     gpu: bool = Field(False, description="whether the container sees the GPUs")
     exchange: Literal["messages", "grand-challenge"] = Field(
@@ -231,7 +232,7 @@ class MethodCard(Card):
     plays: Plays | None = Field(None, description="where it can play: needed under a pattern such as *")
     trained_on: TrainedOn | None = Field(
         None,
-        description="unknown, nothing, or the training data; null: nothing for a method of bifseg, else unknown",
+        description="unknown, nothing, or the training data; null: nothing for a method of bifseg, otherwise unknown",
     )
 
     @model_validator(mode="after")
@@ -239,7 +240,7 @@ class MethodCard(Card):
         if (self.method is None) == (not self.command and self.image is None):
             raise ValueError("give either 'method' or 'command', or the 'image' of a container")
         if self.image is None and (self.gpu or self.exchange != "messages"):
-            raise ValueError("'gpu' and 'exchange' are of a container; add its 'image'")
+            raise ValueError("'gpu' and 'exchange' need a container; add its 'image'")
         if self.image is not None and any("{card}" in word for word in self.command):
             raise ValueError("the container does not see {card}; put the file into the image")
         if self.exchange != "messages" and (self.plays is None or self.settings.get("result") is None):
@@ -255,7 +256,7 @@ class NetworkCard(Card):
     )
     dimension: Literal[2, 3] | None = Field(
         None,
-        description="of the images that the network takes; a cohort of another one is refused before any job",
+        description="dimension of the network's images; a cohort of another dimension is refused before any job",
     )
     channels: list[Name] = Field(
         default_factory=list,
@@ -279,8 +280,8 @@ class NetworkCard(Card):
     training: TrainingCard = TrainingCard()
     trained_on: TrainedOn | None = Field(
         None,
-        description="of 'weights' from elsewhere: unknown, nothing, or the training data; null: as the card.json "
-        "beside the weights says, else unknown. A network that is trained here knows it",
+        description="for 'weights' from elsewhere: unknown, nothing, or the training data; null: as stated in the "
+        "card.json next to the weights, otherwise unknown. For a network that is trained here, leave it out",
     )
     seeds: Annotated[int, Field(gt=0, le=100)] = Field(
         1,
@@ -295,7 +296,7 @@ class NetworkCard(Card):
             raise ValueError("a network with 'weights' is not trained here; remove 'seeds'")
         if self.trained_on is not None and self.weights is None:
             raise ValueError(
-                "'trained_on' of a network that is trained here is written by its training; remove it"
+                "'trained_on' is only for 'weights' from elsewhere; remove it, the training writes it"
             )
         return self
 

@@ -11,11 +11,13 @@ from bifseg.cards.cards import first_problem
 from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
-    2: {"strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0}
-    | {"t1": 0.7, "largest_share": 0.05},
-    3: {"strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7}
-    | {"t1": 0.6, "largest_share": 0.1},
-}
+    2: {
+        "strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05
+    },
+    3: {
+        "strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1
+    },
+}  # fmt: skip
 
 
 class FineTuning(Card):
@@ -49,8 +51,12 @@ class FineTuning(Card):
         "range: the crop's range of intensities (the paper's)",
     )
     full_neighbourhood: bool = Field(True, description="8 or 26 neighbours; false: 4 or 6")
-    t0: Annotated[float, Field(ge=0, le=1)] = Field(0.2, description="the network is uncertain above t0")
-    t1: Annotated[float, Field(ge=0, le=1)] = Field(description="and below t1")
+    t0: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.2, description="the network is uncertain above t0 (and below t1)"
+    )
+    t1: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="the network is uncertain below t1 (and above t0)"
+    )
     eps: Annotated[float, Field(ge=0)] = Field(
         0.2, description="geodesic distance within which a scribble casts doubt on labels"
     )
@@ -74,11 +80,11 @@ class FineTuning(Card):
     learning_rate: Annotated[float, Field(gt=0)] = Field(
         0.03, description="step size of the gradient descent"
     )
-    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="of the gradient descent")
+    momentum: Annotated[float, Field(ge=0, lt=1)] = Field(0.9, description="momentum of the gradient descent")
     iterations: Annotated[int, Field(ge=0)] = Field(80, description="gradient steps per network update")
     precision: Precision = Field(
         "float32",
-        description="of the classifier's pass and its gradients in these steps; all else stays float32",
+        description="arithmetic of the classifier and its gradients in these steps; all else stays float32",
     )
     alternations: Annotated[int, Field(gt=0)] = Field(1, description="label and network updates per round")
     restart: bool = Field(

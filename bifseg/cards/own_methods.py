@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 from bifseg.cards.cards import MethodCard, read_card
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
+from bifseg.core.plug_ins import imported
 
 
 def own_method_cards(named: Sequence[str], cards: Path, shipped: Path) -> list[str]:
@@ -27,9 +27,19 @@ def own_method_cards(named: Sequence[str], cards: Path, shipped: Path) -> list[s
         The name of a card for each, in order.
 
     Raises:
-        InputError: a module, class or card cannot be read, or a card would take the place of a shipped one.
+        InputError: a module, class or card cannot be read, or a card would take the place of a shipped one or of
+            another that is named here.
     """
-    return [_own_card(name, cards, shipped) if _is_own(name) else name for name in named]
+    names: dict[str, str] = {}
+    for name in dict.fromkeys(named):
+        card = _own_card(name, cards, shipped) if _is_own(name) else name
+        if card in names.values():
+            other = next(one for one in names if names[one] == card)
+            raise InputError(
+                f"--methods {name}: makes the card {card}, as {other} does; rename one class or file"
+            )
+        names[name] = card
+    return [names[name] for name in named]
 
 
 def _is_own(name: str) -> bool:
@@ -55,9 +65,8 @@ def _own_card(name: str, cards: Path, shipped: Path) -> str:
 
 def _card_of(name: str) -> dict[str, Any]:
     """The card of a plug-in, from the attributes of its class."""
-    module, _, attribute = name.partition(":")
     try:
-        kind = getattr(importlib.import_module(module), attribute)
+        kind = imported(name)
         wants_network = "network" in signature(kind).parameters
         dimensions, prompts = sorted(getattr(kind, "dimensions", ())), sorted(kind.prompts)
     except (ImportError, AttributeError, TypeError, ValueError) as error:

@@ -33,7 +33,7 @@ class Plays(Card):
     )
     prompts: list[Prompt] = Field(
         default=["box", "scribbles"],
-        description="prompts that it takes beside the image; without box it starts from scribbles or points",
+        description="prompts that it takes in addition to the image; without box it starts from scribbles or points",
     )
     channels: Literal["one", "all"] | Annotated[list[str], Field(min_length=1)] = Field(
         "one",

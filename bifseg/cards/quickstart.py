@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from bifseg.cards.capabilities import misfit
+from bifseg.cards.capabilities import entry_problem
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard, read_card
 from bifseg.cards.run import RunCard
 from bifseg.core.errors import InputError
@@ -87,7 +87,7 @@ def configuration(
         reasons = []
         for name in entries:
             rules = read_card(ProtocolCard, cards / "protocols" / f"{name}.yaml")
-            reason = misfit(plays, "@" in entry, dimension, rules, cohort_card.channels)
+            reason = entry_problem(plays, "@" in entry, dimension, rules, cohort_card.channels)
             if reason:
                 reasons.append(f"{method} is left out of {name}: it {reason}")
             else:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from bifseg.cards.capabilities import is_pattern, resolve, unlisted
+from bifseg.cards.capabilities import channel_problem, is_pattern, resolve
 from bifseg.cards.card import Card, Positive
 from bifseg.cards.cards import (
     DEVICE,
@@ -70,15 +70,15 @@ class RunCard(Card):
     )
     device: str = Field("auto", pattern=f"^({DEVICE})$", description="cpu, cuda, or auto")
     gpus_per_job: Annotated[int, Field(ge=0)] = Field(
-        0, description="GPUs that a job asks for which trains or plays; the traditional tools ask for none"
+        0, description="GPUs for each job that trains or plays; jobs of the traditional tools get none"
     )
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
     metrics: list[MetricName] = Field(
         default_factory=list,
-        description="metrics of your own beside those of bifseg: module:attribute, the module on PYTHONPATH",
+        description="your own metrics in addition to those of bifseg: module:attribute, the module on PYTHONPATH",
     )
     shift: str | None = Field(
-        None, description="file of `bifseg robot shift`, whose figures the report states; null: unknown"
+        None, description="file of `bifseg robot shift` with figures for the report; null: unknown"
     )
     cohorts: dict[Name, Experiment] = Field(
         min_length=1, description="cohort cards and what is played on them"
@@ -89,7 +89,7 @@ class RunCard(Card):
     def _without_braces(cls, folder: str) -> str:
         if set(folder) & set("{}"):
             raise ValueError(
-                "Snakemake takes braces in the paths of results for wildcards; name a folder without"
+                "Snakemake reads braces in the paths of results as wildcards; name a folder without braces"
             )
         return folder
 
@@ -129,38 +129,42 @@ def checked_run(config: dict[str, Any]) -> dict[str, Any]:
         raise InputError(f"configuration: {error}") from error
     except ValidationError as error:
         raise InputError(f"configuration: {first_problem(error)}; see config/README.md") from error
-    resolved, cards = run.model_dump(mode="json"), Path(run.cards)
-    for cohort, experiment in run.cohorts.items():
-        cohort_card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
-        dimension = cohort_card.dimension
-        listed = list(dict.fromkeys(n for name in experiment.networks for n in _seeds(name, cards)))
-        resolved["cohorts"][cohort]["networks"] = listed
-        networks, played = set(listed), resolved["cohorts"][cohort]["protocols"]
-        played.clear()
-        for protocol, names in experiment.protocols.items():
-            path = cards / "protocols" / f"{protocol}.yaml"
-            rules = read_protocol(path)
-            capabilities = _capabilities(names, cards / "methods")
-            try:
-                entries = resolve(names, capabilities, listed, dimension, rules, cohort_card.channels)
-                entries = _with_seeds(entries, cards)
-            except InputError as error:
-                raise InputError(f"configuration: cohorts.{cohort}.protocols.{protocol}: {error}") from error
-            played.update(dict.fromkeys(levels_of(path), entries))
-            networks |= {network for _, at, network in (entry.partition("@") for entry in entries) if at}
-        _check_initial(played, cards, f"configuration: cohorts.{cohort}")
-        for network in sorted(networks):
-            path = network_card(network, cards)
-            card = read_card(NetworkCard, path)
-            brought_weights(card, path)
-            of_network = card.dimension or card.settings.get("dimension")
-            if of_network in (2, 3) and of_network != dimension:
-                raise InputError(
-                    f"configuration: cohorts.{cohort}: {network} is {of_network}D, the cohort {dimension}D"
-                )
-            if reason := unlisted(card.channels, cohort_card.channels):
-                raise InputError(f"configuration: cohorts.{cohort}: {network} {reason}")
-    return resolved
+    cards = Path(run.cards)
+    cohorts = {name: _resolved(name, experiment, cards) for name, experiment in run.cohorts.items()}
+    return run.model_dump(mode="json") | {"cohorts": cohorts}
+
+
+def _resolved(cohort: str, experiment: Experiment, cards: Path) -> dict[str, Any]:
+    """The networks and protocols of a cohort, with a name for each seed and level, and entries in place of patterns."""
+    where = f"configuration: cohorts.{cohort}"
+    card = read_card(CohortCard, cards / "cohorts" / f"{cohort}.yaml")
+    networks = list(dict.fromkeys(n for name in experiment.networks for n in _seeds(name, cards)))
+    protocols: dict[str, list[str]] = {}
+    for protocol, names in experiment.protocols.items():
+        path = cards / "protocols" / f"{protocol}.yaml"
+        rules, capabilities = read_protocol(path), _capabilities(names, cards / "methods")
+        try:
+            entries = resolve(names, capabilities, networks, card.dimension, rules, card.channels)
+            protocols |= dict.fromkeys(levels_of(path), _with_seeds(entries, cards))
+        except InputError as error:
+            raise InputError(f"{where}.protocols.{protocol}: {error}") from error
+    _check_initial(protocols, cards, where)
+    played = {split_entry(entry)[1] for entries in protocols.values() for entry in entries} - {""}
+    for network in sorted({*networks, *played}):
+        _check_network(network, cards, card, where)
+    return {"networks": networks, "protocols": protocols}
+
+
+def _check_network(network: str, cards: Path, cohort: CohortCard, where: str) -> None:
+    """Raise InputError if a network's weights are missing, or it cannot work on the cohort."""
+    path = network_card(network, cards)
+    card = read_card(NetworkCard, path)
+    brought_weights(card, path)
+    dimension = card.dimension or card.settings.get("dimension")
+    if dimension in (2, 3) and dimension != cohort.dimension:
+        raise InputError(f"{where}: {network} is {dimension}D, the cohort {cohort.dimension}D")
+    if reason := channel_problem(card.channels, cohort.channels):
+        raise InputError(f"{where}: {network} {reason}")
 
 
 def _check_initial(played: dict[str, list[str]], cards: Path, where: str) -> None:
@@ -225,7 +229,7 @@ def _with_seeds(entries: list[str], cards: Path) -> list[str]:
 
 def _capabilities(entries: list[str], folder: Path) -> dict[str, Plays | None]:
     """The capabilities of the entries' methods; of all cards in the folder if an entry is a pattern."""
-    names = {entry.partition("@")[0] for entry in entries if not is_pattern(entry)}
+    names = {split_entry(entry)[0] for entry in entries if not is_pattern(entry)}
     if any(map(is_pattern, entries)):
         names |= {path.stem for path in folder.glob("[!.]*.yaml")}
     for name in sorted(names):

@@ -14,13 +14,13 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class AugmentationCard(Card):
     """Random changes of training crops: ours, the paper has none. A share is the share of crops that are changed."""
 
-    contrast: Share = Field(0.2, description="share whose intensities go through a random rising curve")
-    invert: Share = Field(0.0, description="share whose intensities are inverted")
-    flatten: Share = Field(0.0, description="share whose object is drawn towards its mean intensity")
-    repaint: Share = Field(0.0, description="share whose object gets a random brightness and texture")
-    field: Share = Field(0.3, description="share to which a smooth field is added, as of a receive coil")
+    contrast: Share = Field(0.2, description="share with intensities mapped by a random rising curve")
+    invert: Share = Field(0.0, description="share with inverted intensities")
+    flatten: Share = Field(0.0, description="share in which the object moves towards its mean intensity")
+    repaint: Share = Field(0.0, description="share in which the object gets a random brightness and texture")
+    field: Share = Field(0.3, description="share with an added smooth field, like that of a receive coil")
     blur: Share = Field(0.0, description="share that is blurred, by 0.3 to 1.2 voxels")
-    noise: Share = Field(0.3, description="share that noise is added to, up to 0.3 standard deviations")
+    noise: Share = Field(0.3, description="share with added noise, up to 0.3 standard deviations")
     scale: Annotated[float, Field(ge=0, lt=1)] = Field(0.1, description="size: times exp(U(-scale, scale))")
     margin: tuple[Annotated[float, Field(ge=0)], Annotated[float, Field(gt=0)]] = Field(
         (1.0, 1.0), description="the cohort's box_margin is multiplied by a factor between these two"
@@ -43,13 +43,13 @@ class TrainingCard(Card):
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     iterations: Positive = 80_000
     precision: Precision = Field(
-        "float32", description="of the network's pass and its gradients; weights and loss stay float32"
+        "float32", description="arithmetic of the network and its gradients; weights and loss stay float32"
     )
     batch: Positive = Field(1, description="crops per iteration, padded to a common shape")
     normalisation: Literal["auto", "per-image", "training"] = Field(
         "auto",
         description="per-image: by each image's mean and standard deviation over its voxels that are not 0; training: "
-        "by those of all training images of the modality; auto: training for the modality ct, else per-image",
+        "by those of all training images of the modality; auto: training for the modality ct, otherwise per-image",
     )
     flip: bool = Field(False, description="random flips of the crop along each axis; ours")
     augmentation: AugmentationCard | None = Field(

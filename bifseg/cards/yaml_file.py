@@ -63,9 +63,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         text = " ".join(str(error).split())
         hint = "; put a pattern such as '*@*' in quotes" if "scanning an alias" in text else ""
         raise InputError(f"{path}: not valid YAML: {short(text, 160)}{hint}") from error
-    except (
-        Exception
-    ) as error:  # PyYAML raises errors of any class on a tag with a wrong value, such as `!!int x`
+    except Exception as error:  # PyYAML raises errors of any class on a wrong tag, such as `!!int x`
         raise InputError(f"{path}: not valid YAML: {type(error).__name__}: {short(str(error))}") from error
     if not isinstance(value, dict):
         raise InputError(f"{path}: a card is a mapping of keys to values, this is {type(value).__name__}")
@@ -88,10 +86,12 @@ def check_size(value: Any, most: int = MOST_VALUES) -> None:
     Raises:
         InputError: the value nests more than `DEEPEST` deep, or holds more values.
     """
-    left, waiting = most, [(value, 0)]
+    left, waiting = most, [(value, 0)] if isinstance(value, dict | list) else []
     while waiting:
         item, depth = waiting.pop()
-        inside = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
+        inside = (
+            [*item.values()] if isinstance(item, dict) else item
+        )  # everything that waits is a dict or a list
         left -= 1 + len(inside)
         if left < 0 or depth > DEEPEST:
             raise InputError("nests too deep or holds too many values; remove YAML aliases (*name)")

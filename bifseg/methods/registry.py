@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from inspect import signature
@@ -12,6 +11,7 @@ from pydantic import ValidationError
 
 from bifseg.cards.cards import MethodCard, first_problem
 from bifseg.core.errors import InputError
+from bifseg.core.plug_ins import imported
 from bifseg.core.registry import Registry
 from bifseg.methods.contract import Correcting, Method
 
@@ -73,12 +73,12 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
 
 def _find(name: str) -> Callable[..., Method]:
     plugins = {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}
-    module, colon, attribute = (plugins | METHODS).get(name, name).partition(":")
-    if not colon:
+    path = (plugins | METHODS).get(name, name)
+    if ":" not in path:
         known = ", ".join([*METHODS, *plugins])
         raise InputError(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
     try:
-        maker: Callable[..., Method] = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
+        maker: Callable[..., Method] = imported(path)
+    except ImportError as error:
         raise InputError(f"method: {name} cannot be imported: {error}") from error
     return maker

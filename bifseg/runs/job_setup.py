@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bifseg.cards.capabilities import check_stated, misplaced
+from bifseg.cards.capabilities import check_stated, method_problem
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.cards.made_networks import network_card_of
 from bifseg.cohorts.cohort import Cohort
@@ -202,7 +202,7 @@ class JobSetup:
             ),
             shared,
         )
-        reason = misplaced(
+        reason = method_problem(
             method.dimensions, method.prompts, self.cohort.dimension, self.protocol, self.card.plays
         )
         try:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from bifseg.cards.capabilities import misplaced
+from bifseg.cards.capabilities import method_problem
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Image
@@ -50,7 +50,7 @@ def built_methods(names: Iterable[str], recorded: Iterable[Recorded]) -> dict[st
         if item.image is None:
             raise InputError(f"{item.group}/{item.name}: the recordings name no image; methods need it")
         for name, method in methods.items():
-            reason = misplaced(method.dimensions, method.prompts, item.grid.ndim, ProtocolCard())
+            reason = method_problem(method.dimensions, method.prompts, item.grid.ndim, ProtocolCard())
             if reason or "scribbles" not in method.prompts:
                 raise InputError(f"{name}: {reason or 'takes no scribbles'}; leave it out of --methods")
     return methods

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from time import perf_counter
 
-from bifseg.cards.capabilities import begins_with, is_given
+from bifseg.cards.capabilities import first_prompt, takes_drawn
 from bifseg.cards.plays import Plays
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Scribbles
@@ -41,7 +41,7 @@ def play(
         are kept.
     """
     box = user.box()
-    window, boxed = user.window(box), begins_with(user.protocol, method.prompts) == "box"
+    window, boxed = user.window(box), first_prompt(user.protocol, method.prompts) == "box"
     recorder = StepRecorder(user.image.grid.shape, method, window, ignored=user.ignored)
     adaptation = plays.adaptation(user.protocol.draws, method.prompts) if plays else ""
     status: Status = "ok"
@@ -75,13 +75,13 @@ def _play(
 ) -> tuple[Ending, str]:
     """How the session ended, and why if it ended early."""
     rules, shape = user.protocol, user.image.grid.shape
-    opens = begins_with(rules, method.prompts) in ("scribbles", "points")
+    opens = first_prompt(rules, method.prompts) in ("scribbles", "points")
     results = [_first_result(user, method, recorder, box)]
     given = [Scribbles(shape)]
     for number in range(1, user.rounds + 1):
         if user.is_satisfied_with(results[-1]):
             return "target", ""
-        if not is_given(rules.draws, method.prompts, plays):
+        if not takes_drawn(rules.draws, method.prompts, plays):
             return "no prompts", ""
         if rules.undo and len(results) > 1 and user.is_worse(results[-1], results[-2]):
             given = given[:-1]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bifseg.cards.capabilities import check_stated, is_pattern, misfit, resolve
+from bifseg.cards.capabilities import check_stated, entry_problem, is_pattern, resolve
 from bifseg.cards.cards import MethodCard, ProtocolCard, read_card
 from bifseg.cards.plays import Plays
 from bifseg.core.errors import InputError
@@ -52,8 +52,8 @@ def test_patterns_are_case_sensitive():
 
 
 def test_misfit_is_empty_for_a_method_that_can_play():
-    assert misfit(ABLE["tool"], False, 2, SHARED) == ""
-    assert misfit(ABLE["tool"], False, 3, SHARED) == "plays in 2D, the cohort is 3D"
+    assert entry_problem(ABLE["tool"], False, 2, SHARED) == ""
+    assert entry_problem(ABLE["tool"], False, 3, SHARED) == "plays in 2D, the cohort is 3D"
 
 
 SHIPPED = sorted((Path(__file__).parents[2] / "config/methods").glob("*.yaml"))

@@ -41,7 +41,7 @@ BAD = {
     "missing key": (CohortCard, {"dimension": 3, "manifest": "m.tsv"}, "seen: Field required"),
     "both sources": (CohortCard, GOOD | {"simulator": "tumour3d"}, "give either 'simulator' or 'manifest'"),
     "seen and unseen": (CohortCard, GOOD | {"unseen": ["a"]}, "['a'] cannot be both seen and unseen"),
-    "slices of a volume": (CohortCard, GOOD | {"slices": "axial"}, "'slices: axial' is of a 2D cohort"),
+    "slices of a volume": (CohortCard, GOOD | {"slices": "axial"}, "'slices: axial' needs a 2D cohort"),
     "slices of no plane": (
         CohortCard,
         GOOD | {"dimension": 2, "slices": "oblique"},
@@ -247,7 +247,7 @@ def test_a_configuration_without_patterns_is_unchanged(cards):
         (["geos@pnet-demo"], "own-scribbles", "geos@pnet-demo takes no network"),
         (["geos"], "shared-scribbles", "geos starts from scribbles and has no initial result"),
         (["nobody*"], "own-scribbles", "'nobody*' matches no method card"),
-        (["*@unet"], "own-scribbles", "'*@unet' matches no method card"),
+        (["*@unet"], "own-scribbles", "'*@unet' matches no network; the cohort has"),
     ],
 )
 def test_entries_that_cannot_play_stop_before_any_job(cards, wanted, protocol, message):

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from bifseg.cards.capabilities import begins_with, is_given, misfit, misplaced
+from bifseg.cards.capabilities import entry_problem, first_prompt, method_problem, takes_drawn
 from bifseg.cards.cards import CLICK_POLICIES, ProtocolCard, read_card
 from bifseg.cards.plays import Plays, ScribblesAsPoints
 from bifseg.cards.shipped import shipped_folder
@@ -22,7 +22,7 @@ def plays(*prompts, **more):
 
 
 def misfit_of(card, protocol):
-    return misfit(card, False, 2, protocol)
+    return entry_problem(card, False, 2, protocol)
 
 
 def test_click_policies_are_listed():
@@ -86,16 +86,16 @@ def test_an_adaptation_of_prompts_makes_a_method_fit_and_is_described():
 
 
 def test_an_unknown_prompt_of_a_class_or_a_program_is_named():
-    reason = misplaced({2}, {"box", "lasso"}, 2, OWN)
+    reason = method_problem({2}, {"box", "lasso"}, 2, OWN)
     assert reason == "takes 'lasso', which is not a prompt; known are box, scribbles, points, mask"
 
 
 def test_first_prompt_of_a_session():
-    assert begins_with(OWN, {"box", "scribbles"}) == "box"
-    assert begins_with(OWN, {"scribbles"}) == "scribbles"
-    assert begins_with(POINTS, {"points"}) == "points"
-    assert begins_with(POINTS_FIRST, {"box", "points"}) == "points"
-    assert not is_given("points", {"scribbles"}, None)
+    assert first_prompt(OWN, {"box", "scribbles"}) == "box"
+    assert first_prompt(OWN, {"scribbles"}) == "scribbles"
+    assert first_prompt(POINTS, {"points"}) == "points"
+    assert first_prompt(POINTS_FIRST, {"box", "points"}) == "points"
+    assert not takes_drawn("points", {"scribbles"}, None)
 
 
 @pytest.mark.parametrize(

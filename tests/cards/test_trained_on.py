@@ -47,6 +47,6 @@ def test_an_invalid_trained_on_is_refused_in_one_line(value):
 
 
 def test_trained_on_is_refused_for_a_network_trained_by_bifseg():
-    with pytest.raises(ValidationError, match="written by its training"):
+    with pytest.raises(ValidationError, match="only for 'weights' from elsewhere"):
         NetworkCard(architecture="pnet", trained_on="nothing")
     assert NetworkCard(architecture="pnet", weights="w.pt", trained_on="nothing").trained_on == "nothing"

@@ -28,8 +28,12 @@ def test_a_card_is_copied_with_its_folder(tmp_path):
     assert read_card(MethodCard, tmp_path / "methods/prog.yaml").command == ("run", f"{place.parent}/x.py")
 
 
-@pytest.mark.parametrize("name", ["no_such_module:A", "broken_methods:None", "no-such.yaml"])
-def test_a_missing_class_or_card_is_one_line(tmp_path, name):
+@pytest.mark.parametrize(
+    "name", ["no_such_module:A", "broken_methods:None", "no-such.yaml", ":A", "fails_at_import_here:A"]
+)
+def test_a_missing_class_or_card_is_one_line(tmp_path, monkeypatch, name):
+    (tmp_path / "fails_at_import_here.py").write_text("def start(:\n")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError) as raised:
         own_method_cards([name], tmp_path, tmp_path / "shipped")
     assert "\n" not in str(raised.value)
@@ -40,6 +44,15 @@ def test_a_method_with_the_name_of_a_shipped_card_is_refused(tmp_path):
     (tmp_path / "shipped/methods/good.yaml").touch()
     with pytest.raises(InputError, match="comes with bifseg"):
         own_method_cards(["broken_methods:Good"], tmp_path, tmp_path / "shipped")
+
+
+def test_two_methods_that_would_share_a_card_are_refused(tmp_path):
+    """The second card would replace the first, and the first method would not be played."""
+    (tmp_path / "brush.yaml").write_text("command: [run]\nplays: {dimensions: [2]}\n")
+    with pytest.raises(InputError, match="makes the card brush, as broken_methods:Brush does"):
+        own_method_cards(
+            ["broken_methods:Brush", str(tmp_path / "brush.yaml")], tmp_path / "cards", tmp_path / "shipped"
+        )
 
 
 def test_the_template_passes_its_own_test(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from disc_cases import HEADER, make_case
 
-from bifseg.cards.capabilities import misfit
+from bifseg.cards.capabilities import entry_problem
 from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cards.plays import Plays
 from bifseg.cohorts.cohort import Cohort
@@ -97,10 +97,10 @@ def test_a_case_that_lacks_a_channel_is_left_out_with_its_reason(cohort, tmp_pat
 
 def test_a_cohort_without_the_channel_stops_before_any_job():
     rules = ProtocolCard()
-    assert misfit(FLAIR, False, 2, rules, ["flair", "t1c"]) == ""
-    reason = misfit(FLAIR, False, 2, rules, ["t1c"])
+    assert entry_problem(FLAIR, False, 2, rules, ["flair", "t1c"]) == ""
+    reason = entry_problem(FLAIR, False, 2, rules, ["t1c"])
     assert reason.startswith("needs the channels flair; the cohort's card lists t1c: add")
-    assert misfit(Plays(dimensions=[2], channels="all"), False, 2, rules) == ""
+    assert entry_problem(Plays(dimensions=[2], channels="all"), False, 2, rules) == ""
 
 
 def problem(tmp_path, **how):

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from bifseg.analysis.gains import gains
 from bifseg.analysis.scores import score_session, to_frame
-from bifseg.cards.capabilities import misplaced
+from bifseg.cards.capabilities import method_problem
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid, Image
@@ -79,11 +79,11 @@ def test_the_gain_over_the_existing_mask_by_hand():
 
 
 def test_methods_must_fit_a_protocol_that_begins_with_a_mask():
-    assert misplaced({2}, {"box", "scribbles"}, 2, CORRECT) == (
+    assert method_problem({2}, {"box", "scribbles"}, 2, CORRECT) == (
         "takes box and scribbles; this protocol begins with a mask: add `mask` and `start_from`, or leave it out"
     )
-    assert misplaced({2}, Brush.prompts, 2, CORRECT) == ""
-    assert "needs one with `begin: mask`" in misplaced({2}, Brush.prompts, 2, ProtocolCard())
+    assert method_problem({2}, Brush.prompts, 2, CORRECT) == ""
+    assert "needs one with `begin: mask`" in method_problem({2}, Brush.prompts, 2, ProtocolCard())
 
 
 @pytest.mark.parametrize(

@@ -305,7 +305,7 @@ def test_no_engine(monkeypatch, tmp_path, image, message):
     ("keys", "message"),
     [
         ({"method": "geos", "image": "a"}, "give either 'method' or 'command'"),
-        ({"command": ["a"], "gpu": True}, "'gpu' and 'exchange' are of a container"),
+        ({"command": ["a"], "gpu": True}, "'gpu' and 'exchange' need a container"),
         ({"image": "a", "command": ["{card}/serve.py"]}, "the container does not see {card}"),
         ({"image": "a", "exchange": "grand-challenge"}, "needs 'plays', and 'settings' with a 'result'"),
     ],
