@@ -20,8 +20,8 @@ import numpy as np
 from tabulate import tabulate
 
 from bifseg.core.seeds import generator
-from bifseg.robot.people.medscribble import PolicyParameters, robot_map
 from bifseg.robot.people.recordings import persons, read_recordings
+from bifseg.robot.people.robot_drawings import PolicyParameters, robot_map
 from bifseg.robot.people.shift import MEASURES, OVERLAP, drawing_values, on_scale
 from bifseg.robot.policies.person import Person, PersonAround
 

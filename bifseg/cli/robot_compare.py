@@ -39,14 +39,13 @@ def compare(
     import pandas as pd
 
     from bifseg.reports.people_page import write_comparison
-    from bifseg.robot.people.medscribble import (
+    from bifseg.robot.people.pages import read_pages, without_copies
+    from bifseg.robot.people.robot_drawings import (
         PolicyParameters,
         fit_centre_line,
         people_drawings,
-        read_pages,
         robot_drawings,
         robot_map,
-        without_copies,
     )
     from bifseg.robot.people.stroke_statistics import compare as compare_drawings
     from bifseg.robot.policies.registry import POLICIES, policy

@@ -36,8 +36,8 @@ def ranking(
     from bifseg.analysis.rank_agreement import rank_agreement
     from bifseg.core.errors import InputError
     from bifseg.reports.ranking_page import write_ranking
-    from bifseg.robot.people.medscribble import PolicyParameters
     from bifseg.robot.people.recordings import persons, read_recordings
+    from bifseg.robot.people.robot_drawings import PolicyParameters
     from bifseg.runs.stroke_ranking import built_methods, stroke_scores
 
     robots, names = chosen_policies(policies), [name.strip() for name in methods.split(",")]

@@ -46,8 +46,8 @@ def shift(
     from bifseg.analysis.user_shift import shift_line, shift_table
     from bifseg.core.errors import InputError
     from bifseg.reports.user_shift_page import write_shift
-    from bifseg.robot.people.medscribble import PolicyParameters
     from bifseg.robot.people.recordings import persons, read_recordings
+    from bifseg.robot.people.robot_drawings import PolicyParameters
     from bifseg.robot.people.shift import image_shifts
 
     robots = chosen_policies(policies)

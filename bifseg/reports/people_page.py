@@ -19,7 +19,7 @@ from bifseg.core.geometry import Mask
 from bifseg.core.images import unit_range
 from bifseg.reports.colours import BACKGROUND, FOREGROUND, TRUTH
 from bifseg.reports.pipe_table import pipe_table
-from bifseg.robot.people.medscribble import Page, ScribbleMap
+from bifseg.robot.people.pages import Page, ScribbleMap
 from bifseg.robot.people.stroke_statistics import (
     EVERYWHERE,
     FITTED,

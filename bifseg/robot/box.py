@@ -181,5 +181,4 @@ def box_kind(name: str) -> BoxKind:
 
 def _grown(truth: Mask, out: NDArray[np.integer]) -> Box:
     """The tight box with each side moved out by `out` (axes, 2) voxels, clipped to the image."""
-    before, after = (tuple(int(m) for m in side) for side in out.T)
-    return Box.around(truth).grow(before, after, truth.shape)
+    return Box.around(truth).grow(out[:, 0], out[:, 1], truth.shape)

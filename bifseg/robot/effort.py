@@ -45,11 +45,16 @@ class Pace:
     draw_s_cm: float = 0.16
     zoom: float = 3.0
 
+    @property
+    def click_s(self) -> float:
+        """Seconds to decide on a place, move there and press the button."""
+        return self.think_s + self.point_s + self.press_s
+
 
 ASSUMED = Pace()
 """The pace that all predictions use."""
-UNDO_S = ASSUMED.think_s + ASSUMED.point_s + ASSUMED.press_s
-"""Seconds to take back a correction: to decide, to move to a button, to press it."""
+UNDO_S = ASSUMED.click_s
+"""Seconds to take back a correction: a click on a button."""
 
 
 def round_seconds(strokes: Sequence[Stroke], box: Index, spacing: tuple[float, ...]) -> float:
@@ -84,8 +89,7 @@ def longest_seconds(
         (n,) seconds.
     """
     pace, across = ASSUMED, np.asarray(slices, float)
-    still = pace.think_s + pace.point_s + pace.press_s + pace.draw_s
-    stroke = still + pace.draw_s_cm * pace.zoom * np.asarray(length_mm, float) / 10
+    stroke = pace.click_s + pace.draw_s + pace.draw_s_cm * pace.zoom * np.asarray(length_mm, float) / 10
     back = np.where(across > 1, pace.return_s * np.minimum(strokes, across), 0.0)
     return np.asarray(pace.box_s + rounds * (pace.look_s * across + back + strokes * stroke))
 
@@ -120,6 +124,6 @@ def n_slices(strokes: Sequence[Stroke], spacing: tuple[float, ...]) -> int:
 
 
 def _stroke_seconds(length_mm: float) -> float:
+    """The predicted seconds of a stroke; a stroke of length 0 is a click."""
     pace = ASSUMED
-    clicked = pace.think_s + pace.point_s + pace.press_s
-    return clicked + (pace.draw_s + pace.draw_s_cm * pace.zoom * length_mm / 10 if length_mm else 0.0)
+    return pace.click_s + (pace.draw_s + pace.draw_s_cm * pace.zoom * length_mm / 10 if length_mm else 0.0)

@@ -40,8 +40,8 @@ def opening_strokes(
         rng = side_rng(side)
         if ignored is not None:
             result = result & ~ignored
-        for wrong in (result & truth, result | truth):
-            drawn += robot.strokes(truth, wrong, spacing, rng, most)
+        for wrong_on_one_label in (result & truth, result | truth):
+            drawn += robot.strokes(truth, wrong_on_one_label, spacing, rng, most)
     return drawn
 
 

@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 import numpy as np
 
 from bifseg.core.scribbles import Stroke
-from bifseg.robot.policies.policy import Errors, Policy
+from bifseg.robot.policies.policy import Errors, Policy, WrappedPolicy
 
 LARGE = 0.5
 """Share of the object's voxels: an error this large, all its pieces together, is always worth a stroke."""
@@ -34,7 +34,7 @@ def thorough(policy: Policy, large: float = LARGE) -> Policy:
     return Thorough(policy, type(policy)(replace(policy.params, **least)), large)
 
 
-class Thorough(Policy):
+class Thorough(WrappedPolicy):
     """A policy, and the same policy with thresholds of 0 where the first passes over a large error.
 
     Args:
@@ -44,11 +44,8 @@ class Thorough(Policy):
     """
 
     def __init__(self, policy: Policy, eager: Policy, large: float) -> None:
-        super().__init__(policy.params)
-        self._policy, self._eager, self._large = policy, eager, large
-        self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
-        self.crosses, self.surrounds = policy.crosses, policy.surrounds
-        self.strokes_per_label = policy.strokes_per_label
+        super().__init__(policy, policy.params)
+        self._eager, self._large = eager, large
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The policy's strokes, and strokes on the large errors of a label for which the policy drew nothing."""

@@ -15,10 +15,10 @@ from scipy import ndimage
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.registry import Registry
 from bifseg.core.scribbles import Stroke
-from bifseg.robot.disturbances.strokes import slipped
+from bifseg.robot.disturbances.strokes import plane_offset, slipped
 from bifseg.robot.drawing.lines import Flat
-from bifseg.robot.drawing.regions import drawing_planes, errors_by_label, slices_of
-from bifseg.robot.policies.policy import Errors, Policy
+from bifseg.robot.drawing.regions import drawing_planes, errors_by_label
+from bifseg.robot.policies.policy import Errors, Policy, WrappedPolicy
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class UserProfile:
         """
         slack_mm = rng.uniform(0, self.params.box_slack_mm, (len(shape), 2))
         out = np.rint(slack_mm / np.array(spacing)[:, np.newaxis]).astype(int)
-        before, after = (tuple(int(m) for m in side) for side in out.T)
-        return box.grow(before, after, shape)
+        return box.grow(out[:, 0], out[:, 1], shape)
 
 
 USERS: Registry[UserProfile] = Registry(
@@ -117,7 +116,7 @@ def user_profile(name: str) -> UserProfile:
     return USERS[name]
 
 
-class Imperfect(Policy):
+class Imperfect(WrappedPolicy):
     """A policy as an imperfect user follows it; its strokes may contradict the truth.
 
     Args:
@@ -128,10 +127,10 @@ class Imperfect(Policy):
     """
 
     def __init__(self, policy: Policy, user: str, params: UserParams, ignored: Mask | None = None) -> None:
-        super().__init__((policy.params, params))
-        self._policy, self._user, self._ignored = policy, params, ignored
-        self.name, self.version = f"{policy.name} ({user})", policy.version
-        self.skips_drawn, self.surrounds = policy.skips_drawn, policy.surrounds
+        super().__init__(policy, (policy.params, params))
+        self._user, self._ignored = params, ignored
+        self.name = f"{policy.name} ({user})"
+        self.crosses = True
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The policy's strokes on what the user sees, each displaced in its plane, some with the wrong label."""
@@ -147,11 +146,8 @@ class Imperfect(Policy):
     ) -> Stroke:
         """The stroke moved by whole voxels within the image, cut off at voxels that nobody annotated."""
         away_mm, confusion = rng.standard_normal(2) * self._user.jitter_mm, rng.random()
-        axes = list(slices_of(stroke.voxels, spacing)[0][0])
-        offset = np.zeros(len(shape), int)
-        offset[axes] = np.rint(away_mm / np.array(spacing)[axes])
         wrong = confusion < self._user.wrong_label
-        moved = slipped(stroke, offset, Box.whole(shape), self._ignored)
+        moved = slipped(stroke, plane_offset(stroke, away_mm, spacing), Box.whole(shape), self._ignored)
         return replace(moved, foreground=stroke.foreground != wrong)
 
 

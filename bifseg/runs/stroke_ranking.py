@@ -16,8 +16,9 @@ from bifseg.core.overlap import dice
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.contract import Method, checked_mask
 from bifseg.methods.registry import build
-from bifseg.robot.people.medscribble import Page, PolicyParameters, robot_box, robot_strokes
+from bifseg.robot.people.pages import Page
 from bifseg.robot.people.recordings import Recorded
+from bifseg.robot.people.robot_drawings import PolicyParameters, robot_box, robot_strokes
 from bifseg.robot.policies.policy import Policy
 
 

@@ -39,9 +39,9 @@ def test_people_and_policies_are_compared_in_one_table(tree):
 
 
 def test_the_fit_option_writes_the_fit_table(tree, monkeypatch):
-    monkeypatch.setattr("bifseg.robot.people.medscribble.LENGTHS_MM", (10.0,))
-    monkeypatch.setattr("bifseg.robot.people.medscribble.SHARES", ((0.6, 0.9),))
-    monkeypatch.setattr("bifseg.robot.people.medscribble.BRUSHES_MM", (1.0,))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.LENGTHS_MM", (10.0,))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.SHARES", ((0.6, 0.9),))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.BRUSHES_MM", (1.0,))
     result = CliRunner().invoke(app, [str(tree), "--out", str(tree / "out"), "--draws", "1", "--fit"])
     assert result.exit_code == 0, result.output
     assert len(pd.read_csv(tree / "out" / "fit.csv")) == 3  # two persons left out, and nobody

@@ -8,7 +8,8 @@ import pytest
 from matplotlib.image import imread
 
 from bifseg.reports.people_page import comparison_page, write_comparison
-from bifseg.robot.people.medscribble import Page, PolicyParameters, people_drawings, robot_drawings, robot_map
+from bifseg.robot.people.pages import Page
+from bifseg.robot.people.robot_drawings import PolicyParameters, people_drawings, robot_drawings, robot_map
 from bifseg.robot.people.stroke_statistics import compare, leave_one_out
 from bifseg.robot.policies.centre_line import CentreLine
 

@@ -37,6 +37,13 @@ def test_the_expert_is_the_policy_itself():
     assert user_profile("expert").plays(robot) is robot
 
 
+@pytest.mark.parametrize("name", POLICIES)
+def test_an_imperfect_user_keeps_the_properties_of_the_policy(name):
+    perfect, flawed = policy(name), user_profile("novice").plays(policy(name))
+    for key in ("version", "skips_drawn", "surrounds", "strokes_per_label"):
+        assert getattr(flawed, key) == getattr(perfect, key)
+
+
 def test_the_card_names_the_levels():
     for name in USERS:
         assert ProtocolCard(user=name).user == name

@@ -24,7 +24,7 @@ def shifted(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Bo
     way = share * np.array(Box.around(truth).shape) * direction / np.linalg.norm(direction)
     shape, lower, upper = (np.array(values) for values in (truth.shape, box.lower, box.upper))
     offset = np.clip(np.rint(way).astype(int), 1 - upper, shape - 1 - lower)
-    return box.grow(tuple(map(int, -offset)), tuple(map(int, offset)), truth.shape)
+    return box.grow(-offset, offset, truth.shape)
 
 
 def shrunk(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
@@ -39,8 +39,8 @@ def shrunk(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box
     Returns:
         A box of at least one voxel with the same centre.
     """
-    inwards = np.minimum(_way(truth, share), (np.array(box.shape) - 1) // 2)
-    return _with_sides_moved(box, -inwards, truth)
+    inwards = np.minimum(_in_voxels(truth, share), (np.array(box.shape) - 1) // 2)
+    return box.grow(-inwards, -inwards, truth.shape)
 
 
 def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
@@ -55,14 +55,10 @@ def grown(box: Box, truth: Mask, share: float, rng: np.random.Generator) -> Box:
     Returns:
         A larger box, cut at the image's border.
     """
-    return _with_sides_moved(box, _way(truth, share), truth)
+    outwards = _in_voxels(truth, share)
+    return box.grow(outwards, outwards, truth.shape)
 
 
-def _with_sides_moved(box: Box, outwards: NDArray[np.int_], truth: Mask) -> Box:
-    steps = tuple(map(int, outwards))
-    return box.grow(steps, steps, truth.shape)
-
-
-def _way(truth: Mask, share: float) -> NDArray[np.int_]:
+def _in_voxels(truth: Mask, share: float) -> NDArray[np.int_]:
     """A share of the object's extent along each axis, in whole voxels."""
     return np.rint(share * np.array(Box.around(truth).shape)).astype(int)

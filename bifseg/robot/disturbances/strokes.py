@@ -44,7 +44,7 @@ def displaced(stroke: Stroke, canvas: Canvas, mm: float, rng: np.random.Generato
     """
     angle = rng.uniform(0, 2 * np.pi)
     way = mm * np.array([np.cos(angle), np.sin(angle)])
-    return slipped(stroke, _in_voxels(stroke, way, canvas), canvas.window, canvas.ignored)
+    return slipped(stroke, plane_offset(stroke, way, canvas.spacing), canvas.window, canvas.ignored)
 
 
 def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Generator) -> Stroke:
@@ -60,7 +60,7 @@ def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Genera
         The stroke at the first place where the share is reached, or at the place with the largest share if it never is;
         the stroke itself if its plane has no other side.
     """
-    axes = _plane(stroke, canvas)
+    axes = list(_plane(stroke, canvas.spacing))
     first, other = stroke.voxels[0], np.zeros_like(canvas.truth)
     other[canvas.window.slices] = canvas.truth[canvas.window.slices] != stroke.foreground
     flat = other[tuple(slice(None) if k in axes else int(first[k]) for k in range(other.ndim))]
@@ -78,10 +78,10 @@ def crossing(stroke: Stroke, canvas: Canvas, share: float, rng: np.random.Genera
     ways = np.arange(1, np.ceil((np.linalg.norm(toward) + extent) / spacing.min()) + 1) * spacing.min()
     best, best_share = stroke, _share(stroke, other)
     for way in ways:
-        offset = _in_voxels(stroke, way * toward / np.linalg.norm(toward), canvas)
+        offset = plane_offset(stroke, way * toward / np.linalg.norm(toward), canvas.spacing)
         moved = slipped(stroke, offset, canvas.window, canvas.ignored)
-        if _share(moved, other) > best_share:
-            best, best_share = moved, _share(moved, other)
+        if (moved_share := _share(moved, other)) > best_share:
+            best, best_share = moved, moved_share
         if best_share >= share:
             break
     return best
@@ -122,16 +122,25 @@ def slipped(stroke: Stroke, offset: NDArray[np.int_], window: Box, ignored: Mask
     return moved if len(moved.path) and len(moved.voxels) else stroke
 
 
-def _plane(stroke: Stroke, canvas: Canvas) -> list[int]:
-    """The array axes of the stroke's plane."""
-    return list(slices_of(stroke.voxels, canvas.spacing)[0][0])
+def plane_offset(stroke: Stroke, way_mm: NDArray[np.float64], spacing: tuple[float, ...]) -> NDArray[np.int_]:
+    """A displacement in the stroke's plane, in voxels.
 
+    Args:
+        stroke: in voxels of the image.
+        way_mm: (2,) mm along the two array axes of the stroke's plane.
+        spacing: mm, (z, y, x) or (y, x).
 
-def _in_voxels(stroke: Stroke, way: NDArray[np.float64], canvas: Canvas) -> NDArray[np.int_]:
-    """A way of (2,) mm in the stroke's plane as (axes,) whole voxels."""
-    axes, offset = _plane(stroke, canvas), np.zeros(canvas.truth.ndim, int)
-    offset[axes] = np.rint(way / np.array(canvas.spacing)[axes])
+    Returns:
+        (axes,) whole voxels; 0 across the plane.
+    """
+    axes, offset = list(_plane(stroke, spacing)), np.zeros(len(spacing), int)
+    offset[axes] = np.rint(way_mm / np.array(spacing)[axes])
     return offset
+
+
+def _plane(stroke: Stroke, spacing: tuple[float, ...]) -> tuple[int, int]:
+    """The array axes of the stroke's plane."""
+    return slices_of(stroke.voxels, spacing)[0][0]
 
 
 def _share(stroke: Stroke, other: Mask) -> float:

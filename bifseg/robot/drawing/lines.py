@@ -23,7 +23,8 @@ Flat = tuple[float, float]
 _STEPS = ((0, 1), (1, -1), (1, 0), (1, 1))  # to four of the eight neighbours; the others are their opposites
 # In points. With 4 mm of smoothing, only pixels below 0.01 mm and lines above 400 points need a larger sigma.
 _MOST_SIGMA = 400
-_DECIMALS = 4  # of a voxel: below it lies the rounding noise of sums, which must not choose a voxel
+DECIMALS = 4
+"""Decimals of a voxel or mm that we keep: below them lies the rounding noise of sums, which must not choose a voxel."""
 
 
 def rounded(line: Line) -> NDArray[np.intp]:
@@ -97,7 +98,7 @@ def smoothed(line: Line, spacing: Flat, sigma_mm: float) -> Line:
     reach = int(np.ceil(4 * sigma))
     # Beyond each end, the line continues as its point reflection: the end stays, and a straight line stays straight.
     longer = np.pad(line, ((reach, reach), (0, 0)), mode="reflect", reflect_type="odd")
-    smooth: Line = ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(_DECIMALS)
+    smooth: Line = ndimage.gaussian_filter1d(longer, sigma, axis=0)[reach:-reach].round(DECIMALS)
     return smooth
 
 
@@ -237,17 +238,17 @@ def _graph(skeleton: Mask, spacing: Flat) -> csr_array:
 
 def _farthest(reach: NDArray[np.float64]) -> int:
     """The first of the farthest nodes that a path reaches; sums that differ by rounding noise are equal."""
-    return int(np.where(np.isfinite(reach), reach, -1).round(_DECIMALS).argmax())
+    return int(np.where(np.isfinite(reach), reach, -1).round(DECIMALS).argmax())
 
 
 def _chord(shape: Mask, spacing: Flat, angle: float, centre: tuple[np.intp, ...]) -> Line:
     """The straight line through `centre` at `angle`, in both directions to the last point in the shape."""
     step = min(spacing) * np.array([np.cos(angle), np.sin(angle)]) / spacing
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):  # a step along one axis may be 0 or tiny
         n_steps = int(np.min(shape.shape / np.abs(step))) + 2  # to beyond the array
     sides = []
     for sign in (-1, 1):
-        ray = (np.array(centre) + np.outer(np.arange(n_steps), sign * step)).round(_DECIMALS)
+        ray = (np.array(centre) + np.outer(np.arange(n_steps), sign * step)).round(DECIMALS)
         voxels = np.clip(rounded(ray), 0, np.array(shape.shape) - 1)
         first_outside = int(np.argmin(shape[tuple(voxels.T)]))  # the padding ends every ray
         sides.append(ray[:first_outside])

@@ -5,19 +5,17 @@ A table (TSV) has a row for each drawing and its image. A folder in the layout o
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import Grid
 from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_array, read_grid
+from bifseg.core.tables import read_table
 from bifseg.robot.drawing.tracing import strokes_in
-from bifseg.robot.people.medscribble import copies, drawing_key, person_of
+from bifseg.robot.people.pages import as_scribble_map, copies, drawing_key, person_of
 from bifseg.robot.people.recordings import Recorded, Timed, read_truth
 from bifseg.robot.people.stroke_log import read_log
 
@@ -83,28 +81,24 @@ def _of_folder(folder: Path) -> Iterable[Drawing]:
 def _of_table(table: Path) -> Iterable[Drawing]:
     if not table.is_file():
         raise InputError(f"{table}: no such file or folder")
-    with table.open(encoding="utf-8", newline="") as file:
-        rows = csv.DictReader(file, delimiter="\t")
-        lacking = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-        if lacking:
-            raise InputError(
-                f"{table}: lacks the column {lacking[0]}; it needs {', '.join(COLUMNS)}, tabs between"
-            )
-        for number, row in enumerate(rows, 2):
-            yield _of_row(row, table, number)
+    header, rows = read_table(table, "drawings")
+    lacking = [name for name in COLUMNS if name not in header]
+    if lacking:
+        raise InputError(
+            f"{table}: lacks the column {lacking[0]}; it needs {', '.join(COLUMNS)}, tabs between"
+        )
+    for number, row in rows:
+        yield _of_row(row, table, number)
 
 
-def _of_row(row: dict[str, str], table: Path, number: int) -> Drawing:
+def _of_row(row: Mapping[str, str], table: Path, number: int) -> Drawing:
     empty = [name for name in COLUMNS if name != "image" and not row[name]]
     label = row.get("label") or ""
-    if empty or (label and not label.isdigit()):
+    if empty or (label and not label.isdecimal()):
         wrong = f"{empty[0]} is empty" if empty else f"label is {short(label)}, not a whole number"
-        raise InputError(f"{table}, line {number}: {wrong}")
-    image, truth, drawn = (
-        table.parent / row[key] if row[key] else None for key in ("image", "truth", "drawn")
-    )
-    assert truth is not None
-    assert drawn is not None
+        raise InputError(f"{table}, line {number}: {wrong}; correct it")
+    truth, drawn = table.parent / row["truth"], table.parent / row["drawn"]
+    image = table.parent / row["image"] if row["image"] else None
     name = (image or truth).name.split(".")[0]
     if name in ("image", "label"):
         name = truth.parent.name
@@ -159,11 +153,9 @@ def _strokes(drawing: Drawing, grid: Grid) -> tuple[Timed, ...]:
         return read_log(path, grid)
     voxels, own = read_array(path)
     _check_grid(path, own, grid)
-    unknown = np.setdiff1d(voxels, (0, 1, 2))
-    if unknown.size:
-        raise InputError(f"{path}: has the value {unknown[0]:g}; use 0 nothing, 1 foreground, 2 background")
+    drawn = as_scribble_map(path, voxels)
     return tuple(
-        Timed(stroke) for value in (1, 2) for stroke in strokes_in(voxels == value, value == 1, grid.spacing)
+        Timed(stroke) for value in (1, 2) for stroke in strokes_in(drawn == value, value == 1, grid.spacing)
     )
 
 

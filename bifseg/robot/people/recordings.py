@@ -20,7 +20,7 @@ from bifseg.core.geometry import Grid, Mask
 from bifseg.core.grid_differences import differences
 from bifseg.core.images import read_array
 from bifseg.core.scribbles import Scribbles, Stroke
-from bifseg.robot.people.medscribble import Page
+from bifseg.robot.people.pages import Page
 
 FORMAT = "bifseg-recordings/1"
 
@@ -110,7 +110,8 @@ def read_truth(path: Path, label: int | None, grid: Grid | None = None) -> Mask:
     truth: Mask = voxels != 0 if label is None else voxels == label
     if truth.ndim not in (2, 3) or not truth.any() or truth.all():
         raise InputError(
-            f"{path}: must be a 2D or 3D image with an object (label {label or 'any'}) and background"
+            f"{path}: must be a 2D or 3D image with an object (label {'any' if label is None else label}) and "
+            "background; correct the file or the label"
         )
     return truth
 
@@ -171,7 +172,7 @@ def read_recordings(path: Path) -> list[Recorded]:
         raise InputError(f"{path}: no such file; write it with `bifseg robot record`")
     record = read_record(path, "format", "images")
     if record["format"] != FORMAT or not record["images"]:
-        raise InputError(f"{path}: is no {FORMAT} with an image; write it with `bifseg robot record`")
+        raise InputError(f"{path}: not a {FORMAT} file with an image; write it with `bifseg robot record`")
     try:
         return [_recorded(item, path.resolve().parent) for item in record["images"]]
     except InputError as error:

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bifseg.core.overlap import dice
-from bifseg.robot.people.medscribble import Page, PolicyParameters, ScribbleMap, robot_map
+from bifseg.robot.people.pages import Page, ScribbleMap
 from bifseg.robot.people.pooled import ALL_LABELS, ALL_MEASURES
+from bifseg.robot.people.robot_drawings import PolicyParameters, robot_map
 from bifseg.robot.people.stroke_statistics import LABELS, STATISTICS, measure
 from bifseg.robot.policies.policy import Policy
 

@@ -23,16 +23,17 @@ from bifseg.core.files import read_json
 from bifseg.core.geometry import Grid
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.brush import brushed
+from bifseg.robot.drawing.lines import DECIMALS, rounded
 from bifseg.robot.people.recordings import Timed
 
-_DECIMALS = 4  # of a voxel
+
+class _Finite(BaseModel):
+    """Base of the records: further keys are ignored, numbers must be finite."""
+
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="ignore", strict=False, allow_inf_nan=False)
-
-
-class LoggedStroke(_Strict):
+class LoggedStroke(_Finite):
     """A stroke of a log."""
 
     label: Literal["foreground", "background"]
@@ -41,7 +42,7 @@ class LoggedStroke(_Strict):
     times_s: list[float] | None = None
 
 
-class Log(_Strict):
+class Log(_Finite):
     """The log of a person and an image."""
 
     points: Literal["world", "voxel"]
@@ -86,7 +87,7 @@ def _timed(logged: LoggedStroke, points: str, grid: Grid, zero: float) -> Timed:
     times = logged.times_s
     if times is not None:
         if len(times) != len(logged.path):
-            raise ValueError(f"has {len(times)} times for {len(logged.path)} points; give one a point")
+            raise ValueError(f"has {len(times)} times for {len(logged.path)} points; give one for each point")
         if any(b < a for a, b in pairwise(times)):
             raise ValueError("has times that go backwards")
     stroke = _stroke(logged, points, grid)
@@ -96,10 +97,10 @@ def _timed(logged: LoggedStroke, points: str, grid: Grid, zero: float) -> Timed:
 def _stroke(logged: LoggedStroke, points: str, grid: Grid) -> Stroke:
     n_axes = grid.ndim if points == "voxel" else len(grid.origin)
     if {len(point) for point in logged.path} != {n_axes}:
-        raise ValueError(f"has points without {n_axes} coordinates")
+        raise ValueError(f"has points without {n_axes} coordinates; give {', '.join('xyz'[:n_axes])} of each")
     given = np.array(logged.path, float)
-    path = (given[:, ::-1] if points == "voxel" else grid.to_index(given)).round(_DECIMALS)
-    voxels = np.floor(path + 0.5).astype(np.intp)
+    path = (given[:, ::-1] if points == "voxel" else grid.to_index(given)).round(DECIMALS)
+    voxels = rounded(path)
     if (voxels < 0).any() or (voxels >= grid.shape).any():
         raise ValueError("leaves the image; was it drawn on another image or grid?")
     plane = _plane(voxels)
@@ -128,4 +129,4 @@ def _dense(line: NDArray[np.float64], step_mm: float, spacing: tuple[float, floa
     for a, b in pairwise(line):
         n = max(1, int(np.ceil(np.hypot(*((b - a) * spacing)) / step_mm)))
         parts.append(a + np.outer(np.arange(1, n + 1) / n, b - a))
-    return np.concatenate(parts).round(_DECIMALS)
+    return np.concatenate(parts).round(DECIMALS)

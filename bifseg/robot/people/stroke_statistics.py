@@ -19,7 +19,7 @@ from skimage.graph import pixel_graph
 from skimage.morphology import thin
 
 from bifseg.core.geometry import Box, Mask
-from bifseg.robot.drawing.tracing import flat_pieces
+from bifseg.robot.drawing.tracing import painted_patches
 
 STATISTICS = {
     "strokes": "strokes (connected components)",
@@ -74,10 +74,10 @@ def _measure_label(
     painted: Mask, side: Mask, spacing: tuple[float, ...], border_mm: NDArray[np.float64]
 ) -> dict[str, float]:
     """The statistics of one label; `side` is the side of the truth's border on which its strokes belong."""
-    strokes = list(flat_pieces(painted, spacing))
+    strokes = list(painted_patches(painted, spacing))
     n_strokes = len(strokes)
-    length = float(sum(_skeleton_mm(mask, flat) for mask, flat in strokes))
-    area_mm2 = sum(mask.sum() * np.prod(flat) for mask, flat in strokes)
+    length = float(sum(_skeleton_mm(stroke.mask, stroke.spacing) for stroke in strokes))
+    area_mm2 = sum(stroke.area_mm2 for stroke in strokes)
     return {
         "strokes": n_strokes,
         "total_mm": length,

@@ -12,7 +12,7 @@ import numpy as np
 
 from bifseg.robot.drawing.lines import Line, centre_line, drawn_part
 from bifseg.robot.drawing.regions import Patch
-from bifseg.robot.policies.policy import PathPolicy
+from bifseg.robot.policies.policy import PathPolicy, between
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,6 @@ class CentreLine(PathPolicy):
         """The drawn part of the centre line, as smooth as possible with every point inside the patch."""
         # share of the line, place of a shortened stroke, direction in a compact patch
         p, (draw, place, turn) = self.params, rng.random(3)
-        least, most = p.share_kept
         line = centre_line(patch.mask, patch.spacing, np.pi * turn)
-        share = least + draw * (most - least)
+        share = between(p.share_kept, draw)
         return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, share, p.max_length_mm, place)

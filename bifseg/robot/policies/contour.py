@@ -15,7 +15,7 @@ from skimage.measure import find_contours
 from bifseg.core.geometry import Mask
 from bifseg.robot.drawing.lines import Flat, Line, centre_line, drawn_part, travelled_mm
 from bifseg.robot.drawing.regions import Patch
-from bifseg.robot.policies.policy import PathPolicy
+from bifseg.robot.policies.policy import PathPolicy, between
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class ContourStrokes(PathPolicy):
         """Part of an inner contour, as smooth as possible with every point inside the patch."""
         # depth of the contour, share of it, where it starts
         p, (depth, draw, start) = self.params, rng.random(3)
-        line = _inner_contour(patch.mask, patch.spacing, _between(p.depth, depth), start)
-        share = _between(p.share_kept, draw)
+        line = _inner_contour(patch.mask, patch.spacing, between(p.depth, depth), start)
+        share = between(p.share_kept, draw)
         return drawn_part(line, patch.mask, patch.spacing, p.smoothing_mm, share, p.max_length_mm, 0.5)
 
 
@@ -66,8 +66,3 @@ def _inner_contour(shape: Mask, spacing: Flat, share: float, start: float) -> Li
     loop = loops[int(np.argmax(np.round(lengths, 4)))][:-1]
     opened = np.roll(loop, -int(start * len(loop)), axis=0)
     return np.concatenate([opened, opened[:1]])
-
-
-def _between(bounds: tuple[float, float], share: float) -> float:
-    least, most = bounds
-    return least + share * (most - least)

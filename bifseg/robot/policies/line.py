@@ -10,11 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bifseg.robot.drawing.lines import Line, cut, longest_inside, rounded, travelled_mm
+from bifseg.robot.drawing.lines import DECIMALS, Line, cut, longest_inside, rounded, travelled_mm
 from bifseg.robot.drawing.regions import Patch
 from bifseg.robot.policies.policy import PathPolicy
-
-_DECIMALS = 4  # of a voxel: rounding noise must not choose one
 
 
 @dataclass(frozen=True)
@@ -51,8 +49,8 @@ class LineStrokes(PathPolicy):
         start, *others = voxels[(ends * len(voxels)).astype(int)]
         aside = (2 * bow - 1, swing - 0.5)
         lines = [self._bowed(start, end, min(patch.spacing), *aside) / spacing for end in others]
-        runs = [longest_inside(line.round(_DECIMALS), patch.mask) for line in lines]
-        run = max(runs, key=lambda run: travelled_mm(run, patch.spacing)[-1].round(_DECIMALS))
+        runs = [longest_inside(line.round(DECIMALS), patch.mask) for line in lines]
+        run = max(runs, key=lambda run: travelled_mm(run, patch.spacing)[-1].round(DECIMALS))
         path = cut(run, patch.spacing, 1.0, self.params.max_length_mm, place)
         # a single point becomes its voxel's centre, so that a dot lies where it is painted
         return path if len(path) > 1 else rounded(path).astype(float)

@@ -14,17 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import find_contours
 
 from bifseg.core.geometry import Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.robot.drawing.brush import brushed
-from bifseg.robot.drawing.lines import Flat, Line, centre_line, cut, inside, travelled_mm
+from bifseg.robot.drawing.lines import DECIMALS, Flat, Line, centre_line, cut, inside, travelled_mm
 from bifseg.robot.drawing.regions import Patch, largest_patches
-from bifseg.robot.policies.policy import Errors, Policy
+from bifseg.robot.policies.policy import Errors, Policy, between
 
-_DECIMALS = 4  # of a voxel: rounding noise must not choose one
 _WAVE_MM = 8.0  # sigma along the path over which the hand's deviation stays alike
 _MOST_WAVE = 400  # points; bounds the work on tiny voxels
 FITTED = {version: Path(__file__).with_name(f"person-{version}.json") for version in (1, 2)}
@@ -142,8 +142,7 @@ class Person(Policy):
         to the object.
         """
         share, reach, start, turn = rng.random(), rng.standard_normal(), rng.random(), rng.random()
-        least, most = self.params.depth
-        share = least + share * (most - least)
+        share = between(self.params.depth, share)
         around = tuple(slice(a, a + n) for a, n in zip(patch.corner, patch.mask.shape, strict=True))
         if truth is not None and truth.any():
             depth_mm = ndimage.distance_transform_edt(~truth, sampling=patch.spacing)[around]
@@ -151,19 +150,15 @@ class Person(Policy):
             farthest_mm = self.params.reach_mm * np.exp(self.params.reach_sd * reach)
             level = nearest + min(share * (depth_mm[patch.mask].max() - nearest), farthest_mm)
         else:
-            depth_mm = ndimage.distance_transform_edt(np.pad(patch.mask, 1), sampling=patch.spacing)[
-                1:-1, 1:-1
-            ]
+            padded_mm = ndimage.distance_transform_edt(np.pad(patch.mask, 1), sampling=patch.spacing)
+            depth_mm = padded_mm[1:-1, 1:-1]
             level = share * depth_mm.max()
         thin = min(2 * max(patch.spacing), depth_mm[patch.mask].max())
-        runs = (
-            []
-            if level < thin or min(depth_mm.shape) < 2
-            else _runs(depth_mm.round(_DECIMALS), level, patch, start)
-        )
+        has_contour = level >= thin and min(depth_mm.shape) >= 2
+        runs = _runs(depth_mm.round(DECIMALS), level, patch, start) if has_contour else []
         if not runs:
             return centre_line(patch.mask, patch.spacing, np.pi * turn) + patch.corner
-        lengths = [travelled_mm(run, patch.spacing)[-1].round(_DECIMALS) for run in runs]
+        lengths = [travelled_mm(run, patch.spacing)[-1].round(DECIMALS) for run in runs]
         return runs[int(np.argmax(lengths))] + patch.corner
 
 
@@ -175,11 +170,11 @@ class PersonAround(Person):
     surrounds = True
 
 
-def _runs(depth_mm: Line, level: float, patch: Patch, start: float) -> list[Line]:
+def _runs(depth_mm: NDArray[np.float64], level: float, patch: Patch, start: float) -> list[Line]:
     """The parts of the lines of equal depth inside a patch; closed lines are opened at `start`."""
     parts: list[Line] = []
     for line in find_contours(depth_mm, level):
-        line = line.round(_DECIMALS)
+        line = line.round(DECIMALS)
         if len(line) > 2 and (line[0] == line[-1]).all():
             loop = line[:-1]
             outside = np.flatnonzero(~inside(loop, patch.mask))
@@ -199,9 +194,8 @@ def _wobbled(path: Line, spacing: Flat, wobble_mm: float, rng: np.random.Generat
         return path
     sigma = min(_WAVE_MM * (len(path) - 1) / length, _MOST_WAVE)
     smooth = ndimage.gaussian_filter1d(noise, sigma, axis=0, mode="nearest")
-    unit = np.sqrt(
-        2 * np.sqrt(np.pi) * max(sigma, 0.3)
-    )  # white noise of unit variance has this after the filter
-    away_mm = wobble_mm * np.clip(unit * smooth, -2, 2)
-    moved: Line = (path + away_mm / np.array(spacing)).round(_DECIMALS)
+    # The filter divides the standard deviation of white noise by this factor.
+    smoothing = np.sqrt(2 * np.sqrt(np.pi) * max(sigma, 0.3))
+    away_mm = wobble_mm * np.clip(smoothing * smooth, -2, 2)
+    moved: Line = (path + away_mm / np.array(spacing)).round(DECIMALS)
     return moved

@@ -104,6 +104,36 @@ class Policy(ABC):
         """The strokes; `rng` and `most` as for `strokes`."""
 
 
+class WrappedPolicy(Policy):
+    """A policy that changes what another policy draws, and has its name and properties.
+
+    Args:
+        policy: the other policy, kept as `_policy`.
+        params: numbers of both.
+    """
+
+    def __init__(self, policy: Policy, params: Any) -> None:
+        super().__init__(params)
+        self._policy = policy
+        self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
+        self.crosses, self.surrounds = policy.crosses, policy.surrounds
+        self.strokes_per_label = policy.strokes_per_label
+
+
+def between(bounds: tuple[float, float], share: float) -> float:
+    """The number at a share of the way between two others.
+
+    Args:
+        bounds: (least, most).
+        share: 0 gives the least, 1 the most; a uniform draw from [0, 1) gives a uniform number.
+
+    Returns:
+        A number between the bounds.
+    """
+    least, most = bounds
+    return least + share * (most - least)
+
+
 class PathPolicy(Policy):
     """A policy that draws one path in each of the largest errors, in the plane that shows most of the error.
 

@@ -106,12 +106,23 @@ def test_a_truth_that_moved_since_is_refused(tmp_path):
         ("set\timage\ttruth\tperson\tdrawn\n", "no drawing"),
         ("set\timage\ttruth\tperson\tdrawn\nCT\t\tt.nii\t\ta.json\n", "line 2: person is empty"),
         ("set\timage\ttruth\tperson\tdrawn\tlabel\nCT\t\tt.nii\ta\ta.json\tone\n", "line 2: label is one"),
+        ("set\timage\ttruth\tperson\tdrawn\tlabel\nCT\t\tt.nii\ta\ta.json\t²\n", "line 2: label is ²"),
     ],
 )
 def test_a_wrong_table_is_named_in_one_line(tmp_path, text, message):
     (tmp_path / "d.tsv").write_text(text)
     with pytest.raises(InputError, match=message):
         listed_drawings(tmp_path / "d.tsv")
+
+
+def test_a_table_of_a_spreadsheet_program_is_read(tmp_path):
+    """Excel begins UTF-8 with a byte order mark; in its other encodings the table is refused in one line."""
+    text, path = "set\timage\ttruth\tperson\tdrawn\nCT\t\tt.nii\tJosé\ta.json\n", tmp_path / "d.tsv"
+    path.write_text(text, encoding="utf-8-sig")
+    assert listed_drawings(path)[0].person == "José"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match="save it as UTF-8"):
+        listed_drawings(path)
 
 
 def test_a_person_draws_once_on_an_image(tmp_path):

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from drawn_by_people import BALL, OBLIQUE, TRUTH, scribbled
 
-from bifseg.robot.people.medscribble import Page, PolicyParameters
+from bifseg.robot.people.pages import Page
 from bifseg.robot.people.pooled import ALL_LABELS, ALL_MEASURES
+from bifseg.robot.people.robot_drawings import PolicyParameters
 from bifseg.robot.people.shift import OVERLAP, drawing_values, image_shifts
 from bifseg.robot.policies.centre_line import CentreLine
 

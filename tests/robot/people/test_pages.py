@@ -6,15 +6,14 @@ import pytest
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
-from bifseg.robot.people.medscribble import (
+from bifseg.robot.people.pages import read_pages, without_copies
+from bifseg.robot.people.robot_drawings import (
     PolicyParameters,
     candidates,
     fit_centre_line,
     people_drawings,
-    read_pages,
     robot_drawings,
     robot_map,
-    without_copies,
 )
 from bifseg.robot.people.stroke_statistics import STATISTICS
 from bifseg.robot.policies.centre_line import CentreLine, CentreLineParams
@@ -64,6 +63,7 @@ def test_reads_every_image_with_scribbles(tree):
         ("human_scribble_1.png", scribbled(12)[:30], "shape"),
         ("human_scribble_1.png", 3 * scribbled(12), "value 3"),
         ("human_scribble_x.png", scribbled(12), "the person's number"),
+        ("human_scribble_².png", scribbled(12), "the person's number"),
         ("label.png", np.zeros(SHAPE), "an object and background"),
     ],
 )
@@ -128,9 +128,9 @@ def test_robot_and_people_have_rows_in_one_table(tree):
 
 def test_the_fit_finds_the_parameters_that_drew(tree, monkeypatch):
     """Two persons who are robots with other parameters than the default: they are found again."""
-    monkeypatch.setattr("bifseg.robot.people.medscribble.LENGTHS_MM", (8.0, 40.0))
-    monkeypatch.setattr("bifseg.robot.people.medscribble.SHARES", ((0.6, 0.9),))
-    monkeypatch.setattr("bifseg.robot.people.medscribble.BRUSHES_MM", (1.0, 2.0))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.LENGTHS_MM", (8.0, 40.0))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.SHARES", ((0.6, 0.9),))
+    monkeypatch.setattr("bifseg.robot.people.robot_drawings.BRUSHES_MM", (1.0, 2.0))
     drawer = CentreLine(CentreLineParams(max_length_mm=8.0, brush_radius_mm=1.0))
     for path in tree.rglob("human_scribble_*.png"):
         page = next(p for p in read_pages(tree) if (p.group, p.name) == path.parent.parts[-2:])

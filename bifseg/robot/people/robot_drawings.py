@@ -1,173 +1,31 @@
-"""Scribbles that people drew, and those that the robot draws on the same images.
+"""What the robot draws on the images that people scribbled on, measured as people's scribbles are.
 
-The layout is that of MedScribble (Wong et al., ECCV 2024): anywhere below a folder, one folder an image with
-`label.png`, one file a person (`human_scribble_0.png`, `human_scribble_1.png`, ...) and an optional `image.png`. People
-saw an image without a result and scribbled on the object and on the background. So the robot draws the opening of a
-session, inside its box.
+People saw an image without a result and scribbled on the object and on the background. So the robot draws the opening
+of a session, inside its box.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
-from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from bifseg.core.errors import InputError
-from bifseg.core.geometry import Box, Mask
-from bifseg.core.images import read_array
+from bifseg.core.geometry import Box
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
 from bifseg.robot.box import draw_box
 from bifseg.robot.opening import opening_strokes
+from bifseg.robot.people.pages import Page, ScribbleMap
 from bifseg.robot.people.stroke_statistics import leave_one_out, measure
 from bifseg.robot.policies.centre_line import CentreLine, CentreLineParams
 from bifseg.robot.policies.policy import Policy
-
-ScribbleMap = NDArray[np.uint8]
 
 LENGTHS_MM = (40.0, 80.0, 120.0, 160.0, 240.0, 320.0)
 SHARES = ((0.4, 0.7), (0.6, 0.9), (0.8, 1.0))
 BRUSHES_MM = (1.5, 1.75, 2.0, 2.25)
 """Values that the fit tries instead of the defaults of `centre-line`: longest stroke, share kept, brush radius."""
-
-
-@dataclass(frozen=True)
-class Page:
-    """An image that people scribbled on.
-
-    Attributes:
-        name: name of the image's folder.
-        group: name of the folder above, which holds images of one kind.
-        truth: mask of the object, (y, x) or (z, y, x).
-        spacing: mm, in the same order; 1 if the file has none, such as PNG, so that mm are pixels.
-        people: map of scribbles of the truth's shape by person: 0 nothing, 1 foreground, 2 background.
-        image: grey values of the truth's shape, or None if there is no image.
-    """
-
-    name: str
-    group: str
-    truth: Mask
-    spacing: tuple[float, ...]
-    people: dict[str, ScribbleMap]
-    image: NDArray[np.generic] | None
-
-
-def read_pages(folder: Path) -> list[Page]:
-    """All images with scribbles below a folder, sorted by path.
-
-    Args:
-        folder: contains one folder an image, at any depth.
-
-    Returns:
-        At least one page.
-
-    Raises:
-        InputError: no image has scribbles, or a file does not fit its label.
-    """
-    labels = sorted(folder.rglob("label.png"))
-    pages = [_read_page(path) for path in labels if any(path.parent.glob("human_scribble_*.png"))]
-    if not pages:
-        raise InputError(f"{folder}: no folder with label.png and human_scribble_0.png, _1.png, ... below it")
-    return pages
-
-
-def _read_page(label: Path) -> Page:
-    truth, grid = read_array(label)
-    if truth.ndim != 2 or not truth.any() or truth.all():
-        raise InputError(f"{label}: must be a 2D image with an object and background")
-    paths = sorted(label.parent.glob("human_scribble_*.png"))
-    image = label.with_name("image.png")
-    return Page(
-        label.parent.name,
-        label.parent.parent.name,
-        truth > 0,
-        (grid.spacing[0], grid.spacing[1]),
-        {person_of(path): _read_scribbles(path, truth.shape) for path in paths},
-        read_array(image)[0] if image.is_file() else None,
-    )
-
-
-def person_of(path: Path) -> str:
-    """The name of the person who drew a file.
-
-    Args:
-        path: `human_scribble_NUMBER.png`, numbers from 0.
-
-    Returns:
-        `person 1` for number 0.
-
-    Raises:
-        InputError: the file's name has no number.
-    """
-    number = path.stem.removeprefix("human_scribble_")
-    if not number.isdigit():
-        raise InputError(f"{path}: name the file human_scribble_NUMBER.png with the person's number, from 0")
-    return f"person {int(number) + 1}"
-
-
-def _read_scribbles(path: Path, shape: tuple[int, ...]) -> ScribbleMap:
-    drawn, _ = read_array(path)
-    if drawn.shape != shape:
-        raise InputError(f"{path}: has shape {drawn.shape}, its label {shape}; save them on one grid")
-    strange = np.setdiff1d(drawn, (0, 1, 2))
-    if strange.size:
-        raise InputError(f"{path}: has the value {strange[0]}; use 0 nothing, 1 foreground, 2 background")
-    return drawn.astype(np.uint8)
-
-
-def without_copies(pages: list[Page]) -> tuple[list[Page], list[str]]:
-    """The pages without drawings that are equal in several files.
-
-    Nobody draws the same twice to the voxel: all but one of the files are copies, and it is unknown which.
-
-    Args:
-        pages: all images, with all persons.
-
-    Returns:
-        The pages without these drawings, and a line for each set of equal drawings, such as
-        `group/a person 1 = group/b person 2`.
-    """
-    copied, lines = copies(
-        (f"{page.group}/{page.name} {who}", drawn) for page in pages for who, drawn in page.people.items()
-    )
-    distinct = [
-        replace(page, people={who: d for who, d in page.people.items() if drawing_key(d) not in copied})
-        for page in pages
-    ]
-    return distinct, lines
-
-
-def copies(drawings: Iterable[tuple[str, ScribbleMap]]) -> tuple[set[bytes], list[str]]:
-    """The drawings that are equal in several places.
-
-    Args:
-        drawings: where each map was drawn, and the map.
-
-    Returns:
-        The `drawing_key` of each such map, and a line for it, such as `group/a person 1 = group/b person 2`.
-    """
-    places: dict[bytes, list[str]] = {}
-    for place, drawn in drawings:
-        places.setdefault(drawing_key(drawn), []).append(place)
-    equal = {key: names for key, names in places.items() if len(names) > 1}
-    return set(equal), [" = ".join(names) for names in equal.values()]
-
-
-def drawing_key(drawn: ScribbleMap) -> bytes:
-    """A key that is equal for equal maps of scribbles, and only for them.
-
-    Args:
-        drawn: a map of scribbles.
-
-    Returns:
-        Shape and voxels as bytes.
-    """
-    return repr(drawn.shape).encode() + drawn.tobytes()
 
 
 @dataclass(frozen=True)
