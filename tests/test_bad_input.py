@@ -14,7 +14,7 @@ from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard
 from bifseg.cards.run import RunCard, checked_run
 from bifseg.cli.main import main
 from bifseg.cohorts.checks import check_manifest
-from bifseg.cohorts.files import look_at_image, look_at_label
+from bifseg.cohorts.files import inspect_image, inspect_label_map
 from bifseg.cohorts.manifest import COLUMNS, OPTIONAL
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
@@ -217,7 +217,7 @@ def test_any_content_of_a_manifest_is_refused_in_one_line(images, content):
 def test_damaged_images_are_refused_in_one_line(images, tmp_path, ending, kind):
     """Images truncated at many places or with changed bytes are refused or still read."""
     intact = (images / f"{kind}.{ending}").read_bytes()
-    look = {"image": look_at_image, "label": look_at_label}[kind]
+    look = {"image": inspect_image, "label": inspect_label_map}[kind]
     rng, path = random.Random(0), tmp_path / f"broken.{ending}"
     grid = look(images / f"{kind}.{ending}").grid
     for share in [k / 40 for k in range(40)]:

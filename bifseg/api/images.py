@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bifseg.cohorts.files import File, look_at_image, look_at_label
+from bifseg.cohorts.files import File, inspect_image, inspect_label_map
 from bifseg.core import images
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Image, Mask
@@ -33,7 +33,7 @@ def read_image(path: Path | str, modality: str = "", channel: int | None = None)
         >>> image.voxels.shape, image.grid.spacing
         ((12, 40, 48), (3.0, 1.0, 1.0))
     """
-    _refuse(path, look_at_image(Path(path)))
+    _refuse(path, inspect_image(Path(path)))
     return images.read_image(Path(path), modality, channel)
 
 
@@ -57,7 +57,7 @@ def read_mask(path: Path | str, values: Iterable[int] = (), image: Image | None 
         >>> int(truth.sum())
         96
     """
-    _refuse(path, look_at_label(Path(path)))
+    _refuse(path, inspect_label_map(Path(path)))
     labels, grid = images.read_array(Path(path))
     for difference in differences(image.grid, grid) if image else ():
         raise InputError(f"{path}: not on the image's grid: {difference}; resample the mask")

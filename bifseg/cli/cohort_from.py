@@ -110,8 +110,8 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
     Raises:
         InputError: an option is wrong, or the data cannot be used.
     """
+    from bifseg.cohorts.readers.drafting import CohortRequest, draft_cohort
     from bifseg.cohorts.readers.layout import LayoutOptions
-    from bifseg.cohorts.readers.making import CohortRequest, make
     from bifseg.cohorts.readers.splits import read_splits
     from bifseg.cohorts.readers.writing import summary, write_cohort
 
@@ -132,7 +132,7 @@ def make_from(layout: str, path: Path, out: Path, data: DataOptions, seed: int, 
         raise InputError(
             f"--name {short(name)}: cannot name a cohort; use up to 100 letters, digits, '_', '.' and '-'"
         )
-    draft = make(layout, path, options, request, tracked(f"reading {layout}"))
+    draft = draft_cohort(layout, path, options, request, tracked(f"reading {layout}"))
     files = write_cohort(draft, out, name, shlex.join(["bifseg", *sys.argv[1:]]), force)
     typer.echo(summary(draft, out / f"{name}.yaml"))
     return list(files)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 
 from bifseg.cohorts.files import File
-from bifseg.cohorts.manifest import ManifestRow
+from bifseg.cohorts.manifest import Fault, ManifestRow
 from bifseg.core.grid_differences import differences
 
 
-def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Iterator[tuple[int, str, str]]:
+def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Iterator[Fault]:
     """Problems of the files in the column `channels`.
 
     Args:
@@ -29,15 +29,12 @@ def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Ite
             reported.add(key)
             for text in images[path].problems:
                 yield row.line, "channels", f"{name}: {path}: {text}"
-            for text in differences(image_grid, grid) if image_grid and grid else ():
-                yield (
-                    row.line,
-                    "channels",
-                    f"{name}: {path}: {text} from {row.image}; resample it to this grid",
-                )
+            for difference in differences(image_grid, grid) if image_grid and grid else ():
+                text = f"{name}: {path}: {difference} from {row.image}; resample it to this grid"
+                yield row.line, "channels", text
 
 
-def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> Iterator[tuple[int, str, str]]:
+def unlisted_channels(rows: Sequence[ManifestRow], listed: Collection[str]) -> Iterator[Fault]:
     """Channels that the cohort's card does not list.
 
     Args:

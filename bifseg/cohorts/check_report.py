@@ -96,7 +96,7 @@ def grouped(notes: Iterable[Problem]) -> list[str]:
     by_text: defaultdict[tuple[str, str], list[Problem]] = defaultdict(list)
     for note in notes:
         by_text[note.key, note.text.partition(": ")[2] or note.text].append(note)
-    return [f"{group[0]}" + f" (and {len(group) - 1} more)" * (len(group) > 1) for group in by_text.values()]
+    return [f"{first} (and {len(more)} more)" if more else f"{first}" for first, *more in by_text.values()]
 
 
 def _range(values: list[float]) -> str:

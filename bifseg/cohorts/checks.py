@@ -18,11 +18,12 @@ from bifseg.cohorts.files import (
     File,
     Progress,
     each_file,
-    look_at_image,
-    look_at_label,
+    inspect_image,
+    inspect_label_map,
 )
 from bifseg.cohorts.leaks import names_across_splits
 from bifseg.cohorts.manifest import (
+    Fault,
     Manifest,
     ManifestRow,
     Problem,
@@ -37,8 +38,6 @@ from bifseg.core.images import channel_advice
 
 TENFOLD = 10
 """If images of a modality differ by this factor in mean intensity, a note says so: no one normalisation fits all."""
-
-Entry = tuple[int, str, str]  # line, key and text of a problem in the manifest
 
 _MEND = "resample the label map to the image, or copy the image's header if the voxels do correspond"
 
@@ -59,10 +58,10 @@ def check_manifest(path: Path, root: Path, dimension: int, progress: Progress = 
         InputError: the manifest itself cannot be read.
     """
     manifest = parse_manifest(path, root)
-    return judge(manifest, *look(manifest, progress), dimension)
+    return check_rows(manifest, *inspect_files(manifest, progress), dimension)
 
 
-def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
+def inspect_files(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
     """The contents of every file of a manifest, each read once.
 
     Args:
@@ -74,25 +73,25 @@ def look(manifest: Manifest, progress: Progress = iter) -> tuple[Files, Files]:
     """
     root, rows = manifest.root, manifest.rows
     maps = {row.label for row in rows}.union(*((row.initial, *row.raters) for row in rows)) - {""}
-    images = each_file(lambda name: look_at_image(root / name), _names(rows), progress)
-    labels = each_file(lambda name: look_at_label(root / name), sorted(maps), progress)
+    images = each_file(lambda name: inspect_image(root / name), _image_names(rows), progress)
+    labels = each_file(lambda name: inspect_label_map(root / name), sorted(maps), progress)
     return {"": File(None), **images}, {"": File(None), **labels}
 
 
-def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:
+def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:
     """The report of a manifest whose files were read.
 
     Args:
         manifest: as it was parsed.
-        images: of `look`.
-        labels: of `look`.
+        images: contents of the images, from `inspect_files`.
+        labels: contents of the label maps, from `inspect_files`.
         dimension: 2 or 3, see `check_manifest`.
 
     Returns:
         All problems and notes of the manifest and its files.
     """
     path, rows = manifest.path, manifest.rows
-    entries = [
+    faults = [
         *_repeated_objects(rows),
         *_conflicts(rows, "group", "split"),
         *_conflicts(rows, "case", "group"),
@@ -103,10 +102,10 @@ def judge(manifest: Manifest, images: Files, labels: Files, dimension: int) -> R
         *_wrong_values(rows, labels),
         *_empty_raters(rows, labels),
     ]
-    problems = [*manifest.problems, *(Problem(str(path), *entry) for entry in entries)]
+    problems = [*manifest.problems, *(Problem(str(path), *fault) for fault in faults)]
     doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images), *_unlike_scanners(rows, images)]
     doubts += [(0, "split", text) for text in names_across_splits(rows)]
-    notes = [*manifest.notes, *(Problem(str(path), *entry) for entry in doubts)]
+    notes = [*manifest.notes, *(Problem(str(path), *doubt) for doubt in doubts)]
     ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))
     return Report(tuple(ordered), labels, tuple(sorted(problems)), tuple(notes))
 
@@ -132,7 +131,7 @@ def check_cohort(
     report = check_manifest(path, root, card.dimension, progress)
     rows = sorted(report.rows, key=lambda row: row.line)
     problems = [*report.problems, *_unlisted_structures(rows, path, card, card_path)]
-    problems += [Problem(str(path), *entry) for entry in unlisted_channels(rows, card.channels)]
+    problems += [Problem(str(path), *fault) for fault in unlisted_channels(rows, card.channels)]
     if rows:
         problems += _absent_structures(rows, path, card, card_path)
     return replace(report, problems=tuple(sorted(problems)))
@@ -157,11 +156,11 @@ def _absent_structures(rows: Rows, path: Path, card: CohortCard, card_path: Path
                 yield Problem(str(card_path), 0, key, text)
 
 
-def _names(rows: Rows) -> list[str]:
+def _image_names(rows: Rows) -> list[str]:
     return sorted({name for row in rows for name in (row.image, *dict(row.channels).values())} - {""})
 
 
-def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
+def _label_maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
     """(row, column, name) of every label map of every row: its own, the initial one, then those of the raters."""
     for row in rows:
         yield row, "label", row.label
@@ -171,7 +170,7 @@ def _maps(rows: Rows) -> Iterator[tuple[ManifestRow, str, str]]:
             yield row, "raters", name
 
 
-def _repeated_objects(rows: Rows) -> Iterator[Entry]:
+def _repeated_objects(rows: Rows) -> Iterator[Fault]:
     """Rows that repeat a structure of a case, or that would make an object of the same name."""
     first: dict[str, ManifestRow] = {}
     for row in rows:
@@ -186,7 +185,7 @@ def _repeated_objects(rows: Rows) -> Iterator[Entry]:
         yield row.line, "structure", text
 
 
-def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Entry]:
+def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Fault]:
     """Cases with two groups, or groups with two splits."""
     first: dict[str, ManifestRow] = {}
     for row in rows:
@@ -196,7 +195,7 @@ def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Entry]:
             yield row.line, key, f"{value!r}, but {before}; give one {owner} one {key}"
 
 
-def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Fault]:
     for row in _first_of_each(rows, lambda row: row.image):
         for text in files[row.image].problems:
             yield row.line, "image", f"{row.image}: {text}"
@@ -209,9 +208,9 @@ def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
             yield row.line, "image", f"{row.image}: {text}"
 
 
-def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Entry]:
+def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Fault]:
     reported = set()
-    for row, key, name in _maps(rows):
+    for row, key, name in _label_maps(rows):
         grid = files[name].grid
         for text in (*files[name].problems, *filter(None, [grid and _not_accepted(grid, dimension)])):
             if (name, text) not in reported:
@@ -228,9 +227,9 @@ def _not_accepted(grid: Grid, dimension: int) -> str:
     return f"{fault}; convert it, or change 'dimension' in the card"
 
 
-def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entry]:
+def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Fault]:
     reported = set()
-    for row, key, name in _maps(rows):
+    for row, key, name in _label_maps(rows):
         image, label = images[row.image].image_grid(row.channel), labels[name].grid
         if (row.image, image, key, name) in reported:
             continue
@@ -244,7 +243,7 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Entr
                 yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
 
 
-def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
+def _wrong_values(rows: Rows, labels: Files) -> Iterator[Fault]:
     """Objects without a voxel, and values that no case of the structure has, once for each set of values."""
     present = _values_present(rows, labels)
     reported = set()
@@ -256,11 +255,8 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
             continue
         if values & set(row.ignore_values):
             both = values_text(values & set(row.ignore_values))
-            yield (
-                row.line,
-                "ignore_values",
-                f"{both}: is a value of the structure too; remove it from one of them",
-            )
+            text = f"{both}: is a value of the structure too; remove it from one of them"
+            yield row.line, "ignore_values", text
         elif not values & counts.keys():
             text = (
                 f"{values_text(values)}: the object is empty, {holds}; correct the values or remove the row"
@@ -272,7 +268,7 @@ def _wrong_values(rows: Rows, labels: Files) -> Iterator[Entry]:
             yield row.line, "label_values", text
 
 
-def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
+def _empty_raters(rows: Rows, labels: Files) -> Iterator[Fault]:
     for row in rows:
         for name in row.raters:
             counts = labels[name].counts
@@ -281,7 +277,7 @@ def _empty_raters(rows: Rows, labels: Files) -> Iterator[Entry]:
                 yield row.line, "raters", text
 
 
-def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
+def _partial_values(rows: Rows, labels: Files) -> Iterator[Fault]:
     present = _values_present(rows, labels)
     for row in rows:
         values, counts = set(row.label_values), labels[row.label].counts
@@ -291,7 +287,7 @@ def _partial_values(rows: Rows, labels: Files) -> Iterator[Entry]:
             yield row.line, "label_values", text
 
 
-def _doubtful_grids(rows: Rows, images: Files) -> Iterator[Entry]:
+def _doubtful_grids(rows: Rows, images: Files) -> Iterator[Fault]:
     for row in _first_of_each(rows, lambda row: row.image):
         for text in images[row.image].notes:
             yield row.line, "image", f"{short(row.image)}: {text}"
@@ -311,7 +307,7 @@ def _first_of_each(rows: Rows, key: Callable[[ManifestRow], object]) -> list[Man
     return list(first.values())
 
 
-def _unlike_scanners(rows: Rows, images: Files) -> Iterator[Entry]:
+def _unlike_scanners(rows: Rows, images: Files) -> Iterator[Fault]:
     """A note for each modality that has images with tenfold different intensities."""
     for modality in sorted({row.modality for row in rows}):
         own = [row for row in rows if row.modality == modality and row.channel is None]

@@ -31,6 +31,7 @@ from bifseg.core.images import read_array, read_grid, read_image
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 _ABOUT = ("name", "dimension", "simulated", "seen", "unseen", "root", "card", "hashes", "objects_sha256")
+_REMEDY = "bring it back, or prepare the cohort again"
 _CACHED_IMAGES = 4  # sessions go object by object, so the images of the last few cases are read again
 _CACHED_MAPS = 8  # their label maps, and those of a few raters
 
@@ -100,13 +101,17 @@ class Cohort:
             The cohort; images and label maps are read when they are needed.
 
         Raises:
-            InputError: the folder has no cohort, or `objects.tsv` has changed since it was written.
+            InputError: the folder has no cohort, or a file has changed since it was written.
         """
         try:
             about = read_record(Path(folder) / "cohort.json", *_ABOUT)
-        except (OSError, ValueError) as error:
+        except FileNotFoundError as error:
             raise InputError(
                 f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
+            ) from error
+        except OSError as error:
+            raise InputError(
+                f"{Path(folder) / 'cohort.json'}: cohort: cannot be read ({error.strerror}); correct the path"
             ) from error
         objects = Path(folder) / "objects.tsv"
         check_hash(objects, about["objects_sha256"], "delete it and prepare the cohort again")
@@ -353,9 +358,6 @@ def _touching(mask: Mask, truth: Mask) -> Mask:
     """The connected instances of a 2D mask that share a pixel with the truth."""
     numbers = instances(mask)
     return np.isin(numbers, numbers[truth & mask])
-
-
-_REMEDY = "bring it back, or prepare the cohort again"
 
 
 def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> Image:

@@ -72,7 +72,7 @@ def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress)
         return {name: next(results) for name in progress(names)}
 
 
-def look_at_image(path: Path) -> File:
+def inspect_image(path: Path) -> File:
     """The grid of an image, and whether all its voxels are finite as float32.
 
     Args:
@@ -93,7 +93,7 @@ def look_at_image(path: Path) -> File:
     return File(grid, notes=notes, level=float(sizes.mean()) if sizes.size else 0.0)
 
 
-def look_at_label(path: Path) -> File:
+def inspect_label_map(path: Path) -> File:
     """The grid of a label map and the number of voxels of each value.
 
     Args:

@@ -31,6 +31,15 @@ COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "s
 OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")
 SPLITS = ("train", "validation", "test")
 _MOST_SHOWN = 10  # label values in a message
+_EMPTY: dict[str, Any] = {
+    "label_values": (),
+    "channel": None,
+    "raters": (),
+    "ignore_values": (),
+    "initial": "",
+    "channels": (),
+}
+"""Values of empty and wrong cells, for columns that are optional or do not hold a text."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +91,10 @@ class Problem:
         """
         place = f"{self.file}:{self.line}" if self.line else self.file
         return f"{place}: {short(self.key, 60)}: {self.text}"
+
+
+Fault = tuple[int, str, str]
+"""Line, key and text of a problem in a manifest."""
 
 
 @dataclass(frozen=True)
@@ -211,17 +224,6 @@ def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow
     return ManifestRow(line, **values), wrong
 
 
-_EMPTY: dict[str, Any] = {
-    "label_values": (),
-    "channel": None,
-    "raters": (),
-    "ignore_values": (),
-    "initial": "",
-    "channels": (),
-}
-"""Values of empty and wrong cells of columns that are optional or no text."""
-
-
 def _read_cell(key: str, text: str, root: Path) -> Any:
     if not text and key in OPTIONAL:
         return _EMPTY[key]
@@ -241,8 +243,8 @@ def _read_cell(key: str, text: str, root: Path) -> Any:
         text = composed(text)
     if key in ("case", "structure") and not is_name(text):
         raise ValueError(
-            f"{short(text)!r} is no name; use up to {MOST_BYTES} bytes of letters, digits, '_', '.' and '-', a letter "
-            "or digit first"
+            f"{short(text)!r} is not a name; use up to {MOST_BYTES} bytes of letters, digits, '_', '.' and '-', a "
+            "letter or digit first"
         )
     return text
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
@@ -70,27 +71,39 @@ def prepare(
     write_contents(folder / CONTENT, each_file(lambda name: content_of(root, name), images, progress))
     files = sorted({name for row in report.rows for name in _files_of(row)} - {""})
     about = {
-        "name": card_path.stem,
-        "dimension": card.dimension,
-        "simulated": card.simulator is not None,
-        "seen": card.seen,
-        "unseen": card.unseen,
+        **_card_facts(card, card_path),
         "root": "." if root.resolve() == folder.resolve() else str(root.absolute()),
         "seed": seed,
-        "card": card.model_dump(mode="json"),
         "manifest_sha256": file_hash(manifest),
         "objects_sha256": file_hash(folder / "objects.tsv"),
         "content_sha256": file_hash(folder / CONTENT),
         "hashes": each_file(lambda name: image_hash(root / name), files, progress),
     }
     if card.nsd_tolerance_mm == "raters":
-        about["raters_tolerance_mm"] = rater_tolerances(Cohort(folder, about, objects))
-        if not about["raters_tolerance_mm"]:
-            raise InputError(
-                f"{card_path}: nsd_tolerance_mm: 'raters', but no object has any; write a number of mm, or add the "
-                "manifest's column `raters`"
-            )
+        about["raters_tolerance_mm"] = _rater_tolerances(Cohort(folder, about, objects), card_path)
     write_record(folder / "cohort.json", about)
+
+
+def _card_facts(card: CohortCard, card_path: Path) -> dict[str, Any]:
+    return {
+        "name": card_path.stem,
+        "dimension": card.dimension,
+        "simulated": card.simulator is not None,
+        "seen": card.seen,
+        "unseen": card.unseen,
+        "card": card.model_dump(mode="json"),
+    }
+
+
+def _rater_tolerances(cohort: Cohort, card_path: Path) -> dict[str, float]:
+    """The tolerance of NSD from raters' masks, by structure; raises InputError if no object has raters."""
+    tolerances = rater_tolerances(cohort)
+    if not tolerances:
+        raise InputError(
+            f"{card_path}: nsd_tolerance_mm: 'raters', but no object has any; write a number of mm, or add the "
+            "manifest's column `raters`"
+        )
+    return tolerances
 
 
 def _files_of(row: ManifestRow) -> tuple[str, ...]:

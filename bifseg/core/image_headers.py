@@ -192,7 +192,7 @@ def _nrrd_problem(text: str) -> str:
 def _png_problem(content: bytes) -> str:
     """The fault of a PNG file, from the checksum of each part and the colours; empty if it has none."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "is no PNG file; correct its name"
+        return "is not a PNG file; correct its name"
     at, kinds = 8, []
     while at + 12 <= len(content):
         n = int.from_bytes(content[at : at + 4])

@@ -209,7 +209,7 @@ def _dtype(fields: Any) -> np.dtype[Any]:
     if kind.fields:
         raise ValueError(f"has {len(kind.fields)} channels a voxel; save one grey channel a file")
     if kind.kind not in "iuf":
-        raise ValueError("its voxels are no numbers of whole bytes; save them as integers or floats")
+        raise ValueError("its voxels are not numbers of whole bytes; save them as integers or floats")
     return kind
 
 
@@ -270,7 +270,7 @@ def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
         try:
             rotation = quat2mat(fillpositive(parts))
         except ValueError as error:
-            raise ValueError("its qform is no rotation; write the orientation again") from error
+            raise ValueError("its qform is not a rotation; write the orientation again") from error
         rotation[:, 2] *= -1 if fields["pixdim"][0] < 0 else 1
         offset = np.array([fields[f"qoffset_{axis}"] for axis in "xyz"], float)
         return pixdim * scale, (_TO_LPS * rotation).T, _TO_LPS[:, 0] * offset * scale

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from bifseg.cohorts.files import File, each_file, look_at_image, look_at_label
+from bifseg.cohorts.files import File, each_file, inspect_image, inspect_label_map
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -15,7 +15,7 @@ def test_an_image_is_asked_for_finite_voxels(tmp_path, suffix):
     voxels = np.zeros(GRID.shape, np.float32)
     voxels[0, 0, :2] = np.nan, np.inf
     write_array(tmp_path / f"i{suffix}", voxels, GRID)
-    file = look_at_image(tmp_path / f"i{suffix}")
+    file = inspect_image(tmp_path / f"i{suffix}")
     assert file.grid is not None
     assert file.problems == ("2 of 288 voxels are not finite; replace NaN and infinity",)
 
@@ -26,10 +26,10 @@ def test_endings_in_upper_case(tmp_path, name):
     voxels[0, 0, 0] = np.nan
     write_array(tmp_path / name.lower(), voxels, GRID)
     (tmp_path / name.lower()).rename(tmp_path / name)
-    file = look_at_image(tmp_path / name)
+    file = inspect_image(tmp_path / name)
     assert file.grid is not None
     assert file.problems == ("1 of 288 voxels are not finite; replace NaN and infinity",)
-    assert look_at_label(tmp_path / name).problems[0].startswith("holds nan")
+    assert inspect_label_map(tmp_path / name).problems[0].startswith("holds nan")
 
 
 def test_the_grid_of_a_channel():
@@ -49,7 +49,7 @@ def test_a_label_map_is_counted(tmp_path):
     labels[0] = 2
     labels[1, :3] = 7
     write_array(tmp_path / "l.nii.gz", labels, Grid.plain((4, 5)))
-    file = look_at_label(tmp_path / "l.nii.gz")
+    file = inspect_label_map(tmp_path / "l.nii.gz")
     assert file.problems == ()  # floats that are whole are labels
     assert file.counts == {0: 12, 2: 5, 7: 3}
 
@@ -60,12 +60,12 @@ def test_a_label_map_holds_integers_only(tmp_path, value, suffix):
     labels = np.ones((4, 5), np.float32)
     labels[0, 0] = value
     write_array(tmp_path / f"l{suffix}", labels, Grid.plain((4, 5)))
-    file = look_at_label(tmp_path / f"l{suffix}")
+    file = inspect_label_map(tmp_path / f"l{suffix}")
     assert file.problems == (f"holds {value}; a label map holds integers only, save it as one",)
     assert file.counts[1] == 19
 
 
-@pytest.mark.parametrize("look", [look_at_image, look_at_label])
+@pytest.mark.parametrize("look", [inspect_image, inspect_label_map])
 def test_files_missing_or_broken_are_problems_not_errors(tmp_path, look):
     (tmp_path / "text.nii.gz").write_text("not an image")
     assert look(tmp_path / "none.nii.gz").problems == (f"no such file in {tmp_path}; correct the path",)
@@ -78,7 +78,7 @@ def test_files_missing_or_broken_are_problems_not_errors(tmp_path, look):
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd", ".png"])
-@pytest.mark.parametrize("look", [look_at_image, look_at_label])
+@pytest.mark.parametrize("look", [inspect_image, inspect_label_map])
 def test_a_file_cut_short_is_a_problem(tmp_path, look, suffix):
     shape = (90, 90) if suffix == ".png" else (20, 20, 20)
     path = tmp_path / f"whole{suffix}"

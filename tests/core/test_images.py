@@ -312,7 +312,7 @@ CONTENTS = {
     "text.nii": (b"text " * 200, "holds no NIfTI header"),
     "text.mha": (b"text " * 200, "its header is damaged"),
     "text.nrrd": (b"text " * 200, "its header is damaged"),
-    "text.png": (b"text " * 200, "is no PNG file"),
+    "text.png": (b"text " * 200, "is not a PNG file"),
 }
 
 

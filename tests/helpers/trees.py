@@ -8,8 +8,8 @@ import nibabel
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.cohorts.readers.drafting import CohortDraft, CohortRequest, draft_cohort
 from bifseg.cohorts.readers.layout import LayoutOptions
-from bifseg.cohorts.readers.making import CohortDraft, CohortRequest, make
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
@@ -60,7 +60,7 @@ def brats_case(
 def draft_of(layout: str, path: Path, options: LayoutOptions | None = None, **request: object) -> CohortDraft:
     """The draft of a cohort from a tree, with splits of seed 1."""
     settings = {"shares": SHARES, "seed": 1, **request}
-    return make(layout, path, options or LayoutOptions(), CohortRequest(**settings))  # type: ignore[arg-type]
+    return draft_cohort(layout, path, options or LayoutOptions(), CohortRequest(**settings))  # type: ignore[arg-type]
 
 
 def rows_of(draft: CohortDraft) -> dict[tuple[str, str], tuple[str, str]]:

@@ -17,9 +17,9 @@ from bifseg.cohorts.readers.layout import (
     Layout,
     LayoutOptions,
     LayoutScan,
-    LeftOut,
     Source,
     Structure,
+    duplicated,
 )
 from bifseg.cohorts.readers.walk import all_files, image_files, stem
 from bifseg.core.errors import InputError, short
@@ -50,10 +50,8 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     ]
     cases, left_out = [], [*images.left_out]
     for name, words in sorted(by_case.items()):
-        duplicates = [paths for _, paths in sorted(words.items()) if len(paths) > 1]
-        if duplicates:
-            reason = "has two files of one kind; keep one"
-            left_out.append(LeftOut(name, "", reason, " and ".join(duplicates[0])))
+        if copies := duplicated(name, words):
+            left_out += copies
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
         cases.append(Case(name, sources, words["dseg"][0] if "dseg" in words else ""))
@@ -75,7 +73,7 @@ def _named_values(path: Path) -> dict[str, tuple[int, ...]]:
             ):
                 row = f"index {short(index, 30)!r}, name {short(word, 30)!r}"
                 raise InputError(
-                    f"{path / name}:{line}: {row} is no value of its own; give --structure NAME=VALUES"
+                    f"{path / name}:{line}: {row} is not a value of its own; give --structure NAME=VALUES"
                 )
             if int(index):
                 values[word] = (int(index),)

@@ -23,6 +23,7 @@ from bifseg.cohorts.readers.layout import (
     LeftOut,
     Source,
     Structure,
+    duplicated,
 )
 from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
 
@@ -39,12 +40,12 @@ _CASE = re.compile(
 _OTHER_TUMOURS = re.compile(r"brats-(?!gli-)[a-z]+-", re.IGNORECASE)
 
 
-class Piece(NamedTuple):
+class CaseFile(NamedTuple):
     """A file of a case: its modality (`seg`: the label map) and the folder of the case."""
 
     case: str
-    place: str
-    word: str
+    folder: str
+    modality: str
     path: str
 
 
@@ -59,18 +60,18 @@ def layout(year: str) -> Layout:
     """
     words = "{t1n,t1c,t2w,t2f,seg}" if year == "brats2023" else "{t1,t1ce,t2,flair,seg}"
     sign = "-" if year == "brats2023" else "_"
-    judge = partial(refuse_another_year, year)
-    return Layout(f"CASE/CASE{sign}{words}.nii.gz", partial(_find, year), judge)
+    check_values = partial(refuse_another_year, year)
+    return Layout(f"CASE/CASE{sign}{words}.nii.gz", partial(_find, year), check_values)
 
 
 def _find(year: str, path: Path, options: LayoutOptions) -> LayoutScan:
     images = image_files(path)
-    pieces = [piece for file in images.files if (piece := _piece(file, path))]
-    return scan(year, path, options, pieces, images)
+    case_files = [case_file for file in images.files if (case_file := _case_file(file, path))]
+    return scan(year, path, options, case_files, images)
 
 
 def scan(
-    year: str, path: Path, options: LayoutOptions, pieces: list[Piece], images: ImageFiles
+    year: str, path: Path, options: LayoutOptions, case_files: list[CaseFile], images: ImageFiles
 ) -> LayoutScan:
     """The cases of a year of BraTS.
 
@@ -78,14 +79,14 @@ def scan(
         year: a key of `YEARS`.
         path: the folder.
         options: the user's own structures and modalities; without any, the year's.
-        pieces: the files of cases.
+        case_files: the files of cases.
         images: all images below the folder.
 
     Returns:
         Cases and structures; tumours other than BraTS-GLI are left out unless the user names structures.
     """
-    notes = [*images.notes, *_skipped(images.files, {piece.path for piece in pieces})]
-    files, left_out = _gather(pieces)
+    notes = [*images.notes, *_skipped(images.files, {case_file.path for case_file in case_files})]
+    files, left_out = _gather(case_files)
     left_out += images.left_out
     if not options.structures:
         left_out += [
@@ -104,30 +105,29 @@ def scan(
     return LayoutScan(path, cases, structures, seen, unseen, left_out, notes)
 
 
-def _gather(pieces: Iterable[Piece]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
+def _gather(case_files: Iterable[CaseFile]) -> tuple[dict[str, dict[str, str]], list[LeftOut]]:
     """The paths of each case by modality, sorted; and the copies and duplicates, which are left out."""
     by_case: defaultdict[str, defaultdict[str, defaultdict[str, list[str]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
-    for piece in pieces:
-        by_case[piece.case][piece.place][piece.word].append(piece.path)
-    files, left_out = {}, []
+    for case_file in case_files:
+        by_case[case_file.case][case_file.folder][case_file.modality].append(case_file.path)
+    files: dict[str, dict[str, str]] = {}
+    left_out: list[LeftOut] = []
     for case, folders in sorted(by_case.items()):
         # All files of a case come from one folder, so that no image meets the label map of another copy.
         fullest = max(sorted(folders), key=lambda place: len(folders[place]))
         for place in sorted(set(folders) - {fullest}):
             left_out.append(LeftOut(case, "", "occurs twice; the folder with more files is used", place))
-        duplicates = [paths for _, paths in sorted(folders[fullest].items()) if len(paths) > 1]
-        if duplicates:
-            reason = "has two files of one kind; keep one"
-            left_out.append(LeftOut(case, "", reason, " and ".join(duplicates[0])))
+        if copies := duplicated(case, folders[fullest]):
+            left_out += copies
         else:
-            files[case] = {word: paths[0] for word, paths in folders[fullest].items()}
+            files[case] = {modality: paths[0] for modality, paths in folders[fullest].items()}
     return files, left_out
 
 
-def _piece(file: PurePosixPath, root: Path) -> Piece | None:
-    """The piece of a file's name; None for another file."""
+def _case_file(file: PurePosixPath, root: Path) -> CaseFile | None:
+    """The case, folder and modality of a file, by its name; None for another file."""
     before, word = re.fullmatch(r"(.*?)[_-]?([^_-]*)", stem(file.name)).groups()  # type: ignore[union-attr]
     if word.lower() not in WORDS:
         return None
@@ -135,7 +135,7 @@ def _piece(file: PurePosixPath, root: Path) -> Piece | None:
     case = named[-1] if named else before or file.parent.name or root.name
     folders = [folder for folder in file.parents if folder.name == case]
     place = folders[-1] if folders else file.parent
-    return Piece(case, str(place), WORDS[word.lower()], str(file))
+    return CaseFile(case, str(place), WORDS[word.lower()], str(file))
 
 
 def _skipped(files: list[PurePosixPath], used: set[str]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from bifseg.cohorts.readers.brats import Piece, scan
+from bifseg.cohorts.readers.brats import CaseFile, scan
 from bifseg.cohorts.readers.brats_years import refuse_another_year
 from bifseg.cohorts.readers.layout import Layout, LayoutOptions, LayoutScan
 from bifseg.cohorts.readers.walk import image_files, stem
@@ -20,18 +20,18 @@ _GRADES = ("HGG", "LGG", "HG", "LG")
 
 def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     images = image_files(path)
-    pieces = [piece for file in images.files if (piece := _piece(file, path))]
-    return scan("brats2015", path, options, pieces, images)
+    case_files = [case_file for file in images.files if (case_file := _case_file(file, path))]
+    return scan("brats2015", path, options, case_files, images)
 
 
-def _piece(file: PurePosixPath, root: Path) -> Piece | None:
-    """The piece of a file by the words between the dots of its name; None for another file."""
+def _case_file(file: PurePosixPath, root: Path) -> CaseFile | None:
+    """The case, folder and modality of a file, by the words between the dots of its name; None for another file."""
     word = next((_WORDS[part] for part in stem(file.name).lower().split(".") if part in _WORDS), "")
     if not word:
         return None
     place = next(folder for folder in file.parents if not folder.name.upper().startswith("VSD."))
     grade = next((part.upper() for part in place.parts[:-1] if part.upper() in _GRADES), "")
-    return Piece("_".join(filter(None, (grade, place.name or root.name))), str(place), word, str(file))
+    return CaseFile("_".join(filter(None, (grade, place.name or root.name))), str(place), word, str(file))
 
 
 LAYOUT = Layout(

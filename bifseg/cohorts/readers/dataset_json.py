@@ -41,7 +41,7 @@ def read_dataset(path: Path) -> tuple[Path, dict[str, Any]]:
         reason = short(f"{error}", 100)
         raise InputError(f"{files[0]}: dataset.json: cannot be read ({reason}); correct it") from error
     if not isinstance(content, dict):
-        raise InputError(f"{files[0]}: dataset.json: is no mapping of keys to values; correct it")
+        raise InputError(f"{files[0]}: dataset.json: is not a mapping of keys to values; correct it")
     return files[0], content
 
 
@@ -140,7 +140,7 @@ def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
     if value is None:
         return ()
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise InputError(f"{file}: labels: ignore: {short(value)} is no positive integer; correct it")
+        raise InputError(f"{file}: labels: ignore: {short(value)} is not a positive integer; correct it")
     return (value,)
 
 
@@ -150,11 +150,11 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
     values_of: dict[str, tuple[int, ...]] = {}
     try:
         for key, value in dict(labels).items():  # type: ignore[arg-type]
-            name, entry = (value, key) if isinstance(value, str) and key.isdigit() else (key, value)
+            name, entry = (value, key) if isinstance(value, str) and key.isdecimal() else (key, value)
             values = tuple(int(v) for v in (entry if isinstance(entry, list) else [entry]))
             name = safe_name(name).lower()
             if name in values_of or not is_name(name):
-                why = "occurs twice" if name in values_of else "is no name"
+                why = "occurs twice" if name in values_of else "is not a name"
                 raise InputError(f"{file}: labels: {short(name)!r} {why}; rename one")
             if name not in _NO_STRUCTURES and values != (0,):
                 values_of[name] = values

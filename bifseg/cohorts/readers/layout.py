@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,13 +149,28 @@ class Layout:
     Attributes:
         about: its file names, for messages.
         find: scans the names below a path; raises InputError if it can read nothing.
-        judge: takes the path and the contents of the label maps; raises InputError if their values are those of
+        check_values: takes the path and the contents of the label maps; raises InputError if their values are those of
             another layout.
     """
 
     about: str
     find: Callable[[Path, LayoutOptions], LayoutScan]
-    judge: Callable[[Path, Files], None] | None = None
+    check_values: Callable[[Path, Files], None] | None = None
+
+
+def duplicated(case: str, files: Mapping[str, Sequence[str]]) -> list[LeftOut]:
+    """A case that has several files of one kind, as left out.
+
+    Args:
+        case: name of the case.
+        files: paths by kind, such as a modality or the label map.
+
+    Returns:
+        One entry with the files of the first such kind; empty if each kind has one file.
+    """
+    several = [paths for _, paths in sorted(files.items()) if len(paths) > 1]
+    reason = "has two files of one kind; keep one"
+    return [LeftOut(case, "", reason, " and ".join(several[0]))] if several else []
 
 
 def patient(case: str) -> str:

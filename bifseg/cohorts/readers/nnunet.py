@@ -16,45 +16,53 @@ from bifseg.cohorts.readers.dataset_json import (
     read_dataset,
     structures,
 )
-from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source
+from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, duplicated
 from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
+
+_LABELS = ""
+"""Key of the label map among a case's files, which no channel has."""
 
 
 def _find(path: Path, options: LayoutOptions) -> LayoutScan:
-    file, content = read_dataset(path)
-    channels = channel_names(file, content)
-    named = structures(file, content, channels, options)
+    dataset, content = read_dataset(path)
+    channels = channel_names(dataset, content)
+    named = structures(dataset, content, channels, options)
     cases: list[Case] = []
     notes, left_out = channel_note(channels, named), []
     for end, split in (("Tr", ""), ("Ts", "test")):
-        images = _files(file.parent, f"images{end}")
-        labels = _files(file.parent, f"labels{end}")
-        sources, skipped = _sources(images, f"images{end}", channels)
+        images = _files(dataset.parent, f"images{end}")
+        labels = _files(dataset.parent, f"labels{end}")
+        files, skipped = _files_of_cases(images, f"images{end}", channels)
         notes += [*skipped, *images.notes, *labels.notes]
         left_out += [*images.left_out, *labels.left_out]
-        maps = {stem(name.name): f"labels{end}/{name}" for name in labels.files}
-        for name in sorted({*sources, *maps}):
-            label = maps.get(name, "")
-            cases.append(Case(name, sources[name], label, split if label else ""))
-    values = ignore_values(file, content)
-    return LayoutScan(file.parent, cases, named, left_out=left_out, notes=notes, ignore_values=values)
+        for file in labels.files:
+            files[stem(file.name)][_LABELS].append(f"labels{end}/{file}")
+        for name, by_kind in sorted(files.items()):
+            if copies := duplicated(name, by_kind):
+                left_out += copies
+                continue
+            label = "".join(by_kind.pop(_LABELS, []))
+            sources = {channel: Source(path) for channel, (path,) in by_kind.items()}
+            cases.append(Case(name, sources, label, split if label else ""))
+    values = ignore_values(dataset, content)
+    return LayoutScan(dataset.parent, cases, named, left_out=left_out, notes=notes, ignore_values=values)
 
 
-def _sources(
+def _files_of_cases(
     images: ImageFiles, folder: str, channels: dict[int, str]
-) -> tuple[defaultdict[str, dict[str, Source]], list[str]]:
-    """The sources by modality of each case in a folder of images, and notes."""
+) -> tuple[defaultdict[str, defaultdict[str, list[str]]], list[str]]:
+    """The paths of each case's images by channel, and notes about other files."""
     notes = []
-    sources: defaultdict[str, dict[str, Source]] = defaultdict(dict)
+    files: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in images.files:
         match = re.fullmatch(r"(.+)_(\d{4})", stem(file.name))
         if match and int(match[2]) in channels:
-            sources[match[1]][channels[int(match[2])]] = Source(f"{folder}/{file}")
+            files[match[1]][channels[int(match[2])]].append(f"{folder}/{file}")
         else:
             notes.append(
                 f"{folder}/{file} skipped: its name does not end in a channel's number, as CASE_0000"
             )
-    return sources, notes
+    return files, notes
 
 
 def _files(root: Path, folder: str) -> ImageFiles:

@@ -104,13 +104,13 @@ def _read_fold(path: Path, fold: int) -> dict[str, str]:
         ) from None
     except (KeyError, TypeError):
         raise InputError(
-            f"{path}: is no list of folds with 'train' and 'val', as nnU-Net writes it"
+            f"{path}: is not a list of folds with 'train' and 'val', as nnU-Net writes it"
         ) from None
     splits: dict[str, str] = {}
     for name, split in names:
         if not isinstance(name, str) or splits.setdefault(name, split) != split:
             raise InputError(
-                f"{path}: fold {fold}: {short(name)} is no name, or in 'train' and 'val'; correct it"
+                f"{path}: fold {fold}: {short(name)} is not a name, or in 'train' and 'val'; correct it"
             )
     if not splits:
         raise InputError(f"{path}: fold {fold}: names no case; correct it")

@@ -23,7 +23,7 @@ from bifseg.cohorts.readers.layout import (
     Source,
     Structure,
 )
-from bifseg.cohorts.readers.walk import ending, existing_name
+from bifseg.cohorts.readers.walk import existing_name, stem
 from bifseg.core.errors import InputError, short
 from bifseg.core.tables import delimiter_of, read_table
 
@@ -60,7 +60,7 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
     missing += [names[key] for key in ("image", "label") if names[key] not in (*header, *missing)]
     if strange or missing:
         problem = (
-            f"{short(strange[0])!r} is no column of a manifest"
+            f"{short(strange[0])!r} is not a column of a manifest"
             if strange
             else f"there is no column {short(missing[0])!r}"
         )
@@ -106,23 +106,26 @@ def _case(path: Path, line: int, cells: Mapping[str, str], root: Path, options: 
     split = cells.get("split", "")
     if split.lower() not in _SPLITS:
         raise InputError(
-            f"{path}:{line}: split: {short(split)!r} is no split; write train, validation, test or nothing"
+            f"{path}:{line}: split: {short(split)!r} is not a split; write train, validation, test or nothing"
         )
-    name = cells.get("case") or image[: len(image) - len(ending(image))]
+    name = cells.get("case") or stem(image)
     modality = cells.get("modality") or options.modality("", "image")
     channel = _read(path, line, "channel", read_channel, cells) if cells.get("channel") else None
     source = Source(image, channel)
+    ignored = (
+        _read(path, line, "ignore_values", read_label_values, cells) if cells.get("ignore_values") else ()
+    )
     return Case(
-        name,
-        {modality: source} if image else {},
-        label,
-        _SPLITS[split.lower()],
-        tuple(below_root(name) for name in listed(cells.get("raters", ""))),
-        _structures(path, line, cells, modality, options),
-        cells.get("group", ""),
-        _read(path, line, "ignore_values", read_label_values, cells) if cells.get("ignore_values") else (),
-        below_root(cells.get("initial", "")),
-        tuple(sorted((name, below_root(file)) for name, file in _channels(cells))),
+        name=name,
+        images={modality: source} if image else {},
+        label=label,
+        split=_SPLITS[split.lower()],
+        raters=tuple(below_root(name) for name in listed(cells.get("raters", ""))),
+        structures=_structures(path, line, cells, modality, options),
+        group=cells.get("group", ""),
+        ignore_values=ignored,
+        initial=below_root(cells.get("initial", "")),
+        channels=tuple(sorted((name, below_root(file)) for name, file in _channels(cells))),
     )
 
 

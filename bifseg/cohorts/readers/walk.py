@@ -68,14 +68,16 @@ def image_files(root: Path) -> ImageFiles:
         copies += [f"{other} skipped: {first.name} beside it is used" for other in rest]
     notes = [_skipped(known, paths) for known, paths in sorted(others.items())]
     notes += [f"{hidden} hidden files skipped"] if hidden else []
-    notes += [f"{copies[0]}" + f"; so are {len(copies) - 1} more" * (len(copies) > 1)] if copies else []
+    notes += (
+        [f"{copies[0]}; so are {len(copies) - 1} more" if len(copies) > 1 else copies[0]] if copies else []
+    )
     return ImageFiles(sorted(used), notes, left_out)
 
 
 def _skipped(known: str, paths: list[PurePosixPath]) -> str:
-    remedy = (
-        "a series to one NIfTI file (dcm2niix)" if known in (".dcm", ".dicom") else "them to NIfTI or PNG"
-    )
+    """The note about images with an ending that we do not read."""
+    is_dicom = known in (".dcm", ".dicom")
+    remedy = "a series to one NIfTI file (dcm2niix)" if is_dicom else "them to NIfTI or PNG"
     return f"{len(paths)} {known} files skipped, e.g. {short(str(paths[0]))}; convert {remedy}"
 
 

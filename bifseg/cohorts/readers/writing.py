@@ -11,8 +11,8 @@ import yaml
 from bifseg.cards.cards import CohortCard, read_card
 from bifseg.cohorts.check_report import grouped
 from bifseg.cohorts.manifest import manifest_text
+from bifseg.cohorts.readers.drafting import CohortDraft
 from bifseg.cohorts.readers.layout import LeftOut
-from bifseg.cohorts.readers.making import CohortDraft
 from bifseg.core.errors import InputError
 from bifseg.core.files import table_text, write_text
 from bifseg.core.wording import counted
@@ -99,10 +99,11 @@ def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:
         structures = sorted({one.structure for one in group} - {""})
         what = [", ".join(structures)] if structures else []
         what += [counted(len(cases), "case")] if cases else []
-        names = ", ".join(cases[:_MOST_NAMES]) + ", ..." * (len(cases) > _MOST_NAMES)
+        names = ", ".join([*cases[:_MOST_NAMES], "..."] if len(cases) > _MOST_NAMES else cases)
         files = sorted({one.file for one in group} - {""})
         example = [f"e.g. {files[0]}" if len(files) > 1 else files[0]] if files else []
-        lines.append(f"{' of '.join(what)}: {reason}" + f" ({'; '.join([names, *example])})" * bool(cases))
+        where = f" ({'; '.join([names, *example])})" if cases else ""
+        lines.append(f"{' of '.join(what)}: {reason}{where}")
     return lines
 
 

@@ -89,7 +89,7 @@ def test_structures_are_named_by_the_dseg_table(tmp_path):
         ("gray_matter", (1,)),
     ]
     (tmp_path / "desc-x_dseg.tsv").write_text("index\tname\n5\tCSF\n")
-    with pytest.raises(InputError, match=r"dseg\.tsv:\d: index '\d', name 'csf' is no value of its own"):
+    with pytest.raises(InputError, match=r"dseg\.tsv:\d: index '\d', name 'csf' is not a value of its own"):
         draft_of("bids", tmp_path)
 
 
@@ -98,5 +98,5 @@ def test_values_without_a_meaning_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"no dseg\.tsv says what the label values mean; give --structure"):
         draft_of("bids", tmp_path)
     (tmp_path / "dseg.tsv").write_text("value\tname\n1\tCSF\n")
-    with pytest.raises(InputError, match=r"dseg\.tsv:2: index '', name 'csf' is no value of its own"):
+    with pytest.raises(InputError, match=r"dseg\.tsv:2: index '', name 'csf' is not a value of its own"):
         draft_of("bids", tmp_path)

@@ -50,6 +50,16 @@ def test_the_first_version_of_the_layout_is_read(tmp_path):
     }
 
 
+@pytest.mark.parametrize("copy", ["imagesTr/old/BraTS_001_0000.nii.gz", "labelsTr/old/BraTS_001.nii.gz"])
+def test_a_case_with_two_files_of_one_kind_is_left_out(tmp_path, copy):
+    """Nothing says which of the two is meant, so neither is taken silently."""
+    write_set(tmp_path)
+    (draw if "images" in copy else mark)(tmp_path / copy)
+    draft = draft_of("nnunet", tmp_path)
+    assert {row.case for row in draft.report.rows} == {"BraTS_002"}
+    assert ("BraTS_001", "", "has two files of one kind; keep one") in reasons_of(draft)
+
+
 @pytest.mark.parametrize("ending", [".mha", ".nrrd", ".nii"])
 def test_other_file_endings_are_read(tmp_path, ending):
     write_set(tmp_path, ending=ending)

@@ -95,11 +95,11 @@ def test_folds_of_nnunet_are_read_and_its_test_cases_kept(tmp_path):
     ("text", "reason"),
     [
         ("[", "not whole JSON"),
-        ("{}", "is no list of folds"),
+        ("{}", "is not a list of folds"),
         ("[]", "has 0 folds, no fold 0; give --fold"),
-        ('[{"train": ["a"]}]', "is no list of folds"),
-        ('[{"train": ["a"], "val": ["a"]}]', "a is no name, or in 'train' and 'val'"),
-        ('[{"train": [["a"]], "val": []}]', "is no name, or"),
+        ('[{"train": ["a"]}]', "is not a list of folds"),
+        ('[{"train": ["a"], "val": ["a"]}]', "a is not a name, or in 'train' and 'val'"),
+        ('[{"train": [["a"]], "val": []}]', "is not a name, or"),
         ('[{"train": [], "val": []}]', "names no case"),
     ],
 )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bifseg.cohorts.check_report import Files, Report
-from bifseg.cohorts.checks import judge, look
+from bifseg.cohorts.checks import check_rows, inspect_files
 from bifseg.cohorts.files import Progress
 from bifseg.cohorts.manifest import (
     COLUMNS,
@@ -68,7 +68,7 @@ class CohortDraft:
     notes: tuple[str, ...]
 
 
-def make(
+def draft_cohort(
     layout: str, path: Path, options: LayoutOptions, request: CohortRequest, progress: Progress = iter
 ) -> CohortDraft:
     """A cohort from a layout: the rows without problems, after each file was read once.
@@ -91,17 +91,20 @@ def make(
     seen, unseen = _chosen(path, scan, options, request)
     drafts, left_out = _drafts(scan, (*seen, *unseen))
     if not drafts:
-        _absent(path, [*seen, *unseen], left_out, [], request)
+        raise _absent_everywhere(path, (*seen, *unseen)[0], left_out)
     manifest = _manifest(path, scan.root, _with_splits(drafts, request))
-    files = look(manifest, progress)
-    refuse_others = LAYOUTS[layout].judge
-    if refuse_others and not options.structures:
-        refuse_others(path, files[1])
+    files = inspect_files(manifest, progress)
+    check_values = LAYOUTS[layout].check_values
+    if check_values and not options.structures:
+        check_values(path, files[1])
     dimension = request.dimension or _dimension(files[1])
     sound, faults = _sound_rows(manifest, files, dimension)
     left_out += faults
     present = {row.structure for row in sound}
-    left_out += _absent(path, [s for s in (*seen, *unseen) if s not in present], left_out, sound, request)
+    absent = [structure for structure in (*seen, *unseen) if structure not in present]
+    if absent and (not sound or request.seen or request.unseen):
+        raise _absent_everywhere(path, absent[0], left_out)
+    left_out += [LeftOut("", structure, "in no usable case") for structure in absent]
     split_of_line = {row.line: row.split for row in drafts}
     rows = _with_splits([replace(row, split=split_of_line[row.line]) for row in sound], request)
     return CohortDraft(
@@ -109,7 +112,7 @@ def make(
         dimension,
         tuple(structure for structure in seen if structure in present),
         tuple(structure for structure in unseen if structure in present),
-        judge(_manifest(path, scan.root, rows), *files, dimension),
+        check_rows(_manifest(path, scan.root, rows), *files, dimension),
         tuple(sorted({*scan.left_out, *left_out}, key=lambda one: (one.reason, one.case, one.structure))),
         tuple(scan.notes),
     )
@@ -272,7 +275,7 @@ def _sound_rows(
     """
     left_out: list[LeftOut] = []
     while True:
-        report = judge(manifest, *files, dimension)
+        report = check_rows(manifest, *files, dimension)
         by_line = {row.line: row for row in manifest.rows}
         shared = {p for p in report.problems if p.key == "label_values" and report.voxels(by_line[p.line])}
         own = {p.line: p for p in reversed(report.problems) if p not in shared}
@@ -301,18 +304,10 @@ def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> 
     return LeftOut(row.case, row.structure, f"{problem.key}: {problem.text}")
 
 
-def _absent(
-    path: Path,
-    structures: list[str],
-    left_out: list[LeftOut],
-    sound: list[ManifestRow],
-    request: CohortRequest,
-) -> list[LeftOut]:
-    """Structures without a row, as left out; raises InputError if no row is left or the user named them."""
-    if structures and (not sound or request.seen or request.unseen):
-        why = _most_frequent(structures[0], left_out)
-        raise InputError(f"{path}: {structures[0]}: in no usable case ({why}); correct that or leave it out")
-    return [LeftOut("", structure, "in no usable case") for structure in structures]
+def _absent_everywhere(path: Path, structure: str, left_out: list[LeftOut]) -> InputError:
+    """The error for a structure that no usable case has, with the most frequent reason."""
+    why = _most_frequent(structure, left_out)
+    return InputError(f"{path}: {structure}: in no usable case ({why}); correct that or leave it out")
 
 
 def _most_frequent(structure: str, left_out: list[LeftOut]) -> str:

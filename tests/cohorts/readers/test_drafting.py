@@ -7,8 +7,8 @@ from trees import GRID, SHARES, brats_case, draft_of, draw, labels, mark, reason
 
 from bifseg.cohorts.checks import check_manifest
 from bifseg.cohorts.manifest import manifest_text
+from bifseg.cohorts.readers.drafting import CohortRequest, draft_cohort
 from bifseg.cohorts.readers.layout import LayoutOptions
-from bifseg.cohorts.readers.making import CohortRequest, make
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
@@ -112,7 +112,7 @@ def test_every_file_is_read_once(tmp_path):
         names_shown.extend(names)
         return names
 
-    make("brats2021", tmp_path, LayoutOptions(), CohortRequest(SHARES, 1), progress)
+    draft_cohort("brats2021", tmp_path, LayoutOptions(), CohortRequest(SHARES, 1), progress)
     assert len(names_shown) == len(set(names_shown)) == 6
 
 
