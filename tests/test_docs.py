@@ -14,10 +14,10 @@ from foreign_networks import SmallUNet
 
 from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.cards.finetuning import FineTuning
-from bifseg.cards.run import brought_weights, checked_run
+from bifseg.cards.run import checked_run, external_weights
 from bifseg.cli.main import app
-from bifseg.networks.bring import bring
-from bifseg.networks.external.external import ImportedSettings
+from bifseg.networks.external.imported_network import ImportedSettings
+from bifseg.networks.importing import import_network
 from bifseg.networks.registry import ARCHITECTURES, SOURCES, build, restore
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shards import run_shard
@@ -75,7 +75,7 @@ def own_network(tmp_path, monkeypatch):
 
 def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
     card = own_network(0)
-    bring(card, brought_weights(card, tmp_path / "my-unet.yaml"), discs, tmp_path / "net")
+    import_network(card, external_weights(card, tmp_path / "my-unet.yaml"), discs, tmp_path / "net")
     method, protocol = MethodCard(method="bifseg"), ProtocolCard(rounds=2, target=0.99)
     setup = JobSetup("docs", 1, discs, "own", protocol, Path("bifseg.yaml"), method, tmp_path / "net")
     objects = list(discs.select(split="test"))
@@ -85,7 +85,7 @@ def test_torchscript_of_the_docs_plays(discs, tmp_path, own_network):
 def test_bundle_of_the_docs_is_accepted(tmp_path, own_network):
     pytest.importorskip("monai.networks.nets", reason="MONAI is not installed")
     card = own_network(1)
-    weights = brought_weights(card, tmp_path / "my-bundle.yaml")
+    weights = external_weights(card, tmp_path / "my-bundle.yaml")
     source = SOURCES[card.architecture]
     network = restore(card, source.read(weights))
     assert network.dimension == 3

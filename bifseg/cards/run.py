@@ -159,7 +159,7 @@ def _check_network(network: str, cards: Path, cohort: CohortCard, where: str) ->
     """Raise InputError if a network's weights are missing, or it cannot work on the cohort."""
     path = network_card(network, cards)
     card = read_card(NetworkCard, path)
-    brought_weights(card, path)
+    external_weights(card, path)
     dimension = card.dimension or card.settings.get("dimension")
     if dimension in (2, 3) and dimension != cohort.dimension:
         raise InputError(f"{where}: {network} is {dimension}D, the cohort {cohort.dimension}D")
@@ -240,7 +240,7 @@ def _capabilities(entries: list[str], folder: Path) -> dict[str, Plays | None]:
     return {name: read_card(MethodCard, folder / f"{name}.yaml").plays for name in sorted(names)}
 
 
-def brought_weights(card: NetworkCard, path: Path) -> Path | None:
+def external_weights(card: NetworkCard, path: Path) -> Path | None:
     """The path of the weights that a network card names.
 
     Args:

@@ -26,20 +26,20 @@ def train(
     import torch
 
     from bifseg.cards.cards import NetworkCard, read_card
-    from bifseg.cards.run import brought_weights
+    from bifseg.cards.run import external_weights
     from bifseg.cohorts.cohort import Cohort
-    from bifseg.networks.confined_bring import bring_confined
+    from bifseg.networks.confined_importing import import_confined
     from bifseg.networks.trained import checked_device
     from bifseg.networks.training import train as train_network
     from bifseg.runs.fingerprints import training_code
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
-    weights = brought_weights(network, card)
+    weights = external_weights(network, card)
     where = checked_device(device)
     torch.set_num_threads(threads)
     with naming(card):
         if weights is not None:
-            bring_confined(network, weights, members, out)
+            import_confined(network, weights, members, out)
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
             code = training_code(network)

@@ -1,4 +1,4 @@
-"""The error that a user can correct, and short texts of values for its message."""
+"""The error that a user can correct, and short texts of values and of other errors for its message."""
 
 
 class InputError(ValueError):
@@ -6,6 +6,18 @@ class InputError(ValueError):
 
     The command line prints the message without a traceback and exits with code 2.
     """
+
+
+def one_line(error: Exception) -> str:
+    """The text of a library's error on one line.
+
+    Args:
+        error: any error.
+
+    Returns:
+        At most 200 characters; the name of the error's class if it has no text.
+    """
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def short(value: object, most: int = 80) -> str:

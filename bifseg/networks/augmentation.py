@@ -33,7 +33,9 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
         float32 array of the same shape; voxels stay in their place, so the truth still holds.
     """
     changed = _standardised(values)
-    if settings.repaint and rng.random() < settings.repaint:
+    if (
+        settings.repaint and rng.random() < settings.repaint
+    ):  # 0 draws no number: older cards keep their crops
         changed = _standardised(_repainted(changed, truth, rng))
     if rng.random() < settings.flatten:
         changed = _flattened(changed, truth, rng)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
-from bifseg.core.files import file_hash, write_record
+from bifseg.core.files import file_hash, table_text, write_record, write_text
 from bifseg.networks.trained import TrainedNetwork
+
+_CURVE = ("iteration", "train_loss", "validation_dice")
 
 
 @dataclass(frozen=True)
@@ -18,6 +21,18 @@ class CohortFacts:
 
     name: str
     dimension: int
+
+
+def write_curve(folder: Path, validations: Iterable[Mapping[str, float]] = ()) -> None:
+    """Write curve.csv, the progress of a training.
+
+    Args:
+        folder: the network's folder.
+        validations: a row for each, with `iteration`, `train_loss` and `validation_dice`; empty for a network that is
+            not trained here.
+    """
+    rows = ([validation[key] for key in _CURVE] for validation in validations)
+    write_text(folder / "curve.csv", table_text(_CURVE, rows, ","))
 
 
 def write_network(

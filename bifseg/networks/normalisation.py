@@ -54,13 +54,15 @@ class Normalisation(Card):
         return normalised if self.low is None else normalised.clip(0, 1)
 
     def _offset_and_scale(self, image: Image) -> tuple[float, float]:
-        voxels = image.voxels
+        """The numbers to subtract and to divide by, in the image's units."""
         if self.mean is not None and self.std is not None:
             return self.mean, self.std
         if self.low is not None and self.high is not None:
             return self.low, self.high - self.low
         if self.per_image == "min-max":
-            return float(voxels.min()), float(voxels.max() - voxels.min())
+            return float(image.voxels.min()), float(image.voxels.max() - image.voxels.min())
         if self.per_image == "nonzero-mean-std":
             return image.foreground_moments
-        return float(voxels.mean()), float(voxels.std())
+        # In canonical order, a copy of the image that is stored in another way has the same sums to the last bit.
+        voxels = np.ascontiguousarray(image.grid.canonical().apply(image.voxels))
+        return float(voxels.mean(dtype=np.float64)), float(voxels.std(dtype=np.float64))

@@ -38,7 +38,8 @@ def training_seconds(card: NetworkCard, device: str = "cpu") -> float:
     network = build(card).to(device).train()
     side = card.input_size or DEFAULT_INPUT_SIZE[network.dimension]
     measured = min(side, _LARGEST[network.dimension])
-    values = torch.rand(1, 1, *[measured] * network.dimension, device=device)
+    inputs = len(card.channels) or 1
+    values = torch.rand(1, inputs, *[measured] * network.dimension, device=device)
     precision = card.training.precision
     _step(network, values, precision)
     times = [_step(network, values, precision)]

@@ -20,7 +20,7 @@ from bifseg.networks.architectures.pcnet import PCNet
 from bifseg.networks.architectures.pnet import PNet
 from bifseg.networks.architectures.unet import UNet
 from bifseg.networks.external import monai_bundle, torchscript
-from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
+from bifseg.networks.external.imported_network import ImportedNetwork, ImportedSettings
 
 ARCHITECTURES: Registry[Callable[..., Network]] = Registry(
     "architecture",

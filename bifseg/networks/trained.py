@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from bifseg.cards.cards import NetworkCard
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, one_line
 from bifseg.core.files import check_hash, read_record, writing
 from bifseg.core.geometry import Box, Image, Index, Mask
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.computed import Computed
 from bifseg.networks.crops import Crop
-from bifseg.networks.external.external import ImportedNetwork
+from bifseg.networks.external.imported_network import ImportedNetwork
 from bifseg.networks.normalisation import Normalisation
 from bifseg.networks.registry import restore
 
@@ -196,7 +196,7 @@ def _load_problem(error: Exception) -> str:
     """Why `torch.load` failed, in one line, without torch's unsafe advice to load code from the file too."""
     if "weights_only" in str(error):
         return "it holds more than tensors and plain values, which is not loaded; save a state dict"
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    return one_line(error)
 
 
 def _check_against_card(path: Path) -> None:
@@ -252,12 +252,15 @@ def checked_device(name: str) -> str:
         A device name for torch.
 
     Raises:
-        InputError: a GPU is named and torch sees none.
+        InputError: a GPU is named that torch does not see.
     """
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: torch sees no GPU here; use cpu or auto")
+    if name.startswith("cuda"):
+        n_gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        if n_gpus <= int(name.partition(":")[2] or 0):
+            seen = f"only cuda:0 to cuda:{n_gpus - 1}" if n_gpus else "no GPU"
+            raise InputError(f"--device {name}: torch sees {seen} here; use cpu or auto")
     return name
 
 

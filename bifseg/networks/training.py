@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +20,11 @@ from bifseg.cards.training import TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import fingerprint, write_text
+from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
 from bifseg.networks.architectures.blocks import Network
-from bifseg.networks.network_folder import write_network
+from bifseg.networks.network_folder import write_curve, write_network
 from bifseg.networks.precision import arithmetic
 from bifseg.networks.registry import build
 from bifseg.networks.samples import PADDING, Sampler
@@ -157,6 +155,7 @@ class Trainer:
         self._finish(training, validation)
 
     def _objects(self, split: str) -> list[ObjectRow]:
+        """The seen objects of a split that have all channels; raises InputError if there is none."""
         rows = self._cohort.select(split=split, seen=True)
         if not rows:
             raise InputError(
@@ -195,12 +194,9 @@ class Trainer:
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
         """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""
-        boxes = self._settings.validation_boxes
-        answer = self._trained.answer
-        channels = self._card.channels
-        values = validation_dice(answer, self._cohort, validation, self._seed, boxes, channels)
-        reached = float(np.mean(values))
-        state = self._state
+        boxes, channels = self._settings.validation_boxes, self._card.channels
+        values = validation_dice(self._trained.answer, self._cohort, validation, self._seed, boxes, channels)
+        reached, state = float(np.mean(values)), self._state
         state.iteration = iteration
         state.curve.append({"iteration": iteration, "train_loss": loss, "validation_dice": reached})
         if reached > state.best_dice:
@@ -219,6 +215,7 @@ class Trainer:
 
     @cached_property
     def _identity(self) -> str:
+        """Hash of card, data, seed and code; a checkpoint with another one is not resumed."""
         rows = self._objects("train") + self._objects("validation")
         hashes = [self._cohort.hashes(row, self._card.channels) for row in rows]
         cohort = (self._cohort.name, self._cohort.box_margin, hashes)
@@ -227,6 +224,7 @@ class Trainer:
         )
 
     def _resume(self) -> None:
+        """Continue from the checkpoint of a stopped training of the same card, data, seed and code, if there is one."""
         path = self._folder / "checkpoint.pt"
         if not path.exists():
             return
@@ -242,13 +240,10 @@ class Trainer:
             self._optimizer.load_state_dict(content["optimizer"])
 
     def _finish(self, training: list[ObjectRow], validation: list[ObjectRow]) -> None:
+        """Write the best weights, the curve and the card, and remove the checkpoint."""
         self._trained.network.load_state_dict(self._state.best_weights)
         self._trained.network.eval()
-        text = io.StringIO()
-        writer = csv.DictWriter(text, ["iteration", "train_loss", "validation_dice"], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self._state.curve)
-        write_text(self._folder / "curve.csv", text.getvalue())
+        write_curve(self._folder, self._state.curve)
         facts = {
             "objects_trained_on": len(training),
             "objects_validated_on": len(validation),

@@ -39,7 +39,7 @@ def training_facts(cohort: Cohort, rows: Iterable[ObjectRow], folder: Path) -> d
     return {"trained_on": trained_on, "content_sha256": file_hash(folder / CONTENT)}
 
 
-def brought_facts(card: NetworkCard, weights: Path, folder: Path) -> dict[str, Any]:
+def stated_training_data(card: NetworkCard, weights: Path, folder: Path) -> dict[str, Any]:
     """The training data of a network that was trained elsewhere.
 
     Args:
@@ -53,15 +53,14 @@ def brought_facts(card: NetworkCard, weights: Path, folder: Path) -> dict[str, A
     Raises:
         InputError: card.json or the fingerprints are damaged.
     """
-    beside = weights.with_name("card.json")
-    record = read_record(beside) if weights.is_file() and beside.is_file() else {}
+    own_card = weights.with_name("card.json")
+    record = read_record(own_card) if weights.is_file() and own_card.is_file() else {}
     facts: dict[str, Any] = {"trained_on": record.get("trained_on", "unknown")}
     if card.trained_on is not None:
-        stated = card.model_dump(mode="json", include={"trained_on"})
-        facts |= stated
+        facts = card.model_dump(mode="json", include={"trained_on"})
     if "content_sha256" in record:
         source = weights.with_name(CONTENT)
-        check_hash(source, record["content_sha256"], "bring the file back that lay beside the weights")
+        check_hash(source, record["content_sha256"], "copy it again from the folder that has the weights")
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / CONTENT)
         facts["content_sha256"] = record["content_sha256"]

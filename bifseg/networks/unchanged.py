@@ -16,40 +16,51 @@ SAMPLE = 8
 """Most validation objects in the sample."""
 
 
-class WeightsCheck:
-    """The hash of the base network's weights before and after the sessions of a process.
+class UnchangedCheck:
+    """A measure of the base network before and after the sessions of a process.
 
     Args:
         network: the network's name.
-        weights: gives the hash of the weights as they are when it is called.
+        measure: gives the hash of the weights, or Dice on a sample, as they are when it is called.
+        objects: names of the sample's objects; empty for a hash.
     """
 
-    def __init__(self, network: str, weights: Callable[[], str]) -> None:
-        self._network, self._weights, self._before = network, weights, weights()
+    def __init__(
+        self, network: str, measure: Callable[[], str | list[float]], objects: Sequence[str] = ()
+    ) -> None:
+        self._network, self._measure, self._objects = network, measure, list(objects)
+        self._before = measure()
 
     def write(self, path: Path) -> None:
-        """Take the hash again and write both as JSON.
+        """Measure again and write both measures as JSON.
 
         Args:
-            path: the file, with the keys `network`, `objects` (none), `before` and `after`.
+            path: the file, with the keys `network`, `objects`, `before` and `after`.
         """
-        self._write(path, {"after": self._weights()})
+        self._write(path, {"after": self._measure()})
 
     def write_failure(self, path: Path, reason: str) -> None:
-        """Write that the second hash could not be taken; nothing is known of the network then.
+        """Write that the second measurement failed; nothing is known of the network then.
 
         Args:
             path: the file; `after` is empty.
             reason: the key `error`.
         """
-        self._write(path, {"after": "", "error": reason})
+        self._write(path, {"after": self._before[:0], "error": reason})
 
     def _write(self, path: Path, second: dict[str, Any]) -> None:
-        write_record(path, {"network": self._network, "objects": [], "before": self._before} | second)
+        first = {"network": self._network, "objects": self._objects, "before": self._before}
+        write_record(path, first | second)
 
 
-class ForgettingCheck:
-    """The base network's Dice on a fixed sample, before and after the sessions of a process.
+def forgetting_check(
+    network: str,
+    answer: Callable[[Image, Box], Mask],
+    cohort: Cohort,
+    seed: int,
+    channels: Sequence[str] = (),
+) -> UnchangedCheck:
+    """A check of the base network's Dice on a fixed sample.
 
     It is for networks of other programs, since the hash of their weights does not describe them. The sample is the
     first validation objects in the order of their names, those of seen structures first.
@@ -60,52 +71,24 @@ class ForgettingCheck:
         cohort: its validation objects are the sample; without any, the check compares nothing.
         seed: seed of the boxes.
         channels: further channels that the network takes; objects without one are not in the sample.
+
+    Returns:
+        The check, with the first measurement made.
     """
-
-    def __init__(
-        self,
-        network: str,
-        answer: Callable[[Image, Box], Mask],
-        cohort: Cohort,
-        seed: int,
-        channels: Sequence[str] = (),
-    ) -> None:
-        self._network, self._answer, self._cohort, self._seed = network, answer, cohort, seed
-        rows = [row for row in cohort.select(split="validation") if not row.lacking(channels)]
-        self._sample = sorted(rows, key=lambda row: (not row.seen, row.object))[:SAMPLE]
-        self._channels = channels
-        self._before = self._dice()
-
-    def write(self, path: Path) -> None:
-        """Measure again and write both lists of Dice values as JSON.
-
-        Args:
-            path: the file, with the keys `network`, `objects`, `before` and `after`.
-        """
-        self._write(path, {"after": self._dice()})
-
-    def write_failure(self, path: Path, reason: str) -> None:
-        """Write that the second measurement failed; nothing is known of the network then.
-
-        Args:
-            path: the file; `after` is empty.
-            reason: the key `error`.
-        """
-        self._write(path, {"after": [], "error": reason})
-
-    def _write(self, path: Path, second: dict[str, Any]) -> None:
-        objects = [row.object for row in self._sample]
-        write_record(path, {"network": self._network, "objects": objects, "before": self._before} | second)
-
-    def _dice(self) -> list[float]:
-        return validation_dice(self._answer, self._cohort, self._sample, self._seed, channels=self._channels)
+    rows = [row for row in cohort.select(split="validation") if not row.lacking(channels)]
+    sample = sorted(rows, key=lambda row: (not row.seen, row.object))[:SAMPLE]
+    return UnchangedCheck(
+        network,
+        lambda: validation_dice(answer, cohort, sample, seed, channels=channels),
+        [row.object for row in sample],
+    )
 
 
 def join_checks(parts: list[Path], path: Path) -> bool:
     """Write one file for the checks of a job's processes and remove their own files.
 
     Args:
-        parts: files of `ForgettingCheck`; without any, the file at `path` stays as it is.
+        parts: files of `UnchangedCheck`; without any, the file at `path` stays as it is.
         path: file that gets a check that found a change; without one, a failed check; without one, the first check.
 
     Returns:

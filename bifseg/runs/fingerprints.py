@@ -75,7 +75,7 @@ def training_code(card: NetworkCard) -> str:
     Returns:
         Hexadecimal digits.
     """
-    root = Reference("bifseg.networks.bring", "bring") if card.weights else _TRAINING
+    root = Reference("bifseg.networks.importing", "import_network") if card.weights else _TRAINING
     made_by = _chosen((_ARCHITECTURES, card.architecture), (_SOURCES, card.architecture))
     return _bifseg().hash([root, *made_by], _NOT_TRAINED_BY)
 

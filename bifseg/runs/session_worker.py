@@ -17,7 +17,7 @@ from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.failed_method import FailedMethod
 from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodDied, MethodError, MethodProcess
-from bifseg.networks.unchanged import ForgettingCheck, WeightsCheck
+from bifseg.networks.unchanged import UnchangedCheck, forgetting_check
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import Worker
 from bifseg.runs.shard_plan import Trial
@@ -66,7 +66,7 @@ class SessionWorker(Worker[Task]):
         self._jobs, self._number, self._shared = jobs, number, SharedProcesses()
         self._archives = [Archive(job.folder) for job in jobs]
         self._methods: dict[int, MethodProcess | FailedMethod] = {}
-        self._checks: dict[int, ForgettingCheck | WeightsCheck] = {}
+        self._checks: dict[int, UnchangedCheck] = {}
         self._refused: dict[int, InputError] = {}
 
     @override
@@ -110,7 +110,7 @@ class SessionWorker(Worker[Task]):
         for method in self._methods.values():
             method.close()
 
-    def _write_check(self, entry: int, check: ForgettingCheck | WeightsCheck) -> None:
+    def _write_check(self, entry: int, check: UnchangedCheck) -> None:
         """Write the check; a method that fails in it fails the check alone, for its sessions are stored."""
         job = self._jobs[entry]
         part = check_part(job.folder, self._number, os.getpid())
@@ -148,9 +148,9 @@ class SessionWorker(Worker[Task]):
             if setup.network:
                 name = setup.network.name
                 self._checks[entry] = (
-                    WeightsCheck(name, method.weights)
+                    UnchangedCheck(name, method.weights)
                     if method.weights()
-                    else ForgettingCheck(name, method.base, setup.cohort, setup.seed, setup.channels)
+                    else forgetting_check(name, method.base, setup.cohort, setup.seed, setup.channels)
                 )
         except (MethodError, TimeoutError, BrokenContract):
             method.close()

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from bifseg.cards.cards import CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
-from bifseg.cards.run import brought_weights, checked_run
+from bifseg.cards.run import checked_run, external_weights
 from bifseg.cli.schemas import CARDS, schema_of
 from bifseg.core.errors import InputError
 
@@ -94,9 +94,9 @@ def test_weights_are_relative_to_the_card_or_its_root(tmp_path, root):
     for folder in (card.parent, weights_path.parent):
         folder.mkdir(parents=True, exist_ok=True)
     weights_path.touch()
-    path = brought_weights(NetworkCard(architecture="torchscript", weights="a/net.ts", root=root), card)
+    path = external_weights(NetworkCard(architecture="torchscript", weights="a/net.ts", root=root), card)
     assert path.samefile(weights_path)
-    assert brought_weights(NetworkCard(architecture="pnet"), card) is None
+    assert external_weights(NetworkCard(architecture="pnet"), card) is None
 
 
 @pytest.mark.parametrize("weights", ["../net.ts", "a/../../net.ts", "{absolute}/net.ts"])
@@ -108,7 +108,7 @@ def test_weights_outside_the_root_are_refused(tmp_path, weights, root):
     weights = weights.format(absolute=tmp_path)
     card = NetworkCard(architecture="torchscript", weights=weights, root=root)
     with pytest.raises(InputError, match=r"mine\.yaml: weights: .* is not a file inside the root") as caught:
-        brought_weights(card, tmp_path / "networks/mine.yaml")
+        external_weights(card, tmp_path / "networks/mine.yaml")
     assert "\n" not in str(caught.value)
 
 

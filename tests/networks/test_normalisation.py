@@ -65,3 +65,17 @@ def test_per_image_rules_ignore_the_scale_of_intensities(rule, factor):
 def test_an_incomplete_or_ambiguous_rule_is_refused(rule):
     with pytest.raises(ValidationError):
         Normalisation(**rule)
+
+
+@pytest.mark.parametrize("rule", ["mean-std", "nonzero-mean-std", "min-max"])
+def test_per_image_rules_do_not_depend_on_how_the_image_is_stored(rule):
+    """Sums in another order would differ in their last bits."""
+    normalisation = Normalisation(per_image=rule)
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        voxels = (1000 * rng.random(rng.integers(5, 40, 3))).astype(np.float32)
+        grid = Grid.plain(voxels.shape)
+        permuted = np.ascontiguousarray(voxels.transpose(2, 1, 0))
+        same = Image(permuted, Grid(permuted.shape, grid.spacing, grid.origin, grid.direction[::-1]))
+        expected = normalisation(voxels, Image(voxels, grid))
+        assert np.array_equal(normalisation(permuted, same).transpose(2, 1, 0), expected)

@@ -13,7 +13,7 @@ from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.networks.architectures.pnet import PNet
-from bifseg.networks.trained import TrainedNetwork
+from bifseg.networks.trained import TrainedNetwork, checked_device
 
 CARD = NetworkCard(architecture="pnet", settings={"channels": 4})
 
@@ -85,3 +85,19 @@ def test_the_kernel_cache_is_small_unless_the_environment_sets_it():
             [sys.executable, "-c", code], env=environment, capture_output=True, text=True
         )
         assert process.stdout.strip() == used
+
+
+def test_a_gpu_that_the_machine_lacks_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert [checked_device(name) for name in ("cpu", "auto", "cuda", "cuda:1")] == [
+        "cpu",
+        "cuda",
+        "cuda",
+        "cuda:1",
+    ]
+    with pytest.raises(InputError, match="torch sees only cuda:0 to cuda:1 here"):
+        checked_device("cuda:2")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="torch sees no GPU here"):
+        checked_device("cuda")

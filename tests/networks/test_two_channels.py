@@ -22,7 +22,7 @@ from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.geometry import Box, Grid, Image
-from bifseg.networks.bring import bring
+from bifseg.networks.importing import import_network
 from bifseg.networks.registry import ARCHITECTURES, build
 from bifseg.networks.samples import Sampler
 from bifseg.networks.trained import TrainedNetwork
@@ -230,12 +230,12 @@ def test_a_card_names_its_channels_once_and_never_its_inputs():
 
 
 def test_weights_of_other_channels_are_refused(cohort, network, two, tmp_path):
-    bring(two, network / "weights.pt", cohort, tmp_path / "again")
+    import_network(two, network / "weights.pt", cohort, tmp_path / "again")
     assert TrainedNetwork.load(tmp_path / "again/weights.pt").channels == ("t2", "flair")
     for channels in (["flair", "t2"], []):
         card = two.model_copy(update={"channels": channels})
         with pytest.raises(InputError, match=r"channels is \['t2', 'flair'\] in the file and"):
-            bring(card, network / "weights.pt", cohort, tmp_path)
+            import_network(card, network / "weights.pt", cohort, tmp_path)
 
 
 def test_an_external_network_on_two_channels(cohort, tmp_path):
@@ -248,7 +248,7 @@ def test_an_external_network_on_two_channels(cohort, tmp_path):
         input_size=16,
         weights="net.ts",
     )
-    bring(card, tmp_path / "net.ts", cohort, tmp_path / "out")
+    import_network(card, tmp_path / "net.ts", cohort, tmp_path / "out")
     trained = TrainedNetwork.load(tmp_path / "out/weights.pt")
     image = pair()
     assert trained.answer(image, BOX).shape == image.voxels.shape
@@ -258,6 +258,6 @@ def test_an_external_network_on_two_channels(cohort, tmp_path):
         with pytest.raises(
             InputError, match=f"takes 2 input channels; the card's `channels` give it {given}"
         ):
-            bring(
+            import_network(
                 card.model_copy(update={"channels": channels}), tmp_path / "net.ts", cohort, tmp_path / "no"
             )

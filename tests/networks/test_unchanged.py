@@ -6,12 +6,12 @@ import torch
 
 from bifseg.core.files import write_json
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.networks.unchanged import SAMPLE, ForgettingCheck, WeightsCheck, join_checks
+from bifseg.networks.unchanged import SAMPLE, UnchangedCheck, forgetting_check, join_checks
 
 
 def test_an_unchanged_network_has_bit_equal_scores(discs, discs_network, tmp_path):
     trained = TrainedNetwork.load(discs_network / "weights.pt")
-    ForgettingCheck("pnet", trained.answer, discs, 1).write(tmp_path / "part.json")
+    forgetting_check("pnet", trained.answer, discs, 1).write(tmp_path / "part.json")
     assert join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
     check = json.loads((tmp_path / "forgetting-1.json").read_text())
     assert check["network"] == "pnet"
@@ -24,7 +24,7 @@ def test_an_unchanged_network_has_bit_equal_scores(discs, discs_network, tmp_pat
 
 def test_a_changed_network_is_detected(discs, discs_network, tmp_path):
     trained = TrainedNetwork.load(discs_network / "weights.pt")
-    check = ForgettingCheck("pnet", trained.answer, discs, 1)
+    check = forgetting_check("pnet", trained.answer, discs, 1)
     with torch.no_grad():
         for values in trained.network.classifier.parameters():
             values.neg_()
@@ -34,7 +34,7 @@ def test_a_changed_network_is_detected(discs, discs_network, tmp_path):
 
 def test_one_changed_weight_changes_the_hash(discs_network, tmp_path):
     trained = TrainedNetwork.load(discs_network / "weights.pt")
-    checks = [WeightsCheck("pnet", trained.weights_hash) for _ in range(2)]
+    checks = [UnchangedCheck("pnet", trained.weights_hash) for _ in range(2)]
     checks[0].write(tmp_path / "part.json")
     assert join_checks([tmp_path / "part.json"], tmp_path / "forgetting-1.json")
     with torch.no_grad():

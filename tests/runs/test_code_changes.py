@@ -192,7 +192,7 @@ RETRAINS = {
     "validation_dice": {TRAINED.architecture},
     "draw_box": {TRAINED.architecture},
     "PNet": {TRAINED.architecture},
-    "bring": {BROUGHT.architecture},
+    "import_network": {BROUGHT.architecture},
     "Crop": {TRAINED.architecture, BROUGHT.architecture},
     "UNet": set(),
     "FineTuning": set(),

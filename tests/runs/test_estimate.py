@@ -112,6 +112,14 @@ def test_training_time_is_measured_and_grows_with_the_iterations(folder):
     assert many > 20 * few > 0
 
 
+def test_training_time_of_a_network_of_several_channels_is_measured(folder):
+    from bifseg.cards.cards import NetworkCard
+    from bifseg.networks.pace import training_seconds
+
+    card = CARDS["networks/net-small"] | {"channels": ["flair", "t1c"], "training": {"iterations": 1}}
+    assert training_seconds(NetworkCard.model_validate(card)) > 0
+
+
 @pytest.mark.parametrize(
     ("shape", "limit", "warned"), [(512, 600, True), (512, None, False), (128, 600, False)]
 )

@@ -10,7 +10,7 @@ from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.landlock import landlock_version
-from bifseg.networks.confined_bring import bring_confined
+from bifseg.networks.confined_importing import import_confined
 from bifseg.networks.trained import TrainedNetwork
 
 CARD = NetworkCard(architecture="torchscript", settings=SETTINGS | {"dimension": 2})
@@ -33,7 +33,7 @@ def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_pa
     torch.jit.save(torch.jit.script(Program(str(victim)).eval()), path)
     victim.write_text("as it was")
     with pytest.raises(InputError, match="it does not run"):
-        bring_confined(CARD, path, discs, tmp_path / "out")
+        import_confined(CARD, path, discs, tmp_path / "out")
     assert victim.read_text() == "as it was"
 
 
@@ -51,14 +51,14 @@ def test_a_program_that_takes_all_memory_is_refused(discs, tmp_path):
     path = tmp_path / "net.ts"
     torch.jit.save(torch.jit.script(Program().eval()), path)
     with pytest.raises(InputError, match=r"net\.ts: .*allocate") as caught:
-        bring_confined(CARD, path, discs, tmp_path / "out")
+        import_confined(CARD, path, discs, tmp_path / "out")
     assert len(str(caught.value)) <= 300
 
 
 def test_a_harmless_program_is_accepted(discs, tmp_path):
     path = tmp_path / "net.ts"
     torch.jit.save(torch.jit.script(SmallUNet().eval()), path)
-    bring_confined(CARD, path, discs, tmp_path / "out")
+    import_confined(CARD, path, discs, tmp_path / "out")
     assert read_json(tmp_path / "out/card.json")["weights_from"] == str(path)
     assert TrainedNetwork.load(tmp_path / "out/weights.pt").network.dimension == 2
 
@@ -74,7 +74,7 @@ def test_torch_s_unsafe_advice_is_not_passed_on(discs, tiny_card, tmp_path):
     with pytest.raises(InputError) as direct:
         TrainedNetwork.load(path)
     with pytest.raises(InputError) as confined:
-        bring_confined(tiny_card, path, discs, tmp_path / "out")
+        import_confined(tiny_card, path, discs, tmp_path / "out")
     for raised in (direct, confined):
         assert "weights_only" not in str(raised.value)
         assert "it holds more than tensors" in str(raised.value)

@@ -41,7 +41,7 @@ class Convolution(NamedTuple):
     groups: int
 
 
-class Watch(TorchDispatchMode):
+class ConvolutionRecorder(TorchDispatchMode):
     """A dispatch mode that records the first and the last convolution that is called while it is entered."""
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class Watch(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-class Watched(nn.Module):
+class InputOfLastConvolution(nn.Module):
     """The features of a network: the input of its last convolution.
 
     Args:
@@ -82,17 +82,17 @@ class Watched(nn.Module):
         self.model = model
         self._fit = fit
 
-    def run(self, image: Tensor, watch: Watch) -> Any:
+    def run(self, image: Tensor, recorder: ConvolutionRecorder) -> Any:
         """The network's own output, without gradient.
 
         Args:
             image: (1, inputs, *shape).
-            watch: records the convolutions.
+            recorder: records the convolutions.
 
         Returns:
             Any object; a usable network gives a tensor (1, channels, *padded shape).
         """
-        with torch.no_grad(), torch.jit.optimized_execution(False), watch:  # type: ignore[attr-defined]
+        with torch.no_grad(), torch.jit.optimized_execution(False), recorder:  # type: ignore[attr-defined]
             return self.model(self._fit(image))
 
     def forward(self, image: Tensor) -> Tensor:
@@ -104,10 +104,10 @@ class Watched(nn.Module):
         Returns:
             (1, channels, *padded shape).
         """
-        watch = Watch()
-        self.run(image, watch)
-        assert watch.last is not None  # the trial of `last_layer_of` saw one
-        return watch.last.input
+        recorder = ConvolutionRecorder()
+        self.run(image, recorder)
+        assert recorder.last is not None  # the trial of `last_layer_of` saw one
+        return recorder.last.input
 
 
 class LastLayer(nn.Module):
@@ -182,7 +182,7 @@ class LastLayerScan(NamedTuple):
     applied: Output | None
 
 
-def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
+def last_layer_of(network: InputOfLastConvolution, trial: Tensor) -> LastLayerScan:
     """The last layer of a network, recognised by a run on a trial image.
 
     After the last convolution, a network may add the convolution's input or upsample by a fixed rule (nearest or
@@ -200,22 +200,22 @@ def last_layer_of(network: Watched, trial: Tensor) -> LastLayerScan:
             gives varying outputs, or has other operations after the last convolution.
     """
     shape = " x ".join(map(str, trial.shape[2:]))
-    watch = Watch()
+    recorder = ConvolutionRecorder()
     try:
-        answer = network.run(trial, watch)
+        answer = network.run(trial, recorder)
     except Exception as error:  # a network may raise anything
-        _check_first(watch, trial)
+        _check_first(recorder, trial)
         raise InputError(
             f"it does not run on an image of {shape}: {_reason(error)}; if it takes certain sizes only, set "
             "`divisible_by` or `shape`"
         ) from error
-    _check_first(watch, trial)
-    if watch.last is None:
+    _check_first(recorder, trial)
+    if recorder.last is None:
         raise InputError("it runs no convolution; fine-tuning needs one as the last layer")
     _check_answer(answer, trial, shape)
-    if not torch.allclose(answer, network.run(trial, Watch()), atol=1e-5):
+    if not torch.allclose(answer, network.run(trial, ConvolutionRecorder()), atol=1e-5):
         raise InputError("it gives two outputs for one image; export it after model.eval()")
-    return _tail(watch.last, answer)
+    return _tail(recorder.last, answer)
 
 
 def _tail(call: Convolution, answer: Tensor) -> LastLayerScan:
@@ -246,15 +246,15 @@ def _candidates(call: Convolution, answer: Tensor) -> Iterator[LastLayer]:
         yield LastLayer(call, upsampling=smooth | {"align_corners": True})
 
 
-def _check_first(watch: Watch, trial: Tensor) -> None:
+def _check_first(recorder: ConvolutionRecorder, trial: Tensor) -> None:
     """Raise InputError if the first convolution needs another dimension or number of channels."""
-    if watch.first is None:
+    if recorder.first is None:
         return
-    weight, dimension = watch.first.weight, trial.ndim - 2
+    weight, dimension = recorder.first.weight, trial.ndim - 2
     if weight.ndim - 2 != dimension:
         raise InputError(f"it is a {weight.ndim - 2}D network; settings.dimension is {dimension}")
-    channels, given = weight.shape[1] * watch.first.groups, trial.shape[1]
-    if watch.first.input.shape[1] == given != channels and not watch.first.transposed:
+    channels, given = weight.shape[1] * recorder.first.groups, trial.shape[1]
+    if recorder.first.input.shape[1] == given != channels and not recorder.first.transposed:
         raise InputError(f"it takes {channels} input channels; the card's `channels` give it {given}")
 
 

@@ -21,7 +21,7 @@ import yaml
 from torch import Tensor, nn
 
 from bifseg.cards.yaml_file import DEEPEST
-from bifseg.core.errors import InputError, short
+from bifseg.core.errors import InputError, one_line, short
 
 CONFIGS = tuple(
     f"configs/{name}.{kind}" for name in ("inference", "train") for kind in ("json", "yaml", "yml")
@@ -74,17 +74,18 @@ def make(content: dict[str, Any]) -> nn.Module:
     try:
         network = kind(**arguments)
     except Exception as error:  # a class of MONAI may raise anything
-        raise InputError(f"{NETWORK}: {content['network']} cannot be built: {_line(error)}") from error
+        raise InputError(f"{NETWORK}: {content['network']} cannot be built: {one_line(error)}") from error
     try:
         network.load_state_dict(content["state"])
     except RuntimeError as error:
         raise InputError(
-            f"{WEIGHTS}: not the weights of this {content['network']}: {_line(error)}"
+            f"{WEIGHTS}: not the weights of this {content['network']}: {one_line(error)}"
         ) from error
     return network.eval()
 
 
 def _class(target: str) -> type[nn.Module]:
+    """The class of a network; raises InputError if it is not one of MONAI's networks."""
     try:
         nets = importlib.import_module(_NETS)
     except ImportError as error:
@@ -98,13 +99,14 @@ def _class(target: str) -> type[nn.Module]:
 
 
 def _content(path: Path) -> dict[str, Any]:
+    """The content of a bundle's config; raises InputError if it cannot be read or has no network."""
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError, yaml.YAMLError) as error:
-        raise InputError(f"not valid {path.suffix[1:].upper()}: {_line(error)}") from error
+        raise InputError(f"not valid {path.suffix[1:].upper()}: {one_line(error)}") from error
     if not isinstance(content, dict) or NETWORK not in content:
         raise InputError(f"{NETWORK}: is missing; it must have the class and the arguments of the network")
     return content
@@ -172,7 +174,7 @@ def _state(path: Path) -> dict[str, Tensor]:
         reason = (
             "it holds more than tensors, which is not loaded; save it by torch.save(network.state_dict(), ...)"
             if "weights_only" in str(error)  # torch's own message advises to load the file's code
-            else _line(error)
+            else one_line(error)
         )
         raise InputError(f"{WEIGHTS}: not a file of weights: {reason}") from error
     for key in ("model", "state_dict", "network"):
@@ -181,7 +183,3 @@ def _state(path: Path) -> dict[str, Tensor]:
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise InputError(f"{WEIGHTS}: not a state dict; save it by torch.save(network.state_dict(), ...)")
     return dict(content)
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -46,6 +46,6 @@ def make(content: dict[str, Any]) -> nn.Module:
     try:
         program: nn.Module = torch.jit.load(archive, map_location="cpu")
     except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+        reason = next(iter(str(error).splitlines()), "")  # a trace of C++ follows
         raise InputError(f"not a TorchScript archive, which torch.jit.save writes: {reason}") from error
     return program.eval()

@@ -9,7 +9,7 @@ from foreign_networks import SETTINGS, Ends, SmallUNet, probability
 from torch import nn
 
 from bifseg.core.errors import InputError
-from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
+from bifseg.networks.external.imported_network import ImportedNetwork, ImportedSettings
 
 SHAPE = {2: (13, 18), 3: (5, 14, 10)}  # sides that must be padded to even ones
 

@@ -12,7 +12,7 @@ from foreign_networks import Payload, probability
 
 from bifseg.core.errors import InputError
 from bifseg.networks.external import monai_bundle
-from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
+from bifseg.networks.external.imported_network import ImportedNetwork, ImportedSettings
 
 UNET = {
     "_target_": "UNet",

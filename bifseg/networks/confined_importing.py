@@ -1,4 +1,4 @@
-"""External networks are read, built and tried in a process that can reach neither the truth nor an internet connection.
+"""Import of external networks in a process that can reach neither the truth nor the internet.
 
 A TorchScript program is code, and a crafted file of weights may exploit the program that reads it.
 """
@@ -15,31 +15,31 @@ from time import monotonic
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.child_processes import OwnFolder
-from bifseg.core.errors import InputError, short
+from bifseg.core.errors import InputError, one_line, short
 from bifseg.core.files import write_record, writing
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
 from bifseg.networks.network_folder import CohortFacts
 
 log = logging.getLogger(__name__)
-_COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_bring")
+_COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_importing")
 _TIME_S = 1800.0
 _MOST_BYTES = 2**35
 _MEMORY_MB, _MEMORY_PER_BYTE = 6144.0, 8.0
 """Memory for torch, and more for each byte of the weights, so that a small file cannot unpack without end."""
 
 
-def bring_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
-    """Write weights.pt, curve.csv and card.json of an external network, by `bring.bring` in a confined process.
+def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
+    """Write weights.pt, curve.csv and card.json of an external network, by `import_network` in a confined process.
 
     Args:
         card: names the architecture and its settings.
-        weights: as in `bring.bring`; beside it, the process can read a card.json.
+        weights: as in `import_network`; the process can also read a card.json in the same folder.
         cohort: the network must have its dimension; the process cannot read its truths.
         folder: folder of the three files.
 
     Raises:
-        InputError: as in `bring.bring`, or the process ends, exceeds 30 minutes, or takes more memory than 6 GiB and
-            eight times the size of the weights.
+        InputError: `import_network` refuses the network, or the process ends, exceeds 30 minutes, or takes more memory
+            than 6 GiB and eight times the size of the weights.
     """
     own = OwnFolder()
     readable = (weights.resolve(), weights.resolve().with_name("card.json"))
@@ -93,16 +93,16 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # so that nothing that a library prints becomes an answer
     request = json.loads(sys.stdin.readline())
-    from bifseg.networks.bring import bring
+    from bifseg.networks.importing import import_network
 
     try:
         facts = CohortFacts(request["name"], request["dimension"])
-        bring(NetworkCard(**request["card"]), Path(request["weights"]), facts, Path.cwd())
+        import_network(NetworkCard(**request["card"]), Path(request["weights"]), facts, Path.cwd())
         answer: dict[str, str] = {}
     except InputError as error:
         answer = {"error": " ".join(str(error).split())}
     except Exception as error:  # a library may raise anything on a damaged file
-        answer = {"error": f"{request['weights']}: {type(error).__name__}: {' '.join(str(error).split())}"}
+        answer = {"error": f"{request['weights']}: {type(error).__name__}: {one_line(error)}"}
     answers.write(json.dumps(answer) + "\n")
     answers.flush()
 

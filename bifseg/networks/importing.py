@@ -1,4 +1,4 @@
-"""External base networks: take weights that were trained elsewhere instead of training."""
+"""Import of base networks that were trained elsewhere."""
 
 from __future__ import annotations
 
@@ -12,15 +12,14 @@ from bifseg.cards.cards import NetworkCard
 from bifseg.cards.finetuning import FineTuning
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
-from bifseg.core.files import write_text
-from bifseg.networks.external.external import ImportedSettings
-from bifseg.networks.network_folder import CohortFacts, write_network
+from bifseg.networks.external.imported_network import ImportedSettings
+from bifseg.networks.network_folder import CohortFacts, write_curve, write_network
 from bifseg.networks.registry import SOURCES, build, resolved, restore
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork, stored_card
-from bifseg.networks.training_data import brought_facts
+from bifseg.networks.training_data import stated_training_data
 
 
-def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
+def import_network(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder: Path) -> None:
     """Write weights.pt, curve.csv and card.json of a network that was trained elsewhere.
 
     Fine-tuning settings are those of the card and the defaults of this version, since settings that were chosen for an
@@ -43,10 +42,10 @@ def bring(card: NetworkCard, weights: Path, cohort: Cohort | CohortFacts, folder
             f"{weights}: weights: the network is {dimension}D, cohort {cohort.name} is {cohort.dimension}D"
         )
     finetuned = replace(trained, finetuning=FineTuning.checked(card.finetuning))
-    facts: dict[str, Any] = {"weights_from": str(weights), **brought_facts(card, weights, folder)}
+    facts: dict[str, Any] = {"weights_from": str(weights), **stated_training_data(card, weights, folder)}
     if unused := _unused(trained, card):
         facts["unused_finetuning"] = unused
-    write_text(folder / "curve.csv", "iteration,train_loss,validation_dice\n")
+    write_curve(folder)
     write_network(finetuned, card, cohort, folder, facts, made_from)
 
 

@@ -9,11 +9,11 @@ from foreign_networks import SETTINGS, SmallUNet
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
-from bifseg.networks.bring import bring
-from bifseg.networks.confined_bring import bring_confined
+from bifseg.networks.confined_importing import import_confined
+from bifseg.networks.importing import import_network
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.networks.training import train
-from bifseg.networks.unchanged import ForgettingCheck
+from bifseg.networks.unchanged import forgetting_check
 
 
 def weights_of(folder):
@@ -25,7 +25,7 @@ def same(a, b):
 
 
 def test_external_weights_are_stored_unchanged(discs, discs_network, tmp_path, tiny_card):
-    bring(tiny_card, discs_network / "weights.pt", discs, tmp_path)
+    import_network(tiny_card, discs_network / "weights.pt", discs, tmp_path)
     assert same(weights_of(tmp_path), weights_of(discs_network))
     before, after = (TrainedNetwork.load(f / "weights.pt") for f in (discs_network, tmp_path))
     assert (before.input_size, before.normalisation) == (after.input_size, after.normalisation)
@@ -39,7 +39,7 @@ def test_the_card_decides_how_external_weights_are_used(discs, discs_network, tm
         {"finetuning": {"eps": 0.3}, "input_size": 40},
     ):
         card = tiny_card.model_copy(update={"input_size": None, "finetuning": {}} | change)
-        bring(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
+        import_network(card, files[-1] / "weights.pt", discs, tmp_path / str(len(files)))
         files.append(tmp_path / str(len(files)))
     own, first, second = (TrainedNetwork.load(folder / "weights.pt") for folder in files)
     assert (first.input_size, first.finetuning) == (own.input_size, {"eps": 0.1, "omega": 5.0, "t0": 0.2})
@@ -56,7 +56,7 @@ def test_fine_tuning_stored_in_a_weights_file_is_ignored(discs, discs_network, t
     content["finetuning"] = {"learning_rate": 0.3, "strength": 1.0, "iterations": 80}
     torch.save(content, path)
     card = tiny_card.model_copy(update={"finetuning": {"strength": 2.0}})
-    bring_confined(card, path, discs, tmp_path / "new")
+    import_confined(card, path, discs, tmp_path / "new")
     assert TrainedNetwork.load(tmp_path / "new/weights.pt").finetuning == {"strength": 2.0}
     assert [record.getMessage() for record in caplog.records] == [
         f"{path}: finetuning: learning_rate 0.3 not used, since the card's settings apply; "
@@ -86,7 +86,7 @@ def test_weights_that_do_not_fit_the_card_are_refused(
     if "architecture" not in changes and "settings" in changes:
         changes = {"settings": tiny_card.settings | changes["settings"]}
     with pytest.raises(InputError, match=re.escape(message)):
-        bring(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
+        import_network(tiny_card.model_copy(update=changes), discs_network / "weights.pt", discs, tmp_path)
     assert not any(tmp_path.iterdir())
 
 
@@ -106,7 +106,7 @@ def test_a_foreign_network_is_stored_completely_and_reproducibly(discs, tmp_path
     path = program(tmp_path)
     card = card_of(input_size=20, finetuning={"learning_rate": 0.1})
     for folder in ("first", "second"):
-        bring(card, path, discs, tmp_path / folder)
+        import_network(card, path, discs, tmp_path / folder)
     path.unlink()
     assert {p.name for p in (tmp_path / "first").iterdir()} == {"weights.pt", "curve.csv", "card.json"}
     facts = read_json(tmp_path / "first/card.json")
@@ -117,13 +117,13 @@ def test_a_foreign_network_is_stored_completely_and_reproducibly(discs, tmp_path
     assert facts["weights_sha256"] == read_json(tmp_path / "second/card.json")["weights_sha256"]
     trained = TrainedNetwork.load(tmp_path / "first/weights.pt")
     assert (trained.input_size, trained.finetuning) == (20, {"learning_rate": 0.1})
-    ForgettingCheck("net", trained.answer, discs, 1).write(tmp_path / "forgetting.json")
+    forgetting_check("net", trained.answer, discs, 1).write(tmp_path / "forgetting.json")
     check = read_json(tmp_path / "forgetting.json")
     assert check["before"] == check["after"]
 
 
 def test_a_foreign_network_keeps_its_fixed_shape(discs, tmp_path):
-    bring(
+    import_network(
         card_of(settings={"shape": [32, 24], "divisible_by": 1}), program(tmp_path), discs, tmp_path / "out"
     )
     assert TrainedNetwork.load(tmp_path / "out/weights.pt").input_size == (32, 24)
@@ -146,7 +146,7 @@ FOREIGN_REFUSED = {
 def test_foreign_network_that_does_not_fit_writes_nothing(discs, tmp_path, network, changes, message):
     path = program(tmp_path, **network)
     with pytest.raises(InputError, match=message):
-        bring(card_of(**changes), path, discs, tmp_path / "out")
+        import_network(card_of(**changes), path, discs, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 

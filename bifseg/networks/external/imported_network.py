@@ -15,7 +15,7 @@ from bifseg.cards.cards import first_problem
 from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
 from bifseg.networks.architectures.blocks import Network, pad_behind, padded
-from bifseg.networks.external.last_layer import LastLayerScan, Output, Watched, last_layer_of
+from bifseg.networks.external.last_layer import InputOfLastConvolution, LastLayerScan, Output, last_layer_of
 from bifseg.networks.normalisation import Normalisation
 
 TRIAL_SIDE = 16
@@ -109,7 +109,7 @@ class ImportedNetwork(Network):
     """
 
     def __init__(self, model: nn.Module, settings: ImportedSettings, inputs: int = 1) -> None:
-        features = Watched(model.eval(), settings.fit)
+        features = InputOfLastConvolution(model.eval(), settings.fit)
         scan = last_layer_of(features, settings.trial(inputs))
         scan.layer.read_as(*_activation_and_foreground(scan, settings), scan.channels)
         super().__init__(settings.dimension, features, scan.layer)

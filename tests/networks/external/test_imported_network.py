@@ -15,7 +15,7 @@ from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.bifseg.bifseg import BIFSeg
 from bifseg.methods.bifseg.finetuning import ImageSpecificNetwork
-from bifseg.networks.external.external import ImportedNetwork, ImportedSettings
+from bifseg.networks.external.imported_network import ImportedNetwork, ImportedSettings
 from bifseg.networks.trained import TrainedNetwork
 
 SHAPE = {2: (21, 26), 3: (7, 22, 18)}
