@@ -14,6 +14,7 @@ from bifseg.cli.options import naming
 from bifseg.cli.progress import tracked, watched
 from bifseg.cli.run import count_text
 from bifseg.core.errors import InputError
+from bifseg.core.wording import counted
 
 
 @with_option_groups
@@ -48,6 +49,7 @@ def replay(
     from bifseg.cards.cards import ProtocolCard
     from bifseg.robot.box import box_kind
     from bifseg.runs.replay import recorded_rules, recorded_scribbles, recorded_sessions, replay_of
+    from bifseg.runs.shard_plan import Trial
     from bifseg.runs.shards import run_shard
     from bifseg.sessions.drawn_maps import Labels
 
@@ -69,9 +71,12 @@ def replay(
         assert scribbles is not None
         source = user or scribbles.resolve().name
         recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
+    played = [row for row in objects if Trial(row.object) in recordings]
+    if not played:
+        raise InputError(f"{sessions}: has no session of an object in the {job.split} split")
+    if others := len(objects) - len(played):
+        typer.echo(f"not replayed, since {sessions} has no session of them: {counted(others, 'object')}")
     replayed = replay_of(setup, recordings, source)
     with naming(job.card):
-        counts = run_shard(
-            replayed, replayed.trials(objects), job.out, 1, job.workers, watched(job.card.stem)
-        )
+        counts = run_shard(replayed, replayed.trials(played), job.out, 1, job.workers, watched(job.card.stem))
     typer.echo(count_text(counts))

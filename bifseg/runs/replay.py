@@ -20,6 +20,7 @@ from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import load_sessions
+from bifseg.sessions.archive import Archive
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
 from bifseg.sessions.record import Identity, Session
 from bifseg.sessions.users import User, View
@@ -240,13 +241,16 @@ def recorded_sessions(
         replicates: sessions of each object.
 
     Returns:
-        The prompts by trial, and a name for them: PROTOCOL-of-ENTRY. Without objects both are empty.
+        The prompts by trial, and a name for them: PROTOCOL-of-ENTRY. Without objects both are empty. An object that
+        was not played, as in a run of some patients, has no trial.
 
     Raises:
-        InputError: a session is missing or damaged, or its grid is not that of the cohort's image.
+        InputError: the folder has no session, or lacks a replicate of an object; a session is damaged, or its grid is
+            not that of the cohort's image.
     """
-    recordings, name = {}, ""
-    for row, session in load_sessions(folder, objects, replicates):
+    recordings, name, stored = {}, "", Archive(folder).stored()
+    played = (row for row in objects if row.object in stored or not stored)
+    for row, session in load_sessions(folder, played, replicates):
         unequal = list(differences(cohort.image(row).grid, session.grid))
         if unequal:
             raise InputError(

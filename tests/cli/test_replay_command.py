@@ -55,6 +55,21 @@ def test_a_replay_to_another_method_is_scored(desk, discs, tmp_path):
     assert set(scores.groupby("object")["round"].max()) == {2}
 
 
+def test_a_run_of_some_patients_is_replayed_as_far_as_it_was_played(desk, discs, tmp_path, capsys):
+    words = ["--cohort", discs.folder, "--protocol", desk / "own-scribbles.yaml", "--out", tmp_path / "some"]
+    assert bifseg("run", desk / "geos.yaml", *words, "--shard", "1/2") == 0
+    objects, played = discs.select(split="test"), Archive(tmp_path / "some").stored()
+    assert 0 < len(played) < len(objects)
+    capsys.readouterr()
+    words = ["--cohort", discs.folder, "--sessions", tmp_path / "some", "--out", tmp_path / "again"]
+    assert bifseg("replay", desk / "geos.yaml", *words) == 0
+    others = f"not replayed, since {tmp_path / 'some'} has no session of them: "
+    first, last = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{others}{len(objects) - len(played)} object")
+    assert last == f"{len(played)} ok"
+    assert Archive(tmp_path / "again").stored().keys() == played.keys()
+
+
 def test_scribble_maps_of_a_person_are_replayed(desk, discs, tmp_path):
     for row in discs.select(split="test"):
         truth = discs.truth(row)
