@@ -16,6 +16,7 @@ from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.cohort_from import DataOptions, make_from
 from bifseg.cli.dry_run import nothing_written, show_training_hints
 from bifseg.cli.option_groups import with_option_groups
+from bifseg.cli.refusal import all_or_nothing
 from bifseg.cli.workflow import DRY_RUN, find_profile, show_results, snakemake
 from bifseg.cohorts.manifest import listed
 
@@ -69,7 +70,8 @@ def evaluate(
     names = {kind: list(listed(text)) for kind, text in options.items()}
     request = _Request(reader, data, cohort_options, names, {k: v for k, v in keys.items() if v is not None})
     with nothing_written(out) if dry_run else nullcontext(out) as folder:
-        settings = _write_run(folder, request, force)
+        with all_or_nothing(folder / "cards", folder / "config.yaml"):
+            settings = _write_run(folder, request, force)
         words = ["--configfile", str(folder / "config.yaml")]
         if dry_run:
             snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, *DRY_RUN])

@@ -69,6 +69,16 @@ def test_the_user_s_edits_of_a_configuration_are_kept(run_evaluate):
     assert config == first | {"job_minutes": 5.0, "cohorts": config["cohorts"]}
 
 
+def test_a_refused_call_changes_no_file(run_evaluate, tmp_path):
+    run_evaluate("--methods", "grabcut")
+    before = {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()}
+    words = ("--reader", "brats2021", "--data", tmp_path / "data", "--out", "out", "--force")
+    assert (
+        bifseg("evaluate", *words, "--dimension", 2, "--network", "pcnet-small", "--methods", "bifseg") == 2
+    )
+    assert {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()} == before
+
+
 def test_a_second_cohort_in_the_folder_replaces_the_first(run_evaluate):
     run_evaluate("--methods", "grabcut")
     _, _, config = run_evaluate("--name", "again")
@@ -107,6 +117,7 @@ def test_bad_options_have_a_one_line_message(tmp_path, monkeypatch, capsys, word
     monkeypatch.chdir(tmp_path)
     data = write_brats(tmp_path / "data")
     assert bifseg("evaluate", "--reader", "brats2021", "--data", data, "--out", "out", *words) == 2
+    assert not Path("out").exists()
     (line,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert message in line
     assert not Path("out/config.yaml").exists()
