@@ -95,7 +95,7 @@ def _rows(summary: Overview, frame: pd.DataFrame, shown: list[str]) -> list[Row]
             (str(row["failed"]), False),
         ]
         where = {"cohort": one, "structure": "", "entry": entry, "protocol": summary.protocol}
-        rows.append(Row(cells, where if one else {}, yours))
+        rows.append(Row(cells, where, yours))
     return rows
 
 

@@ -10,6 +10,7 @@ from fake_run import fake_cohort, fake_run
 from headless import CHROMIUM, pages_of_pdf, play, played_on_phone, screenshot
 from scipy.ndimage import gaussian_filter
 
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.reports.figures import write_figures
 from bifseg.reports.report import write_report
 from bifseg.reports.tables import write_tables
@@ -95,6 +96,34 @@ def test_two_clicks_lead_from_a_table_to_the_picture_of_the_worst_session(html, 
     assert step.startswith("initial: Dice ")
     assert changed
     assert coloured, "the outline of the result"
+
+
+def test_a_row_of_all_cohorts_opens_its_method_s_sessions_of_every_cohort(tmp_path):
+    run = tmp_path / "two"
+    cohorts = [fake_cohort(run / "cohorts" / name) for name in ("fake2d", "more2d")]
+    fake_run(run, cohorts, ("pnet", "unet"), rounds=1, tools=("geos",))
+    write_tables(run)
+    write_figures(run)
+    write_report(run)
+    counts = play(
+        (run / "report.html").read_text(),
+        """
+        const counts = [];
+        for (const entry of ["bifseg", "geos"]) {
+          document.querySelector(`tr[data-entry='${entry}'] a`).click();
+          await later(500);
+          const value = (id) => document.getElementById(id).value;
+          counts.push([document.getElementById("count").textContent, value("cohort"), value("protocol")]);
+        }
+        return counts;
+        """,
+        tmp_path,
+    )
+    every = 2 * 8 * (4 * 2 * 2 + 1)
+    assert counts == [
+        [f"{2 * 8 * 2} of {every} sessions", "", OWN_SCRIBBLES],
+        [f"{2 * 8} of {every} sessions", "", OWN_SCRIBBLES],
+    ]
 
 
 def test_sessions_are_filtered_by_outcome(html, tmp_path):

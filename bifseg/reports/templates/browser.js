@@ -169,8 +169,11 @@ const ORDERS = {
   "by object": (one, other) => one.object.name.localeCompare(other.object.name, "en", { numeric: true }),
 };
 
+// An entry that ends in @ stands for its method with every network.
+const fits = (value, wanted) => ["", value].includes(wanted) || (wanted.endsWith("@") && value.startsWith(wanted));
+
 function refresh() {
-  const chosen = sessions.filter((session) => KEYS.every((key) => ["", session[key]].includes(at(key).value)));
+  const chosen = sessions.filter((session) => KEYS.every((key) => fits(session[key], at(key).value)));
   view.list = chosen.sort(ORDERS[at("order").value]);
   at("count").textContent = `${chosen.length} of ${sessions.length} sessions`;
   const items = view.list.slice(0, view.shown).map((session) => {
@@ -195,8 +198,8 @@ const watcher = new IntersectionObserver((entries) => {
 
 function open(filter, name) {
   for (const key of KEYS) {
-    const wanted = filter[key] ?? "";
-    at(key).value = [...at(key).options].some((option) => option.value === wanted) ? wanted : "";
+    const wanted = filter[key] ?? "", values = [...at(key).options].map((option) => option.value);
+    at(key).value = [wanted, values.find((value) => value.startsWith(`${wanted}@`))].find((value) => values.includes(value)) ?? "";
   }
   at("order").value = "worst Dice first";
   view.shown = PAGE;
@@ -207,8 +210,11 @@ function open(filter, name) {
 }
 
 for (const key of KEYS) {
-  const values = [...new Set(sessions.map((session) => session[key]))].sort();
-  at(key).append(...values.map((value) => make("option", { value }, value.replaceAll("_", " "))));
+  const values = [...new Set(sessions.map((session) => session[key]))];
+  const methods = key === "entry" ? values.filter((value) => value.includes("@")).map((value) => value.replace(/@.*/, "@")) : [];
+  const several = methods.filter((method, k) => methods.indexOf(method) !== k);
+  const text = (value) => (value.endsWith("@") ? `${value.slice(0, -1)}, every network` : value.replaceAll("_", " "));
+  at(key).append(...[...new Set([...values, ...several])].sort().map((value) => make("option", { value }, text(value))));
 }
 at("order").append(...Object.keys(ORDERS).map((value) => make("option", { value }, value)));
 for (const key of [...KEYS, "order"]) at(key).addEventListener("change", () => { view.shown = PAGE; refresh(); });
