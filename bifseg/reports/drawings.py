@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
 from bifseg.analysis.intervals import Interval, mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.robustness import levels_in
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
@@ -28,6 +28,7 @@ from bifseg.reports.panels import (
     of,
     panels,
     structures,
+    with_rows,
 )
 
 _NETWORKS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -39,7 +40,7 @@ def dice_boxes(scores: pd.DataFrame, stages: Mapping[str, pd.DataFrame], cast: S
     Args:
         scores: of one cohort.
         stages: rows of each stage, one for each session; a stage without rows is left out.
-        cast: the entries that are shown.
+        cast: the entries that are shown, at least one.
 
     Returns:
         The figure.
@@ -98,10 +99,7 @@ def dice_against_rounds(
     Returns:
         The figure.
     """
-    rows = scores[scores["protocol"] == own]
-    curves, keys = dice_per_round(rows, most)
-    places = rows.drop_duplicates(SESSION)[[*SESSION, "structure"]]
-    sessions = keys.to_frame(index=False).merge(places, on=SESSION, how="left")
+    curves, sessions = dice_per_round(scores[scores["protocol"] == own], most)
     figure, axes = panels(scores, width=5.2, height=3.6)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for entry in cast:
@@ -198,8 +196,7 @@ def users_figure(levels: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
     users = list(dict.fromkeys(levels["user"]))
     shown = structures(levels)
     figure, grid = plt.subplots(len(shown), 2, figsize=(10.4, 3.0 * len(shown)), squeeze=False, sharey="col")
-    players = set(zip(levels["method"], levels["network"], strict=True))
-    present = [entry for entry in cast if (entry.method, entry.network) in players]
+    present = with_rows(levels, cast)
     for axes, (structure, seen) in zip(grid, shown, strict=True):
         for axis, (stem, (column, label)) in zip(axes, _LEVEL_MEASURES.items(), strict=True):
             for k, entry in enumerate(present):
@@ -249,8 +246,7 @@ def curves_figure(curves: pd.DataFrame, cast: Sequence[Entry]) -> Figure:
         The figure.
     """
     shown, protocols = structures(curves), sorted(set(curves["protocol"]))
-    players = set(zip(curves["method"], curves["network"], strict=True))
-    present = [entry for entry in cast if (entry.method, entry.network) in players]
+    present = with_rows(curves, cast)
     size = (max(3.4 * len(shown), 5.2), 2.9 * len(protocols))
     figure, grid = plt.subplots(len(protocols), len(shown), figsize=size, squeeze=False, sharey=True)
     for axes, protocol in zip(grid, protocols, strict=True):

@@ -39,6 +39,7 @@ from bifseg.reports.panels import (
     in_protocol,
     surroundings,
     svg,
+    with_rows,
 )
 from bifseg.reports.robustness import flat_lines
 
@@ -120,13 +121,17 @@ def _per_stage(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
             network_boxes(cohort.frame, nets),
         )
     main = main_network(cohort.frame)
-    yield Drawing(
-        f"{cohort.name}-dice",
-        "Dice per method",
-        "One point for each session: Dice before adaptation, without scribbles, and with the same scribbles for every "
-        f"method. {_BOXES} {FAILURES} {cohort.note}",
-        dice_boxes(cohort.frame, cohort.stages, [entry for entry in cast if entry.network == main]),
-    )
+    drawn = {
+        entry for rows in cohort.stages.values() for entry in with_rows(rows, cast) if entry.network == main
+    }
+    if drawn:  # tools that start from scribbles have none of these results
+        yield Drawing(
+            f"{cohort.name}-dice",
+            "Dice per method",
+            "One point for each session: Dice before adaptation, without scribbles, and with the same scribbles for "
+            f"every method. {_BOXES} {FAILURES} {cohort.note}",
+            dice_boxes(cohort.frame, cohort.stages, [entry for entry in cast if entry in drawn]),
+        )
 
 
 def _per_user(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]:

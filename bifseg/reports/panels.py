@@ -171,8 +171,21 @@ def in_protocol(rows: pd.DataFrame, cast: Sequence[Entry], protocol: str) -> lis
     Returns:
         Those of `cast`, in its order.
     """
-    sessions = rows[rows["protocol"] == protocol]
-    players = set(zip(sessions["method"], sessions["network"], strict=True))
+    return with_rows(rows[rows["protocol"] == protocol], cast)
+
+
+def with_rows(rows: pd.DataFrame, cast: Sequence[Entry]) -> list[Entry]:
+    """The entries that have rows.
+
+    Args:
+        rows: with columns `method` and `network`.
+        cast: the entries to choose from.
+
+    Returns:
+        Those of `cast`, in its order.
+    """
+    pairs = rows[["method", "network"]].drop_duplicates()
+    players = set(zip(pairs["method"], pairs["network"], strict=True))
     return [entry for entry in cast if (entry.method, entry.network) in players]
 
 

@@ -10,14 +10,15 @@ from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import write_scores
 from bifseg.core.errors import InputError
 from bifseg.core.files import file_hash, write_json, write_text
+from bifseg.reports import panels
 from bifseg.reports.figure_index import read_figures
 from bifseg.reports.figures import write_figures
 from bifseg.reports.tables import read_tables, write_tables
 
 
-def write_rules(run, target=0.9):
+def write_rules(run, target=0.9, entry="bifseg@pnet"):
     write_json(
-        run / "sessions" / "c" / OWN_SCRIBBLES / "bifseg@pnet" / "protocol.json",
+        run / "sessions" / "c" / OWN_SCRIBBLES / entry / "protocol.json",
         {"rounds": 2, "target": target},
     )
 
@@ -38,6 +39,32 @@ def run(tmp_path):
 def test_reached_figure_is_left_out_for_a_target_above_the_stopping_rule(run):
     write_figures(run, target=0.95)
     assert "c-reached" not in [entry["name"] for entry in read_figures(run / "figures")]
+
+
+@pytest.mark.parametrize("others", [["grabcut"], []])
+def test_the_legend_of_dice_names_only_what_is_drawn(tmp_path, monkeypatch, others):
+    """A tool that starts from scribbles has no result before them, and none with shared ones."""
+    named = []
+    monkeypatch.setattr(panels.Figure, "legend", lambda figure, handles, labels, **_: named.append(labels))
+    nothing = {"volume_ml": 0.0, "user_s": 0.0, "n_prompts": 0}
+    lines = [
+        (
+            "lung-a",
+            method,
+            step,
+            dice,
+            {"protocol": OWN_SCRIBBLES, "network": "", **(nothing if starts_empty else {})},
+        )
+        for method, first in [("slic-seg", 0.0), *((other, 0.4) for other in others)]
+        for step, dice in (("initial", first), ("round-1", 0.8))
+        for starts_empty in [dice == 0]
+    ]
+    write_scores(scores(lines), tmp_path / "scores.parquet")
+    for method in ("slic-seg", *others):
+        write_rules(tmp_path, entry=method)
+    write_figures(tmp_path)
+    names = [entry["name"] for entry in read_figures(tmp_path / "figures")]
+    assert dict(zip(names, named, strict=True)).get("c-dice", []) == others
 
 
 def test_several_networks_have_a_figure_of_their_initial_results(tmp_path):
