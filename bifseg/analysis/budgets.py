@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import time_to_target
+from bifseg.analysis.interactions import first_reached, played
 from bifseg.analysis.intervals import mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.names import GROUP, OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.stages import count_sessions, in_step_order, per_group
+from bifseg.analysis.stages import count_sessions, per_group, session_numbers
 from bifseg.core.wording import counted
 
 SECONDS, PROMPTS = (30, 60, 120), (1, 3, 5, 10)
@@ -26,7 +27,7 @@ BUDGETS = {
 """Header of each budget by its column, without the ending of mean and limits."""
 
 
-def dice_within(rows: pd.DataFrame, column: str, budget: float) -> pd.Series:
+def dice_within(rows: pd.DataFrame, column: str, budget: float) -> NDArray[np.float64]:
     """The Dice of each session's last result that a budget allows.
 
     Args:
@@ -35,12 +36,17 @@ def dice_within(rows: pd.DataFrame, column: str, budget: float) -> pd.Series:
         budget: most effort, in the units of the column.
 
     Returns:
-        Dice by the columns of `names.SESSION`. A session that ended earlier keeps its last result; one that failed has
-        the score of an empty result from its last step on; 0 before the first result; NaN if the effort is unknown.
+        (sessions,) Dice in the order of the sessions. A session that ended earlier keeps its last result; one that
+        failed has the score of an empty result from its last step on; 0 before the first result; NaN if the effort is
+        unknown.
     """
-    within = rows[rows[column] <= budget].groupby(SESSION)["dice"].last()
-    known = rows.assign(known=rows[column].notna()).groupby(SESSION)["known"].all()
-    return within.reindex(known.index).fillna(0.0).where(known)
+    session, is_last = session_numbers(rows)
+    effort, dice = rows[column].to_numpy(float), rows["dice"].to_numpy(float)
+    values = np.zeros(np.count_nonzero(is_last))
+    within = (effort <= budget) & ~np.isnan(dice)
+    values[session[within]] = dice[within]  # of several the last
+    values[session[np.isnan(effort)]] = np.nan
+    return values
 
 
 def at_budgets(
@@ -64,12 +70,12 @@ def at_budgets(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    sessions = time_to_target(scores, target, rules, own)
+    rows = played(scores, rules, own)
+    sessions = first_reached(rows, target)
     if sessions.empty:
         return pd.DataFrame()
-    rows, keys = in_step_order(scores[scores["protocol"] == own]), pd.MultiIndex.from_frame(sessions[SESSION])
     for name, (column, budget) in _COLUMNS.items():
-        sessions[name] = dice_within(rows, column, budget).reindex(keys).to_numpy()
+        sessions[name] = dice_within(rows, column, budget)
     limits = dict.fromkeys(_COLUMNS, 1.0) | {"time": float(max(SECONDS))}
     time = sessions["user_s"].clip(upper=limits["time"])
     sessions["time"] = time.where(sessions[f"dice_{SECONDS[0]}s"].notna()) if rules.show(target) else np.nan
@@ -80,4 +86,4 @@ def at_budgets(
             columns |= mean_interval(group[name], group["patient"]).within(0, limit).columns(name)
         return columns
 
-    return per_group(sessions, measure)
+    return per_group(sessions[[*GROUP, "patient", "status", *limits]], measure)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import SESSION
 from bifseg.analysis.run_scores import CohortScores
-from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group
+from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group, session_numbers
 
 GAINS = (
     "Under {protocol}: Dice of the existing masks (initial_from: {source}) and of the last results, and their "
@@ -46,10 +45,11 @@ def gains(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
         with the worst score. No rows without sessions.
     """
     rows = in_step_order(scores[scores["protocol"] == protocol])
-    first = rows[rows["step"] == "initial"].set_index(SESSION)["dice"]
-    last = rows.groupby(SESSION).tail(1)
-    initial = first.reindex(pd.MultiIndex.from_frame(last[SESSION])).to_numpy(float)
-    sessions = last.assign(initial=np.nan_to_num(initial))
+    session, is_last = session_numbers(rows)
+    begun = (rows["step"] == "initial").to_numpy()
+    initial = np.zeros(np.count_nonzero(is_last))
+    initial[session[begun]] = rows["dice"][begun]
+    sessions = rows[is_last].assign(initial=np.nan_to_num(initial))
     return per_group(sessions.assign(gain=sessions["dice"] - sessions["initial"]), _gain)
 
 

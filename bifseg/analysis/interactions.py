@@ -19,14 +19,21 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.analysis.intervals import Interval, mean_interval, share_interval
-from bifseg.analysis.names import OWN_SCRIBBLES, SESSION
+from bifseg.analysis.names import GROUP, OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.stages import count_sessions, in_step_order, mean_std, per_group, started
+from bifseg.analysis.stages import (
+    count_sessions,
+    in_step_order,
+    mean_std,
+    per_group,
+    session_numbers,
+    started,
+)
 from bifseg.core.errors import InputError
 
 EFFORT_COLUMNS = ("round", "n_prompts", "n_strokes", "user_s")
 """Columns of the scores that measure the effort until a target."""
-_KEYS = [*SESSION, "patient"]
+_NEEDED = [*GROUP, "patient", "status", "box_slices", "box_mm", "reached", *EFFORT_COLUMNS]
 
 
 def time_to_target(
@@ -48,11 +55,23 @@ def time_to_target(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    return _first_reached(_played(scores, rules, own), target)
+    return first_reached(played(scores, rules, own), target)
 
 
-def _played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame:
-    """The rows under `own` in the order of steps; InputError if a session has more rounds than the rules allow."""
+def played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame:
+    """The scores under a protocol in the order of steps.
+
+    Args:
+        scores: scores of one cohort.
+        rules: when sessions under `own` end.
+        own: name of the protocol.
+
+    Returns:
+        Rows of `in_step_order`.
+
+    Raises:
+        InputError: a session has more rounds than the rules allow.
+    """
     rows = in_step_order(scores[scores["protocol"] == own])
     if len(rows) and rows["round"].max() > rules.rounds:
         raise InputError(
@@ -62,15 +81,25 @@ def _played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame
     return rows
 
 
-def _first_reached(rows: pd.DataFrame, target: float) -> pd.DataFrame:
-    """Rows of `time_to_target` from those of `_played`."""
-    last = rows.groupby(SESSION).tail(1).set_index(SESSION)
-    first = rows[rows["dice"] >= target].groupby(SESSION).head(1).set_index(SESSION)
-    reached = pd.Series(last.index.isin(first.index), last.index)
-    spent = {
-        name: first[name].reindex(last.index).astype(float).where(reached, np.inf) for name in EFFORT_COLUMNS
-    }
-    return last.assign(**spent, reached=reached).reset_index()
+def first_reached(rows: pd.DataFrame, target: float) -> pd.DataFrame:
+    """The effort of each session until Dice first is at least the target.
+
+    Args:
+        rows: of `played`.
+        target: Dice in (0, 1].
+
+    Returns:
+        Rows of `time_to_target`, in the order of the sessions.
+    """
+    session, is_last = session_numbers(rows)
+    hits = np.flatnonzero(rows["dice"] >= target)
+    who, first = np.unique(session[hits], return_index=True)
+    last = rows[is_last].reset_index(drop=True)
+    reached = np.isin(np.arange(len(last)), who)
+    spent = {name: np.full(len(last), np.inf) for name in EFFORT_COLUMNS}
+    for name, values in spent.items():
+        values[who] = rows[name].to_numpy(float)[hits[first]]
+    return last.assign(**spent, reached=reached)
 
 
 def cost_to_target(
@@ -125,19 +154,19 @@ def interactions(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    sessions, rows = cost_to_target(scores, target, rules, own), scores[scores["protocol"] == own]
-    curves, keys = dice_per_round(rows, rules.rounds)
+    rows = played(scores, rules, own)
+    sessions = _limited(first_reached(rows, target), rules)
+    curves, _ = dice_per_round(rows, rules.rounds)
     initial = started(rows[rows["round"] == 0])  # without entries that start from scribbles
-    with_result = set(zip(initial["method"], initial["network"], strict=True))
+    with_result = set(initial[["method", "network"]].drop_duplicates().itertuples(index=False, name=None))
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
-        curve = curves[keys.get_indexer(pd.MultiIndex.from_frame(group[_KEYS]))]
-        way = _on_the_way(group, curve)
+        way = _on_the_way(group, curves[group.index])
         if (group["method"].iloc[0], group["network"].iloc[0]) not in with_result:
             way |= dict.fromkeys([name for name in way if not name.startswith("final")], np.nan)
         return _to_target(group, target, rules) | way
 
-    return per_group(sessions, measure)
+    return per_group(sessions[_NEEDED], measure)
 
 
 def counts_at(
@@ -157,16 +186,18 @@ def counts_at(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = _played(scores, rules, own)
+    rows = played(scores, rules, own)
 
     def count(target: float) -> pd.DataFrame:
-        sessions = _limited(_first_reached(rows, target), rules)
-        return per_group(sessions, lambda group: {"target": target, **_to_target(group, target, rules)})
+        sessions = _limited(first_reached(rows, target), rules)
+        return per_group(
+            sessions[_NEEDED], lambda group: {"target": target, **_to_target(group, target, rules)}
+        )
 
     return pd.concat([count(target) for target in targets], ignore_index=True)
 
 
-def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], pd.MultiIndex]:
+def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], pd.DataFrame]:
     """Dice of each session after each round; a session that has ended keeps its last value.
 
     Args:
@@ -174,12 +205,18 @@ def dice_per_round(rows: pd.DataFrame, most: int) -> tuple[NDArray[np.float64], 
         most: last round of the protocol.
 
     Returns:
-        (sessions, most + 1) Dice, whose column 0 is the last result before any scribbles; and the sessions' keys: the
-        columns of `names.SESSION` and `patient`.
+        (sessions, most + 1) Dice, whose column 0 is the last result before any scribbles; and the last row of each
+        session, numbered from 0.
     """
-    last = in_step_order(rows).groupby([*_KEYS, "round"], sort=True)["dice"].last().unstack("round")
-    values = last.reindex(columns=range(most + 1)).ffill(axis=1)
-    return values.to_numpy(float), pd.MultiIndex.from_tuples(values.index, names=_KEYS)
+    rows = in_step_order(rows)
+    session, is_last = session_numbers(rows)
+    sessions = rows[is_last].reset_index(drop=True)
+    shown, dice = rows["round"].to_numpy(), rows["dice"].to_numpy(float)
+    known = (shown <= most) & ~np.isnan(dice)
+    curves = np.full((len(sessions), most + 1), np.nan)
+    curves[session[known], shown[known]] = dice[known]  # of equal places the last
+    have = np.where(np.isnan(curves), 0, np.arange(most + 1))
+    return np.take_along_axis(curves, np.maximum.accumulate(have, axis=1), axis=1), sessions
 
 
 def reached_per_round(sessions: pd.DataFrame, most: int) -> list[Interval]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainccinv, betaincinv, stdtrit
 
@@ -221,13 +222,27 @@ def _ratio_slope(sums: Array) -> Array:
 
 def _cluster_sums(values: ArrayLike, clusters: ArrayLike) -> Array:
     """Sums (clusters, terms) over the members of each cluster, in the order of the clusters' names."""
-    values = np.asarray(values, float)
-    names, member = np.unique(np.asarray(clusters), return_inverse=True)
+    values, member = np.asarray(values, float), cluster_numbers(clusters)
     if not len(values) or len(values) != len(member):
         raise ValueError(
             f"{len(values)} values and {len(member)} clusters; give one cluster a value, and at least one value"
         )
-    return np.column_stack([np.bincount(member, column, len(names)) for column in values.T])
+    return np.column_stack([np.bincount(member, column) for column in values.T])
+
+
+def cluster_numbers(clusters: ArrayLike) -> NDArray[np.int64]:
+    """The number of each member's cluster.
+
+    Args:
+        clusters: (n,) name of each member's cluster: text, numbers, or a categorical series with sorted categories.
+
+    Returns:
+        (n,) numbers from 0 without gaps, in the order of the names.
+    """
+    if isinstance(clusters, pd.Series) and isinstance(clusters.dtype, pd.CategoricalDtype):
+        codes = clusters.cat.codes.to_numpy()
+        return np.asarray((np.cumsum(np.bincount(codes) > 0) - 1)[codes])
+    return np.asarray(np.unique(np.asarray(clusters), return_inverse=True)[1])
 
 
 def _standard_error(sums: Array, slope: Quantity) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
-from bifseg.analysis.names import FAILED, SESSION, STAGES, exposure_text, saw_patients
+from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.stages import final_rows
@@ -95,7 +95,7 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
     if rows.empty:
         return None
     for key in ("patient", "object"):  # names may be the same in two cohorts
-        rows[key] = rows["cohort"] + "/" + rows[key]
+        rows[key] = rows["cohort"].astype(str) + "/" + rows[key].astype(str)
     protocol = min(protocols)[0]
     by = "prompts" if all(known for _, known in protocols) else "dice"
     frame = _ranked(rows, by, _mean_of_cohorts)
@@ -115,9 +115,9 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     """The last row of each session with the columns of `MEASURES`; unknown ones are NaN."""
     protocol, known = _protocol(cohort)
     rule, target = cohort.rule(protocol), cohort.run.target
-    rows = final_rows(cohort.frame, protocol, rule).set_index(SESSION)
+    rows = final_rows(cohort.frame, protocol, rule).reset_index(drop=True)
     if known:
-        cost = cost_to_target(cohort.frame, target, rule, protocol).set_index(SESSION).loc[rows.index]
+        cost = cost_to_target(cohort.frame, target, rule, protocol)  # the same sessions in the same order
         limits = rule.limits(cost)
         rows = rows.assign(
             reached=cost["reached"].astype(float),
@@ -130,7 +130,6 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
         )
     else:
         rows = rows.assign(reached=np.nan, rounds=np.nan, prompts=np.nan)
-    rows = rows.reset_index()
     initial = cohort.stages[STAGES[0]].rename(columns={"dice": "initial"})
     keys = [*_ENTRY, "object", "replicate"]
     return rows.merge(initial[[*keys, "initial"]], on=keys, how="left")

@@ -5,15 +5,16 @@ An entry is a method with its network. A failed session counts with its worst-ca
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.analysis.names import FAILED, GROUP, in_reading_order
-from bifseg.analysis.stages import per_group
 from bifseg.analysis.statistics import (
     LEVEL,
     cluster_means,
@@ -27,7 +28,6 @@ from bifseg.core.metrics import higher_is_better
 
 STRUCTURE = ["seen", "structure"]
 _PAIR = ["structure", "object", "replicate"]
-_Values = dict[tuple[str, str, int], float]  # a measure by patient, object and replicate
 
 
 def main_network(scores: pd.DataFrame) -> str:
@@ -60,16 +60,34 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
         the structure. A value that is not finite makes `difference_mean` not finite and the tests NaN. An entry that
         shares no object with the reference has n = 0. No rows without the reference or without another entry.
     """
-    rows = _over_seeds(rows, measure)
+    return compare_all(rows, reference, [measure]).drop(columns="measure", errors="ignore")
+
+
+def compare_all(rows: pd.DataFrame, reference: tuple[str, str], measures: Iterable[str]) -> pd.DataFrame:
+    """The differences of `compare` for several measures; sessions are paired once.
+
+    Args:
+        rows: as for `compare`.
+        reference: (method, network).
+        measures: columns of the scores.
+
+    Returns:
+        The rows of `compare` for each measure, one after the other, with a column `measure`.
+    """
     is_reference = _is(rows, reference)
-    base = rows.loc[is_reference, [*_PAIR, measure, "status"]]
-    if base.empty or is_reference.all():
+    if not is_reference.any() or is_reference.all():
         return pd.DataFrame()
-    others = rows.loc[~is_reference, [*GROUP, "patient", *_PAIR[1:], measure, "status"]]
-    both = others.merge(base, on=_PAIR, how="left", suffixes=("", "_reference"))
-    both["difference"] = both[measure] - both[f"{measure}_reference"]
-    differences = per_group(both, _difference)
-    return differences.assign(holm_p=differences.groupby(STRUCTURE)["wilcoxon_p"].transform(holm))
+    several = rows["training_seed"].nunique() > 1
+    pairs = [] if several else _pairs(rows, reference)
+    lines = []
+    for measure in measures:
+        sessions = _over_seeds(rows, measure)
+        values = sessions[measure].to_numpy(float)
+        for pair in _pairs(sessions, reference) if several else pairs:
+            lines.append(pair.key | pair.difference(values) | {"measure": measure})
+    frame = pd.DataFrame(lines)
+    adjusted = frame.groupby(["measure", *STRUCTURE], sort=False)["wilcoxon_p"].transform(holm)
+    return frame.drop(columns="measure").assign(holm_p=adjusted, measure=frame["measure"])
 
 
 def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
@@ -109,58 +127,98 @@ def _is(rows: pd.DataFrame, entry: tuple[str, str]) -> pd.Series:
     return (rows["method"] == entry[0]) & (rows["network"] == entry[1])
 
 
-def _difference(sessions: pd.DataFrame) -> dict[str, float]:
-    """The paired differences of one entry."""
-    pairs = sessions[sessions["status_reference"].notna()]
-    # An object counts once, whatever its replicates.
-    objects: dict[tuple[str, str], list[float]] = {}
-    for patient, name, value in zip(pairs["patient"], pairs["object"], pairs["difference"], strict=True):
-        objects.setdefault((patient, name), []).append(value)
-    each = [float(np.mean(values)) for values in objects.values()]
-    tests = asdict(paired(each, [patient for patient, _ in objects]))
-    failed = (pairs["status"].isin(FAILED) | pairs["status_reference"].isin(FAILED)).sum()
-    counts = {"n": tests.pop("n"), "patients": tests.pop("clusters"), "failed": int(failed)}
-    mean = {f"difference_{name}": tests.pop(name) for name in ("mean", "low", "high")}
-    return counts | mean | tests
+@dataclass(frozen=True)
+class _Pair:
+    """An entry beside the reference on one structure.
+
+    Attributes:
+        key: seen, structure, method and network.
+        own: (pairs,) places of the entry's sessions.
+        other: (pairs,) places of the reference's sessions on the same objects.
+        objects: (pairs,) number of each pair's object, in the order of the pairs.
+        patients: (objects,) number of each object's patient.
+        failed: pairs in which at least one session failed.
+    """
+
+    key: dict[str, Any]
+    own: NDArray[np.int64]
+    other: NDArray[np.int64]
+    objects: NDArray[np.int64]
+    patients: NDArray[np.int64]
+    failed: int
+
+    def difference(self, values: NDArray[np.float64]) -> dict[str, float]:
+        """The paired differences of a measure; an object counts once, whatever its replicates."""
+        each = np.bincount(self.objects, values[self.own] - values[self.other]) / np.bincount(self.objects)
+        tests = asdict(paired(each, self.patients))
+        counts = {"n": tests.pop("n"), "patients": tests.pop("clusters"), "failed": self.failed}
+        mean = {f"difference_{name}": tests.pop(name) for name in ("mean", "low", "high")}
+        return counts | mean | tests
+
+
+def _pairs(rows: pd.DataFrame, reference: tuple[str, str]) -> list[_Pair]:
+    """Every entry but the reference on every structure, in the order for readers."""
+    place = rows.groupby(_PAIR, sort=False).ngroup().to_numpy()
+    objects = rows.groupby(["patient", "object"], sort=False).ngroup().to_numpy()
+    patients = pd.factorize(rows["patient"], sort=True)[0]
+    failed = rows["status"].isin(FAILED).to_numpy()
+    bases = np.flatnonzero(_is(rows, reference))
+    base_at = np.full(place.max() + 1, -1)
+    base_at[place[bases]] = bases
+    members = {key: own for key, own in _members(rows).items() if key[2:] != reference}
+    pairs = []
+    for key in in_reading_order(pd.DataFrame(members.keys(), columns=GROUP)).itertuples(
+        index=False, name=None
+    ):
+        own = members[key]
+        own = own[base_at[place[own]] >= 0]
+        other = base_at[place[own]]
+        number, first = pd.factorize(objects[own])[0], np.unique(objects[own], return_index=True)[1]
+        either = int(np.count_nonzero(failed[own] | failed[other]))
+        pairs.append(
+            _Pair(
+                dict(zip(GROUP, key, strict=True)), own, other, number, patients[own[np.sort(first)]], either
+            )
+        )
+    return pairs
+
+
+def _members(rows: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
+    """The places of each entry's sessions on each structure, sorted by the columns of `GROUP`."""
+    number = rows.groupby(GROUP).ngroup().to_numpy()
+    order = np.argsort(number, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
+    keys = rows[GROUP].iloc[[part[0] for part in parts]].itertuples(index=False, name=None)
+    return dict(zip(keys, parts, strict=True))
 
 
 def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The ranking of one structure, best first."""
+    members, values = _members(rows), rows[measure].to_numpy(float)
     # numpy's mean, since that of pandas leaves out a NaN.
-    means = rows.groupby(GROUP)[measure].agg(lambda values: values.to_numpy(float).mean())
+    frame = pd.DataFrame(list(members), columns=GROUP)
+    frame["mean"] = [values[places].mean() for places in members.values()]
     ascending = not higher_is_better(measure)
-    means = means.sort_values(ascending=ascending, kind="stable")
-    keys = zip(rows["method"], rows["network"], strict=True)
-    objects = zip(rows["patient"], rows["object"], rows["replicate"], strict=True)
-    values: dict[tuple[str, str], _Values] = {}
-    for key, name, value in zip(keys, objects, rows[measure].to_numpy(float), strict=True):
-        values.setdefault(key, {})[name] = value
-    order = [
-        values[key] for key in zip(*(means.index.get_level_values(key) for key in GROUP[2:]), strict=True)
-    ]
-    ranks = means.rank(method="min", ascending=ascending).rename("rank")
-    patients = [len({name[0] for name in _common(one, other)}) for one, other in combinations(order, 2)]
-    least = least_holm_p(patients)
-    letters = [""] * len(order) if least >= LEVEL else tie_groups(_pairwise(order))
-    return ranks.reset_index().assign(group=letters, least_p=least)
-
-
-def _common(one: _Values, other: _Values) -> list[tuple[str, str, int]]:
-    """The patient, object and replicate of each session that two entries have in common, sorted."""
-    return sorted(one.keys() & other.keys())
-
-
-def _pairwise(values: list[_Values]) -> NDArray[np.float64]:
-    """(k, k) p-values between k entries, corrected by Holm over their pairs; the diagonal is NaN."""
-    p = np.full((len(values), len(values)), np.nan)
-    pairs = list(combinations(range(len(values)), 2))
-    for (i, j), adjusted in zip(pairs, holm([_p(values[i], values[j]) for i, j in pairs]), strict=True):
-        p[i, j] = p[j, i] = adjusted
-    return p
-
-
-def _p(one: _Values, other: _Values) -> float:
-    """Wilcoxon's p-value between two entries on their common objects."""
-    common = _common(one, other)
-    differences = [one[name] - other[name] for name in common]
-    return signed_rank_p(cluster_means(differences, [name[0] for name in common]))
+    frame = frame.sort_values("mean", ascending=ascending, kind="stable", ignore_index=True)
+    place = rows.groupby(["patient", *_PAIR[1:]]).ngroup().to_numpy()
+    patients = np.zeros(place.max() + 1, int)
+    patients[place] = pd.factorize(rows["patient"], sort=True)[0]
+    table = np.full((len(frame), len(patients)), np.nan)
+    plays = np.zeros(table.shape, bool)
+    for k, key in enumerate(frame[GROUP].itertuples(index=False, name=None)):
+        table[k, place[members[key]]] = values[members[key]]
+        plays[k, place[members[key]]] = True
+    pairs = [(i, j, plays[i] & plays[j]) for i, j in combinations(range(len(frame)), 2)]
+    least = least_holm_p([np.count_nonzero(np.bincount(patients[common])) for _, _, common in pairs])
+    letters = [""] * len(frame)
+    if not least >= LEVEL:
+        p = np.full((len(frame), len(frame)), np.nan)
+        tests = [
+            signed_rank_p(cluster_means(table[i, common] - table[j, common], patients[common]))
+            for i, j, common in pairs
+        ]
+        for (i, j, _), adjusted in zip(pairs, holm(tests), strict=True):
+            p[i, j] = p[j, i] = adjusted
+        letters = tie_groups(p)
+    ranks = frame["mean"].rank(method="min", ascending=ascending)
+    return frame[GROUP].assign(rank=ranks, group=letters, least_p=least)

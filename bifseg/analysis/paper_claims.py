@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TOOLS
-from bifseg.analysis.paired import STRUCTURE, compare, main_network
+from bifseg.analysis.paired import STRUCTURE, compare_all, main_network
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.statistics import LEVEL
@@ -65,9 +66,13 @@ class Claim:
     joined: bool
     rows: pd.DataFrame
 
-    @property
+    @cached_property
     def comparisons(self) -> pd.DataFrame:
-        """One row per comparison that counts: the entry, its opponent, the structure and the `verdict`."""
+        """The comparisons that count.
+
+        Returns:
+            A row a comparison: the entry, its opponent, the structure and the `verdict`.
+        """
         keys = COMPARISON if self.joined else [*COMPARISON, "measure"]
         decided = self.rows[self.rows["rule"] != SHOWN]
         return decided.groupby(keys, sort=False)["verdict"].agg(together).reset_index()
@@ -201,8 +206,7 @@ def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: _Plan,
 
 def _tests(sessions: pd.DataFrame, hub: Entry, measures: Sequence[str]) -> pd.DataFrame:
     """Rows of `compare` for each measure; `family` is the number of tests that are corrected together."""
-    parts = [compare(sessions, hub, name).assign(measure=name) for name in measures]
-    tests = pd.concat(parts).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
+    tests = compare_all(sessions, hub, measures).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
     family = tests.groupby([*STRUCTURE, "measure"])["wilcoxon_p"].transform("count")
     return tests.assign(family=family).astype(dict.fromkeys(_TESTED, object))
 

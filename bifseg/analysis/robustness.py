@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.intervals import Interval, mean_interval, ratio_interval
-from bifseg.analysis.names import FAILED, SESSION, in_reading_order
-from bifseg.analysis.stages import in_step_order, per_group
+from bifseg.analysis.names import FAILED, in_reading_order
+from bifseg.analysis.stages import last_rows, per_group
 from bifseg.cards.entries import split_level
 
 FLAT = 0.001
@@ -37,8 +37,8 @@ def robustness(disturbed: pd.DataFrame) -> pd.DataFrame:
     """
     if disturbed.empty:
         return pd.DataFrame()
-    last = in_step_order(disturbed).groupby(SESSION).tail(1)
-    cards = last["protocol"].map(lambda name: split_level(name)[0])
+    last = last_rows(disturbed)
+    cards = last["protocol"].map(lambda name: split_level(name)[0]).astype(str)
     parts = [
         per_group(rows, _measures).assign(protocol=card, disturbance=rows["disturbance"].iloc[0])
         for card, rows in last.groupby(cards, sort=True)

@@ -14,7 +14,7 @@ from bifseg.analysis.names import STAGES, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
-from bifseg.analysis.scores import read_scores
+from bifseg.analysis.scores import read_scores, with_categories
 from bifseg.analysis.stages import final_rows, stage_rows
 
 
@@ -23,7 +23,8 @@ class RunScores:
     """The scores of a run, its protocols, and the Dice that counts as reached.
 
     Attributes:
-        frame: a row a step, with the columns of `scores.COLUMNS`, undisturbed sessions alone.
+        frame: a row a step, with the columns of `scores.COLUMNS`, undisturbed sessions alone; `read` makes words
+            categorical.
         cards: the card of each protocol of the scores, by name, with every key.
         simulated: names of cohorts whose images a simulator made.
         target: Dice that counts as reached, in (0, 1].
@@ -53,7 +54,7 @@ class RunScores:
             InputError: there are no scores, or entries under one protocol have different stopping rules.
         """
         read_metrics(run)
-        rows = read_scores(run / "scores.parquet")
+        rows = with_categories(read_scores(run / "scores.parquet"))
         cards, simulated = played_cards(run, rows), frozenset(simulated_cohorts(run))
         frame = rows[rows["level"] == 0].reset_index(drop=True)
         disturbed = rows[rows["disturbance"] != ""]

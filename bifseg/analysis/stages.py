@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bifseg.analysis.names import (
     BASE_NET,
@@ -40,6 +41,34 @@ def in_step_order(scores: pd.DataFrame) -> pd.DataFrame:
     return scores.assign(turn=turn).sort_values([*SESSION, "turn"], ignore_index=True).drop(columns="turn")
 
 
+def session_numbers(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """The sessions of scores in step order.
+
+    Args:
+        rows: of `in_step_order`, or a part of them.
+
+    Returns:
+        (rows,) number of each row's session, from 0 in their order; and whether the row is its session's last.
+    """
+    starts = np.zeros(len(rows), bool)
+    for name in SESSION:
+        starts |= (rows[name] != rows[name].shift()).to_numpy()
+    return np.cumsum(starts) - 1, np.append(starts[1:], True)[: len(rows)]
+
+
+def last_rows(scores: pd.DataFrame) -> pd.DataFrame:
+    """The last step of each session.
+
+    Args:
+        scores: table of scores.
+
+    Returns:
+        A row of scores a session, sorted by session.
+    """
+    rows = in_step_order(scores)
+    return rows[session_numbers(rows)[1]]
+
+
 def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
     """The result of each session at a stage.
 
@@ -61,12 +90,12 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
     if stage == "supervised":
         rows = rows[rows["protocol"] == shared]
     else:
-        turn = rows["protocol"].map(_turns(rows, shared))
+        turn = rows["protocol"].map(_turns(rows, shared)).astype(int)
         best = turn.groupby([rows[key] for key in ENTRY]).transform("min")
         rows = started(rows[(turn == best) & (rows["round"] == 0)])
     if stage == "initial":
         rows = rows[rows["step"] == "initial"]
-    return rows.groupby(SESSION).tail(1)
+    return rows[session_numbers(rows)[1]]
 
 
 def _turns(rows: pd.DataFrame, shared: str) -> dict[str, int]:
@@ -107,7 +136,7 @@ def final_rows(
     Returns:
         A row of scores a session; no rows without sessions.
     """
-    rows = in_step_order(scores[scores["protocol"] == protocol]).groupby(SESSION).tail(1)
+    rows = last_rows(scores[scores["protocol"] == protocol])
     failed, effort = rows["status"].isin(FAILED), list(EFFORT)
     most = rows.groupby(["cohort", "structure"])[effort].transform("max")
     if rule:
@@ -131,7 +160,7 @@ def results(rows: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm")) -
         parts = [count_sessions(group), *(mean_std(group[name], name) for name in measures)]
         return {key: value for part in parts for key, value in part.items()}
 
-    return per_group(rows, measure)
+    return per_group(rows[[*GROUP, "status", *measures]], measure)
 
 
 def initial_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -183,7 +212,7 @@ def replicates(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "assd_mm
         `case_std` from `statistics.variance_components`, and `replicate_share`, the replicates' share of the sum of
         both variances. No rows in a run without replicates.
     """
-    last = in_step_order(scores).groupby(SESSION).tail(1)
+    last = last_rows(scores)
     if last["replicate"].nunique() < 2:
         return pd.DataFrame()
     parts = [
@@ -209,7 +238,7 @@ def training_seeds(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "ass
         seeds as replicates of an object; and `seed_share`, the seeds' share of the sum of both variances. No rows where
         every network was trained once.
     """
-    last = in_step_order(scores).groupby(SESSION).tail(1)
+    last = last_rows(scores)
     seeds = last.groupby(["method", "network"])["training_seed"].transform("nunique")
     last = last[seeds > 1]
     if last.empty:
@@ -240,7 +269,7 @@ def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
 
 
 def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
-    trained = sessions["object"] + " " + sessions["training_seed"].astype(str)
+    trained = sessions["object"].astype(str) + " " + sessions["training_seed"].astype(str)
     variances = variance_components(sessions[measure], sessions["case"], trained)
     counts = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
     total = variances.replicates + variances.cases

@@ -7,11 +7,10 @@ from itertools import combinations
 from string import ascii_lowercase
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtr
 
-from bifseg.analysis.intervals import mean_interval
+from bifseg.analysis.intervals import cluster_numbers, mean_interval
 
 LEVEL = 0.05
 """A difference with a smaller p-value is significant."""
@@ -134,7 +133,7 @@ def cluster_means(values: ArrayLike, clusters: ArrayLike) -> NDArray[np.float64]
     Returns:
         (clusters,) means in the order of the clusters' names.
     """
-    member = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    member = cluster_numbers(clusters)
     return np.bincount(member, np.asarray(values, float)) / np.bincount(member)
 
 
@@ -158,10 +157,14 @@ def signed_rank_p(values: ArrayLike) -> float:
         from scipy.stats import wilcoxon  # takes a second to import
 
         return float(wilcoxon(d, method="asymptotic").pvalue)
-    ranks = (2 * pd.Series(np.abs(d)).rank().to_numpy()).astype(int)  # mean ranks are halves
-    chance = np.ones(1)  # probability of each sum of the positive values' ranks
+    _, place, ties = np.unique(np.abs(d), return_inverse=True, return_counts=True)
+    ranks = (2 * np.cumsum(ties) - ties + 1)[place]  # doubled, since mean ranks are halves
+    chance = np.zeros(ranks.sum() + 1)  # probability of each sum of the positive values' ranks
+    chance[0], most = 1.0, 0
     for rank in ranks:
-        chance = (np.pad(chance, (0, rank)) + np.pad(chance, (rank, 0))) / 2
+        chance[rank : rank + most + 1] += chance[: most + 1].copy()
+        most += rank
+        chance[: most + 1] /= 2
     observed = int(ranks[d > 0].sum())
     return float(min(1.0, 2 * min(chance[: observed + 1].sum(), chance[observed:].sum())))
 

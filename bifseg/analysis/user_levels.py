@@ -50,6 +50,6 @@ def _of_user(rows: pd.DataFrame, target: float, rules: StoppingRule, protocol: s
 
 
 def _final(rows: pd.DataFrame, rounds: int) -> dict[str, float]:
-    curves, keys = dice_per_round(rows, rounds)
-    final = mean_interval(curves[:, -1], keys.get_level_values("patient")).within(0, 1)
+    curves, sessions = dice_per_round(rows, rounds)
+    final = mean_interval(curves[:, -1], sessions["patient"]).within(0, 1)
     return {"final_low": final.low, "final_high": final.high}

@@ -146,8 +146,10 @@ def results(
         write_tables(run, target, scores)
         provenance(run, settings)
         from bifseg.reports.benchmark.history import append_run
-        from bifseg.reports.report import write_report
-    _say_report(run, write_report(run, scores=scores))
+        from bifseg.reports.report import pack_cohorts, write_report
+
+        packs = pack_cohorts(run, scores)
+    _say_report(run, write_report(run, scores=scores, packs=packs))
     say_added(history, append_run(run, history, target, scores))
     _prune(run)
 

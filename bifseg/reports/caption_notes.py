@@ -82,7 +82,7 @@ def unlike(rows: pd.DataFrame) -> list[str]:
     Returns:
         The sentence, or nothing.
     """
-    how = rows["box"] + " by " + rows["user"]
+    how = rows["box"].astype(str) + " by " + rows["user"].astype(str)
     others = rows[how != how.mode().iloc[0]] if len(rows) else rows
     names = ", ".join(sorted(set(others["method"])))
     return [_UNLIKE.format(how=", ".join(sorted(set(how[others.index]))), names=names)] if names else []

@@ -230,7 +230,7 @@ def _method_items(
         for name, card in networks.items()
         if card.get("objects_trained_on")
     }
-    plays = bool(scores["network"].any())
+    plays = bool((scores["network"] != "").any())
     packages = provenance.get("packages") or {}
     return [
         *(

@@ -322,30 +322,32 @@ def _difference(row: Row) -> str:
     return with_limits(mean, low, high, f"+.{how.digits}f")
 
 
-def to_markdown(table: Table) -> str:
+def to_markdown(table: Table, shown: pd.DataFrame | None = None) -> str:
     """The table in Markdown, with its caption.
 
     Args:
         table: with at least one row.
+        shown: of `present`, if it is known.
 
     Returns:
         Title and caption in a paragraph, then the table.
     """
-    shown = present(table.frame)
+    shown = present(table.frame) if shown is None else shown
     body = pipe_table(list(shown.columns), shown.to_numpy().tolist(), TEXT)
     return f"**{table.title}.** {table.caption}\n\n{body}\n"
 
 
-def to_latex(table: Table) -> str:
+def to_latex(table: Table, shown: pd.DataFrame | None = None) -> str:
     r"""The table in LaTeX, with a heading for each structure; needs `\usepackage{booktabs}`.
 
     Args:
         table: with at least one row.
+        shown: of `present`, if it is known.
 
     Returns:
         A whole `table` environment.
     """
-    shown = present(table.frame)
+    shown = present(table.frame) if shown is None else shown
     columns = shown.columns.tolist()[2:]
     groups = [
         (
@@ -365,5 +367,6 @@ def write_table(table: Table, folder: Path) -> None:
         folder: where the files go.
     """
     write_text(folder / f"{table.name}.csv", table.frame.to_csv(index=False, lineterminator="\n"))
-    write_text(folder / f"{table.name}.md", to_markdown(table))
-    write_text(folder / f"{table.name}.tex", to_latex(table))
+    shown = present(table.frame)
+    write_text(folder / f"{table.name}.md", to_markdown(table, shown))
+    write_text(folder / f"{table.name}.tex", to_latex(table, shown))

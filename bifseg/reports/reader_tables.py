@@ -11,9 +11,11 @@ import pandas as pd
 
 from bifseg.analysis.names import FAILED, method_rank
 from bifseg.analysis.power import ONE_POINT, detectable_difference, patients_needed
+from bifseg.analysis.scores import with_words
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
+from bifseg.core.geometry import Grid
 from bifseg.core.overlap import dice
 from bifseg.reports.formats import plain
 from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
@@ -32,21 +34,27 @@ def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> 
 
     Returns:
         By object: `case`, `patient`, `structure`, `seen`, `size` with its `unit` (an area in cm² in 2D, a volume in
-        ml in 3D, voxels for images without a spacing), `contrast`, `spacing` in mm (empty if none is stated),
-        `raters` beside the truth and their `agreement`, the mean Dice with it.
+        ml in 3D, voxels for images without a spacing), `contrast` (NaN for an object that the pack lacks), `spacing` in
+        mm (empty if none is stated), `raters` beside the truth and their `agreement`, the mean Dice with it.
     """
-    packed = {one["name"]: one for one in pack["objects"]}
-    frame = scores.drop_duplicates("object").set_index("object")[["case", "patient", "structure", "seen"]]
-    rows = [cohort.object(str(name)) for name in frame.index]
-    sizes = [_size(row, packed[row.object]) for row in rows]
+    contrasts = {one["name"]: one["contrast"] for one in pack["objects"]}
+    facts = scores[["object", "case", "patient", "structure", "seen"]].drop_duplicates("object")
+    frame = with_words(facts).set_index("object")
+    by_name = {row.object: row for row in cohort.objects}
+    rows = [by_name[name] for name in frame.index]
+    files = {(row.image, row.channel): row for row in rows}
+    stacks = {key: cohort.whole_grid(row) for key, row in files.items()}  # slices share a file
+    wholes = [stacks[row.image, row.channel] for row in rows]
+    grids = [whole.plane(*row.plane) if row.plane else whole for row, whole in zip(rows, wholes, strict=True)]
+    sizes = [_size(row, grid) for row, grid in zip(rows, grids, strict=True)]
     return frame.assign(
         size=[size for size, _ in sizes],
         unit=[unit for _, unit in sizes],
-        contrast=[packed[row.object]["contrast"] for row in rows],
-        spacing=[tuple(packed[row.object]["grid_spacing"]) * packed[row.object]["in_mm"] for row in rows],
+        contrast=np.array([contrasts.get(row.object) for row in rows], float),
+        spacing=pd.Series([grid.spacing * grid.in_mm for grid in grids], frame.index, object),
         raters=[len(row.raters) for row in rows],
         agreement=[_agreement(cohort, row) for row in rows],
-    ).astype({"contrast": float})
+    )
 
 
 def _agreement(cohort: Cohort, row: ObjectRow) -> float:
@@ -55,12 +63,11 @@ def _agreement(cohort: Cohort, row: ObjectRow) -> float:
     return float(np.mean([dice(truth, mask) for mask in cohort.raters(row)])) if row.raters else np.nan
 
 
-def _size(row: ObjectRow, packed: dict[str, Any]) -> tuple[float, str]:
+def _size(row: ObjectRow, grid: Grid) -> tuple[float, str]:
     """Area of a 2D object or volume of a 3D one, and its unit."""
-    spacing = packed["grid_spacing"]
-    if not packed["in_mm"]:
+    if not grid.in_mm:
         return float(row.voxels), "voxels"
-    return row.voxels * prod(spacing) / 10 ** len(spacing), _UNITS[len(spacing)]
+    return row.voxels * prod(grid.spacing) / 10 ** len(grid.spacing), _UNITS[len(grid.spacing)]
 
 
 def _spacings(values: pd.Series) -> str:
@@ -213,9 +220,10 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: f
     """
     known = facts.to_dict("index")
     rows = []
-    for name, part in last.groupby("object", sort=True):
+    needed = last[["object", "dice", "method", "network", "protocol"]]
+    for name, part in needed.groupby("object", sort=True):
         about, values = known[name], part["dice"]
-        worst = part.sort_values("dice", kind="stable").to_dict("records")[0]
+        worst = part.sort_values("dice", kind="stable").iloc[0]
         texts = [
             str(name),
             about["structure"].replace("_", " "),

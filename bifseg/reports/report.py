@@ -16,6 +16,7 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed, final_rows
 from bifseg.analysis.user_shift import read_shift, shift_line
+from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
@@ -49,7 +50,31 @@ RECORDED = "recorded"
 COLOURS = {"truth": TRUTH, "result": RESULT, "foreground": FOREGROUND, "background": BACKGROUND}
 
 
-def write_report(run: Path, date: str | None = None, scores: RunScores | None = None) -> int:
+def pack_cohorts(run: Path, scores: RunScores) -> dict[str, dict[str, Any]]:
+    """The packed sessions of a run, which take a third of the report's time and need no table.
+
+    Args:
+        run: the run's folder.
+        scores: of the run.
+
+    Returns:
+        Packs of `pack_sessions` by cohort.
+
+    Raises:
+        InputError: a cohort of the scores is not in the folder, or a session is missing.
+    """
+    return {
+        cohort.name: pack_sessions(run, Cohort.load(run / "cohorts" / cohort.name), cohort.frame)
+        for cohort in scores.cohorts
+    }
+
+
+def write_report(
+    run: Path,
+    date: str | None = None,
+    scores: RunScores | None = None,
+    packs: dict[str, dict[str, Any]] | None = None,
+) -> int:
     """Write RUN/report.html and RUN/summary.txt from scores, tables, figures, sessions and cohorts of a run folder.
 
     Args:
@@ -57,6 +82,7 @@ def write_report(run: Path, date: str | None = None, scores: RunScores | None = 
         date: of the report; by default the date of RUN/provenance.json, so that a report that is written again
             is the same.
         scores: of the run with the target of the tables; None: they are read.
+        packs: of `pack_cohorts`; None: they are made.
 
     Returns:
         Number of sessions that failed.
@@ -72,11 +98,20 @@ def write_report(run: Path, date: str | None = None, scores: RunScores | None = 
     if failed := count_failed(played.every_row):
         text += f"{counted(failed, 'session')} failed: `bifseg status` says why, `bifseg retry` tries again\n"
     write_text(run / "summary.txt", text)
-    write_text(run / "report.html", page("report.html.j2", _content(run, date, played, together)))
+    write_text(
+        run / "report.html",
+        page("report.html.j2", _content(run, date, played, together, packs or pack_cohorts(run, played))),
+    )
     return failed
 
 
-def _content(run: Path, date: str | None, played: RunScores, together: Overview | None) -> dict[str, Any]:
+def _content(
+    run: Path,
+    date: str | None,
+    played: RunScores,
+    together: Overview | None,
+    packs: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
     scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
     claims = read_claims(run / "tables")
@@ -90,7 +125,6 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
         provenance,
         sorted(set(played.every_row["disturbance"]) - {""}),
     )
-    packs = {cohort.name: pack_sessions(run, cohorts[cohort.name], cohort.frame) for cohort in played.cohorts}
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
@@ -101,7 +135,7 @@ def _content(run: Path, date: str | None, played: RunScores, together: Overview 
             | {"shift": shift_lines(cohort.frame, shift)}
             for cohort in played.cohorts
         ],
-        "forgetting": forgetting_line(read_checks(run, scores)) if scores["network"].any() else "",
+        "forgetting": forgetting_line(read_checks(run, scores)) if (scores["network"] != "").any() else "",
         "confinement": confinement_line(scores),
         "training": training_line(run),
         "sessions": _count_sessions(played.every_row),
@@ -195,10 +229,10 @@ def confinement_line(scores: pd.DataFrame) -> str:
     Returns:
         The sentence; empty without scores.
     """
-    entry = scores["method"].where(scores["network"] == "", scores["method"] + "@" + scores["network"])
     lines = []
-    for means, entries in entry.groupby(scores["confinement"], sort=True):
-        names, confined = ", ".join(sorted(set(entries))), hides_truth(str(means))
+    for means, rows in scores[["confinement", "method", "network"]].drop_duplicates().groupby("confinement"):
+        entries = {entry_name(*pair) for pair in zip(rows["method"], rows["network"], strict=True)}
+        names, confined = ", ".join(sorted(entries)), hides_truth(str(means))
         how = f"kept from the truth by {means}" if confined else "not kept from the truth by the kernel"
         lines.append(f"{how}: {names}")
     return f"Methods {'; '.join(lines)}." if lines else ""

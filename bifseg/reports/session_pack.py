@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image as Picture
 
 from bifseg.analysis.names import FAILED, SESSION
-from bifseg.analysis.stages import in_step_order
+from bifseg.analysis.stages import in_step_order, session_numbers
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.geometry import Box, Grid, Image, Mask
@@ -114,7 +114,7 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
         session and the worst five of each entry and structure.
     """
     rows = in_step_order(scores)
-    last = rows.groupby(SESSION).tail(1)
+    last = rows[session_numbers(rows)[1]]
     chosen = _sample(last)
     steps: dict[tuple[Any, ...], list[dict[Any, Any]]] = {}
     for row in rows[[*SESSION, *_STEP]].to_dict("records"):
@@ -169,8 +169,6 @@ def _object(image: Image, truth: Mask, view: _View) -> dict[str, Any]:
     return {
         "shape": list(shown.shape),
         "spacing": view.spacing,
-        "grid_spacing": list(image.grid.spacing),
-        "in_mm": image.grid.in_mm,
         "picture": base64.b64encode(stream.getvalue()).decode(),
         "truth": _packed(_bits(view.of(inside))),
         "contrast": _contrast(voxels, inside),

@@ -148,8 +148,8 @@ def shown_table(
         where["entry"] = entry_name(entry["method"], entry["network"])
         cells = [(texts[name], name in best and best[name][k]) for name in columns]
         group.rows.append(Row(cells, where))
-    file = csv_url((folder / f"{table.name}.csv").read_text("utf-8"))
-    return ShownTable(columns, list(groups.values()), csv=file, latex=to_latex(table), name=table.name)
+    file, latex = csv_url((folder / f"{table.name}.csv").read_text("utf-8")), to_latex(table, shown)
+    return ShownTable(columns, list(groups.values()), csv=file, latex=latex, name=table.name)
 
 
 def csv_url(text: str) -> str:

@@ -12,7 +12,7 @@ from bifseg.analysis.budgets import at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
-from bifseg.analysis.paired import compare, main_network, rankings
+from bifseg.analysis.paired import compare_all, main_network, rankings
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.raters import agreements, beside_raters
 from bifseg.analysis.robustness import robustness
@@ -321,13 +321,11 @@ def table_metrics(scores: pd.DataFrame) -> tuple[str, ...]:
 
 
 def _paired_frame(rows: pd.DataFrame, question: _Question, reference: tuple[str, str]) -> pd.DataFrame:
-    """The rows of `compare` for every metric and every tested effort, with a column `measure`."""
+    """The rows of `compare_all` for every metric and every tested effort, with a column `measure`."""
     measures = (*table_metrics(rows), *question.tested_effort)
-    parts = [compare(rows, reference, measure) for measure in measures]
-    named = [part.assign(measure=name) for part, name in zip(parts, measures, strict=True) if len(part)]
-    if not named:
-        return pd.DataFrame()
-    frame = pd.concat(named, ignore_index=True)
+    frame = compare_all(rows, reference, measures)
+    if frame.empty:
+        return frame
     return frame.assign(reference_method=reference[0], reference_network=reference[1])
 
 

@@ -205,7 +205,7 @@ def test_last_value_is_carried_forward_and_failures_stay():
     lines = [("a", "m", "initial", 0.2), ("a", "m", "unsupervised", 0.3), ("a", "m", "round-1", 0.9)]
     lines += [("b", "m", "initial", 0.4), ("b", "m", "round-1", 0.5), ("b", "m", "round-2", 0.0)]
     values, keys = dice_per_round(scores(lines), 3)
-    assert keys.get_level_values("patient").tolist() == ["a", "b"]
+    assert keys["patient"].tolist() == ["a", "b"]
     assert values.tolist() == [[0.3, 0.9, 0.9, 0.9], [0.4, 0.5, 0.0, 0.0]]
 
 

@@ -108,3 +108,18 @@ def test_facts_of_a_prepared_cohort(tmp_path):
     assert set(facts["unit"]) == {"cm²"}
     assert set(facts["spacing"]) == {(1.5, 1.0)}
     assert facts["contrast"].between(0.5, 3).all()
+
+
+def test_an_object_outside_of_the_packed_sample_has_all_facts_but_contrast(tmp_path):
+    cohort = fake_cohort(tmp_path / "cohorts" / "fake2d")
+    fake_run(tmp_path, [cohort], rounds=1)
+    frame = read_scores(tmp_path / "scores.parquet")
+    pack = pack_sessions(tmp_path, cohort, frame)
+    whole, part = (
+        object_facts(cohort, frame, pack),
+        object_facts(cohort, frame, pack | {"objects": pack["objects"][1:]}),
+    )
+    assert part["contrast"].isna().sum() == 1
+    others = [name for name in whole if name != "contrast"]
+    pd.testing.assert_frame_equal(part[others], whole[others])
+    assert cohort_table(part).groups[0].rows

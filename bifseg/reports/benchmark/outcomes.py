@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
-from bifseg.analysis.names import FAILED, SESSION
+from bifseg.analysis.names import ENTRY, FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.stages import in_step_order, stage_rows
+from bifseg.analysis.scores import with_words
+from bifseg.analysis.stages import in_step_order, session_numbers, stage_rows
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
 _ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status", "error"]
@@ -74,34 +76,45 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
         InputError: the rules of a protocol are missing.
     """
     rows = in_step_order(scores)
-    last = rows.groupby(SESSION).tail(1).set_index(SESSION)
-    before = rows[rows["round"] == 0].groupby(SESSION)["machine_s"].last()
+    session, is_last = session_numbers(rows)
+    last = rows[is_last].reset_index(drop=True)
+    seconds, before = rows["machine_s"].to_numpy(float), np.full(len(last), np.nan)
+    begun = (rows["round"] == 0).to_numpy() & ~np.isnan(seconds)
+    before[session[begun]] = seconds[begun]  # of several the last
     last = last.assign(
-        initial=_stage(scores, "initial"),
-        unsupervised=_stage(scores, "unsupervised"),
+        initial=_stage(rows, "initial", session),
+        unsupervised=_stage(rows, "unsupervised", session),
         failed=last["status"].isin(FAILED).astype(int),
         session_s=last["machine_s"],
         rounds_s=last["machine_s"] - before,
         n_rounds=last["round"],
         sessions=1,
     )
-    return last.join(_rounds(scores, rules, target)).reset_index()[COLUMNS]
+    return with_words(last.assign(**_rounds(rows, last["protocol"], rules, target))[COLUMNS])
 
 
-def _stage(scores: pd.DataFrame, stage: str) -> pd.Series:
-    """Dice at a stage by session, of the entries that have such a step."""
-    rows = stage_rows(scores, stage)
-    steps = scores.loc[scores["step"] == stage, ["cohort", "method", "network"]].drop_duplicates()
-    return rows.merge(steps).set_index(SESSION)["dice"]
+def _stage(rows: pd.DataFrame, stage: str, session: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Dice at a stage by session, of the entries that have such a step; `rows` are in step order."""
+    entry = rows.groupby(ENTRY, sort=False).ngroup().to_numpy()
+    able = np.isin(entry, entry[rows["step"] == stage])
+    at = stage_rows(rows, stage).index.to_numpy()  # places in `rows`
+    at = at[able[at]]
+    values = np.full(session.max(initial=-1) + 1, np.nan)
+    values[session[at]] = rows["dice"].to_numpy(float)[at]
+    return values
 
 
-def _rounds(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: float) -> pd.DataFrame:
+def _rounds(
+    rows: pd.DataFrame, protocols: pd.Series, rules: Mapping[str, StoppingRule], target: float
+) -> dict[str, NDArray[np.float64]]:
     """`rounds`, `prompts` and their `goal` by session; the goal is never above the protocol's own target."""
-    parts = []
-    for protocol, rows in scores.groupby("protocol", sort=True):
-        rule = stopping_rule(rules, str(protocol))
+    columns = {name: np.full(len(protocols), np.nan) for name in ("rounds", "prompts", "goal")}
+    for protocol in sorted(set(protocols)):
+        rule = stopping_rule(rules, protocol)
         goal = rule.goal(target)
-        sessions = cost_to_target(rows, goal, rule, str(protocol)).set_index(SESSION)
-        counts = pd.DataFrame({"rounds": sessions["round"], "prompts": sessions["n_prompts"], "goal": goal})
-        parts.append(counts if rule.rounds > 1 else counts * np.nan)
-    return pd.concat(parts)
+        sessions = cost_to_target(rows, goal, rule, protocol)
+        if rule.rounds > 1:
+            counts = {"rounds": sessions["round"], "prompts": sessions["n_prompts"], "goal": goal}
+            for name, values in counts.items():
+                columns[name][protocols == protocol] = values
+    return columns

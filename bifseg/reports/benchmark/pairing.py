@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
+from bifseg.analysis.scores import with_words
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
@@ -95,7 +96,7 @@ def read_view(name: str) -> RunView:
     if not run.is_dir():
         raise InputError(f"{name}: no such run; name the folder, results/RUN, or results/RUN:METHOD@NETWORK")
     played = RunScores.read(run)
-    scores = played.frame
+    scores = with_words(played.frame)
     side = RunView(
         name,
         scores,
