@@ -14,8 +14,9 @@ from bifseg.analysis.names import STAGES, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
-from bifseg.analysis.scores import read_scores, with_categories
+from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import final_rows, stage_rows
+from bifseg.analysis.words import with_categories
 
 
 @dataclass(frozen=True)

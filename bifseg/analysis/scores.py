@@ -270,32 +270,6 @@ def read_scores(path: Path) -> pd.DataFrame:
         ) from error
 
 
-def with_categories(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores whose columns of words are categorical: a number a cell, so that a million rows are sorted as numbers.
-
-    Args:
-        scores: table of scores.
-
-    Returns:
-        The same rows; categories are ordered by name.
-    """
-    words = [name for name in scores if pd.api.types.is_string_dtype(scores[name])]
-    kinds = {name: pd.CategoricalDtype(sorted(scores[name].unique()), ordered=True) for name in words}
-    return scores.astype(kinds)
-
-
-def with_words(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores whose columns of words are text again, so that those of several runs can be joined.
-
-    Args:
-        scores: of `with_categories`.
-
-    Returns:
-        The same rows.
-    """
-    return scores.astype(dict.fromkeys(scores.select_dtypes("category"), str))
-
-
 def without_mm(scores: pd.DataFrame) -> bool:
     """Whether lengths are in pixels, because no image states a spacing.
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bifseg.analysis.names import FAILED, method_rank
 from bifseg.analysis.power import ONE_POINT, detectable_difference, patients_needed
-from bifseg.analysis.scores import with_words
+from bifseg.analysis.words import with_words
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import ENTRY, FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.scores import with_words
 from bifseg.analysis.stages import in_step_order, session_numbers, stage_rows
+from bifseg.analysis.words import with_words
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
 _ABOUT = ["case", "patient", "structure", "seen", "dimension", "split", "status", "error"]

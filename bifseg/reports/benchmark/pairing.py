@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
-from bifseg.analysis.scores import with_words
+from bifseg.analysis.words import with_words
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
