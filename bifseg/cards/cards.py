@@ -158,7 +158,8 @@ class ProtocolCard(Card):
     )
 
     @model_validator(mode="after")
-    def _one_policy(self) -> Self:
+    def _rules_fit_together(self) -> Self:
+        """Refuse keys that contradict each other: one policy draws all prompts, and each key needs its partner."""
         if (self.begin == "mask") != (self.initial_from is not None):
             raise ValueError("'begin: mask' and 'initial_from' belong together; write both or neither")
         if self.undo and self.scribbles_on == "initial":
@@ -237,6 +238,7 @@ class MethodCard(Card):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
+        """Refuse a card of no kind or several (class, program, container), and keys of another kind."""
         if (self.method is None) == (not self.command and self.image is None):
             raise ValueError("give either 'method' or 'command', or the 'image' of a container")
         if self.image is None and (self.gpu or self.exchange != "messages"):

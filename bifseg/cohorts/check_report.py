@@ -10,6 +10,7 @@ from tabulate import tabulate
 
 from bifseg.cohorts.files import File
 from bifseg.cohorts.manifest import SPLITS, ManifestRow, Problem
+from bifseg.core.wording import counted
 
 Rows = Sequence[ManifestRow]
 Files = dict[str, File]
@@ -70,7 +71,8 @@ class Report:
             Lines of text.
         """
         notes = [f"note: {text}" for text in grouped(self.notes)]
-        return "\n".join([self.table(), *notes, f"{len(self.rows)} rows, {len(self.problems)} problems"])
+        numbers = f"{counted(len(self.rows), 'row')}, {counted(len(self.problems), 'problem')}"
+        return "\n".join([self.table(), *notes, numbers])
 
     def _record(self, rows: Rows) -> dict[str, str]:
         sizes = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]

@@ -196,6 +196,7 @@ def _conflicts(rows: Rows, owner: str, key: str) -> Iterator[Fault]:
 
 
 def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Fault]:
+    """Images that cannot be read, lack the row's channel, or have a dimension that the cohort does not take."""
     for row in _first_of_each(rows, lambda row: row.image):
         for text in files[row.image].problems:
             yield row.line, "image", f"{row.image}: {text}"
@@ -209,6 +210,7 @@ def _broken_images(rows: Rows, files: Files, dimension: int) -> Iterator[Fault]:
 
 
 def _broken_maps(rows: Rows, files: Files, dimension: int) -> Iterator[Fault]:
+    """Label maps that cannot be read, hold no integers, or have a dimension that the cohort does not take."""
     reported = set()
     for row, key, name in _label_maps(rows):
         grid = files[name].grid
@@ -228,6 +230,7 @@ def _not_accepted(grid: Grid, dimension: int) -> str:
 
 
 def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Fault]:
+    """Label maps on another grid than their image, or named twice."""
     reported = set()
     for row, key, name in _label_maps(rows):
         image, label = images[row.image].image_grid(row.channel), labels[name].grid
@@ -278,6 +281,7 @@ def _empty_raters(rows: Rows, labels: Files) -> Iterator[Fault]:
 
 
 def _partial_values(rows: Rows, labels: Files) -> Iterator[Fault]:
+    """Label values of a structure that a label map lacks and those of other cases have."""
     present = _values_present(rows, labels)
     for row in rows:
         values, counts = set(row.label_values), labels[row.label].counts

@@ -199,6 +199,7 @@ class Cohort:
         plane: tuple[int, int] | None,
         further_names: tuple[str, ...],
     ) -> Image:
+        """The image of a file with further channels, or its slice; the arguments are the keys of a cache."""
         whole = self._images(self._root / image, self._hashes[image], modality, channel)
         further = {}
         for name in further_names:

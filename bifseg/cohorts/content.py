@@ -120,6 +120,7 @@ def same_image(first: tuple[Fingerprint, ...], second: tuple[Fingerprint, ...]) 
 
 
 def _at_scale(image: Image, scale: float) -> Fingerprint:
+    """The fingerprint of an image as if its spacing were `scale` times as large."""
     turn, ndim, in_mm = image.grid.canonical(), image.voxels.ndim, image.grid.in_mm
     spacing = [scale * image.grid.spacing[axis] for axis in turn.axes]
     values = _isotropic(turn.apply(image.voxels).astype(np.float32), spacing, STEP[ndim])

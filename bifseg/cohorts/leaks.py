@@ -36,6 +36,7 @@ def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
 
 
 def _across(stems: Mapping[str, set[str]], splits: Mapping[str, tuple[str, str]]) -> list[str]:
+    """The warning about cases of one stem in different splits; none if there are no such cases."""
     pairs = []
     for stem, cases in sorted(stems.items()):
         ordered = sorted(cases, key=lambda case: (splits[case][1], case))

@@ -26,6 +26,7 @@ from bifseg.cohorts.names import MOST_BYTES, composed, is_name
 from bifseg.core.errors import short
 from bifseg.core.files import inside, table_text
 from bifseg.core.tables import Lines, read_table
+from bifseg.core.wording import counted
 
 COLUMNS = ("case", "image", "label", "label_values", "structure", "modality", "split", "group")
 OPTIONAL = ("channel", "raters", "ignore_values", "initial", "channels")
@@ -169,7 +170,7 @@ def first_lines(path: Path, problems: Iterable[Problem], most: int = 5) -> str:
         Lines of text.
     """
     lines = [str(problem) for problem in sorted(problems)]
-    return "\n".join([f"{path}: {len(lines)} problem(s)", *lines[:most]])
+    return "\n".join([f"{path}: {counted(len(lines), 'problem')}", *lines[:most]])
 
 
 def manifest_text(rows: Iterable[ManifestRow]) -> str:
@@ -210,6 +211,7 @@ def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:
 
 
 def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow, list[tuple[str, str]]]:
+    """A row, in which wrong cells are empty, and column and fault of each wrong cell."""
     values: dict[str, Any] = {}
     wrong = []
     for key in (*COLUMNS, *OPTIONAL):
@@ -225,6 +227,7 @@ def _read_row(line: int, cells: dict[Any, Any], root: Path) -> tuple[ManifestRow
 
 
 def _read_cell(key: str, text: str, root: Path) -> Any:
+    """The value of a cell of a column; raises ValueError with fault and remedy."""
     if not text and key in OPTIONAL:
         return _EMPTY[key]
     if not text and key != "group":

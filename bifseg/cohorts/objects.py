@@ -220,6 +220,7 @@ def _instances_in(label: str, report: Report, root: Path, card: CohortCard) -> l
 
 
 def _instances(row: ManifestRow, labels: NDArray[Any], grid: Grid, card: CohortCard) -> Iterator[ObjectRow]:
+    """The objects of a row: instances in the whole image, or slice by slice in a 2D cohort of stacks."""
     mask = structure_mask(labels, row.label_values)
     if grid.ndim == 2 or card.dimension == 3:
         for number, voxels in _sizes(mask, card):
@@ -276,6 +277,7 @@ def _object(
 
 
 def _refuse_equal_names(objects: list[ObjectRow]) -> None:
+    """Raise InputError if two objects have one name."""
     first: dict[str, ObjectRow] = {}
     for row in objects:
         other = first.setdefault(row.object, row)

@@ -85,6 +85,7 @@ def prepare(
 
 
 def _card_facts(card: CohortCard, card_path: Path) -> dict[str, Any]:
+    """The part of cohort.json that the card alone determines."""
     return {
         "name": card_path.stem,
         "dimension": card.dimension,

@@ -49,6 +49,7 @@ def check_positions(positions: NDArray[Any], shape: tuple[int, ...], name: str) 
 
 
 def _check(at: NDArray[Any], shape: tuple[int, ...], name: str, tolerance: float) -> None:
+    """Raise InputError if a position lies more than `tolerance` voxels beyond the outermost voxel centres."""
     order = _ORDER.get(len(shape), f"{len(shape)} numbers")
     if at.ndim != 2 or at.shape[1] != len(shape):
         raise InputError(

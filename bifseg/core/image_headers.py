@@ -131,6 +131,7 @@ def _is_number(word: str) -> bool:
 
 
 def _meta_problem(text: str) -> str:
+    """The fault of a MetaImage header; empty if it is sound."""
     # ITK divides lines at newlines only, unlike `splitlines`.
     lines = [line.rstrip("\r") for line in text.split("\n") if line.strip()]
     end = next((k for k, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines) - 1)
@@ -172,6 +173,7 @@ def _is_float(word: str) -> bool:
 
 
 def _nrrd_problem(text: str) -> str:
+    """The fault of an NRRD header; empty if it is sound."""
     lines = text.splitlines()
     fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     if not lines or not re.match(r"NRRD000\d", lines[0]) or any(len(line) > _LONGEST for line in lines):

@@ -169,6 +169,7 @@ def _is_writable_device(path: str) -> bool:
 
 
 def _allow(ruleset: int, path: str, rights: int) -> None:
+    """Add a rule for a path if it can be opened."""
     try:
         handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:  # removed meanwhile, or not accessible: without a rule it is denied

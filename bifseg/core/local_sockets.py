@@ -60,13 +60,13 @@ class LocalSockets:
             fcntl.ioctl(self._listener, SEND, struct.pack("=QqiI", number, 0, -code, 0))
 
     def _connect(self, number: int, thread: int, descriptor: int, address: int, length: int) -> None:
+        """Connect a copy of the process's socket to the socket that its address names; raises OSError if it may not."""
         path = self._path(thread, address, length)
         target = _open_below(self._handle, path)
         try:
             with socket.socket(fileno=_copy(thread, descriptor)) as own:
-                fcntl.ioctl(
-                    self._listener, IS_VALID, struct.pack("=Q", number)
-                )  # else another one has its number
+                # Another process may have got the number of one that ended; then this raises.
+                fcntl.ioctl(self._listener, IS_VALID, struct.pack("=Q", number))
                 blocking = os.get_blocking(own.fileno())
                 os.set_blocking(own.fileno(), False)
                 try:

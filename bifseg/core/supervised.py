@@ -215,6 +215,7 @@ class SupervisedProcess:
         self.means, self.number = str(report["means"]), int(report["process"])
 
     def _write(self, data: bytes, deadline: float | None) -> None:
+        """Write to the process's input as fast as it reads; raises TimeoutError at the deadline."""
         stdin, rest = self._stream("stdin").fileno(), memoryview(data)
         poll = select.poll()
         poll.register(stdin, select.POLLOUT)

@@ -104,6 +104,7 @@ class Sampler:
         return np.ascontiguousarray(values), np.ascontiguousarray(target)
 
     def _cut_out(self, image: Image, truth: Mask, ignored: Mask | None) -> Sample:
+        """The sample of an object, with the image normalised as a whole before it is cut out."""
         random = self._settings.augmentation
         widest = round(self._margin * (random.margin[1] if random else 1))
         side = (widest,) * truth.ndim

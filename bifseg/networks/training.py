@@ -23,6 +23,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
+from bifseg.core.wording import counted
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.network_folder import write_curve, write_network
 from bifseg.networks.precision import arithmetic
@@ -130,15 +131,15 @@ class Trainer:
         training, validation = (self._objects(split) for split in ("train", "validation"))
         if len(validation) < FEW_OBJECTS:
             log.warning(
-                "cohort %s: only %d seen validation object(s); the choice of the best weights is mostly chance, "
-                "put at least %d into the split 'validation'",
-                *(self._cohort.name, len(validation), FEW_OBJECTS),
+                "cohort %s: only %s; the choice of the best weights is mostly chance, put at least %d into the split "
+                "'validation'",
+                *(self._cohort.name, counted(len(validation), "seen validation object"), FEW_OBJECTS),
             )
         if left_out := self._left_out():
             name, reason = next(iter(left_out.items()))
             log.warning(
-                "cohort %s: %d object(s) left out of the training, such as %s: %s",
-                *(self._cohort.name, len(left_out), name, reason),
+                "cohort %s: %s left out of the training, such as %s: %s",
+                *(self._cohort.name, counted(len(left_out), "object"), name, reason),
             )
         sampler = Sampler(self._trained, self._cohort, training, self._settings)
         self._resume()

@@ -257,7 +257,7 @@ def test_bad_manifest_prepares_nothing(manifest, tmp_path, capsys):
         f"dimension: 2\nmanifest: bad.tsv\nroot: {manifest.parent}\nseen: [disc]\nunseen: [ring]\n"
     )
     assert bifseg("cohort", "prepare", tmp_path / "bad.yaml", "--out", tmp_path / "out") == 2
-    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'bad.tsv'}: 2 problem(s)\n")
+    assert capsys.readouterr().err.startswith(f"error: {tmp_path / 'bad.tsv'}: 2 problems\n")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]
 
 

@@ -335,7 +335,7 @@ def test_a_failing_check_leaves_all_problems_and_no_cohort(tree, tmp_path):
     with pytest.raises(InputError) as raised:
         prepared(tree, tmp_path)
     message = str(raised.value).splitlines()
-    assert message[0] == f"{tree.path}: 7 problem(s)"
+    assert message[0] == f"{tree.path}: 7 problems"
     assert message[1].startswith(f"{tree.path}:3: split: 'tset'")
     assert message[-1] == f"all are in {tmp_path / 'out' / 'problems.txt'}"
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["problems.txt"]

@@ -201,7 +201,7 @@ def test_no_rows_are_a_problem(tree):
 def test_many_problems_are_shortened_to_count_and_first_lines(tree):
     tree.rows = [ROW | {"split": f"s{k}"} for k in range(7)]
     message_lines = first_lines(tree.path, parse_manifest(tree.write(), tree.root).problems).splitlines()
-    assert message_lines[0] == f"{tree.path}: 7 problem(s)"
+    assert message_lines[0] == f"{tree.path}: 7 problems"
     assert message_lines[1].startswith(f"{tree.path}:2: split: 's0'")
     assert len(message_lines) == 6
 

@@ -119,7 +119,7 @@ def test_brighter_images_give_the_same_network(discs, discs_network, tmp_path, t
 def test_few_validation_objects_give_a_warning(discs, tmp_path, tiny_card, caplog):
     card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"iterations": 1})})
     train(card, discs, tmp_path, 1, "cpu", lambda *_: None)
-    assert "cohort discs: only 1 seen validation object(s)" in caplog.text
+    assert "cohort discs: only 1 seen validation object;" in caplog.text
 
 
 def test_validation_is_the_mean_over_several_boxes(discs):

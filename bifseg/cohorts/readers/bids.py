@@ -21,7 +21,7 @@ from bifseg.cohorts.readers.layout import (
     Structure,
     duplicated,
 )
-from bifseg.cohorts.readers.walk import all_files, image_files, stem
+from bifseg.cohorts.readers.walk import all_files, image_files, skipped_by_name, stem
 from bifseg.core.errors import InputError, short
 from bifseg.core.tables import read_table
 
@@ -44,10 +44,7 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
             by_case[match[1]][match[2]].append(str(file))
         else:
             others.append(str(file))
-    notes = [
-        *images.notes,
-        *([f"{len(others)} other images skipped: {others[0]}, ..."] if others else []),
-    ]
+    notes = [*images.notes, *skipped_by_name(others)]
     cases, left_out = [], [*images.left_out]
     for name, words in sorted(by_case.items()):
         if copies := duplicated(name, words):

@@ -25,7 +25,7 @@ from bifseg.cohorts.readers.layout import (
     Structure,
     duplicated,
 )
-from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
+from bifseg.cohorts.readers.walk import ImageFiles, image_files, skipped_by_name, stem
 
 WORDS = {
     **{"flair": "flair", "t1": "t1", "t1ce": "t1c", "t1gd": "t1c", "t2": "t2", "seg": "seg", "segm": "seg"},
@@ -85,7 +85,8 @@ def scan(
     Returns:
         Cases and structures; tumours other than BraTS-GLI are left out unless the user names structures.
     """
-    notes = [*images.notes, *_skipped(images.files, {case_file.path for case_file in case_files})]
+    used = {case_file.path for case_file in case_files}
+    notes = [*images.notes, *skipped_by_name([str(path) for path in images.files if str(path) not in used])]
     files, left_out = _gather(case_files)
     left_out += images.left_out
     if not options.structures:
@@ -136,11 +137,6 @@ def _case_file(file: PurePosixPath, root: Path) -> CaseFile | None:
     folders = [folder for folder in file.parents if folder.name == case]
     place = folders[-1] if folders else file.parent
     return CaseFile(case, str(place), WORDS[word.lower()], str(file))
-
-
-def _skipped(files: list[PurePosixPath], used: set[str]) -> list[str]:
-    others = [str(file) for file in files if str(file) not in used]
-    return [f"{len(others)} images of other names skipped: {others[0]}, ..."] if others else []
 
 
 def _modality(structure: str, options: LayoutOptions) -> str:

@@ -189,7 +189,7 @@ def _with_given_splits(path: Path, scan: LayoutScan, splits: Mapping[str, str]) 
         )
     unused = sorted(splits.keys() - used)
     note = (
-        f"{len(unused)} names in the table of --splits match no case, e.g. {short(unused[0])}"
+        f"{counted(len(unused), 'name')} in the table of --splits without a case, e.g. {short(unused[0])}"
         if unused
         else ""
     )
@@ -293,6 +293,7 @@ def _sound_rows(
 
 
 def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> LeftOut:
+    """The reason why a row with a problem is left out, without the names of case and file."""
     if problem.key == "label_values" and row.label_values:
         text = shown_values(counts.keys() - {0})
         reason = f"no voxel has the value {values_text(row.label_values)}; the label map holds {text}"

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from bifseg.cohorts.readers.layout import LeftOut
 from bifseg.core.errors import InputError, short
 from bifseg.core.image_files import printable
+from bifseg.core.wording import counted
 
 ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".png")
 OTHER_ENDINGS = (".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mnc", ".dcm", ".dicom")
@@ -67,7 +68,7 @@ def image_files(root: Path) -> ImageFiles:
         used.append(first)
         copies += [f"{other} skipped: {first.name} beside it is used" for other in rest]
     notes = [_skipped(known, paths) for known, paths in sorted(others.items())]
-    notes += [f"{hidden} hidden files skipped"] if hidden else []
+    notes += [f"{counted(hidden, 'hidden file')} skipped"] if hidden else []
     notes += (
         [f"{copies[0]}; so are {len(copies) - 1} more" if len(copies) > 1 else copies[0]] if copies else []
     )
@@ -77,8 +78,20 @@ def image_files(root: Path) -> ImageFiles:
 def _skipped(known: str, paths: list[PurePosixPath]) -> str:
     """The note about images with an ending that we do not read."""
     is_dicom = known in (".dcm", ".dicom")
-    remedy = "a series to one NIfTI file (dcm2niix)" if is_dicom else "them to NIfTI or PNG"
-    return f"{len(paths)} {known} files skipped, e.g. {short(str(paths[0]))}; convert {remedy}"
+    remedy = "a series to one NIfTI file (dcm2niix)" if is_dicom else "to NIfTI or PNG"
+    return f"{counted(len(paths), f'{known} file')} skipped, e.g. {short(str(paths[0]))}; convert {remedy}"
+
+
+def skipped_by_name(paths: Sequence[str]) -> list[str]:
+    """A note about images with names that a layout does not know.
+
+    Args:
+        paths: paths of the images, relative to the folder.
+
+    Returns:
+        One line; none without images.
+    """
+    return [f"skipped by name: {counted(len(paths), 'image')}, e.g. {paths[0]}"] if paths else []
 
 
 def all_files(root: Path) -> Iterator[PurePosixPath]:

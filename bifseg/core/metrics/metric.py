@@ -34,7 +34,7 @@ class MetricInfo:
         in_tables: whether the tables of results show it; scores and definitions always do.
         needs_mm: whether it depends on distances in mm, so that it has no value for images without a spacing. True
             for every metric of the unit mm.
-        order: columns of scores and tables are sorted by this number, then by name.
+        order: columns of scores and tables are sorted by this number, then by `column`.
     """
 
     name: str

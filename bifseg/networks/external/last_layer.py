@@ -219,6 +219,7 @@ def last_layer_of(network: InputOfLastConvolution, trial: Tensor) -> LastLayerSc
 
 
 def _tail(call: Convolution, answer: Tensor) -> LastLayerScan:
+    """The last layer and activation that turn the convolution's input into the network's own output."""
     for layer in _candidates(call, answer):
         with torch.no_grad():
             raw = layer.raw(call.input)
@@ -232,6 +233,7 @@ def _tail(call: Convolution, answer: Tensor) -> LastLayerScan:
 
 
 def _candidates(call: Convolution, answer: Tensor) -> Iterator[LastLayer]:
+    """The last layers that could give an output of this shape."""
     plain = LastLayer(call)
     yield plain
     with torch.no_grad():
@@ -259,6 +261,7 @@ def _check_first(recorder: ConvolutionRecorder, trial: Tensor) -> None:
 
 
 def _check_answer(answer: Any, trial: Tensor, shape: str) -> None:
+    """Raise InputError if a network's output is not a map of its image's size."""
     if not isinstance(answer, Tensor):
         raise InputError(f"its output is a {type(answer).__name__}; export it so that it returns one tensor")
     if answer.ndim != trial.ndim or answer.shape[2:] != trial.shape[2:]:

@@ -117,8 +117,8 @@ def imported(drawings: list[Drawing]) -> tuple[list[Recorded], list[str]]:
         The images in the order of the drawings, and a line for each set of equal drawings.
 
     Raises:
-        InputError: a file is unreadable, on another grid than its truth, or has an unknown value; or a person drew
-            twice on an image.
+        InputError: a file is unreadable, on another grid than its truth, or has an unknown value; an image has two
+            truths or labels; or a person drew twice on an image.
     """
     images: dict[tuple[str, str], Recorded] = {}
     for drawing in drawings:
@@ -130,6 +130,11 @@ def imported(drawings: list[Drawing]) -> tuple[list[Recorded], list[str]]:
             raise InputError(
                 f"{drawing.truth}: {'/'.join(key)} also has the truth {item.truth}; rename one image"
             )
+        if item.label != drawing.label:
+            labels = " and ".join("any" if one is None else str(one) for one in (item.label, drawing.label))
+            raise InputError(
+                f"{drawing.drawn}: {'/'.join(key)} has the labels {labels}; give the rows of each label a `set`"
+            )
         if drawing.person in item.people:
             raise InputError(
                 f"{drawing.drawn}: {drawing.person} already drew on {'/'.join(key)}; name another"
@@ -140,6 +145,7 @@ def imported(drawings: list[Drawing]) -> tuple[list[Recorded], list[str]]:
 
 
 def _image(drawing: Drawing) -> Recorded:
+    """The image of a drawing, still without strokes; raises InputError if image and truth are on different grids."""
     grid = read_grid(drawing.truth)
     read_truth(drawing.truth, drawing.label)
     if drawing.image is not None:
@@ -148,6 +154,7 @@ def _image(drawing: Drawing) -> Recorded:
 
 
 def _strokes(drawing: Drawing, grid: Grid) -> tuple[Timed, ...]:
+    """The strokes of a log, or of a map of scribbles on the grid of the truth."""
     path = drawing.drawn
     if path.suffix == ".json":
         return read_log(path, grid)
@@ -166,6 +173,7 @@ def _check_grid(path: Path, own: Grid, grid: Grid) -> None:
 
 
 def _without_copies(images: list[Recorded]) -> tuple[list[Recorded], list[str]]:
+    """The images without drawings that are equal in several files, and a line for each set of equal drawings."""
     maps = [{person: item.scribbles(person).label_map() for person in item.people} for item in images]
     copied, lines = copies(
         (f"{item.group}/{item.name} {person}", drawn)

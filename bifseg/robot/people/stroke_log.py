@@ -95,6 +95,7 @@ def _timed(logged: LoggedStroke, points: str, grid: Grid, zero: float) -> Timed:
 
 
 def _stroke(logged: LoggedStroke, points: str, grid: Grid) -> Stroke:
+    """The stroke on the image's voxels; raises ValueError if it leaves the image or its slice."""
     n_axes = grid.ndim if points == "voxel" else len(grid.origin)
     if {len(point) for point in logged.path} != {n_axes}:
         raise ValueError(f"has points without {n_axes} coordinates; give {', '.join('xyz'[:n_axes])} of each")

@@ -149,6 +149,7 @@ def _compare_statistic(part: pd.DataFrame, name: str) -> list[dict[str, object]]
 
 
 def _summary(values: pd.Series, others: pd.Series, spread: float) -> dict[str, float]:
+    """Quartiles of values, and their distance to others, also in units of the spread."""
     q25, median, q75 = values.quantile([0.25, 0.5, 0.75])
     distance = wasserstein_distance(values, others) if len(values) and len(others) else np.nan
     normalised = distance / spread if spread > 0 else np.nan

@@ -188,7 +188,7 @@ def test_other_images_are_counted(tmp_path):
     brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
     draw(tmp_path / "BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz")
     (note,) = draft_of("brats2021", tmp_path).notes
-    assert note.startswith("1 images of other names skipped: BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz")
+    assert note.startswith("skipped by name: 1 image, e.g. BraTS2021_00001/BraTS2021_00001_t1ce_n4.nii.gz")
 
 
 def test_a_4d_image_is_left_out(tmp_path):

@@ -70,6 +70,4 @@ def test_cases_with_missing_files_are_left_out(tmp_path):
         ("HGG_brats_tcia_pat106_0001", "whole_tumour", "no file for flair"),
         ("HGG_brats_tcia_pat107_0001", "", "no label map"),
     ]
-    assert draft.notes[0].startswith(
-        "1 images of other names skipped: HGG/brats_tcia_pat105_0001/VSD.Brain.XX"
-    )
+    assert draft.notes[0].startswith("skipped by name: 1 image, e.g. HGG/brats_tcia_pat105_0001/VSD.Brain.XX")

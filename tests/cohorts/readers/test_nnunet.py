@@ -107,7 +107,7 @@ def test_cases_with_missing_files_are_left_out(tmp_path):
     assert draft.notes == (
         "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality selects another",
         "imagesTr/c.nii.gz skipped: its name does not end in a channel's number, as CASE_0000",
-        "1 hidden files skipped",
+        "1 hidden file skipped",
     )
 
 
@@ -130,7 +130,7 @@ def test_unreadable_formats_are_named(tmp_path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     (tmp_path / "dataset.json").write_text(json.dumps({"channel_names": {"0": "T2"}, "labels": REGIONS}))
-    with pytest.raises(InputError, match=r"1 \.tif files skipped, e.g. a_0000\.tif; convert them"):
+    with pytest.raises(InputError, match=r"1 \.tif file skipped, e.g. a_0000\.tif; convert"):
         draft_of("nnunet", tmp_path)
 
 

@@ -68,7 +68,7 @@ def test_splits_of_a_table_are_used_and_other_cases_left_out(tmp_path):
         "case107_day1": "test",
     }
     assert len([1 for *_, reason in reasons_of(draft) if "in the table of --splits" in reason]) == 7
-    assert "1 names in the table of --splits match no case, e.g. nobody" in draft.notes
+    assert "1 name in the table of --splits without a case, e.g. nobody" in draft.notes
 
 
 def write_folds(path, *folds):

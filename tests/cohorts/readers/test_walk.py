@@ -40,9 +40,9 @@ def test_of_equal_names_the_preferred_ending_is_used(tmp_path):
 def test_images_in_other_formats_are_counted(tmp_path):
     touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm")
     assert found_files(tmp_path)[1] == [
-        "1 .bmp files skipped, e.g. c.bmp; convert them to NIfTI or PNG",
-        "1 .dcm files skipped, e.g. 1.dcm; convert a series to one NIfTI file (dcm2niix)",
-        "2 .tif files skipped, e.g. a.tif; convert them to NIfTI or PNG",
+        "1 .bmp file skipped, e.g. c.bmp; convert to NIfTI or PNG",
+        "1 .dcm file skipped, e.g. 1.dcm; convert a series to one NIfTI file (dcm2niix)",
+        "2 .tif files skipped, e.g. a.tif; convert to NIfTI or PNG",
     ]
 
 

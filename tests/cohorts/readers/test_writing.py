@@ -111,7 +111,7 @@ def test_the_summary_states_counts_and_reasons(data, tmp_path):
     assert lines[5:] == [
         "left out: tumour_core of 1 case: no file for t1c (BraTS2021_00008)",
         "left out: 1 case: no label map (BraTS2021_00007)",
-        "note: 1 hidden files skipped",
+        "note: 1 hidden file skipped",
         "note: in 2 rows the label map lacks a value that others of its structure have, as in a tumour without necrosis"
         f"; `bifseg cohort check {tmp_path / 'b.yaml'}` lists them",
     ]

@@ -125,6 +125,16 @@ def test_a_table_of_a_spreadsheet_program_is_read(tmp_path):
         listed_drawings(path)
 
 
+def test_the_rows_of_an_image_have_one_label(tmp_path):
+    """The second row's label would be ignored, and its strokes compared with the other object."""
+    source = table(tmp_path, {person: log([[5.0, -7.0, 11.0]]) for person in "ab"})
+    first, *rows = source.read_text().splitlines()
+    labelled = [f"{row}\t{label}" for row, label in zip(rows, ("1", ""), strict=True)]
+    source.write_text("\n".join([f"{first}\tlabel", *labelled]) + "\n")
+    with pytest.raises(InputError, match="3D/truth has the labels 1 and any"):
+        imported(listed_drawings(source))
+
+
 def test_a_person_draws_once_on_an_image(tmp_path):
     source = table(tmp_path, {"a": log([[5.0, -7.0, 11.0]])})
     source.write_text(source.read_text() + "3D\t\ttruth.nii.gz\ta\ta.json\n")
