@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kendalltau, rankdata
+from scipy.stats import rankdata
 
 from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
@@ -71,22 +73,44 @@ def _agreement(values: NDArray[np.float64], reference: NDArray[np.float64], seed
     n, n_methods = values.shape
     row: dict[str, float] = {"n_images": n, "n_methods": n_methods}
     chosen = generator(seed, "rank agreement").integers(0, n, (_DRAWS, n)) if n > 1 else np.zeros((0, 1), int)
-    draws = [_correlations(values[k].mean(axis=0), reference[k].mean(axis=0)) for k in chosen]
-    point = _correlations(values.mean(axis=0), reference.mean(axis=0))
-    for k, name in enumerate(("kendall", "spearman")):
-        known = [d[k] for d in draws if np.isfinite(d[k])]
-        low, high = np.quantile(known, [0.025, 0.975]) if known else (np.nan, np.nan)
-        row |= {name: point[k], f"{name}_low": low, f"{name}_high": high}
-    return row | {"same_best": float(np.mean([d[2] for d in draws])) if draws else np.nan}
+    point = _correlations(values.mean(axis=0, keepdims=True), reference.mean(axis=0, keepdims=True))
+    draws = _correlations(*(_means(dice, chosen) for dice in (values, reference)))
+    for name, found, drawn in zip(("kendall", "spearman"), point, draws, strict=False):
+        known = drawn[np.isfinite(drawn)]
+        low, high = np.quantile(known, [0.025, 0.975]) if len(known) else (np.nan, np.nan)
+        row |= {name: float(found[0]), f"{name}_low": low, f"{name}_high": high}
+    return row | {"same_best": float(draws[2].mean()) if len(chosen) else np.nan}
 
 
-def _correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float, bool]:
-    """Kendall's tau-b, Spearman's rho (NaN if all methods tie), and whether the best method is the same."""
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return np.nan, np.nan, False
-    tau = float(kendalltau(one, other).statistic)
-    rho = float(np.corrcoef(rankdata(one), rankdata(other))[0, 1])
-    return tau, rho, bool(one.argmax() == other.argmax())
+def _means(dice: NDArray[np.float64], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """(draws, methods) mean Dice over the images of each draw, of (images, methods) and (draws, images)."""
+    means = np.empty((len(chosen), dice.shape[1]))
+    for draw, images in enumerate(chosen):
+        means[draw] = dice[images].mean(axis=0)
+    return means
+
+
+def _correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[NDArray[Any], ...]:
+    """Kendall's tau-b, Spearman's rho (NaN where all methods tie), and whether the best method is the same, by row."""
+    differ = (np.ptp(one, axis=1) > 0) & (np.ptp(other, axis=1) > 0)
+    tau, rho = np.full((2, len(one)), np.nan)
+    best = differ & (one.argmax(axis=1) == other.argmax(axis=1))
+    one, other = one[differ], other[differ]
+    first, second = np.triu_indices(one.shape[1], 1)
+    signs = [np.sign(means[:, first] - means[:, second]) for means in (one, other)]
+    tau[differ] = _cosine(*signs)
+    ranks = [rankdata(means, axis=1) - (one.shape[1] + 1) / 2 for means in (one, other)]
+    rho[differ] = _cosine(*ranks)
+    return tau, rho, best
+
+
+def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The normalised dot product of each row with the same row of another array."""
+    lengths = (np.sqrt((rows**2).sum(axis=1)) for rows in (one, other))
+    product = (one * other).sum(axis=1)
+    for length in lengths:
+        product = product / length
+    return np.clip(product, -1.0, 1.0)
 
 
 def _methods(scores: pd.DataFrame) -> list[str]:
