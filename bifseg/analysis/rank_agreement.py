@@ -107,10 +107,10 @@ def _correlations(one: NDArray[np.float64], other: NDArray[np.float64]) -> tuple
 def _cosine(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
     """The normalised dot product of each row with the same row of another array."""
     lengths = (np.sqrt((rows**2).sum(axis=1)) for rows in (one, other))
-    product = (one * other).sum(axis=1)
+    product: NDArray[np.float64] = (one * other).sum(axis=1)
     for length in lengths:
         product = product / length
-    return np.clip(product, -1.0, 1.0)
+    return product.clip(-1.0, 1.0)
 
 
 def _methods(scores: pd.DataFrame) -> list[str]:
