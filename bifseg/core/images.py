@@ -9,10 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import SimpleITK as sitk
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
@@ -22,6 +21,9 @@ from bifseg.core.grid_headers import checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
 from bifseg.core.image_headers import is_raw, n_header_bytes
 from bifseg.core.nifti import DEFLATE_MOST, NiftiFile, is_nifti
+
+if TYPE_CHECKING:  # importing SimpleITK takes a while, which programs that read no such file save
+    import SimpleITK as sitk
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """Endings of formats that may state no spacing: a spacing of 1 is the reader's default, not 1 mm."""
@@ -63,6 +65,8 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
     grid = _of_channel(whole, channel, path)
     if isinstance(source, NiftiFile):
         return source.voxels(channel), grid
+    import SimpleITK as sitk
+
     if channel is not None:
         source.SetExtractSize([*reversed(grid.shape), 0])
         source.SetExtractIndex([0] * grid.ndim + [channel])
@@ -105,6 +109,8 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
     if is_nifti(path):
         nifti = NiftiFile.open(path)
         return nifti, nifti.grid, nifti.off_degrees
+    import SimpleITK as sitk
+
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     if path.suffix.lower() in (".mha", ".mhd"):
@@ -214,6 +220,8 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
     Raises:
         ValueError: the format stores voxels and header in two files.
     """
+    import SimpleITK as sitk
+
     if path.suffix.lower() in (".mhd", ".nhdr", ".hdr", ".img"):
         raise ValueError(f"{path}: we write formats of one file only; use .nii.gz, .mha or .nrrd")
     image = sitk.GetImageFromArray(voxels.astype(np.uint8) if voxels.dtype == bool else voxels)

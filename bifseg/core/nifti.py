@@ -17,17 +17,13 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from nibabel.nifti1 import Nifti1Header
-from nibabel.nifti2 import Nifti2Header
-from nibabel.quaternions import fillpositive, quat2mat
-from nibabel.spatialimages import HeaderDataError
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
 from bifseg.core.grid_headers import SHEAR_TOLERANCE, checked_grid, shear
 
-_KINDS: dict[int, Any] = {348: Nifti1Header, 540: Nifti2Header}  # by the size that a header begins with
+_LONGEST_HEADER = 540
 _TO_MM = {1: 1000.0, 3: 0.001}  # unit codes metre and micrometre; all others count as mm
 _TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, that of all other formats is LPS
 _SAME_SPACING = 1e-3  # relative difference
@@ -88,7 +84,7 @@ class NiftiFile:
         """
         header_path, data_path = pair_of(path)
         with _reading(header_path) as stream:
-            block = stream.read(max(_KINDS))
+            block = stream.read(_LONGEST_HEADER)
         fields = _fields(header_path, block)
         if bytes(fields["magic"]).startswith((b"n+1", b"n+2")):
             data_path = header_path
@@ -189,7 +185,12 @@ def _reading(path: Path) -> Iterator[IO[bytes]]:
 
 def _fields(path: Path, block: bytes) -> Any:
     """The fields of a header; raises InputError if the bytes are not a header."""
-    for size, kind in _KINDS.items():
+    # Importing NiBabel takes a while, which programs that read no NIfTI save.
+    from nibabel.nifti1 import Nifti1Header
+    from nibabel.nifti2 import Nifti2Header
+
+    kinds: dict[int, Any] = {348: Nifti1Header, _LONGEST_HEADER: Nifti2Header}  # by the size they begin with
+    for size, kind in kinds.items():
         for order, sign in (("little", "<"), ("big", ">")):
             if len(block) >= size and int.from_bytes(block[:4], order) == size:  # type: ignore[arg-type]
                 return kind(block[:size], sign, check=False)
@@ -200,6 +201,8 @@ def _fields(path: Path, block: bytes) -> Any:
 
 def _dtype(fields: Any) -> np.dtype[Any]:
     """Type of the voxels; raises ValueError for colours, complex numbers and unknown codes."""
+    from nibabel.spatialimages import HeaderDataError
+
     try:
         kind: np.dtype[Any] = fields.get_data_dtype()
     except (HeaderDataError, KeyError) as error:
@@ -258,6 +261,8 @@ def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], ND
 
 def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Spacing in mm, unit vectors (a row an axis) and origin, in the order x, y, z and in the world LPS."""
+    from nibabel.quaternions import fillpositive, quat2mat
+
     # The sform, if its axes are at right angles within the tolerance; else the qform; else the spacing alone.
     # `pixdim` has more digits than the sform, so a spacing on which both agree is taken from it.
     scale = _TO_MM.get(int(fields["xyzt_units"]) & 7, 1.0)

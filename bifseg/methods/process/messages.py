@@ -22,27 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bifseg.cards.cards import first_problem
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.geometry import Box, Grid, Image, Index, Mask
-from bifseg.core.images import read_array, write_array
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.contract import BrokenContract
+from bifseg.methods.process.plain_nifti import Header, read_voxels, write_mask
 
 IMAGE, MASK, SCRIBBLES, RESULT = "image.nii", "mask.nii", "scribbles.nii", "result.nii"
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 """Seconds or MiB."""
-_HEADER_BYTES, _HEADER_ROOM, _VOXEL_BYTES = 348, 2**16, 8
-_TYPES = {
-    2: "u1",
-    4: "i2",
-    8: "i4",
-    16: "f4",
-    64: "f8",
-    256: "i1",
-    512: "u2",
-    768: "u4",
-    1024: "i8",
-    1280: "u8",
-}
-"""NumPy's name for each NIfTI data type."""
+_HEADER_ROOM, _VOXEL_BYTES = 2**16, 8
 
 
 class Window(BaseModel):
@@ -224,8 +211,8 @@ def read_image_files(message: dict[str, Any], folder: Path) -> Image:
         The image on the message's own grid.
     """
     grid = Grid.from_record(message["grid"])
-    voxels = read_array(folder / message["image"])[0]
-    others = {name: read_array(folder / file)[0] for name, file in message.get("channels", {}).items()}
+    voxels = read_voxels(folder / message["image"])
+    others = {name: read_voxels(folder / file) for name, file in message.get("channels", {}).items()}
     return Image(voxels, grid, message["modality"], others)
 
 
@@ -254,7 +241,7 @@ def read_mask_message(message: dict[str, Any], folder: Path) -> Mask:
     Returns:
         Bool array of the image's shape.
     """
-    mask: Mask = read_array(folder / message["mask"])[0] != 0
+    mask: Mask = read_voxels(folder / message["mask"]) != 0
     return mask
 
 
@@ -310,9 +297,9 @@ def write_result(mask: Mask, grid: Grid, folder: Path, box: Box) -> dict[str, An
     """
     inside = mask[box.slices]
     if np.count_nonzero(inside) < np.count_nonzero(mask):  # the session reports how many
-        write_array(folder / RESULT, mask, flat(grid), durable=False)
+        write_mask(folder / RESULT, mask, grid.spacing)
         return {}
-    write_array(folder / RESULT, inside, Grid.plain(inside.shape, grid.spacing), durable=False)
+    write_mask(folder / RESULT, inside, grid.spacing)
     return {"window": asdict(box)}
 
 
@@ -346,26 +333,17 @@ def read_result(shape: Index, folder: OwnFolder, window: Window | None = None) -
 
 def _voxels(content: bytes, shape: Index, whose: str) -> NDArray[Any]:
     """The voxels of a NIfTI-1 file, after a check of its header."""
-    order = "<" if content[:4] == struct.pack("<i", _HEADER_BYTES) else ">"
-    if content[:4] != struct.pack(f"{order}i", _HEADER_BYTES) or content[344:348] != b"n+1\0":
-        raise ValueError("it is no uncompressed NIfTI-1 file")
-    axes, *sizes = struct.unpack(f"{order}8h", content[40:56])
-    kind = struct.unpack(f"{order}h", content[70:72])[0]
-    offset, slope, intercept = struct.unpack(f"{order}3f", content[108:120])
-    stored = tuple(reversed(sizes[: max(axes, 0)]))
-    if stored != tuple(shape):
-        raise BrokenContract(f"{RESULT} must have the {whose} shape {tuple(shape)}, has {stored}")
-    if kind not in _TYPES:
-        raise ValueError(f"its voxels have NIfTI type {kind}; write 8-bit integers")
-    if offset < _HEADER_BYTES:
-        raise ValueError(f"its voxels begin at byte {offset:g}")
-    count = int(np.prod(shape))
-    voxels = np.frombuffer(content, order + _TYPES[kind], count, int(offset)).reshape(shape)
-    return voxels * slope + intercept if slope and np.isfinite(slope) else voxels
+    header = Header.read(content)
+    if header.shape != tuple(shape):
+        raise BrokenContract(f"{RESULT} must have the {whose} shape {tuple(shape)}, has {header.shape}")
+    voxels = np.frombuffer(content, header.kind, int(np.prod(shape)), header.start)
+    return header.scaled(voxels.reshape(shape))
 
 
 def _share(name: str, voxels: NDArray[Any], grid: Grid, folder: OwnFolder) -> None:
     """Write voxels beside the shared folder, then move the file in, so that no link of the process redirects them."""
+    from bifseg.core.images import write_array  # with SimpleITK, which the process does not need
+
     write_array(folder.path / name, voxels, flat(grid), durable=False)
     folder.share(name)
 
