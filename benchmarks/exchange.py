@@ -22,6 +22,7 @@ from bifseg.core.child_processes import OwnFolder
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process import messages
+from bifseg.methods.process.answers import Window
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.methods.registry import build
@@ -70,7 +71,7 @@ def _files(mask: np.ndarray, box: Box, drawn: Scribbles) -> None:
 
     def result(part: Box) -> None:
         messages.write_result(mask, GRID, folder.shared, part)
-        messages.read_result(SHAPE, folder, messages.Window(lower=list(part.lower), upper=list(part.upper)))
+        messages.read_result(SHAPE, folder, Window(lower=list(part.lower), upper=list(part.upper)))
 
     results = [_ms(lambda part=part: result(part)) for part in (whole, box)]
     scribbles = [

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.metadata import entry_points
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
-from bifseg.cards.cards import MethodCard, first_problem
 from bifseg.core.errors import InputError
 from bifseg.core.plug_ins import imported
 from bifseg.core.registry import Registry
 from bifseg.methods.contract import Correcting, Method
 
-if TYPE_CHECKING:  # importing torch takes seconds, which a method without a network saves
+if TYPE_CHECKING:  # the process of a plug-in without a network starts without torch and without pydantic
+    from bifseg.cards.cards import MethodCard
     from bifseg.networks.trained import TrainedNetwork
 
 # `build` imports one of them, so that a job loads the libraries of its own method only.
@@ -49,31 +46,58 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
         InputError: the method is unknown or lacks an attribute or call of `Method`, a setting is wrong, the method
             needs a network and has none, or it takes none and has one.
     """
-    maker = _find(card.method or "")
+    return make(card.method or "", card.settings, network)
+
+
+def make(name: str, settings: dict[str, Any], network: TrainedNetwork | None) -> Method:
+    """The method of a name.
+
+    Args:
+        name: a registered name or `module:Class`.
+        settings: of the method.
+        network: as for `build`.
+
+    Returns:
+        As `build`.
+
+    Raises:
+        InputError: as `build`.
+    """
+    maker = _find(name)
     wants_network = "network" in signature(maker).parameters
     if wants_network and network is None:
-        raise InputError(f"method: {card.method} needs a network; write it as METHOD@NETWORK")
+        raise InputError(f"method: {name} needs a network; write it as METHOD@NETWORK")
     if network is not None and not wants_network:
-        raise InputError(f"method: {card.method} takes no network; leave '@...' away")
+        raise InputError(f"method: {name} takes no network; leave '@...' away")
     arguments: dict[str, Any] = {"network": network} if wants_network else {}
     try:
-        method = maker(**arguments, **card.settings)
-    except ValidationError as error:
-        raise InputError(f"settings.{first_problem(error)}") from error
+        method = maker(**arguments, **settings)
+    except ValueError as error:
+        if settings_error := _settings_error(error):
+            raise settings_error from error
+        raise
     except TypeError as error:
-        raise InputError(f"settings of {card.method}: {error}") from error
+        raise InputError(f"settings of {name}: {error}") from error
     if not isinstance(method, Method):
-        raise InputError(f"method: {card.method} must have dimensions, prompts, start and refine")
+        raise InputError(f"method: {name} must have dimensions, prompts, start and refine")
     if "mask" in method.prompts and not isinstance(method, Correcting):
-        raise InputError(
-            f"method: {card.method} takes a mask and has no `start_from(image, box, mask)`; add it"
-        )
+        raise InputError(f"method: {name} takes a mask and has no `start_from(image, box, mask)`; add it")
     return method
 
 
+def _settings_error(error: ValueError) -> InputError | None:
+    """The error as one of the settings, if pydantic refused them."""
+    from pydantic import ValidationError
+
+    from bifseg.cards.cards import first_problem
+
+    return InputError(f"settings.{first_problem(error)}") if isinstance(error, ValidationError) else None
+
+
 def _find(name: str) -> Callable[..., Method]:
-    plugins = {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}
-    path = (plugins | METHODS).get(name, name)
+    place = METHODS.get(name, name)
+    plugins = {} if ":" in place else _plugins()
+    path = plugins.get(name, place)
     if ":" not in path:
         known = ", ".join([*METHODS, *plugins])
         raise InputError(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
@@ -82,3 +106,10 @@ def _find(name: str) -> Callable[..., Method]:
     except ImportError as error:
         raise InputError(f"method: {name} cannot be imported: {error}") from error
     return maker
+
+
+def _plugins() -> dict[str, str]:
+    """Places of the methods of installed packages, by name."""
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry.value for entry in entry_points(group="bifseg.methods")}

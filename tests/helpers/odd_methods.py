@@ -63,6 +63,10 @@ class Half:
     def _count(self):
         raise RuntimeError(f"session {self.began} of process {os.getpid()}")
 
+    def _name_libraries(self):
+        libraries = {"nibabel", "numpy", "pandas", "pydantic", "scipy", "SimpleITK", "torch", "yaml"}
+        raise RuntimeError(f"{sorted(libraries & sys.modules.keys())}")
+
     def _snoop(self):
         raise RuntimeError(f"found {sorted(self.found()) or 'nothing'}")
 

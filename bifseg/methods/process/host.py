@@ -91,23 +91,22 @@ class Host:
             opening: `card` has the method.
 
         Returns:
-            Dimensions, prompts, unsupervised step and memory of the method; see `messages.Opening`.
+            Dimensions, prompts, unsupervised step and memory of the method; see `answers.Opening`.
         """
-        from bifseg.cards.cards import MethodCard
         from bifseg.methods.contract import Adaptive, Encoding, Undoing
         from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
         from bifseg.methods.process.memory import BYTES_PER_VOXEL
-        from bifseg.methods.registry import METHODS, build
+        from bifseg.methods.registry import METHODS, make
 
-        card = MethodCard(**opening["card"])
-        self._is_own = card.method in METHODS
-        self._method = build(card, self._network)
+        name = opening["card"]["method"]
+        self._is_own = name in METHODS
+        self._method = make(name, opening["card"]["settings"], self._network)
         method: Any = self._method
         encodes = isinstance(method, Encoding)
         if encodes:
             self._encode = method.image_encoding
             method.image_encoding = self._encoded
-        known = BYTES_PER_VOXEL.get(card.method or "", 0.0)
+        known = BYTES_PER_VOXEL.get(name, 0.0)
         bytes_per_voxel = getattr(self._method, "bytes_per_voxel", known)
         return {
             "dimensions": sorted(self._method.dimensions),
@@ -126,7 +125,7 @@ class Host:
                 has the other keys.
 
         Returns:
-            Seconds and highest memory since `start`; see `messages.Answer`.
+            Seconds and highest memory since `start`; see `answers.Answer`.
         """
         from bifseg.methods.contract import checked_mask
         from bifseg.methods.process import messages

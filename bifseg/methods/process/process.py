@@ -24,10 +24,10 @@ from bifseg.core.scribbles import Scribbles
 from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedProcess
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process import messages
+from bifseg.methods.process.answers import Answer, Opening, read_answer
 from bifseg.methods.process.containers import container_name
 from bifseg.methods.process.encodings import ENCODING, LARGEST
 from bifseg.methods.process.memory import LARGE_BOX, available_mb, kills_for_memory, memory_prefix
-from bifseg.methods.process.messages import Answer, Opening, read_answer
 from bifseg.methods.process.places import THREADS, Program, SharedProcesses
 
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")

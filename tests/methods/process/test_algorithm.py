@@ -15,6 +15,7 @@ from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process import messages
 from bifseg.methods.process.algorithm import Algorithm, multiple_points
+from bifseg.methods.process.answers import Window
 
 SHAPE = (3, 5, 6)
 GRID = Grid.plain(SHAPE, (3.0, 1.0, 0.5))
@@ -42,7 +43,7 @@ def start(folder, code, **settings):
 @pytest.mark.parametrize("packed", [False, True])
 def test_the_result_is_that_of_the_output_inside_the_box(folder, packed):
     _, answer = start(folder, BRIGHT.format(packed=packed))
-    window = messages.Window.model_validate_json(json.dumps(answer["window"]))
+    window = Window.model_validate_json(json.dumps(answer["window"]))
     mask = messages.read_result(SHAPE, folder, window)
     assert mask[BOX.slices].all()
     assert mask.sum() == 3 * 5 * 3
