@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from bifseg import __version__
 from bifseg.cli import (
@@ -136,7 +139,7 @@ def main() -> None:
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )
     try:
-        app(prog_name="bifseg")
+        _command()(prog_name="bifseg")
     except InputError as error:
         sys.exit(_say(f"error: {error}", 2))
     except Exception as error:  # any other failure: one line, and the traceback on request
@@ -144,6 +147,12 @@ def main() -> None:
             raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.exit(_say(f"failed: {reason} (BIFSEG_DEBUG=1 shows where)", 1))
+
+
+@cache
+def _command() -> Callable[..., Any]:
+    """All commands, made once, for programs that call `main` several times."""
+    return get_command(app)
 
 
 def _say(text: str, code: int) -> int:
