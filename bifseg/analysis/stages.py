@@ -269,7 +269,7 @@ def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
 
 
 def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
-    trained = sessions["object"].astype(str) + " " + sessions["training_seed"].astype(str)
+    trained = sessions.groupby(["object", "training_seed"]).ngroup()
     variances = variance_components(sessions[measure], sessions["case"], trained)
     counts = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
     total = variances.replicates + variances.cases

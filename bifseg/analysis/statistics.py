@@ -8,7 +8,7 @@ from string import ascii_lowercase
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import stdtr
+from scipy.special import ndtr, stdtr
 
 from bifseg.analysis.intervals import cluster_numbers, mean_interval
 
@@ -49,9 +49,9 @@ def variance_components(values: ArrayLike, cases: ArrayLike, objects: ArrayLike)
         one session counts only in `cases`.
     """
     x, nan = np.asarray(values, float), float("nan")
-    member = np.unique(np.asarray(objects), return_inverse=True)[1]
+    member = cluster_numbers(objects)
     first = np.unique(member, return_index=True)[1]
-    size, owner = np.bincount(member), np.asarray(cases)[first]
+    size, owner = np.bincount(member), cluster_numbers(cases)[first]
     means = cluster_means(x, member)
     squares = np.bincount(member, (x - means[member]) ** 2)
     often = size > 1
@@ -153,12 +153,13 @@ def signed_rank_p(values: ArrayLike) -> float:
     if len(d) < 2 or not np.isfinite(d).all():
         return float("nan")
     d = d[d != 0]
-    if len(d) > _MOST_EXACT:
-        from scipy.stats import wilcoxon  # takes a second to import
-
-        return float(wilcoxon(d, method="asymptotic").pvalue)
     _, place, ties = np.unique(np.abs(d), return_inverse=True, return_counts=True)
     ranks = (2 * np.cumsum(ties) - ties + 1)[place]  # doubled, since mean ranks are halves
+    if (n := len(d)) > _MOST_EXACT:
+        # The formula of scipy.stats.wilcoxon, which takes a second to import and a millisecond a call.
+        variance = (n * (n + 1) * (2 * n + 1) - (ties**3 - ties).sum() / 2) / 24
+        distance = abs(ranks[d > 0].sum() / 2 - n * (n + 1) / 4)
+        return float(2 * ndtr(-distance / np.sqrt(variance)))
     chance = np.zeros(ranks.sum() + 1)  # probability of each sum of the positive values' ranks
     chance[0], most = 1.0, 0
     for rank in ranks:

@@ -129,6 +129,13 @@ def test_signed_rank_equals_scipy_without_ties(n, random):
     assert signed_rank_p(values) == pytest.approx(stats.wilcoxon(values, method="exact").pvalue)
 
 
+@pytest.mark.parametrize("digits", [1, 9])
+def test_signed_rank_of_many_values_is_scipy_s_approximation(digits):
+    values = np.random.default_rng(0).normal(0.1, 1, 300).round(digits)
+    expected = stats.wilcoxon(values[values != 0], method="asymptotic").pvalue
+    assert signed_rank_p(values) == pytest.approx(expected, rel=1e-12)
+
+
 @given(st.lists(st.integers(-3, 3), min_size=2, max_size=9))
 @settings(deadline=None)
 def test_signed_rank_with_ties_equals_enumeration_of_all_signs(values):

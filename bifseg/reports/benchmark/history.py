@@ -17,6 +17,7 @@ from bifseg.analysis.intervals import ratio_interval
 from bifseg.analysis.names import exposure_text
 from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
+from bifseg.analysis.words import with_words
 from bifseg.core.files import fingerprint, read_record, write_text, writing
 from bifseg.core.parquet import write_parquet
 from bifseg.reports.benchmark import journal
@@ -107,8 +108,9 @@ def run_records(
     about = {path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}
-    by_row = played.frame.groupby(["method", "network", *WHERE])["exposure"]
-    exposures = by_row.agg(exposure_text).to_dict()
+    keys = ["method", "network", *WHERE]
+    kinds = with_words(played.frame[[*keys, "exposure"]].drop_duplicates())
+    exposures = kinds.groupby(keys)["exposure"].agg(exposure_text).to_dict()
     pairs = []
     for (method, network), rows in sessions.groupby(["method", "network"], sort=True):
         of_entry = rows.reset_index(drop=True)
