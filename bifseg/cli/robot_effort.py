@@ -1,4 +1,4 @@
-"""`bifseg robot effort`: seconds a stroke, fitted to people's time stamps."""
+"""`bifseg robot effort`: seconds per stroke, fitted to people's time stamps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bifseg.core.wording import counted
 
 
 def effort(recordings: Recordings) -> None:
-    """Fit the seconds a stroke to recordings with time stamps, and print them beside those that predictions assume."""
+    """Fit the seconds per stroke to recordings with time stamps, and print them with those that predictions assume."""
     import numpy as np
     from tabulate import tabulate
 

@@ -36,6 +36,6 @@ def record(
     for line in copies:
         typer.echo(f"left out, because these drawings are equal in every voxel: {line}")
     if not is_timed(recorded):
-        typer.echo("no time stamps: seconds a stroke cannot be fitted")
+        typer.echo("no time stamps: seconds per stroke cannot be fitted")
     if len(people) == 1:
         typer.echo("one person only: the spread between people, and so an interval, cannot be computed")

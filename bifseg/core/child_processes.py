@@ -37,7 +37,7 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def beside(work: Callable[[], object]) -> Iterator[None]:
-    """A context in which a copy of this process (a fork) does some work; on systems without fork, the work comes first.
+    """A context during which a copy of this process (a fork) does some work; without fork, the work comes first.
 
     Args:
         work: writes its results to files; it sees everything that this process has in memory.

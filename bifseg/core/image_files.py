@@ -146,7 +146,7 @@ def image_hash(path: Path) -> str:
         64 hexadecimal digits.
 
     Raises:
-        InputError: as `files_of`.
+        InputError: `files_of` refuses the image.
     """
     files = files_of(path)
     if len(files) == 1:

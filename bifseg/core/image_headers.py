@@ -33,10 +33,10 @@ _DAMAGED = "its header is damaged ({}); write the file again"
 _PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """The bits of a value that PNG allows for each type of colours."""
 _PNG_COLOURS = {
-    2: "has 3 channels a voxel; save one grey channel a file",
+    2: "has 3 channels per voxel; save one grey channel per file",
     3: "is a PNG with a palette; save it as grey, a label map with its numbers as grey values",
-    4: "has 2 channels a voxel (grey and alpha); save the grey channel alone",
-    6: "has 4 channels a voxel; save one grey channel a file",
+    4: "has 2 channels per voxel (grey and alpha); save the grey channel alone",
+    6: "has 4 channels per voxel; save one grey channel per file",
 }
 
 

@@ -43,7 +43,7 @@ def read_grid(path: Path, channel: int | None = None) -> Grid:
         The grid in array order; that of a channel lacks the axis of channels.
 
     Raises:
-        InputError: as `read_array`.
+        InputError: `read_array` refuses the file.
     """
     return _of_channel(_header(path)[1], channel, path)
 
@@ -87,7 +87,7 @@ def read_off_degrees(path: Path) -> float:
         Degrees; 0 for right angles.
 
     Raises:
-        InputError: as `read_array`.
+        InputError: `read_array` refuses the file.
     """
     return _header(path)[2]
 
@@ -121,7 +121,7 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
         raise InputError(_UNREADABLE.format(path)) from error
     if reader.GetNumberOfComponents() != 1:
         n = reader.GetNumberOfComponents()
-        raise InputError(f"{path}: has {n} channels a voxel; save one grey channel a file")
+        raise InputError(f"{path}: has {n} channels per voxel; save one grey channel per file")
     _check_length(path, files, prod(reader.GetSize()) * _BYTES.get(reader.GetPixelID(), 1))
     n = reader.GetDimension()
     axes = np.array(reader.GetDirection(), np.float64).reshape(n, n).T[::-1]
@@ -215,7 +215,7 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
         path: the file; its ending gives the format.
         voxels: (z, y, x) or (y, x); bool is written as 0 and 1.
         grid: grid of the same shape.
-        durable: as for `core.files.writing`.
+        durable: as in `core.files.writing`.
 
     Raises:
         ValueError: the format stores voxels and header in two files.
@@ -239,7 +239,7 @@ def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None
         path: the file; its ending gives the format.
         mask: (z, y, x) or (y, x).
         grid: grid of the same shape.
-        durable: as for `core.files.writing`.
+        durable: as in `core.files.writing`.
     """
     write_array(path, mask.astype(np.uint8), grid, durable)
 

@@ -130,7 +130,7 @@ class NiftiFile:
         """The voxels with the header's slope and intercept applied.
 
         Args:
-            channel: as for `stored`.
+            channel: as in `stored`.
 
         Returns:
             An array as from `stored`; float if slope or intercept change the voxels.
@@ -210,7 +210,7 @@ def _dtype(fields: Any) -> np.dtype[Any]:
     if kind.kind == "c":
         raise ValueError("its voxels are complex numbers; save their magnitude or another real part")
     if kind.fields:
-        raise ValueError(f"has {len(kind.fields)} channels a voxel; save one grey channel a file")
+        raise ValueError(f"has {len(kind.fields)} channels per voxel; save one grey channel per file")
     if kind.kind not in "iuf":
         raise ValueError("its voxels are not numbers of whole bytes; save them as integers or floats")
     return kind

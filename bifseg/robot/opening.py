@@ -57,7 +57,7 @@ def openings(truth: Mask, spacing: tuple[float, ...], surrounds: bool = False) -
     Args:
         truth: ground truth inside the box, (z, y, x) or (y, x).
         spacing: mm, in the same order.
-        surrounds: as `Policy.surrounds`.
+        surrounds: as in `Policy`.
 
     Returns:
         Two masks of the same shape, or one; none if the truth is empty.

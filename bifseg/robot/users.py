@@ -76,7 +76,7 @@ class UserProfile:
             box: the box of a perfect user.
             shape: shape of the image, (z, y, x) or (y, x).
             spacing: mm, in the same order.
-            rng: source of the slack; one number a side, in the order of `draw_box`.
+            rng: random generator; one number for each side is drawn, in the order of `draw_box`.
 
         Returns:
             A box that holds `box`.

@@ -13,7 +13,7 @@ def record(source, out):
 def test_missing_time_stamps_and_people_are_reported(tmp_path):
     output = record(flat_tree(tmp_path, people=1), tmp_path / "r.json")
     assert "3 drawings of 1 people on 3 images" in output
-    assert "no time stamps: seconds a stroke cannot be fitted" in output
+    assert "no time stamps: seconds per stroke cannot be fitted" in output
     assert "one person only: the spread between people, and so an interval, cannot be computed" in output
 
 

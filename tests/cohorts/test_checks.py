@@ -69,7 +69,7 @@ def test_image_with_colours(tree):
         sitk.GetImageFromArray(np.zeros((8, 8, 3), np.uint8), isVector=True), tree.root / row["image"]
     )
     assert lines(tree, 2) == [
-        f"{tree.path}:2: image: c1-image.png: has 3 channels a voxel; save one grey channel a file"
+        f"{tree.path}:2: image: c1-image.png: has 3 channels per voxel; save one grey channel per file"
     ]
 
 

@@ -290,10 +290,10 @@ def test_a_png_of_few_bits_keeps_its_values(tmp_path, depth, row, expected):
 @pytest.mark.parametrize(
     ("colours", "row", "reason"),
     [
-        (2, b"abc", "has 3 channels a voxel; save one grey channel"),
+        (2, b"abc", "has 3 channels per voxel; save one grey channel"),
         (3, b"\0", "is a PNG with a palette; save it as grey"),
-        (4, b"ab", "has 2 channels a voxel (grey and alpha); save the grey channel"),
-        (6, b"abcd", "has 4 channels a voxel; save one grey channel"),
+        (4, b"ab", "has 2 channels per voxel (grey and alpha); save the grey channel"),
+        (6, b"abcd", "has 4 channels per voxel; save one grey channel"),
     ],
 )
 def test_a_png_with_colours_is_refused(tmp_path, colours, row, reason):
@@ -336,7 +336,7 @@ def test_colour_and_complex_voxels_are_refused(tmp_path):
     colours = np.zeros(VOXELS.T.shape, dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
     nibabel.save(nibabel.Nifti1Image(colours, np.eye(4)), tmp_path / "rgb.nii")
     nibabel.save(nibabel.Nifti1Image(VOXELS.T.astype(np.complex64), np.eye(4)), tmp_path / "c.nii")
-    assert "has 3 channels a voxel" in refusal(tmp_path / "rgb.nii")
+    assert "has 3 channels per voxel" in refusal(tmp_path / "rgb.nii")
     assert "its voxels are complex numbers" in refusal(tmp_path / "c.nii")
 
 

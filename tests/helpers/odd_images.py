@@ -143,7 +143,7 @@ BAD: dict[str, tuple[Callable[[Path], tuple[str, str]], str]] = {
         "its data file i.raw has 500 of the 3840 bytes",
     ),
     "no data of a header": (lambda f: pair(f, ".mhd", Path.unlink), "its data file i.raw is missing"),
-    "colours": (lambda f: both(f, COLOURS), "has 3 channels a voxel"),
+    "colours": (lambda f: both(f, COLOURS), "has 3 channels per voxel"),
     "complex numbers": (lambda f: both(f, VOXELS.astype(np.complex64)), "complex numbers"),
     "a field of vectors": (lambda f: both(f, np.stack([VOXELS] * 3, -1)[:, :, :, None]), "has 5 dimensions"),
     "NaN": (lambda f: both(f, with_value(np.nan)), "not finite"),

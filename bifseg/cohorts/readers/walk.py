@@ -66,7 +66,7 @@ def image_files(root: Path) -> ImageFiles:
     for paths in alike.values():
         first, *rest = sorted(paths, key=lambda path: (ENDINGS.index(ending(path.name)), path))
         used.append(first)
-        copies += [f"{other} skipped: {first.name} beside it is used" for other in rest]
+        copies += [f"{other} skipped: {first.name} in the same folder is used" for other in rest]
     notes = [_skipped(known, paths) for known, paths in sorted(others.items())]
     notes += [f"{counted(hidden, 'hidden file')} skipped"] if hidden else []
     notes += (

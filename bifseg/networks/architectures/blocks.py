@@ -17,7 +17,7 @@ _CONV: dict[int, Callable[..., nn.Module]] = {2: nn.Conv2d, 3: Convolution3d}
 
 
 class Network(nn.Module):
-    """A base CNN: `features` of the image, and `classifier`, which gives two logits a voxel.
+    """A base CNN: `features` of the image, and `classifier`, which gives two logits for each voxel.
 
     Both keep the spatial shape, or pad it behind the last voxel of each axis; `logits` cuts the padding off.
     Fine-tuning changes only the classifier.

@@ -16,7 +16,7 @@ PACE = {
     "draw_s": "seconds to draw a stroke of any length",
     "draw_s_cm": "further seconds for each cm of the stroke on the object",
     "pause_s": "median seconds from the end of a stroke to the start of the next",
-    "stroke_s": "median seconds a stroke",
+    "stroke_s": "median seconds per stroke",
 }
 """Descriptions of the fitted numbers, by name."""
 _DRAWS = 1000
@@ -45,7 +45,7 @@ def fit_pace(recorded: list[Recorded], seed: int = 2018) -> pd.DataFrame:
     strokes = [stroke for drawing in drawings for stroke in drawing]
     if len(strokes) < 3 or len({length for length, _, _ in strokes}) < 2:
         raise InputError(
-            f"{len(strokes)} strokes have time stamps: seconds a stroke cannot be fitted; record logs with times_s"
+            f"{len(strokes)} strokes have time stamps: seconds per stroke cannot be fitted; record logs with times_s"
         )
     point, rng = _fit(strokes), generator(seed, "pace")
     draws = np.array(

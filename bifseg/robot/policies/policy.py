@@ -101,7 +101,7 @@ class Policy(ABC):
 
     @abstractmethod
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
-        """The strokes; `rng` and `most` as for `strokes`."""
+        """The strokes of one round; `rng` and `most` as in `strokes`."""
 
 
 class WrappedPolicy(Policy):

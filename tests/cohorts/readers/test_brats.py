@@ -109,7 +109,7 @@ def test_a_compressed_file_is_preferred(tmp_path):
     assert rows_of(draft)["BraTS20_Training_001", WHOLE][0].endswith("_flair.nii.gz")
     assert draft.notes == (
         "BraTS20_Training_001/BraTS20_Training_001_flair.nii skipped: "
-        "BraTS20_Training_001_flair.nii.gz beside it is used",
+        "BraTS20_Training_001_flair.nii.gz in the same folder is used",
     )
 
 

@@ -33,7 +33,7 @@ def test_of_equal_names_the_preferred_ending_is_used(tmp_path):
     touch(tmp_path, "a/x.nii", "a/x.nii.gz", "b/y.nii", "b/Y.nii.gz", "c/z.png", "c/z.mha", "c/z.NII")
     assert found_files(tmp_path) == (
         ["a/x.nii.gz", "b/Y.nii.gz", "b/y.nii", "c/z.NII"],
-        ["a/x.nii skipped: x.nii.gz beside it is used; so are 2 more"],
+        ["a/x.nii skipped: x.nii.gz in the same folder is used; so are 2 more"],
     )
 
 

@@ -105,7 +105,7 @@ HOSTILE = {
         "(out / 'a.mha').write_bytes(b'"
         + HEADER.format(size="6 5 3")
         + "ElementNumberOfChannels = 9000\\nElementDataFile = LOCAL\\n' + bytes(90))",
-        "has 9000 channels a voxel",
+        "has 9000 channels per voxel",
     ),
     "too large": ("(out / 'a.mha').write_bytes(bytes(10**6))", "is no plain file of a mask's size"),
     "fails": ("raise SystemExit('no memory for me')", "ended with exit code 1: no memory for me"),

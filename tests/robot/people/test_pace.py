@@ -47,7 +47,7 @@ def test_the_interval_is_over_drawings():
 
 def test_without_time_stamps_effort_cannot_be_fitted():
     untimed = tuple(Timed(t.stroke) for t in drawn([20, 40, 90]))
-    with pytest.raises(InputError, match="0 strokes have time stamps: seconds a stroke cannot be fitted"):
+    with pytest.raises(InputError, match="0 strokes have time stamps: seconds per stroke cannot be fitted"):
         fit_pace(recorded(untimed))
 
 
