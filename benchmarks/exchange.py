@@ -107,8 +107,8 @@ def _row(name: str, rounds: int, weights: Path, user: SimulatedUser, box: Box, d
 
 def _processor_s(method: MethodProcess) -> float:
     """Processor seconds of the method's process so far."""
-    assert method._place.process
-    stat = Path(f"/proc/{method._place.process.number}/stat").read_text()
+    assert method._slot.process
+    stat = Path(f"/proc/{method._slot.process.number}/stat").read_text()
     user, system = stat.rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 

@@ -25,8 +25,10 @@ def main():
                 "full transform (scipy Dijkstra)": lambda: (
                     dijkstra(band._graph, indices=seeds, min_only=True) < 0.2
                 ),
-                "graph and cut-off, first round": lambda: GeodesicBand(intensity, False)(sources, 0.2),
-                "bifseg: cut-off, later rounds": lambda: band(sources, 0.2),
+                "graph and cut-off, first round": lambda: GeodesicBand(intensity, False).distance(
+                    sources, 0.2
+                ),
+                "bifseg: cut-off, later rounds": lambda: band.distance(sources, 0.2),
             },
             repeats=5,
         )

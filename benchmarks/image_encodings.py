@@ -19,9 +19,9 @@ from timing import machine
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Grid, Image
-from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
+from bifseg.methods.process.shared_processes import SharedProcesses
 from bifseg.sessions.game import play
 from bifseg.sessions.users import SimulatedUser
 

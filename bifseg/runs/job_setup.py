@@ -21,9 +21,9 @@ from bifseg.core.geometry import Image, Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.run_place import KEY, run_folder
 from bifseg.core.sandbox import module_folders
-from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
+from bifseg.methods.process.shared_processes import SharedProcesses
 from bifseg.methods.registry import METHODS
 from bifseg.runs.fingerprints import entry_code, method_fingerprint
 from bifseg.runs.shard_plan import Trial

@@ -15,8 +15,8 @@ from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
 from bifseg.methods.contract import BrokenContract
 from bifseg.methods.process.failed_method import FailedMethod
-from bifseg.methods.process.places import SharedProcesses
 from bifseg.methods.process.process import MethodDied, MethodError, MethodProcess
+from bifseg.methods.process.shared_processes import SharedProcesses
 from bifseg.networks.unchanged import UnchangedCheck, forgetting_check
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import Worker

@@ -14,9 +14,8 @@ import pytest
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.methods.process.memory import BYTES_PER_VOXEL
-from bifseg.methods.process.places import Program
 from bifseg.methods.process.process import MethodError, MethodProcess
-from bifseg.methods.process.programs import program
+from bifseg.methods.process.programs import Program, program
 from bifseg.methods.registry import METHODS
 from bifseg.sessions.game import play
 from bifseg.sessions.users import SimulatedUser

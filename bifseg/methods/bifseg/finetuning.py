@@ -27,8 +27,8 @@ from bifseg.networks.precision import arithmetic
 from bifseg.networks.trained import TrainedNetwork
 
 T = TypeVar("T")
-_MOST_HALVINGS = 6
-"""Of lambda before any scribble. If even the least lambda keeps too little, the labels are the network's own."""
+_LAMBDAS_TRIED = 6
+"""Before any scribble, each half of the one before. If all keep too little, the labels are the network's own."""
 
 
 def scribble_doubt(
@@ -183,7 +183,7 @@ class ImageSpecificNetwork:
         """The labels of the largest lambda that keeps `kept_share` of the network's foreground (our bound)."""
         foreground: Mask = self.probability > 0.5
         least = self._settings.kept_share * np.count_nonzero(foreground)
-        for halvings in range(_MOST_HALVINGS):
+        for halvings in range(_LAMBDAS_TRIED):
             cut = self._label_update(self._settings.strength_alone / 2**halvings)
             with self._timed("label_update"):
                 labels = cut(self.probability, no_scribbles)
@@ -317,6 +317,6 @@ class ImageSpecificNetwork:
     def _timed(self, part: str) -> Iterator[None]:
         start = perf_counter()
         yield
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
+        if self._trained.device.type == "cuda":
+            torch.cuda.synchronize(self._trained.device)
         self.seconds[part] += perf_counter() - start

@@ -1,4 +1,4 @@
-"""Shortest paths between voxels, and the voxels within a geodesic distance of a scribble."""
+"""Shortest paths between voxels, and the geodesic distance to scribbles."""
 
 from __future__ import annotations
 
@@ -71,19 +71,6 @@ class GeodesicBand:
         values = np.asarray(intensity, np.float64)
         costs = ((offset, contrast(values, offset)) for offset in offsets(values.ndim, full))
         self._graph = grid_graph(values.shape, costs)
-
-    def __call__(self, sources: Mask, eps: float) -> Mask:
-        """Where G is below eps.
-
-        Args:
-            sources: bool array of the crop's shape.
-            eps: in the unit of the intensities.
-
-        Returns:
-            Bool array of the crop's shape; all False without sources.
-        """
-        near: Mask = self.distance(sources, eps) < eps
-        return near
 
     def distance(self, sources: Mask, eps: float) -> NDArray[np.float64]:
         """G where it is at most eps, and infinity elsewhere.

@@ -90,11 +90,11 @@ class Container:
         """Remove the containers of jobs that were killed together with their supervisor."""
         if self.engine not in _REMOVE:
             return
-        query = ("ps", "--all", "--filter", f"label=bifseg={_place()}", "--format", "{{.Names}}")
+        query = ("ps", "--all", "--filter", f"label=bifseg={_label()}", "--format", "{{.Names}}")
         alive = {container_name(folder) for folder in own_folders()}
-        for name in _answer(self.engine, *query).split():
+        for name in _output(self.engine, *query).split():
             if name not in alive:
-                _answer(self.engine, *_REMOVE[self.engine], name)
+                _output(self.engine, *_REMOVE[self.engine], name)
 
     def process(self, name: str) -> int:
         """The process number of a running container's program on this machine.
@@ -106,7 +106,7 @@ class Container:
             The number; 0 if the engine does not say.
         """
         query = ("inspect", "--format", "{{.State.Pid}}", name)
-        number = _answer(self.engine, *query).strip() if self.engine in _REMOVE else ""
+        number = _output(self.engine, *query).strip() if self.engine in _REMOVE else ""
         return int(number) if number.isdigit() else 0
 
     def _daemon(self, _: bool, folders: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -114,14 +114,12 @@ class Container:
         rootless = self.engine == "podman" and os.getuid() != 0
         user = "0:0" if self.engine == "podman" else f"{os.getuid()}:{os.getgid()}"
         memory = self.memory_mb
-        if (
-            memory is None and not rootless
-        ):  # a container of a rootless podman stays in the job's control group
+        if memory is None and not rootless:  # rootless, the container stays in the job's control group
             memory = available_mb()
         limit = f"{int(memory)}m" if memory is not None and memory < 2**40 else ""
         return (
             *(self.engine, "run", "--rm", "--interactive", "--name", "{name}", "--pull", "never"),
-            *("--label", f"bifseg={_place()}", "--user", user, "--log-driver", "none", "--shm-size", "1g"),
+            *("--label", f"bifseg={_label()}", "--user", user, "--log-driver", "none", "--shm-size", "1g"),
             *("--cap-drop", "all", "--security-opt", "no-new-privileges", "--security-opt", "label=disable"),
             *("--pids-limit", str(_MOST_PROCESSES)),
             *(_ULIMITS if self.engine == "podman" else ()),
@@ -181,7 +179,7 @@ def find_image(name: str) -> tuple[str, str]:
     if not engines:
         raise InputError(f"image: {short(name)}: neither podman nor docker is installed on this machine")
     for engine in engines:
-        identifier = _answer(engine, "image", "inspect", "--format", "{{.Id}}", "--", name).strip()
+        identifier = _output(engine, "image", "inspect", "--format", "{{.Id}}", "--", name).strip()
         if identifier:
             return engine, identifier
     raise InputError(
@@ -190,14 +188,14 @@ def find_image(name: str) -> tuple[str, str]:
     )
 
 
-def _place() -> str:
+def _label() -> str:
     """A text that is equal for two processes only if they share the machine and its temporary folder."""
-    place = os.stat(tempfile.gettempdir())
-    return f"{socket.gethostname()}.{place.st_dev}.{place.st_ino}"
+    folder = os.stat(tempfile.gettempdir())
+    return f"{socket.gethostname()}.{folder.st_dev}.{folder.st_ino}"
 
 
-def _answer(*words: str) -> str:
-    """What a command writes; empty if it fails."""
+def _output(*words: str) -> str:
+    """What a command writes to its standard output; empty if it fails."""
     try:
         done = subprocess.run(words, capture_output=True, text=True, timeout=_ANSWER_S, check=False)
     except (OSError, subprocess.TimeoutExpired):

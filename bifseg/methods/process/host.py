@@ -40,7 +40,8 @@ def main() -> None:
             if message["call"] == "open":
                 host = host or Host(message)
                 answer = host.open(message)
-            elif host is not None:
+            else:
+                assert host, "the first message must be `open`"
                 answer = host.answer(message)
         except (Exception, SystemExit) as error:  # a method may raise anything
             opens = message["call"] == "open"
@@ -202,13 +203,15 @@ def _network(weights: str, device: str) -> Any:
 def _peak_mb() -> dict[str, float]:
     """Highest memory since the session's start of this process and of the GPU that the method uses, in MiB."""
     torch = sys.modules.get("torch")
-    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_available() else 0.0
+    gpu = torch.cuda.max_memory_allocated() / 2**20 if torch and torch.cuda.is_initialized() else 0.0
     return {"rss": round(_peak_bytes() / 2**20, 1), "gpu": round(gpu, 1)}
 
 
 def _reset_gpu_peak() -> None:
     torch = sys.modules.get("torch")
-    if torch and torch.cuda.is_available():
+    if (
+        torch and torch.cuda.is_initialized()
+    ):  # the call would reserve memory on a GPU that the method does not use
         torch.cuda.reset_peak_memory_stats()
 
 

@@ -26,7 +26,7 @@ BYTES_PER_VOXEL = {
 
 Networks see a box scaled to their input size, so that theirs is what the image and the result need.
 """
-SECONDS_PER_MILLION_VOXELS = {"base-net": 0.9, "base-crf": 3.0, "bifseg-w": 5.0, "bifseg": 5.0}
+SECONDS_PER_MILLION_VOXELS = {"base-net": 0.9, "base-crf": 3.0, "bifseg": 5.0}
 """Measured with one round on a box of 108 million voxels, one core (docs/reliability.md); BIFSeg had not ended then."""
 LARGE_BOX = 10**7
 """Voxels from which on a session may take minutes."""

@@ -28,7 +28,8 @@ from bifseg.methods.process.answers import Answer, Opening, read_answer
 from bifseg.methods.process.containers import container_name
 from bifseg.methods.process.encodings import ENCODING, LARGEST
 from bifseg.methods.process.memory import LARGE_BOX, available_mb, kills_for_memory, memory_prefix
-from bifseg.methods.process.places import THREADS, Program, SharedProcesses
+from bifseg.methods.process.programs import THREADS, Program
+from bifseg.methods.process.shared_processes import SharedProcesses
 
 _REMOVED = ("SLURM_", "SNAKEMAKE", "OLDPWD", "DBUS_", "SSH_AUTH_SOCK", "XDG_RUNTIME_DIR", "PYTHONSAFEPATH")
 """Prefixes of variables that name a job's files or services, or keep a Python program from the modules beside it."""
@@ -81,7 +82,7 @@ class MethodProcess:
     def __init__(self, program: Program, shared: SharedProcesses | None = None) -> None:
         self._program = program
         shared = shared or SharedProcesses()
-        self._place, self._encodings = shared.place(program), shared.encodings
+        self._slot, self._encodings = shared.slot(program), shared.encodings
         self._deadline: float | None = None
         self.seconds: dict[str, float] = {}
         self.reused_s = 0.0
@@ -199,19 +200,19 @@ class MethodProcess:
 
     def close(self) -> None:
         """End the process; the next call starts another."""
-        self._place.end()
+        self._slot.end()
 
     def _running(self) -> SupervisedProcess:
         """The process, started if it does not run, with this method opened in it."""
-        process = self._place.process or self._start()
-        if self._place.opened is not self:
+        process = self._slot.process or self._start()
+        if self._slot.opened is not self:
             self._open()
         return process
 
     @property
     def _folder(self) -> OwnFolder:
-        assert self._place.folder
-        return self._place.folder
+        assert self._slot.folder
+        return self._slot.folder
 
     def _start(self) -> SupervisedProcess:
         program, folder = self._program, OwnFolder()
@@ -229,15 +230,15 @@ class MethodProcess:
             )
         except OSError as error:
             raise InputError(f"command: {program.command[0]} cannot be started: {error.strerror}") from error
-        self._place.process, self._place.folder = process, folder
+        self._slot.process, self._slot.folder = process, folder
         return process
 
     def _open(self) -> None:
         """Send the method's card, and take the first answer."""
-        program, process = self._program, self._place.process
+        program, process = self._program, self._slot.process
         assert process
         self.confinement = program.container.engine if program.container else process.means
-        self._place.opened = self
+        self._slot.opened = self
         try:
             deadline = monotonic() + program.opening_s
             opening = self._answer(Opening, {"call": "open", **program.opening}, deadline)
@@ -247,7 +248,7 @@ class MethodProcess:
             raise MethodError(str(error)) from error
         if opening.bad_input or opening.error:
             self.close()
-            raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
+            raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error[:300])
         self.dimensions: frozenset[int] = frozenset(opening.dimensions)
         self.prompts = frozenset(opening.prompts)
         self.undoes, self._encodes = opening.undoes, opening.encodes
@@ -261,17 +262,17 @@ class MethodProcess:
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
         self._remark = _remark_on(box)
-        folder, place = self._folder, self._place
-        has_image = self._program.is_host and place.image is image
+        folder, slot = self._folder, self._slot
+        has_image = self._program.is_host and slot.image is image
 
         def message() -> dict[str, Any]:
             encoding = self._encoding(image)
             existing = {} if mask is None else messages.mask_message(mask, image.grid, folder)
             return messages.image_message(image, box, folder, has_image) | existing | encoding
 
-        place.image = None
+        slot.image = None
         result = self._ask(call, message)
-        place.image = image
+        slot.image = image
         self.reused_s += self._encoding_reused_s
         return result
 
@@ -280,15 +281,15 @@ class MethodProcess:
         self._encoding_reused_s = 0.0
         if not self._encodes:
             return {}
-        key, place = self._encodings.key(self._program.method(), image), self._place
+        key, slot = self._encodings.key(self._program.method_key(), image), self._slot
         known = self._encodings.seconds(key)
         if known is None:
             return {"encoding_s": self._encode(key, image)}
         self._encoding_reused_s = known
-        if place.encoded == key:
+        if slot.encoded == key:
             return {"encoding_s": known}
         self._encodings.give(key, self._folder)
-        place.encoded = key
+        slot.encoded = key
         return {"encoding_s": known, "encoding": ENCODING}
 
     def _encode(self, key: str, image: Image) -> float:
@@ -302,7 +303,7 @@ class MethodProcess:
             raise BrokenContract(f"{ENCODING} cannot be read: {error}") from error
         seconds = answer.seconds.get("machine", 0.0)
         self._encodings.keep(key, content, seconds)
-        self._place.encoded = key
+        self._slot.encoded = key
         return seconds
 
     def _check_memory(self, box: Box) -> None:
@@ -321,6 +322,8 @@ class MethodProcess:
         try:
             self._folder.discard(messages.RESULT)  # of the call before
             message = {"call": call, **make_message()}
+        except TimeoutError:  # of `encode`; it is an OSError too
+            raise
         except OSError as error:  # the method put a folder in the way, or the disk is full
             self.close()
             reason = f"{Path(error.filename or '').name} cannot be replaced in the method's folder"

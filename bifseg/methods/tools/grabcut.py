@@ -13,7 +13,7 @@ from bifseg.cards.card import Card, Positive
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.graphs.crf import LabelUpdate
-from bifseg.methods.graphs.neighbours import contrast, offsets
+from bifseg.methods.graphs.neighbours import typical_contrast
 from bifseg.methods.tools.mixture import LEVELS, Mixture, histogram
 from bifseg.methods.tools.window import SurroundedBox
 
@@ -87,7 +87,7 @@ class GrabCut:
         self._grey, self._inner = window.grey[rim], window.inner_of_rim
         full = image.voxels.ndim == 2 if s.full_neighbourhood is None else s.full_neighbourhood
         intensity = window.grey / (LEVELS - 1.0)
-        sigma = s.contrast * max(_root_mean_square_contrast(intensity), _LEAST_CONTRAST)
+        sigma = s.contrast * max(typical_contrast(intensity, full=False), _LEAST_CONTRAST)
         self._cut = LabelUpdate(intensity[rim], window.spacing, s.strength, sigma, full)
         self._mixtures: dict[bool, Mixture] = {}
         guess = window.first_guess() & ~window.lowest[window.inner]
@@ -128,10 +128,3 @@ class GrabCut:
         learnt = mixture.updated(counts) if mixture else Mixture.clustered(counts, self.settings.components)
         self._mixtures[is_object] = learnt
         return learnt.log_likelihood()
-
-
-def _root_mean_square_contrast(intensity: NDArray[np.float64]) -> float:
-    """Root mean square contrast of all pairs of face neighbours; 0 without pairs."""
-    differences = [contrast(intensity, offset).ravel() for offset in offsets(intensity.ndim, full=False)]
-    pairs = np.concatenate(differences)
-    return float(np.sqrt(np.mean(pairs**2))) if pairs.size else 0.0

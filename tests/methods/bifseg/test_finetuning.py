@@ -374,3 +374,11 @@ def test_labels_obey_the_scribbles():
     labels = tuned.fit(scribbled(crop))
     assert labels[2:4, 2:4].all()
     assert not labels[8:10, 8:10].any()
+
+
+def test_a_network_on_the_cpu_leaves_the_gpu_alone(monkeypatch):
+    """Waiting for a GPU would reserve hundreds of MiB on it, also for methods that were told to use the CPU."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: pytest.fail("the GPU was used"))
+    *_, tuned = tuned_on(NETWORKS["pointwise 2D"])
+    assert tuned.seconds["network"] > 0

@@ -11,6 +11,10 @@ from hypothesis import strategies as st
 from bifseg.methods.graphs.geodesic import GeodesicBand
 
 
+def band(intensity, sources, full):
+    return GeodesicBand(intensity, full).distance(sources, 0.2) < 0.2
+
+
 def full_distance(intensity, sources, full):
     """Dijkstra without a limit over every voxel."""
     distance = np.full(intensity.shape, np.inf)
@@ -41,20 +45,20 @@ def test_band_is_where_the_full_distance_is_below_eps(seed, shape, full, levels)
     rng = np.random.default_rng(seed)
     intensity = rng.integers(0, levels, shape) / levels + 0.013
     sources = rng.random(shape) < 0.05
-    band = GeodesicBand(intensity, full)(sources, 0.2)
-    np.testing.assert_array_equal(band, full_distance(intensity, sources, full) < 0.2)
+    near = band(intensity, sources, full)
+    np.testing.assert_array_equal(near, full_distance(intensity, sources, full) < 0.2)
 
 
 def test_band_stops_at_an_edge():
     intensity = np.array([[0.0, 0.1, 0.15, 0.9, 0.9]])
     source = np.array([[True, False, False, False, False]])
-    assert GeodesicBand(intensity, False)(source, 0.2).tolist() == [[True, True, True, False, False]]
+    assert band(intensity, source, False).tolist() == [[True, True, True, False, False]]
 
 
 @pytest.mark.parametrize("full", [True, False])
 def test_flat_image_is_one_band_and_no_source_is_none(full):
     flat = np.zeros((4, 5))
     source = np.zeros((4, 5), bool)
-    assert not GeodesicBand(flat, full)(source, 0.2).any()
+    assert not band(flat, source, full).any()
     source[2, 2] = True
-    assert GeodesicBand(flat, full)(source, 0.2).all()
+    assert band(flat, source, full).all()

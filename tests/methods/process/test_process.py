@@ -17,9 +17,8 @@ from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.sandbox import supported
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.methods.process import messages
-from bifseg.methods.process.places import Program
 from bifseg.methods.process.process import MethodError, MethodProcess
-from bifseg.methods.process.programs import program
+from bifseg.methods.process.programs import Program, program
 from bifseg.methods.registry import build
 from bifseg.networks.trained import TrainedNetwork
 from bifseg.sessions.game import play
@@ -100,6 +99,12 @@ def test_a_kept_image_is_as_it_was_for_the_next_session(started, monkeypatch):
     image = Image(np.ones(SHAPE, np.float32), Grid.plain(SHAPE))
     assert [method.start(image, box).sum() for _ in range(3)] == [100, 100, 100]
     assert names == [messages.IMAGE]
+
+
+def test_an_encoding_that_takes_too_long_is_a_timeout(started):
+    method = started("Encoder", time_limit_s=1.0, encode_s=60.0)
+    with pytest.raises(TimeoutError, match="the session's 1 s are over"):
+        method.start(GAME.image, Box((10, 20), (20, 30)))
 
 
 def test_a_session_in_another_process_is_the_same(discs, discs_network):
