@@ -41,7 +41,8 @@ def gains(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
         A row per structure and entry: `n` sessions, `failed`; mean and standard deviation (`_mean`, `_std`) of Dice of
         the existing masks (`initial`), of the last results (`final`) and of their difference (`gain`), of `n_prompts`
         and `user_s`; `gain_per_prompt` and `gain_per_minute` of predicted user time and measured machine time, from
-        sums over sessions, so that a session without prompts counts; NaN without any effort. A failed session ends
+        sums over sessions, so that a session without prompts counts; NaN without any effort, and `gain_per_minute` also
+        if a session's user time is unknown. A failed session ends
         with the worst score. No rows without sessions.
     """
     rows = in_step_order(scores[scores["protocol"] == protocol])
@@ -55,8 +56,9 @@ def gains(scores: pd.DataFrame, protocol: str) -> pd.DataFrame:
 
 def _gain(sessions: pd.DataFrame) -> dict[str, float]:
     """The measures of one entry on one structure."""
-    total, minutes = sessions["gain"].sum(), (sessions["user_s"] + sessions["machine_s"]).sum() / 60
-    prompts = sessions["n_prompts"].sum()
+    total, prompts = sessions["gain"].sum(), sessions["n_prompts"].sum()
+    # numpy's sum, since that of pandas leaves out a NaN.
+    minutes = (sessions["user_s"] + sessions["machine_s"]).to_numpy(float).sum() / 60
     return {
         **count_sessions(sessions),
         **mean_std(sessions["initial"], "initial"),

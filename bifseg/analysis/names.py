@@ -11,45 +11,25 @@ from bifseg.cards.trained_on import EXPOSURES
 from bifseg.core.wording import counted
 
 SHARED_SCRIBBLES, OWN_SCRIBBLES = "shared-scribbles", "own-scribbles"
-
-
+"""The protocols of the paper."""
 STAGES = ("initial", "unsupervised", "supervised")
-
-
 BASE_NET, PROPOSED = "base-net", "bifseg"
-
-
-METHODS = (BASE_NET, "base-crf", "bifseg-w", PROPOSED)  # the paper's ablation, in its order
-
-
-TOOLS = (
-    "grabcut",
-    "grabcut-opencv",
-    "slic-seg",
-    "random-walks",
-    "geos",
-    "growcut",
-)  # the traditional tools that the paper compares with
-
-
+METHODS = (BASE_NET, "base-crf", "bifseg-w", PROPOSED)
+"""The paper's ablation, in its order."""
+TOOLS = ("grabcut", "grabcut-opencv", "slic-seg", "random-walks", "geos", "growcut")
+"""The traditional tools that the paper compares with."""
 SESSION = ["cohort", "protocol", "method", "network", "object", "replicate", "training_seed"]
-
-
+"""Columns of the scores that identify a session of a run."""
 ENTRY = ["cohort", "method", "network"]
-
-
+"""Columns that identify an entry on a cohort, whatever its training seed."""
 GROUP = ["seen", "structure", "method", "network"]
-
-
-FAILED = ("failed", "timeout")  # a stuck session has a result
-
-
-EFFORT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
-
-
+"""Columns of a row of a cohort's table: a structure and an entry."""
 PAIR = ["cohort", "network", "training_seed", "object", "replicate"]
-
-
+"""Columns that a method's session and that of its base net have in common."""
+EFFORT = ("round", "n_prompts", "n_strokes", "n_scribble_voxels", "user_s", "machine_s")
+"""Columns of effort, cumulative from the start of a session."""
+FAILED = ("failed", "timeout")
+"""Statuses of sessions without a result; a stuck session has one."""
 FAILURES = "A failed session counts with the worst score."
 """The sentence about failures in every caption."""
 

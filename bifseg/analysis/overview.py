@@ -131,8 +131,8 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     else:
         rows = rows.assign(reached=np.nan, rounds=np.nan, prompts=np.nan)
     initial = cohort.stages[STAGES[0]].rename(columns={"dice": "initial"})
-    keys = [*_ENTRY, "object", "replicate"]
-    return rows.merge(initial[[*keys, "initial"]], on=keys, how="left")
+    keys = [*_ENTRY, "training_seed", "object", "replicate"]
+    return rows.merge(initial[[*keys, "initial"]], on=keys, how="left", validate="one_to_one")
 
 
 def _with_main_network(rows: pd.DataFrame) -> pd.DataFrame:

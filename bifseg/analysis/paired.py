@@ -53,12 +53,12 @@ def compare(rows: pd.DataFrame, reference: tuple[str, str], measure: str = "dice
 
     Returns:
         A row per structure and entry. Columns: `seen`, `structure`, `method`, `network`; `n` objects of `patients`
-        patients, each object with its mean difference over replicates and training seeds;
-        `failed` pairs in which at least one session
-        failed; `difference_mean`, `difference_low`, `difference_high`, `effect`, `t_p` and `wilcoxon_p` as in
-        `statistics.Paired`, with patients as clusters; `holm_p`, Wilcoxon's p-values corrected over the entries of
-        the structure. A value that is not finite makes `difference_mean` not finite and the tests NaN. An entry that
-        shares no object with the reference has n = 0. No rows without the reference or without another entry.
+        patients, each object with its mean difference over replicates and training seeds; `failed` pairs in which at
+        least one session failed; `difference_mean`, `difference_low`, `difference_high`, `effect`, `t_p` and
+        `wilcoxon_p` as in `statistics.Paired`, with patients as clusters; `holm_p`, Wilcoxon's p-values corrected over
+        the entries of the structure. A value that is not finite makes `difference_mean` not finite and the tests NaN.
+        An entry that shares no object with the reference has n = 0. No rows without the reference or without another
+        entry.
     """
     return compare_all(rows, reference, [measure]).drop(columns="measure", errors="ignore")
 

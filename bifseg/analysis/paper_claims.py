@@ -15,6 +15,7 @@ from bifseg.analysis.names import BASE_NET, GROUP, METHODS, SHARED_SCRIBBLES, TO
 from bifseg.analysis.paired import STRUCTURE, compare_all, main_network
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
+from bifseg.analysis.stages import mean_std
 from bifseg.analysis.statistics import LEVEL
 from bifseg.core.wording import counted
 
@@ -154,8 +155,8 @@ def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
     effort = {"round": SHOWN, "n_prompts": BETTER, "user_s": seconds, "dice": AS_GOOD}
     places = scores[STRUCTURE].drop_duplicates().sort_values(STRUCTURE, ascending=[False, True])
 
-    def rows(sessions: pd.DataFrame, hub: Entry, plan: _Plan, leads: bool = True) -> pd.DataFrame:
-        return _rows(sessions, places, hub, plan, leads)
+    def rows(sessions: pd.DataFrame, reference: Entry, plan: _Plan, leads: bool = True) -> pd.DataFrame:
+        return _rows(sessions, places, reference, plan, leads)
 
     return [
         rows(stages["initial"], base, {(entry, "dice"): AS_GOOD for entry in cnns}),
@@ -181,19 +182,21 @@ def _with_spread(sessions: pd.DataFrame) -> pd.DataFrame:
     return sessions.assign(spread=(sessions["dice"] - median).abs())
 
 
-def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: _Plan, leads: bool) -> pd.DataFrame:
-    """Rows of a claim: the hub minus each opponent of the plan or, without `leads`, each opponent minus the hub."""
-    entries = {hub, *(entry for entry, _ in plan)}
+def _rows(
+    sessions: pd.DataFrame, places: pd.DataFrame, reference: Entry, plan: _Plan, leads: bool
+) -> pd.DataFrame:
+    """Rows of a claim: the reference minus each opponent of the plan; without `leads`, each opponent minus it."""
+    entries = {reference, *(entry for entry, _ in plan)}
     keys = zip(sessions["method"], sessions["network"], strict=True)
     compared = sessions[np.fromiter((entry in entries for entry in keys), bool)]
     planned = pd.DataFrame(
         [(*entry, name, rule) for (entry, name), rule in plan.items()],
         columns=["method", "network", "measure", "rule"],
     )
-    tests = _tests(compared, hub, list(dict.fromkeys(planned["measure"])))
+    tests = _tests(compared, reference, list(dict.fromkeys(planned["measure"])))
     rows = places.merge(planned, how="cross").merge(tests, on=_TESTED, how="left")
     rows = rows.fillna(dict.fromkeys(_COUNTS, 0)).astype(dict.fromkeys(_COUNTS, "int64"))
-    rows[["against_method", "against_network"]] = hub
+    rows[["against_method", "against_network"]] = reference
     if leads:
         rows = _turned(rows)
     groups = dict(iter(compared.groupby([*STRUCTURE, "method", "network"])))
@@ -204,9 +207,9 @@ def _rows(sessions: pd.DataFrame, places: pd.DataFrame, hub: Entry, plan: _Plan,
     return rows[ROW]
 
 
-def _tests(sessions: pd.DataFrame, hub: Entry, measures: Sequence[str]) -> pd.DataFrame:
+def _tests(sessions: pd.DataFrame, reference: Entry, measures: Sequence[str]) -> pd.DataFrame:
     """Rows of `compare` for each measure; `family` is the number of tests that are corrected together."""
-    tests = compare_all(sessions, hub, measures).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
+    tests = compare_all(sessions, reference, measures).reindex(columns=[*_TESTED, *_COUNTS[:3], *_NUMBERS])
     family = tests.groupby([*STRUCTURE, "measure"])["wilcoxon_p"].transform("count")
     return tests.assign(family=family).astype(dict.fromkeys(_TESTED, object))
 
@@ -226,8 +229,8 @@ def _mean_std(groups: Mapping[Any, pd.DataFrame], row: dict[Hashable, Any], side
     sessions = groups.get((*(row[name] for name in STRUCTURE), row[f"{side}method"], row[f"{side}network"]))
     if sessions is None:
         return np.nan, np.nan
-    values = sessions[row["measure"]].to_numpy(float)  # pandas' mean would leave out a NaN
-    return values.mean(), values.std(ddof=1) if len(values) > 1 else np.nan
+    mean, std = mean_std(sessions[row["measure"]], "").values()
+    return mean, std
 
 
 def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:
@@ -257,7 +260,7 @@ def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:
 _WORDS = {
     1: (
         "The base network is at least as good as the other CNNs on unseen structures, and about as good on seen ones.",
-        "Initial Dice. The main network, the one that most methods use, against the other networks' base-net; "
+        "Initial Dice. The main network, the one that most methods use, against the other networks' base-net. "
         f"Seen structures too require `{AS_GOOD}`.",
     ),
     2: (

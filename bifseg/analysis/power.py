@@ -13,7 +13,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import stdtrit
 
-LEVEL, POWER = 0.05, 0.8
+from bifseg.analysis.statistics import LEVEL
+
+_POWER = 0.8
 ONE_POINT = 0.01
 """One point of Dice in per cent."""
 _MOST_PATIENTS = 10_000
@@ -65,7 +67,7 @@ class Power:
 
 
 def power_of(differences: ArrayLike) -> Power:
-    """What so many patients can show.
+    """What the patients of a paired comparison can show.
 
     Args:
         differences: (patients,) mean paired difference of Dice of each patient.
@@ -75,11 +77,11 @@ def power_of(differences: ArrayLike) -> Power:
     """
     values = np.asarray(differences, float)
     more = patients_needed(values, ONE_POINT) - len(values)
-    return Power(detectable_difference(values), max(more, 0.0) if more == more else np.nan)
+    return Power(detectable_difference(values), float(np.maximum(more, 0)))
 
 
 def _per_spread(n: ArrayLike) -> NDArray[np.float64]:
     """The detectable difference of n patients, in standard deviations."""
     n = np.asarray(n)
-    quantiles = -stdtrit(n - 1, LEVEL / 2) - stdtrit(n - 1, 1 - POWER)
+    quantiles = -stdtrit(n - 1, LEVEL / 2) - stdtrit(n - 1, 1 - _POWER)
     return np.asarray(quantiles / np.sqrt(n))

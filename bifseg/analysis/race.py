@@ -18,10 +18,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import norm
 
 from bifseg.analysis.stages import final_rows
+from bifseg.analysis.statistics import LEVEL
 from bifseg.cards.entries import split_entry
 from bifseg.core.errors import InputError
 
-LEVEL = 0.05
 FEWEST = 10
 """Patients before the first decision: with fewer, differences that are not normal decide too often."""
 _PRECISION = 10.0  # of the mixture: narrowest for effects of about a third of a standard deviation

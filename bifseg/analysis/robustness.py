@@ -13,7 +13,9 @@ from bifseg.cards.entries import split_level
 FLAT = 0.001
 """Largest change of a session's Dice, at any level, of an entry whose line counts as flat."""
 
-CURVES = {f"level_{level}": f"Level {level} (%)" for level in range(9)}
+_LEVELS = range(9)
+"""Levels that a card may name; see `cards.disturb`."""
+CURVES = {f"level_{level}": f"Level {level} (%)" for level in _LEVELS}
 CURVES |= {"loss": "Loss (points)", "relative": "Relative area (%)"}
 """Header of each column by its name, without the ending of mean and limits."""
 
@@ -58,7 +60,7 @@ def levels_in(frame: pd.DataFrame) -> list[int]:
     """
     return [
         level
-        for level in range(9)
+        for level in _LEVELS
         if f"level_{level}_mean" in frame and frame[f"level_{level}_mean"].notna().any()
     ]
 

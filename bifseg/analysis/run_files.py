@@ -10,7 +10,7 @@ import pandas as pd
 
 from bifseg.analysis.rules import StoppingRule
 from bifseg.cards.cards import ProtocolCard
-from bifseg.cards.entries import entry_name
+from bifseg.cards.entries import entry_name, split_seed
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_record
 from bifseg.core.metrics import MetricInfo, built_in, describe
@@ -142,7 +142,7 @@ def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
         if not path.is_file():
             continue
         card = defaults | read_record(path)
-        rule, other = StoppingRule.of(card), StoppingRule.of(cards.setdefault(name, card))
+        rule, other = StoppingRule.of(card), StoppingRule.of(cards.get(name, card))
         if rule != other:
             raise InputError(f"{path}: {rule}, but other sessions of {name} had {other}; run them again")
         cards[name] = card
@@ -165,12 +165,12 @@ def with_origin(scores: pd.DataFrame, run: Path, commit: str) -> pd.DataFrame:
         path.parent.name: str(read_record(path).get("seed", "")) for path in run.glob("cohorts/*/cohort.json")
     }
     weights = {
-        path.parts[-3:-1]: read_record(path).get("weights_sha256", "")
+        (path.parts[-3], *split_seed(path.parts[-2])): read_record(path).get("weights_sha256", "")
         for path in run.glob("networks/*/*/card.json")
     }
-    networks = zip(scores["cohort"], scores["network"], strict=True)
+    networks = zip(scores["cohort"], scores["network"], scores["training_seed"], strict=True)
     return scores.assign(
         commit=commit,
         seed=[seeds.get(name, "") for name in scores["cohort"]],
-        weights_sha256=[weights.get(pair, "") for pair in networks],
+        weights_sha256=[weights.get(network, "") for network in networks],
     )

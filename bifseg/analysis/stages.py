@@ -234,9 +234,8 @@ def training_seeds(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "ass
     Returns:
         A row per `protocol`, structure, entry whose network was trained from several seeds, and `measure`: `n`,
         `failed`, `seeds`, `objects`, `patients`; `headline_std`, the standard deviation between the seeds' means;
-        `seed_std` and `patient_std` from `statistics.variance_components` with
-        seeds as replicates of an object; and `seed_share`, the seeds' share of the sum of both variances. No rows where
-        every network was trained once.
+        `seed_std` and `patient_std` from `statistics.variance_components` with seeds as replicates of an object; and
+        `seed_share`, the seeds' share of the sum of both variances. No rows if every network was trained once.
     """
     last = last_rows(scores)
     seeds = last.groupby(["method", "network"])["training_seed"].transform("nunique")
@@ -256,7 +255,6 @@ def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
     keys = ["training_seed", "patient", "object"]
     each = sessions.groupby(keys, as_index=False)[measure].mean()  # over replicates
     variances = variance_components(each[measure], each["patient"], each["object"])
-    total = variances.replicates + variances.cases
     return count_sessions(sessions) | {
         "seeds": each["training_seed"].nunique(),
         "objects": each["object"].nunique(),
@@ -264,24 +262,20 @@ def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
         "headline_std": float(each.groupby("training_seed")[measure].mean().std(ddof=1)),
         "seed_std": variances.replicates**0.5,
         "patient_std": variances.cases**0.5,
-        "seed_share": variances.replicates / total if total > 0 else np.nan,
+        "seed_share": variances.replicates_share,
     }
 
 
 def _spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
     trained = sessions.groupby(["object", "training_seed"]).ngroup()
     variances = variance_components(sessions[measure], sessions["case"], trained)
-    counts = {"objects": sessions["object"].nunique(), "cases": sessions["case"].nunique()}
-    total = variances.replicates + variances.cases
-    return (
-        count_sessions(sessions)
-        | counts
-        | {
-            "replicate_std": variances.replicates**0.5,
-            "case_std": variances.cases**0.5,
-            "replicate_share": variances.replicates / total if total > 0 else np.nan,
-        }
-    )
+    return count_sessions(sessions) | {
+        "objects": sessions["object"].nunique(),
+        "cases": sessions["case"].nunique(),
+        "replicate_std": variances.replicates**0.5,
+        "case_std": variances.cases**0.5,
+        "replicate_share": variances.replicates_share,
+    }
 
 
 def per_group(rows: pd.DataFrame, measure: Callable[[pd.DataFrame], dict[str, float]]) -> pd.DataFrame:

@@ -31,6 +31,12 @@ class Variances:
     replicates: float
     cases: float
 
+    @property
+    def replicates_share(self) -> float:
+        """The replicates' share of the sum of both variances; NaN if that is 0 or unknown."""
+        total = self.replicates + self.cases
+        return self.replicates / total if total > 0 else float("nan")
+
 
 def variance_components(values: ArrayLike, cases: ArrayLike, objects: ArrayLike) -> Variances:
     """Variances between replicates and between cases, ANOVA estimates (Searle, Casella and McCulloch 1992).

@@ -52,6 +52,14 @@ def test_overview_by_hand():
     assert (rows["dice_mean"] <= rows["dice_high"]).all()
 
 
+def test_a_session_of_each_training_seed_counts_once():
+    lines = [(name, "bifseg", "initial", 0.5, OWN | {"training_seed": k}) for name in "abc" for k in (1, 2)]
+    lines += [("a", "bifseg", "round-1", 0.0, OWN | {"training_seed": 2, "status": "failed"})]
+    row = table(lines).frame.iloc[0]
+    assert (row["n"], row["failed"]) == (6, 1)
+    assert row["dice_mean"] == pytest.approx(5 * 0.5 / 6)
+
+
 def test_a_share_of_one_has_an_interval():
     """Clopper and Pearson's lower limit of three of three: the cube root of 0.025."""
     rows = table([(*line[:3], 0.95, *line[4:]) if line[1] == "bifseg" else line for line in LINES]).frame

@@ -23,6 +23,13 @@ def test_rows_state_seed_weights_and_commit(tmp_path):
     assert list(rows) == list(frame), "columns keep their order"
 
 
+def test_rows_of_a_later_training_seed_state_the_weights_of_its_own_network(tmp_path):
+    write_json(tmp_path / "networks/c/pnet/card.json", {"weights_sha256": "first"})
+    write_json(tmp_path / "networks/c/pnet.seed-2/card.json", {"weights_sha256": "second"})
+    frame = scores([("a", "m", "initial", 0.5, {"training_seed": k}) for k in (1, 2)])
+    assert with_origin(frame, tmp_path, "")["weights_sha256"].tolist() == ["first", "second"]
+
+
 def test_scores_of_one_entry_are_refused_as_those_of_the_run(tmp_path):
     """The tables would otherwise cover that entry alone."""
     (tmp_path / "config.json").write_text("{}")
