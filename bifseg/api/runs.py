@@ -231,13 +231,16 @@ def interactions_to_target(
         the protocol ends sessions at a lower Dice.
 
     Raises:
-        InputError: the scores are of several runs, have no such protocol, or its rules are unknown.
+        InputError: the target is no Dice, the scores are of several runs or have no such protocol, or its rules are
+            unknown.
 
     Examples:
         >>> effort = interactions_to_target(read_scores("results/demo"), 0.80)
         >>> effort.loc[effort["method"] == "bifseg-w", "reached"].tolist()
         [4.0, 4.0]
     """
+    if not 0 < target <= 1:
+        raise InputError(f"target: {target}; give a Dice above 0 and up to 1, such as 0.9")
     scores, name = _chosen(scores, "dice", protocol)
     card = rules.model_dump() if rules else scores.attrs.get(_RULES, {}).get(name)
     if card is None:

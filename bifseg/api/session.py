@@ -121,7 +121,8 @@ def simulate(
     """One session of a method with the simulated user, in this process.
 
     The method gets the image, the box and the scribbles. It may read any file, and the protocol's `time_limit_s` is
-    not enforced. `bifseg run` hides the truth and enforces the limit, since it starts the method in its own process.
+    checked between rounds alone. `bifseg run` hides the truth and ends a call that takes too long, since it starts the
+    method in its own process.
 
     Args:
         method: an object with `dimensions`, `prompts`, `start` and, if it takes scribbles, `refine`.
@@ -138,7 +139,8 @@ def simulate(
         The session. An error of the method ends it as `failed`, with the reason in `error`.
 
     Raises:
-        InputError: the truth is empty or does not fit the image, or the method does not fit the protocol.
+        InputError: the truth is empty or does not fit the image, the protocol begins with a mask, or the method does
+            not fit the protocol.
 
     Examples:
         >>> import numpy as np
@@ -186,6 +188,8 @@ def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> No
         raise InputError("truth: has no voxel; the simulated user needs an object")
     if not isinstance(method, Method):
         raise InputError(f"method: {type(method).__name__} lacks dimensions, prompts, start or refine")
+    if rules.begin == "mask":
+        raise InputError("protocol: begins with a mask, which `simulate` does not give; use `bifseg run`")
     reason = method_problem(method.dimensions, method.prompts, truth.ndim, rules)
     if reason:
         raise InputError(f"method: {type(method).__name__} {reason}")

@@ -45,7 +45,7 @@ def check_method(
         for dimension in dimensions:
             kit = ConformanceKit(start, dimension, channels)
             try:
-                for result in kit.findings():
+                for result in kit.results():
                     _say(f"{dimension}D {result.check}", result.passed, result.about)
                     good = good and result.passed is not False
             finally:

@@ -120,10 +120,12 @@ def _settings(config: Path, cohort: str, protocol: str, entries: list[str]) -> t
 def _kept(path: Path) -> Iterator[None]:
     """Leave a configuration that a run has as it is: `bifseg status` must not take the race for the whole run."""
     before = path.read_bytes() if path.is_file() else None
-    yield
-    if before is not None:
-        with writing(path) as part:
-            part.write_bytes(before)
+    try:
+        yield
+    finally:
+        if before is not None:
+            with writing(path) as part:
+                part.write_bytes(before)
 
 
 def _looks(patients: int) -> list[int]:

@@ -41,7 +41,7 @@ def begin_work(run: Path) -> TextIO:
             f"{run}: results cannot be written there ({error.strerror}), and nothing was started; make the folder "
             "writable, or name another one by --config results=FOLDER"
         ) from error
-    if not _lock(mark):
+    if not _lock(mark, fcntl.LOCK_EX):
         mark.close()
         raise InputError(
             who_is_at_work(run) or f"{run}: another snakemake works on this run; wait for it to end"
@@ -64,7 +64,7 @@ def who_is_at_work(run: Path) -> str:
     """
     try:
         with open(run / _FILE, encoding="utf-8") as mark:
-            if _lock(mark):
+            if _lock(mark, fcntl.LOCK_SH):  # NFS refuses an exclusive lock on a file that is open for reading
                 return ""
             worker = json.load(mark)
             about = f"process {worker['process']} on {worker['machine']}, since {worker['since']}"
@@ -75,10 +75,10 @@ def who_is_at_work(run: Path) -> str:
     return f"{run}: another snakemake works on this run ({about}); wait for it to end, or stop it"
 
 
-def _lock(mark: TextIO) -> bool:
-    """Whether the file is now locked; also True if the file system has no locks."""
+def _lock(mark: TextIO, kind: int) -> bool:
+    """Whether the file now has a lock of this kind; also True if the file system has no locks."""
     try:
-        fcntl.flock(mark, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(mark, kind | fcntl.LOCK_NB)
     except OSError as error:
         return error.errno in _CANNOT_LOCK
     return True

@@ -31,12 +31,10 @@ from bifseg.sessions.archive import Archive
 R = TypeVar("R", ManifestRow, ObjectRow)
 HOUR_S = 3600.0
 _HEADERS = 20  # images whose size is read
-_OBJECTS = 20  # of a cohort whose objects are not known
-_BASE_MB = {
-    True: 600,
-    False: 250,
-}  # of a session's processes before they see an image, with and without a network
-_SURE_TRAINING = "measured here on a small crop, within a factor of 3"
+_FEWEST_OBJECTS = 20  # of a 2D cohort that is not prepared
+_BASE_MB = {True: 600, False: 250}
+"""MiB of a session's processes before they see an image, with and without a network."""
+_TRAINING_SOURCE = "measured here on a small crop, within a factor of 3"
 
 
 @dataclass(frozen=True)
@@ -67,10 +65,8 @@ def training_hint(network: str, cards: Path, device: str) -> str:
     seconds = _training_s(network, cards, device)
     if seconds < HOUR_S:
         return ""
-    small, text = (
-        f"{network}-small",
-        f"training {network} takes about {duration(seconds)} here ({_SURE_TRAINING})",
-    )
+    small = f"{network}-small"
+    text = f"training {network} takes about {duration(seconds)} here ({_TRAINING_SOURCE})"
     if not (cards / "networks" / f"{small}.yaml").is_file():
         return text
     return f"{text}; --network {small} takes about {duration(_training_s(small, cards, device))}"
@@ -106,7 +102,7 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
                 continue
             seconds = _training_s(network, cards, run.device)
             total, longest = total + seconds, max(longest, seconds)
-            yield f"  train {network} on {cohort}: about {duration(seconds)} ({_SURE_TRAINING})"
+            yield f"  train {network} on {cohort}: about {duration(seconds)} ({_TRAINING_SOURCE})"
         for protocol, entry in entries:
             condition = Condition(cohort, protocol, entry)
             left = facts.sessions - len(
@@ -143,7 +139,7 @@ def _training_s(network: str, cards: Path, device: str) -> float:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as a job has
     try:
-        gpu = device == "cuda" or (device == "auto" and torch.cuda.is_available())
+        gpu = device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
         return training_seconds(
             read_card(NetworkCard, network_card(network, cards)), "cuda" if gpu else "cpu"
         )
@@ -164,7 +160,7 @@ def _cohort_facts(run: RunCard, name: str, cards: Path, folder: Path) -> _Cohort
         return _CohortFacts(card.dimension, cases * len([*card.seen, *card.unseen]) * run.replicates, False)
     manifest, root = places(card, path)
     rows = _played([row for row in parse_manifest(manifest, root).rows if row.split == run.split], run)
-    number = len(rows) if card.dimension == 3 else max(len(rows), _OBJECTS)
+    number = len(rows) if card.dimension == 3 else max(len(rows), _FEWEST_OBJECTS)
     return _CohortFacts(card.dimension, number * run.replicates, card.dimension == 3, _largest(rows, root))
 
 

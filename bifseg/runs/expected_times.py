@@ -79,7 +79,7 @@ class ExpectedTimes:
         Returns:
             Seconds of one core, with what a job needs to start.
         """
-        shipped = DEMO_S.get(dimension or 3, {})
+        shipped = DEMO_S[dimension or 3]
         if times := self._cohorts.get((cohort, method)):
             source = "earlier runs on this cohort"
         elif dimension and (times := self._dimensions.get((dimension, method))):
@@ -87,7 +87,7 @@ class ExpectedTimes:
         elif method in shipped:
             times, source = [shipped[method]], "as in the demo, whose images are small"
         else:
-            times, source = [max(shipped.values(), default=2.0)], "a guess: no run here has played it"
+            times, source = [max(shipped.values())], "a guess: no run here has played it"
         return Expected(number * (median(times) + _SESSION_S) + _JOB_S, source)
 
     def _learn(self, record: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from bifseg.core.geometry import Image, Mask
 from bifseg.core.hard_links import check_hard_links
 from bifseg.core.run_place import KEY, run_folder
 from bifseg.core.sandbox import module_folders
+from bifseg.core.wording import counted
 from bifseg.methods.process.process import MethodProcess
 from bifseg.methods.process.programs import program
 from bifseg.methods.process.shared_processes import SharedProcesses
@@ -165,10 +166,10 @@ class JobSetup:
     def fresh_process(self) -> bool:
         """Whether every session starts a new process of the method.
 
-        Only a stranger's method may remember strokes: bifseg's own ones keep nothing but an image's features.
+        Only a plug-in or program may remember strokes: bifseg's own methods keep nothing but an image's features.
         """
-        is_stranger = self.card.method not in METHODS
-        default = "object" if self.replicates > 1 and is_stranger else "job"
+        is_foreign = self.card.method not in METHODS
+        default = "object" if self.replicates > 1 and is_foreign else "job"
         return (self.protocol.fresh_process or default) == "object"
 
     def method(self, folder: Path | None = None, shared: SharedProcesses | None = None) -> MethodProcess:
@@ -223,9 +224,13 @@ class JobSetup:
         """
         return {row.object: row for row in self.cohort.objects}
 
-    @property
+    @cached_property
     def left_out(self) -> dict[str, str]:
-        """Why objects are not played, by name: their case lacks a channel that the method or its network needs."""
+        """The objects that are not played: their case lacks a channel that the method or its network needs.
+
+        Returns:
+            The reasons by the object's name.
+        """
         lacking = {row.object: row.lacking(self.channels) for row in self.cohort.objects}
         return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
 
@@ -251,8 +256,9 @@ class JobSetup:
         lacking = [row.object for row in objects if source == "manifest" and not row.initial]
         if lacking:
             raise InputError(
-                f"{self.cohort.folder}: {len(lacking)} objects have no file in the manifest's column `initial`, as "
-                f"{lacking[0]}; {self.protocol_name} begins with it: name one a case, or leave the cases out"
+                f"{self.cohort.folder}: {counted(len(lacking), 'object')} without a file in the manifest's column "
+                f"`initial`, such as {lacking[0]}; {self.protocol_name} begins with it: name one a case, or leave the "
+                "cases out"
             )
 
     def _existing(self, trial: Trial) -> Mask | None:

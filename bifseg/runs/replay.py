@@ -78,7 +78,7 @@ class Recording:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedUser:
     """A user who repeats a recording; see `sessions.users.User`."""
 
     image: Image
@@ -192,7 +192,7 @@ class Replay(JobSetup):
     def user(self, trial: Trial) -> User:
         row = self.rows[trial.object]
         image, ignored = self.cohort.image(row, self.channels), self.cohort.ignored(row)
-        return Recorded(image, self.recordings[trial], self.protocol, ignored)
+        return RecordedUser(image, self.recordings[trial], self.protocol, ignored)
 
     @override
     def fingerprint(self, trial: Trial) -> str:

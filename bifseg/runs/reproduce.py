@@ -12,8 +12,8 @@ import numpy as np
 from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator
 from bifseg.runs.run_folder import Condition, Run
+from bifseg.runs.session_worker import play_trial
 from bifseg.sessions.archive import Archive
-from bifseg.sessions.game import play
 from bifseg.sessions.record import Session
 
 
@@ -52,18 +52,15 @@ def reproduce(folder: Path, sample: int) -> Iterator[Verdict]:
     run = Run(folder)
     for condition in run.conditions():
         cohort = run.cohort(condition.cohort)
-        setup, archive, trials = (
-            run.setup(condition, cohort),
-            Archive(run.sessions(condition)),
-            run.trials(cohort),
-        )
+        setup, archive = run.setup(condition, cohort), Archive(run.sessions(condition))
+        trials = setup.trials(run.objects(cohort))
         rng = generator(run.card.seed, "reproduce", condition.cohort, condition.protocol, condition.entry)
         chosen = rng.permutation(len(trials))[:sample]
         method = setup.method(run.sessions(condition))
         try:
             for k in sorted(chosen):
                 stored = archive.load(trials[k].session)
-                again = play(setup.user(trials[k]), method)
+                again = play_trial(setup, trials[k], setup.user(trials[k]), method)
                 outdated = stored.fingerprint != setup.fingerprint(trials[k])
                 yield Verdict(condition, trials[k].session, *compare_sessions(stored, again), outdated)
         finally:

@@ -191,7 +191,7 @@ class Run:
         )
 
     def trials(self, cohort: Cohort) -> list[Trial]:
-        """The trials of every entry on a cohort.
+        """The trials on a cohort, also those of objects that some entry leaves out.
 
         Args:
             cohort: a cohort of the run.

@@ -62,10 +62,10 @@ def plan_shards(
         of_entry = played_by(job, trials)
         done = [trial for trial in of_entry if number not in left.get(trial, ())]
         measured = measured_seconds(job.folder, done)
+        if not measured:
+            continue  # the entry cannot play, which its job will report
         expected = expected_seconds({trial: sizes[trial] for trial in of_entry}, measured)
-        for trial in (
-            of_entry if measured else ()
-        ):  # without any, the entry cannot play, which its job will report
+        for trial in of_entry:
             played_s[trial] += expected[trial]
             if trial not in measured:
                 left_s[trial] += expected[trial]
@@ -110,8 +110,8 @@ def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, floa
         return dict(sizes)
     known = list(measured)
     terms = np.array([[1.0, sizes[trial]] for trial in known])
-    (fixed, a_voxel), _ = nnls(terms, np.array([measured[trial] for trial in known]))
-    return {trial: measured.get(trial, float(fixed + a_voxel * size)) for trial, size in sizes.items()}
+    (fixed, per_voxel), _ = nnls(terms, np.array([measured[trial] for trial in known]))
+    return {trial: measured.get(trial, float(fixed + per_voxel * size)) for trial, size in sizes.items()}
 
 
 def share_out_shards(seconds: Mapping[Trial, float], shards: int) -> list[list[Trial]]:

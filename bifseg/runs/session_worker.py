@@ -23,6 +23,8 @@ from bifseg.runs.pool import Worker
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
 from bifseg.sessions.game import play
+from bifseg.sessions.record import Session
+from bifseg.sessions.users import User
 
 log = logging.getLogger(__name__)
 
@@ -87,17 +89,7 @@ class SessionWorker(Worker[Task]):
             method = self._method(entry)
         except InputError as error:
             return f"{REFUSED}{error}"
-        identity = setup.identity(trial)
-        method.open()
-        session = play(user, method, setup.fingerprint(trial), identity, setup.card.plays)
-        # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
-        if method.died:
-            method.open()
-            session = play(user, method, session.fingerprint, identity, setup.card.plays)
-        if method.killed:  # twice: without a fingerprint, a job with more memory runs the session again
-            session = replace(session, fingerprint="")
-        if setup.fresh_process:
-            method.close()
+        session = play_trial(setup, trial, user, method)
         self._archives[entry].save(trial.session, session, setup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", trial.session, session.error)
@@ -156,6 +148,32 @@ class SessionWorker(Worker[Task]):
             method.close()
             raise
         return method
+
+
+def play_trial(setup: JobSetup, trial: Trial, user: User, method: MethodProcess | FailedMethod) -> Session:
+    """The session of a trial.
+
+    Args:
+        setup: the entry, protocol and cohort.
+        trial: an object of the cohort, with its replicate.
+        user: draws the box and the strokes.
+        method: the entry's method; it is closed if every session of the setup starts a new process.
+
+    Returns:
+        The record. It has no fingerprint if the method was killed twice: a job with more memory runs it again.
+    """
+    identity, plays = setup.identity(trial), setup.card.plays
+    method.open()
+    session = play(user, method, setup.fingerprint(trial), identity, plays)
+    # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
+    if method.died:
+        method.open()
+        session = play(user, method, session.fingerprint, identity, plays)
+    if method.killed:
+        session = replace(session, fingerprint="")
+    if setup.fresh_process:
+        method.close()
+    return session
 
 
 def check_part(folder: Path, number: int, process: int | str) -> Path:

@@ -27,15 +27,12 @@ from bifseg.sessions.seal import Seal
 
 BROKEN = (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error, NotImplementedError)
 """Errors from reading a file that was cut off or overwritten."""
-_RECORD = "session.json"
-
-_OPEN = 200
-"""Most packs held open; a process may open about 1,000 files."""
-_OR = ", or `snakemake --forcerun run_sessions`: undamaged sessions are not run again"
-
-
 LEFT_OUT = "left-out.json"
 """File beside an entry's sessions: why objects are left out, by the object's name."""
+_RECORD = "session.json"
+_OPEN = 200
+"""Most packs held open; a process may open about 1,000 files."""
+_RERUN = "or `snakemake --forcerun run_sessions`: undamaged sessions are not run again"
 
 
 def left_out_of(folder: Path) -> dict[str, str]:
@@ -82,6 +79,7 @@ class Archive:
         self.folder = Path(folder)
         self._opened = lru_cache(_OPEN)(_open_pack)  # reading a directory takes longer than reading a session
         self._packs: list[_Pack] = []
+        self._readable: set[_Pack] = set()
         self._packed: dict[str, _Pack] = {}
         self._seal = Seal(self.folder)
         self._list_packs()
@@ -133,11 +131,11 @@ class Archive:
             return Session.from_entries(self._read(name).contents)
         except FileNotFoundError as error:
             raise InputError(
-                f"{self.folder}: {name}: no such session; run `bifseg run` for it first{_OR}"
+                f"{self.folder}: {name}: no such session; run `bifseg run` for it first, {_RERUN}"
             ) from error
         except BROKEN as error:
             raise InputError(
-                f"{self.folder}: {name}: damaged ({error}); run `bifseg run` again{_OR}"
+                f"{self.folder}: {name}: damaged ({error}); run `bifseg run` again, {_RERUN}"
             ) from error
 
     def save(self, name: str, session: Session, whole: Grid, plane: tuple[int, int] | None = None) -> None:
@@ -201,11 +199,11 @@ class Archive:
         """Delete files that are no longer needed. Call it only while no job is at work.
 
         These are packs whose sessions are all in newer packs, which remain when the number of shards changes, and
-        unfinished files of killed jobs.
+        unfinished files of killed jobs. A pack that cannot be read stays.
         """
         self._list_packs()
-        for pack in set(self.folder.glob("shard-*.zip")) - {pack.path for pack in self._packed.values()}:
-            pack.unlink(missing_ok=True)
+        for pack in self._readable - set(self._packed.values()):
+            pack.path.unlink(missing_ok=True)
         for part in self.folder.rglob(f"{PART}*"):
             part.unlink(missing_ok=True)
 
@@ -255,10 +253,11 @@ class Archive:
         packs = sorted(_pack_at(path) for path in self.folder.glob("shard-*.zip"))
         if packs == self._packs:
             return
-        self._packs, self._packed = packs, {}
+        self._packs, self._readable, self._packed = packs, set(), {}
         for pack in packs:
             with suppress(*BROKEN):
                 self._packed |= dict.fromkeys(_statuses(self._opened(pack)), pack)
+                self._readable.add(pack)
 
 
 def _pack_at(path: Path) -> _Pack:

@@ -57,7 +57,7 @@ class ConformanceKit:
     ) -> None:
         self._start, self._dimension, self._channels = start, dimension, channels
 
-    def findings(self) -> Iterator[CheckResult]:
+    def results(self) -> Iterator[CheckResult]:
         """Run every check in turn.
 
         Yields:
@@ -86,7 +86,7 @@ class ConformanceKit:
 
     def _box(self) -> CheckResult:
         session = self._play(self._user())
-        return _finding("box respected", session, f"{len(session.steps)} results lie inside their box")
+        return _result("box respected", session, f"{len(session.steps)} results lie inside their box")
 
     def _grid(self) -> CheckResult:
         """An oblique grid: a result of another shape or type fails the session."""
@@ -94,7 +94,7 @@ class ConformanceKit:
         turned = np.linalg.qr(np.eye(n) + 0.3 * np.arange(n * n).reshape(n, n))[0]
         grid = Grid(_SHAPES[n], _SPACINGS[n], (12.5,) * n, tuple(map(tuple, turned.tolist())))
         session = self._play(self._user(grid=grid))
-        return _finding("grid kept", session, "masks have the shape of an oblique, anisotropic image")
+        return _result("grid kept", session, "masks have the shape of an oblique, anisotropic image")
 
     def _scribbles(self) -> CheckResult:
         """Scribbles that contradict the image; a method need not obey them, so that this check never fails."""
@@ -102,7 +102,7 @@ class ConformanceKit:
             return CheckResult("scribbles obeyed", None, "the method takes no scribbles")
         session = self._play(self._unlike_the_image())
         if session.status != "ok":
-            return _finding("scribbles obeyed", session, "")
+            return _result("scribbles obeyed", session, "")
         drawn = session.scribbles().label_map()[session.box.slices]
         last = session.steps[-1].mask
         ignored = int((~last[drawn == 1]).sum() + last[drawn == 2].sum())
@@ -161,12 +161,12 @@ class ConformanceKit:
         }
         truth[place[name]] = True
         session = self._play(self._user(truth=truth))
-        return _finding(f"object: {name}", session, f"ended: {session.ended}")
+        return _result(f"object: {name}", session, f"ended: {session.ended}")
 
     def _flat_image(self) -> CheckResult:
         user = self._user()
         flat = replace(user.image, voxels=np.full(user.image.voxels.shape, 100, np.float32))
-        return _finding(
+        return _result(
             "image without contrast", self._play(replace(user, image=flat)), "a constant image is no failure"
         )
 
@@ -175,7 +175,7 @@ class ConformanceKit:
         for seed in range(_SESSIONS):
             session = self._play(self._user(seed=seed))
             if session.status != "ok":
-                return _finding("memory returned", session, "")
+                return _result("memory returned", session, "")
             used.append(self._method.memory_mb())
         if not used[0]:
             return CheckResult("memory returned", None, "this system does not report a process's memory")
@@ -233,7 +233,7 @@ def _take(method: MethodProcess, user: SimulatedUser, session: Session, k: int) 
     return method.refine(session.scribbles(k + 1))
 
 
-def _finding(check: str, session: Session, about: str) -> CheckResult:
+def _result(check: str, session: Session, about: str) -> CheckResult:
     """Passed if the session did not fail."""
     passed = session.status == "ok"
     return CheckResult(check, passed, about if passed else session.error)

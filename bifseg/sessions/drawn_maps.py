@@ -52,7 +52,7 @@ def find_maps(folder: Path, name: str) -> list[Path]:
     if not maps:
         raise InputError(
             f"{folder}: no scribbles of {name}; save them as {name}.nii.gz, or {name}.round-1.nii.gz, ... "
-            "(also nrrd, mha, png), or leave the object out of the cohort"
+            "(also nrrd, mha, mhd, png), or leave the object out of the cohort"
         )
     missing = sorted(set(range(1, max(maps) + 1)) - set(maps))
     if missing:

@@ -51,17 +51,17 @@ def why_stuck(
     rounds = [k for k, step in enumerate(steps) if step.round][-patience:]
     if len(rounds) < patience:
         return ""
-    reason = _in_circles(steps, rounds)
+    reason = _repeats(steps, rounds)
     if reason or all(_ignored_a_stroke(steps, k, box) for k in rounds):
         errors = list(_marked(steps[-1].mask, strokes, truth, grid, box))
-        if not reason and errors and all(_in_vain(steps, rounds, e, truth, grid, box) for e in errors):
+        if not reason and errors and all(_without_effect(steps, rounds, e, truth, grid, box) for e in errors):
             reason = f"{_rounds(rounds, steps)} changed no voxel of the errors that the strokes marked"
         if reason:
             return f"{reason}; {_places(errors, grid, box)}".removesuffix("; ")
     return ""
 
 
-def _in_circles(steps: Sequence[Step], rounds: Sequence[int]) -> str:
+def _repeats(steps: Sequence[Step], rounds: Sequence[int]) -> str:
     """Which earlier result each of these rounds repeated, in words; empty if one result was new."""
     again: dict[int, int] = {}
     for k in reversed(rounds):  # the last result is the most likely to be new
@@ -82,7 +82,7 @@ def _ignored_a_stroke(steps: Sequence[Step], k: int, box: Box) -> bool:
     return any(np.array_equal(before[voxels], after[voxels]) for voxels in painted)
 
 
-def _in_vain(
+def _without_effect(
     steps: Sequence[Step], rounds: Sequence[int], region: _Region, truth: Mask, grid: Grid, box: Box
 ) -> bool:
     """Whether each of these rounds had a stroke on this error and corrected no voxel of it."""

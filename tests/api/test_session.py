@@ -38,6 +38,13 @@ class Flat(Threshold):
     dimensions = frozenset({2})
 
 
+class Painting(Threshold):
+    prompts = frozenset({"mask", "scribbles"})
+
+    def start_from(self, image, box, mask):
+        return mask
+
+
 class FromScribbles(Threshold):
     prompts = frozenset({"scribbles"})
 
@@ -116,6 +123,8 @@ def test_a_method_that_cannot_play_here_is_refused():
         bs.simulate(Flat(), *case((8, 20, 20)))
     with pytest.raises(bs.InputError, match="starts from scribbles"):
         bs.simulate(FromScribbles(), *case(), protocol=bs.Protocol(scribbles_on="initial"))
+    with pytest.raises(bs.InputError, match="protocol: begins with a mask, which `simulate` does not give"):
+        bs.simulate(Painting(), *case(), protocol=bs.Protocol(begin="mask", initial_from="manifest"))
 
 
 def pixels(figure):

@@ -5,7 +5,7 @@ import yaml
 from command_line import bifseg
 from project import ROOT
 
-from bifseg.cli.race import _looks, _settings
+from bifseg.cli.race import _kept, _looks, _settings
 
 
 @pytest.fixture
@@ -20,6 +20,20 @@ def config(tmp_path, monkeypatch):
 def test_interim_looks_grow_up_to_all_patients():
     assert _looks(30) == [10, 12, 15, 19, 24, 30]
     assert _looks(10) == [10]
+
+
+def test_a_race_that_fails_leaves_the_configuration_of_the_run(tmp_path):
+    path = tmp_path / "config.json"
+    path.write_text("the run")
+
+    def stopped_race():
+        with _kept(path):
+            path.write_text("the race")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped_race()
+    assert path.read_text() == "the run"
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,16 @@ class BoxOnly(Good):
     prompts = frozenset({"box"})
 
 
+class Clicks(Good):
+    """Takes points and fails where it is given strokes. It is not broken."""
+
+    prompts = frozenset({"box", "points"})
+
+    def refine(self, scribbles):
+        assert all(stroke.is_point for stroke in scribbles.strokes)
+        return super().refine(scribbles)
+
+
 class Outside(Good):
     def start(self, image, box):
         return super().start(image, box) | (np.indices(image.voxels.shape).sum(0) == 0)

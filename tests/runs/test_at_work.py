@@ -1,5 +1,7 @@
 """A run that is worked on says by whom; the mark ends with the process."""
 
+import errno
+import fcntl
 import platform
 import subprocess
 import sys
@@ -55,6 +57,18 @@ def test_an_empty_lock_file_counts_as_a_lock(tmp_path):
     mark = begin_work(tmp_path)
     mark.truncate(0)
     assert "it has just started" in who_is_at_work(tmp_path)
+
+
+def test_a_file_system_that_locks_only_files_open_for_writing_is_not_at_work(tmp_path, monkeypatch):
+    """As NFS does for an exclusive lock: the question must not answer itself."""
+    begin_work(tmp_path).close()
+
+    def flock(stream, operation):
+        if operation & fcntl.LOCK_EX and not stream.writable():
+            raise OSError(errno.EBADF, "bad file descriptor")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    assert who_is_at_work(tmp_path) == ""
 
 
 def test_an_unwritable_folder_is_named(tmp_path):

@@ -17,12 +17,24 @@ from bifseg.sessions.archive import Archive
 CARDS = {"methods/geos.yaml": "method: geos\n", "protocols/own-scribbles.yaml": "rounds: 2\ntarget: 0.99\n"}
 
 
-def write_config(place):
-    """The configuration of the run in a folder, and its cards."""
-    for name, text in CARDS.items():
+def write_config(place, cards=CARDS, **keys):
+    """The configuration of the run in a folder, and its cards, the first of which is that of the method."""
+    for name, text in cards.items():
         write_text(place / "cards" / name, text)
-    cohorts = {"discs": {"protocols": {"own-scribbles": ["geos"]}}}
-    write_json(place / "r/config.json", {"run": "r", "cards": str(place / "cards"), "cohorts": cohorts})
+    cohorts = {"discs": {"protocols": {"own-scribbles": [Path(next(iter(cards))).stem]}}}
+    config = {"run": "r", "cards": str(place / "cards"), "cohorts": cohorts, **keys}
+    write_json(place / "r/config.json", config)
+
+
+def played(place, discs):
+    """The folder of the configured run, whose sessions are played."""
+    (place / "r/cohorts").mkdir()
+    (place / "r/cohorts/discs").symlink_to(discs.folder)
+    run = Run(place / "r")
+    (condition,) = run.conditions()
+    setup = run.setup(condition, discs)
+    run_shard(setup, setup.trials(run.objects(discs)), run.sessions(condition))
+    return run.folder
 
 
 @pytest.fixture(scope="module")
@@ -30,12 +42,7 @@ def finished(discs, tmp_path_factory):
     """A finished run of GeoS, which no test changes."""
     place = tmp_path_factory.mktemp("finished")
     write_config(place)
-    (place / "r/cohorts").mkdir()
-    (place / "r/cohorts/discs").symlink_to(discs.folder)
-    run = Run(place / "r")
-    (condition,) = run.conditions()
-    run_shard(run.setup(condition, discs), run.trials(discs), run.sessions(condition))
-    return run.folder
+    return played(place, discs)
 
 
 @pytest.fixture
@@ -51,6 +58,27 @@ def test_a_run_is_reproduced_to_the_bit(folder):
     assert len(verdicts) == 4
     assert all(v.same and v.dice == 1 and not v.outdated for v in verdicts)
     assert [v.name for v in reproduce(folder, 4)] == [v.name for v in verdicts]
+
+
+@pytest.mark.parametrize(
+    ("card", "sessions"),
+    [
+        (
+            "method: broken_methods:Clicks\n"
+            "plays: {dimensions: [2], prompts: [box, points], scribbles_as_points: {points: 2}}\n",
+            12,
+        ),
+        ("method: broken_methods:Remembers\n", 12),
+        ("method: broken_methods:TwoChannels\nplays: {dimensions: [2], channels: [flair]}\n", 0),
+    ],
+    ids=["adapted prompts", "a fresh process for each session", "objects that are left out"],
+)
+def test_sessions_are_played_again_as_the_run_played_them(card, sessions, discs, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "helpers"))
+    write_config(tmp_path, {"methods/odd.yaml": card, **CARDS}, replicates=2)
+    verdicts = list(reproduce(played(tmp_path, discs), 20))
+    assert len(verdicts) == sessions
+    assert all(verdict.same for verdict in verdicts)
 
 
 def test_a_changed_session_is_detected(discs, folder):

@@ -136,6 +136,17 @@ def test_repacking_loses_no_session_and_removes_old_packs(tmp_path):
     assert {name: Archive(tmp_path).fingerprint(name) for name in "abcdef"} == dict.fromkeys("abcdef", "1")
 
 
+def test_a_pack_that_cannot_be_read_is_not_pruned(tmp_path, monkeypatch):
+    """A file system that fails for a moment must not cost the sessions of a shard."""
+    filled(tmp_path, "a").pack("a", 1)
+    with monkeypatch.context() as failing:
+        failing.setattr(
+            "bifseg.sessions.archive._open_pack", lambda _: (_ for _ in ()).throw(OSError("stale"))
+        )
+        Archive(tmp_path).prune()
+    assert Archive(tmp_path).fingerprint("a") == "1"
+
+
 def test_partial_files_of_killed_jobs_are_ignored_and_removed(tmp_path):
     archive = filled(tmp_path, "a", "b")
     archive.pack(["a"], 1)
