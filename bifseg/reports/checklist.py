@@ -6,6 +6,7 @@ our words; `published_checklists` has the numbers of the items.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from bifseg.analysis.names import FAILED, SESSION
+from bifseg.cards.entries import split_seed
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.metrics import MetricInfo
 from bifseg.core.sandbox import hides_truth
@@ -64,8 +66,9 @@ def limits(scores: pd.DataFrame, cohorts: Iterable[Cohort], networks: Mapping[st
             texts.append(
                 f"{cohort.name} has one annotation per object: disagreement between experts is unknown."
             )
+    trainings = Counter(split_seed(name)[0] for name in networks)
     for name, card in networks.items():
-        if card.get("seed") is not None:
+        if card.get("seed") is not None and trainings[split_seed(name)[0]] == 1:
             texts.append(
                 f"{name} was trained once (seed {card['seed']}): the spread over trainings is unknown."
             )

@@ -1,4 +1,4 @@
-"""Drawings: scores to figures of Dice by method, round or level, or training curves to a figure."""
+"""Figures of Dice by method, round or level of the user or a disturbance, and of training curves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import dice_per_round, reached_per_round, time_to_target
 from bifseg.analysis.intervals import Interval, mean_interval
-from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.names import BASE_NET, OWN_SCRIBBLES
 from bifseg.analysis.robustness import levels_in
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import stage_rows
@@ -72,7 +72,7 @@ def network_boxes(scores: pd.DataFrame, nets: Sequence[Entry]) -> Figure:
     Returns:
         The figure.
     """
-    rows = stage_rows(scores[scores["method"] == "base-net"], "initial")
+    rows = stage_rows(scores[scores["method"] == BASE_NET], "initial")
     figure, axes = panels(scores, width=5.2, height=3.2)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):
         for k, entry in enumerate(nets):

@@ -34,18 +34,8 @@ FIXED = {
     "growcut": "#B8A800",
 }
 OTHERS = ("#7B3294", "#66A61E", "#C51B7D", "#35978F", "#A6761D")
-_MARKERS = (
-    "o",
-    "s",
-    "^",
-    "D",
-    "v",
-    "P",
-    "X",
-    "<",
-    ">",
-    "*",
-)  # beside colours, for grey prints and the colour-blind
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "*")
+"""Beside colours, for grey prints and the colour-blind."""
 _DARK = {  # colours of a figure, and what they are on a dark page
     "#ffffff": "#1c2026",
     "#000000": "#e8e6e1",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.analysis.names import SESSION
 from bifseg.analysis.scores import read_scores
 from bifseg.cards.entries import entry_name
 from bifseg.core.files import write_json
@@ -44,10 +45,9 @@ def export_prompts(run: Path, out: Path) -> int:
         InputError: the scores or a session are missing or damaged.
     """
     scores = read_scores(run / "scores.parquet")
-    keys = ["cohort", "protocol", "method", "network", "training_seed", "object", "replicate"]
-    sessions = list(scores[keys].drop_duplicates().itertuples(index=False, name=None))
+    sessions = list(scores[SESSION].drop_duplicates().itertuples(index=False, name=None))
     archives: dict[Path, Archive] = {}
-    for cohort, protocol, method, network, seed, name, replicate in sessions:
+    for cohort, protocol, method, network, name, replicate, seed in sessions:
         entry = Path(cohort, protocol, entry_name(method, network, seed))
         if entry not in archives:
             archives[entry] = Archive(run / "sessions" / entry)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import FAILED, method_rank
+from bifseg.analysis.names import FAILED, SESSION, method_rank
 from bifseg.analysis.power import ONE_POINT, detectable_difference, patients_needed
+from bifseg.analysis.run_scores import CohortScores
+from bifseg.analysis.stages import final_rows
 from bifseg.analysis.words import with_words
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
@@ -117,13 +119,27 @@ def _median_range(values: pd.Series, form: str) -> str:
     return f"{median} [{low}, {high}]"
 
 
-def worst_cases(last: pd.DataFrame, cohort: str, target: float) -> ShownTable:
+def last_rows(cohort: CohortScores, protocol: str) -> pd.DataFrame:
+    """The last row of each session under a protocol.
+
+    Args:
+        cohort: scores of one cohort.
+        protocol: name of the protocol.
+
+    Returns:
+        Rows of `final_rows`, with `reached`: whether Dice was at least the target after any step.
+    """
+    last = final_rows(cohort.frame, protocol, cohort.rule(protocol))
+    reached = cohort.frame.groupby(SESSION)["dice"].max().rename("reached") >= cohort.run.target
+    return last.merge(reached.reset_index(), on=SESSION, how="left")
+
+
+def worst_cases(last: pd.DataFrame, cohort: str) -> ShownTable:
     """The worst session of every entry on every structure.
 
     Args:
-        last: the last row of each session under one protocol.
+        last: of `last_rows`.
         cohort: its name.
-        target: Dice that counts as reached.
 
     Returns:
         A group a structure; a click on a row opens the session.
@@ -144,7 +160,7 @@ def worst_cases(last: pd.DataFrame, cohort: str, target: float) -> ShownTable:
                 row["object"],
                 plain(100 * row["dice"], ".1f"),
                 str(row["n_prompts"]),
-                _outcome(row, target),
+                _outcome(row),
             ]
             rows.append(Row([(text, False) for text in texts], where | {"object": row["object"]}))
         groups.append(Group(rows, str(structure).replace("_", " "), not unseen))
@@ -161,10 +177,10 @@ def _worst(part: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield {str(key): value for key, value in row.items()}
 
 
-def _outcome(row: dict[str, Any], target: float) -> str:
+def _outcome(row: dict[str, Any]) -> str:
     if row["status"] in FAILED:
         return f"{row['status']}: {row['error']}"
-    return "reached the target" if row["dice"] >= target else "did not reach the target"
+    return "reached the target" if row["reached"] else "did not reach the target"
 
 
 def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable | None:
@@ -206,21 +222,20 @@ def _thirds(values: pd.Series) -> Iterator[tuple[str, str, list[str]]]:
             yield f"{third.iloc[0]:.2g}", f"{third.iloc[-1]:.2g}", third.index.tolist()
 
 
-def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: float) -> ShownTable:
+def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable:
     """Every object with its facts and results.
 
     Args:
-        last: the last row of each session under one protocol.
+        last: of `last_rows`.
         facts: of `object_facts`.
         cohort: its name.
-        target: Dice that counts as reached.
 
     Returns:
         A row an object; a click opens its worst session.
     """
     known = facts.to_dict("index")
     rows = []
-    needed = last[["object", "dice", "method", "network", "protocol"]]
+    needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
     for name, part in needed.groupby("object", sort=True):
         about, values = known[name], part["dice"]
         worst = part.sort_values("dice", kind="stable").iloc[0]
@@ -231,7 +246,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str, target: f
             plain(about["size"], ".3g"),
             plain(about["contrast"], ".2f"),
             plain(100 * float(values.mean()), ".1f"),
-            f"{(values >= target).sum()} of {len(part)}",
+            f"{part['reached'].sum()} of {len(part)}",
             plain(100 * worst["dice"], ".1f"),
             entry_name(worst["method"], worst["network"]),
         ]

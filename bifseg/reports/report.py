@@ -14,7 +14,7 @@ from bifseg.analysis.protocol_roles import ProtocolRoles
 from bifseg.analysis.run_files import read_metrics, read_provenance
 from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
-from bifseg.analysis.stages import count_failed, final_rows
+from bifseg.analysis.stages import count_failed
 from bifseg.analysis.user_shift import read_shift, shift_line
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
@@ -32,6 +32,7 @@ from bifseg.reports.paper_claims_page import forgetting_line, read_checks, read_
 from bifseg.reports.published_checklists import not_asked
 from bifseg.reports.reader_tables import (
     cohort_table,
+    last_rows,
     object_facts,
     object_table,
     power_table,
@@ -114,14 +115,14 @@ def _content(
 ) -> dict[str, Any]:
     scores, tables = played.frame, read_tables(run / "tables")
     figures = read_figures(run / "figures")
-    claims = read_claims(run / "tables")
+    claims, metrics = read_claims(run / "tables"), read_metrics(run)
     provenance = read_provenance(run)
     shift = _shift_table(provenance)
     cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
     items = checklist(
         scores,
         cohorts.values(),
-        read_metrics(run),
+        metrics,
         provenance,
         sorted(set(played.every_row["disturbance"]) - {""}),
     )
@@ -141,7 +142,7 @@ def _content(
         "sessions": _count_sessions(played.every_row),
         "failures": _failures(played.every_row),
         "most_failures": _MOST_FAILURES,
-        "metrics": read_metrics(run),
+        "metrics": metrics,
         "tolerances": [line for cohort in cohorts.values() for line in _tolerances(cohort)],
         "in_pixels": [str(name) for name, rows in scores.groupby("cohort", sort=True) if without_mm(rows)],
         "user": ASSUMED,
@@ -251,15 +252,15 @@ def _cohort(
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name, cohorts))}
     roles, folder = played.run.roles, run / "tables"
     summary, target = overview(played), played.run.target
-    last = final_rows(scores, summary.protocol, played.rule(summary.protocol))
+    last = last_rows(played, summary.protocol)
     facts = object_facts(cohort, scores, pack)
     best = summary.frame.iloc[0]
     shown = {
         "cohort_table": cohort_table(facts),
-        "worst": worst_cases(last, name, target),
+        "worst": worst_cases(last, name),
         "strata": strata(last, facts, name),
         "power": power_table(last, (best["method"], best["network"])),
-        "object_table": object_table(last, facts, name, target),
+        "object_table": object_table(last, facts, name),
     }
     return {
         "screen": first_screen(summary, target),

@@ -84,6 +84,12 @@ def test_limits_of_a_small_real_run_without_confinement():
     assert "simulated and say nothing" not in texts
 
 
+def test_a_network_of_several_training_seeds_was_not_trained_once():
+    networks = {"c/pnet": {"seed": 3}, "c/pnet.seed-2": {"seed": 4}, "c/unet": {"seed": 3}}
+    once = [text for text in limits(FRAME, [], networks) if "trained once" in text]
+    assert once == ["c/unet was trained once (seed 3): the spread over trainings is unknown."]
+
+
 def test_a_cohort_without_small_objects_leaves_none_out():
     assert left_out(cohort()) == "no object left out"
 

@@ -5,9 +5,11 @@ import pytest
 from fake_run import fake_cohort, fake_run, scores
 
 from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import read_scores
 from bifseg.reports.reader_tables import (
     cohort_table,
+    last_rows,
     object_facts,
     object_table,
     power_table,
@@ -28,7 +30,7 @@ LAST = scores(
             for name, dice in zip("abcdef", (0.8, 0.7, 0.9, 0.9, 0.9, 0.9), strict=True)
         ),
     ]
-)
+).assign(reached=False)
 FACTS = pd.DataFrame(
     {
         "case": list("abcdef"),
@@ -51,7 +53,7 @@ def texts(table):
 
 
 def test_the_worst_session_of_every_entry_links_to_its_picture():
-    table = worst_cases(LAST, "c", 0.9)
+    table = worst_cases(LAST, "c")
     assert texts(table) == [
         ["bifseg@pnet", "a", "70.0", "1", "did not reach the target"],
         ["my-model@pnet", "b", "70.0", "1", "did not reach the target"],
@@ -66,6 +68,16 @@ def test_the_worst_session_of_every_entry_links_to_its_picture():
         "object": "b",
     }
     assert group.rows[1].sessions == picture_keys
+
+
+def test_a_session_that_got_worse_after_the_target_has_reached_it():
+    """As the counts of interactions and the session browser say."""
+    steps = [("a", "bifseg", f"round-{k}", dice, OWN) for k, dice in ((1, 0.95), (2, 0.7))]
+    card = {"rounds": 2, "target": None, "scribbles_on": "current", "user": "expert"}
+    run = RunScores(scores(steps), {OWN_SCRIBBLES: card}, target=0.9)
+    last = last_rows(run.cohorts[0], OWN_SCRIBBLES)
+    assert texts(worst_cases(last, "c")) == [["bifseg@pnet", "a", "70.0", "1", "reached the target"]]
+    assert texts(object_table(last, FACTS, "c"))[0][6] == "1 of 1"
 
 
 def test_results_by_thirds_of_volume_and_contrast():
@@ -84,7 +96,7 @@ def test_patients_images_and_objects_are_counted():
 
 
 def test_the_object_table_names_the_worst_entry():
-    rows = texts(object_table(LAST, FACTS, "c", 0.9))
+    rows = texts(object_table(LAST, FACTS, "c"))
     assert rows[0] == ["a", "lung", "a", "6", "0.50", "75.0", "0 of 2", "70.0", "bifseg@pnet"]
     assert len(rows) == 6
 

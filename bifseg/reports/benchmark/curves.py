@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from bifseg.reports.panels import STYLE, Entry, entries, legend, panels, structures, svg
+from bifseg.reports.panels import STYLE, Entry, entries, legend, of, panels, structures, svg
 
 FAILURE = "#c00000"
 _MOST_TICKS = 6
@@ -41,9 +41,8 @@ def _figure(past: pd.DataFrame, measure: str, scale: str, factor: float, log: bo
     cast = entries(rows)
     for axis, (structure, _) in zip(axes, structures(rows), strict=True):
         for k, entry in enumerate(cast):
-            by_entry = (rows["method"] == entry.method) & (rows["network"] == entry.network)
             aside = 0.3 * ((k + 0.5) / len(cast) - 0.5)  # so that intervals do not hide each other
-            _line(axis, rows[by_entry & (rows["structure"] == structure)], measure, factor, entry, aside)
+            _line(axis, of(rows, entry, structure), measure, factor, entry, aside)
         _ticks(axis, rows, len(turns))
         if log:
             axis.set_yscale("log")

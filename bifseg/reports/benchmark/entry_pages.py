@@ -31,7 +31,7 @@ def entry_file(name: str) -> str:
     Returns:
         A name that is safe in a link.
     """
-    return re.sub(r"[^\w.-]", "-", name) + ".html"
+    return re.sub(r"[^\w.@-]", "-", name) + ".html"
 
 
 def write_entry_pages(

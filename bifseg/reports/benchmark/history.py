@@ -172,10 +172,8 @@ def _interval(rows: pd.DataFrame, measure: Measure) -> list[float | None]:
     used = (rows["failed"] == 0).to_numpy() if measure.per else ~np.isnan(above)
     if not np.nan_to_num(below[used]).any():
         return []
-    ratio = ratio_interval(above[used], below[used], rows["patient"].to_numpy()[used])
-    ratio = ratio.within(
-        0, 1 if measure.factor == 100 else np.inf
-    )  # a share ends at 1, other numbers nowhere
+    most = 1 if measure.factor == 100 else np.inf  # a share ends at 1, other numbers nowhere
+    ratio = ratio_interval(above[used], below[used], rows["patient"].to_numpy()[used]).within(0, most)
     return [_short(value) for value in (ratio.mean, ratio.low, ratio.high)]
 
 

@@ -78,7 +78,7 @@ class RunView:
 
 
 def read_view(name: str) -> RunView:
-    """The side that a name stands for.
+    """The run, or the entry of a run, that a name refers to.
 
     Args:
         name: RUN, a run's folder, or RUN:METHOD@NETWORK.

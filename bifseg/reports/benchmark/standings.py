@@ -33,7 +33,7 @@ class Standing:
         by: the measure of the ranks: `prompts` where the protocol counts them, since it stops sessions at a Dice
             (`rounds` if an older record has no prompts); else `dice`.
         now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
-            `comparisons.rankings`, and `detectable` and `more_patients` by `power.power_of` on final Dice against the
+            `paired.rankings`, and `detectable` and `more_patients` by `power.power_of` on final Dice against the
             first of the structure; NaN and empty where the record's outcomes are missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
         apart: entries without a rank, since their newest result has other data, rules or goal.

@@ -91,9 +91,13 @@ def test_curves_of_dice_rounds_and_speed(html, page):
 
 
 def test_every_entry_links_to_its_history(html, page):
-    link = f'<a href="{FOLDER}/bifseg-pnet.html">bifseg@pnet</a>'
+    link = f'<a href="{FOLDER}/bifseg@pnet.html">bifseg@pnet</a>'
     assert html.count(link) == 5  # two protocols and structures, and the list of entries
-    assert html.count("-entries/") == len(re.findall(r'href="[^"]*-entries/[\w.-]+\.html"', html))
+    assert html.count("-entries/") == len(re.findall(r'href="[^"]*-entries/[\w.@-]+\.html"', html))
+
+
+def test_no_two_entries_share_a_page():
+    assert entry_file("bifseg@pnet") != entry_file("bifseg-pnet")
 
 
 def test_an_entry_has_a_page_with_every_version(history, tmp_path):
