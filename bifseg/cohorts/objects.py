@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.check_report import Report
@@ -134,6 +133,8 @@ def instances(mask: Mask) -> NDArray[np.int32]:
     Returns:
         Numbers from 1 in scan order, 0 outside the mask, in the shape of the mask.
     """
+    from scipy import ndimage  # the status of a run, a plan and a Snakefile need no instances
+
     numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3,) * mask.ndim, bool))[0]
     return numbers
 

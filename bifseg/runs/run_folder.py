@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bifseg.cards.cards import MethodCard, read_card
 from bifseg.cards.entries import split_entry
@@ -17,9 +18,11 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.seeds import generator
 from bifseg.runs.job_groups import initial_source, job_groups
-from bifseg.runs.job_setup import JobSetup
-from bifseg.runs.session_worker import EntryJob
 from bifseg.runs.shard_plan import Trial
+
+if TYPE_CHECKING:  # what plays sessions takes longer to import than all else that a run's status needs
+    from bifseg.runs.job_setup import JobSetup
+    from bifseg.runs.session_worker import EntryJob
 
 
 @dataclass(frozen=True)
@@ -150,6 +153,8 @@ class Run:
         Raises:
             InputError: the run has no such cohort or group, or a card or the cohort cannot be read.
         """
+        from bifseg.runs.session_worker import EntryJob
+
         cards, played = Path(self.card.cards), self.card.cohorts
         groups = job_groups(played[cohort].protocols, cards) if cohort in played else {}
         if group not in groups:
@@ -172,6 +177,8 @@ class Run:
         Raises:
             InputError: a card is missing or wrong.
         """
+        from bifseg.runs.job_setup import JobSetup
+
         cards = Path(self.card.cards)
         method = cards / "methods" / f"{condition.method}.yaml"
         rules = read_protocol(cards / "protocols" / f"{condition.protocol}.yaml")

@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
-from scipy.optimize import nnls
 
 from bifseg.core.errors import InputError
 from bifseg.runs.session_worker import EntryJob
@@ -108,6 +107,8 @@ def expected_seconds(sizes: Mapping[Trial, float], measured: Mapping[Trial, floa
     """
     if not measured:
         return dict(sizes)
+    from scipy.optimize import nnls
+
     known = list(measured)
     terms = np.array([[1.0, sizes[trial]] for trial in known])
     (fixed, per_voxel), _ = nnls(terms, np.array([measured[trial] for trial in known]))

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dctn, idctn
 
 from bifseg.core.geometry import Index
 from bifseg.methods.graphs.neighbours import pair_slices
@@ -97,6 +96,8 @@ def _pass_on(
     stiffness: NDArray[np.float64],
 ) -> None:
     """Rounds of flow along the potentials of `movable`; they change `flows` and `movable`."""
+    from scipy.fft import dctn, idctn  # only large crops need it
+
     for damping in _DAMPING:
         potential = idctn(dctn(movable) / (stiffness + damping * stiffness.mean()))
         for (offset, weights), flow in zip(pairs, flows, strict=True):
