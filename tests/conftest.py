@@ -1,16 +1,17 @@
 """A tiny cohort of discs and a network that has hardly learnt: enough to play on."""
 
+from __future__ import annotations
+
+import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-import torch
-from disc_cases import HEADER, make_case
-from fake_runs import play
 
 from bifseg.cards.cards import CohortCard, NetworkCard
-from bifseg.cohorts.cohort import Cohort
-from bifseg.cohorts.preparation import prepare
-from bifseg.networks.training import train
+
+if TYPE_CHECKING:  # the process that only shares out the tests needs no torch, and does not wait for it
+    from bifseg.cohorts.cohort import Cohort
 
 NETWORK = NetworkCard(
     architecture="pnet",
@@ -30,9 +31,20 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
 
 
+def pytest_collection_finish():
+    """Modules and tests stay to the end, so the collector of garbage need not look at them again and again."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def discs(tmp_path_factory) -> Cohort:
     """Two training cases, one validation case, three test cases; `disc` is seen, `ring` is not."""
+    import torch
+    from disc_cases import HEADER, make_case
+
+    from bifseg.cohorts.cohort import Cohort
+    from bifseg.cohorts.preparation import prepare
+
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("discs")
     rows = []
@@ -54,6 +66,8 @@ def tiny_card() -> NetworkCard:
 @pytest.fixture(scope="session")
 def discs_network(discs, tmp_path_factory) -> Path:
     """Folder of a network trained for a moment."""
+    from bifseg.networks.training import train
+
     folder = tmp_path_factory.mktemp("networks") / "pnet-tiny"
     train(NETWORK, discs, folder, 1, "cpu", lambda *_: None)
     return folder
@@ -62,5 +76,7 @@ def discs_network(discs, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> tuple[Path, Path]:
     """Folders of a fake run, and of the same with one method worse."""
+    from fake_runs import play
+
     results = tmp_path_factory.mktemp("results")
     return play(results / "one"), play(results / "two", worse=True)
