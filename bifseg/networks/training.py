@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cards.finetuning import FineTuning
+from bifseg.cards.training import TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
@@ -24,7 +25,6 @@ from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
 from bifseg.core.wording import counted
 from bifseg.networks.architectures.blocks import Network
-from bifseg.networks.gradient_steps import GradientSteps
 from bifseg.networks.network_folder import write_curve, write_network
 from bifseg.networks.precision import arithmetic
 from bifseg.networks.registry import build
@@ -109,7 +109,7 @@ class Trainer:
             raise InputError(
                 f"architecture: {card.architecture} is {network}D, cohort {cohort.name} is {images}D"
             )
-        self._steps = GradientSteps(self._network.parameters(), self._settings)
+        self._optimizer = _optimizer(self._network, self._settings)
         moving = get_ema_multi_avg_fn(self._settings.average)
         self._average = AveragedModel(self._network, multi_avg_fn=moving)
         self._trained = TrainedNetwork(
@@ -181,12 +181,15 @@ class Trainer:
         rng = generator(self._seed, self._cohort.name, "training", iteration)
         torch.manual_seed(int(rng.integers(2**63)))
         values, target = sampler.batch(rng)
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
         with arithmetic(self._settings.precision, self._device):
             logits = self._network(values.to(self._device))
         loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=PADDING)
+        self._optimizer.zero_grad()
         loss.backward()
-        self._steps.take(self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every))
+        self._optimizer.step()
         self._average.update_parameters(self._network)
         return float(loss.detach())
 
@@ -207,7 +210,7 @@ class Trainer:
             "state": vars(state),
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
-            "steps": self._steps.state(),
+            "optimizer": self._optimizer.state_dict(),
         }
         write_torch(self._folder / "checkpoint.pt", content)
 
@@ -235,7 +238,7 @@ class Trainer:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
             self._average.load_state_dict(content["average"])
-            self._steps.resume(content["steps"])
+            self._optimizer.load_state_dict(content["optimizer"])
 
     def _finish(self, training: list[ObjectRow], validation: list[ObjectRow]) -> None:
         """Write the best weights, the curve and the card, and remove the checkpoint."""
@@ -297,3 +300,10 @@ def _training_moments(cohort: Cohort, modality: str, further: bool) -> tuple[flo
 def _moments(image: Image) -> tuple[int, float, float]:
     values = image.voxels.astype(np.float64)
     return values.size, float(values.sum()), float((values**2).sum())
+
+
+def _optimizer(network: Network, settings: TrainingCard) -> torch.optim.Optimizer:
+    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(network.parameters(), momentum=settings.momentum, **common)
+    return torch.optim.Adam(network.parameters(), **common)
