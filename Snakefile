@@ -31,9 +31,8 @@ onstart:
     try:
         at_work = begin_work(Path(RUN))  # holds the lock until this process ends
     except InputError as error:
-        sys.exit(
-            f"error: {error}"
-        )  # one line; Snakemake would add where in its code
+        # One line; Snakemake would add where in its code.
+        sys.exit(f"error: {error}")
     write_json(
         Path(f"{RUN}/config.json"),
         config | {"cards": os.path.abspath(config["cards"])},

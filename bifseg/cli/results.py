@@ -13,6 +13,7 @@ from bifseg.cli.benchmark import HistoryFile, say_added
 from bifseg.cli.options import CohortFolder, Out, OwnMetrics, Replicates, RunFolder, Split, Target, need
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
+from bifseg.core.wording import counted
 
 if TYPE_CHECKING:
     from bifseg.analysis.run_scores import RunScores
@@ -113,7 +114,7 @@ def _say_report(run: Path, failed: int) -> None:
     typer.echo(f"report: {run / 'report.html'}")
     if failed:
         typer.echo(
-            f"{failed} sessions failed: `bifseg status {run}` says why, `bifseg retry {run}` tries again"
+            f"{counted(failed, 'session')} failed: `bifseg status {run}` says why, `bifseg retry {run}` tries again"
         )
 
 
@@ -122,7 +123,7 @@ def export(run: RunFolder, out: Out) -> None:
     from bifseg.reports.prompt_export import export_prompts
 
     need(run / "scores.parquet", "collect")
-    typer.echo(f"{export_prompts(run, out)} sessions: {out}")
+    typer.echo(f"{counted(export_prompts(run, out), 'session')}: {out}")
 
 
 def results(

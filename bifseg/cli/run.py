@@ -15,6 +15,7 @@ from bifseg.cli.option_groups import with_option_groups
 from bifseg.cli.options import naming
 from bifseg.cli.progress import watched
 from bifseg.core.errors import InputError
+from bifseg.core.wording import counted
 
 if TYPE_CHECKING:  # --help must not import torch
     from bifseg.runs.job_setup import JobSetup
@@ -47,7 +48,7 @@ def plan(
         progress = watched(f"pilot of {_title(setup)}")
         shards = plan_shards([EntryJob(setup, job.out)], trials, job_minutes, job.workers, progress)
     write_plan(plan, shards)
-    typer.echo(f"{len(trials)} sessions in {len(shards)} jobs")
+    typer.echo(f"{counted(len(trials), 'session')} in {counted(len(shards), 'job')}")
 
 
 @with_option_groups
@@ -79,7 +80,7 @@ def run(
 
 
 def check_unchanged(setup: JobSetup, protocol: Path) -> None:
-    """Raise InputError where a card was edited while a job played by it: the workflow would not notice.
+    """Raise InputError if a card was edited while a job used it: the workflow would not notice.
 
     Args:
         setup: of the job, with the cards as they were when it began.

@@ -11,6 +11,7 @@ import typer
 from bifseg.cli.options import Out, RunFolder, Workers, naming
 from bifseg.cli.progress import tracked, watched
 from bifseg.cli.run import Shard, check_unchanged, count_text, share
+from bifseg.core.wording import counted
 
 if TYPE_CHECKING:  # --help must not import torch
     from bifseg.core.metrics import Metric
@@ -47,7 +48,9 @@ def plan_group(
     trials = _trials(opened, jobs)
     shards = plan_shards(jobs, trials, job_minutes, workers, watched(f"pilot of {group} on {cohort}"))
     write_plan(plan, shards)
-    typer.echo(f"{len(trials)} trials of {len(jobs)} entries in {len(shards)} jobs")
+    typer.echo(
+        f"{counted(len(trials), 'trial')} of {counted(len(jobs), 'entry')} in {counted(len(shards), 'job')}"
+    )
 
 
 def run_group(

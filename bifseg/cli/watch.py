@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli.options import RunFolder
+from bifseg.core.wording import counted
 
 
 def status(run: RunFolder) -> None:
@@ -37,7 +38,7 @@ def retry(run: RunFolder) -> None:
     for condition, count in counts.items():
         typer.echo(f"{count:5}  {condition.entry} on {condition.cohort}, {condition.protocol}")
     typer.echo(
-        f"the next snakemake runs {counts.total()} sessions again"
+        f"the next snakemake runs {counted(counts.total(), 'session')} again"
         if counts
         else "no session failed: nothing to do"
     )

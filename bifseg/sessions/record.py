@@ -112,6 +112,7 @@ class Session:
         "confinement",
         "adaptation",
     )
+    """Fields that session.json holds as they are."""
 
     identity: Identity
     grid: Grid
