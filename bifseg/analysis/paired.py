@@ -148,7 +148,14 @@ class _Pair:
     failed: int
 
     def difference(self, values: NDArray[np.float64]) -> dict[str, float]:
-        """The paired differences of a measure; an object counts once, whatever its replicates."""
+        """The paired differences of a measure; an object counts once, whatever its replicates.
+
+        Args:
+            values: (sessions,) the measure of every session.
+
+        Returns:
+            `n`, `patients`, `failed` and the numbers of `statistics.Paired` by the columns of `compare`.
+        """
         each = np.bincount(self.objects, values[self.own] - values[self.other]) / np.bincount(self.objects)
         tests = asdict(paired(each, self.patients))
         counts = {"n": tests.pop("n"), "patients": tests.pop("clusters"), "failed": self.failed}
