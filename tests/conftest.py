@@ -21,14 +21,30 @@ NETWORK = NetworkCard(
 )
 
 
-LONGEST = ("workflow", "runs", "security", "reports", "tests")
-"""Folders of the files that take longest, in the order of their start."""
+LONGEST = (
+    *(
+        "test_workflow.py",
+        "workflow",
+        "test_conformance.py",
+        "runs",
+        "security",
+        "reports",
+        "benchmark",
+        "cli",
+    ),
+    *("process", "policies", "simulated", "tests"),
+)
+"""Files and folders of the files that take longest, in the order of their start."""
 
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that no worker is left alone with one at the end."""
-    place = {name: number for number, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: place.get(item.path.parent.name, len(place)))
+
+    def place(path):
+        names = (path.name, path.parent.name)
+        return next((k for k, name in enumerate(LONGEST) if name in names), len(LONGEST))
+
+    items.sort(key=lambda item: place(item.path))
 
 
 def pytest_collection_finish():
