@@ -15,7 +15,7 @@ from bifseg.cards.cards import (
 from bifseg.cards.entries import split_entry, split_seed
 from bifseg.cards.protocol_levels import protocol_file, read_protocol
 from bifseg.cards.run import (
-    brought_weights,
+    external_weights,
     checked_run,
     network_card,
 )
@@ -65,7 +65,7 @@ def protocol_card(name):
 def brought(network):
     """The weights files that a network's card names; none for a network that the run trains."""
     path = network_card(network, Path(config["cards"]))
-    weights = brought_weights(read_card(NetworkCard, path), path)
+    weights = external_weights(read_card(NetworkCard, path), path)
     if weights is None or weights.is_file():
         return [weights] if weights else []
     return sorted(file for file in weights.rglob("*") if file.is_file())
