@@ -14,6 +14,7 @@ from time import monotonic
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.content_file import CONTENT
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError, one_line, short
 from bifseg.core.files import write_record, writing
@@ -29,20 +30,20 @@ _MEMORY_MB, _MEMORY_PER_BYTE = 6144.0, 8.0
 
 
 def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
-    """Write weights.pt, curve.csv and card.json of an external network, by `import_network` in a confined process.
+    """Write the files of an external network, by `import_network` in a confined process.
 
     Args:
         card: names the architecture and its settings.
-        weights: as in `import_network`; the process can also read a card.json in the same folder.
+        weights: as in `import_network`; the process can also read card.json and content.npz in the same folder.
         cohort: the network must have its dimension; the process cannot read its truths.
-        folder: folder of the three files.
+        folder: gets weights.pt, curve.csv and card.json, and content.npz if the weights have one.
 
     Raises:
         InputError: `import_network` refuses the network, or the process ends, exceeds 30 minutes, or takes more memory
             than 6 GiB and eight times the size of the weights.
     """
     own = OwnFolder()
-    readable = (weights.resolve(), weights.resolve().with_name("card.json"))
+    readable = (weights.resolve(), *(weights.resolve().with_name(name) for name in ("card.json", CONTENT)))
     confinement = Confinement(tuple(cohort.truth_folders()), readable)
     environment = os.environ | {"TMPDIR": str(own.shared)}
     memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
@@ -58,7 +59,7 @@ def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pa
         if answer.get("error"):
             raise InputError(str(answer["error"]).replace(str(weights.resolve()), str(weights))[:600])
         record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
-        for name in ("weights.pt", "curve.csv"):
+        for name in ("weights.pt", "curve.csv", *([CONTENT] if "content_sha256" in record else [])):
             content = own.read_shared(name, _MOST_BYTES)
             with writing(folder / name) as part:
                 part.write_bytes(content)

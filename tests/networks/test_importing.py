@@ -8,7 +8,7 @@ from foreign_networks import SETTINGS, SmallUNet
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import read_json
+from bifseg.core.files import check_hash, read_json
 from bifseg.networks.confined_importing import import_confined
 from bifseg.networks.importing import import_network
 from bifseg.networks.trained import TrainedNetwork
@@ -47,6 +47,12 @@ def test_the_card_decides_how_external_weights_are_used(discs, discs_network, tm
     facts = read_json(files[-1] / "card.json")
     assert (facts["input_size"], facts["finetuning"]) == (40, {"eps": 0.3})
     assert "unused_finetuning" not in facts, "omega 5 and t0 0.2 are the defaults; eps is the card's"
+
+
+def test_fingerprints_of_the_training_images_come_with_the_weights(discs, discs_network, tmp_path, tiny_card):
+    """Sessions read them to find training images among the test images."""
+    import_confined(tiny_card, discs_network / "weights.pt", discs, tmp_path)
+    check_hash(tmp_path / "content.npz", read_json(tmp_path / "card.json")["content_sha256"], "")
 
 
 def test_fine_tuning_stored_in_a_weights_file_is_ignored(discs, discs_network, tmp_path, tiny_card, caplog):
