@@ -414,8 +414,8 @@ from pathlib import Path
 from bifseg.core import supervised
 if sys.argv[3] == "old kernel":
     confinement = supervised.Confinement
-    order = confinement.order
-    confinement.order = lambda self, folder: order(self, folder) | {"landlock": 0, "seccomp": False}
+    arguments = confinement.arguments
+    confinement.arguments = lambda self, folder: arguments(self, folder) | {"landlock": 0, "seccomp": False}
 print(tests.attempt(Path(sys.argv[2]), "os.kill(os.getppid(), signal.SIGKILL) or __import__('time').sleep(9)"))
 """
 
