@@ -23,7 +23,7 @@ def findings(monkeypatch):
 
     def check(name):
         kit = ConformanceKit(lambda: start(name), 2)
-        by_check = {finding.check: finding for finding in kit.findings()}
+        by_check = {finding.check: finding for finding in kit.results()}
         kit.close()
         return by_check
 
@@ -41,7 +41,7 @@ def test_findings_are_reported_one_by_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     started = []
     kit = ConformanceKit(lambda: started.append(start("Good")) or started[-1], 2)
-    assert next(kit.findings()).check == "box respected"
+    assert next(kit.results()).check == "box respected"
     assert len(started) == 1  # a later check starts another process
     kit.close()
 
