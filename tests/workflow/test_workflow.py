@@ -248,6 +248,8 @@ def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     assert len(list(folder.glob("shard-*.zip"))) > 1
     assert not list((folder / "unpacked").iterdir())
     assert "Nothing to be done" in snakemake(project, config="planned.yaml").stdout
+    (project / "planned.yaml").write_text(yaml.safe_dump(config | {"replicates": 2}))
+    assert re.search(r"plan_sessions +[12]", snakemake(project, "-n", config="planned.yaml").stdout)
 
 
 RESULTS = {

@@ -1,5 +1,7 @@
 # A job plays a group of entries: all methods and protocols at one network of a cohort, or the tools without a network.
 
+SETTINGS = [config[key] for key in ("seed", "split", "patients", "replicates", "device")]
+
 
 # Only without `shards` in the configuration: runs and keeps a few sessions to measure how long they take.
 checkpoint plan_sessions:
@@ -17,7 +19,7 @@ checkpoint plan_sessions:
     params:
         run=lambda wildcards: RUN,
         code=session_code,
-        patients=config["patients"],
+        settings=SETTINGS,
         job_minutes=config["job_minutes"],
     shell:
         "bifseg plan-group {params.run:q} {wildcards.cohort:q} {wildcards.group:q} --plan {output:q}"
@@ -42,10 +44,7 @@ rule run_sessions:
         run=lambda wildcards: RUN,
         code=session_code,
         scoring=scoring_code,
-        settings=[
-            config[key]
-            for key in ("seed", "split", "patients", "replicates", "device")
-        ],
+        settings=SETTINGS,
         plan=lambda wildcards, input: ["--plan", input.plan] if input.plan else [],
         shards=lambda wildcards: len(shards_of(wildcards.cohort, wildcards.group)),
     shell:
