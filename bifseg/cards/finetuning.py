@@ -12,10 +12,12 @@ from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
     2: {
-        "strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05
+        "strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05,
+        "scribbles_share": 0.1,
     },
     3: {
-        "strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1
+        "strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1,
+        "scribbles_share": None,
     },
 }  # fmt: skip
 
@@ -68,7 +70,6 @@ class FineTuning(Card):
     )
     omega: Annotated[float, Field(ge=0)] = Field(5.0, description="weight of scribbled voxels")
     scribbles_share: Annotated[float, Field(ge=0)] | None = Field(
-        0.1,
         description="the scribbles of a label weigh together at most this share of what its other voxels weigh, so "
         "omega falls, at most to 1, on long scribbles of small objects; null: no bound (the paper's)",
     )
