@@ -54,7 +54,7 @@ def test_a_job_without_initial_masks_is_refused(discs):
     with pytest.raises(InputError, match="--initial: p begins with results of good; name their folder"):
         setup(discs, ProtocolCard(initial_from="good", **RULES), "Brush").trials(objects)
     with pytest.raises(
-        InputError, match=f"{len(objects)} objects have no file in the manifest's column `initial`"
+        InputError, match=f"{len(objects)} objects without a file in the manifest's column `initial`"
     ):
         setup(discs, ProtocolCard(initial_from="manifest", **RULES), "Brush").trials(objects)
 
