@@ -1,6 +1,8 @@
 # A job plays a group of entries: all methods and protocols at one network of a cohort, or the tools without a network.
 
-SETTINGS = [config[key] for key in ("seed", "split", "patients", "replicates", "device")]
+SETTINGS = [
+    config[key] for key in ("seed", "split", "patients", "replicates", "device")
+]
 
 
 # Only without `shards` in the configuration: runs and keeps a few sessions to measure how long they take.
