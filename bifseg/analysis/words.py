@@ -1,4 +1,4 @@
-"""Scores with their words as categories: a number a cell, which makes a million rows small and quick to sort."""
+"""The words of scores as categories, and as text again."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pandas as pd
 
 
 def with_categories(scores: pd.DataFrame) -> pd.DataFrame:
-    """Scores whose columns of words are categorical: a number a cell, so that a million rows are sorted as numbers.
+    """Scores whose columns of words are categorical: a number per cell, so a million rows are small and quick to sort.
 
     Args:
         scores: table of scores.

@@ -149,9 +149,8 @@ def _meta_problem(text: str) -> str:
         return "its voxels are stored as text, or BinaryData is not True; write it as a binary file"
     count = fields["NDims"][0]
     n = int(count) if _is_number(count) else 0
-    early = {*_META_NUMBERS, "DimSize"} & {
-        *keys[: keys.index("NDims")]
-    }  # ITK would read these with the wrong length
+    # ITK would read these with the wrong length.
+    early = {*_META_NUMBERS, "DimSize"} & {*keys[: keys.index("NDims")]}
     sizes = fields["DimSize"]
     if not 1 <= n <= 4 or early or len(sizes) != n or not all(map(_is_number, sizes)) or "0" in sizes:
         return _DAMAGED.format("NDims and DimSize give no shape")

@@ -29,9 +29,8 @@ _TO_LPS = np.array([[-1.0], [-1.0], [1.0]])  # NIfTI's world is RAS, that of all
 _SAME_SPACING = 1e-3  # relative difference
 DEFLATE_MOST = 1032
 """Factor by which deflate can shorten data at most."""
-_FLAT = (
-    0.9998  # least length of an axis in the x-y plane: tilted by at most 1.15 degrees, as `SHEAR_TOLERANCE`
-)
+_FLAT = 0.9998
+"""Least length that a unit axis has in the x-y plane: tilted by at most 1.15 degrees, as `SHEAR_TOLERANCE`."""
 _CUT = "cut short or damaged; copy the file again"
 
 
