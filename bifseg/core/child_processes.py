@@ -60,16 +60,16 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
     sender.close()
     try:
         yield
-        try:
-            error = receiver.recv()
-        except EOFError:
-            process.join()
-            raise RuntimeError(f"a process ended with exit code {process.exitcode}") from None
-        if error is not None:
-            raise error
     finally:
+        with receiver:  # read also after an error of the block: a pipe that is full would never let the process end
+            try:
+                error = receiver.recv()
+            except EOFError:
+                process.join()
+                error = RuntimeError(f"a process ended with exit code {process.exitcode}")
         process.join()
-        receiver.close()
+    if error is not None:
+        raise error
 
 
 def _work(work: Callable[[], object], sender: Connection, parent: int) -> None:

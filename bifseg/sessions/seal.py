@@ -12,10 +12,14 @@ import secrets
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from time import monotonic, sleep
 
+from bifseg.core.errors import InputError
 from bifseg.core.run_place import KEY, run_folder
 
 _BYTES = 32
+_WRITING_S = 2.0
+"""Longest time that another job needs to write the key."""
 
 
 class Seal:
@@ -75,8 +79,7 @@ class Seal:
     def _key(self) -> bytes | None:
         """The key; None if it does not exist yet."""
         if self._known_key is None:
-            with suppress(FileNotFoundError):
-                self._known_key = (run_folder(self._folder) / KEY).read_bytes()
+            self._known_key = _read_key(run_folder(self._folder) / KEY)
         return self._known_key
 
 
@@ -87,15 +90,37 @@ def _digest(key: bytes, name: str, fingerprint: str, status: str, contents: Iter
     return code.hexdigest()
 
 
+def _read_key(path: Path) -> bytes | None:
+    """A run's key; None if it does not exist yet."""
+    end = monotonic() + _WRITING_S
+    try:
+        while len(key := path.read_bytes()) < _BYTES and monotonic() < end:
+            sleep(0.1)
+    except FileNotFoundError:
+        return None
+    if len(key) < _BYTES:
+        raise InputError(
+            f"{path}: holds {len(key)} of {_BYTES} bytes; delete it, and the run's sessions are played again"
+        )
+    return key
+
+
 def _make_key(path: Path) -> None:
     """Write a new key, unless another job has just written one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{KEY}-{os.getpid()}-{secrets.token_hex(4)}")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    _write_key(part)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(secrets.token_bytes(_BYTES))
+        os.link(part, path)
+    except FileExistsError:
+        pass
+    except OSError:  # a file system without hard links; another job may read the key before it is whole
         with suppress(FileExistsError):
-            os.link(part, path)
+            _write_key(path)
     finally:
         part.unlink()
+
+
+def _write_key(path: Path) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+        stream.write(secrets.token_bytes(_BYTES))

@@ -100,3 +100,12 @@ def test_error_of_the_block_leaves_no_process(tmp_path):
         raise InputError("no")
     assert (tmp_path / "done").is_file()
     assert not active_children()
+
+
+def test_an_error_longer_than_a_pipe_holds_does_not_hang_after_an_error_of_the_block():
+    def work():
+        raise InputError("x" * 200_000)
+
+    with pytest.raises(InputError, match="^no$"), beside(work):
+        raise InputError("no")
+    assert not active_children()

@@ -1,5 +1,6 @@
 """Stored sessions are complete or absent, packed or not, also with concurrent writers."""
 
+import errno
 import os
 from copy import copy
 from dataclasses import replace
@@ -296,3 +297,25 @@ def test_a_run_has_one_key_that_only_its_user_can_read(tmp_path):
         assert run_folder(folder) == tmp_path / "run"
     assert [path.relative_to(tmp_path) for path in tmp_path.rglob(KEY)] == [Path("run") / KEY]
     assert (tmp_path / "run" / KEY).stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP])
+def test_a_run_has_one_key_without_hard_links(tmp_path, monkeypatch, number):
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("os.link", refuse)
+    filled(tmp_path, "a")
+    key = (tmp_path / KEY).read_bytes()
+    filled(tmp_path, "b")
+    assert (tmp_path / KEY).read_bytes() == key
+    assert (tmp_path / KEY).stat().st_mode & 0o777 == 0o600
+    assert [Archive(tmp_path).load(name).identity.object for name in "ab"] == ["a", "b"]
+    assert files(tmp_path) == [KEY, "unpacked/a.zip", "unpacked/b.zip"]
+
+
+def test_half_a_key_of_a_killed_job_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr("bifseg.sessions.seal._WRITING_S", 0)
+    (tmp_path / KEY).write_bytes(b"half")
+    with pytest.raises(InputError, match=r"\.session-key: holds 4 of 32 bytes; delete it"):
+        filled(tmp_path, "a")

@@ -32,11 +32,11 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
         The records that were added.
 
     Raises:
-        InputError: a line of the file is no record.
+        InputError: a line of the file is no record, or the file system has no locks.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)  # until the file is closed
+        _lock(path, stream)
         lines, torn = _lines(stream)
         if torn:
             log.warning("%s: cutting off half a line of a writer that was killed", path)
@@ -83,6 +83,16 @@ def read(path: Path) -> list[Record]:
     if torn:
         log.warning("%s: the last line is not whole and is left out", path)
     return _records(path, lines)
+
+
+def _lock(path: Path, stream: BinaryIO) -> None:
+    """Wait until no other process writes the journal, and lock it until the file is closed."""
+    try:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+    except OSError as error:
+        raise InputError(
+            f"{path}: cannot be locked ({error.strerror}); keep the results on a file system that has locks"
+        ) from error
 
 
 def _lines(stream: BinaryIO) -> tuple[list[bytes], bytes]:

@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -117,3 +118,13 @@ def test_records_of_older_versions_have_no_hash(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text('{"fingerprint": "a", "dice": 0.81}\n')
     assert read(path) == [record("a", dice=0.81)]
+
+
+def test_a_file_system_without_locks_is_named(path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(InputError, match=r"history\.jsonl: cannot be locked \(No locks available\); "):
+        append(path, [record("a")])
+    assert not path.read_bytes()
