@@ -62,6 +62,6 @@ def test_the_container_is_built_from_what_the_wheel_is_built_from():
     text = (ROOT / "Dockerfile").read_text()
     assert "COPY . /tmp/bifseg" in text
     assert "--constraint /tmp/bifseg/constraints.txt /tmp/bifseg" in text
-    python = re.search(r"^FROM python:(\d+)\.(\d+)", text, re.M).groups()
+    python = re.search(r"^ARG BASE=python:(\d+)\.(\d+)", text, re.M).groups()
     least = re.search(r"(\d+)\.(\d+)", PROJECT["project"]["requires-python"]).groups()
     assert tuple(map(int, python)) >= tuple(map(int, least))
