@@ -26,6 +26,8 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=
 StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]*$", max_length=100)]
 """Name of a structure: letters and digits of any script."""
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+IN_IMAGE = " in the image"
+"""End of `box_label` where results may lie in the whole image."""
 CLICK_POLICIES = ("centre-click/1", "econet/1")
 """The robot's policies that click on one voxel, with or without a dab of paint around it."""
 
@@ -195,7 +197,7 @@ class ProtocolCard(Card):
     def box_label(self) -> str:
         """The value of the column `box`; sessions with equal values begin with the same prompt and window."""
         given = self.box if self.begin in ("auto", "box") else self.begin
-        return given if self.window == "box" else f"{given} in the image"
+        return given if self.window == "box" else f"{given}{IN_IMAGE}"
 
 
 class MethodCard(Card):

@@ -49,8 +49,7 @@ def replay(
     from bifseg.cards.cards import ProtocolCard
     from bifseg.robot.box import box_kind
     from bifseg.runs.replay import recorded_rules, recorded_scribbles, recorded_sessions, replay_of
-    from bifseg.runs.shard_plan import Trial
-    from bifseg.runs.shards import run_shard
+    from bifseg.runs.shards import run_shard, with_sessions
     from bifseg.sessions.drawn_maps import Labels
 
     if (sessions is None) == (scribbles is None):
@@ -62,7 +61,8 @@ def replay(
     objects = list(setup.cohort.select(split=job.split))
     if not objects:
         raise InputError(f"{job.cohort}: has no objects in the {job.split} split")
-    reading = tracked("reading")(objects)
+    played = with_sessions(sessions, objects) if sessions else objects
+    reading = tracked("reading")(played)
     if sessions:
         rules = setup.protocol.model_copy(update=recorded_rules(sessions))
         setup = replace(setup, protocol=rules)
@@ -71,7 +71,6 @@ def replay(
         assert scribbles is not None
         source = user or scribbles.resolve().name
         recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
-    played = [row for row in objects if Trial(row.object) in recordings]
     if not played:
         raise InputError(f"{sessions}: has no session of an object in the {job.split} split")
     if others := len(objects) - len(played):

@@ -31,17 +31,26 @@ def score(
     replicates: Replicates = 1,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
-    """Score every step of stored sessions on the image's grid; a new metric needs no new session."""
+    """Score every step of stored sessions on the image's grid; a new metric needs no new session.
+
+    Objects without a session, as in a run of some patients, are counted and get no scores.
+    """
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
     from bifseg.core.metrics import with_own
-    from bifseg.runs.shards import load_sessions
-    from bifseg.sessions.archive import Archive
+    from bifseg.runs.shards import load_sessions, with_sessions
+    from bifseg.sessions.archive import Archive, left_out_of
 
     members, metrics = Cohort.load(cohort), with_own(metric)
     columns_with(metrics)  # raises for a bad name before the work
-    rows = []
-    for row, session in load_sessions(sessions, tracked("scoring")(members.select(split=split)), replicates):
+    left_out = left_out_of(sessions)
+    objects = [row for row in members.select(split=split) if row.object not in left_out]
+    played, rows = with_sessions(sessions, objects), []
+    if objects and not played:
+        raise InputError(f"{sessions}: has no session of an object in the {split} split")
+    if others := len(objects) - len(played):
+        typer.echo(f"not scored, since {sessions} has no session of them: {counted(others, 'object')}")
+    for row, session in load_sessions(sessions, tracked("scoring")(played), replicates):
         tolerance = members.nsd_tolerance(row.structure)
         rows += score_session(session, members.truth(row), row.group, tolerance, metrics)
     write_scores(to_frame(rows, metrics), out)

@@ -9,7 +9,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.cards import IN_IMAGE, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
@@ -20,7 +20,6 @@ from bifseg.core.scribbles import Stroke
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shard_plan import Trial
 from bifseg.runs.shards import load_sessions
-from bifseg.sessions.archive import Archive
 from bifseg.sessions.drawn_maps import Labels, find_maps, read_rounds
 from bifseg.sessions.record import Identity, Session
 from bifseg.sessions.users import User, View
@@ -34,7 +33,7 @@ class Recording:
         box: the box on the object's grid.
         rounds: strokes of each round on the object's grid.
         policy: the robot's policy, or `recorded` for people's strokes.
-        box_kind: the kind of box.
+        box_kind: the box as the column `box` names it.
         user: name of the robot's level or of the person.
         window: where results may lie; None: inside the box.
     """
@@ -216,7 +215,9 @@ def replay_of(setup: JobSetup, recordings: Recordings, name: str) -> Replay:
         A setup with as many rounds and replicates as the recordings have, and neither target nor patience.
     """
     first = next(iter(recordings.values()))
-    source = {"policy": first.policy, "box": first.box_kind, "user": first.user}
+    source = {"policy": first.policy, "user": first.user}
+    if setup.protocol.begin in ("auto", "box"):
+        source["box"] = first.box_kind.removesuffix(IN_IMAGE)
     most = max(len(recording.rounds) for recording in recordings.values())
     changed = replace(
         setup,
@@ -241,16 +242,13 @@ def recorded_sessions(
         replicates: sessions of each object.
 
     Returns:
-        The prompts by trial, and a name for them: PROTOCOL-of-ENTRY. Without objects both are empty. An object that
-        was not played, as in a run of some patients, has no trial.
+        The prompts by trial, and a name for them: PROTOCOL-of-ENTRY. Without objects both are empty.
 
     Raises:
-        InputError: the folder has no session, or lacks a replicate of an object; a session is damaged, or its grid is
-            not that of the cohort's image.
+        InputError: a session of an object is missing or damaged, or its grid is not that of the cohort's image.
     """
-    recordings, name, stored = {}, "", Archive(folder).stored()
-    played = (row for row in objects if row.object in stored or not stored)
-    for row, session in load_sessions(folder, played, replicates):
+    recordings, name = {}, ""
+    for row, session in load_sessions(folder, objects, replicates):
         unequal = list(differences(cohort.image(row).grid, session.grid))
         if unequal:
             raise InputError(

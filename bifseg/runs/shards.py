@@ -222,6 +222,29 @@ def write_index(folder: Path, trials: Iterable[Trial], path: Path) -> None:
     write_text(path, table_text(header, rows))
 
 
+def with_sessions(folder: Path, objects: Sequence[ObjectRow]) -> list[ObjectRow]:
+    """The objects that an entry has played: in a run of some patients, not all.
+
+    Args:
+        folder: the folder of the entry's sessions.
+        objects: rows of the cohort.
+
+    Returns:
+        Objects with a session, also a damaged one, in their order; all objects if the folder has no session.
+
+    Raises:
+        InputError: an object has no session, and a file that may hold it is damaged.
+    """
+    archive = Archive(folder)
+    names, damaged = archive.names(), archive.damaged_packs()
+    played = [row for row in objects if row.object in names]
+    if damaged and len(played) < len(objects):
+        raise InputError(
+            f"{damaged[0]}: damaged, so that its sessions are unknown; delete it and run `bifseg run` again"
+        )
+    return played if names else list(objects)
+
+
 def load_sessions(
     folder: Path, objects: Iterable[ObjectRow], replicates: int = 1
 ) -> Iterator[tuple[ObjectRow, Session]]:

@@ -115,6 +115,24 @@ class Archive:
                 statuses |= _statuses(archive)
         return statuses
 
+    def names(self) -> set[str]:
+        """The names of all sessions, also of those whose own file is damaged.
+
+        Returns:
+            Names; those in damaged files of many sessions are missing, see `damaged_packs`.
+        """
+        self._list_packs()
+        return {*self._packed, *(path.stem for path in (self.folder / "unpacked").glob("[!.]*.zip"))}
+
+    def damaged_packs(self) -> list[Path]:
+        """The files of many sessions that cannot be read.
+
+        Returns:
+            Paths in order.
+        """
+        self._list_packs()
+        return sorted(pack.path for pack in {*self._packs} - self._readable)
+
     def load(self, name: str) -> Session:
         """A stored session.
 

@@ -110,3 +110,22 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, discs, monkeypatch, caps
     assert len(lines) == 1
     assert message in lines[0]
     assert not (desk / "replayed").exists()
+
+
+def test_a_run_of_some_patients_is_scored_as_far_as_it_was_played(desk, discs, tmp_path, capsys):
+    folder, scored = tmp_path / "some", ("--cohort", discs.folder, "--out", tmp_path / "scores")
+    words = ["--cohort", discs.folder, "--protocol", desk / "own-scribbles.yaml", "--out", folder]
+    assert bifseg("run", desk / "geos.yaml", *words, "--shard", "1/2") == 0
+    played = Archive(folder).stored()
+    capsys.readouterr()
+    assert bifseg("score", folder, *scored) == 0
+    others = len(discs.select(split="test")) - len(played)
+    assert capsys.readouterr().out.startswith(
+        f"not scored, since {folder} has no session of them: {others} object"
+    )
+    assert set(read_scores(tmp_path / "scores")["object"]) == played.keys()
+    pack = folder / "shard-1.zip"
+    pack.write_bytes(pack.read_bytes()[:100])  # what was played is no longer known
+    for command in (("score", folder), ("replay", desk / "geos.yaml", "--sessions", folder)):
+        assert bifseg(*command, *scored) == 2
+        assert f"{pack}: damaged" in capsys.readouterr().err

@@ -181,6 +181,17 @@ def test_a_method_without_scribbles_gets_none(setup, recorded, discs, objects):
     assert {(session.ended, len(session.steps)) for session in sessions} == {("no prompts", 1)}
 
 
+def test_a_replay_in_the_image_keeps_the_kind_of_box(setup, recorded, discs, objects):
+    """The column `box` says `in the image`; the protocol's key `box` is the kind alone."""
+    wide = replace(setup, protocol=PROTOCOL.model_copy(update={"window": "image"}))
+    recordings, name = recorded_sessions(recorded, discs, objects, 2)
+    label = wide.identity(Trial(objects[0].object)).box
+    there = {trial: replace(recording, box_kind=label) for trial, recording in recordings.items()}
+    replay = replay_of(wide, there, name)
+    assert replay.protocol.box == replay.rules()["box"] == "loose/1"
+    assert replay.protocol.box_label == replay.identity(next(iter(there))).box == "loose/1 in the image"
+
+
 def test_the_rounds_before_a_failure_are_replayed(recorded, objects):
     session = load(recorded, objects)[0]
     failed = replace(session, steps=session.steps[:3], status="failed", ended="failed", error="round-2: x: y")
