@@ -1,6 +1,7 @@
 """The floors of the house: twelve rooms, nothing imports upwards, no circle, no loose module."""
 
 import ast
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -78,3 +79,9 @@ def test_core_and_cards_need_no_torch():
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
 def test_files_hold_one_idea(path):
     assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", FILES, ids=NAMES)
+def test_digits_are_those_that_int_reads(path):
+    """`"²".isdigit()` is true, and `int("²")` raises; `isdecimal` is true for what `int` reads."""
+    assert not {"isdigit", "isnumeric"} & set(re.findall(r"\w+", path.read_text()))

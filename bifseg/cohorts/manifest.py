@@ -265,7 +265,7 @@ def read_label_values(text: str) -> tuple[int, ...]:
         ValueError: the text is not such a list.
     """
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and len(part) < 10 and int(part) > 0 for part in parts):
+    if not all(part.isascii() and part.isdecimal() and len(part) < 10 and int(part) > 0 for part in parts):
         raise ValueError(f"{short(text)!r} is not a list of positive integers; write them as 1,3,4")
     return tuple(sorted({int(part) for part in parts}))
 
@@ -319,7 +319,7 @@ def read_channel(text: str) -> int:
     Raises:
         ValueError: the text is not a number.
     """
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
         raise ValueError(f"{short(text)!r} is not the number of a channel; write 0 for the first")
     return int(text)
 

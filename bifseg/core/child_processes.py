@@ -61,7 +61,9 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        with receiver:  # read also after an error of the block: a pipe that is full would never let the process end
+        with (
+            receiver
+        ):  # read also after an error of the block: a pipe that is full would never let the process end
             try:
                 error = receiver.recv()
             except EOFError:

@@ -127,7 +127,7 @@ def is_raw(path: Path) -> bool:
 
 
 def _is_number(word: str) -> bool:
-    return word.isascii() and word.isdigit() and len(word) < 10
+    return word.isascii() and word.isdecimal() and len(word) < 10
 
 
 def _meta_problem(text: str) -> str:
@@ -165,7 +165,7 @@ def _meta_problem(text: str) -> str:
 def _is_float(word: str) -> bool:
     """Whether ITK reads a word as one number of double precision. It reads "inf" and "nan", but not 1e400."""
     try:
-        too_large = math.isinf(float(word)) and any(map(str.isdigit, word))
+        too_large = math.isinf(float(word)) and any(map(str.isdecimal, word))
     except ValueError:
         return False
     return not too_large and word.isascii() and "_" not in word

@@ -23,7 +23,7 @@ class ProcessTree:
             Process numbers; none on other systems than Linux.
         """
         numbers = (
-            set(map(int, filter(str.isdigit, os.listdir("/proc")))) if sys.platform == "linux" else set()
+            set(map(int, filter(str.isdecimal, os.listdir("/proc")))) if sys.platform == "linux" else set()
         )
         self._foreign = (self._foreign & numbers) | {0, 1}
         parents = {number: parent_of(number) for number in numbers - self._foreign}

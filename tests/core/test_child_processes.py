@@ -106,6 +106,6 @@ def test_an_error_longer_than_a_pipe_holds_does_not_hang_after_an_error_of_the_b
     def work():
         raise InputError("x" * 200_000)
 
-    with pytest.raises(InputError, match="^no$"), beside(work):
+    with pytest.raises(InputError, match=r"^no$"), beside(work):
         raise InputError("no")
     assert not active_children()

@@ -107,7 +107,7 @@ class Container:
         """
         query = ("inspect", "--format", "{{.State.Pid}}", name)
         number = _output(self.engine, *query).strip() if self.engine in _REMOVE else ""
-        return int(number) if number.isdigit() else 0
+        return int(number) if number.isdecimal() else 0
 
     def _daemon(self, _: bool, folders: Mapping[str, str], environment: Mapping[str, str]) -> tuple[str, ...]:
         """The command up to the image for podman and docker; files of the container belong to this user."""

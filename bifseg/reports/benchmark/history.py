@@ -18,6 +18,7 @@ from bifseg.analysis.names import exposure_text
 from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.words import with_words
+from bifseg.cards.entries import seed_name
 from bifseg.core.files import fingerprint, read_record, write_text, writing
 from bifseg.core.parquet import write_parquet
 from bifseg.reports.benchmark import journal
@@ -116,9 +117,7 @@ def run_records(
         of_entry = rows.reset_index(drop=True)
         cohorts = {name: _cohort(about[name], of_entry) for name in sorted(set(of_entry["cohort"]))}
         weights = {
-            name: facts["networks"].get(f"{name}/{network}", {}).get("weights_sha256")
-            for name in cohorts
-            if network
+            name: _weights(facts["networks"], name, str(network), of_entry) for name in cohorts if network
         }
         entry_fields = {"run": run.resolve().name, "method": method, "network": network}
         protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(of_entry["protocol"]))}
@@ -142,6 +141,13 @@ def run_records(
         }
         pairs.append((record, of_entry))
     return pairs
+
+
+def _weights(facts: Mapping[str, Any], cohort: str, network: str, rows: pd.DataFrame) -> str | None:
+    """Hashes of the weights of an entry's networks, with blanks between those of several training seeds."""
+    seeds = sorted(set(rows.loc[rows["cohort"] == cohort, "training_seed"]))
+    networks = [facts.get(f"{cohort}/{seed_name(network, seed)}", {}) for seed in seeds]
+    return " ".join(about["weights_sha256"] for about in networks if about.get("weights_sha256")) or None
 
 
 def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:

@@ -320,3 +320,9 @@ def test_a_grand_challenge_algorithm_takes_no_box(fake_engine):
     card = outside("ours:1", exchange="grand-challenge", settings={"result": "a"}, plays=BOXED)
     with pytest.raises(InputError, match="gets points, no box"):
         program(card, HERE)
+
+
+@pytest.mark.parametrize(("says", "number"), [("412\n", 412), ("\u00b2\n", 0), ("", 0)])
+def test_what_an_engine_says_of_a_process_is_a_number_or_nothing(monkeypatch, says, number):
+    monkeypatch.setattr(containers, "_output", lambda *_: says)
+    assert Container("docker", "image:1").process("name") == number

@@ -179,3 +179,20 @@ def test_a_kill_before_the_line_is_written_loses_no_record(run, history, monkeyp
     assert not history.exists()
     assert len(append_run(run, history, 0.9)) == 5
     assert all(sessions_file(history, record).is_file() for record in read(history))
+
+
+def test_weights_of_every_training_seed_are_named(run):
+    first, _ = records(run)["bifseg", "pnet"]
+    frame = read_scores(run / "scores")
+    write_scores(
+        pd.concat([frame, frame[frame["network"] == "pnet"].assign(training_seed=2)]), run / "scores"
+    )
+    facts = read_record(run / "provenance.json")
+    facts["networks"] = {
+        f"fake2d/{name}": {"weights_sha256": name} for name in ("pnet", "pnet.seed-2", "other")
+    }
+    write_record(run / "provenance.json", facts)
+    after = records(run)
+    assert after["bifseg", "pnet"][0]["weights"] == {"fake2d": "pnet pnet.seed-2"}
+    assert after["geos", ""][0]["weights"] == {}
+    assert first["weights"] == {"fake2d": None}
