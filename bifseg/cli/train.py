@@ -42,5 +42,8 @@ def train(
             import_confined(network, weights, members, out)
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
-            code = training_code(network)
-            train_network(network, members, out, seed, where, lambda done, _, note: show(done, note), code)
+
+            def progress(done: int, _: int, note: str) -> None:
+                show(done, note)
+
+            train_network(network, members, out, seed, where, progress, training_code(network), threads)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -24,6 +25,7 @@ from bifseg.core.files import fingerprint
 from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
 from bifseg.core.wording import counted
+from bifseg.networks.ahead import ahead
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.network_folder import write_curve, write_network
 from bifseg.networks.precision import arithmetic
@@ -39,6 +41,20 @@ Progress = Callable[[int, int, str], None]
 
 FEW_OBJECTS = 5
 """With fewer validation objects, the choice of the best weights is mostly chance."""
+
+
+class Batch(NamedTuple):
+    """What one gradient step needs.
+
+    Attributes:
+        seed: of the step's draws in the network.
+        values: images, (batch, channels, *shape).
+        target: (batch, *shape), see `samples.stack`.
+    """
+
+    seed: int
+    values: Tensor
+    target: Tensor
 
 
 @dataclass
@@ -59,6 +75,7 @@ def train(
     device: str,
     progress: Progress,
     code: str = "",
+    threads: int = 1,
 ) -> None:
     """Train a network on the seen objects of a cohort and write weights.pt, curve.csv and card.json.
 
@@ -73,11 +90,14 @@ def train(
         device: name of a torch device.
         progress: see `Progress`.
         code: hash of the training's code; a training that other code began is not resumed.
+        threads: number of threads that make the next batches while a GPU computes; without a GPU, none do.
 
     Raises:
         InputError: network and cohort differ in dimension, or a split has no seen object.
     """
-    Trainer(card, cohort, folder, seed, device, code).run(progress)
+    Trainer(card, cohort, folder, seed, device, code, threads if device.startswith("cuda") else 0).run(
+        progress
+    )
 
 
 class Trainer:
@@ -90,15 +110,23 @@ class Trainer:
         seed: seed of the initial weights and of all random crops.
         device: name of a torch device.
         code: hash of the training's code.
+        threads: number of threads that make the next batches; 0: each is made when it is needed.
 
     Raises:
         InputError: network and cohort differ in dimension.
     """
 
     def __init__(
-        self, card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str, code: str = ""
+        self,
+        card: NetworkCard,
+        cohort: Cohort,
+        folder: Path,
+        seed: int,
+        device: str,
+        code: str = "",
+        threads: int = 0,
     ) -> None:
-        self._code = code
+        self._code, self._threads = code, threads
         self._card, self._cohort, self._folder = card, cohort, folder
         self._seed, self._device = seed, torch.device(device)
         self._settings = card.training
@@ -143,12 +171,14 @@ class Trainer:
             )
         sampler = Sampler(self._trained, self._cohort, training, self._settings)
         self._resume()
-        losses: list[float] = []
-        for iteration in range(self._state.iteration, self._settings.iterations):
-            losses.append(self._step(sampler, iteration))
+        losses: list[Tensor] = []
+        iterations = range(self._state.iteration, self._settings.iterations)
+        batches = ahead(partial(self._batch, sampler), iterations, self._threads)
+        for iteration, batch in zip(iterations, batches, strict=True):
+            losses.append(self._step(batch, iteration))
             done = iteration + 1
             if done % self._settings.validate_every == 0 or done == self._settings.iterations:
-                self._validate(done, float(np.mean(losses)), validation)
+                self._validate(done, float(np.mean([loss.item() for loss in losses])), validation)
                 losses = []
             best = self._state.best_dice
             note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
@@ -176,22 +206,30 @@ class Trainer:
         lacking = {row.object: row.lacking(self._card.channels) for row in rows}
         return {name: f"no channel {', '.join(names)}" for name, names in lacking.items() if names}
 
-    def _step(self, sampler: Sampler, iteration: int) -> float:
-        """The loss of one gradient step; all random draws depend on the seed and the iteration alone."""
+    def _batch(self, sampler: Sampler, iteration: int) -> Batch:
+        """The batch of an iteration; all random draws depend on the seed and the iteration alone."""
         rng = generator(self._seed, self._cohort.name, "training", iteration)
-        torch.manual_seed(int(rng.integers(2**63)))
+        seed = int(rng.integers(2**63))
         values, target = sampler.batch(rng)
+        if self._device.type == "cuda":  # so that the copy to the GPU does not hold up the next step
+            values, target = values.pin_memory(), target.pin_memory()
+        return Batch(seed, values, target)
+
+    def _step(self, batch: Batch, iteration: int) -> Tensor:
+        """The loss of one gradient step, still on the device: reading it would wait for the GPU."""
+        torch.manual_seed(batch.seed)
+        values, target = (part.to(self._device, non_blocking=True) for part in (batch.values, batch.target))
         for group in self._optimizer.param_groups:
             group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
         with arithmetic(self._settings.precision, self._device):
-            logits = self._network(values.to(self._device))
-        loss = cross_entropy(logits.float(), target.to(self._device), ignore_index=PADDING)
+            logits = self._network(values)
+        loss = cross_entropy(logits.float(), target, ignore_index=PADDING)
         self._optimizer.zero_grad()
         loss.backward()
         self._optimizer.step()
         self._average.update_parameters(self._network)
-        return float(loss.detach())
+        return loss.detach()
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
         """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""

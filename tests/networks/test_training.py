@@ -12,7 +12,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.overlap import dice
-from bifseg.networks.training import normalisation_statistics, train
+from bifseg.networks.training import Trainer, normalisation_statistics, train
 from bifseg.networks.validation import validation_dice
 
 
@@ -41,6 +41,13 @@ def test_equal_seeds_give_equal_weights(discs, discs_network, tmp_path, tiny_car
     assert same(weights_of(tmp_path / "again"), weights_of(discs_network))
     train(tiny_card, discs, tmp_path / "other", 2, "cpu", lambda *_: None)
     assert not same(weights_of(tmp_path / "other"), weights_of(discs_network))
+
+
+def test_batches_made_ahead_by_threads_give_equal_weights(discs, discs_network, tmp_path, tiny_card):
+    """As on a GPU; each batch depends on its iteration alone."""
+    Trainer(tiny_card, discs, tmp_path, 1, "cpu", threads=3).run(lambda *_: None)
+    assert same(weights_of(tmp_path), weights_of(discs_network))
+    assert (tmp_path / "curve.csv").read_bytes() == (discs_network / "curve.csv").read_bytes()
 
 
 class Killed(Exception):
