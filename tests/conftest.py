@@ -96,3 +96,20 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
 
     results = tmp_path_factory.mktemp("results")
     return play(results / "one"), play(results / "two", worse=True)
+
+
+@pytest.fixture(scope="session")
+def reported(tmp_path_factory) -> Path:
+    """Folder of a fake run with its tables, figures and report, to be read only."""
+    from fake_run import fake_cohort, fake_run
+
+    from bifseg.reports.figures import write_figures
+    from bifseg.reports.report import write_report
+    from bifseg.reports.tables import write_tables
+
+    folder = tmp_path_factory.mktemp("reported") / "demo"
+    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
+    write_tables(folder)
+    write_figures(folder)
+    write_report(folder)
+    return folder

@@ -228,7 +228,6 @@ def surroundings(figure: Figure) -> Bbox:
     Returns:
         The box in inches, with the margin that `savefig` leaves.
     """
-    figure.draw_without_rendering()
     return figure.get_tightbbox().padded(plt.rcParams["savefig.pad_inches"])
 
 

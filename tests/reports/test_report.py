@@ -11,19 +11,21 @@ from bifseg.analysis.names import SESSION
 from bifseg.analysis.scores import read_scores, write_scores
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_record, write_record
-from bifseg.reports.figures import write_figures
 from bifseg.reports.report import confinement_line, shift_lines, write_report
 from bifseg.reports.tables import write_tables
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("results") / "demo"
-    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
-    write_tables(folder)
-    write_figures(folder)
-    write_report(folder)
-    return folder
+def run(reported):
+    return reported
+
+
+@pytest.fixture
+def changed(run, tmp_path):
+    """A copy of the run, to be changed; its sessions are those of the run."""
+    place = shutil.copytree(run, tmp_path / run.name, ignore=shutil.ignore_patterns("sessions"))
+    (place / "sessions").symlink_to(run / "sessions")
+    return place
 
 
 @pytest.fixture(scope="module")
@@ -86,29 +88,22 @@ def test_rows_link_to_sessions_of_the_browser(html):
 
 
 @pytest.mark.parametrize("folder", ["tables", "figures"])
-def test_a_replaced_index_is_one_line(run, folder):
-    path = run / folder / "index.json"
+def test_a_replaced_index_is_one_line(changed, folder):
+    path = changed / folder / "index.json"
     text = path.read_text()
     write_record(path, {"schema": 2})
-    try:
-        with pytest.raises(InputError, match=f"{folder}/index.json: lacks the key"):
-            write_report(run)
-        path.write_text(text.replace("Dice", "Dike", 1))
-        with pytest.raises(InputError, match=f"{folder}/index.json: changed since it was written"):
-            write_report(run)
-    finally:
-        path.write_text(text)
+    with pytest.raises(InputError, match=f"{folder}/index.json: lacks the key"):
+        write_report(changed)
+    path.write_text(text.replace("Dice", "Dike", 1))
+    with pytest.raises(InputError, match=f"{folder}/index.json: changed since it was written"):
+        write_report(changed)
 
 
-def test_latex_in_the_report_is_that_of_the_checked_tables(run, html):
-    path = next((run / "tables").glob("*.tex"))
-    text = path.read_text()
-    path.write_bytes(b"\xff" + text.encode())
-    try:
-        write_report(run)
-        assert (run / "report.html").read_text() == html
-    finally:
-        path.write_text(text)
+def test_a_report_written_again_is_the_same_with_the_latex_of_the_checked_tables(changed, html):
+    path = next((changed / "tables").glob("*.tex"))
+    path.write_bytes(b"\xff" + path.read_bytes())
+    write_report(changed)
+    assert (changed / "report.html").read_text() == html
 
 
 def test_report_says_that_the_cohort_is_simulated(html):
@@ -116,17 +111,11 @@ def test_report_says_that_the_cohort_is_simulated(html):
     assert 'class="badge simulated"' in html
 
 
-def test_report_of_real_images_does_not_say_simulated(run, html):
-    path = run / "cohorts/fake2d/cohort.json"
-    text, about = path.read_text(), read_record(path)
-    write_record(path, about | {"simulated": False})
-    try:
-        write_report(run)
-        assert "Simulated data." not in (run / "report.html").read_text()
-    finally:
-        path.write_text(text)
-        write_report(run)
-    assert (run / "report.html").read_text() == html  # and a report written again is the same
+def test_report_of_real_images_does_not_say_simulated(changed):
+    path = changed / "cohorts/fake2d/cohort.json"
+    write_record(path, read_record(path) | {"simulated": False})
+    write_report(changed)
+    assert "Simulated data." not in (changed / "report.html").read_text()
 
 
 def test_failures_are_listed_with_their_reasons_escaped(html):
@@ -188,16 +177,21 @@ def test_tools_that_start_from_scribbles_are_in_the_table_of_tools_only(run):
     }
 
 
+def report_without_figures(folder, date=None):
+    """The report of a run for tests that look at no figure: drawing them takes longest."""
+    write_tables(folder)
+    write_record(folder / "figures/index.json", {"figures": []})
+    write_report(folder, date)
+    return (folder / "report.html").read_text()
+
+
 def test_the_headline_is_about_the_network_of_most_methods(tmp_path):
     cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d")  # names of cohorts may hold dashes
     fake_run(tmp_path, [cohort], networks=("apart", "pnet"), rounds=1)
     frame = read_scores(tmp_path / "scores.parquet")
     frame = frame[(frame["network"] == "pnet") | frame["method"].isin(["base-net", "bifseg"])]
     write_scores(frame, tmp_path / "scores.parquet")
-    write_tables(tmp_path)
-    write_figures(tmp_path)
-    write_report(tmp_path)
-    html = (tmp_path / "report.html").read_text()
+    html = report_without_figures(tmp_path)
     tests = pd.read_csv(tmp_path / "tables/fake-2d-unsupervised-tests.csv")
     assert set(tests["reference_network"]) == {"pnet"}
     bifseg = tests[
@@ -228,10 +222,7 @@ def test_a_run_without_bifseg_and_a_given_date(run, tmp_path):
     write_scores(frame[frame["method"].isin(["base-net", "bifseg-w"])], tmp_path / "scores.parquet")
     for name in ("cohorts", "sessions"):
         (tmp_path / name).symlink_to(run / name)
-    write_tables(tmp_path)
-    write_figures(tmp_path)
-    write_report(tmp_path, date="1999-12-31")
-    html = (tmp_path / "report.html").read_text()
+    html = report_without_figures(tmp_path, date="1999-12-31")
     assert "no failures" in html
     assert "1999-12-31" in html
 
@@ -242,10 +233,7 @@ def reduced(run, folder, methods):
     write_scores(frame[frame["method"].isin(methods)], folder / "scores.parquet")
     for name in ("cohorts", "sessions"):
         (folder / name).symlink_to(run / name)
-    write_tables(folder)
-    write_figures(folder)
-    write_report(folder)
-    return (folder / "report.html").read_text()
+    return report_without_figures(folder)
 
 
 def test_the_first_screen_ranks_every_entry_with_intervals(html, page):
@@ -300,12 +288,10 @@ def test_a_method_of_the_user_is_marked(run, tmp_path):
     shutil.copytree(run / "sessions", tmp_path / "sessions")
     for place in tmp_path.glob("sessions/*/*/base-crf@*"):
         place.rename(place.with_name(place.name.replace("base-crf", "my-model")))
-    write_tables(tmp_path)
-    write_figures(tmp_path)
-    write_report(tmp_path)
+    html = report_without_figures(tmp_path)
     marked = re.findall(
         r'<tr class="front"[^>]*>.*?<td class="text"><a[^>]*>(\S+)</a> <span',
-        (tmp_path / "report.html").read_text(),
+        html,
     )
     assert marked == ["my-model@pnet"]
 

@@ -1,3 +1,6 @@
+import shutil
+from functools import cache
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,9 +70,43 @@ def by_name(tables):
     return {table.name: table for table in tables}
 
 
-def test_run_has_its_tables_in_reading_order():
+@cache
+def of_rounds():
+    """The tables of `ROUNDS`, for tests that only read them."""
+    return by_name(run_tables(run_of(scores(ROUNDS), RULES)))
+
+
+@cache
+def of_cases(many):
+    """The tables of the first cases of `MANY`."""
+    lines = [line for line in MANY if int(line[0]) < many]
+    return by_name(run_tables(run_of(scores(lines), RULES)))
+
+
+def write_run(folder, lines):
+    """A simulated cohort's scores, rules and tables."""
+    write_scores(scores(lines), folder / "scores.parquet")
+    write_json(folder / "cohorts" / "c" / "cohort.json", {"simulated": True})
+    write_rules(folder)
+    write_tables(folder, target=0.9)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A run of `LINES` and `ROUNDS`, to be read only."""
+    return write_run(tmp_path_factory.mktemp("whole"), LINES + ROUNDS)
+
+
+@pytest.fixture(scope="module")
+def without_rounds(tmp_path_factory):
+    """A run of `LINES`, to be read only."""
+    return write_run(tmp_path_factory.mktemp("lines"), LINES)
+
+
+def test_run_has_its_tables_in_reading_order(whole):
     kinds = ("initial", "unsupervised", "supervised", "tools")
-    names = [table.name for table in run_tables(run_of(scores(LINES + ROUNDS), RULES))]
+    names = [table.name for table in read_tables(whole / "tables")]
     assert names == [f"c-{kind}{tests}" for kind in kinds for tests in ("", "-tests")] + [
         "c-interactions",
         "c-targets",
@@ -78,7 +115,7 @@ def test_run_has_its_tables_in_reading_order():
 
 
 def test_budgets_are_shown_with_intervals():
-    table = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-budgets"]
+    table = of_rounds()["c-budgets"]
     table_shown = present(table.frame)
     columns = ["30 s", "60 s", "120 s", "1 prompt", "3 prompts", "5 prompts", "10 prompts", "Time (s)"]
     assert [name for name in table_shown if name in columns] == columns
@@ -87,8 +124,7 @@ def test_budgets_are_shown_with_intervals():
 
 def test_a_star_marks_a_corrected_p_value_below_the_level():
     for patients, starred in ((6, False), (7, True)):  # two comparisons: 2 * 2 / 64 and 2 * 2 / 128
-        lines = [line for line in MANY if int(line[0]) < patients]
-        tables = by_name(run_tables(run_of(scores(lines), RULES)))
+        tables = of_cases(patients)
         for kind in ("unsupervised", "supervised"):
             frame, tests = tables[f"c-{kind}"].frame, tables[f"c-{kind}-tests"].frame
             table = present(frame).set_index("Method")["Dice (%)"]
@@ -104,17 +140,16 @@ def test_a_star_marks_a_corrected_p_value_below_the_level():
 
 
 def test_too_few_patients_are_not_ranked():
-    lines = [line for line in MANY if int(line[0]) < 6]  # three pairs: 3 * 2 / 64
-    table = by_name(run_tables(run_of(scores(lines), RULES)))["c-unsupervised"]
+    table = of_cases(6)["c-unsupervised"]  # three pairs: 3 * 2 / 64
     assert present(table.frame)["Rank"].tolist() == ["–"] * 3
     assert "lung: too few patients to rank" in table.caption
-    table = by_name(run_tables(run_of(scores(MANY), RULES)))["c-unsupervised"]
+    table = of_cases(8)["c-unsupervised"]
     assert present(table.frame)["Rank"].tolist() == ["2 b", "2 b", "1 a"]
     assert "too few" not in table.caption
 
 
 def test_the_tests_table_equals_compare():
-    frame = by_name(run_tables(run_of(scores(MANY), RULES)))["c-supervised-tests"].frame
+    frame = of_cases(8)["c-supervised-tests"].frame
     rows = adapted_rows(stage_rows(scores(MANY), "supervised"), "supervised")
     for measure in ("dice", "assd_mm"):
         actual = frame[frame["measure"] == measure].reset_index(drop=True)
@@ -214,7 +249,7 @@ def test_rounds_are_not_counted_without_the_stopping_rules():
 
 
 def test_targets_are_shown_side_by_side():
-    table = present(by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-targets"].frame)
+    table = present(of_rounds()["c-targets"].frame)
     assert table.columns.tolist()[2:] == ["Method", "Exposure", "80%", "85%", "90%", "95%", "n", "failed"]
     assert table["Method"].tolist() == ["base-net", "bifseg"]
     # a reaches the targets in rounds 0, 1 and 1; b never does in ten rounds
@@ -249,11 +284,11 @@ def test_table_without_rows_says_why():
     tables = by_name(run_tables(run_of(scores(LINES), RULES)))
     assert tables["c-interactions"].frame.empty
     assert "own-scribbles" in tables["c-interactions"].caption
-    assert "shared-scribbles" in by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-supervised"].caption
+    assert "shared-scribbles" in of_rounds()["c-supervised"].caption
 
 
 def test_the_caption_of_interactions_states_that_all_sessions_count_and_the_limit():
-    caption = by_name(run_tables(run_of(scores(ROUNDS), RULES)))["c-interactions"].caption
+    caption = of_rounds()["c-interactions"].caption
     assert "Every session counts" in caption
     assert "one round more than the 10 of the protocol" in caption
     assert "90%" in caption
@@ -371,20 +406,14 @@ def test_latex_escapes_and_keeps_booktabs():
     assert columns == "lrrr"
 
 
-def test_written_tables_are_read_back(tmp_path):
-    write_scores(scores(LINES + ROUNDS), tmp_path / "scores.parquet")
-    write_json(tmp_path / "cohorts" / "c" / "cohort.json", {"simulated": True})
-    write_rules(tmp_path)
-    write_tables(tmp_path, target=0.9)
-    written, read = (
-        run_tables(run_of(scores(LINES + ROUNDS), RULES, simulated={"c"})),
-        read_tables(tmp_path / "tables"),
-    )
+def test_written_tables_are_read_back(whole):
+    written = run_tables(run_of(scores(LINES + ROUNDS), RULES, simulated={"c"}))
+    read = read_tables(whole / "tables")
     assert [table.name for table in read] == [table.name for table in written]
     for one, read_table in zip(written, read, strict=True):
         assert one.caption == read_table.caption
         pd.testing.assert_frame_equal(one.frame, read_table.frame)
-        suffixes = {path.suffix for path in (tmp_path / "tables").glob(f"{one.name}.*")}
+        suffixes = {path.suffix for path in (whole / "tables").glob(f"{one.name}.*")}
         assert suffixes == ({".csv", ".md", ".tex"} if len(one.frame) else set())
 
 
@@ -400,10 +429,9 @@ def test_method_names_are_read_as_text(tmp_path, name):
 
 
 @pytest.mark.parametrize("keep", [1, 2])
-def test_a_truncated_table_is_refused(tmp_path, keep):
+def test_a_truncated_table_is_refused(without_rounds, tmp_path, keep):
     """The remaining whole lines would still be a valid table."""
-    write_scores(scores(LINES), tmp_path / "scores.parquet")
-    write_tables(tmp_path)
+    shutil.copytree(without_rounds / "tables", tmp_path / "tables")
     path = tmp_path / "tables/c-unsupervised.csv"
     lines = path.read_text().splitlines(keepends=True)
     assert len(lines) > keep
@@ -415,23 +443,18 @@ def test_a_truncated_table_is_refused(tmp_path, keep):
         read_tables(tmp_path / "tables")
 
 
-def test_csv_holds_numbers_not_text(tmp_path):
-    write_scores(scores(LINES), tmp_path / "scores.parquet")
-    write_tables(tmp_path)
-    frame = pd.read_csv(tmp_path / "tables" / "c-unsupervised.csv")
+def test_csv_holds_numbers_not_text(without_rounds):
+    folder = without_rounds / "tables"
+    frame = pd.read_csv(folder / "c-unsupervised.csv")
     assert frame["dice_mean"].tolist() == pytest.approx([0.7, 0.773])
-    assert not (tmp_path / "tables" / "c-interactions.csv").exists()
-    assert read_tables(tmp_path / "tables")[-1].frame.empty
+    assert not (folder / "c-interactions.csv").exists()
+    assert read_tables(folder)[-1].frame.empty
 
 
-def test_equal_scores_give_equal_files(tmp_path):
-    for place in ("one", "two"):
-        write_scores(scores(LINES + ROUNDS), tmp_path / place / "scores.parquet")
-        write_rules(tmp_path / place)
-        write_tables(tmp_path / place)
-    files = sorted(path.name for path in (tmp_path / "one" / "tables").iterdir())
-    for name in files:
-        assert (tmp_path / "one/tables" / name).read_bytes() == (tmp_path / "two/tables" / name).read_bytes()
+def test_equal_scores_give_equal_files(whole, tmp_path):
+    write_run(tmp_path, LINES + ROUNDS)
+    for path in sorted((whole / "tables").iterdir()):
+        assert path.read_bytes() == (tmp_path / "tables" / path.name).read_bytes()
 
 
 def test_tables_of_images_without_spacing_use_pixels():

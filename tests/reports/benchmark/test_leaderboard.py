@@ -1,5 +1,4 @@
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -100,15 +99,20 @@ def test_no_two_entries_share_a_page():
     assert entry_file("bifseg@pnet") != entry_file("bifseg-pnet")
 
 
+def of_entry(history, method):
+    """The records of a method that has one entry."""
+    return [record for record in read(history) if record["method"] == method]
+
+
 def test_an_entry_has_a_page_with_every_version(history, tmp_path):
     """The second record has other data: it is listed and not drawn."""
     path = tmp_path / "history.jsonl"
     first, *_ = read(history)
     other = {"fake2d": first["cohorts"]["fake2d"] | {"data": "other"}}
     old = first | {"when": "2025-01-01T00:00:00", "fingerprint": "x", "cohorts": other}
-    append(path, [*read(history), old])
-    write_leaderboard(path, tmp_path / "board.html")
     name = entry_name(first["method"], first["network"])
+    append(path, [*of_entry(history, first["method"]), old])
+    write_leaderboard(path, tmp_path / "board.html")
     html = (tmp_path / "board-entries" / entry_file(name)).read_text()
     rows = [row for row in Reader(html).rows if row[0][:2] == "20"]
     days = sorted({row[0][:10] for row in rows}, reverse=True)
@@ -158,8 +162,8 @@ def test_each_row_states_the_training_exposure_of_its_entry(page):
     assert {("geos", "unseen"), ("bifseg@pnet", "seen structure"), ("bifseg@pnet", "unseen")} <= shown
 
 
-def test_one_run_has_no_curves(runs, tmp_path):
-    append_run(runs[0], tmp_path / "history.jsonl", 0.9)
+def test_one_run_has_no_curves(history, tmp_path):
+    append(tmp_path / "history.jsonl", [record for record in read(history) if record["run"] == "one"])
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text()
     assert "Curves over time appear after the second run." in text
@@ -172,17 +176,17 @@ def test_same_history_gives_the_same_page(history, html, tmp_path):
 
 
 def test_an_entry_without_stored_sessions_has_a_dash_as_rank(history, tmp_path):
-    shutil.copy(history, tmp_path / "history.jsonl")
+    append(tmp_path / "history.jsonl", of_entry(history, "geos"))
     write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
     page = Reader((tmp_path / "page.html").read_text())
     ranks = {row[0].strip() for row in page.rows if row[1:2] == ["geos"]}
     assert ranks == {"–"}
 
 
-def test_names_are_escaped(runs, tmp_path):
+def test_names_are_escaped(history, tmp_path):
     path = tmp_path / "history.jsonl"
-    append_run(runs[0], path, 0.9)
-    append(path, [read(path)[0] | {"method": "<script>alert(1)</script>", "fingerprint": "x"}])
+    one = read(history)[0]
+    append(path, [one, one | {"method": "<script>alert(1)</script>", "fingerprint": "x"}])
     write_leaderboard(path, tmp_path / "page.html")
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
