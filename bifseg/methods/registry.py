@@ -46,16 +46,16 @@ def build(card: MethodCard, network: TrainedNetwork | None) -> Method:
         InputError: the method is unknown or lacks an attribute or call of `Method`, a setting is wrong, the method
             needs a network and has none, or it takes none and has one.
     """
-    return make(card.method or "", card.settings, network)
+    return make(card.method or "", card.settings, None if network is None else lambda: network)
 
 
-def make(name: str, settings: dict[str, Any], network: TrainedNetwork | None) -> Method:
+def make(name: str, settings: dict[str, Any], load: Callable[[], Any] | None) -> Method:
     """The method of a name.
 
     Args:
         name: a registered name or `module:Class`.
         settings: of the method.
-        network: as for `build`.
+        load: gives the network, once the method is known to take one; None for a method that takes no network.
 
     Returns:
         As `build`.
@@ -65,11 +65,11 @@ def make(name: str, settings: dict[str, Any], network: TrainedNetwork | None) ->
     """
     maker = _find(name)
     wants_network = "network" in signature(maker).parameters
-    if wants_network and network is None:
+    if wants_network and load is None:
         raise InputError(f"method: {name} needs a network; write it as METHOD@NETWORK")
-    if network is not None and not wants_network:
+    if load is not None and not wants_network:
         raise InputError(f"method: {name} takes no network; leave '@...' away")
-    arguments: dict[str, Any] = {"network": network} if wants_network else {}
+    arguments: dict[str, Any] = {"network": load()} if load else {}
     try:
         method = maker(**arguments, **settings)
     except ValueError as error:

@@ -16,14 +16,16 @@ import pickle
 import resource
 import sys
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from bifseg.core.sandbox import import_from_module_folders
 
-if TYPE_CHECKING:  # numpy is imported when a method is
+if TYPE_CHECKING:  # numpy and torch are imported when a method needs them
     from bifseg.core.geometry import Image
+    from bifseg.networks.trained import TrainedNetwork
 
 
 def main() -> None:
@@ -79,7 +81,7 @@ class Host:
     """
 
     def __init__(self, opening: dict[str, Any]) -> None:
-        self._network = _network(opening["weights"], opening["device"])
+        self._weights, self._device = opening["weights"], opening["device"]
         self._folder = Path.cwd()
         self._machine_s = 0.0
         self._kept: Image | None = None
@@ -101,7 +103,8 @@ class Host:
 
         name = opening["card"]["method"]
         self._is_own = name in METHODS
-        self._method = make(name, opening["card"]["settings"], self._network)
+        load = (lambda: self._network) if self._weights else None
+        self._method = make(name, opening["card"]["settings"], load)
         method: Any = self._method
         encodes = isinstance(method, Encoding)
         if encodes:
@@ -161,6 +164,15 @@ class Host:
         seconds["machine"] = self._machine_s
         return {"seconds": seconds, "reused_s": reused_s, "peak_mb": _peak_mb()} | window
 
+    @cached_property
+    def _network(self) -> TrainedNetwork | None:
+        """The trained network; None without one, and torch is not imported."""
+        if not self._weights:
+            return None
+        from bifseg.networks.trained import TrainedNetwork, checked_device
+
+        return TrainedNetwork.load(Path(self._weights), checked_device(self._device))
+
     def _answer_encode(self, image: Image) -> dict[str, Any]:
         """The answer to `encode`; the encoding goes to a file."""
         from bifseg.methods.process.encodings import ENCODING
@@ -189,15 +201,6 @@ def _copied(image: Image) -> Image:
     """A copy of an image, since a plug-in may change it in place."""
     others = {name: voxels.copy() for name, voxels in image.others.items()}
     return replace(image, voxels=image.voxels.copy(), others=others)
-
-
-def _network(weights: str, device: str) -> Any:
-    """The trained network of a weights file; without one None, and torch is not imported."""
-    if not weights:
-        return None
-    from bifseg.networks.trained import TrainedNetwork, checked_device
-
-    return TrainedNetwork.load(Path(weights), checked_device(device))
 
 
 def _peak_mb() -> dict[str, float]:

@@ -237,6 +237,16 @@ def test_wrong_card_is_bad_input(settings, error):
         MethodProcess(program(MethodCard(**settings), HERE))
 
 
+@pytest.mark.parametrize(
+    ("name", "error"), [("grabcat", "unknown 'grabcat'"), ("geos", "geos takes no network")]
+)
+def test_a_card_that_is_wrong_with_any_network_is_refused_before_the_network_is_loaded(tmp_path, name, error):
+    weights = tmp_path / "weights.pt"
+    weights.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=error):
+        MethodProcess(program(MethodCard(method=name), HERE, weights, "cpu"))
+
+
 def test_modules_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "code"))
     with pytest.raises(InputError, match=r"methods cannot read it, but .*code lies in it"):
