@@ -2,24 +2,24 @@
 
 import ctypes
 import importlib
+import json
 import multiprocessing
 import os
 import socket
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
 
 from odd_methods import Half
 
-seen = []
-
 
 def _in_a_background_thread(attack):
     """In a thread that the host began before, if there is one: by what a watcher of the parent calls."""
-    getppid = os.getppid
+    getppid, seen = os.getppid, []
 
     def watched():
         seen.append(attack())
@@ -27,6 +27,7 @@ def _in_a_background_thread(attack):
 
     os.getppid = watched
     time.sleep(2.5)
+    os.getppid = getppid
     return seen
 
 
@@ -125,9 +126,44 @@ class Attack:
 class Hostile(Half):
     """Tries `code` in its first round, from where `source` says; its session fails with what came of it."""
 
-    def __init__(self, code, source="the method", **facts):
+    def __init__(self, code="", source="the method", **facts):
         super().__init__()
-        self.attack, self.source = Attack(code, facts), source
+        self.code, self.source, self.facts = code, source, facts
 
     def refine(self, scribbles):
-        raise RuntimeError(f"tried: {FROM[self.source](self.attack)}")
+        raise RuntimeError(f"tried: {FROM[self.source](Attack(self.code, self.facts))}")
+
+
+class Persistent(Hostile):
+    """Tries what the file `orders` says, in each session anew, in a new folder and in an unchanged process."""
+
+    def __init__(self, orders, **facts):
+        super().__init__(**facts)
+        self.orders, self.home, self.state = Path(orders), Path.cwd(), _state()
+
+    def refine(self, scribbles):
+        self.code, self.source = json.loads(self.orders.read_text())
+        os.chdir(tempfile.mkdtemp(dir=self.home))
+        try:
+            super().refine(scribbles)
+        finally:
+            if _state() != self.state:
+                os._exit(9)
+
+
+def _state():
+    """What an attempt must leave as it was, or it needs a process of its own."""
+    kept = ("Uid", "Gid", "CapEff", "NoNewPrivs", "Seccomp", "SigIgn")
+    status = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(kept)]
+    links = [
+        os.readlink(f"/proc/self/{name}")
+        for name in ("root", *(f"ns/{n}" for n in os.listdir("/proc/self/ns")))
+    ]
+    return (
+        status,
+        links,
+        dict(os.environ),
+        os.getppid,
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getaffinity(0),
+    )

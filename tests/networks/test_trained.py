@@ -75,8 +75,11 @@ def test_missing_weights_are_named(tmp_path):
 
 
 def test_the_kernel_cache_is_small_unless_the_environment_sets_it():
-    """oneDNN reads the capacity from the environment before the first layer runs."""
-    code = "import os, bifseg.networks.trained; print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    """oneDNN reads the capacity from the environment before the first layer runs; we set it before torch is there."""
+    code = (
+        "import os, sys, bifseg.networks; assert 'torch' not in sys.modules; "
+        "print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
+    )
     for preset, used in ((None, "8"), ("100", "100")):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ONEDNN")}
         if preset:

@@ -44,6 +44,18 @@ def trials(discs, jobs):
 
 
 @pytest.fixture
+def tool(jobs, tmp_path):
+    """A job of one of bifseg's tools, which share a process as methods at one network do, without importing torch."""
+
+    def make(name):
+        card = MethodCard(method=name)
+        setup = replace(jobs[0].setup, card_path=Path(f"{name}.yaml"), card=card, network=None)
+        return EntryJob(setup, tmp_path / "sessions/discs/own" / name)
+
+    return make
+
+
+@pytest.fixture
 def plug_in(jobs, tmp_path, monkeypatch):
     """A job of one of the odd methods."""
     monkeypatch.setenv("PYTHONPATH", str(HELPERS))
@@ -105,8 +117,8 @@ def test_one_process_plays_all_methods_of_bifseg_with_each_image_sent_once(
     assert len(started) == 1 + 2
 
 
-def test_a_crashing_plug_in_has_its_own_process(jobs, plug_in, trials, started):
-    both = [jobs[0], plug_in(do="leave"), jobs[1]]
+def test_a_crashing_plug_in_has_its_own_process(tool, plug_in, trials, started):
+    both = [tool("geos"), plug_in(do="leave"), tool("random-walks")]
     n = len(trials[:2])
     assert run_entries(both, trials[:2]) == {"ok": 2 * n, "failed": n}
     assert len(started) == 1 + 1 + 2 * n - 1  # the plug-in's is started anew after each crash
@@ -114,16 +126,18 @@ def test_a_crashing_plug_in_has_its_own_process(jobs, plug_in, trials, started):
 
 def test_an_unfit_entry_does_not_stop_the_others(jobs, plug_in, trials):
     wrong = replace(jobs[1], setup=replace(jobs[1].setup, card=MethodCard(method="geos")))
+    good = plug_in()
     with pytest.raises(InputError, match="method: geos takes no network"):
-        run_entries([wrong, jobs[0]], trials)
-    assert run_entries([jobs[0]], trials) == {"kept": len(trials)}
+        run_entries([wrong, good], trials)
+    assert run_entries([good], trials) == {"kept": len(trials)}
 
 
-def test_a_job_plays_only_the_missing_sessions_of_each_entry(jobs, trials):
+def test_a_job_plays_only_the_missing_sessions_of_each_entry(tool, trials):
+    jobs = [tool("geos"), tool("random-walks")]
     run_shard(jobs[0].setup, trials[:3], jobs[0].folder)
-    run_shard(jobs[2].setup, trials[2:4], jobs[2].folder)
+    run_shard(jobs[1].setup, trials[2:4], jobs[1].folder)
     played = 2 * len(trials) - 5
-    assert run_entries([jobs[0], jobs[2]], trials) == {"kept": 5, "ok": played}
+    assert run_entries(jobs, trials) == {"kept": 5, "ok": played}
 
 
 CARDS = {

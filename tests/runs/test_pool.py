@@ -1,7 +1,6 @@
 """Every task is done and reported once, even if workers are killed."""
 
 import os
-import signal
 import time
 from collections import Counter
 from concurrent.futures.process import BrokenProcessPool
@@ -10,41 +9,9 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from pool_workers import Killed, Raising, Writing, share_out_and_die
 
 from bifseg.runs.pool import share_out
-
-
-class Writing:
-    """Leaves a line for each task, and one when it is closed."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-
-    def do(self, task):
-        with open(self.folder / "done", "a") as stream:
-            stream.write(f"{task}\n")
-        return os.getpid()
-
-    def close(self):
-        (self.folder / f"closed-{os.getpid()}").touch()
-
-
-class Killed(Writing):
-    """Its process is killed during task 3, once for each `kill-` file."""
-
-    def do(self, task):
-        lives = sorted(self.folder.glob("kill-*"))
-        if task == 3 and lives:
-            lives[0].unlink()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().do(task)
-
-
-class Raising(Writing):
-    def do(self, task):
-        if task == 2:
-            raise ValueError("two")
-        return super().do(task)
 
 
 def finished_tasks(folder):
@@ -103,7 +70,7 @@ def test_work_can_be_cancelled(tmp_path, workers):
 
 def test_workers_end_with_their_parent(tmp_path):
     """A parent that is killed leaves no process behind."""
-    child = get_context("spawn").Process(target=_share_out_and_die, args=(tmp_path,))
+    child = get_context("spawn").Process(target=share_out_and_die, args=(tmp_path,))
     child.start()
     child.join(60)
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split() if int(pid) != child.pid]
@@ -112,13 +79,6 @@ def test_workers_end_with_their_parent(tmp_path):
         time.sleep(0.1)
     assert pids
     assert not any(_alive(pid) for pid in pids)
-
-
-def _share_out_and_die(folder):
-    work = share_out(partial(Writing, folder), range(1000), 2)
-    pids = {os.getpid(), *(pid for _, pid in (next(work) for _ in range(20)))}
-    (folder / "pids").write_text(" ".join(map(str, pids)))
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _alive(pid):

@@ -62,11 +62,14 @@ def replayed(setup, recorded, discs, objects, folder, **changes):
     return load(folder, objects)
 
 
+OTHER = {"run": "again", "card_path": Path("other.yaml")}
+
+
 @pytest.fixture(scope="module")
 def replay_folder(setup, recorded, discs, objects, tmp_path_factory):
-    """The folder of a replay to the same method."""
+    """The folder of a replay to the same method, whose card has another name, in another run."""
     folder = tmp_path_factory.mktemp("again")
-    replayed(setup, recorded, discs, objects, folder)
+    replayed(setup, recorded, discs, objects, folder, **OTHER)
     return folder
 
 
@@ -120,10 +123,8 @@ def test_another_method_gets_the_recorded_box_and_strokes(setup, recorded, discs
     assert {session.box_drawn for session in sessions} == {False}
 
 
-def test_replayed_sessions_keep_the_user_and_name_the_new_run_and_method(
-    setup, recorded, discs, objects, tmp_path
-):
-    sessions = replayed(setup, recorded, discs, objects, tmp_path, run="again", card_path=Path("other.yaml"))
+def test_replayed_sessions_keep_the_user_and_name_the_new_run_and_method(replay_folder, discs, objects):
+    sessions = load(replay_folder, objects)
     rows = [discs.object(session.identity.object) for session in sessions]
     frame = to_frame(
         line
@@ -141,7 +142,7 @@ def test_replayed_sessions_keep_the_user_and_name_the_new_run_and_method(
 
 def test_a_replay_does_not_count_as_an_own_scribbles_protocol(replay_folder, discs, objects, tmp_path):
     protocol = "own-of-bifseg@pnet-tiny"
-    folder = tmp_path / "sessions/discs" / protocol / "bifseg@pnet-tiny"
+    folder = tmp_path / "sessions/discs" / protocol / "other@pnet-tiny"
     shutil.copytree(replay_folder, folder)
     scores = to_frame(
         line
@@ -157,7 +158,7 @@ def test_a_replay_does_not_count_as_an_own_scribbles_protocol(replay_folder, dis
 def test_matching_sessions_are_kept_and_others_replayed(
     setup, recorded, replay_folder, discs, objects, tmp_path
 ):
-    replay = replay_to(setup, recorded, discs, objects)
+    replay = replay_to(setup, recorded, discs, objects, **OTHER)
     trials, key = replay.trials(objects), Trial(objects[0].object, 1)
     shutil.copytree(replay_folder, tmp_path, dirs_exist_ok=True)
     assert run_shard(replay, trials, tmp_path) == {"kept": len(trials)}

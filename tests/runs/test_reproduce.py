@@ -61,21 +61,25 @@ def test_a_run_is_reproduced_to_the_bit(folder):
 
 
 @pytest.mark.parametrize(
-    ("card", "sessions"),
+    ("card", "processes", "sessions"),
     [
         (
             "method: broken_methods:Clicks\n"
             "plays: {dimensions: [2], prompts: [box, points], scribbles_as_points: {points: 2}}\n",
+            "fresh_process: job\n",
             12,
         ),
-        ("method: broken_methods:Remembers\n", 12),
-        ("method: broken_methods:TwoChannels\nplays: {dimensions: [2], channels: [flair]}\n", 0),
+        ("method: broken_methods:Remembers\n", "", 12),
+        ("method: broken_methods:TwoChannels\nplays: {dimensions: [2], channels: [flair]}\n", "", 0),
     ],
     ids=["adapted prompts", "a fresh process for each session", "objects that are left out"],
 )
-def test_sessions_are_played_again_as_the_run_played_them(card, sessions, discs, tmp_path, monkeypatch):
+def test_sessions_are_played_again_as_the_run_played_them(
+    card, processes, sessions, discs, tmp_path, monkeypatch
+):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "helpers"))
-    write_config(tmp_path, {"methods/odd.yaml": card, **CARDS}, replicates=2)
+    rules = {"protocols/own-scribbles.yaml": CARDS["protocols/own-scribbles.yaml"] + processes}
+    write_config(tmp_path, {"methods/odd.yaml": card, **CARDS, **rules}, replicates=2)
     verdicts = list(reproduce(played(tmp_path, discs), 20))
     assert len(verdicts) == sessions
     assert all(verdict.same for verdict in verdicts)

@@ -3,6 +3,7 @@
 Each fails its own session, in time and with its own reason; the next session of the same program is played.
 """
 
+import shutil
 import sys
 import time
 from contextlib import contextmanager
@@ -28,16 +29,15 @@ USER = SimulatedUser(
     Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE)), TRUTH, ProtocolCard(rounds=1, target=None)
 )
 SERVE = """
-import json, os, subprocess, sys, time
-import numpy as np
+import json, os, struct, subprocess, sys, time
 OPENING = {"dimensions": [2], "prompts": ["box"], "adapts": False}
 def header(shape=(64, 64), kind=2, offset=352.0):
     head = bytearray(352)
     head[0:4] = (348).to_bytes(4, "little")
     dims = [len(shape), *shape] + [1] * (7 - len(shape))
-    head[40:56] = np.array(dims, "<i2").tobytes()
-    head[70:72] = np.array([kind], "<i2").tobytes()
-    head[108:112] = np.array([offset], "<f4").tobytes()
+    head[40:56] = struct.pack("<8h", *dims)
+    head[70:72] = struct.pack("<h", kind)
+    head[108:112] = struct.pack("<f", offset)
     head[344:348] = b"n+1\\0"
     return bytes(head)
 def write(content=None, name="result.nii"):
@@ -144,15 +144,19 @@ RESULTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def regular_file(tmp_path_factory):
+    """A result that a session accepts."""
+    folder = tmp_path_factory.mktemp("regular")
+    target = folder / "label.nii"
+    with serving(folder / "other", f"import shutil; shutil.copy('result.nii', {str(target)!r})") as method:
+        assert play(USER, method).status == "ok"
+    return target
+
+
 @pytest.mark.parametrize("odd", RESULTS.values(), ids=RESULTS)
-def test_a_result_that_is_not_a_regular_mask_file_fails_its_session(tmp_path, odd):
-    target = tmp_path / "label.nii"
-    with serving(
-        tmp_path / "other",
-        "import shutil; shutil.copy('result.nii', TARGET)".replace("TARGET", repr(str(target))),
-    ) as method:
-        play(USER, method)
-    assert target.is_file()
+def test_a_result_that_is_not_a_regular_mask_file_fails_its_session(regular_file, tmp_path, odd):
+    target = shutil.copy(regular_file, tmp_path / "label.nii")
     begun = time.monotonic()
     failed = fails_once(tmp_path / "mark", odd.replace("TARGET", repr(str(target))))
     assert failed.status == "failed"

@@ -1,8 +1,10 @@
 """Attempts to reach the truth, other results, other processes and the network: one row each.
 
-A method tries them in its own process; `GOT` in the reason of its session means that it got there.
+A method tries them in its own process; `GOT` in the reason of its session means that it got there. Attempts that leave
+nothing behind share a process.
 """
 
+import json
 import os
 import signal
 import socket
@@ -43,9 +45,10 @@ def _modules(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HELPERS))
 
 
-@pytest.fixture
-def house(tmp_path):
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
     """A cohort, a run with another entry's results, and a folder of plug-ins."""
+    tmp_path = tmp_path_factory.mktemp("house")
     for name in ("cohort/label.nii", "run/sessions/other/shard-1.zip", "run/scores.csv", "run/.session-key"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(SECRET)
@@ -55,18 +58,45 @@ def house(tmp_path):
     return tmp_path
 
 
-def attempt(house, code, source="the method", online=False):
-    """The error of the session that made an attempt."""
-    facts = {"base": str(house), "job": os.getpid()}
-    card = MethodCard(
-        method="hostile_methods:Hostile", settings={"code": code, "source": source, **facts}, online=online
-    )
-    hidden = [house / "cohort", house / "run"]
-    method = MethodProcess(program(card, HELPERS, hidden=hidden))
+def started(house, name="Hostile", online=False, **settings):
+    """A hostile method in a new process."""
+    settings |= {"base": str(house), "job": os.getpid()}
+    card = MethodCard(method=f"hostile_methods:{name}", settings=settings, online=online)
+    return MethodProcess(program(card, HELPERS, hidden=[house / "cohort", house / "run"]))
+
+
+def attempt(house, code, online=False):
+    """The error of the session that made an attempt, in a process of its own."""
+    method = started(house, online=online, code=code)
     try:
         return play(USER, method).error
     finally:
         method.close()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """The file of the next attempt, and the method that makes it, once it is started."""
+    methods = []
+    yield tmp_path_factory.mktemp("orders") / "next", methods
+    for method in methods:
+        method.close()
+
+
+@pytest.fixture
+def tried(house, shared):
+    """Gives the error of the session that made an attempt, in the process of the test before."""
+    orders, methods = shared
+    if not methods:
+        methods.append(started(house, "Persistent", orders=str(orders)))
+
+    def attempt_there(code, source="the method"):
+        orders.write_text(json.dumps([code, source]))
+        error = play(USER, methods[0]).error
+        assert "exit code 9" not in error, "it changed its process: make the attempt in a process of its own"
+        return error
+
+    return attempt_there
 
 
 READS = {
@@ -108,9 +138,13 @@ READS = {
 }
 
 
-@pytest.mark.parametrize("code", READS.values(), ids=READS)
-def test_the_truth_cannot_be_read(house, code):
-    message = attempt(house, code)
+ALONE = {"a mount of the folder alone"}
+"""It leaves its process in another namespace."""
+
+
+@pytest.mark.parametrize("name", READS)
+def test_the_truth_cannot_be_read(house, tried, name):
+    message = attempt(house, READS[name]) if name in ALONE else tried(READS[name])
     assert "tried: " in message
     assert "GOT" not in message
 
@@ -149,17 +183,17 @@ def test_the_truth_cannot_be_read_through_a_bind_mount(house):
 
 
 @pytest.mark.parametrize("source", FROM)
-def test_the_truth_cannot_be_read_from(house, source):
-    message = attempt(house, READS["its path"], source)
+def test_the_truth_cannot_be_read_from(tried, source):
+    message = tried(READS["its path"], source)
     assert "GOT" not in message
     assert "PermissionError" in message or source == "a background thread"
 
 
 @pytest.mark.parametrize("source", FROM)
-def test_files_that_are_not_hidden_can_be_read_from(house, source):
+def test_files_that_are_not_hidden_can_be_read_from(tried, source):
     """Control for the test above."""
     if source != "a background thread":
-        assert "as it was" in attempt(house, "open(base + '/elsewhere/file').read()", source)
+        assert "as it was" in tried("open(base + '/elsewhere/file').read()", source)
 
 
 WRITES = {
@@ -191,19 +225,19 @@ def contents(house):
 
 
 @pytest.mark.parametrize("code", WRITES.values(), ids=WRITES)
-def test_files_outside_the_own_folder_cannot_be_written(house, code):
+def test_files_outside_the_own_folder_cannot_be_written(house, tried, code):
     before = contents(house)
-    assert "GOT" not in attempt(house, code)
+    assert "GOT" not in tried(code)
     assert contents(house) == before
 
 
 @pytest.mark.parametrize(
     "change", ["os.chmod({}, 0)", "os.utime({}, (1, 1))", "os.setxattr({}, 'user.a', b'x')"]
 )
-def test_modes_times_and_attributes_cannot_be_changed(house, change):
+def test_modes_times_and_attributes_cannot_be_changed(house, tried, change):
     file = house / "cohort/label.nii"
     before = file.stat()
-    attempt(house, change.format("base + '/cohort/label.nii'"))
+    tried(change.format("base + '/cohort/label.nii'"))
     after = file.stat()
     assert (before.st_mode, before.st_mtime_ns) == (after.st_mode, after.st_mtime_ns)
     assert os.listxattr(file) == []
@@ -225,8 +259,8 @@ NETWORK = {
 
 
 @pytest.mark.parametrize("code", list(NETWORK.values())[:3], ids=list(NETWORK)[:3])
-def test_the_network_cannot_be_used(house, server, code):
-    assert "PermissionError" in attempt(house, code.replace("PORT", str(server)))
+def test_the_network_cannot_be_used(tried, server, code):
+    assert "PermissionError" in tried(code.replace("PORT", str(server)))
 
 
 def test_the_network_can_be_used_if_the_card_allows_it(house, server):
@@ -249,15 +283,15 @@ SIGNALS = {
 
 
 @pytest.mark.parametrize("code", SIGNALS.values(), ids=SIGNALS)
-def test_other_processes_cannot_be_reached(house, code):
-    assert "GOT" not in attempt(house, code)
+def test_other_processes_cannot_be_reached(tried, code):
+    assert "GOT" not in tried(code)
 
 
-def test_processors_and_priority_of_the_job_cannot_be_changed(house):
+def test_processors_and_priority_of_the_job_cannot_be_changed(tried):
     """A method that slows down the job would change the times of others."""
     before = os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)
-    attempt(house, "os.sched_setaffinity(job, {0})")
-    attempt(house, "os.sched_setscheduler(job, os.SCHED_IDLE, os.sched_param(0))")
+    tried("os.sched_setaffinity(job, {0})")
+    tried("os.sched_setscheduler(job, os.SCHED_IDLE, os.sched_param(0))")
     assert (os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
 
 
@@ -266,7 +300,7 @@ def test_a_method_may_choose_its_own_processors(house):
     assert "GOT None" in attempt(house, "os.setpriority(os.PRIO_PROCESS, 0, 19)")
 
 
-def test_a_file_owner_cannot_send_signals_to_the_job(house):
+def test_a_file_owner_cannot_send_signals_to_the_job(tried):
     """An owner of a socket gets a signal when something can be read from it."""
     signals = []
     before = signal.signal(signal.SIGUSR1, lambda *_: signals.append(1))
@@ -276,18 +310,18 @@ def test_a_file_owner_cannot_send_signals_to_the_job(house):
         "(__import__('fcntl'), *socket.socketpair())"
     )
     try:
-        assert "tried: " in attempt(house, code)
+        assert "tried: " in tried(code)
         assert signals == []
     finally:
         signal.signal(signal.SIGUSR1, before)
 
 
-def test_a_socket_of_the_job_without_a_file_cannot_be_reached(house):
+def test_a_socket_of_the_job_without_a_file_cannot_be_reached(tried):
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(f"\0bifseg-{os.getpid()}")
         listening.listen()
         code = "socket.socket(socket.AF_UNIX).connect(f'\\0bifseg-{job}')"
-        assert "PermissionError" in attempt(house, code)
+        assert "PermissionError" in tried(code)
 
 
 @pytest.fixture
@@ -300,6 +334,8 @@ def services(house):
         bus.settimeout(0)
         log.settimeout(0)
         yield bus, log
+    for name in ("bus", "log"):
+        (house / "elsewhere" / name).unlink()
 
 
 SERVICES = {
@@ -324,8 +360,8 @@ SERVICES = {
 
 
 @pytest.mark.parametrize("code", SERVICES.values(), ids=SERVICES)
-def test_sockets_in_the_file_system_cannot_be_reached(house, services, code):
-    message = attempt(house, code)
+def test_sockets_in_the_file_system_cannot_be_reached(tried, services, code):
+    message = tried(code)
     assert "Error: " in message
     assert "GOT" not in message
     for service, way in zip(services, ("accept", "recv"), strict=True):
@@ -343,16 +379,16 @@ def test_the_address_cannot_be_changed_while_it_is_checked(house, services):
 
 @pytest.mark.parametrize("place", ["2**64 - 8", "0", "id(call)"])
 @pytest.mark.parametrize("length", ["110", "2**31", "0"])
-def test_no_address_ends_the_supervisor(house, place, length):
+def test_no_address_ends_the_supervisor(tried, place, length):
     """Without a supervisor, processes that the method left behind would live on."""
     code = f"ctypes.CDLL(None).connect(socket.socket(socket.AF_UNIX).fileno(), ctypes.c_void_p({place}), {length})"
-    assert "GOT -1" in attempt(house, code)
+    assert "GOT -1" in tried(code)
 
 
-def test_processes_of_a_method_can_connect_to_each_other(house):
+def test_processes_of_a_method_can_connect_to_each_other(tried):
     """As those of multiprocessing and of torch's loaders of data do."""
-    assert "GOT [1, 2]" in attempt(house, "list(__import__('multiprocessing').Manager().list([1, 2]))")
-    assert "GOT b'x'" in attempt(house, "(lambda a, b: (a.send(b'x'), b.recv(1))[1])(*socket.socketpair())")
+    assert "GOT [1, 2]" in tried("list(__import__('multiprocessing').Manager().list([1, 2]))")
+    assert "GOT b'x'" in tried("(lambda a, b: (a.send(b'x'), b.recv(1))[1])(*socket.socketpair())")
 
 
 LASTING = {
@@ -365,14 +401,14 @@ LASTING = {
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
-def test_userfaultfd_is_denied(house):
-    assert "ZeroDivisionError" in attempt(house, "1 // (1 + call(323, 1))")  # userfaultfd
+def test_userfaultfd_is_denied(tried):
+    assert "ZeroDivisionError" in tried("1 // (1 + call(323, 1))")  # userfaultfd
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="numbers of system calls")
 @pytest.mark.parametrize("code", LASTING.values(), ids=LASTING)
-def test_lasting_objects_cannot_be_created(house, code):
-    assert "ZeroDivisionError" in attempt(house, f"1 // (1 + {code})")
+def test_lasting_objects_cannot_be_created(tried, code):
+    assert "ZeroDivisionError" in tried(f"1 // (1 + {code})")
 
 
 def test_files_of_a_process_are_removed_before_the_next(house):
@@ -380,8 +416,9 @@ def test_files_of_a_process_are_removed_before_the_next(house):
     assert "FileNotFoundError" in attempt(house, "Path('note').read_text()")
 
 
-def test_folders_deeper_than_python_can_enter_are_removed(house):
+def test_folders_deeper_than_python_can_enter_are_removed(house, tmp_path, monkeypatch):
     """Python's own removal would raise an error in the job."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))  # the own folders of other jobs lie elsewhere
     code = "[(os.mkdir('d'), os.chdir('d')) for _ in range(2000)][-1]"
     before = set(own_folders())
     assert "GOT" in attempt(house, code)

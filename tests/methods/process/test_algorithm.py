@@ -20,7 +20,8 @@ from bifseg.methods.process.answers import Window
 SHAPE = (3, 5, 6)
 GRID = Grid.plain(SHAPE, (3.0, 1.0, 0.5))
 BOX = Box((0, 0, 0), (3, 5, 3))
-WRITE = "import SimpleITK as s, os; from pathlib import Path; out = Path('output/images/out'); "
+OUT = "import os; from pathlib import Path; out = Path('output/images/out'); "
+WRITE = f"import SimpleITK as s; {OUT}"
 BRIGHT = WRITE + "s.WriteImage(s.ReadImage('input/images/ct/image.mha') > 0, str(out / 'a.mha'), {packed})"
 
 
@@ -119,7 +120,7 @@ def test_other_results_fail_the_session(folder, tmp_path, name):
     code, message = HOSTILE[name]
     code = code.replace("{truth}", str(truth)).replace("{place}", str(tmp_path))
     with pytest.raises(ValueError, match=re.escape(message)):
-        start(folder, WRITE + code)
+        start(folder, OUT + code)
     assert not Path("result.nii").exists()
 
 
