@@ -347,10 +347,11 @@ class Box:
         """
         if not mask.any():
             raise ValueError("an empty mask has no box")
-        spans = []
+        spans, rest = [], mask  # within the spans so far: on a large volume nearly all of it is read once
         for axis in range(mask.ndim):
-            hit = np.flatnonzero(mask.any(axis=tuple(k for k in range(mask.ndim) if k != axis)))
+            hit = np.flatnonzero(rest.any(axis=tuple(k for k in range(mask.ndim) if k != axis)))
             spans.append((int(hit[0]), int(hit[-1]) + 1))
+            rest = rest[(slice(None),) * axis + (slice(*spans[-1]),)]
         return cls(tuple(s[0] for s in spans), tuple(s[1] for s in spans))
 
     @property
