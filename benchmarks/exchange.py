@@ -15,7 +15,7 @@ from time import process_time
 
 import numpy as np
 import torch
-from timing import machine
+from timing import heading
 
 from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard
 from bifseg.core.child_processes import OwnFolder
@@ -53,10 +53,11 @@ def main() -> None:
     box, voxels = user.box(), np.argwhere(truth)[::700][:200]
     corner = np.array([user.box().lower])
     drawn = Scribbles(SHAPE, (Stroke(True, voxels[:10] * 1.0, voxels), Stroke(False, corner * 1.0, corner)))
-    print(f"\n### The exchange of a round, image {SHAPE}, box {box.shape}\n\n{machine()}; processor time\n")
-    print("| exchange | whole image, ms | box, ms |\n|---|--:|--:|")
+    heading("The exchange of a round", ["torch", "numpy"])
+    print(f"\nProcessor ms; image {' x '.join(map(str, SHAPE))}, box {' x '.join(map(str, box.shape))}.")
+    print("\n| exchange | whole image | box |\n|---|--:|--:|")
     _files(truth, box, drawn)
-    print("\n| method | alone, ms | in its process and beside it, ms | more |\n|---|--:|--:|--:|")
+    print("\n| method | alone | in its process and beside it | more |\n|---|--:|--:|--:|")
     with tempfile.TemporaryDirectory() as folder:
         weights = Path(folder) / "weights.pt"
         torch.manual_seed(0)

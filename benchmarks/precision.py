@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from timing import ratios
+from timing import Table, heading
 from torch.nn.functional import cross_entropy
 
 from bifseg.cards.finetuning import FineTuning
@@ -21,13 +21,14 @@ from bifseg.networks.precision import arithmetic, computes_bfloat16
 from bifseg.networks.trained import TrainedNetwork
 
 CASES = {
-    "P-Net, 16 channels, 48 x 48": (lambda: PNet(16, instance_norm=True), (48, 48)),
-    "P-Net, 64 channels, 96 x 96": (lambda: PNet(64), (96, 96)),
+    "P-Net, 16 channels, 48 x 48": (lambda: PNet(16, instance_norm=True), (48, 48), True),
+    "P-Net, 64 channels, 96 x 96": (lambda: PNet(64), (96, 96), False),
     "PC-Net, 16 channels, 1x1x1 head, 32 x 32 x 32": (
         lambda: PCNet(16, head="1x1x1", instance_norm=True),
         (32, 32, 32),
+        False,
     ),
-    "PC-Net, 32 channels, 3x3x3 head, 40 x 40 x 40": (lambda: PCNet(32), (40, 40, 40)),
+    "PC-Net, 32 channels, 3x3x3 head, 40 x 40 x 40": (lambda: PCNet(32), (40, 40, 40), False),
 }
 STEPS = 5
 PRECISIONS = ("float32", "bfloat16")
@@ -58,15 +59,22 @@ def training(network, shape, precision):
 
 def main():
     torch.set_num_threads(1)
-    print(f"bfloat16 in hardware: {'yes' if computes_bfloat16('cpu') else 'no'}")
-    for title, (make, shape) in CASES.items():
+    heading("float32 and bfloat16", ["torch"])
+    print(
+        f"\nbfloat16 in hardware: {'yes' if computes_bfloat16('cpu') else 'no: the smaller networks only'}."
+    )
+    table = Table("float32")
+    for title, (make, shape, small) in CASES.items():
+        if not (small or computes_bfloat16("cpu")):
+            continue
         torch.manual_seed(0)
         network = make().eval()
         trained = TrainedNetwork(network, shape[0], {}, torch.device("cpu"))
         tuning = {precision: fine_tuning(trained, shape, precision) for precision in PRECISIONS}
-        ratios(f"Network update, {STEPS} steps, {title}", tuning, repeats=3)
+        table.add(f"fine-tuning, {STEPS} steps, {title}", tuning, repeats=3)
         steps = {precision: training(network, shape, precision) for precision in PRECISIONS}
-        ratios(f"Training, one step, {title}", steps, repeats=1)
+        table.add(f"training, a step, {title}", steps, repeats=1)
+    table.print()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """A job of sessions with one and with two workers, and where its processor time goes.
 
-The sessions are replicates on one object of medium size, with networks of the paper's sizes, untrained weights and no
+The sessions are replicates on one object of a simulated cohort, with the demo's networks, untrained weights and no
 target, so that all sessions last equally long. They are timed from the moment at which all processes are warm. A
-second job of two sessions measures the cost before and after the sessions: imports, the network, and the check that
-the network has not changed. Expected: with two workers on two cores almost twice as many sessions a second, since
-workers share nothing; nine tenths of the sessions' processor time in kernels in 3D, less in 2D, where writing files
-and talking to the method's process cost more.
-
-    python benchmarks/workers.py        needs results/demo/cohorts: run `make demo` first
+second job of two sessions measures the cost before and after the sessions: imports, the network, and the check that it
+has not changed. The share of kernels (network, min-cut with geodesics, robot) is processor time by processor time.
+Expected: with two workers on two cores almost twice as many sessions a second, since workers share nothing; nine tenths
+of the sessions' processor time in kernels in 3D, less in 2D, where writing files and talking to the method's process
+cost more.
 """
 
 from __future__ import annotations
@@ -20,10 +19,14 @@ from time import perf_counter
 
 import numpy as np
 import torch
-from timing import machine
+from processor_time import count_processor_time
+from timing import heading
 
-from bifseg.cards.cards import MethodCard, NetworkCard, ProtocolCard, read_card
+from bifseg.cards.cards import CaseCounts, CohortCard, MethodCard, NetworkCard, ProtocolCard, read_card
 from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.preparation import prepare
+from bifseg.cohorts.simulated import SIMULATORS
+from bifseg.core.files import write_record
 from bifseg.networks.registry import build
 from bifseg.networks.trained import DEFAULT_INPUT_SIZE, TrainedNetwork
 from bifseg.runs.job_setup import JobSetup
@@ -31,27 +34,24 @@ from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
 
 ROOT = Path(__file__).parents[1]
-REPEATS = 2
-PROTOCOL = ProtocolCard(rounds=5, target=None, patience=None)
+SESSIONS = 12
+BIFSEG = MethodCard(method="processor_time:ProcessorTimed")
+PROTOCOL = ProtocolCard(rounds=5, target=None, patience=None, fresh_process="job")
 CASES = {
-    "P-Net, 64 channels, 96 pixels": ("fetal2d", "pnet", {}, 12),
-    "PC-Net, 32 channels, 48 voxels": (
-        "tumour3d",
-        "pcnet",
-        {"settings": {"head": "1x1x1"}, "input_size": 48},
-        12,
-    ),
+    "P-Net, 16 channels, 48 pixels": ("fetal2d", "pnet-demo"),
+    "PC-Net, 16 channels, 32 voxels": ("tumour3d", "pcnet-demo"),
 }
 
 
-def untrained(folder: Path, name: str, changes: dict) -> Path:
+def untrained(folder: Path, name: str) -> Path:
     """The folder of an untrained network of the card."""
     torch.manual_seed(0)
-    card = read_card(NetworkCard, ROOT / f"config/networks/{name}.yaml").model_copy(update=changes)
+    card = read_card(NetworkCard, ROOT / f"config/networks/{name}.yaml")
     network = build(NetworkCard(**card.model_dump(exclude_defaults=True))).eval()
     size = card.input_size or DEFAULT_INPUT_SIZE[network.dimension]
     (folder / name).mkdir(parents=True)
     TrainedNetwork(network, size, {}, torch.device("cpu")).save(folder / name / "weights.pt", card)
+    write_record(folder / name / "card.json", {"card": card.model_dump(mode="json")})
     return folder / name
 
 
@@ -82,43 +82,40 @@ def spent() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def measure(cohort: str, name: str, changes: dict, count: int) -> list[str]:
+def cohort(name: str, folder: Path) -> Cohort:
+    """A simulated cohort with few cases."""
+    path = ROOT / f"config/cohorts/{name}.yaml"
+    few = {"cases": CaseCounts(train=1, validation=1, test=3)}
+    prepare(read_card(CohortCard, path).model_copy(update=few), path, 1, folder, SIMULATORS)
+    return Cohort.load(folder)
+
+
+def measure(cohort_name: str, name: str) -> list[str]:
     """A row of the table."""
-    members = Cohort.load(ROOT / "results/demo/cohorts" / cohort)
     with tempfile.TemporaryDirectory() as place:
-        network = untrained(Path(place), name, changes)
+        members = cohort(cohort_name, Path(place) / "cohorts" / cohort_name)
+        network = untrained(Path(place), name)
         path = ROOT / "config/methods/bifseg.yaml"
-        card = read_card(MethodCard, path)
-        setup = JobSetup("b", 1, members, "own-scribbles", PROTOCOL, path, card, network, count, "cpu")
+        setup = JobSetup("b", 1, members, "own-scribbles", PROTOCOL, path, BIFSEG, network, SESSIONS, "cpu")
         rows = sorted(members.select(split="test"), key=lambda row: row.voxels)
         trials = setup.trials(rows[len(rows) // 2 :][:1])
-        rates, costs = [], []
-        for repeat in range(REPEATS):
-            folder = Path(place) / str(repeat)
-            one, two = (play(setup, trials, folder / str(workers), workers) for workers in (1, 2))
-            short = play(setup, trials[:2], folder / "short", 1)
-            rates.append([one[0], two[0], two[0] / one[0]])
-            a_session = (one[1] - short[1]) / (count - 2)
-            costs.append([(one[2] - short[2]) / (count - 2) / a_session, one[1] - count * a_session])
-    alone, both, ratio = np.median(rates, axis=0)
-    kernels, fixed = np.median(costs, axis=0)
-    return [str(count), f"{alone:.2f}", f"{both:.2f}", f"x{ratio:.2f}", f"{kernels:.0%}", f"{fixed:.1f}"]
+        one, two = (play(setup, trials, Path(place) / str(workers), workers) for workers in (1, 2))
+        short = play(setup, trials[:2], Path(place) / "short", 1)
+    a_session = (one[1] - short[1]) / (SESSIONS - 2)
+    kernels = (one[2] - short[2]) / (SESSIONS - 2) / a_session
+    fixed = one[1] - SESSIONS * a_session
+    return [f"{one[0]:.2f}", f"{two[0]:.2f}", f"x{two[0] / one[0]:.2f}", f"{kernels:.0%}", f"{fixed:.1f}"]
 
 
 def main() -> None:
     """Print the table."""
     os.environ["OMP_NUM_THREADS"] = "1"
-    how = f"BIFSeg, {PROTOCOL.rounds} rounds a session, {REPEATS} repeats in turns"
-    print(f"### One worker and two\n\n{machine()}; {how}\n")
-    columns = [
-        "network",
-        "sessions",
-        "one worker, sessions/s",
-        "two workers",
-        "ratio",
-        "sessions in kernels",
-        "job besides, s",
-    ]
+    os.environ["PYTHONPATH"] = str(Path(__file__).parent)
+    torch.set_num_threads(1)
+    count_processor_time()
+    heading("One worker and two", ["torch"])
+    print(f"\nBIFSeg, {SESSIONS} sessions of {PROTOCOL.rounds} rounds; untrained weights\n")
+    columns = ["network", "one worker, sessions/s", "two", "ratio", "sessions in kernels", "job besides, s"]
     print("| " + " | ".join(columns) + " |\n|---|" + "--:|" * (len(columns) - 1))
     for title, case in CASES.items():
         print("| " + " | ".join([title, *measure(*case)]) + " |", flush=True)
