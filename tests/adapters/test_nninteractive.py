@@ -58,36 +58,63 @@ def stroke(foreground, *voxels):
     return Stroke(foreground, np.array(voxels, float), np.array(voxels))
 
 
-@pytest.fixture
-def started(tmp_path, noted, monkeypatch):
-    """Starts the adapter on the stub; `notes` reads what the stub was given."""
-    monkeypatch.setenv("PYTHONPATH", str(HERE / "stub"))
-    monkeypatch.setenv("STUB_NOTES", str(noted))
-    checkpoint = tmp_path / "model" / "fold_0" / "checkpoint_final.pth"
-    checkpoint.parent.mkdir(parents=True)
-    checkpoint.touch()
-    processes = []
-
-    def start(model=checkpoint, **settings):
-        online = str(model).startswith("http")
-        card = MethodCard(command=(sys.executable, "-P", SERVE, str(model)), settings=settings, online=online)
-        processes.append(MethodProcess(program(card, ADAPTER, threads=2)))
-        return processes[-1]
-
-    yield start
-    for process in processes:
-        process.close()
-
-
-@pytest.fixture
+@pytest.fixture(scope="module")
 def noted():
     """A file that a confined method may write: in shared memory, since it may write nowhere else on the disk."""
     with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
         yield Path(folder) / "notes"
 
 
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "fold_0" / "checkpoint_final.pth"
+    path.parent.mkdir()
+    path.touch()
+    return path
+
+
+@pytest.fixture(scope="module")
+def _stub(noted):
+    """Puts the stub in the package's place."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(HERE / "stub"))
+        patch.setenv("STUB_NOTES", str(noted))
+        yield
+
+
+def process(model, **settings):
+    online = str(model).startswith("http")
+    card = MethodCard(command=(sys.executable, "-P", SERVE, str(model)), settings=settings, online=online)
+    return MethodProcess(program(card, ADAPTER, threads=2))
+
+
+@pytest.fixture
+def started(checkpoint, _stub):
+    """Starts the adapter on the stub; `notes` reads what the stub was given."""
+    processes = []
+
+    def start(model=checkpoint, **settings):
+        processes.append(process(model, **settings))
+        return processes[-1]
+
+    yield start
+    for one in processes:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def adapter(checkpoint, _stub):
+    """The adapter in one process for all tests that begin a session of their own."""
+    method = process(checkpoint)
+    yield method
+    method.close()
+
+
 @pytest.fixture
 def notes(noted):
+    """Reads what the stub was given in this test."""
+    noted.write_text("")
+
     def read(*calls):
         lines = [json.loads(line) for line in noted.read_text().splitlines()]
         return [line for line in lines if line["call"] in calls]
@@ -95,7 +122,7 @@ def notes(noted):
     return read
 
 
-def test_model_is_loaded_once_for_all_sessions(started, notes, tmp_path):
+def test_model_is_loaded_once_for_all_sessions(started, notes, checkpoint):
     method = started()
     assert (method.dimensions, method.prompts) == ({3}, {"box", "scribbles", "points", "mask"})
     assert (method.adapts, method.undoes) == (False, True)
@@ -103,18 +130,18 @@ def test_model_is_loaded_once_for_all_sessions(started, notes, tmp_path):
         assert play(GAME, method).status == "ok"
     (opened, loaded) = notes("init", "model")
     assert (opened["threads"], opened["undo"]) == (2, True)
-    assert loaded["checkpoint"] == str(tmp_path / "model" / "fold_0" / "checkpoint_final.pth")
+    assert loaded["checkpoint"] == str(checkpoint)
 
 
-def test_the_image_is_passed_in_array_order(started, notes):
-    started().start(IMAGE, BOX)
+def test_the_image_is_passed_in_array_order(adapter, notes):
+    adapter.start(IMAGE, BOX)
     (image,) = notes("image")
     assert image["shape"] == [1, *SHAPE]
     assert image["corner"] == IMAGE.voxels[0, 0, 1]
 
 
-def test_a_model_without_3d_boxes_gets_the_middle_slices_of_the_box(started, notes):
-    started().start(IMAGE, BOX)
+def test_a_model_without_3d_boxes_gets_the_middle_slices_of_the_box(adapter, notes):
+    adapter.start(IMAGE, BOX)
     assert [(note["box"], note["include"]) for note in notes("box")] == [
         ([[5, 6], [6, 21], [7, 26]], True),
         ([[2, 9], [13, 14], [7, 26]], True),
@@ -128,19 +155,18 @@ def test_a_model_with_3d_boxes_gets_the_whole_box(started, notes, monkeypatch):
     assert [note["box"] for note in notes("box")] == [[[2, 9], [6, 21], [7, 26]]]
 
 
-def test_box_of_one_slice_is_given_as_it_is(started, notes):
-    started().start(IMAGE, Box((4, 6, 7), (5, 21, 26)))
+def test_box_of_one_slice_is_given_as_it_is(adapter, notes):
+    adapter.start(IMAGE, Box((4, 6, 7), (5, 21, 26)))
     assert [note["box"] for note in notes("box")] == [[[4, 5], [6, 21], [7, 26]]]
 
 
-def test_each_stroke_is_passed_once_with_its_label(started, notes):
-    method = started()
-    method.start(IMAGE, BOX)
+def test_each_stroke_is_passed_once_with_its_label(adapter, notes):
+    adapter.start(IMAGE, BOX)
     first = [stroke(True, (5, 14, 22), (5, 14, 23)), stroke(False, (4, 8, 9))]
     second = [stroke(False, (3, 8, 10), (3, 9, 10))]
     first[1] = stroke(False, (4, 8, 9), (4, 8, 10))
-    method.refine(Scribbles(SHAPE, tuple(first)))
-    method.refine(Scribbles(SHAPE, tuple(first + second)))
+    adapter.refine(Scribbles(SHAPE, tuple(first)))
+    adapter.refine(Scribbles(SHAPE, tuple(first + second)))
     assert [(note["voxels"], note["include"]) for note in notes("scribble")] == [
         ([[5, 14, 22], [5, 14, 23]], True),
         ([[4, 8, 9], [4, 8, 10]], False),
@@ -174,19 +200,17 @@ def test_prompts_are_those_of_the_checkpoint(started, monkeypatch, lacks, prompt
     assert started().prompts == prompts
 
 
-def test_a_box_of_the_whole_image_is_not_passed(started, notes):
-    method = started()
+def test_a_box_of_the_whole_image_is_not_passed(adapter, notes):
     whole = Box((0, 0, 0), SHAPE)
-    assert not method.start(IMAGE, whole).any()
+    assert not adapter.start(IMAGE, whole).any()
     assert notes("box") == []
 
 
-def test_an_existing_mask_is_the_first_result_and_is_corrected(started, notes):
-    method = started()
+def test_an_existing_mask_is_the_first_result_and_is_corrected(adapter, notes):
     existing = np.roll(TRUTH, 3, axis=1)
     whole = Box((0, 0, 0), SHAPE)
-    np.testing.assert_array_equal(method.start_from(IMAGE, whole, existing), existing)
-    result = method.refine(Scribbles(SHAPE, (stroke(True, (0, 0, 0)),)))
+    np.testing.assert_array_equal(adapter.start_from(IMAGE, whole, existing), existing)
+    result = adapter.refine(Scribbles(SHAPE, (stroke(True, (0, 0, 0)),)))
     assert result[0, 0, 0]
     assert [note["call"] for note in notes("mask", "box", "point")] == ["mask", "point"]
     assert notes("mask") == [{"call": "mask", "voxels": int(existing.sum()), "predicts": False}]
@@ -206,14 +230,13 @@ TWO += [stroke(True, (4, 9, 9)), stroke(False, (5, 14, 22))]
         ([FIRST, SECOND], ["undo", "undo", "reset"]),  # the package undoes one interaction and no second
     ],
 )
-def test_undo_gives_the_result_before_the_round(started, notes, rounds, calls):
-    method = started()
-    results, drawn = [method.start(IMAGE, BOX)], []
+def test_undo_gives_the_result_before_the_round(adapter, notes, rounds, calls):
+    results, drawn = [adapter.start(IMAGE, BOX)], []
     for strokes in rounds:
         drawn += strokes
-        results.append(method.refine(Scribbles(SHAPE, tuple(drawn))))
+        results.append(adapter.refine(Scribbles(SHAPE, tuple(drawn))))
     for before in results[-2::-1]:
-        np.testing.assert_array_equal(method.undo(), before)
+        np.testing.assert_array_equal(adapter.undo(), before)
     assert [note["call"] for note in notes("undo", "reset")] == calls
 
 
@@ -234,12 +257,12 @@ def test_a_session_of_a_server_is_released_at_the_end(notes, noted):
     assert len(notes("claim")) == len(notes("release")) == 1
 
 
-def test_result_ends_at_the_box(started):
+def test_result_ends_at_the_box(adapter):
     bright = IMAGE.voxels > IMAGE.voxels.mean()
     inside = np.zeros(SHAPE, bool)
     inside[BOX.slices] = True
     assert (bright & ~inside).any()
-    np.testing.assert_array_equal(started().start(IMAGE, BOX), bright & inside)
+    np.testing.assert_array_equal(adapter.start(IMAGE, BOX), bright & inside)
 
 
 @pytest.mark.parametrize(("settings", "as_drawn"), [({}, True), ({"as_drawn": False}, False)])
@@ -257,13 +280,12 @@ def test_drawn_voxels_keep_their_label_unless_the_card_disables_it(started, sett
     np.testing.assert_array_equal(result, drawn if as_drawn else initial)
 
 
-def test_nothing_of_a_session_is_left_in_the_next(started, notes):
-    method = started()
+def test_nothing_of_a_session_is_left_in_the_next(adapter, notes):
     drawn = Scribbles(SHAPE, (stroke(False, (5, 14, 22)),))
-    initial = method.start(IMAGE, BOX)
-    after = method.refine(drawn)
-    np.testing.assert_array_equal(method.start(IMAGE, BOX), initial)
-    np.testing.assert_array_equal(method.refine(drawn), after)
+    initial = adapter.start(IMAGE, BOX)
+    after = adapter.refine(drawn)
+    np.testing.assert_array_equal(adapter.start(IMAGE, BOX), initial)
+    np.testing.assert_array_equal(adapter.refine(drawn), after)
     assert [note["call"] for note in notes("image", "buffer", "point")] == [
         "image",
         "buffer",
@@ -279,22 +301,20 @@ def test_sessions_draw_the_same_random_numbers(started, notes):
     assert len({note["draw"] for note in notes("image")}) == 1
 
 
-def test_time_and_memory_are_reported(started):
-    method = started()
-    method.start(IMAGE, BOX)
-    begun = method.seconds["machine"]
-    method.refine(Scribbles(SHAPE, (stroke(True, (5, 14, 22)),)))
-    assert 0 < begun < method.seconds["machine"]
-    assert method.peak_mb["rss"] > 50
+def test_time_and_memory_are_reported(adapter):
+    adapter.start(IMAGE, BOX)
+    begun = adapter.seconds["machine"]
+    adapter.refine(Scribbles(SHAPE, (stroke(True, (5, 14, 22)),)))
+    assert 0 < begun < adapter.seconds["machine"]
+    assert adapter.peak_mb["rss"] > 50
 
 
-def test_error_of_the_package_is_a_failed_session_and_the_next_one_plays(started):
-    method = started()
+def test_error_of_the_package_is_a_failed_session_and_the_next_one_plays(adapter):
     dark = replace(IMAGE, voxels=np.zeros(SHAPE, np.float32))
-    session = play(replace(GAME, image=dark), method)
+    session = play(replace(GAME, image=dark), adapter)
     assert (session.status, session.error) == ("failed", "initial: ValueError: Input image is entirely zero")
-    assert play(GAME, method).status == "ok"
-    assert not method.died
+    assert play(GAME, adapter).status == "ok"
+    assert not adapter.died
 
 
 @pytest.mark.parametrize(
