@@ -1,6 +1,8 @@
 """Networks trained elsewhere are stored completely, and refused if card, weights and cohort do not match."""
 
+import logging
 import re
+import shutil
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from foreign_networks import SETTINGS, SmallUNet
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import check_hash, read_json
+from bifseg.core.files import check_hash, file_hash, read_json, read_record, write_record
 from bifseg.networks.confined_importing import import_confined
 from bifseg.networks.importing import import_network
 from bifseg.networks.trained import TrainedNetwork
@@ -49,22 +51,36 @@ def test_the_card_decides_how_external_weights_are_used(discs, discs_network, tm
     assert "unused_finetuning" not in facts, "omega 5 and t0 0.2 are the defaults; eps is the card's"
 
 
-def test_fingerprints_of_the_training_images_come_with_the_weights(discs, discs_network, tmp_path, tiny_card):
-    """Sessions read them to find training images among the test images."""
-    import_confined(tiny_card, discs_network / "weights.pt", discs, tmp_path)
-    check_hash(tmp_path / "content.npz", read_json(tmp_path / "card.json")["content_sha256"], "")
-
-
-def test_fine_tuning_stored_in_a_weights_file_is_ignored(discs, discs_network, tmp_path, tiny_card, caplog):
-    """It was chosen for older defaults; combined with current ones it can remove whole objects."""
-    path = tmp_path / "weights.pt"
-    content = torch.load(discs_network / "weights.pt", weights_only=True)
+@pytest.fixture(scope="module")
+def imported(discs, discs_network, tiny_card, tmp_path_factory):
+    """A weights file that also stores fine-tuning, the folder of its import with other fine-tuning, and the log."""
+    folder, messages = tmp_path_factory.mktemp("imported"), []
+    shutil.copytree(discs_network, folder / "old")
+    path, record = folder / "old/weights.pt", read_record(folder / "old/card.json")
+    content = torch.load(path, weights_only=True)
     content["finetuning"] = {"learning_rate": 0.3, "strength": 1.0, "iterations": 80}
     torch.save(content, path)
+    write_record(folder / "old/card.json", record | {"weights_sha256": file_hash(path)})
     card = tiny_card.model_copy(update={"finetuning": {"strength": 2.0}})
-    import_confined(card, path, discs, tmp_path / "new")
-    assert TrainedNetwork.load(tmp_path / "new/weights.pt").finetuning == {"strength": 2.0}
-    assert [record.getMessage() for record in caplog.records] == [
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging.getLogger(), "handlers", [handler])
+        import_confined(card, path, discs, folder / "new")
+    return path, folder / "new", messages
+
+
+def test_fingerprints_of_the_training_images_come_with_the_weights(imported):
+    """Sessions read them to find training images among the test images."""
+    _, folder, _ = imported
+    check_hash(folder / "content.npz", read_json(folder / "card.json")["content_sha256"], "")
+
+
+def test_fine_tuning_stored_in_a_weights_file_is_ignored(imported):
+    """It was chosen for older defaults; combined with current ones it can remove whole objects."""
+    path, folder, messages = imported
+    assert TrainedNetwork.load(folder / "weights.pt").finetuning == {"strength": 2.0}
+    assert messages == [
         f"{path}: finetuning: learning_rate 0.3 not used, since the card's settings apply; "
         "add them to its `finetuning` to use them"
     ]
