@@ -34,7 +34,7 @@ from bifseg.sessions.users import SimulatedUser
 SHAPE = (155, 240, 240)
 GRID = Grid.plain(SHAPE, (1.0, 1.0, 1.0))
 CARD = NetworkCard(architecture="pcnet", settings={"channels": 16, "head": "1x1x1"})
-ROUNDS = {"base-crf": 20, "bifseg": 5}
+ROUNDS = {"base-crf": 10, "bifseg": 2}
 
 
 def main() -> None:

@@ -124,7 +124,7 @@ def main():
         assert abs(ends[PLAIN] - ends["bifseg"]) < 0.1, ends
         reached.append(f"{ends[PLAIN]:.2f} and {ends['bifseg']:.2f}")
         calls = {which: partial(session, game, trained, kind) for which, kind in kinds.items()}
-        table.add(f"{name}, {played['bifseg'].steps[-1].round} rounds", calls, REPEATS)
+        table.add(f"{name}, {played['bifseg'].steps[-1].round} round(s)", calls, REPEATS)
     table.print()
     print(f"\nFinal Dice (%), plain and bifseg: {'; '.join(reached)}.")
 

@@ -34,9 +34,9 @@ from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
 
 ROOT = Path(__file__).parents[1]
-SESSIONS = 12
+SESSIONS = 8
 BIFSEG = MethodCard(method="processor_time:ProcessorTimed")
-PROTOCOL = ProtocolCard(rounds=5, target=None, patience=None, fresh_process="job")
+PROTOCOL = ProtocolCard(rounds=3, target=None, patience=None, fresh_process="job")
 CASES = {
     "P-Net, 16 channels, 48 pixels": ("fetal2d", "pnet-demo"),
     "PC-Net, 16 channels, 32 voxels": ("tumour3d", "pcnet-demo"),
