@@ -71,16 +71,12 @@ def in_reading_order(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         The same rows with a new index.
     """
-    keys = pd.DataFrame(
-        {
-            "unseen": ~frame["seen"].astype(bool),
-            "structure": frame["structure"],
-            "rank": frame["method"].map(lambda method: method_rank(method)[0]),
-            "method": frame["method"],
-            "network": frame["network"],
-        }
-    )
-    return frame.loc[keys.sort_values(keys.columns.tolist()).index].reset_index(drop=True)
+    columns = (frame[name] for name in ("seen", "structure", "method", "network"))
+    keys = [
+        (not seen, structure, method_rank(method), network)
+        for seen, structure, method, network in zip(*columns, strict=True)
+    ]
+    return frame.iloc[sorted(range(len(keys)), key=keys.__getitem__)].reset_index(drop=True)
 
 
 def data_note(scores: pd.DataFrame, cohort: str, simulated: bool) -> str:

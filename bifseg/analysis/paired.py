@@ -192,11 +192,8 @@ def _pairs(rows: pd.DataFrame, reference: tuple[str, str]) -> list[_Pair]:
 
 def _members(rows: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
     """The places of each entry's sessions on each structure, sorted by the columns of `GROUP`."""
-    number = rows.groupby(GROUP).ngroup().to_numpy()
-    order = np.argsort(number, kind="stable")
-    parts = np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
-    keys = rows[GROUP].iloc[[part[0] for part in parts]].itertuples(index=False, name=None)
-    return dict(zip(keys, parts, strict=True))
+    places: dict[Any, Any] = rows.groupby(GROUP, observed=True).indices
+    return dict(sorted(places.items()))
 
 
 def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:

@@ -35,6 +35,7 @@ _Plan = Mapping[tuple[Entry, str], str]
 
 _POINTS = f"{100 * MARGIN:g} points"
 _TESTED = [*GROUP, "measure"]
+_PAIRED_BY = ["patient", "object", "replicate", "training_seed", "status"]
 _MEANS = ("mean", "std", "against_mean", "against_std")
 _COUNTS = ("n", "patients", "failed", "family")
 _NUMBERS = ("difference_mean", "difference_low", "difference_high", "effect", "t_p", "wilcoxon_p", "holm_p")
@@ -188,12 +189,14 @@ def _rows(
     """Rows of a claim: the reference minus each opponent of the plan; without `leads`, each opponent minus it."""
     entries = {reference, *(entry for entry, _ in plan)}
     keys = zip(sessions["method"], sessions["network"], strict=True)
-    compared = sessions[np.fromiter((entry in entries for entry in keys), bool)]
     planned = pd.DataFrame(
         [(*entry, name, rule) for (entry, name), rule in plan.items()],
         columns=["method", "network", "measure", "rule"],
     )
-    tests = _tests(compared, reference, list(dict.fromkeys(planned["measure"])))
+    measures = list(dict.fromkeys(planned["measure"]))
+    in_plan = np.fromiter((entry in entries for entry in keys), bool)
+    compared = sessions.loc[in_plan, [*GROUP, *_PAIRED_BY, *measures]]
+    tests = _tests(compared, reference, measures)
     rows = places.merge(planned, how="cross").merge(tests, on=_TESTED, how="left")
     rows = rows.fillna(dict.fromkeys(_COUNTS, 0)).astype(dict.fromkeys(_COUNTS, "int64"))
     rows[["against_method", "against_network"]] = reference

@@ -8,6 +8,7 @@ standard deviation s of the n differences.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,8 +49,8 @@ def patients_needed(differences: ArrayLike, difference: float) -> float:
     if len(values) < 2:
         return np.nan
     spread = float(values.std(ddof=1))
-    counts = np.unique(np.geomspace(2, _MOST_PATIENTS, 4000).astype(int))
-    enough = counts[_per_spread(counts) * spread <= abs(difference)]
+    counts, per_spread = _tried()
+    enough = counts[per_spread * spread <= abs(difference)]
     return float(enough[0]) if len(enough) and difference else np.inf
 
 
@@ -78,6 +79,13 @@ def power_of(differences: ArrayLike) -> Power:
     values = np.asarray(differences, float)
     more = patients_needed(values, ONE_POINT) - len(values)
     return Power(detectable_difference(values), float(np.maximum(more, 0)))
+
+
+@cache
+def _tried() -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Numbers of patients, and the difference that each detects, in standard deviations."""
+    counts = np.unique(np.geomspace(2, _MOST_PATIENTS, 4000).astype(np.int64))
+    return counts, _per_spread(counts)
 
 
 def _per_spread(n: ArrayLike) -> NDArray[np.float64]:

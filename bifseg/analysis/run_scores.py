@@ -10,13 +10,13 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.names import STAGES, data_note
+from bifseg.analysis.names import GROUP, data_note, exposure_text
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
 from bifseg.analysis.scores import read_scores
-from bifseg.analysis.stages import final_rows, stage_rows
-from bifseg.analysis.words import with_categories
+from bifseg.analysis.stages import final_rows, rows_by_stage
+from bifseg.analysis.words import with_categories, with_words
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ class CohortScores:
         """The results at each stage.
 
         Returns:
-            Rows of `stages.stage_rows`, one a session, by stage.
+            Rows of `stages.rows_by_stage`, one a session, by stage.
         """
-        return {stage: stage_rows(self.frame, stage, self.run.roles.shared) for stage in STAGES}
+        return rows_by_stage(self.frame, self.run.roles.shared)
 
     @cached_property
     def final(self) -> pd.DataFrame:
@@ -128,6 +128,16 @@ class CohortScores:
         """
         own = self.run.roles.own
         return final_rows(self.frame, own, self.run.rules.get(own))
+
+    @cached_property
+    def exposures(self) -> pd.DataFrame:
+        """What the models of the entries saw of each structure's objects in training.
+
+        Returns:
+            A row per structure and entry with its `exposure` in words.
+        """
+        kinds = with_words(self.frame[[*GROUP, "exposure"]].drop_duplicates())
+        return kinds.groupby(GROUP)["exposure"].agg(exposure_text).reset_index()
 
     @property
     def disturbed(self) -> pd.DataFrame:

@@ -22,6 +22,7 @@ from bifseg.analysis.names import (
     PAIR,
     SESSION,
     SHARED_SCRIBBLES,
+    STAGES,
     in_reading_order,
 )
 from bifseg.analysis.rules import StoppingRule
@@ -50,9 +51,9 @@ def session_numbers(rows: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.b
     Returns:
         (rows,) number of each row's session, from 0 in their order; and whether the row is its session's last.
     """
-    starts = np.zeros(len(rows), bool)
+    starts = np.arange(len(rows)) == 0
     for name in SESSION:
-        starts |= (rows[name] != rows[name].shift()).to_numpy()
+        starts[1:] |= np.diff(pd.factorize(rows[name])[0]) != 0
     return np.cumsum(starts) - 1, np.append(starts[1:], True)[: len(rows)]
 
 
@@ -86,7 +87,25 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
         A row of scores a session. A session that failed at the stage or earlier has its failed row. An entry that
         starts from scribbles has no row at the first two stages.
     """
+    return _at_stage(in_step_order(scores), stage, shared)
+
+
+def rows_by_stage(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> dict[str, pd.DataFrame]:
+    """The results at every stage; the scores are sorted once.
+
+    Args:
+        scores: scores of one cohort.
+        shared: as in `stage_rows`.
+
+    Returns:
+        Rows of `stage_rows` by stage.
+    """
     rows = in_step_order(scores)
+    return {stage: _at_stage(rows, stage, shared) for stage in STAGES}
+
+
+def _at_stage(rows: pd.DataFrame, stage: str, shared: str) -> pd.DataFrame:
+    """The rows of `stage_rows`, from rows in step order."""
     if stage == "supervised":
         rows = rows[rows["protocol"] == shared]
     else:

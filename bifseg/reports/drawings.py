@@ -45,7 +45,8 @@ def dice_boxes(scores: pd.DataFrame, stages: Mapping[str, pd.DataFrame], cast: S
     Returns:
         The figure.
     """
-    stages = {stage: rows for stage, rows in stages.items() if len(rows)}
+    shown = ["method", "network", "structure", "dice"]
+    stages = {stage: rows[shown] for stage, rows in stages.items() if len(rows)}
     figure, axes = panels(scores, width=6.2, height=3.6)
     step = 0.8 / len(cast)
     for axis, (structure, _) in zip(axes, structures(scores), strict=True):

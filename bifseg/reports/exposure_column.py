@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bifseg.analysis.names import GROUP, exposure_text
+from bifseg.analysis.names import GROUP
 from bifseg.analysis.run_scores import CohortScores
-from bifseg.analysis.words import with_words
 from bifseg.reports.formats import Table
 
 
@@ -22,6 +21,4 @@ def with_exposure(table: Table, cohort: CohortScores) -> Table:
     """
     if not set(GROUP) <= set(table.frame) or "measure" in table.frame:
         return table
-    kinds = with_words(cohort.frame[[*GROUP, "exposure"]].drop_duplicates())
-    exposures = kinds.groupby(GROUP, as_index=False)["exposure"].agg(exposure_text)
-    return replace(table, frame=table.frame.merge(exposures, on=GROUP, how="left"))
+    return replace(table, frame=table.frame.merge(cohort.exposures, on=GROUP, how="left"))

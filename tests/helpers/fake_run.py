@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from bifseg.analysis.names import METHODS, OWN_SCRIBBLES, SHARED_SCRIBBLES
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.scores import COLUMNS, ORIGIN, score_session, to_frame, write_scores
+from bifseg.analysis.words import with_categories
 from bifseg.cards.cards import CaseCounts, CohortCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.preparation import prepare
@@ -82,7 +83,7 @@ def run_of(frame, rules=None, target=0.90, simulated=()):
         name: ProtocolCard(rounds=rule.rounds, target=rule.target).model_dump(mode="json")
         for name, rule in (rules or {}).items()
     }
-    return RunScores(frame, cards, frozenset(simulated), target)
+    return RunScores(with_categories(frame), cards, frozenset(simulated), target)
 
 
 def simulate(counts, seed, folder, progress=iter):

@@ -4,6 +4,7 @@ from fake_run import run_of, scores
 from test_paper_claims import RULES, full_run, holding, tool
 
 from bifseg.analysis.paper_claims import claims
+from bifseg.analysis.words import with_words
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_text
 from bifseg.reports.paper_claims_page import (
@@ -118,7 +119,7 @@ def test_written_claims_are_read_back(tmp_path):
         )
         assert [one.count(seen) for seen in (True, False)] == [read.count(seen) for seen in (True, False)]
         pd.testing.assert_frame_equal(
-            one.rows.reset_index(drop=True), read.rows.reset_index(drop=True), check_dtype=False
+            with_words(one.rows.reset_index(drop=True)), read.rows.reset_index(drop=True), check_dtype=False
         )
 
 

@@ -16,7 +16,14 @@ from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure
 from bifseg.reports.benchmark.pairing import KEY, Pairing
 
 ENTRY = [*WHERE, "method", "network"]
+_OBJECT = ["patient", "object"]
 _SIDES = ("base", "new")
+_NEEDED = [
+    *ENTRY,
+    "goal",
+    *_OBJECT,
+    *(f"{name}_{side}" for one in MEASURES for name in (one.name, one.per) if name for side in _SIDES),
+]
 _SIGNS = np.array([-1.0, 1.0, 1.0, -1.0])
 _UNKNOWN = Interval(np.nan, np.nan, np.nan)
 
@@ -43,7 +50,7 @@ def changes(sides: Pairing, target: float) -> pd.DataFrame:
     """
     base, new = (side.outcomes(target) for side in (sides.base, sides.new))
     shared = ["case", "patient", "seen", "structure", "goal"]
-    pairs = base.merge(new.drop(columns=shared), on=KEY, suffixes=("_base", "_new"))
+    pairs = base.merge(new.drop(columns=shared), on=KEY, suffixes=("_base", "_new"))[_NEEDED]
     rows = [
         {**dict(zip(ENTRY, key, strict=True)), "goal": group["goal"].iloc[0], "measure": measure.name, **one}
         for key, group in pairs.groupby(ENTRY, sort=True)
@@ -64,8 +71,9 @@ def _change(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
         return _ratio(group, measure)
     if not group[columns].notna().any(axis=None):
         return {}
-    change = _difference(group.dropna(subset=columns), columns)
-    return change | (_power(group.dropna(subset=columns), columns) if measure.gate == "dice" else {})
+    pairs = group[[*_OBJECT, *columns]].dropna(subset=columns)
+    each = pairs.groupby(_OBJECT, sort=True)[columns].mean()
+    return _difference(pairs, each) | (_power(each) if measure.gate == "dice" else {})
 
 
 def _failures(group: pd.DataFrame) -> dict[str, Any]:
@@ -74,18 +82,18 @@ def _failures(group: pd.DataFrame) -> dict[str, Any]:
     return _row(group, _UNKNOWN) | counts
 
 
-def _difference(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
-    each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
-    base, new = (each[name].to_numpy(float) for name in columns)
+def _difference(pairs: pd.DataFrame, each: pd.DataFrame) -> dict[str, Any]:
+    """A difference of means over objects; a row of `each` has an object's values of BASE and of NEW."""
+    base, new = each.to_numpy(float).T
     if not len(each):
         return _row(pairs, _UNKNOWN)
     change = mean_interval(new - base, each.index.get_level_values("patient"))
     return _row(pairs, change) | {"base": base.mean(), "new": new.mean()}
 
 
-def _power(pairs: pd.DataFrame, columns: list[str]) -> dict[str, Any]:
-    each = pairs.groupby(["patient", "object"], sort=True)[columns].mean()
-    return asdict(power_of((each[columns[1]] - each[columns[0]]).groupby("patient").mean()))
+def _power(each: pd.DataFrame) -> dict[str, Any]:
+    base, new = each.columns
+    return asdict(power_of((each[new] - each[base]).groupby("patient").mean()))
 
 
 def _ratio(group: pd.DataFrame, measure: Measure) -> dict[str, Any]:
