@@ -91,3 +91,29 @@ def test_nothing_to_solve_gives_what_was_drawn(case):
 def test_wrong_settings_are_refused(bad):
     with pytest.raises(ValidationError, match=next(iter(bad))):
         RandomWalks(**bad)
+
+
+def noise():
+    """A method at an image on which the multigrid does not reach the tolerance, and its label map."""
+    scribbles = Scribbles((60, 60), (stroke(True, (30, 30)), stroke(False, (0, 0))))
+    image = image_of(np.random.default_rng(0).random((60, 60)))
+    method = RandomWalks(tolerance=1e-12)
+    method.start(image, whole(image))
+    return method, scribbles.label_map()
+
+
+def test_a_system_that_does_not_converge_is_solved_directly():
+    method, drawn = noise()
+    probability = method._probability(drawn).ravel()
+    residual = (method._laplacian @ probability)[drawn.ravel() == 0]
+    assert np.abs(residual).max() < 1e-12
+    assert -1e-9 < probability.min() < probability.max() < 1 + 1e-9
+
+
+def test_a_large_system_that_does_not_converge_is_an_error(monkeypatch):
+    monkeypatch.setattr("bifseg.methods.tools.random_walks._MOST_DIRECT", 1000)
+    method, drawn = noise()
+    with pytest.raises(
+        RuntimeError, match="of 3598 voxels did not converge in 200 cycles; lower the card's beta"
+    ):
+        method._probability(drawn)
