@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from time import perf_counter
+from typing import Any
 
 from bifseg.cards.capabilities import first_prompt, takes_drawn
 from bifseg.cards.plays import Plays
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Scribbles
-from bifseg.methods.contract import Method, adapts, undoes
+from bifseg.methods.contract import BrokenContract, Method, adapts, undoes
 from bifseg.methods.process.process import MethodError
 from bifseg.sessions.prompts import adapted
 from bifseg.sessions.record import Ending, Identity, Session, Status
@@ -39,6 +41,10 @@ def play(
     Returns:
         The record. An error of the method ends the session as `failed`, a TimeoutError as `timeout`; earlier steps
         are kept.
+
+    Raises:
+        InputError: the user needs a file that cannot be used.
+        RuntimeError: another error that is not the method's.
     """
     box = user.box()
     window, boxed = user.window(box), first_prompt(user.protocol, method.prompts) == "box"
@@ -49,10 +55,15 @@ def play(
         ended, error = _play(user, method, recorder, box if boxed else window, plays)
     except TimeoutError as raised:
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
-    except Exception as raised:  # a method may raise anything; the scores report the failure
+    except (MethodError, BrokenContract) as raised:  # the scores report the failure
         status, ended = "failed", "failed"
         kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
         error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"
+    except InputError:
+        raise
+    except Exception as raised:
+        where = f"{identity.object or 'session'}: bifseg failed after {recorder.now}, not the method"
+        raise RuntimeError(f"{where}: {type(raised).__name__}: {raised}") from raised
     return Session(
         identity,
         user.image.grid,
@@ -100,7 +111,9 @@ def _play(
             return "stuck", reason
         given.append(given[-1].add(strokes))
         prompts = adapted(given[-1], rules.draws, method.prompts, plays)
-        results.append(recorder.take(view.step, partial(method.refine, prompts), tuple(strokes), robot_s))
+        results.append(
+            recorder.take(view.step, partial(_call, method, "refine", prompts), tuple(strokes), robot_s)
+        )
     return ("target" if user.is_satisfied_with(results[-1]) else "rounds"), ""
 
 
@@ -111,7 +124,7 @@ def _first_result(user: User, method: Method, recorder: StepRecorder, box: Box) 
         return recorder.take("unsupervised", _beginning(user, method, box, mask), begins=True)
     result = recorder.take("initial", _beginning(user, method, box, None), begins=True)
     if adapts(method):
-        result = recorder.take("unsupervised", method.adapt)  # type: ignore[attr-defined]
+        result = recorder.take("unsupervised", partial(_call, method, "adapt"))
     return result
 
 
@@ -121,9 +134,9 @@ def _take_back(
     """The result without the last round: by the method's `undo`, else from all prompts but the last."""
     name, begins = f"round-{number}", False
     if undoes(method):
-        call: Callable[[], Mask] = method.undo  # type: ignore[attr-defined]
+        call: Callable[[], Mask] = partial(_call, method, "undo")
     elif prompts.strokes:
-        call = partial(method.refine, prompts)
+        call = partial(_call, method, "refine", prompts)
     else:
         mask = None if user.existing is None else recorder.box.paste(recorder.steps[0].mask, recorder.shape)
         call, begins = _beginning(user, method, box, mask), True
@@ -132,7 +145,7 @@ def _take_back(
 
             def call() -> Mask:
                 start()
-                return method.adapt()  # type: ignore[attr-defined, no-any-return]
+                return _call(method, "adapt")
 
     return recorder.take(name, call, begins=begins, undo=True)
 
@@ -140,5 +153,11 @@ def _take_back(
 def _beginning(user: User, method: Method, box: Box, mask: Mask | None) -> Callable[[], Mask]:
     """The call that begins a session of a method."""
     if mask is None:
-        return partial(method.start, user.image, box)
-    return partial(method.start_from, user.image, box, mask)  # type: ignore[attr-defined]
+        return partial(_call, method, "start", user.image, box)
+    return partial(_call, method, "start_from", user.image, box, mask)
+
+
+def _call(method: Method, name: str, *inputs: Any) -> Mask:
+    """What a call returns; a method that lacks it fails in its step."""
+    result: Mask = getattr(method, name)(*inputs)
+    return result

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from math import inf
 from time import perf_counter
@@ -12,6 +13,7 @@ import numpy as np
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.methods.contract import BrokenContract, Method, checked_mask
+from bifseg.methods.process.process import MethodError
 from bifseg.sessions.record import Step
 
 _OWN_SECONDS = {"network": "network", "label_update": "label_update", "machine": "method"}
@@ -81,13 +83,17 @@ class StepRecorder:
 
         Raises:
             BrokenContract: the result is no mask inside the box, or the method states impossible seconds.
+            MethodError: the call failed, with whatever the method raised.
+            TimeoutError: the method took too long.
         """
         self.now = name
-        before = {} if begins else self._own_seconds()
-        started = perf_counter()
-        result = checked_mask(call(), self.shape)
-        # A result that the process had from another session counts with the time that it took there.
-        machine_s = perf_counter() - started + getattr(self.method, "reused_s", 0.0)
+        with _of_the_method():
+            before = {} if begins else self._own_seconds()
+            started = perf_counter()
+            result = checked_mask(call(), self.shape)
+            # A result that the process had from another session counts with the time that it took there.
+            machine_s = perf_counter() - started + getattr(self.method, "reused_s", 0.0)
+            after = self._own_seconds()
         outside = np.count_nonzero(result) - np.count_nonzero(result[self.box.slices])
         if outside:
             raise BrokenContract(
@@ -95,7 +101,7 @@ class StepRecorder:
             )
         if self.ignored is not None:
             result = result & ~self.ignored
-        own = {part: value - before.get(part, 0.0) for part, value in self._own_seconds().items()}
+        own = {part: value - before.get(part, 0.0) for part, value in after.items()}
         for part, value in own.items():
             if value < 0:
                 raise BrokenContract(
@@ -130,3 +136,14 @@ class StepRecorder:
                     f"seconds: {name} must be a finite number and not negative, but is {value!r:.50}"
                 )
         return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}
+
+
+@contextmanager
+def _of_the_method() -> Iterator[None]:
+    """A context whose errors are the method's, which may raise anything: BrokenContract, MethodError, TimeoutError."""
+    try:
+        yield
+    except (BrokenContract, MethodError, TimeoutError):
+        raise
+    except Exception as error:
+        raise MethodError(f"{type(error).__name__}: {error}") from error

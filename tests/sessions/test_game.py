@@ -8,6 +8,7 @@ import pytest
 from scipy import ndimage
 
 from bifseg.cards.cards import ProtocolCard
+from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid, Image
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
@@ -197,6 +198,41 @@ def test_raising_method_is_a_failed_session_with_one_line():
         "initial: RuntimeError: two lines",
         (),
     )
+
+
+@pytest.mark.parametrize("call", ["next_strokes", "is_satisfied_with", "stuck_reason"])
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (
+            KeyError("seed"),
+            RuntimeError,
+            r"^case_organ: bifseg failed after initial, not the method: KeyError: 'seed'$",
+        ),
+        (InputError("strokes.csv: no rows"), InputError, r"^strokes\.csv: no rows$"),
+    ],
+)
+def test_an_error_of_the_user_is_no_failure_of_the_method(monkeypatch, call, error, kind, said):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(SimulatedUser, call, fail)
+    with pytest.raises(kind, match=said):
+        play(game(), Shrunken(), identity=IDENTITY)
+
+
+def test_whatever_a_method_lacks_or_states_wrongly_is_its_own_failure():
+    class Stating(Shrunken):
+        seconds = ("network",)
+
+    class Lacking(Shrunken):
+        adapts = True
+
+    errors = [play(game(), method()).error for method in (Stating, Lacking)]
+    assert errors == [
+        "initial: TypeError: tuple indices must be integers or slices, not str",
+        "unsupervised: AttributeError: 'Lacking' object has no attribute 'adapt'",
+    ]
 
 
 def test_seconds_are_counted_per_step():

@@ -38,7 +38,7 @@ A = TypeVar("A", bound=Answer)
 
 
 class MethodError(RuntimeError):
-    """A call failed in the method's process; the message is the process's own."""
+    """A call of a method failed; the message is that of the method or of its process."""
 
 
 class MethodDied(MethodError):
