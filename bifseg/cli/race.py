@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +16,9 @@ from bifseg.cards.shipped import shipped_folder
 from bifseg.cli.workflow import find_profile, snakemake
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
+
+if TYPE_CHECKING:  # --help must not import torch
+    from bifseg.runs.run_folder import Run
 
 _GROWTH = 1.25  # patients of a look at the results, relative to the look before
 _JOBS = 16  # of a cluster
@@ -53,8 +57,6 @@ def race(
         patient_differences,
     )
     from bifseg.analysis.scores import read_scores
-    from bifseg.cards.quickstart import write_configuration
-    from bifseg.runs.job_groups import job_groups
     from bifseg.runs.run_folder import Run
 
     profile = find_profile(profile)
@@ -62,20 +64,12 @@ def race(
     settings["shards"] = cores if profile.name == "default" else _JOBS
     run = Path(settings["results"]) / settings["run"]
 
-    def play(patients: int, targets: list[Path]) -> None:
-        with TemporaryDirectory() as folder, _kept(run / "config.json"):
-            file = Path(folder) / "race.yaml"
-            write_configuration(file, settings | {"patients": patients}, "bifseg race")
-            options = ["--configfile", str(file), "--", *map(str, targets)]
-            snakemake(shipped_folder() / "Snakefile", Path.cwd(), profile, cores, options)
-
+    play = partial(_play, settings, run, profile, cores)
     play(1, [run / "cohorts" / name / "objects.tsv"])
     opened = Run(run)
     order = opened.patients(opened.cohort(name))
     check_enough(len(order), f"{run}/cohorts/{name}: split {opened.card.split}")
-    groups = job_groups(settings["cohorts"][name]["protocols"], Path(opened.card.cards))
-    shards = range(1, settings["shards"] + 1)
-    parts = [run / f"scores/{name}/{group}/shard-{shard}.parquet" for group in groups for shard in shards]
+    parts = _score_files(opened, name, settings)
     for count in _looks(len(order)):
         play(count, parts)
         scores = pd.concat([read_scores(part) for part in parts])
@@ -114,6 +108,28 @@ def _settings(config: Path, cohort: str, protocol: str, entries: list[str]) -> t
             "a protocol without `disturb`"
         )
     return name, {"results": "results", **settings, "cohorts": cohorts}
+
+
+def _play(
+    settings: dict[str, Any], run: Path, profile: Path, cores: int, patients: int, targets: list[Path]
+) -> None:
+    """Make files of a run with its first patients alone."""
+    from bifseg.cards.quickstart import write_configuration
+
+    with TemporaryDirectory() as folder, _kept(run / "config.json"):
+        file = Path(folder) / "race.yaml"
+        write_configuration(file, settings | {"patients": patients}, "bifseg race")
+        options = ["--configfile", str(file), "--", *map(str, targets)]
+        snakemake(shipped_folder() / "Snakefile", Path.cwd(), profile, cores, options)
+
+
+def _score_files(run: Run, cohort: str, settings: dict[str, Any]) -> list[Path]:
+    """The files of scores that the jobs of a race write."""
+    from bifseg.runs.job_groups import job_groups
+
+    groups = job_groups(settings["cohorts"][cohort]["protocols"], Path(run.card.cards))
+    shards = range(1, settings["shards"] + 1)
+    return [run.folder / f"scores/{cohort}/{group}/shard-{n}.parquet" for group in groups for n in shards]
 
 
 @contextmanager

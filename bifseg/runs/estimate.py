@@ -87,48 +87,70 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
     Raises:
         InputError: a card is missing or wrong.
     """
-    run = RunCard.model_validate(config)
-    cards, results = folder / run.cards, folder / run.results
-    times, total, longest = ExpectedTimes(results / "history.jsonl"), 0.0, 0.0
-    memory: dict[str, float] = {}
-    sources: dict[str, set[str]] = {}
-    for cohort, experiment in run.cohorts.items():
-        facts = _cohort_facts(run, cohort, cards, results / run.run)
-        entries = [(protocol, entry) for protocol, names in experiment.protocols.items() for entry in names]
-        for network in dict.fromkeys(
-            [*experiment.networks, *(split_entry(entry)[1] for _, entry in entries)]
-        ):
-            if not network or (results / run.run / "networks" / cohort / network / "weights.pt").exists():
+    left = _WorkLeft(RunCard.model_validate(config), folder)
+    for cohort in left.run.cohorts:
+        yield from left.trainings(cohort)
+        yield from left.sessions(cohort)
+    yield from left.summary(cores)
+
+
+class _WorkLeft:
+    """The work that is left of a run; its lines add to what the summary says."""
+
+    def __init__(self, run: RunCard, folder: Path) -> None:
+        self.run, self._cards = run, folder / run.cards
+        self._folder = folder / run.results / run.run
+        self._times = ExpectedTimes(folder / run.results / "history.jsonl")
+        self._total_s = self._longest_s = 0.0
+        self._methods: dict[str, set[str]] = {}
+        self._memory_mb: dict[str, float] = {}
+
+    def trainings(self, cohort: str) -> Iterator[str]:
+        """A line for each network of a cohort that is not trained."""
+        experiment = self.run.cohorts[cohort]
+        played = [split_entry(entry)[1] for names in experiment.protocols.values() for entry in names]
+        for network in filter(None, dict.fromkeys([*experiment.networks, *played])):
+            if (self._folder / "networks" / cohort / network / "weights.pt").exists():
                 continue
-            seconds = _training_s(network, cards, run.device)
-            total, longest = total + seconds, max(longest, seconds)
+            seconds = _training_s(network, self._cards, self.run.device)
+            self._total_s, self._longest_s = self._total_s + seconds, max(self._longest_s, seconds)
             yield f"  train {network} on {cohort}: about {duration(seconds)} ({_TRAINING_SOURCE})"
-        for protocol, entry in entries:
-            condition = Condition(cohort, protocol, entry)
-            left = facts.sessions - len(
-                Archive(results / run.run / "sessions" / cohort / protocol / entry).stored()
-            )
-            if left <= 0:
-                continue
-            expected = times.sessions(cohort, facts.dimension, condition.method, left)
-            total += expected.seconds
-            number = f"{'' if facts.certain else 'about '}{counted(left, 'session')}"
-            yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)}"
-            sources.setdefault(expected.source, set()).add(condition.method)
-            if late := _may_end_late(condition, cards, facts):
-                yield f"  {entry} on {cohort}, {protocol}: {late}"
-            memory |= {f"{condition.method} on {cohort}": _memory_mb(condition, cards, facts)}
-    if not total:
-        yield "  nothing is left to do but tables, figures and report"
-        return
-    for source, methods in sources.items():
-        yield f"  times of {', '.join(sorted(methods)) if len(sources) > 1 else 'sessions'}: {source}"
-    if memory:
-        most = max(memory, key=lambda name: memory[name])
-        yield f"  memory of a job: at most about {memory[most] / 1024:.1f} GiB ({most}, if a box fills the image)"
-    whole = max(total / max(cores, 1), longest) + RESULTS_S
-    machine = counted(cores, "core")
-    yield f"  in all about {duration(whole)} on {machine}, within the factors above; 3 or more where images differ"
+
+    def sessions(self, cohort: str) -> Iterator[str]:
+        """Lines for each entry of a cohort that has not played all sessions."""
+        facts = _cohort_facts(self.run, cohort, self._cards, self._folder)
+        for protocol, entries in self.run.cohorts[cohort].protocols.items():
+            for entry in entries:
+                yield from self._of_entry(Condition(cohort, protocol, entry), facts)
+
+    def _of_entry(self, condition: Condition, facts: _CohortFacts) -> Iterator[str]:
+        cohort, protocol, entry = condition.cohort, condition.protocol, condition.entry
+        stored = Archive(self._folder / "sessions" / cohort / protocol / entry).stored()
+        left = facts.sessions - len(stored)
+        if left <= 0:
+            return
+        expected = self._times.sessions(cohort, facts.dimension, condition.method, left)
+        self._total_s += expected.seconds
+        self._methods.setdefault(expected.source, set()).add(condition.method)
+        self._memory_mb[f"{condition.method} on {cohort}"] = _memory_mb(condition, self._cards, facts)
+        number = f"{'' if facts.certain else 'about '}{counted(left, 'session')}"
+        yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)}"
+        if late := _may_end_late(condition, self._cards, facts):
+            yield f"  {entry} on {cohort}, {protocol}: {late}"
+
+    def summary(self, cores: int) -> Iterator[str]:
+        """Lines for the sources of times, for memory and for the whole run."""
+        if not self._total_s:
+            yield "  nothing is left to do but tables, figures and report"
+            return
+        for source, methods in self._methods.items():
+            yield f"  times of {', '.join(sorted(methods)) if len(self._methods) > 1 else 'sessions'}: {source}"
+        if self._memory_mb:
+            name, most = max(self._memory_mb.items(), key=lambda item: item[1])
+            yield f"  memory of a job: at most about {most / 1024:.1f} GiB ({name}, if a box fills the image)"
+        whole = max(self._total_s / max(cores, 1), self._longest_s) + RESULTS_S
+        machine = counted(cores, "core")
+        yield f"  in all about {duration(whole)} on {machine}, within the factors above; 3 or more where images differ"
 
 
 def _training_s(network: str, cards: Path, device: str) -> float:

@@ -55,8 +55,24 @@ def plan_shards(
         for _ in progress(played, sum(len(entries) for _, entries in order)):
             if monotonic() > end:
                 break
-    left, played_s = dict(missing_of(jobs, trials)), dict.fromkeys(trials, 0.0)
-    left_s = dict.fromkeys(left, 0.0)
+    left = dict(missing_of(jobs, trials))
+    played_s, left_s = _expected_by_trial(jobs, trials, sizes, left)
+    if not any(played_s.values()):
+        if problems:
+            raise InputError("; ".join(dict.fromkeys(problems.values())))
+        return share_out_shards(sizes, 1)
+    shards = ceil(sum(left_s.values()) / (60 * job_minutes * workers))
+    return share_out_shards(played_s, max(min(shards, len(left)), 1))
+
+
+def _expected_by_trial(
+    jobs: Sequence[EntryJob],
+    trials: Sequence[Trial],
+    sizes: Mapping[Trial, float],
+    left: Mapping[Trial, tuple[int, ...]],
+) -> tuple[dict[Trial, float], dict[Trial, float]]:
+    """Expected seconds of each trial by all its entries, and of each trial that is left by those that must play it."""
+    played_s, left_s = dict.fromkeys(trials, 0.0), dict.fromkeys(left, 0.0)
     for number, job in enumerate(jobs):
         of_entry = played_by(job, trials)
         done = [trial for trial in of_entry if number not in left.get(trial, ())]
@@ -68,12 +84,7 @@ def plan_shards(
             played_s[trial] += expected[trial]
             if trial not in measured:
                 left_s[trial] += expected[trial]
-    if not any(played_s.values()):
-        if problems:
-            raise InputError("; ".join(dict.fromkeys(problems.values())))
-        return share_out_shards(sizes, 1)
-    shards = ceil(sum(left_s.values()) / (60 * job_minutes * workers))
-    return share_out_shards(played_s, max(min(shards, len(left)), 1))
+    return played_s, left_s
 
 
 def measured_seconds(folder: Path, trials: Sequence[Trial]) -> dict[Trial, float]:
