@@ -78,7 +78,9 @@ def at_budgets(
         sessions[name] = dice_within(rows, column, budget)
     limits = dict.fromkeys(_COLUMNS, 1.0) | {"time": float(max(SECONDS))}
     time = sessions["user_s"].clip(upper=limits["time"])
-    sessions["time"] = time.where(sessions[f"dice_{SECONDS[0]}s"].notna()) if rules.show(target) else np.nan
+    sessions["time"] = (
+        time.where(sessions[f"dice_{SECONDS[0]}s"].notna()) if rules.plays_to(target) else np.nan
+    )
 
     def measure(group: pd.DataFrame) -> dict[str, float]:
         columns = count_sessions(group)

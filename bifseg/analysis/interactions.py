@@ -248,7 +248,7 @@ def _to_target(sessions: pd.DataFrame, target: float, rules: StoppingRule) -> di
         columns |= {f"{name}_restricted": mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
     spent = {name: sessions[name].where(reached, np.inf) for name in EFFORT_COLUMNS}
     columns |= {f"{name}_median": float(np.median(values)) for name, values in spent.items()}
-    known = columns if rules.show(target) else dict.fromkeys(columns, np.nan)
+    known = columns if rules.plays_to(target) else dict.fromkeys(columns, np.nan)
     return count_sessions(sessions) | known | {"round_limit": rules.rounds}
 
 

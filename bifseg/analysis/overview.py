@@ -108,7 +108,7 @@ def _protocol(cohort: CohortScores) -> tuple[str, bool]:
     own = cohort.run.roles.own
     protocol = own if cohort.plays(own) else str(cohort.frame["protocol"].min())
     rule = cohort.rule(protocol)
-    return protocol, rule.rounds > 1 and rule.show(cohort.run.target)
+    return protocol, rule.rounds > 1 and rule.plays_to(cohort.run.target)
 
 
 def _sessions(cohort: CohortScores) -> pd.DataFrame:

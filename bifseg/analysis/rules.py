@@ -38,7 +38,7 @@ class StoppingRule:
         """
         return cls(card["rounds"], card["target"], card.get("strokes_per_label", 1))
 
-    def show(self, target: float) -> bool:
+    def plays_to(self, target: float) -> bool:
         """Whether sessions go on until a target or the last round, so that the target can be evaluated.
 
         Args:

@@ -12,7 +12,7 @@ from bifseg.core.scribbles import Scribbles
 __all__ = [
     "Adaptive",
     "Box",
-    "BrokenContract",
+    "ContractError",
     "Correcting",
     "Encoding",
     "Image",
@@ -155,7 +155,7 @@ def undoes(method: Method) -> bool:
     return bool(getattr(method, "undoes", isinstance(method, Undoing)))
 
 
-class BrokenContract(RuntimeError):
+class ContractError(RuntimeError):
     """A method's result breaks the contract."""
 
 
@@ -170,9 +170,9 @@ def checked_mask(result: Any, shape: Index) -> Mask:
         The same array.
 
     Raises:
-        BrokenContract: the result is not a boolean array of this shape.
+        ContractError: the result is not a boolean array of this shape.
     """
     if not isinstance(result, np.ndarray) or result.dtype != bool or result.shape != shape:
         what = f"{getattr(result, 'dtype', type(result).__name__)} {getattr(result, 'shape', '')}".strip()
-        raise BrokenContract(f"the result must be a bool array of the image's shape {shape}, is {what}")
+        raise ContractError(f"the result must be a bool array of the image's shape {shape}, is {what}")
     return result

@@ -176,7 +176,7 @@ def _in_rounds(cohort: CohortScores, cast: Sequence[Entry]) -> Iterator[Drawing]
         f"carries its last value forward. {FAILURES} {cohort.note}",
         dice_against_rounds(cohort.frame, cast, rule.rounds, own),
     )
-    if rule.show(target):
+    if rule.plays_to(target):
         yield Drawing(
             f"{cohort.name}-reached",
             f"Rounds to a Dice of {100 * target:g}%",

@@ -13,9 +13,9 @@ from typing_extensions import override
 
 from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError
-from bifseg.methods.contract import BrokenContract
+from bifseg.methods.contract import ContractError
 from bifseg.methods.process.failed_method import FailedMethod
-from bifseg.methods.process.process import MethodDied, MethodError, MethodProcess
+from bifseg.methods.process.process import MethodEndedError, MethodError, MethodProcess
 from bifseg.methods.process.shared_processes import SharedProcesses
 from bifseg.networks.unchanged import UnchangedCheck, forgetting_check
 from bifseg.runs.job_setup import JobSetup
@@ -108,7 +108,7 @@ class SessionWorker(Worker[Task]):
         part = check_part(job.folder, self._number, os.getpid())
         try:
             check.write(part)
-        except (MethodError, TimeoutError, BrokenContract) as error:
+        except (MethodError, TimeoutError, ContractError) as error:
             log.error("%s: the forgetting check failed: %s", job.setup.card_path.stem, error)
             check.write_failure(part, str(error))
 
@@ -127,10 +127,10 @@ class SessionWorker(Worker[Task]):
     def _started(self, entry: int) -> MethodProcess | FailedMethod:
         """The entry's method; one whose process died as it opened is started once more, since all sessions need it."""
         try:
-            with suppress(MethodDied):
+            with suppress(MethodEndedError):
                 return self._opened(entry)
             return self._opened(entry)
-        except (MethodError, TimeoutError, BrokenContract) as error:
+        except (MethodError, TimeoutError, ContractError) as error:
             return FailedMethod(error)
 
     def _opened(self, entry: int) -> MethodProcess:
@@ -144,7 +144,7 @@ class SessionWorker(Worker[Task]):
                     if method.weights()
                     else forgetting_check(name, method.base, setup.cohort, setup.seed, setup.channels)
                 )
-        except (MethodError, TimeoutError, BrokenContract):
+        except (MethodError, TimeoutError, ContractError):
             method.close()
             raise
         return method

@@ -12,7 +12,7 @@ from bifseg.cards.plays import Plays
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Scribbles
-from bifseg.methods.contract import BrokenContract, Method, adapts, undoes
+from bifseg.methods.contract import ContractError, Method, adapts, undoes
 from bifseg.methods.process.process import MethodError
 from bifseg.sessions.prompts import adapted
 from bifseg.sessions.record import Ending, Identity, Session, Status
@@ -55,7 +55,7 @@ def play(
         ended, error = _play(user, method, recorder, box if boxed else window, plays)
     except TimeoutError as raised:
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
-    except (MethodError, BrokenContract) as raised:  # the scores report the failure
+    except (MethodError, ContractError) as raised:  # the scores report the failure
         status, ended = "failed", "failed"
         kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
         error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"

@@ -12,7 +12,7 @@ import numpy as np
 
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.scribbles import Stroke
-from bifseg.methods.contract import BrokenContract, Method, checked_mask
+from bifseg.methods.contract import ContractError, Method, checked_mask
 from bifseg.methods.process.process import MethodError
 from bifseg.sessions.record import Step
 
@@ -82,7 +82,7 @@ class StepRecorder:
             Mask on the object's grid, cleared in ignored voxels.
 
         Raises:
-            BrokenContract: the result is no mask inside the box, or the method states impossible seconds.
+            ContractError: the result is no mask inside the box, or the method states impossible seconds.
             MethodError: the call failed, with whatever the method raised.
             TimeoutError: the method took too long.
         """
@@ -96,7 +96,7 @@ class StepRecorder:
             after = self._own_seconds()
         outside = np.count_nonzero(result) - np.count_nonzero(result[self.box.slices])
         if outside:
-            raise BrokenContract(
+            raise ContractError(
                 f"{outside} voxels of the result lie outside the box; clear them, or play under `window: image`"
             )
         if self.ignored is not None:
@@ -104,7 +104,7 @@ class StepRecorder:
         own = {part: value - before.get(part, 0.0) for part, value in after.items()}
         for part, value in own.items():
             if value < 0:
-                raise BrokenContract(
+                raise ContractError(
                     f"seconds: {part} fell by {-value:g} s; it must count all seconds since `start`"
                 )
         seconds = {"robot": robot_s, "machine": machine_s, **own}
@@ -132,7 +132,7 @@ class StepRecorder:
         own = {name: stated[part] for part, name in _OWN_SECONDS.items() if part in stated}
         for name, value in own.items():
             if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < inf:
-                raise BrokenContract(
+                raise ContractError(
                     f"seconds: {name} must be a finite number and not negative, but is {value!r:.50}"
                 )
         return {"network": 0.0, "label_update": 0.0} | {name: float(value) for name, value in own.items()}
@@ -140,10 +140,10 @@ class StepRecorder:
 
 @contextmanager
 def _of_the_method() -> Iterator[None]:
-    """A context whose errors are the method's, which may raise anything: BrokenContract, MethodError, TimeoutError."""
+    """A context whose errors are the method's, which may raise anything: ContractError, MethodError, TimeoutError."""
     try:
         yield
-    except (BrokenContract, MethodError, TimeoutError):
+    except (ContractError, MethodError, TimeoutError):
         raise
     except Exception as error:
         raise MethodError(f"{type(error).__name__}: {error}") from error

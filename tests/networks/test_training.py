@@ -50,7 +50,7 @@ def test_batches_made_ahead_by_threads_give_equal_weights(discs, discs_network, 
     assert (tmp_path / "curve.csv").read_bytes() == (discs_network / "curve.csv").read_bytes()
 
 
-class Killed(Exception):
+class KilledError(Exception):
     pass
 
 
@@ -60,9 +60,9 @@ def test_a_resumed_training_gives_the_same_weights(discs, discs_network, tmp_pat
     def kill_at_17(iteration, total, note):
         iterations.append(iteration)
         if iteration == 17:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     assert not (tmp_path / "weights.pt").exists()
     train(tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration))
@@ -74,9 +74,9 @@ def test_a_resumed_training_gives_the_same_weights(discs, discs_network, tmp_pat
 def test_training_restarts_if_its_checkpoint_is_truncated(discs, tmp_path, tiny_card, caplog, share):
     def kill_at_17(iteration, total, note):
         if iteration == 17:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     path, iterations = tmp_path / "checkpoint.pt", []
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
@@ -88,9 +88,9 @@ def test_training_restarts_if_its_checkpoint_is_truncated(discs, tmp_path, tiny_
 def test_a_checkpoint_of_another_training_is_ignored(discs, tmp_path, tiny_card):
     def kill_at_17(iteration, total, note):
         if iteration == 17:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
     iterations = []
     train(tiny_card, discs, tmp_path, 2, "cpu", lambda k, *_: iterations.append(k))
@@ -164,9 +164,9 @@ def test_training_restarts_if_its_code_changed(discs, tmp_path, tiny_card):
 
     def kill_at_17(iteration, *_):
         if iteration == 17:
-            raise Killed
+            raise KilledError
 
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17, code="before")
     train(
         tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration), code="after"
@@ -179,10 +179,10 @@ def test_killed_training_resumes_its_average(discs, tmp_path, tiny_card):
 
     def kill_at_17(iteration, *_):
         if iteration == 17:
-            raise Killed
+            raise KilledError
 
     train(card, discs, tmp_path / "whole", 1, "cpu", lambda *_: None)
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(card, discs, tmp_path / "killed", 1, "cpu", kill_at_17)
     train(card, discs, tmp_path / "killed", 1, "cpu", lambda *_: None)
     assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))

@@ -15,8 +15,8 @@ BAD = {
     "leaves": (stub(do="leave"), "failed", "exit code 7: last words"),
     "is-killed": (stub(do="die"), "failed", "signal SIGKILL"),
     "wrong-shape": (stub("odd_methods:Answers", do="shape"), "failed", "is bool (3, 3)"),
-    "not-finite": (stub("odd_methods:Answers", do="nan"), "failed", "BrokenContract"),
-    "no-mask": (stub("odd_methods:Answers", do="none"), "failed", "BrokenContract"),
+    "not-finite": (stub("odd_methods:Answers", do="nan"), "failed", "ContractError"),
+    "no-mask": (stub("odd_methods:Answers", do="none"), "failed", "ContractError"),
     "outside": (stub("odd_methods:Answers", do="outside"), "failed", "outside the box"),
     "empty": (stub("odd_methods:Answers", do="empty"), "ok", ""),
 }

@@ -183,7 +183,7 @@ def test_broken_result_is_a_failed_session_that_keeps_its_steps(result, error):
     session = play(game(), Breaking())
     assert (session.status, session.ended) == ("failed", "failed")
     assert error in session.error
-    assert session.error.startswith("round-1: BrokenContract: ")
+    assert session.error.startswith("round-1: ContractError: ")
     assert [step.name for step in session.steps] == ["initial"]
 
 

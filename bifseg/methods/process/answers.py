@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from bifseg.cards.cards import first_problem
 from bifseg.core.geometry import Box, Index
-from bifseg.methods.contract import BrokenContract
+from bifseg.methods.contract import ContractError
 
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 """Seconds or MiB."""
@@ -37,13 +37,13 @@ class Window(BaseModel):
             A box of at least one voxel inside the image.
 
         Raises:
-            BrokenContract: it is none.
+            ContractError: it is none.
         """
         inside = len(self.lower) == len(self.upper) == len(shape) and all(
             0 <= first < end <= n for first, end, n in zip(self.lower, self.upper, shape, strict=True)
         )
         if not inside:
-            raise BrokenContract(
+            raise ContractError(
                 f"window: must lie in the image of {tuple(shape)}, is {str((self.lower, self.upper))[:100]}"
             )
         return Box(tuple(self.lower), tuple(self.upper))
@@ -107,12 +107,12 @@ def read_answer(kind: type[A], line: str) -> A:
         The checked answer. One that only says why the method failed to open gets placeholders for its other keys.
 
     Raises:
-        BrokenContract: the line is no JSON, or a value is missing or wrong; the message names the key and the value.
+        ContractError: the line is no JSON, or a value is missing or wrong; the message names the key and the value.
     """
     try:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise BrokenContract(
+        raise ContractError(
             f"the method's process answered with a line that is no JSON: {line[:100]}"
         ) from error
     if kind is Opening and isinstance(content, dict) and (content.get("error") or content.get("bad_input")):
@@ -122,7 +122,7 @@ def read_answer(kind: type[A], line: str) -> A:
     except ValidationError as error:
         problem = error.errors()[0]
         if problem["type"] == "missing":
-            raise BrokenContract(f"the method's process does not say its {problem['loc'][0]}") from error
-        raise BrokenContract(
+            raise ContractError(f"the method's process does not say its {problem['loc'][0]}") from error
+        raise ContractError(
             f"the method's process gave a wrong answer: {first_problem(error)[:200]}"
         ) from error

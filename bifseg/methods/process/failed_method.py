@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.scribbles import Scribbles
-from bifseg.methods.process.process import MethodDied
+from bifseg.methods.process.process import MethodEndedError
 
 
 class FailedMethod:
@@ -23,7 +23,7 @@ class FailedMethod:
 
     def __init__(self, error: Exception) -> None:
         self._error = error
-        self.killed = isinstance(error, MethodDied) and error.killed
+        self.killed = isinstance(error, MethodEndedError) and error.killed
 
     def open(self) -> None:
         """Do nothing."""

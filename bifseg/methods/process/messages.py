@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from bifseg.core.geometry import Box, Grid, Image, Index, Mask
 from bifseg.core.scribbles import Scribbles, Stroke
-from bifseg.methods.contract import BrokenContract
+from bifseg.methods.contract import ContractError
 from bifseg.methods.process.plain_nifti import Header, read_voxels, write_mask
 
 if TYPE_CHECKING:  # the session imports them, its method's process does not need them
@@ -200,7 +200,7 @@ def read_result(shape: Index, folder: OwnFolder, window: Window | None = None) -
         Bool array of that shape, False outside the window.
 
     Raises:
-        BrokenContract: the window lies outside the image, or the file is no plain NIfTI file of that folder, is larger
+        ContractError: the window lies outside the image, or the file is no plain NIfTI file of that folder, is larger
             than its voxels allow, has another shape, or holds other values than 0 and 1.
     """
     box = window.box(shape) if window else Box.whole(shape)
@@ -208,11 +208,11 @@ def read_result(shape: Index, folder: OwnFolder, window: Window | None = None) -
         content = folder.read_shared(RESULT, _HEADER_ROOM + _VOXEL_BYTES * int(np.prod(box.shape)))
         voxels = _voxels(content, box.shape, "window's" if window else "image's")
     except (ValueError, OverflowError, struct.error) as error:
-        raise BrokenContract(f"{RESULT} cannot be read: {error}") from error
+        raise ContractError(f"{RESULT} cannot be read: {error}") from error
     mask: Mask = voxels == 1
     other = ~mask & (voxels != 0)
     if other.any():
-        raise BrokenContract(f"{RESULT} must hold 0 and 1 only, holds {voxels[other][0]:g}")
+        raise ContractError(f"{RESULT} must hold 0 and 1 only, holds {voxels[other][0]:g}")
     return box.paste(mask, shape) if window else mask
 
 
@@ -220,7 +220,7 @@ def _voxels(content: bytes, shape: Index, whose: str) -> NDArray[Any]:
     """The voxels of a NIfTI-1 file, after a check of its header."""
     header = Header.read(content)
     if header.shape != tuple(shape):
-        raise BrokenContract(f"{RESULT} must have the {whose} shape {tuple(shape)}, has {header.shape}")
+        raise ContractError(f"{RESULT} must have the {whose} shape {tuple(shape)}, has {header.shape}")
     voxels = np.frombuffer(content, header.kind, int(np.prod(shape)), header.start)
     return header.scaled(voxels.reshape(shape))
 

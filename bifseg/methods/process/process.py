@@ -22,7 +22,7 @@ from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.sandbox import MODULE_VARIABLES, module_folders
 from bifseg.core.scribbles import Scribbles
 from bifseg.core.supervised import AnswerError, ProcessEndedError, SupervisedProcess
-from bifseg.methods.contract import BrokenContract
+from bifseg.methods.contract import ContractError
 from bifseg.methods.process import messages
 from bifseg.methods.process.answers import Answer, Opening, read_answer
 from bifseg.methods.process.containers import container_name
@@ -41,7 +41,7 @@ class MethodError(RuntimeError):
     """A call of a method failed; the message is that of the method or of its process."""
 
 
-class MethodDied(MethodError):
+class MethodEndedError(MethodError):
     """The method's process ended by itself.
 
     Args:
@@ -75,7 +75,7 @@ class MethodProcess:
     Raises:
         InputError: the process has to be started, and its card is wrong or its command cannot run.
         MethodError: the process fails or ends.
-        BrokenContract: its answer or its result breaks the contract.
+        ContractError: its answer or its result breaks the contract.
         TimeoutError: it does not answer in time.
     """
 
@@ -244,7 +244,7 @@ class MethodProcess:
             opening = self._answer(Opening, {"call": "open", **program.opening}, deadline)
         except TimeoutError as error:
             raise TimeoutError(f"the method did not open within {program.opening_s:g} s: {error}") from None
-        except BrokenContract as error:
+        except ContractError as error:
             raise MethodError(str(error)) from error
         if opening.bad_input or opening.error:
             self.close()
@@ -300,7 +300,7 @@ class MethodProcess:
             content = self._folder.read_shared(ENCODING, LARGEST)
         except ValueError as error:
             self.close()
-            raise BrokenContract(f"{ENCODING} cannot be read: {error}") from error
+            raise ContractError(f"{ENCODING} cannot be read: {error}") from error
         seconds = answer.seconds.get("machine", 0.0)
         self._encodings.keep(key, content, seconds)
         self._slot.encoded = key
@@ -327,11 +327,11 @@ class MethodProcess:
         except OSError as error:  # the method put a folder in the way, or the disk is full
             self.close()
             reason = f"{Path(error.filename or '').name} cannot be replaced in the method's folder"
-            raise BrokenContract(f"{reason}: {error.strerror}") from error
+            raise ContractError(f"{reason}: {error.strerror}") from error
         answer = self._answer_in_session(message)
         try:
             mask = messages.read_result(self._image.grid.shape, self._folder, answer.window)
-        except BrokenContract:
+        except ContractError:
             self.close()
             raise
         self.seconds, self.peak_mb, self.reused_s = answer.seconds, answer.peak_mb, answer.reused_s
@@ -361,11 +361,11 @@ class MethodProcess:
             killed_for_memory = process.killed and kills_for_memory() > kills
             self.close()
             prefix = "out of memory: " if killed_for_memory else memory_prefix(str(error))
-            raise MethodDied(f"{prefix}{error}", self.killed) from error
+            raise MethodEndedError(f"{prefix}{error}", self.killed) from error
         except AnswerError as error:
             self.close()
             raise MethodError(str(error)) from error
-        except (TimeoutError, BrokenContract):
+        except (TimeoutError, ContractError):
             self.close()
             raise
 

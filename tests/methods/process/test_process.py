@@ -153,12 +153,12 @@ def test_a_process_states_its_capabilities(started):
         (
             "Answers",
             "shape",
-            "round-1: BrokenContract: the result must be a bool array of the image's shape (60, 70)",
+            "round-1: ContractError: the result must be a bool array of the image's shape (60, 70)",
         ),
         ("Answers", "nan", "is float64 (60, 70)"),
         ("Answers", "bytes", "is uint8 (60, 70)"),
         ("Answers", "none", "is NoneType"),
-        ("Answers", "outside", "round-1: BrokenContract: "),
+        ("Answers", "outside", "round-1: ContractError: "),
     ],
 )
 def test_errors_of_a_method_fail_the_session_with_a_reason(started, name, do, error):
@@ -301,7 +301,7 @@ def test_any_program_can_play(tmp_path, value, status):
     method.close()
     assert session.status == status, session.error
     if status == "failed":
-        assert session.error == "initial: BrokenContract: result.nii must hold 0 and 1 only, holds 2"
+        assert session.error == "initial: ContractError: result.nii must hold 0 and 1 only, holds 2"
     else:
         assert session.steps[0].mask.all()
         assert not session.steps[1].mask.all()
