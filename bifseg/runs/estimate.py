@@ -87,39 +87,54 @@ def estimate(config: Mapping[str, Any], folder: Path, cores: int) -> Iterator[st
     Raises:
         InputError: a card is missing or wrong.
     """
-    left = _WorkLeft(RunCard.model_validate(config), folder)
-    for cohort in left.run.cohorts:
-        yield from left.trainings(cohort)
-        yield from left.sessions(cohort)
-    yield from left.summary(cores)
+    yield from _WorkLeft(RunCard.model_validate(config), folder).lines(cores)
 
 
 class _WorkLeft:
-    """The work that is left of a run; its lines add to what the summary says."""
+    """The work that is left of a run; its lines add to what the summary says.
+
+    Args:
+        run: configuration of the run.
+        folder: to which the configuration's paths are relative.
+    """
 
     def __init__(self, run: RunCard, folder: Path) -> None:
-        self.run, self._cards = run, folder / run.cards
+        self._run, self._cards = run, folder / run.cards
         self._folder = folder / run.results / run.run
         self._times = ExpectedTimes(folder / run.results / "history.jsonl")
         self._total_s = self._longest_s = 0.0
         self._methods: dict[str, set[str]] = {}
         self._memory_mb: dict[str, float] = {}
 
-    def trainings(self, cohort: str) -> Iterator[str]:
+    def lines(self, cores: int) -> Iterator[str]:
+        """The lines of `estimate`.
+
+        Args:
+            cores: jobs of one core that work at the same time.
+
+        Yields:
+            A line for each network and entry, then those of the summary.
+        """
+        for cohort in self._run.cohorts:
+            yield from self._trainings(cohort)
+            yield from self._sessions(cohort)
+        yield from self._summary(cores)
+
+    def _trainings(self, cohort: str) -> Iterator[str]:
         """A line for each network of a cohort that is not trained."""
-        experiment = self.run.cohorts[cohort]
+        experiment = self._run.cohorts[cohort]
         played = [split_entry(entry)[1] for names in experiment.protocols.values() for entry in names]
         for network in filter(None, dict.fromkeys([*experiment.networks, *played])):
             if (self._folder / "networks" / cohort / network / "weights.pt").exists():
                 continue
-            seconds = _training_s(network, self._cards, self.run.device)
+            seconds = _training_s(network, self._cards, self._run.device)
             self._total_s, self._longest_s = self._total_s + seconds, max(self._longest_s, seconds)
             yield f"  train {network} on {cohort}: about {duration(seconds)} ({_TRAINING_SOURCE})"
 
-    def sessions(self, cohort: str) -> Iterator[str]:
+    def _sessions(self, cohort: str) -> Iterator[str]:
         """Lines for each entry of a cohort that has not played all sessions."""
-        facts = _cohort_facts(self.run, cohort, self._cards, self._folder)
-        for protocol, entries in self.run.cohorts[cohort].protocols.items():
+        facts = _cohort_facts(self._run, cohort, self._cards, self._folder)
+        for protocol, entries in self._run.cohorts[cohort].protocols.items():
             for entry in entries:
                 yield from self._of_entry(Condition(cohort, protocol, entry), facts)
 
@@ -138,7 +153,7 @@ class _WorkLeft:
         if late := _may_end_late(condition, self._cards, facts):
             yield f"  {entry} on {cohort}, {protocol}: {late}"
 
-    def summary(self, cores: int) -> Iterator[str]:
+    def _summary(self, cores: int) -> Iterator[str]:
         """Lines for the sources of times, for memory and for the whole run."""
         if not self._total_s:
             yield "  nothing is left to do but tables, figures and report"
