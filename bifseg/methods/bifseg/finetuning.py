@@ -271,6 +271,7 @@ class ImageSpecificNetwork:
         pull = weights.ravel() * labels.ravel() + settings.anchor * self._trained_probability.ravel()
         target = torch.from_numpy((pull[rows] / total[rows]).astype(np.float32)).to(device)
         w = torch.from_numpy(total[rows]).to(device)
+        sum_of_weights = w.sum()
         logits_of = self._logits_of(torch.from_numpy(rows).to(device))
         parameters: list[Tensor] = list(self._classifier.parameters())
         velocities: list[Tensor | None] = [None] * len(parameters)
@@ -289,7 +290,7 @@ class ImageSpecificNetwork:
                 logits = logits_of().float()
             margin = logits[:, 1] - logits[:, 0]
             losses = binary_cross_entropy_with_logits(margin, target, reduction="none")
-            loss = (w * losses).sum() / w.sum()
+            loss = (w * losses).sum() / sum_of_weights
             gradients = torch.autograd.grad(loss, parameters, materialize_grads=True)
             with torch.no_grad():
                 step(parameters, list(gradients), velocities)  # changes the parameters and velocities
