@@ -1,5 +1,6 @@
 """Training is repeatable and resumable, and uses the training split only."""
 
+import shutil
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -54,47 +55,48 @@ class KilledError(Exception):
     pass
 
 
-def test_a_resumed_training_gives_the_same_weights(discs, discs_network, tmp_path, tiny_card):
+def train_to(last, card, cohort, folder, seed=1, code=""):
+    """The iterations of a training that is killed at the last one."""
     iterations = []
 
-    def kill_at_17(iteration, total, note):
+    def kill(iteration, *_):
         iterations.append(iteration)
-        if iteration == 17:
+        if len(iterations) == last:
             raise KilledError
 
     with pytest.raises(KilledError):
-        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
+        train(card, cohort, folder, seed, "cpu", kill, code)
+    return iterations
+
+
+@pytest.fixture(scope="module")
+def killed(discs, tiny_card, tmp_path_factory):
+    """Folder of a training of seed 1 that was killed at iteration 17, to be read only."""
+    folder = tmp_path_factory.mktemp("killed")
+    train_to(17, tiny_card, discs, folder)
+    return folder
+
+
+def test_a_resumed_training_gives_the_same_weights(discs, discs_network, killed, tmp_path, tiny_card):
+    iterations = []
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
     assert not (tmp_path / "weights.pt").exists()
     train(tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration))
-    assert iterations[17] == 11  # from the validation at 10
+    assert iterations[0] == 11  # from the validation at 10
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_training_restarts_if_its_checkpoint_is_truncated(discs, tmp_path, tiny_card, caplog, share):
-    def kill_at_17(iteration, total, note):
-        if iteration == 17:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
-    path, iterations = tmp_path / "checkpoint.pt", []
+def test_training_restarts_if_its_checkpoint_is_truncated(discs, killed, tmp_path, tiny_card, caplog, share):
+    path = shutil.copytree(killed, tmp_path, dirs_exist_ok=True) / "checkpoint.pt"
     path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
-    train(tiny_card, discs, tmp_path, 1, "cpu", lambda k, *_: iterations.append(k))
-    assert iterations[0] == 1
+    assert train_to(1, tiny_card, discs, tmp_path) == [1]
     assert "training begins anew" in caplog.text
 
 
-def test_a_checkpoint_of_another_training_is_ignored(discs, tmp_path, tiny_card):
-    def kill_at_17(iteration, total, note):
-        if iteration == 17:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17)
-    iterations = []
-    train(tiny_card, discs, tmp_path, 2, "cpu", lambda k, *_: iterations.append(k))
-    assert iterations[0] == 1
+def test_a_checkpoint_of_another_training_is_ignored(discs, killed, tmp_path, tiny_card):
+    shutil.copytree(killed, tmp_path, dirs_exist_ok=True)
+    assert train_to(1, tiny_card, discs, tmp_path, seed=2) == [1]
 
 
 def test_normalisation_statistics_cover_the_training_images(discs):
@@ -160,29 +162,13 @@ def test_the_average_of_the_weights_is_validated_and_stored(discs, discs_network
 
 
 def test_training_restarts_if_its_code_changed(discs, tmp_path, tiny_card):
-    iterations = []
-
-    def kill_at_17(iteration, *_):
-        if iteration == 17:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        train(tiny_card, discs, tmp_path, 1, "cpu", kill_at_17, code="before")
-    train(
-        tiny_card, discs, tmp_path, 1, "cpu", lambda iteration, *_: iterations.append(iteration), code="after"
-    )
-    assert iterations[0] == 1
+    train_to(17, tiny_card, discs, tmp_path, code="before")
+    assert train_to(1, tiny_card, discs, tmp_path, code="after") == [1]
 
 
 def test_killed_training_resumes_its_average(discs, tmp_path, tiny_card):
     card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update={"average": 0.9})})
-
-    def kill_at_17(iteration, *_):
-        if iteration == 17:
-            raise KilledError
-
     train(card, discs, tmp_path / "whole", 1, "cpu", lambda *_: None)
-    with pytest.raises(KilledError):
-        train(card, discs, tmp_path / "killed", 1, "cpu", kill_at_17)
+    train_to(17, card, discs, tmp_path / "killed")
     train(card, discs, tmp_path / "killed", 1, "cpu", lambda *_: None)
     assert same(weights_of(tmp_path / "killed"), weights_of(tmp_path / "whole"))

@@ -17,8 +17,21 @@ from bifseg.reports.benchmark.outcomes import COLUMNS
 
 @pytest.fixture
 def run(runs, tmp_path):
-    """A copy of the first run, to be changed."""
-    return shutil.copytree(runs[0], tmp_path / "results" / "one")
+    """A copy of the first run, to be changed; its sessions are those of the first run."""
+    place = tmp_path / "results" / "one"
+    shutil.copytree(runs[0], place, ignore=shutil.ignore_patterns("sessions"))
+    (place / "sessions").symlink_to(runs[0] / "sessions")
+    return place
+
+
+@pytest.fixture(scope="module")
+def known(runs):
+    """The records of the first run and their sessions, by entry."""
+    return records(runs[0])
+
+
+def records(run):
+    return {(r["method"], r["network"]): (r, sessions) for r, sessions in run_records(run, 0.9)}
 
 
 @pytest.fixture
@@ -26,16 +39,11 @@ def history(run):
     return run.parent / "history.jsonl"
 
 
-def records(run):
-    return {(r["method"], r["network"]): (r, sessions) for r, sessions in run_records(run, 0.9)}
-
-
-def test_each_entry_has_a_record_with_its_cohort_run_and_seed(run):
-    entries = records(run)
-    assert set(entries) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
+def test_each_entry_has_a_record_with_its_cohort_run_and_seed(known):
+    assert set(known) == {(m, "pnet") for m in ("base-net", "base-crf", "bifseg-w", "bifseg")} | {
         ("geos", "")
     }
-    record, _ = entries["geos", ""]
+    record, _ = known["geos", ""]
     assert record["cohorts"] == {
         "fake2d": {
             "data": record["cohorts"]["fake2d"]["data"],
@@ -57,10 +65,10 @@ def test_each_entry_has_a_record_with_its_cohort_run_and_seed(run):
 
 
 @pytest.mark.parametrize("change", ["hashes", "objects_sha256", "box_margin", "seed"])
-def test_the_data_hash_covers_images_objects_and_boxes(run, change):
+def test_the_data_hash_covers_images_objects_and_boxes(run, known, change):
     """A simulated cohort's manifest is the same list of names for every seed."""
     place = run / "cohorts/fake2d/cohort.json"
-    about, before = read_record(place), data_of(run)
+    about, before = read_record(place), data_of(known.values())
     if change == "hashes":
         about["hashes"]["case00.nii.gz"] = "other"
     elif change == "box_margin":
@@ -68,16 +76,16 @@ def test_the_data_hash_covers_images_objects_and_boxes(run, change):
     else:
         about[change] = 7
     write_record(place, about)
-    assert (data_of(run) != before) == (change != "seed")
+    assert (data_of(run_records(run, 0.9)) != before) == (change != "seed")
 
 
-def data_of(run):
-    (data,) = {record["cohorts"]["fake2d"]["data"] for record, _ in run_records(run, 0.9)}
+def data_of(records):
+    (data,) = {record["cohorts"]["fake2d"]["data"] for record, _ in records}
     return data
 
 
-def test_sessions_are_stored_beside_the_history(run, history):
-    record, sessions = records(run)["bifseg", "pnet"]
+def test_sessions_are_stored_beside_the_history(run, known, history):
+    record, sessions = known["bifseg", "pnet"]
     assert sessions.columns.tolist() == COLUMNS
     append_run(run, history, 0.9)
     stored = pd.read_parquet(sessions_file(history, record))
@@ -156,12 +164,12 @@ def test_changed_sessions_are_added_again(run, history, column):
 
 def test_a_second_run_of_equal_sessions_is_added(run, history):
     append_run(run, history, 0.9)
-    assert len(append_run(shutil.copytree(run, run.with_name("other")), history, 0.9)) == 5
+    assert len(append_run(shutil.copytree(run, run.with_name("other"), symlinks=True), history, 0.9)) == 5
 
 
-def test_a_new_column_does_not_change_a_record_s_fingerprint(run):
+def test_a_new_column_does_not_change_a_record_s_fingerprint(run, known):
     """The fingerprint is of the outcomes, so that a new column of the scores adds no run twice."""
-    before = [record["fingerprint"] for record, _ in run_records(run, 0.9)]
+    before = [record["fingerprint"] for record, _ in known.values()]
     rescore(run, lambda frame: frame.assign(hd95_mm=np.pi))
     assert [record["fingerprint"] for record, _ in run_records(run, 0.9)] == before
 
@@ -181,8 +189,8 @@ def test_a_kill_before_the_line_is_written_loses_no_record(run, history, monkeyp
     assert all(sessions_file(history, record).is_file() for record in read(history))
 
 
-def test_weights_of_every_training_seed_are_named(run):
-    first, _ = records(run)["bifseg", "pnet"]
+def test_weights_of_every_training_seed_are_named(run, known):
+    first, _ = known["bifseg", "pnet"]
     frame = read_scores(run / "scores")
     write_scores(
         pd.concat([frame, frame[frame["network"] == "pnet"].assign(training_seed=2)]), run / "scores"
