@@ -449,26 +449,39 @@ sys.path.append(sys.argv[1])
 import test_out_of_reach as tests
 from pathlib import Path
 from bifseg.core import supervised
-if sys.argv[3] == "old kernel":
-    confinement = supervised.Confinement
-    arguments = confinement.arguments
-    confinement.arguments = lambda self, folder: arguments(self, folder) | {"landlock": 0, "seccomp": False}
-print(tests.attempt(Path(sys.argv[2]), "os.kill(os.getppid(), signal.SIGKILL) or __import__('time').sleep(9)"))
+attack = "os.kill(os.getppid(), signal.SIGKILL) or __import__('time').sleep(9)"
+print(tests.attempt(Path(sys.argv[2]), attack))
+confinement = supervised.Confinement
+arguments = confinement.arguments
+confinement.arguments = lambda self, folder: arguments(self, folder) | {"landlock": 0, "seccomp": False}
+print(tests.attempt(Path(sys.argv[2]), attack))
 """
 
 
-@pytest.mark.parametrize("kernel", ["this kernel", "old kernel"])
-def test_a_method_that_kills_its_parent_fails_its_own_session(house, kernel):
-    """Where the kernel cannot deny it, the parent is the supervisor, and the job lives on."""
-    words = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(house), kernel]
+@pytest.fixture(scope="module")
+def parents_killed(house):
+    """What came of a method that kills its parent, in a job of its own: on this kernel and on an old one."""
     process = subprocess.run(
-        words, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": str(HELPERS)}
+        [sys.executable, "-c", JOB, str(Path(__file__).parent), str(house)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HELPERS)},
     )
     assert process.returncode == 0, process.stderr
-    expected = (
-        "PermissionError" if kernel == "this kernel" else "the method's process ended by signal SIGKILL"
-    )
-    assert expected in process.stdout
+    return dict(zip(["this kernel", "old kernel"], process.stdout.splitlines(), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expected"),
+    [
+        ("this kernel", "PermissionError"),
+        ("old kernel", "the method's process ended by signal SIGKILL"),
+    ],
+    ids=["this kernel", "old kernel"],
+)
+def test_a_method_that_kills_its_parent_fails_its_own_session(parents_killed, kernel, expected):
+    """Where the kernel cannot deny it, the parent is the supervisor, and the job lives on."""
+    assert expected in parents_killed[kernel]
 
 
 def test_processes_left_behind_end_with_the_session(house):
