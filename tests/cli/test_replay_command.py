@@ -1,5 +1,7 @@
 """`bifseg replay` by hand: the same masks again, people's maps, and what it says to bad input."""
 
+import shutil
+
 import numpy as np
 import pytest
 from command_line import bifseg
@@ -55,15 +57,23 @@ def test_a_replay_to_another_method_is_scored(desk, discs, tmp_path):
     assert set(scores.groupby("object")["round"].max()) == {2}
 
 
-def test_a_run_of_some_patients_is_replayed_as_far_as_it_was_played(desk, discs, tmp_path, capsys):
-    words = ["--cohort", discs.folder, "--protocol", desk / "own-scribbles.yaml", "--out", tmp_path / "some"]
+@pytest.fixture(scope="module")
+def some_played(desk, discs, tmp_path_factory):
+    """The folder of the sessions of one shard of two."""
+    folder = tmp_path_factory.mktemp("some")
+    words = ["--cohort", discs.folder, "--protocol", desk / "own-scribbles.yaml", "--out", folder]
     assert bifseg("run", desk / "geos.yaml", *words, "--shard", "1/2") == 0
-    objects, played = discs.select(split="test"), Archive(tmp_path / "some").stored()
+    return folder
+
+
+def test_a_run_of_some_patients_is_replayed_as_far_as_it_was_played(
+    desk, some_played, discs, tmp_path, capsys
+):
+    objects, played = discs.select(split="test"), Archive(some_played).stored()
     assert 0 < len(played) < len(objects)
-    capsys.readouterr()
-    words = ["--cohort", discs.folder, "--sessions", tmp_path / "some", "--out", tmp_path / "again"]
+    words = ["--cohort", discs.folder, "--sessions", some_played, "--out", tmp_path / "again"]
     assert bifseg("replay", desk / "geos.yaml", *words) == 0
-    others = f"not replayed, since {tmp_path / 'some'} has no session of them: "
+    others = f"not replayed, since {some_played} has no session of them: "
     first, last = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{others}{len(objects) - len(played)} object")
     assert last == f"{len(played)} ok"
@@ -112,12 +122,10 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, discs, monkeypatch, caps
     assert not (desk / "replayed").exists()
 
 
-def test_a_run_of_some_patients_is_scored_as_far_as_it_was_played(desk, discs, tmp_path, capsys):
+def test_a_run_of_some_patients_is_scored_as_far_as_it_was_played(desk, some_played, discs, tmp_path, capsys):
     folder, scored = tmp_path / "some", ("--cohort", discs.folder, "--out", tmp_path / "scores")
-    words = ["--cohort", discs.folder, "--protocol", desk / "own-scribbles.yaml", "--out", folder]
-    assert bifseg("run", desk / "geos.yaml", *words, "--shard", "1/2") == 0
+    shutil.copytree(some_played, folder)
     played = Archive(folder).stored()
-    capsys.readouterr()
     assert bifseg("score", folder, *scored) == 0
     others = len(discs.select(split="test")) - len(played)
     assert capsys.readouterr().out.startswith(
