@@ -107,16 +107,33 @@ def test_an_encoding_that_takes_too_long_is_a_timeout(started):
         method.start(GAME.image, Box((10, 20), (20, 30)))
 
 
-def test_a_session_in_another_process_is_the_same(discs, discs_network):
-    """To the bit, with strokes, on images of their own spacing."""
-    card = MethodCard(method="bifseg", settings={"iterations": 5})
-    weights = discs_network / "weights.pt"
-    in_process = MethodProcess(program(card, HERE, weights, "cpu", discs.truth_folders()))
-    own = build(card, TrainedNetwork.load(weights))
+BIFSEG = MethodCard(method="bifseg", settings={"iterations": 5})
+
+
+@pytest.fixture(scope="module")
+def games(discs):
+    """A session's user for each test object, on images of their own spacing."""
+    return [
+        replace(GAME, image=discs.image(row), truth=discs.truth(row)) for row in discs.select(split="test")
+    ]
+
+
+@pytest.fixture(scope="module")
+def sessions(discs, discs_network, games):
+    """BIFSeg's sessions in another process, which cannot read the folder in which its network lies."""
+    hidden = {*discs.truth_folders(), discs_network.parent}
+    method = MethodProcess(program(BIFSEG, HERE, discs_network / "weights.pt", "cpu", hidden))
+    played = [play(game, method) for game in games]
+    method.close()
+    return played
+
+
+def test_a_session_in_another_process_is_the_same(games, sessions, discs_network):
+    """To the bit, with strokes."""
+    own = build(BIFSEG, TrainedNetwork.load(discs_network / "weights.pt"))
     most = 0
-    for row in discs.select(split="test"):
-        game = replace(GAME, image=discs.image(row), truth=discs.truth(row))
-        separate, here = play(game, in_process), play(game, own)
+    for game, separate in zip(games, sessions, strict=True):
+        here = play(game, own)
         assert (separate.status, separate.ended, separate.box) == (here.status, here.ended, here.box)
         assert len(separate.steps) == len(here.steps)
         for one, two in zip(separate.steps, here.steps, strict=True):
@@ -125,7 +142,6 @@ def test_a_session_in_another_process_is_the_same(discs, discs_network):
         assert separate.peak_mb["rss"] > 50
         most = max(most, len(separate.steps))
     assert most > 2
-    in_process.close()
 
 
 def test_slice_of_an_oblique_stack_keeps_its_grid(started):
@@ -253,15 +269,9 @@ def test_modules_in_the_hidden_folder_are_refused(tmp_path, monkeypatch):
         program(MethodCard(method="odd_methods:Half"), HERE, hidden=[tmp_path])
 
 
-def test_weights_can_be_read_in_a_hidden_folder(discs, discs_network):
+def test_weights_can_be_read_in_a_hidden_folder(sessions):
     """The network of a run lies among what is hidden: scores, sessions, objects."""
-    hidden, weights = [discs_network.parent], discs_network / "weights.pt"
-    card = MethodCard(method="base-net")
-    method = MethodProcess(program(card, HERE, weights, "cpu", hidden))
-    (row, *_) = discs.select(split="test")
-    session = play(replace(GAME, image=discs.image(row), truth=discs.truth(row)), method)
-    method.close()
-    assert session.status == "ok", session.error
+    assert [session.status for session in sessions] == ["ok"] * len(sessions), sessions[0].error
 
 
 # Programs
