@@ -61,8 +61,10 @@ def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> 
 
 def _agreement(cohort: Cohort, row: ObjectRow) -> float:
     """Mean Dice of the truth and each other rater; NaN without other raters."""
+    if not row.raters:
+        return np.nan
     truth = cohort.truth(row)
-    return float(np.mean([dice(truth, mask) for mask in cohort.raters(row)])) if row.raters else np.nan
+    return float(np.mean([dice(truth, mask) for mask in cohort.raters(row)]))
 
 
 def _size(row: ObjectRow, grid: Grid) -> tuple[float, str]:
@@ -236,16 +238,17 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
     known = facts.to_dict("index")
     rows = []
     needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
+    in_order = needed.sort_values("dice", kind="stable").drop_duplicates("object")
+    worsts = in_order.astype({"object": str}).set_index("object").to_dict("index")
     for name, part in needed.groupby("object", sort=True):
-        about, values = known[name], part["dice"]
-        worst = part.sort_values("dice", kind="stable").iloc[0]
+        about, worst = known[name], worsts[str(name)]
         texts = [
             str(name),
             about["structure"].replace("_", " "),
             about["patient"],
             plain(about["size"], ".3g"),
             plain(about["contrast"], ".2f"),
-            plain(100 * float(values.mean()), ".1f"),
+            plain(100 * float(part["dice"].mean()), ".1f"),
             f"{part['reached'].sum()} of {len(part)}",
             plain(100 * worst["dice"], ".1f"),
             entry_name(worst["method"], worst["network"]),
