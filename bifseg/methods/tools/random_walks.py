@@ -85,20 +85,18 @@ class RandomWalks(FromScribbles):
     def _solution(self, matrix: csr_matrix, right: NDArray[np.float64]) -> NDArray[np.float64]:
         """The solution of the linear system.
 
-        Rows and columns are scaled to a diagonal of ones: else the residual hardly counts voxels behind strong contrast.
+        Scaled to a diagonal of ones, since the residual would else hardly count voxels behind strong contrast.
         """
-        scale = 1 / np.sqrt(matrix.diagonal())
+        scale: NDArray[np.float64] = 1 / np.sqrt(matrix.diagonal())
         scaled = csr_matrix(diags_array(scale) @ matrix @ diags_array(scale))
-        solution: NDArray[np.float64]
         solution, too_many = ruge_stuben_solver(scaled).solve(
             scale * right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel="cg", return_info=True
         )
         if not too_many:
-            return scale * solution
+            return scale * np.asarray(solution)
         if len(right) > _MOST_DIRECT:
             raise RuntimeError(
                 f"the linear system of {len(right)} voxels did not converge in {_MOST_CYCLES} cycles; lower the card's "
                 "beta, or raise its tolerance"
             )
-        solution = spsolve(matrix.tocsc(), right, permc_spec="MMD_AT_PLUS_A")
-        return solution
+        return np.asarray(spsolve(matrix.tocsc(), right, permc_spec="MMD_AT_PLUS_A"))
