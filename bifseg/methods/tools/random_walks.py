@@ -87,13 +87,13 @@ class RandomWalks(FromScribbles):
 
         Scaled to a diagonal of ones, since the residual would else hardly count voxels behind strong contrast.
         """
-        scale: NDArray[np.float64] = 1 / np.sqrt(matrix.diagonal())
+        scale = 1 / np.sqrt(matrix.diagonal())
         scaled = csr_matrix(diags_array(scale) @ matrix @ diags_array(scale))
         solution, too_many = ruge_stuben_solver(scaled).solve(
             scale * right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel="cg", return_info=True
         )
         if not too_many:
-            return scale * np.asarray(solution)
+            return np.asarray(scale * solution)
         if len(right) > _MOST_DIRECT:
             raise RuntimeError(
                 f"the linear system of {len(right)} voxels did not converge in {_MOST_CYCLES} cycles; lower the card's "
