@@ -71,8 +71,6 @@ def replay(
         assert scribbles is not None
         source = user or scribbles.resolve().name
         recordings = recorded_scribbles(scribbles, setup, reading, Labels(foreground, background), source)
-    if not played:
-        raise InputError(f"{sessions}: has no session of an object in the {job.split} split")
     if others := len(objects) - len(played):
         typer.echo(f"not replayed, since {sessions} has no session of them: {counted(others, 'object')}")
     replayed = replay_of(setup, recordings, source)

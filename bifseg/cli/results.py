@@ -46,8 +46,6 @@ def score(
     left_out = left_out_of(sessions)
     objects = [row for row in members.select(split=split) if row.object not in left_out]
     played, rows = with_sessions(sessions, objects), []
-    if objects and not played:
-        raise InputError(f"{sessions}: has no session of an object in the {split} split")
     if others := len(objects) - len(played):
         typer.echo(f"not scored, since {sessions} has no session of them: {counted(others, 'object')}")
     for row, session in load_sessions(sessions, tracked("scoring")(played), replicates):

@@ -227,13 +227,14 @@ def with_sessions(folder: Path, objects: Sequence[ObjectRow]) -> list[ObjectRow]
 
     Args:
         folder: the folder of the entry's sessions.
-        objects: rows of the cohort.
+        objects: rows of one split of the cohort.
 
     Returns:
         Objects with a session, also a damaged one, in their order; all objects if the folder has no session.
 
     Raises:
-        InputError: an object has no session, and a file that may hold it is damaged.
+        InputError: the folder has sessions of other objects alone, or an object has none and a file that may hold it is
+            damaged.
     """
     archive = Archive(folder)
     names, damaged = archive.names(), archive.damaged_packs()
@@ -242,6 +243,8 @@ def with_sessions(folder: Path, objects: Sequence[ObjectRow]) -> list[ObjectRow]
         raise InputError(
             f"{damaged[0]}: damaged, so that its sessions are unknown; delete it and run `bifseg run` again"
         )
+    if names and objects and not played:
+        raise InputError(f"{folder}: has no session of an object in the {objects[0].split} split")
     return played if names else list(objects)
 
 

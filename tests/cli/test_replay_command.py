@@ -132,6 +132,9 @@ def test_a_run_of_some_patients_is_scored_as_far_as_it_was_played(desk, some_pla
         f"not scored, since {folder} has no session of them: {others} object"
     )
     assert set(read_scores(tmp_path / "scores")["object"]) == played.keys()
+    for command in (("score", folder), ("replay", desk / "geos.yaml", "--sessions", folder)):
+        assert bifseg(*command, *scored, "--split", "validation") == 2
+        assert f"{folder}: has no session of an object in the validation split" in capsys.readouterr().err
     pack = folder / "shard-1.zip"
     pack.write_bytes(pack.read_bytes()[:100])  # what was played is no longer known
     for command in (("score", folder), ("replay", desk / "geos.yaml", "--sessions", folder)):
