@@ -95,8 +95,8 @@ def train(
     Raises:
         InputError: network and cohort differ in dimension, or a split has no seen object.
     """
-    Trainer(card, cohort, folder, seed, device, code, threads if device.startswith("cuda") else 0).run(
-        progress
+    Trainer(card, cohort, folder, seed, device, code).run(
+        progress, threads if device.startswith("cuda") else 0
     )
 
 
@@ -110,23 +110,15 @@ class Trainer:
         seed: seed of the initial weights and of all random crops.
         device: name of a torch device.
         code: hash of the training's code.
-        threads: number of threads that make the next batches; 0: each is made when it is needed.
 
     Raises:
         InputError: network and cohort differ in dimension.
     """
 
     def __init__(
-        self,
-        card: NetworkCard,
-        cohort: Cohort,
-        folder: Path,
-        seed: int,
-        device: str,
-        code: str = "",
-        threads: int = 0,
+        self, card: NetworkCard, cohort: Cohort, folder: Path, seed: int, device: str, code: str = ""
     ) -> None:
-        self._code, self._threads = code, threads
+        self._code = code
         self._card, self._cohort, self._folder = card, cohort, folder
         self._seed, self._device = seed, torch.device(device)
         self._settings = card.training
@@ -150,11 +142,12 @@ class Trainer:
         )
         self._state = State()
 
-    def run(self, progress: Progress) -> None:
+    def run(self, progress: Progress, threads: int = 0) -> None:
         """Train to the last iteration and write the results.
 
         Args:
             progress: see `Progress`.
+            threads: number of threads that make the next batches; 0: each is made when it is needed.
         """
         training, validation = (self._objects(split) for split in ("train", "validation"))
         if len(validation) < FEW_OBJECTS:
@@ -173,7 +166,7 @@ class Trainer:
         self._resume()
         losses: list[Tensor] = []
         iterations = range(self._state.iteration, self._settings.iterations)
-        batches = ahead(partial(self._batch, sampler), iterations, self._threads)
+        batches = ahead(partial(self._batch, sampler), iterations, threads)
         for iteration, batch in zip(iterations, batches, strict=True):
             losses.append(self._step(batch, iteration))
             done = iteration + 1

@@ -46,7 +46,7 @@ def test_equal_seeds_give_equal_weights(discs, discs_network, tmp_path, tiny_car
 
 def test_batches_made_ahead_by_threads_give_equal_weights(discs, discs_network, tmp_path, tiny_card):
     """As on a GPU; each batch depends on its iteration alone."""
-    Trainer(tiny_card, discs, tmp_path, 1, "cpu", threads=3).run(lambda *_: None)
+    Trainer(tiny_card, discs, tmp_path, 1, "cpu").run(lambda *_: None, threads=3)
     assert same(weights_of(tmp_path), weights_of(discs_network))
     assert (tmp_path / "curve.csv").read_bytes() == (discs_network / "curve.csv").read_bytes()
 
