@@ -45,8 +45,9 @@ class RandomWalks(FromScribbles):
     Contrast is the difference of neighbours' intensities, in [0, 1], whatever their distance, as in Grady's weight.
     (scikit-image divides the contrast by the spacing, which leaves next to no border between thick slices.) The
     linear system of the foreground is solved in double precision by conjugate gradients with an algebraic multigrid
-    as preconditioner; if they do not converge, directly, or with an error above 100,000 voxels. In a window without
-    contrast the result is the foreground scribbles themselves. The tool starts from scribbles (`FromScribbles`).
+    as preconditioner. If they do not converge, a system of at most 100,000 voxels is solved directly; a larger one is
+    an error. In a window without contrast the result is the foreground scribbles themselves. The tool starts from
+    scribbles (`FromScribbles`).
 
     Args:
         **settings: fields of `RandomWalksSettings`; a wrong one raises pydantic.ValidationError.
