@@ -61,9 +61,8 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     finally:
-        with (
-            receiver
-        ):  # read also after an error of the block: a pipe that is full would never let the process end
+        # Read also after an error of the block: a pipe that is full would never let the process end.
+        with receiver:
             try:
                 error = receiver.recv()
             except EOFError:

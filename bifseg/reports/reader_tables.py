@@ -238,8 +238,8 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
     known = facts.to_dict("index")
     rows = []
     needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
-    in_order = needed.sort_values("dice", kind="stable").drop_duplicates("object")
-    worsts = in_order.astype({"object": str}).set_index("object").to_dict("index")
+    worst_rows = needed.sort_values("dice", kind="stable").drop_duplicates("object")
+    worsts = worst_rows.astype({"object": str}).set_index("object").to_dict("index")
     for name, part in needed.groupby("object", sort=True):
         about, worst = known[name], worsts[str(name)]
         texts = [
