@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -305,23 +305,23 @@ class Cohort:
         """
         return read_grid(self._root / row.image, row.channel)
 
-    def truth_folders(self) -> set[Path]:
-        """Every folder in which truth can be read.
+    @cached_property
+    def truth_folders(self) -> frozenset[Path]:
+        """Every folder in which truth can be read: the cohort's, its root, and those that links to label maps lead to.
 
-        Returns:
-            The cohort's folder, its root, and the folders that links to label maps lead to.
+        They are found once, since a method may get a process for every session.
         """
-        links = (file for file in self.truth_files() if file.is_symlink())
-        return {self.folder, self._root, *(file.resolve().parent for file in links)}
+        links = (file for file in self.truth_files if file.is_symlink())
+        return frozenset({self.folder, self._root, *(file.resolve().parent for file in links)})
 
-    def truth_files(self) -> set[Path]:
-        """Every file of the objects' label maps, including those of raters.
+    @cached_property
+    def truth_files(self) -> frozenset[Path]:
+        """Every file of the objects' label maps, including those of raters, found once.
 
-        Returns:
-            For a label map in several files, all of them; for a missing label map, the path that the manifest names.
+        For a label map in several files, all of them; for a missing label map, the path that the manifest names.
         """
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
-        return {file for path in maps if path.is_file() for file in files_of(path)} | maps
+        return frozenset({file for path in maps if path.is_file() for file in files_of(path)} | maps)
 
     def image_hashes(self, row: ObjectRow) -> list[str]:
         """The hashes of an object's images, as they were when the cohort was prepared.

@@ -44,7 +44,7 @@ def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pa
     """
     own = OwnFolder()
     readable = (weights.resolve(), *(weights.resolve().with_name(name) for name in ("card.json", CONTENT)))
-    confinement = Confinement(tuple(cohort.truth_folders()), readable)
+    confinement = Confinement(tuple(cohort.truth_folders), readable)
     environment = os.environ | {"TMPDIR": str(own.shared)}
     memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
     process = SupervisedProcess(_COMMAND, own, environment, confinement, memory_mb)

@@ -188,8 +188,8 @@ class JobSetup:
             MethodError: its process does not start.
             TimeoutError: its process does not start in time.
         """
-        hidden = self.cohort.truth_folders() | (derived_from_truth(folder) if folder else set())
-        check_hard_links(self.cohort.truth_files(), hidden, {self.card_path.parent, *module_folders()})
+        hidden = self.cohort.truth_folders | (derived_from_truth(folder) if folder else set())
+        check_hard_links(self.cohort.truth_files, hidden, {self.card_path.parent, *module_folders()})
         method = MethodProcess(
             program(
                 self.card,

@@ -43,4 +43,12 @@ def test_a_tolerance_by_raters_needs_some(tmp_path):
 
 def test_raters_are_truth_for_methods(tmp_path):
     cohort = prepared(tmp_path, (1,))
-    assert tmp_path / "data/r1.nii.gz" in {path.absolute() for path in cohort.truth_files()}
+    assert tmp_path / "data/r1.nii.gz" in {path.absolute() for path in cohort.truth_files}
+
+
+def test_files_of_the_truth_are_looked_for_once(tmp_path, monkeypatch):
+    cohort, looked_at = prepared(tmp_path, (1,)), []
+    monkeypatch.setattr("bifseg.cohorts.cohort.files_of", lambda path: looked_at.append(path) or (path,))
+    for _ in range(3):  # as at every start of a process
+        assert cohort.truth_folders
+    assert len(looked_at) == len(set(looked_at)) > 0

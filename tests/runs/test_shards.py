@@ -288,7 +288,7 @@ def test_results_of_single_commands_are_hidden_from_the_next_entry(tmp_path):
 
 
 def test_a_hard_link_of_the_truth_beside_the_card_is_refused(odd, discs, trials, tmp_path):
-    label = next(iter(discs.truth_files()))
+    label = next(iter(discs.truth_files))
     os.link(label, tmp_path / "notes.bin")
     try:
         with pytest.raises(InputError, match=r"notes\.bin: is a hard link"):

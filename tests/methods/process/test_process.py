@@ -121,7 +121,7 @@ def games(discs):
 @pytest.fixture(scope="module")
 def sessions(discs, discs_network, games):
     """BIFSeg's sessions in another process, which cannot read the folder in which its network lies."""
-    hidden = {*discs.truth_folders(), discs_network.parent}
+    hidden = {*discs.truth_folders, discs_network.parent}
     method = MethodProcess(program(BIFSEG, HERE, discs_network / "weights.pt", "cpu", hidden))
     played = [play(game, method) for game in games]
     method.close()
@@ -229,7 +229,7 @@ def test_a_closed_process_leaves_no_files(started, tmp_path, monkeypatch):
 @pytest.mark.skipif(not supported(), reason="this kernel has no Landlock")
 def test_a_method_that_looks_for_the_truth_finds_nothing(started, tmp_path, discs):
     """It is even told where the label map lies; a folder that is not hidden it can read."""
-    hidden = discs.truth_folders()
+    hidden = discs.truth_folders
     label = discs.folder.parent / "data" / discs.objects[0].label
     assert label.is_file()
     session = play(GAME, started("Half", hidden=hidden, do="snoop", path=str(label)))
