@@ -372,6 +372,7 @@ def test_an_external_network_is_used_and_a_changed_one_used_again(project):
     card.write_text(yaml.safe_dump(own | {"settings": settings}))
     config = yaml.safe_load((project / CONFIG).read_text())
     config["cohorts"]["tiny2d"]["protocols"]["own-scribbles"].append("bifseg@my-net")
+    config["patients"] = 1
     (project / CONFIG).write_text(yaml.safe_dump(config))
     weights, scores = "networks/tiny2d/my-net/weights.pt", "scores/tiny2d/@my-net/shard-1.parquet"
     process = snakemake(project, "--", f"results/ci/{scores}")
