@@ -19,7 +19,7 @@ OWN = BLOCK.replace('"recall"', '"recall_of_cli"')
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "fake"
-    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=1)
+    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d", patients=2)], rounds=1)
     return folder
 
 

@@ -106,11 +106,12 @@ def simulate(counts, seed, folder, progress=iter):
     write_text(folder / "manifest.tsv", "\n".join(lines) + "\n")
 
 
-def fake_cohort(folder):
+def fake_cohort(folder, patients=4):
+    """A prepared cohort whose test split has so many patients, each with a seen and an unseen object."""
     card = CohortCard(
         dimension=2,
         simulator="fake",
-        cases=CaseCounts(train=1, validation=1, test=4),
+        cases=CaseCounts(train=1, validation=1, test=patients),
         seen=["fake_disc"],
         unseen=["fake_square"],
     )

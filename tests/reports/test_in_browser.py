@@ -95,7 +95,7 @@ def test_two_clicks_lead_from_a_table_to_the_picture_of_the_worst_session(html, 
 
 def test_a_row_of_all_cohorts_opens_its_method_s_sessions_of_every_cohort(tmp_path):
     run = tmp_path / "two"
-    cohorts = [fake_cohort(run / "cohorts" / name) for name in ("fake2d", "more2d")]
+    cohorts = [fake_cohort(run / "cohorts" / name, patients=2) for name in ("fake2d", "more2d")]
     fake_run(run, cohorts, ("pnet", "unet"), rounds=1, tools=("geos",))
     write_tables(run)
     write_record(run / "figures/index.json", {"figures": []})  # the test looks at none
@@ -114,10 +114,11 @@ def test_a_row_of_all_cohorts_opens_its_method_s_sessions_of_every_cohort(tmp_pa
         """,
         tmp_path,
     )
-    every = 2 * 8 * (4 * 2 * 2 + 1)
+    objects = 2 * 4
+    every = objects * (4 * 2 * 2 + 1)
     assert counts == [
-        [f"{2 * 8 * 2} of {every} sessions", "", OWN_SCRIBBLES],
-        [f"{2 * 8} of {every} sessions", "", OWN_SCRIBBLES],
+        [f"{objects * 2} of {every} sessions", "", OWN_SCRIBBLES],
+        [f"{objects} of {every} sessions", "", OWN_SCRIBBLES],
     ]
 
 

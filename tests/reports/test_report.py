@@ -186,7 +186,7 @@ def report_without_figures(folder, date=None):
 
 
 def test_the_headline_is_about_the_network_of_most_methods(tmp_path):
-    cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d")  # names of cohorts may hold dashes
+    cohort = fake_cohort(tmp_path / "cohorts" / "fake-2d", patients=2)  # names of cohorts may hold dashes
     fake_run(tmp_path, [cohort], networks=("apart", "pnet"), rounds=1)
     frame = read_scores(tmp_path / "scores.parquet")
     frame = frame[(frame["network"] == "pnet") | frame["method"].isin(["base-net", "bifseg"])]
