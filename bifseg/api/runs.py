@@ -12,7 +12,7 @@ import pandas as pd
 
 from bifseg.analysis import paired
 from bifseg.analysis.interactions import interactions
-from bifseg.analysis.names import OWN_SCRIBBLES
+from bifseg.analysis.names import EFFORT, OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import played_cards, read_metrics
 from bifseg.analysis.scores import read_scores as read_table
@@ -156,14 +156,15 @@ def rank(scores: pd.DataFrame, measure: str = "dice", protocol: str | None = Non
         the smallest p-value that the number of patients allows. If that is not below 0.05, `group` is empty.
 
     Raises:
-        InputError: the scores are of several runs, or have no such column or protocol.
+        InputError: the scores are of several runs, have no such column or protocol, or the measure is effort and the
+            protocol's rules, by which a failed session is charged, are unknown.
 
     Examples:
         >>> ranked = rank(read_scores("results/demo"), "assd_mm")
         >>> ranked[["method", "rank"]].head(2).to_dict("records")
         [{'method': 'bifseg', 'rank': 1.0}, {'method': 'bifseg-w', 'rank': 2.0}]
     """
-    rows = final_rows(*_chosen(scores, measure, protocol))
+    rows = _final_rows(scores, measure, protocol)
 
     def ranked(group: pd.DataFrame) -> pd.DataFrame:
         keys = ["seen", "structure", "method", "network"]
@@ -192,7 +193,8 @@ def compare(
         no cohort in common.
 
     Raises:
-        InputError: the scores are of several runs, or have no such entry, column or protocol.
+        InputError: the scores are of several runs, have no such entry, column or protocol, or the measure is effort
+            and the protocol's rules, by which a failed session is charged, are unknown.
 
     Examples:
         >>> scores = read_scores("results/demo")
@@ -200,7 +202,7 @@ def compare(
         >>> bool((better["difference_mean"] > 0).all())
         True
     """
-    rows = final_rows(*_chosen(scores, measure, protocol))
+    rows = _final_rows(scores, measure, protocol)
     pairs = [_of_entry(rows, name) for name in (entry, reference)]
     method, network = split_entry(reference)
     both = pd.concat(pairs, ignore_index=True)
@@ -242,12 +244,11 @@ def interactions_to_target(
     if not 0 < target <= 1:
         raise InputError(f"target: {target}; give a Dice above 0 and up to 1, such as 0.9")
     scores, name = _chosen(scores, "dice", protocol)
-    card = rules.model_dump() if rules else scores.attrs.get(_RULES, {}).get(name)
-    if card is None:
+    rule = StoppingRule.of(rules.model_dump()) if rules else _rule(scores, name)
+    if rule is None:
         raise InputError(
             f"rules: those of {name} are unknown; pass rules=bifseg.Protocol(rounds=..., target=...)"
         )
-    rule = StoppingRule.of(card)
     return _per_cohort(
         scores[scores["protocol"] == name], lambda rows: interactions(rows, target, rule, name)
     )
@@ -266,6 +267,24 @@ def _chosen(scores: pd.DataFrame, measure: str, protocol: str | None) -> tuple[p
     if name not in played:
         raise InputError(f"protocol: the scores have no '{name}'; they have {', '.join(played) or 'none'}")
     return scores, name
+
+
+def _rule(scores: pd.DataFrame, protocol: str) -> StoppingRule | None:
+    """The rule that `read_scores` read beside the sessions; None for scores without it."""
+    card = scores.attrs.get(_RULES, {}).get(protocol)
+    return StoppingRule.of(card) if card else None
+
+
+def _final_rows(scores: pd.DataFrame, measure: str, protocol: str | None) -> pd.DataFrame:
+    """The final result of each session, as in the tables; raises InputError if effort cannot be charged."""
+    scores, name = _chosen(scores, measure, protocol)
+    rule = _rule(scores, name)
+    if rule is None and measure in EFFORT:
+        raise InputError(
+            f"measure: {measure} needs the rules of {name}, and the scores have none; take them as "
+            "bifseg.read_scores gives them, with their attrs"
+        )
+    return final_rows(scores, name, rule)
 
 
 def _of_entry(rows: pd.DataFrame, entry: str) -> pd.DataFrame:

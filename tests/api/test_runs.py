@@ -8,7 +8,8 @@ from fake_run import fake_cohort, fake_run
 
 import bifseg as bs
 from bifseg.analysis.paired import compare as compare_rows
-from bifseg.analysis.stages import final_rows
+from bifseg.analysis.run_scores import RunScores
+from bifseg.analysis.stages import final_rows, results
 from bifseg.core.files import read_record, write_record
 
 
@@ -77,6 +78,32 @@ def test_compare_is_the_paired_comparison_of_the_tables(scores):
     assert comparison["cohort"].tolist() == ["fake2d", "fake2d"]
     for column in ("n", "patients", "failed", "difference_mean", "difference_low", "wilcoxon_p"):
         np.testing.assert_array_equal(comparison[column], table[column])
+
+
+def test_a_failed_session_is_charged_as_in_the_tables(folder, scores):
+    one = (scores["protocol"] == "own-scribbles") & (scores["method"] == "geos") & (scores["round"] == 1)
+    failing = scores.assign(status=scores["status"].mask(one, "failed"))
+    failing = failing[~((scores["method"] == "geos") & (scores["round"] > 1))]
+    cohort = RunScores(failing, bs.read_run(folder).scores.attrs["protocols"]).cohorts[0]
+    for measure in ("n_prompts", "user_s"):
+        wanted = results(cohort.final, [measure]).set_index(["structure", "method"])
+        ranked = bs.rank(failing, measure).set_index(["structure", "method"])
+        np.testing.assert_array_equal(ranked[f"{measure}_mean"], wanted.loc[ranked.index, f"{measure}_mean"])
+        against = compare_rows(cohort.final, ("base-net", "pnet"), measure)
+        compared = bs.compare(failing, "geos", "base-net@pnet", measure)
+        np.testing.assert_array_equal(
+            compared["difference_mean"], against.loc[against["method"] == "geos", "difference_mean"]
+        )
+    assert wanted.loc[("fake_disc", "geos"), "failed"]
+
+
+def test_effort_without_stopping_rules_is_refused(scores):
+    bare = scores.copy()
+    bare.attrs.clear()
+    for evaluate in (bs.rank, lambda s, measure: bs.compare(s, "bifseg@pnet", "base-net@pnet", measure)):
+        with pytest.raises(bs.InputError, match="n_prompts needs the rules of own-scribbles"):
+            evaluate(bare, "n_prompts")
+        assert len(evaluate(bare, "dice"))
 
 
 def test_a_target_above_the_stopping_rule_gives_nan(scores):
