@@ -16,7 +16,7 @@ from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import final_rows, rows_by_stage
-from bifseg.analysis.words import with_categories, with_words
+from bifseg.analysis.words import with_words
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class RunScores:
             InputError: there are no scores, or entries under one protocol have different stopping rules.
         """
         read_metrics(run)
-        rows = with_categories(read_scores(run / "scores.parquet"))
+        rows = read_scores(run / "scores.parquet", categorical=True)
         cards, simulated = played_cards(run, rows), frozenset(simulated_cohorts(run))
         frame = rows[rows["level"] == 0].reset_index(drop=True)
         disturbed = rows[rows["disturbance"] != ""]

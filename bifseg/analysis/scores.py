@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bifseg.analysis.words import with_categories
 from bifseg.cards.entries import split_seed
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import writing
@@ -237,11 +238,12 @@ def write_scores(frame: pd.DataFrame, path: Path) -> None:
         frame.to_csv(part, index=False, lineterminator="\n")
 
 
-def read_scores(path: Path) -> pd.DataFrame:
+def read_scores(path: Path, categorical: bool = False) -> pd.DataFrame:
     """The table that `write_scores` wrote.
 
     Args:
         path: path of the file, with or without the ending `.parquet`.
+        categorical: whether words are categorical, as of `with_categories`.
 
     Returns:
         Table with the columns and dtypes of `COLUMNS`, then those of additional metrics. A column that an older
@@ -252,7 +254,7 @@ def read_scores(path: Path) -> pd.DataFrame:
     """
     file = _file(path, ".parquet")
     try:
-        frame = read_parquet(file, run_place(file))
+        frame = read_parquet(file, run_place(file), categorical)
         younger = dict.fromkeys((metric.column for metric in built_in()), np.nan) | _ADDED
         lacking: dict[str, Any] = {name: value for name, value in younger.items() if name not in frame}
         frame = frame.assign(**lacking)
@@ -260,6 +262,9 @@ def read_scores(path: Path) -> pd.DataFrame:
             box = frame.groupby(_SESSION_KEY)["user_s"].transform("min") > 0
             frame["n_prompts"] = frame["n_strokes"] + box
         ordered = [*COLUMNS, *(column for column in frame if column not in COLUMNS)]
+        if categorical:
+            numbers = {name: kind for name, kind in COLUMNS.items() if kind != _TEXT}
+            return with_categories(frame[ordered].astype(numbers))
         return frame[ordered].astype(COLUMNS)
     except FileNotFoundError as error:
         raise InputError(f"{file}: no such scores; run `bifseg score` or `bifseg collect` first") from error

@@ -9,12 +9,12 @@ def with_categories(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores whose columns of words are categorical: a number per cell, so a million rows are small and quick to sort.
 
     Args:
-        scores: table of scores.
+        scores: table of scores; categories in any order are put in order.
 
     Returns:
         The same rows; categories are ordered by name.
     """
-    words = [name for name in scores if pd.api.types.is_string_dtype(scores[name])]
+    words = [name for name in scores if not pd.api.types.is_numeric_dtype(scores[name])]
     kinds = {name: pd.CategoricalDtype(sorted(scores[name].unique()), ordered=True) for name in words}
     return scores.astype(kinds)
 

@@ -49,12 +49,13 @@ def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", 
     Path(path).write_bytes(content[: hash_at.start(1)] + digest + content[hash_at.end(1) :])
 
 
-def read_parquet(path: Path, place: str = "") -> pd.DataFrame:
+def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.DataFrame:
     """The table of a Parquet file.
 
     Args:
         path: the file.
         place: its place, as `run_place` returns it; empty: the place is not checked.
+        categorical: whether columns of text become categorical, which a million rows need for time and memory.
 
     Returns:
         The rows, with the dtypes of the written table.
@@ -69,9 +70,19 @@ def read_parquet(path: Path, place: str = "") -> pd.DataFrame:
         zeroed = content[: hash_at.start(1)] + _NO_HASH + content[hash_at.end(1) :]
         if hashlib.sha256(zeroed).hexdigest().encode() != hash_at[1]:
             raise ValueError("it was cut off or changed since it was written")
-    metadata = pq.read_schema(io.BytesIO(content)).metadata or {}
+    schema = pq.read_schema(io.BytesIO(content))
+    metadata = schema.metadata or {}
     if _PLACE_KEY in metadata and not hash_at:
         raise ValueError("its hash was changed since it was written")
     if reason := misplacement(metadata.get(_PLACE_KEY, b"").decode(), place):
         raise ValueError(reason)
-    return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    if not categorical:
+        return pd.read_parquet(io.BytesIO(content), engine="pyarrow")
+    words = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+    table = pq.read_table(io.BytesIO(content), read_dictionary=words)
+    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)  # no second copy in memory
+    return frame

@@ -16,6 +16,7 @@ from bifseg.analysis.scores import (
     without_mm,
     write_scores,
 )
+from bifseg.analysis.words import with_categories
 from bifseg.core.geometry import Box, Grid
 from bifseg.core.metrics import Worst, built_in, score
 from bifseg.core.scribbles import Stroke
@@ -268,6 +269,9 @@ def test_written_scores_come_back(tmp_path, name):
     )
     write_scores(frame, tmp_path / "new" / name)
     pd.testing.assert_frame_equal(read_scores(tmp_path / "new" / name), frame)
+    pd.testing.assert_frame_equal(
+        read_scores(tmp_path / "new" / name, categorical=True), with_categories(frame)
+    )
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == ["grabcut-1.0.csv", "grabcut-1.0.parquet"]
     lines = (tmp_path / "new" / "grabcut-1.0.csv").read_text().splitlines()
     assert lines[0].split(",") == list(COLUMNS)
@@ -292,6 +296,9 @@ def test_scores_of_an_older_version_have_prompts_but_no_box_size(tmp_path):
     assert set(frame_read["training_seed"]) == {1}
     assert frame_read["n_prompts"].tolist() == [1, 1, 2, 3, 0, 0, 1, 2]
     assert frame_read[["box_slices", "box_mm"]].isna().all(axis=None)
+    pd.testing.assert_frame_equal(
+        read_scores(tmp_path / "old.parquet", categorical=True), with_categories(frame_read)
+    )
     assert StoppingRule(10, None).limits(frame_read)["user_s"].isna().all()
 
 

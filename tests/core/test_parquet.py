@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from bifseg.core.parquet import read_parquet, write_parquet
@@ -16,6 +18,15 @@ def test_a_table_is_read_back(tmp_path, compression):
     write_parquet(FRAME, tmp_path / "t.parquet", compression)
     pd.testing.assert_frame_equal(read_parquet(tmp_path / "t.parquet"), FRAME)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "t.parquet"), FRAME)
+
+
+@pytest.mark.parametrize("kind", ["string", "large_string"])
+def test_text_is_read_as_categories(tmp_path, kind):
+    columns = {"name": pa.array(FRAME["name"].tolist(), kind), "round": FRAME["round"]}
+    pq.write_table(pa.table(columns), tmp_path / "t.parquet")
+    frame = read_parquet(tmp_path / "t.parquet", categorical=True)
+    assert isinstance(frame["name"].dtype, pd.CategoricalDtype)
+    pd.testing.assert_frame_equal(frame.astype({"name": "str"}), FRAME[["name", "round"]])
 
 
 def test_equal_tables_are_equal_files(tmp_path):
