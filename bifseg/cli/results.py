@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -141,31 +141,35 @@ def results(
 ) -> None:
     """Write tables, figures, provenance, report and history of a run; the scores are read once.
 
-    The figures are drawn in a second process.
+    Other processes draw the figures and pack the sessions.
     """
     from bifseg.analysis.run_scores import RunScores
     from bifseg.core.child_processes import beside
 
     need(run / "scores.parquet", "collect")
     scores = RunScores.read(run, target)
-    with beside(partial(_draw, run, scores)):
+    with beside(partial(_draw, run, scores)), beside(partial(_pack, run, scores)) as packs:
         from bifseg.reports.tables import write_tables
 
         write_tables(run, target, scores)
         provenance(run, settings)
         from bifseg.reports.benchmark.history import append_run
-        from bifseg.reports.report import pack_cohorts, write_report
-
-        packs = pack_cohorts(run, scores)
-    _say_report(run, write_report(run, scores=scores, packs=packs))
-    say_added(history, append_run(run, history, target, scores))
-    _prune(run)
+        from bifseg.reports.report import write_report
+    with beside(partial(_prune, run)):
+        _say_report(run, write_report(run, scores=scores, packs=packs.result()))
+        say_added(history, append_run(run, history, target, scores))
 
 
 def _draw(run: Path, scores: RunScores) -> None:
     from bifseg.reports.figures import write_figures
 
     write_figures(run, scores.target, scores)
+
+
+def _pack(run: Path, scores: RunScores) -> dict[str, dict[str, Any]]:
+    from bifseg.reports.report import pack_cohorts
+
+    return pack_cohorts(run, scores)
 
 
 def _prune(run: Path) -> None:

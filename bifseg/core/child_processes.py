@@ -7,15 +7,18 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 from threading import Thread
 from time import sleep, time
+from typing import TypeVar
 
 from bifseg.core.removal import remove_tree
 
+T = TypeVar("T")
 _NEW_S = 60.0
 """A younger folder is left alone: its process may not have locked it yet."""
 
@@ -36,22 +39,23 @@ def end_with(parent: int) -> None:
 
 
 @contextmanager
-def beside(work: Callable[[], object]) -> Iterator[None]:
+def beside(work: Callable[[], T]) -> Iterator[Future[T]]:
     """A context during which a copy of this process (a fork) does some work; without fork, the work comes first.
 
     Args:
-        work: writes its results to files; it sees everything that this process has in memory.
+        work: sees everything that this process has in memory; pickle must know what it returns.
 
     Yields:
-        None while the copy works. The context ends when the work is done.
+        What the work returns, known after the context, which ends when the work is done.
 
     Raises:
         Exception: the work raised it.
         RuntimeError: the copy was killed.
     """
+    done: Future[T] = Future()
     if "fork" not in get_all_start_methods():
-        work()
-        yield
+        done.set_result(work())
+        yield done
         return
     fork = get_context("fork")
     receiver, sender = fork.Pipe(duplex=False)
@@ -59,30 +63,31 @@ def beside(work: Callable[[], object]) -> Iterator[None]:
     process.start()
     sender.close()
     try:
-        yield
+        yield done
     finally:
         # Read also after an error of the block: a pipe that is full would never let the process end.
         with receiver:
             try:
-                error = receiver.recv()
+                error, result = receiver.recv()
             except EOFError:
                 process.join()
-                error = RuntimeError(f"a process ended with exit code {process.exitcode}")
+                error, result = RuntimeError(f"a process ended with exit code {process.exitcode}"), None
         process.join()
     if error is not None:
         raise error
+    done.set_result(result)
 
 
 def _work(work: Callable[[], object], sender: Connection, parent: int) -> None:
-    """Do the work, and send the error that it raised, or None."""
+    """Do the work, and send the error that it raised, or None, and what it returned."""
     end_with(parent)
     try:
-        work()
+        result = work()
     except Exception as error:
         error.__cause__ = error.__context__ = None  # only the message is certain to be passed on
-        sender.send(error)
+        sender.send((error, None))
     else:
-        sender.send(None)
+        sender.send((None, result))
 
 
 class OwnFolder:

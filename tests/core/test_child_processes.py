@@ -79,6 +79,13 @@ def test_work_beside_sees_the_memory_and_ends_before_the_block_does(tmp_path):
     assert (tmp_path / "process").read_text() != str(os.getpid())
 
 
+def test_what_work_beside_returns_is_known_after_the_block():
+    with beside(lambda: {"process": os.getpid(), "text": "x" * 200_000}) as done:
+        assert not done.done()
+    assert done.result()["process"] != os.getpid()
+    assert done.result()["text"] == "x" * 200_000, "longer than a pipe holds"
+
+
 def test_error_of_work_beside_is_raised():
     def work():
         raise InputError("cards/a.yaml: wrong")

@@ -16,8 +16,8 @@ rule collect_scores:
         "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} &> {log:q}"
 
 
-# The last step: one job imports and reads once what the five commands would each import and read; a second process
-# draws the figures.
+# The last step: one job imports and reads once what the five commands would each import and read; other processes draw
+# the figures and pack the sessions meanwhile.
 rule write_results:
     input:
         f"{RUN}/scores.parquet",
