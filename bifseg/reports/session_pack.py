@@ -22,6 +22,7 @@ from PIL import Image as Picture
 
 from bifseg.analysis.names import FAILED, SESSION
 from bifseg.analysis.stages import in_step_order, session_numbers
+from bifseg.analysis.words import with_words
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.geometry import Box, Grid, Image, Mask
@@ -114,10 +115,11 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
         session and the worst five of each entry and structure.
     """
     rows = in_step_order(scores)
-    last = rows[session_numbers(rows)[1]]
-    chosen = _sample(last)
+    number, is_last = session_numbers(rows)
+    sample = _sample(rows[is_last])
+    chosen = with_words(sample[SESSION])
     steps: dict[tuple[Any, ...], list[dict[Any, Any]]] = {}
-    for row in rows[[*SESSION, *_STEP]].to_dict("records"):
+    for row in rows.loc[np.isin(number, number[sample.index]), [*SESSION, *_STEP]].to_dict("records"):
         steps.setdefault(tuple(row[name] for name in SESSION), []).append(row)
     archives: dict[str, Archive] = {}
     objects: list[dict[str, Any]] = []
@@ -135,7 +137,7 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
         sessions += [{"o": len(objects), **_session(steps[key], session, view)} for key, session in played]
         about = {"name": name, "structure": listed.structure, "seen": listed.seen}
         objects.append(about | _object(image, truth, view))
-    return {"objects": objects, "sessions": sessions, "all": len(last)}
+    return {"objects": objects, "sessions": sessions, "all": int(is_last.sum())}
 
 
 def _sample(last: pd.DataFrame) -> pd.DataFrame:
