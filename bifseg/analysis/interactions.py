@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bifseg.analysis.intervals import Interval, mean_interval, share_interval
-from bifseg.analysis.names import GROUP, OWN_SCRIBBLES
+from bifseg.analysis.names import GROUP, OWN_SCRIBBLES, SESSION
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.stages import (
     count_sessions,
@@ -33,7 +33,10 @@ from bifseg.core.errors import InputError
 
 EFFORT_COLUMNS = ("round", "n_prompts", "n_strokes", "user_s")
 """Columns of the scores that measure the effort until a target."""
-_NEEDED = [*GROUP, "patient", "status", "box_slices", "box_mm", "reached", *EFFORT_COLUMNS]
+_ABOUT = ["patient", "status", "box_slices", "box_mm"]
+_NEEDED = [*GROUP, *_ABOUT, "reached", *EFFORT_COLUMNS]
+PLAYED = list(dict.fromkeys([*SESSION, *GROUP, *_ABOUT, "step", "dice", "volume_ml", *EFFORT_COLUMNS]))
+"""Columns of the scores that effort is computed from; a million rows of all columns take long to sort."""
 
 
 def time_to_target(
@@ -154,7 +157,7 @@ def interactions(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = played(scores, rules, own)
+    rows = played(scores[PLAYED], rules, own)
     sessions = _limited(first_reached(rows, target), rules)
     curves, _ = dice_per_round(rows, rules.rounds)
     initial = started(rows[rows["round"] == 0])  # without entries that start from scribbles
@@ -186,7 +189,7 @@ def counts_at(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = played(scores, rules, own)
+    rows = played(scores[PLAYED], rules, own)
 
     def count(target: float) -> pd.DataFrame:
         sessions = _limited(first_reached(rows, target), rules)

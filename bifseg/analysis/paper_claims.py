@@ -149,7 +149,7 @@ def _evidence(cohort: CohortScores, goal: float) -> list[pd.DataFrame]:
     base, crf, unweighted, bifseg = ((method, main) for method in METHODS)
     networks = sorted(set(scores.loc[scores["method"] == BASE_NET, "network"]) - {main})
     cnns = [(BASE_NET, network) for network in networks] or [("other CNNs", "")]
-    tools = [(tool, "") for tool in TOOLS if tool in set(scores["method"])] or [("traditional tools", "")]
+    tools = [(tool, "") for tool in TOOLS if tool in scores["method"].unique()] or [("traditional tools", "")]
     gains = {(base, "dice"): BY_FOUR, (base, "spread"): BETTER}
     others = {(entry, name): BETTER for entry in (crf, unweighted) for name in ("dice", "spread")}
     seconds = SHOWN if without_mm(scores) else BETTER

@@ -64,7 +64,7 @@ def agreements(folder: Path, run: RunScores) -> dict[str, pd.DataFrame]:
         InputError: a file of a cohort is missing or damaged.
     """
     frames = {
-        cohort.name: agreement(Cohort.load(path), sorted(set(cohort.frame["object"])))
+        cohort.name: agreement(Cohort.load(path), sorted(cohort.frame["object"].unique()))
         for cohort in run.cohorts
         if (path := folder / "cohorts" / cohort.name).joinpath("objects.tsv").is_file()
     }

@@ -87,12 +87,12 @@ def entries(scores: pd.DataFrame) -> list[Entry]:
     Returns:
         An entry for each pair of method and network.
     """
-    methods = sorted(set(scores["method"]), key=method_rank)
+    methods = sorted(scores["method"].unique(), key=method_rank)
     others = [method for method in methods if method not in FIXED]
     colours = FIXED | {method: OTHERS[k % len(OTHERS)] for k, method in enumerate(others)}
     main = main_network(scores)
-    networks = sorted(set(scores["network"]) - {""}, key=lambda name: (name != main, name))
-    pairs = sorted(set(zip(scores["method"], scores["network"], strict=True)))
+    networks = sorted(set(scores["network"].unique()) - {""}, key=lambda name: (name != main, name))
+    pairs = scores[["method", "network"]].drop_duplicates().itertuples(index=False, name=None)
     return [
         Entry(
             method,
@@ -115,8 +115,8 @@ def structures(scores: pd.DataFrame) -> list[tuple[str, bool]]:
     Returns:
         (structure, seen), seen ones first, then by name.
     """
-    pairs = set(zip(scores["structure"], scores["seen"].astype(bool), strict=True))
-    return sorted(pairs, key=lambda pair: (not pair[1], pair[0]))
+    pairs = scores[["structure", "seen"]].drop_duplicates().itertuples(index=False, name=None)
+    return sorted(((name, bool(seen)) for name, seen in pairs), key=lambda pair: (not pair[1], pair[0]))
 
 
 def panels(

@@ -38,7 +38,7 @@ def replication(scores: pd.DataFrame, tables: Mapping[str, Table]) -> Replicatio
     Returns:
         None for a run without the paper's method or without base nets.
     """
-    if not {BASE_NET, PROPOSED} <= set(scores["method"]):
+    if not {BASE_NET, PROPOSED} <= set(scores["method"].unique()):
         return None
     networks, main = set(scores.loc[scores["method"] == PROPOSED, "network"]), main_network(scores)
     entry = (PROPOSED, main if main in networks else min(networks))

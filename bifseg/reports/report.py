@@ -124,7 +124,7 @@ def _content(
         cohorts.values(),
         metrics,
         provenance,
-        sorted(set(played.every_row["disturbance"]) - {""}),
+        sorted(set(played.every_row["disturbance"].unique()) - {""}),
     )
     return {
         "run": run.resolve().name,
@@ -176,7 +176,7 @@ def shift_lines(scores: pd.DataFrame, table: pd.DataFrame | None) -> list[str]:
     Returns:
         A sentence a policy; none for people's own strokes.
     """
-    return [shift_line(name, table) for name in sorted(set(scores["policy"]) - {RECORDED, ""})]
+    return [shift_line(name, table) for name in sorted(set(scores["policy"].unique()) - {RECORDED, ""})]
 
 
 def seeds_line(scores: pd.DataFrame) -> str:
@@ -279,8 +279,10 @@ def _cohort(
         "objects": scores["object"].nunique(),
         "cases": scores["case"].nunique(),
         "split": ", ".join(sorted(scores["split"].unique())),
-        "methods": sorted(set(scores["method"]), key=method_rank),
-        "protocols": sorted(set(scores[["protocol", "policy", "box", "user"]].itertuples(index=False))),
+        "methods": sorted(scores["method"].unique(), key=method_rank),
+        "protocols": sorted(
+            scores[["protocol", "policy", "box", "user"]].drop_duplicates().itertuples(index=False)
+        ),
         "networks": _networks(run, name),
         "training_seeds": seeds_line(scores),
         "sessions": _count_sessions(scores),

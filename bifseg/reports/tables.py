@@ -232,7 +232,7 @@ def _about(cohort: CohortScores, own: str) -> _CohortTables:
     run = cohort.run
     words = dict.fromkeys(_BASE_NET_WORDS, "")
     words |= {"shared": run.roles.shared, "own": own, "goal": f"{100 * run.target:g}%"}
-    if BASE_NET in set(cohort.frame["method"]):
+    if BASE_NET in cohort.frame["method"].unique():
         words |= _BASE_NET_WORDS
     rounds = str(run.rules[own].rounds) if own in run.rules else ""
     return _CohortTables(cohort.name, cohort.note, words | {"rounds": rounds})
