@@ -101,13 +101,13 @@ def table_text(header: Sequence[str], rows: Iterable[Iterable[Any]], delimiter: 
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON with sorted keys, so that equal values give equal files.
+    """Write JSON; keys keep their order, which counts in a run's configuration.
 
     Args:
         path: the file; its folder is made.
         value: values that JSON cannot hold are written as their `str`.
     """
-    write_text(path, json.dumps(value, indent=1, sort_keys=True, default=str) + "\n")
+    write_text(path, json.dumps(value, indent=1, default=str) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -10,9 +10,12 @@ from bifseg.cards.cards import CohortCard, MethodCard, ProtocolCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.preparation import prepare
 from bifseg.core.errors import InputError
+from bifseg.core.files import write_json, write_text
 from bifseg.core.geometry import Grid
 from bifseg.core.images import read_array, write_array
+from bifseg.runs.job_groups import initial_source
 from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.shards import load_sessions, run_shard
 
 HELPERS = Path(__file__).parents[1] / "helpers"
@@ -57,6 +60,27 @@ def test_a_job_without_initial_masks_is_refused(discs):
         InputError, match=f"{len(objects)} objects without a file in the manifest's column `initial`"
     ):
         setup(discs, ProtocolCard(initial_from="manifest", **RULES), "Brush").trials(objects)
+
+
+def test_a_job_takes_masks_from_the_configuration_s_first_protocol_like_the_snakefile(discs, tmp_path):
+    """The Snakefile resolves `initial_from` in the configuration itself, a job in config.json."""
+    cards = {
+        "methods/geos.yaml": "method: geos\n",
+        "methods/brush.yaml": "method: broken_methods:Brush\n",
+        "protocols/own-scribbles.yaml": "rounds: 1\n",
+        "protocols/box-tight.yaml": "rounds: 1\n",
+        "protocols/zz-correct.yaml": "begin: mask\ninitial_from: geos\nwindow: image\nrounds: 1\n",
+    }
+    for name, text in cards.items():
+        write_text(tmp_path / "cards" / name, text)
+    played = {"own-scribbles": ["geos"], "box-tight": ["geos"], "zz-correct": ["brush"]}
+    config = {"run": "r", "cards": str(tmp_path / "cards"), "cohorts": {"discs": {"protocols": played}}}
+    write_json(tmp_path / "r/config.json", config)
+    run = Run(tmp_path / "r")
+    assert [condition.protocol for condition in run.conditions()] == list(played)
+    protocol, entry = initial_source(played, "zz-correct", tmp_path / "cards")
+    job = run.setup(Condition("discs", "zz-correct", "brush"), discs)
+    assert job.initial == run.sessions(Condition("discs", protocol, entry))
 
 
 def manifest(folder, initial):
