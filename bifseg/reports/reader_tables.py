@@ -19,6 +19,7 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.geometry import Grid
 from bifseg.core.overlap import dice
+from bifseg.core.wording import counted
 from bifseg.reports.formats import plain
 from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
 
@@ -74,11 +75,32 @@ def _size(row: ObjectRow, grid: Grid) -> tuple[float, str]:
     return row.voxels * prod(grid.spacing) / 10 ** len(grid.spacing), _UNITS[len(grid.spacing)]
 
 
-def _spacings(values: pd.Series) -> str:
-    """The range of spacings on each axis, for example `1.1–1.3 × 1.2 mm`."""
-    axes = list(zip(*values, strict=True))
+def _spacings(objects: pd.DataFrame) -> str:
+    """The range of spacings on each axis, for example `1.1–1.3 × 1.2 mm`, and how many images state none."""
+    stated = objects["spacing"].map(bool)
+    axes = list(zip(*objects.loc[stated, "spacing"], strict=True))
+    if not axes:
+        return "not stated"
     ends = [sorted({f"{end:.3g}" for end in (min(axis), max(axis))}, key=float) for axis in axes]
-    return f"{' × '.join('–'.join(pair) for pair in ends)} mm" if axes else "not stated"
+    without = objects.loc[~stated, "case"].nunique()
+    note = f"; not stated in {counted(without, 'image')}" if without else ""
+    return f"{' × '.join('–'.join(pair) for pair in ends)} mm{note}"
+
+
+def _shared_unit(facts: pd.DataFrame) -> str:
+    """The unit of all sizes, for a heading; empty if there are several or none."""
+    units = facts["unit"].unique()
+    return str(units[0]) if len(units) == 1 else ""
+
+
+def _size_heading(unit: str) -> str:
+    return f"Size ({unit})" if unit else "Size"
+
+
+def _sizes(objects: pd.DataFrame, shared: str) -> str:
+    """Median and range of the sizes, a text a unit; the unit is named unless all objects share it."""
+    parts = objects.groupby("unit")["size"]
+    return "; ".join(_median_range(sizes, ".3g") + ("" if shared else f" {unit!s}") for unit, sizes in parts)
 
 
 def cohort_table(facts: pd.DataFrame) -> ShownTable:
@@ -90,13 +112,13 @@ def cohort_table(facts: pd.DataFrame) -> ShownTable:
     Returns:
         A row a structure; medians with ranges.
     """
-    rows, several = [], bool(facts["raters"].any())
+    rows, several, unit = [], bool(facts["raters"].any()), _shared_unit(facts)
     for (unseen, structure), part in facts.groupby([~facts["seen"].astype(bool), "structure"]):
         counts = (part["patient"].nunique(), part["case"].nunique(), len(part))
         texts = [str(structure).replace("_", " "), "unseen" if unseen else "seen", *map(str, counts)]
         texts += [
-            _spacings(part["spacing"]),
-            _median_range(part["size"], ".3g"),
+            _spacings(part),
+            _sizes(part, unit),
             _median_range(part["contrast"], ".2f"),
         ]
         if several:
@@ -109,7 +131,7 @@ def cohort_table(facts: pd.DataFrame) -> ShownTable:
         "Images",
         "Objects",
         "Spacing",
-        f"Size ({', '.join(facts['unit'].unique())})",
+        _size_heading(unit),
         "Contrast (SD)",
     ]
     columns += ["Raters' Dice (%)"] * several
@@ -186,7 +208,7 @@ def _outcome(row: dict[str, Any]) -> str:
 
 
 def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable | None:
-    """Mean Dice of every entry on thirds of the objects by size and by contrast.
+    """Mean Dice of every entry on thirds of the objects by size, for each unit of sizes, and by contrast.
 
     Args:
         last: the last row of each session under one protocol.
@@ -194,14 +216,14 @@ def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable |
         cohort: its name.
 
     Returns:
-        None for fewer than 6 objects.
+        None if fewer than 6 objects share a unit and fewer than 6 have a known contrast.
     """
-    units = {"size": f" {facts['unit'].iloc[0]}", "contrast": ""} if len(facts) else {}
     thirds = {
-        f"{name} {low} to {high}{unit}": part
-        for name, unit in units.items()
-        for low, high, part in _thirds(facts[name])
+        f"size {low} to {high} {unit}": part
+        for unit, sizes in facts.groupby("unit")["size"]
+        for low, high, part in _thirds(sizes)
     }
+    thirds |= {f"contrast {low} to {high}": part for low, high, part in _thirds(facts["contrast"])}
     if not thirds:
         return None
     rows, entries = [], last.groupby(["method", "network"])
@@ -235,7 +257,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
     Returns:
         A row an object; a click opens its worst session.
     """
-    known = facts.to_dict("index")
+    known, unit = facts.to_dict("index"), _shared_unit(facts)
     rows = []
     needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
     worst_rows = needed.sort_values("dice", kind="stable").drop_duplicates("object")
@@ -246,7 +268,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
             str(name),
             about["structure"].replace("_", " "),
             about["patient"],
-            plain(about["size"], ".3g"),
+            f"{plain(about['size'], '.3g')} {'' if unit else about['unit']}".strip(),
             plain(about["contrast"], ".2f"),
             plain(100 * float(part["dice"].mean()), ".1f"),
             f"{part['reached'].sum()} of {len(part)}",
@@ -264,7 +286,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
         "Object",
         "Structure",
         "Patient",
-        f"Size ({facts['unit'].iloc[0]})" if len(facts) else "Size",
+        _size_heading(unit),
         "Contrast (SD)",
         "Mean Dice (%)",
         "Reached",

@@ -95,6 +95,35 @@ def test_patients_images_and_objects_are_counted():
     ]
 
 
+def test_images_without_a_spacing_beside_others_are_counted_and_their_sizes_are_in_voxels():
+    bare = FACTS.assign(
+        spacing=pd.Series([(0.5, 0.5)] * 2 + [()] * 4, FACTS.index, object), unit=["cm²"] * 2 + ["voxels"] * 4
+    )
+    table = cohort_table(bare)
+    assert table.columns[5:7] == ["Spacing", "Size"]
+    spacing, size = texts(table)[0][5:7]
+    assert spacing == "0.5 × 0.5 mm; not stated in 4 images"
+    assert size == "5.5 [5, 6] cm²; 2.5 [1, 4] voxels"
+    assert texts(cohort_table(bare[2:]))[0][5] == "not stated"
+    objects = object_table(LAST, bare, "c")
+    assert objects.columns[3] == "Size"
+    assert [row[3] for row in texts(objects)] == [
+        "6 cm²",
+        "5 cm²",
+        "4 voxels",
+        "3 voxels",
+        "2 voxels",
+        "1 voxels",
+    ]
+
+
+def test_thirds_by_size_are_of_one_unit():
+    more = pd.concat([FACTS, FACTS[:5].assign(unit="voxels")])
+    more.index = list("abcdefghijk")
+    assert strata(LAST, more, "c").columns[1:4] == ["size 1 to 2 ml", "size 3 to 4 ml", "size 5 to 6 ml"]
+    assert not any("voxels" in name for name in strata(LAST, more, "c").columns)
+
+
 def test_the_object_table_names_the_worst_entry():
     rows = texts(object_table(LAST, FACTS, "c"))
     assert rows[0] == ["a", "lung", "a", "6", "0.50", "75.0", "0 of 2", "70.0", "bifseg@pnet"]
