@@ -24,6 +24,7 @@ from bifseg.reports.formats import plain
 from bifseg.reports.shown_table import Group, Row, ShownTable, plain_table
 
 _FEWEST = 6  # objects that are divided into thirds
+_DIGITS = range(2, 7)  # as few as tell the thirds apart
 _UNITS = {2: "cm²", 3: "ml"}  # by dimension
 
 
@@ -218,32 +219,37 @@ def strata(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable |
     Returns:
         None if fewer than 6 objects share a unit and fewer than 6 have a known contrast.
     """
-    thirds = {
-        f"size {low} to {high} {unit}": part
+    thirds = [
+        (f"size {values} {unit}", objects)
         for unit, sizes in facts.groupby("unit")["size"]
-        for low, high, part in _thirds(sizes)
-    }
-    thirds |= {f"contrast {low} to {high}": part for low, high, part in _thirds(facts["contrast"])}
+        for values, objects in _thirds(sizes)
+    ]
+    thirds += [(f"contrast {values}", objects) for values, objects in _thirds(facts["contrast"])]
     if not thirds:
         return None
     rows, entries = [], last.groupby(["method", "network"])
     for (method, network), part in sorted(
         entries, key=lambda pair: (method_rank(str(pair[0][0])), pair[0][1])
     ):
-        means = [100 * part.loc[part["object"].isin(names), "dice"].mean() for names in thirds.values()]
+        means = [100 * part.loc[part["object"].isin(names), "dice"].mean() for _, names in thirds]
         entry = entry_name(str(method), str(network))
         where = {"cohort": cohort, "structure": "", "entry": entry, "protocol": part["protocol"].iloc[0]}
         rows.append(Row([(entry, False), *((plain(mean, ".1f"), False) for mean in means)], where))
-    return plain_table(["Entry", *thirds], rows, ("Entry",))
+    return plain_table(["Entry", *(title for title, _ in thirds)], rows, ("Entry",))
 
 
-def _thirds(values: pd.Series) -> Iterator[tuple[str, str, list[str]]]:
-    """Least and greatest value of each third, and its objects."""
+def _thirds(values: pd.Series) -> list[tuple[str, list[str]]]:
+    """Least and greatest value of each third as a text, and its objects; empty for few objects."""
     known = values.dropna().sort_values(kind="stable")
-    if len(known) >= _FEWEST:
-        for part in np.array_split(np.arange(len(known)), 3):
-            third = known.iloc[part]
-            yield f"{third.iloc[0]:.2g}", f"{third.iloc[-1]:.2g}", third.index.tolist()
+    if len(known) < _FEWEST:
+        return []
+    thirds = [known.iloc[part] for part in np.array_split(np.arange(len(known)), 3)]
+    texts = [
+        [f"{third.iloc[0]:.{digits}g} to {third.iloc[-1]:.{digits}g}" for third in thirds]
+        for digits in _DIGITS
+    ]
+    distinct = next((ranges for ranges in texts if len(set(ranges)) == len(ranges)), texts[0])
+    return [(text, third.index.tolist()) for text, third in zip(distinct, thirds, strict=True)]
 
 
 def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownTable:

@@ -117,6 +117,19 @@ def test_images_without_a_spacing_beside_others_are_counted_and_their_sizes_are_
     ]
 
 
+@pytest.mark.parametrize(
+    ("sizes", "ranges"),
+    [
+        ([1.16, 1.17, 1.19, 1.20, 1.23, 1.24], ["1.16 to 1.17", "1.19 to 1.2", "1.23 to 1.24"]),
+        ([5.0] * 6, ["5 to 5"] * 3),
+    ],
+)
+def test_thirds_of_similar_sizes_keep_a_column_each(sizes, ranges):
+    table = strata(LAST, FACTS.assign(size=sizes), "c")
+    assert table.columns[1:] == [f"size {text} ml" for text in ranges]
+    assert texts(table)[0] == ["bifseg@pnet", "75.0", "90.0", "95.0"]
+
+
 def test_thirds_by_size_are_of_one_unit():
     more = pd.concat([FACTS, FACTS[:5].assign(unit="voxels")])
     more.index = list("abcdefghijk")
