@@ -56,7 +56,10 @@ def score(
 
 
 def collect(
-    parts: Annotated[list[Path], typer.Argument(help="files of `bifseg score`", show_default=False)],
+    parts: Annotated[
+        list[Path],
+        typer.Argument(help="files of `bifseg score`, or RESULTS/RUN for all of a run", show_default=False),
+    ],
     out: Out,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
@@ -65,16 +68,19 @@ def collect(
     from bifseg.analysis.scores import concatenate, read_scores, write_scores
     from bifseg.core.metrics import with_own
     from bifseg.runs.provenance import commit
+    from bifseg.runs.run_folder import Run
 
-    for part in parts:
-        need(part, "score")
+    # A large run has more files than a command line can hold.
+    files = [file for part in parts for file in (Run(part).score_files() if part.is_dir() else [part])]
+    for file in files:
+        need(file, "score")
     try:
-        frame = concatenate([read_scores(part) for part in parts])
+        frame = concatenate([read_scores(file) for file in files])
     except InputError:
         raise
     except ValueError as error:  # two files hold the same session
         raise InputError(
-            f"{parts[0]} and others: {error}; delete these files, and score their sessions again"
+            f"{files[0]} and others: {error}; delete these files, and score their sessions again"
         ) from error
     write_scores(with_origin(frame, out.parent, commit() or ""), out)
     write_metrics(with_own(metric), out.with_name("metrics.json"))

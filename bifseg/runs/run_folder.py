@@ -18,7 +18,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import read_json
 from bifseg.core.seeds import generator
 from bifseg.runs.job_groups import initial_source, job_groups
-from bifseg.runs.shard_plan import Trial
+from bifseg.runs.shard_plan import Trial, shard_numbers
 
 if TYPE_CHECKING:  # what plays sessions takes longer to import than all else that a run's status needs
     from bifseg.runs.job_setup import JobSetup
@@ -127,6 +127,23 @@ class Run:
         groups = job_groups(self.card.cohorts[condition.cohort].protocols, Path(self.card.cards))
         group = next(g for g, parts in groups.items() if (condition.protocol, condition.entry) in parts)
         return self.folder / "scores" / condition.cohort / group
+
+    def score_files(self) -> list[Path]:
+        """The files of scores that the jobs of the whole run write.
+
+        Returns:
+            RUN/scores/COHORT/GROUP/shard-N.parquet of each cohort and group, which need not exist yet.
+
+        Raises:
+            InputError: a card, or the plan of a group's shards, is missing or damaged.
+        """
+        cards, files = Path(self.card.cards), []
+        for cohort, experiment in self.card.cohorts.items():
+            for group in job_groups(experiment.protocols, cards):
+                numbers = shard_numbers(self.card.shards, self.folder / "plans" / cohort / f"{group}.tsv")
+                folder = self.folder / "scores" / cohort / group
+                files += [folder / f"shard-{number}.parquet" for number in numbers]
+        return files
 
     def network(self, cohort: str, name: str) -> Path:
         """The folder of a trained network.

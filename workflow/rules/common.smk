@@ -24,7 +24,7 @@ from bifseg.runs.fingerprints import entry_code, method_files
 from bifseg.runs.fingerprints import scoring_code as code_of_scores
 from bifseg.runs.fingerprints import training_code
 from bifseg.runs.job_groups import initial_source, is_tools, job_groups
-from bifseg.runs.shard_plan import read_plan
+from bifseg.runs.shard_plan import shard_numbers
 from bifseg.core.errors import InputError
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
@@ -224,10 +224,7 @@ def plans_of(cohort, group):
 
 def shards_of(cohort, group):
     """The numbers of a group's shards."""
-    if config["shards"]:
-        return range(1, config["shards"] + 1)
-    (plan,) = plans_of(cohort, group)
-    return sorted(read_plan(Path(plan))) or [1]
+    return shard_numbers(config["shards"], *map(Path, plans_of(cohort, group)))
 
 
 def shard_scores(cohort, group):

@@ -11,9 +11,10 @@ rule collect_scores:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=lambda wildcards, attempt: 60 * attempt,
     params:
+        run=subpath(output[0], parent=True),
         metrics=own_metrics(),
     shell:
-        "bifseg collect {input:q} {params.metrics:q} --out {output.table:q} &> {log:q}"
+        "bifseg collect {params.run:q} {params.metrics:q} --out {output.table:q} &> {log:q}"
 
 
 # The last step: one job imports and reads once what the five commands would each import and read; other processes draw
