@@ -16,11 +16,11 @@ def slow(truth, spacing, mm, raters=()):
     hidden = np.zeros_like(truth)
     masks = np.stack([truth, *raters])
     disputed = masks.any(axis=0) != masks.all(axis=0)
-    centres = [np.array(index) * spacing for index in np.ndindex(truth.shape)]
-    for at, index in zip(centres, np.ndindex(truth.shape), strict=True):
-        for other, place in zip(centres, np.ndindex(truth.shape), strict=True):
-            near = round(float(np.linalg.norm(at - other)), 4) <= mm
-            hidden[index] |= near and (truth[place] != truth[index] or disputed[place])
+    indices = list(np.ndindex(truth.shape))
+    centres = np.array(indices) * spacing
+    for at, index in zip(centres, indices, strict=True):
+        near = np.linalg.norm(centres - at, axis=1).round(4) <= mm
+        hidden[index] = (near & ((truth != truth[index]) | disputed).ravel()).any()
     return hidden
 
 
