@@ -147,23 +147,26 @@ def results(
 ) -> None:
     """Write tables, figures, provenance, report and history of a run; the scores are read once.
 
-    Other processes draw the figures and pack the sessions.
+    Other processes draw the figures, pack the sessions and write the report.
     """
     from bifseg.analysis.run_scores import RunScores
     from bifseg.core.child_processes import beside
 
     need(run / "scores.parquet", "collect")
     scores = RunScores.read(run, target)
+    _ = scores.cohorts  # copied once, for all processes
     with beside(partial(_draw, run, scores)), beside(partial(_pack, run, scores)) as packs:
         from bifseg.reports.tables import write_tables
 
         write_tables(run, target, scores)
         provenance(run, settings)
-        from bifseg.reports.benchmark.history import append_run
+        from bifseg.reports.benchmark.history import append_run, run_records
         from bifseg.reports.report import write_report
-    with beside(partial(_prune, run)):
-        _say_report(run, write_report(run, scores=scores, packs=packs.result()))
-        say_added(history, append_run(run, history, target, scores))
+    with beside(partial(write_report, run, scores=scores, packs=packs.result())) as failed:
+        _prune(run)
+        records = run_records(run, target, scores)
+    _say_report(run, failed.result())
+    say_added(history, append_run(run, history, target, records))
 
 
 def _draw(run: Path, scores: RunScores) -> None:

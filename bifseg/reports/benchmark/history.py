@@ -28,7 +28,12 @@ _NEVER = "never: one round more than the last"  # rounds of older records were c
 _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
 
 
-def append_run(run: Path, path: Path, target: float, scores: RunScores | None = None) -> list[journal.Record]:
+def append_run(
+    run: Path,
+    path: Path,
+    target: float,
+    records: list[tuple[journal.Record, pd.DataFrame]] | None = None,
+) -> list[journal.Record]:
     """Add a finished run to the history, a record for each entry.
 
     An entry whose sessions are unchanged is not added again. RUN/history.jsonl, written last, holds the records of
@@ -38,7 +43,7 @@ def append_run(run: Path, path: Path, target: float, scores: RunScores | None = 
         run: RESULTS/RUN.
         path: history.jsonl.
         target: Dice that rounds are counted to.
-        scores: of the run with the same target; None: they are read.
+        records: of `run_records` with the same target; None: they are made.
 
     Returns:
         The records that were added.
@@ -46,7 +51,7 @@ def append_run(run: Path, path: Path, target: float, scores: RunScores | None = 
     Raises:
         InputError: the run is not finished, or the history is damaged.
     """
-    pairs = run_records(run, target, scores)
+    pairs = records or run_records(run, target)
     for record, sessions in pairs:
         place = sessions_file(path, record)
         if not place.is_file():
