@@ -14,7 +14,6 @@ from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, shar
 from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
-from bifseg.analysis.stages import final_rows
 
 MEASURES = ("initial", "dice", "reached", "prompts", "rounds", "user_s", "machine_s")
 HIGHER_IS_BETTER = ("initial", "dice", "reached")
@@ -115,7 +114,7 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     """The last row of each session with the columns of `MEASURES`; unknown ones are NaN."""
     protocol, known = _protocol(cohort)
     rule, target = cohort.rule(protocol), cohort.run.target
-    rows = final_rows(cohort.frame, protocol, rule).reset_index(drop=True)
+    rows = cohort.final_under(protocol).reset_index(drop=True)
     if known:
         cost = cost_to_target(
             cohort.frame[PLAYED], target, rule, protocol

@@ -129,6 +129,21 @@ class CohortScores:
         own = self.run.roles.own
         return final_rows(self.frame, own, self.run.rules.get(own))
 
+    def final_under(self, protocol: str) -> pd.DataFrame:
+        """The final results under any protocol.
+
+        Args:
+            protocol: name of the protocol.
+
+        Returns:
+            Rows of `stages.final_rows`, one a session.
+
+        Raises:
+            InputError: the protocol's card is missing.
+        """
+        rule = self.rule(protocol)
+        return self.final if protocol == self.run.roles.own else final_rows(self.frame, protocol, rule)
+
     @cached_property
     def exposures(self) -> pd.DataFrame:
         """What the models of the entries saw of each structure's objects in training.

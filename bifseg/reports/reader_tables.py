@@ -12,7 +12,6 @@ import pandas as pd
 from bifseg.analysis.names import FAILED, SESSION, method_rank
 from bifseg.analysis.power import ONE_POINT, detectable_difference, patients_needed
 from bifseg.analysis.run_scores import CohortScores
-from bifseg.analysis.stages import final_rows
 from bifseg.analysis.words import with_words
 from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
@@ -154,7 +153,7 @@ def last_rows(cohort: CohortScores, protocol: str) -> pd.DataFrame:
     Returns:
         Rows of `final_rows`, with `reached`: whether Dice was at least the target after any step.
     """
-    last = final_rows(cohort.frame, protocol, cohort.rule(protocol))
+    last = cohort.final_under(protocol)
     reached = cohort.frame.groupby(SESSION)["dice"].max().rename("reached") >= cohort.run.target
     return last.merge(reached.reset_index(), on=SESSION, how="left")
 
@@ -268,7 +267,9 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
     needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
     worst_rows = needed.sort_values("dice", kind="stable").drop_duplicates("object")
     worsts = worst_rows.astype({"object": str}).set_index("object").to_dict("index")
-    for name, part in needed.groupby("object", sort=True):
+    by_object = needed.groupby("object", sort=True, observed=True)
+    summary = by_object.agg(mean=("dice", "mean"), reached=("reached", "sum"), sessions=("dice", "size"))
+    for name, mean, reached, sessions in summary.itertuples(name=None):
         about, worst = known[name], worsts[str(name)]
         texts = [
             str(name),
@@ -276,8 +277,8 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
             about["patient"],
             f"{plain(about['size'], '.3g')} {'' if unit else about['unit']}".strip(),
             plain(about["contrast"], ".2f"),
-            plain(100 * float(part["dice"].mean()), ".1f"),
-            f"{part['reached'].sum()} of {len(part)}",
+            plain(100 * mean, ".1f"),
+            f"{reached} of {sessions}",
             plain(100 * worst["dice"], ".1f"),
             entry_name(worst["method"], worst["network"]),
         ]
