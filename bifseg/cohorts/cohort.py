@@ -75,6 +75,7 @@ class Cohort:
         self.source: str = about["card"].get("source", "")
         self.licence: str = about["card"].get("licence", "")
         self.objects = tuple(row for row in objects if not row.left_out)
+        self._by_name = {row.object: row for row in self.objects}
         self.left_out = tuple(row for row in objects if row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
@@ -149,10 +150,9 @@ class Cohort:
         Raises:
             InputError: no object has the name; the message lists similar names.
         """
-        for row in self.objects:
-            if row.object == name:
-                return row
-        near = difflib.get_close_matches(name, [row.object for row in self.objects], 3)
+        if name in self._by_name:
+            return self._by_name[name]
+        near = difflib.get_close_matches(name, self._by_name, 3)
         hint = (
             f"did you mean {' or '.join(near)}" if near else "see objects.tsv, which also has those left out"
         )

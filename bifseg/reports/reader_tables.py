@@ -43,8 +43,7 @@ def object_facts(cohort: Cohort, scores: pd.DataFrame, pack: dict[str, Any]) -> 
     contrasts = {one["name"]: one["contrast"] for one in pack["objects"]}
     facts = scores[["object", "case", "patient", "structure", "seen"]].drop_duplicates("object")
     frame = with_words(facts).set_index("object")
-    by_name = {row.object: row for row in cohort.objects}
-    rows = [by_name[name] for name in frame.index]
+    rows = [cohort.object(name) for name in frame.index]
     files = {(row.image, row.channel): row for row in rows}
     stacks = {key: cohort.whole_grid(row) for key, row in files.items()}  # slices share a file
     wholes = [stacks[row.image, row.channel] for row in rows]

@@ -114,7 +114,7 @@ def pack_sessions(run: Path, cohort: Cohort, scores: pd.DataFrame) -> dict[str, 
         masks and strokes. `all`: how many sessions there are; of more than 3,000 a sample is packed, with every failed
         session and the worst five of each entry and structure.
     """
-    rows = in_step_order(scores)
+    rows = in_step_order(scores[[*SESSION, "structure", "round", *_STEP]])
     number, is_last = session_numbers(rows)
     sample = _sample(rows[is_last])
     chosen = with_words(sample[SESSION])
