@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
+from bifseg.core.errors import InputError
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.sessions.archive import Archive
 
@@ -33,7 +35,8 @@ def retry(folder: Path) -> Counter[Condition]:
         archive, scores = Archive(run.sessions(condition)), run.scores(condition)
         for name, status in archive.stored().items():
             if status in _FAILED:
-                shard = archive.outdate(name)
-                (scores / f"{shard}.parquet").unlink(missing_ok=True)
+                with suppress(InputError):  # a damaged session is run again without a mark
+                    archive.outdate(name)
+                (scores / f"{archive.shard(name)}.parquet").unlink(missing_ok=True)
                 count[condition] += 1
     return count

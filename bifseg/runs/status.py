@@ -90,11 +90,7 @@ def _played(condition: Condition, folder: Path, trials: list[Trial], now: float)
     archive = Archive(folder)
     stored = archive.stored()
     stored_names = [name for name in names if name in stored]
-    failed = Counter(
-        (stored[name], archive.load(name).error.partition(": ")[2])
-        for name in stored_names
-        if stored[name] != "ok"
-    )
+    failed = Counter(_failure(archive, name, stored[name]) for name in stored_names if stored[name] != "ok")
     if stored_names and len(stored_names) == len(names):
         return Progress(title, len(stored_names), len(names), "done", None, failed, "sessions", condition)
     times = sorted(path.stat().st_mtime for path in folder.rglob("*.zip"))
@@ -102,6 +98,14 @@ def _played(condition: Condition, folder: Path, trials: list[Trial], now: float)
     rate = (len(recent) - 1) / (recent[-1] - recent[0]) if len(recent) > 1 and recent[-1] > recent[0] else 0.0
     left_s = (len(names) - len(stored_names)) / rate if rate and state == "running" else None
     return Progress(title, len(stored_names), len(names), state, left_s, failed, "sessions", condition)
+
+
+def _failure(archive: Archive, name: str, status: str) -> tuple[str, str]:
+    """Status and reason of a session that is not `ok`; a damaged one must not hide the rest of the run."""
+    try:
+        return status, archive.load(name).error.partition(": ")[2]
+    except InputError:
+        return status, "its file is damaged; `bifseg retry` has it run again"
 
 
 def _state(times: list[float], now: float) -> str:

@@ -174,7 +174,7 @@ class Archive:
             name: the session's name.
 
         Returns:
-            Name of the shard that has packed it, `shard-1`; empty if none has.
+            Its `shard`.
 
         Raises:
             InputError: the session is missing or damaged.
@@ -184,6 +184,17 @@ class Archive:
         except BROKEN as error:
             raise InputError(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
         self._write(name, "", stored.status, stored.contents)
+        return self.shard(name)
+
+    def shard(self, name: str) -> str:
+        """The shard that has packed a session, damaged or not.
+
+        Args:
+            name: the session's name.
+
+        Returns:
+            `shard-1`, for example; empty if none has.
+        """
         return self._packed[name].path.stem if name in self._packed else ""
 
     def pack(self, names: Iterable[str], number: int) -> None:

@@ -50,6 +50,17 @@ def test_retry_outdates_failed_sessions_and_restarts_their_jobs(run, discs):
     assert [(run / SCORES.format(number)).exists() for number in (1, 2)] == [False, True]
 
 
+def test_retry_restarts_the_job_of_a_damaged_session(run, discs):
+    folder = run / "sessions/discs/own-scribbles/geos"
+    names = [row.object for row in discs.select(split="test")[:4]]
+    content = (folder / "shard-1.zip").read_bytes()
+    start = content.index(f"{names[1]}/masks.npz".encode()) + len(f"{names[1]}/masks.npz")
+    (folder / "shard-1.zip").write_bytes(content[:start] + bytes(20) + content[start + 20 :])
+    assert retry(run)[Condition("discs", "own-scribbles", "geos")] == 2
+    assert [Archive(folder).fingerprint(name) for name in names] == ["ok", None, "", "stuck"]
+    assert [(run / SCORES.format(number)).exists() for number in (1, 2)] == [False, True]
+
+
 def test_retry_without_failures_restarts_nothing(run, discs):
     for entry in ("geos", "growcut"):
         archive = Archive(run / "sessions/discs/own-scribbles" / entry)

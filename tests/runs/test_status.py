@@ -42,6 +42,13 @@ def store(discs, folder, entry, count, status="ok", error=""):
     return archive
 
 
+def damage(path):
+    """Overwrite a session's masks, and leave the list of the file's entries as it is."""
+    content = path.read_bytes()
+    start = content.index(b"masks.npz") + len(b"masks.npz")
+    path.write_bytes(content[:start] + bytes(20) + content[start + 20 :])
+
+
 def items_of(folder, now=NOW):
     return {item.what: item for item in progress(folder, now)}
 
@@ -83,6 +90,17 @@ def test_failures_are_counted_by_reason(discs, folder):
         assert (item.done, item.of, item.state) == (6, 6, "done")
         assert item.failed == {("failed", "RuntimeError: no luck"): 2}
         archive.pack([row.object for row in discs.select(split="test")], 1)
+
+
+def test_a_damaged_failed_session_does_not_hide_the_rest(discs, folder):
+    archive = store(discs, folder, "geos", 2, "failed", "round-1: RuntimeError: no luck")
+    damage(archive.folder / f"unpacked/{discs.select(split='test')[0].object}.zip")
+    item = items_of(folder)["geos on discs, own-scribbles"]
+    assert (item.done, item.of) == (2, 6)
+    assert item.failed == {
+        ("failed", "RuntimeError: no luck"): 1,
+        ("failed", "its file is damaged; `bifseg retry` has it run again"): 1,
+    }
 
 
 def test_a_running_training_is_shown(folder):
