@@ -145,6 +145,15 @@ class KilledAsItOpens(Half):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+class OpensUntil(Half):
+    """Cannot be made once a file exists, like a model that finds its lock."""
+
+    def __init__(self, path):
+        if Path(path).exists():
+            raise TypeError("the lock is there")
+        super().__init__()
+
+
 class NeverOpens(Half):
     def __init__(self):
         raise RuntimeError("the model is too large")

@@ -57,7 +57,7 @@ class MethodEndedError(MethodError):
 class MethodProcess:
     """A method that runs in a process of its own, which is started at once and, after its end, when it is needed.
 
-    Every call and the constructor raise the errors below.
+    The constructor raises the errors below, every call all but InputError.
 
     Args:
         program: how to start the process.
@@ -73,7 +73,7 @@ class MethodProcess:
         killed: whether that end was a SIGKILL, which the kernel sends if memory is short.
 
     Raises:
-        InputError: the process has to be started, and its card is wrong or its command cannot run.
+        InputError: the card is wrong or its command cannot run.
         MethodError: the process fails or ends.
         ContractError: its answer or its result breaks the contract.
         TimeoutError: it does not answer in time.
@@ -89,7 +89,9 @@ class MethodProcess:
         self.peak_mb: dict[str, float] = {}
         self.confinement = ""
         self.died = self.killed = False
+        self._has_opened = False
         self._running()
+        self._has_opened = True
 
     def start(self, image: Image, box: Box) -> Mask:
         """The initial result; the session's time limit begins.
@@ -203,10 +205,18 @@ class MethodProcess:
         self._slot.end()
 
     def _running(self) -> SupervisedProcess:
-        """The process, started if it does not run, with this method opened in it."""
-        process = self._slot.process or self._start()
-        if self._slot.opened is not self:
-            self._open()
+        """The process, started if it does not run, with this method opened in it.
+
+        A card that opened once is no bad input: what goes wrong later is the method's failure in that session.
+        """
+        try:
+            process = self._slot.process or self._start()
+            if self._slot.opened is not self:
+                self._open()
+        except InputError as error:
+            if self._has_opened:
+                raise MethodError(f"it opened before, but not again: {error}"[:300]) from error
+            raise
         return process
 
     @property

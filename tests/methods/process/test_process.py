@@ -253,6 +253,23 @@ def test_wrong_card_is_bad_input(settings, error):
         MethodProcess(program(MethodCard(**settings), HERE))
 
 
+def test_a_method_that_opened_once_and_not_again_fails_the_session_not_the_job(started, tmp_path):
+    lock = tmp_path / "lock"
+    method = started("OpensUntil", path=str(lock))
+    assert play(GAME, method).status == "ok"
+    method.close()
+    lock.touch()
+    method.open()
+    session = play(GAME, method)
+    assert session.status == "failed"
+    assert session.error.startswith(
+        "initial: it opened before, but not again: settings of odd_methods:OpensUntil"
+    )
+    assert session.error.endswith("the lock is there")
+    lock.unlink()
+    assert play(GAME, method).status == "ok"
+
+
 @pytest.mark.parametrize(
     ("name", "error"), [("grabcat", "unknown 'grabcat'"), ("geos", "geos takes no network")]
 )
