@@ -33,7 +33,8 @@ def score(
 ) -> None:
     """Score every step of stored sessions on the image's grid; a new metric needs no new session.
 
-    Objects without a session, as in a run of some patients, are counted and get no scores.
+    Objects without a session, as in a run of some patients, are counted and get no scores. The sessions of a job that
+    was interrupted are refused: finish it first.
     """
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort

@@ -12,6 +12,7 @@ from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError, short
 from bifseg.core.files import table_text, write_record, write_text
 from bifseg.core.run_place import run_folder
+from bifseg.core.wording import counted
 from bifseg.networks.unchanged import join_checks
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
@@ -233,10 +234,15 @@ def with_sessions(folder: Path, objects: Sequence[ObjectRow]) -> list[ObjectRow]
         Objects with a session, also a damaged one, in their order; all objects if the folder has no session.
 
     Raises:
-        InputError: the folder has sessions of other objects alone, or an object has none and a file that may hold it is
-            damaged.
+        InputError: a job of these sessions has not ended, the folder has sessions of other objects alone, or an object
+            has none and a file that may hold it is damaged.
     """
     archive = Archive(folder)
+    if unpacked := archive.unpacked():  # means over what a job has played so far would look like its result
+        raise InputError(
+            f"{folder}: {counted(len(unpacked), 'session')}, such as {short(unpacked[0])}, of a job that has not "
+            "ended, or marked to be run again; run `bifseg run` to its end first"
+        )
     names, damaged = archive.names(), archive.damaged_packs()
     played = [row for row in objects if row.object in names]
     if damaged and len(played) < len(objects):

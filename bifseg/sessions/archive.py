@@ -122,7 +122,15 @@ class Archive:
             Names; those in damaged files of many sessions are missing, see `damaged_packs`.
         """
         self._list_packs()
-        return {*self._packed, *(path.stem for path in (self.folder / "unpacked").glob("[!.]*.zip"))}
+        return {*self._packed, *self.unpacked()}
+
+    def unpacked(self) -> list[str]:
+        """The names of sessions in files of their own: of jobs that have not ended, or to be run again.
+
+        Returns:
+            Names in order.
+        """
+        return sorted(path.stem for path in (self.folder / "unpacked").glob("[!.]*.zip"))
 
     def damaged_packs(self) -> list[Path]:
         """The files of many sessions that cannot be read.

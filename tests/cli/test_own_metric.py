@@ -10,6 +10,7 @@ from command_line import bifseg
 from fake_run import fake_cohort, fake_run
 
 from bifseg.core.metrics import registry
+from bifseg.sessions.archive import Archive
 
 PAGE = Path(__file__).parents[2] / "docs" / "metrics.md"
 BLOCK = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S)[1]
@@ -20,6 +21,9 @@ OWN = BLOCK.replace('"recall"', '"recall_of_cli"')
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("results") / "fake"
     fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d", patients=2)], rounds=1)
+    for sessions in folder.glob("sessions/fake2d/*/*@*"):
+        archive = Archive(sessions)
+        archive.pack(archive.unpacked(), 1)
     return folder
 
 

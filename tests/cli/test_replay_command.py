@@ -1,6 +1,7 @@
 """`bifseg replay` by hand: the same masks again, people's maps, and what it says to bad input."""
 
 import shutil
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -8,7 +9,11 @@ from command_line import bifseg
 from test_cli import CARDS, write_cards
 
 from bifseg.analysis.scores import read_scores
+from bifseg.cards.cards import MethodCard
+from bifseg.cards.protocol_levels import read_protocol
 from bifseg.core.images import write_array
+from bifseg.runs.job_setup import JobSetup
+from bifseg.runs.shards import run_shard
 from bifseg.sessions.archive import Archive
 
 
@@ -78,6 +83,29 @@ def test_a_run_of_some_patients_is_replayed_as_far_as_it_was_played(
     assert first.startswith(f"{others}{len(objects) - len(played)} object")
     assert last == f"{len(played)} ok"
     assert Archive(tmp_path / "again").stored().keys() == played.keys()
+
+
+def test_an_interrupted_run_is_neither_scored_nor_replayed(desk, discs, tmp_path, capsys):
+    """Means over the part that it has played would look like its results."""
+    folder, scored = tmp_path / "half", ("--cohort", discs.folder, "--out", tmp_path / "scores")
+    protocol = read_protocol(desk / "own-scribbles.yaml")
+    setup = JobSetup("r", 1, discs, "own", protocol, desk / "geos.yaml", MethodCard(method="geos"))
+    trials = setup.trials(discs.select(split="test"))
+
+    def interrupted(played, _):
+        yield from islice(played, 2)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_shard(setup, trials, folder, progress=interrupted)
+    assert 0 < len(Archive(folder).stored()) < len(trials)
+    for command in (("score", folder), ("replay", desk / "geos.yaml", "--sessions", folder)):
+        assert bifseg(*command, *scored) == 2
+        assert "of a job that has not ended" in capsys.readouterr().err
+    assert not (tmp_path / "scores").exists()
+    run_shard(setup, trials, folder)
+    assert bifseg("score", folder, *scored) == 0
+    assert "not scored" not in capsys.readouterr().out
 
 
 def test_scribble_maps_of_a_person_are_replayed(desk, discs, tmp_path):
