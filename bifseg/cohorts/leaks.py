@@ -8,17 +8,18 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
 from bifseg.cohorts.manifest import ManifestRow
+from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import short
 
 
-def names_across_splits(rows: Iterable[ManifestRow]) -> list[str]:
+def names_across_splits(rows: Iterable[ManifestRow] | Iterable[ObjectRow]) -> list[str]:
     """A warning if cases of different splits have names that begin alike.
 
     `case107_day19` and `case107_day20` may be two scans of one patient. Names are compared up to their first part with
     a digit in which the cases differ.
 
     Args:
-        rows: rows of a manifest; cases with a stated patient are left out.
+        rows: rows of a manifest, or objects; cases with a stated patient are left out.
 
     Returns:
         One line, or usually none.

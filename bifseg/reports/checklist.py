@@ -16,6 +16,7 @@ import pandas as pd
 from bifseg.analysis.names import FAILED, SESSION
 from bifseg.cards.entries import split_seed
 from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.leaks import names_across_splits
 from bifseg.core.metrics import MetricInfo
 from bifseg.core.sandbox import hides_truth
 from bifseg.core.wording import counted
@@ -200,9 +201,12 @@ def _data_items(scores: pd.DataFrame, cohorts: list[Cohort]) -> list[Item]:
         Item(
             "How were data divided, and on which level?",
             "CLAIM 19, 20; REFORMS 5c, 6a",
-            "by patient: no patient is in two splits; "
-            + _per_cohort(
-                {str(name): f"{counted(int(n), 'patient')} played" for name, n in patients.items()}
+            "; ".join(
+                [
+                    "by patient: no patient, as the manifest names them, is in two splits",
+                    *(f"{name}: {counted(int(n), 'patient')} played" for name, n in patients.items()),
+                    *(f"{c.name}: {line}" for c in cohorts for line in names_across_splits(c.objects)),
+                ]
             ),
         ),
         Item(

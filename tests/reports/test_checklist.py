@@ -14,8 +14,13 @@ FRAME = scores(
 )
 
 
+def objects(**splits):
+    """An object of every case."""
+    return [SimpleNamespace(raters=(), case=case, group=case, split=split) for case, split in splits.items()]
+
+
 def cohort(**changes):
-    about = {"name": "c", "simulated": False, "objects": [SimpleNamespace(raters=())], "left_out": ()}
+    about = {"name": "c", "simulated": False, "objects": objects(a="test"), "left_out": ()}
     return SimpleNamespace(**(about | {"source": "", "licence": ""} | changes))
 
 
@@ -47,6 +52,15 @@ def test_answers_come_from_the_cards():
         in items["Which cases were left out, and why?"].answer
     )
     assert "1 of 2 sessions failed" in items["What happens to missing or failed results?"].answer
+
+
+def test_names_that_suggest_one_patient_in_two_splits_are_told():
+    question = "How were data divided, and on which level?"
+    alike = objects(case107_day19="train", case107_day20="test", case101_day1="train")
+    plain = "by patient: no patient, as the manifest names them, is in two splits; c: 2 patients played"
+    assert answers(cohort())[question].answer == plain
+    told = answers(cohort(objects=alike))[question].answer
+    assert told.startswith(f"{plain}; c: case107_day20 (test) and case107_day19 (train) begin alike")
 
 
 def test_provenance_answers_training_machine_and_reproduction():
