@@ -1,5 +1,6 @@
 """The code in the docs runs as it stands."""
 
+import ast
 import re
 import shlex
 from pathlib import Path
@@ -19,6 +20,7 @@ from bifseg.cli.main import app
 from bifseg.networks.external.imported_network import ImportedSettings
 from bifseg.networks.importing import import_network
 from bifseg.networks.registry import ARCHITECTURES, SOURCES, build, restore
+from bifseg.reports import tables
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.shards import run_shard
 
@@ -39,6 +41,20 @@ def test_code_named_on_a_page_exists(page):
     assert [
         path for path in named if not any((top / path).is_file() for top in (ROOT, ROOT / "bifseg"))
     ] == []
+
+
+def test_every_table_of_a_run_is_on_the_page():
+    """A table has a line of its own, or is one of the tests `KIND-tests`."""
+    code = ast.parse((ROOT / "bifseg/reports/tables.py").read_text())
+    calls = [
+        ast.unparse(node.args[0])
+        for node in ast.walk(code)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".table")
+    ]
+    kinds = {word.strip("f'").replace("{protocol}", "PROTOCOL") for word in calls} - {"kind", "{kind}-tests"}
+    assert {"interactions", "gains-PROTOCOL"} <= kinds
+    (section,) = re.findall(r"\n## Tables\n(.*?)\n#", (ROOT / "docs/results.md").read_text(), re.S)
+    assert kinds | set(tables._QUESTIONS) <= set(re.findall(r"^\| `([\w-]+)` \|", section, re.M))
 
 
 def test_plug_in_of_the_docs_plays(discs, tmp_path, monkeypatch):
