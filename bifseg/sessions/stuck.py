@@ -72,7 +72,7 @@ def _repeats(steps: Sequence[Step], rounds: Sequence[int]) -> str:
     if all(np.array_equal(steps[k - 1].mask, steps[k].mask) for k in rounds):
         return f"{_rounds(rounds, steps)} changed nothing"
     repeats = (f"{steps[k].name} gave the result of {steps[again[k]].name}" for k in rounds)
-    return f"in circles: {', '.join(repeats)}"
+    return f"results repeat: {', '.join(repeats)}"
 
 
 def _ignored_a_stroke(steps: Sequence[Step], k: int, box: Box) -> bool:

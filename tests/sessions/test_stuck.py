@@ -89,7 +89,7 @@ def test_an_adapting_method_that_stops_changing_is_stuck():
     assert session(Adapting(right(), left())).error.startswith("rounds 1, 2 and 3 changed nothing")
     # a result that adaptation left behind is one that was there before
     assert session(Adapting(right(), right(), left(), right())).error.startswith(
-        "in circles: round-1 gave the result of initial, round-2 gave the result of unsupervised, "
+        "results repeat: round-1 gave the result of initial, round-2 gave the result of unsupervised, "
         "round-3 gave the result of initial; still "
     )
 
@@ -100,7 +100,7 @@ def test_a_result_that_flips_between_two_is_stuck(grid):
     assert (played.status, played.ended) == ("stuck", "stuck")
     assert [step.round for step in played.steps] == [0, 1, 2, 3, 4]
     assert played.error.startswith(
-        "in circles: round-2 gave the result of initial, round-3 gave the result of round-1, "
+        "results repeat: round-2 gave the result of initial, round-3 gave the result of round-1, "
         "round-4 gave the result of initial; still "
     )
 
