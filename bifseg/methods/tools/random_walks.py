@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pyamg import ruge_stuben_solver
+from pyamg import smoothed_aggregation_solver
+from pyamg.krylov import cg
 from pydantic import Field
 from scipy.sparse import csr_array, csr_matrix, diags_array
 from scipy.sparse.linalg import spsolve
@@ -21,8 +23,12 @@ from bifseg.methods.tools.window import Window
 # Least weight of an edge, as in scikit-image: without it, voxels behind full contrast have no solution.
 _LEAST_WEIGHT = 1e-10
 _MOST_CYCLES = 1000
-_MOST_DIRECT = 100_000
-"""Most voxels of a direct solution, which takes about a minute and a gigabyte in 3D, far less in 2D."""
+_MOST_DIRECT = {2: 1_000_000, 3: 100_000}
+"""Most voxels of a direct solution by dimension: about a minute and some gigabytes."""
+_COARSEST = 300
+_STRONG = 1e-3
+"""Strength from which neighbours are joined on a coarser grid: far above that of the least weight, so that no island is
+joined with what surrounds it, and far below all others, so that no voxel of it is left out."""
 
 
 class RandomWalksSettings(Card):
@@ -34,8 +40,8 @@ class RandomWalksSettings(Card):
         "not be checked",
     )
     tolerance: Annotated[float, Field(gt=0, lt=1)] = Field(
-        1e-8,
-        description="relative residual at which the linear system, scaled to a diagonal of ones, counts as solved",
+        1e-5,
+        description="greatest error of a 3D window's probabilities, relative to their norm; estimated by multigrid",
     )
 
 
@@ -44,10 +50,11 @@ class RandomWalks(FromScribbles):
 
     Contrast is the difference of neighbours' intensities, in [0, 1], whatever their distance, as in Grady's weight.
     (scikit-image divides the contrast by the spacing, which leaves next to no border between thick slices.) The
-    linear system of the foreground is solved in double precision by conjugate gradients with an algebraic multigrid
-    as preconditioner. If they do not converge, a system of at most 100,000 voxels is solved directly; a larger one is
-    an error. In a window without contrast the result is the foreground scribbles themselves. The tool starts from
-    scribbles (`FromScribbles`).
+    linear system of the foreground is solved in double precision: directly in 2D, in 3D by conjugate gradients with an
+    algebraic multigrid as preconditioner, which also estimates the error: a residual hardly counts a bright spot, which
+    only the least weight ties to the object around it. If they do not converge, a system of at most 100,000 voxels is
+    solved directly; a larger one is an error. In a window without contrast the result is the foreground scribbles
+    themselves. The tool starts from scribbles (`FromScribbles`).
 
     Args:
         **settings: fields of `RandomWalksSettings`; a wrong one raises pydantic.ValidationError.
@@ -84,18 +91,21 @@ class RandomWalks(FromScribbles):
         return probability
 
     def _solution(self, matrix: csr_matrix, right: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The solution of the linear system.
-
-        Scaled to a diagonal of ones, since the residual would else hardly count voxels behind strong contrast.
-        """
-        scale = 1 / np.sqrt(matrix.diagonal())
-        scaled = csr_matrix(diags_array(scale) @ matrix @ diags_array(scale))
-        solution, too_many = ruge_stuben_solver(scaled).solve(
-            scale * right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel="cg", return_info=True
-        )
-        if not too_many:
-            return np.asarray(scale * solution)
-        if len(right) > _MOST_DIRECT:
+        """The solution of the linear system; RuntimeError if it is large and does not converge."""
+        dimension = self._window.intensity.ndim
+        is_small = len(right) <= _MOST_DIRECT[dimension]
+        if not (is_small and dimension == 2):
+            # Not smoothed: islands are constant inside, and smoothing would couple them with what surrounds them.
+            grids = smoothed_aggregation_solver(
+                matrix, strength=("symmetric", {"theta": _STRONG}), smooth=None, max_coarse=_COARSEST
+            )
+            by_error = partial(cg, criteria="MrMr")
+            solution, too_many = grids.solve(
+                right, tol=self.settings.tolerance, maxiter=_MOST_CYCLES, accel=by_error, return_info=True
+            )
+            if not too_many:
+                return np.asarray(solution)
+        if not is_small:
             raise RuntimeError(
                 f"the linear system of {len(right)} voxels did not converge in {_MOST_CYCLES} cycles; lower the card's "
                 "beta, or raise its tolerance"
