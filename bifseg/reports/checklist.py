@@ -91,6 +91,70 @@ def unconfined(scores: pd.DataFrame) -> list[str]:
     return sorted(set(scores.loc[~confined, "method"]))
 
 
+_OWN_NETWORKS = "train networks in the run; weights from elsewhere do not say"
+_QUESTIONS = {
+    "source": ("Where do the data come from?", "CLAIM 7; REFORMS 2a, 3a", "source in the cohort card"),
+    "licence": ("Under which licence may they be used?", "CLAIM 43", "licence in the cohort card"),
+    "left out": ("Which cases were left out, and why?", "CLAIM 8, 35; REFORMS 4a", ""),
+    "splits": ("How were data divided, and on which level?", "CLAIM 19, 20; REFORMS 5c, 6a", ""),
+    "counts": ("How many objects and patients are there?", "CLAIM 35; REFORMS 3e", ""),
+    "raters": (
+        "Who made the reference, and how far do raters agree?",
+        "CLAIM 14, 16, 18; REFORMS 3a",
+        "column raters of the manifest",
+    ),
+    "selection": ("How were a network's weights chosen?", "CLAIM 26; REFORMS 5d", _OWN_NETWORKS),
+    "elsewhere": ("Were networks tested on data from elsewhere?", "CLAIM 33; REFORMS 8a", _OWN_NETWORKS),
+    "networks": ("What are the networks?", "CLAIM 22; REFORMS 5a", "bifseg provenance"),
+    "training": ("How was each network trained?", "CLAIM 24, 25; REFORMS 5e", _OWN_NETWORKS),
+    "training data": ("What was each network trained on?", "CLAIM 7; REFORMS 3a", _OWN_NETWORKS),
+    "leaks": ("Can test data have leaked into training?", "REFORMS 6a, 6b", ""),
+    "truth": ("Could a method read the truth?", "REFORMS 6c", ""),
+    "software": ("Which software was used?", "CLAIM 23; REFORMS 2c", "bifseg provenance"),
+    "machines": (
+        "On which machine were times measured?",
+        "REFORMS 2c",
+        "bifseg provenance, after sessions of this version",
+    ),
+    "metrics": (
+        "Which metrics are reported, and why these?",
+        "Metrics Reloaded; CLAIM 28; REFORMS 7a",
+        "",
+    ),
+    "means": (
+        "How are values aggregated, and with what uncertainty?",
+        "CLAIM 29, 37; REFORMS 7b",
+        "",
+    ),
+    "tests": ("How are comparisons tested?", "CLAIM 29; REFORMS 7c", ""),
+    "failures": ("What happens to missing or failed results?", "Metrics Reloaded; CLAIM 12", ""),
+    "worst": ("Where do methods fail?", "CLAIM 39", ""),
+    "robustness": ("How robust are the results?", "CLAIM 30", "disturb in a protocol card"),
+    "power": ("Is the sample large enough?", "CLAIM 21; REFORMS 3e", ""),
+    "reproduction": ("Can the results be reproduced?", "CLAIM 43; REFORMS 2b, 2d, 2e", "bifseg provenance"),
+    "baselines": ("Were methods compared with proper baselines?", "REFORMS 5f", ""),
+    "limits": ("What are the limits?", "CLAIM 40; REFORMS 8b", ""),
+}
+"""In the order of the checklist: question, the checklists' items, and what would answer it."""
+_CONSTANT = {
+    "leaks": "every row of the scores says whether the entry's models were trained on its patient or structure "
+    "(exposure); images are compared by content with the training images of networks of bifseg",
+    "means": "means over objects with 95% intervals over patients (bootstrap-t), per structure",
+    "tests": "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
+    "worst": "worst cases and thirds by volume and contrast of each cohort",
+    "power": "detectable differences are stated per cohort",
+    "baselines": "all entries get the boxes of the same seeds under the same protocol; their settings are in the cards",
+    "limits": "under Limits",
+}
+"""Answers that hold for every run."""
+_OF_OWN_NETWORKS = {
+    "selection": "the best mean Dice on seen validation objects",
+    "elsewhere": "no: each was trained on other patients of the cohort that it is tested on",
+    "training": "initial weights, learning rate, iterations, augmentation and seed: networks in provenance.json",
+}
+"""Answers that hold if the run trained all its networks."""
+
+
 def checklist(
     scores: pd.DataFrame,
     cohorts: Iterable[Cohort],
@@ -108,207 +172,91 @@ def checklist(
         disturbed: names of the disturbances that it played.
 
     Returns:
-        Every item, answered or with the key that would answer it.
+        Every item, answered or with the key that would answer it; without those on networks in a run without networks.
     """
-    cohorts, networks = list(cohorts), provenance.get("networks") or {}
-    sessions = scores.groupby(SESSION)["status"].last()
-    failed = int(sessions.isin(FAILED).sum())
+    networks = provenance.get("networks") or {}
+    answers = _CONSTANT | _data_answers(scores, list(cohorts)) | _software_answers(provenance)
+    answers |= _result_answers(scores, metrics, disturbed)
+    if (scores["network"] != "").any():
+        answers |= _network_answers(networks)
     return [
-        *_data_items(scores, cohorts),
-        *_method_items(scores, networks, provenance),
-        Item(
-            "Which metrics are reported, and why these?",
-            "Metrics Reloaded; CLAIM 28; REFORMS 7a",
-            f"{', '.join(metric.header for metric in metrics)}: overlap beside boundary distance, since either alone "
-            "hides errors; definitions and empty masks are under Definitions",
-        ),
-        Item(
-            "How are values aggregated, and with what uncertainty?",
-            "CLAIM 29, 37; REFORMS 7b",
-            "means over objects with 95% intervals over patients (bootstrap-t), per structure",
-        ),
-        Item(
-            "How are comparisons tested?",
-            "CLAIM 29; REFORMS 7c",
-            "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
-        ),
-        Item(
-            "What happens to missing or failed results?",
-            "Metrics Reloaded; CLAIM 12",
-            f"they count with the worst score: {failed} of {len(sessions)} sessions failed",
-        ),
-        Item(
-            "Where do methods fail?",
-            "CLAIM 39",
-            "worst cases and thirds by volume and contrast of each cohort",
-        ),
-        Item(
-            "How robust are the results?",
-            "CLAIM 30",
-            f"disturbed: {', '.join(disturbed)}" if disturbed else "",
-            "disturb in a protocol card",
-        ),
-        Item(
-            "Is the sample large enough?",
-            "CLAIM 21; REFORMS 3e",
-            "detectable differences are stated per cohort",
-        ),
-        Item(
-            "Can the results be reproduced?",
-            "CLAIM 43; REFORMS 2b, 2d, 2e",
-            _joined(
-                ("bifseg", provenance.get("bifseg")),
-                ("commit", provenance.get("commit")),
-                ("seed", (provenance.get("config") or {}).get("seed")),
-            ),
-            "bifseg provenance",
-        ),
-        Item(
-            "Were methods compared with proper baselines?",
-            "REFORMS 5f",
-            "all entries get the boxes of the same seeds under the same protocol; their settings are in the cards",
-        ),
-        Item("What are the limits?", "CLAIM 40; REFORMS 8b", "under Limits"),
+        Item(question, lists, answers[topic], key)
+        for topic, (question, lists, key) in _QUESTIONS.items()
+        if topic in answers
     ]
 
 
-def _data_items(scores: pd.DataFrame, cohorts: list[Cohort]) -> list[Item]:
+def _data_answers(scores: pd.DataFrame, cohorts: list[Cohort]) -> dict[str, str]:
+    """The answers on the data, by topic."""
     raters = [cohort.name for cohort in cohorts if any(row.raters for row in cohort.objects)]
-    patients = scores.groupby("cohort")["patient"].nunique()
-    stated: dict[str, dict[str, str]] = {
-        key: {cohort.name: getattr(cohort, key) or "simulated" * cohort.simulated for cohort in cohorts}
-        for key in ("source", "licence")
+    counts = {
+        str(name): [
+            counted(rows["object"].nunique(), "object"),
+            counted(rows["patient"].nunique(), "patient"),
+        ]
+        for name, rows in scores.groupby("cohort")
     }
-    known = {key: _per_cohort(texts) if all(texts.values()) else "" for key, texts in stated.items()}
-    return [
-        Item(
-            "Where do the data come from?",
-            "CLAIM 7; REFORMS 2a, 3a",
-            known["source"],
-            "source in the cohort card",
-        ),
-        Item(
-            "Under which licence may they be used?",
-            "CLAIM 43",
-            known["licence"],
-            "licence in the cohort card",
-        ),
-        Item(
-            "Which cases were left out, and why?",
-            "CLAIM 8, 35; REFORMS 4a",
-            _per_cohort({cohort.name: left_out(cohort) for cohort in cohorts}),
-        ),
-        Item(
-            "How were data divided, and on which level?",
-            "CLAIM 19, 20; REFORMS 5c, 6a",
-            "; ".join(
-                [
-                    "by patient: no patient, as the manifest names them, is in two splits",
-                    *(f"{name}: {counted(int(n), 'patient')} played" for name, n in patients.items()),
-                    *(f"{c.name}: {line}" for c in cohorts for line in names_across_splits(c.objects)),
-                ]
-            ),
-        ),
-        Item(
-            "How many objects and patients are there?",
-            "CLAIM 35; REFORMS 3e",
-            _per_cohort(
-                {
-                    str(name): f"{counted(rows['object'].nunique(), 'object')} of "
-                    f"{counted(rows['patient'].nunique(), 'patient')}"
-                    for name, rows in scores.groupby("cohort")
-                }
-            ),
-        ),
-        Item(
-            "Who made the reference, and how far do raters agree?",
-            "CLAIM 14, 16, 18; REFORMS 3a",
-            f"several raters: {', '.join(raters)}" if raters else "",
-            "column raters of the manifest",
-        ),
+    splits = [
+        "by patient: no patient, as the manifest names them, is in two splits",
+        *(f"{name}: {patients} played" for name, (_, patients) in counts.items()),
+        *(f"{cohort.name}: {line}" for cohort in cohorts for line in names_across_splits(cohort.objects)),
     ]
+    return {
+        "source": _stated(cohorts, "source"),
+        "licence": _stated(cohorts, "licence"),
+        "left out": _per_cohort({cohort.name: left_out(cohort) for cohort in cohorts}),
+        "splits": "; ".join(splits),
+        "counts": _per_cohort({name: " of ".join(both) for name, both in counts.items()}),
+        "raters": f"several raters: {', '.join(raters)}" if raters else "",
+    }
 
 
-def _method_items(
-    scores: pd.DataFrame, networks: Mapping[str, Any], provenance: Mapping[str, Any]
-) -> list[Item]:
+def _stated(cohorts: list[Cohort], key: str) -> str:
+    """What the cohorts' cards state under a key; empty if one does not."""
+    texts = {cohort.name: getattr(cohort, key) or "simulated" * cohort.simulated for cohort in cohorts}
+    return _per_cohort(texts) if all(texts.values()) else ""
+
+
+def _network_answers(networks: Mapping[str, Any]) -> dict[str, str]:
+    """The answers on the networks, by topic."""
     trained = {
         name: f"{card['objects_trained_on']} objects of {card.get('cohort', '')}"
         for name, card in networks.items()
         if card.get("objects_trained_on")
     }
-    plays = bool((scores["network"] != "").any())
+    answers = _OF_OWN_NETWORKS | {"training data": _per_cohort(trained)}
+    if len(trained) < len(networks):
+        answers = dict.fromkeys(answers, "")
+    return answers | {"networks": _per_cohort({name: _network_text(card) for name, card in networks.items()})}
+
+
+def _software_answers(provenance: Mapping[str, Any]) -> dict[str, str]:
+    """The answers on software, machines and reproduction, by topic."""
     packages = provenance.get("packages") or {}
-    return [
-        *(
-            [
-                Item(
-                    "How were a network's weights chosen?",
-                    "CLAIM 26; REFORMS 5d",
-                    "the best mean Dice on seen validation objects" if len(trained) == len(networks) else "",
-                    "train networks in the run; weights from elsewhere do not say",
-                ),
-                Item(
-                    "Were networks tested on data from elsewhere?",
-                    "CLAIM 33; REFORMS 8a",
-                    "no: each was trained on other patients of the cohort that it is tested on"
-                    if len(trained) == len(networks)
-                    else "",
-                    "train networks in the run; weights from elsewhere do not say",
-                ),
-                Item(
-                    "What are the networks?",
-                    "CLAIM 22; REFORMS 5a",
-                    _per_cohort({name: _network_text(card) for name, card in networks.items()}),
-                    "bifseg provenance",
-                ),
-                Item(
-                    "How was each network trained?",
-                    "CLAIM 24, 25; REFORMS 5e",
-                    "initial weights, learning rate, iterations, augmentation and seed: networks in provenance.json"
-                    if len(trained) == len(networks)
-                    else "",
-                    "train networks in the run; weights from elsewhere do not say",
-                ),
-                Item(
-                    "What was each network trained on?",
-                    "CLAIM 7; REFORMS 3a",
-                    _per_cohort(trained) if len(trained) == len(networks) else "",
-                    "train networks in the run; weights from elsewhere do not say",
-                ),
-            ]
-            if plays
-            else []
-        ),
-        Item(
-            "Can test data have leaked into training?",
-            "REFORMS 6a, 6b",
-            "every row of the scores says whether the entry's models were trained on its patient or structure "
-            "(exposure); images are compared by content with the training images of networks of bifseg",
-        ),
-        Item(
-            "Could a method read the truth?",
-            "REFORMS 6c",
-            f"not denied by the kernel to {', '.join(open_to)}"
-            if (open_to := unconfined(scores))
-            else "no: the kernel denies every method the folders of the cohort",
-        ),
-        Item(
-            "Which software was used?",
-            "CLAIM 23; REFORMS 2c",
-            _joined(
-                ("Python", provenance.get("python")),
-                *((name, packages.get(name)) for name in ("torch", "numpy")),
-            ),
-            "bifseg provenance",
-        ),
-        Item(
-            "On which machine were times measured?",
-            "REFORMS 2c",
-            machines_text(provenance),
-            "bifseg provenance, after sessions of this version",
-        ),
-    ]
+    versions = [(name, packages.get(name)) for name in ("torch", "numpy")]
+    code = [(name, provenance.get(name)) for name in ("bifseg", "commit")]
+    return {
+        "software": _joined(("Python", provenance.get("python")), *versions),
+        "machines": machines_text(provenance),
+        "reproduction": _joined(*code, ("seed", (provenance.get("config") or {}).get("seed"))),
+    }
+
+
+def _result_answers(
+    scores: pd.DataFrame, metrics: Iterable[MetricInfo], disturbed: Sequence[str]
+) -> dict[str, str]:
+    """The answers on metrics, failures, robustness and confinement, by topic."""
+    sessions, open_to = scores.groupby(SESSION)["status"].last(), unconfined(scores)
+    return {
+        "metrics": f"{', '.join(metric.header for metric in metrics)}: overlap beside boundary distance, since either "
+        "alone hides errors; definitions and empty masks are under Definitions",
+        "failures": f"they count with the worst score: {sessions.isin(FAILED).sum()} of {len(sessions)} sessions "
+        "failed",
+        "robustness": f"disturbed: {', '.join(disturbed)}" if disturbed else "",
+        "truth": f"not denied by the kernel to {', '.join(open_to)}"
+        if open_to
+        else "no: the kernel denies every method the folders of the cohort",
+    }
 
 
 def _network_text(card: Mapping[str, Any]) -> str:
