@@ -247,45 +247,16 @@ def _cohort(
     figures: list[dict[str, str]],
     pack: dict[str, Any],
 ) -> dict[str, Any]:
-    name, scores = played.name, played.frame
-    cohorts = [other.name for other in played.run.cohorts]
+    """What the template shows of a cohort."""
+    name, cohorts = played.name, [other.name for other in played.run.cohorts]
     kinds = {kind: table for table in tables if (kind := _kind(table.name, name, cohorts))}
-    roles, folder = played.run.roles, run / "tables"
-    summary, target = overview(played), played.run.target
-    last = last_rows(played, summary.protocol)
-    facts = object_facts(cohort, scores, pack)
-    best = summary.frame.iloc[0]
-    shown = {
-        "cohort_table": cohort_table(facts),
-        "worst": worst_cases(last, name),
-        "strata": strata(last, facts, name),
-        "power": power_table(last, (best["method"], best["network"])),
-        "object_table": object_table(last, facts, name),
-    }
+    summary, roles, folder = overview(played), played.run.roles, run / "tables"
     return {
-        "screen": first_screen(summary, target),
+        **_facts(run, played, cohort),
+        **_for_readers(played, cohort, summary, pack),
+        "screen": first_screen(summary, played.run.target),
         "protocol": summary.protocol,
-        "source": cohort.source,
-        "licence": cohort.licence,
-        "left_out": left_out(cohort),
-        "raters": int(facts["raters"].max()),
-        **{key: table and with_files(table, f"{name}-{key}") for key, table in shown.items()},
-        "replication": replication(scores, kinds),
-        "name": name,
-        "simulated": cohort.simulated,
-        "dimension": cohort.dimension,
-        "seen": cohort.seen,
-        "unseen": cohort.unseen,
-        "objects": scores["object"].nunique(),
-        "cases": scores["case"].nunique(),
-        "split": ", ".join(sorted(scores["split"].unique())),
-        "methods": sorted(scores["method"].unique(), key=method_rank),
-        "protocols": sorted(
-            scores[["protocol", "policy", "box", "user"]].drop_duplicates().itertuples(index=False)
-        ),
-        "networks": _networks(run, name),
-        "training_seeds": seeds_line(scores),
-        "sessions": _count_sessions(scores),
+        "replication": replication(played.frame, kinds),
         "tables": [
             {
                 "name": table.name,
@@ -302,6 +273,47 @@ def _cohort(
             if _kind(figure["name"], name, cohorts)
         ],
     }
+
+
+def _facts(run: Path, played: CohortScores, cohort: Cohort) -> dict[str, Any]:
+    """Names and numbers of a cohort and of what was played on it."""
+    scores = played.frame
+    return {
+        "name": played.name,
+        "source": cohort.source,
+        "licence": cohort.licence,
+        "left_out": left_out(cohort),
+        "simulated": cohort.simulated,
+        "dimension": cohort.dimension,
+        "seen": cohort.seen,
+        "unseen": cohort.unseen,
+        "objects": scores["object"].nunique(),
+        "cases": scores["case"].nunique(),
+        "split": ", ".join(sorted(scores["split"].unique())),
+        "methods": sorted(set(scores["method"]), key=method_rank),
+        "protocols": sorted(set(scores[["protocol", "policy", "box", "user"]].itertuples(index=False))),
+        "networks": _networks(run, played.name),
+        "training_seeds": seeds_line(scores),
+        "sessions": _count_sessions(scores),
+    }
+
+
+def _for_readers(
+    played: CohortScores, cohort: Cohort, summary: Overview, pack: dict[str, Any]
+) -> dict[str, Any]:
+    """The tables of `reader_tables`, each with its files or None, and the number of raters."""
+    name, last = played.name, last_rows(played, summary.protocol)
+    facts = object_facts(cohort, played.frame, pack)
+    best = summary.frame.iloc[0]
+    shown = {
+        "cohort_table": cohort_table(facts),
+        "worst": worst_cases(last, name),
+        "strata": strata(last, facts, name),
+        "power": power_table(last, (best["method"], best["network"])),
+        "object_table": object_table(last, facts, name),
+    }
+    files = {key: table and with_files(table, f"{name}-{key}") for key, table in shown.items()}
+    return {**files, "raters": int(facts["raters"].max())}
 
 
 def table_protocol(kind: str, roles: ProtocolRoles) -> str:
