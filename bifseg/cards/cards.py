@@ -131,7 +131,8 @@ class ProtocolCard(Card):
     fresh_process: Literal["object", "job"] | None = Field(
         None,
         description="a method's process plays one session (object) or all sessions of its job (job); null: object "
-        "where plug-ins and programs play objects several times, so that none remembers another replicate's strokes",
+        "where plug-ins and programs play objects several times, so that no process remembers another replicate's "
+        "strokes (files that a method leaves in /dev/shm stay)",
     )
     scribbles_on: Literal["initial", "current"] = Field(
         "current", description="the result that is corrected: initial (shared scribbles) or current (own)"

@@ -138,15 +138,20 @@ class ConformanceKit:
         return CheckResult(check, True, "each equals the same session alone")
 
     def _remembers(self) -> CheckResult:
-        """A second replicate on the same image, with another box, gives the result of a fresh process."""
-        check, user = "nothing kept of a session", self._unlike_the_image()
+        """A second replicate on the same image, with another box, gives the result of a fresh process.
+
+        The fresh process plays before the first replicate, on an image of this check alone: else a method that leaves
+        strokes in `/dev/shm` would help it too.
+        """
+        check, user = "nothing kept of a session", self._unlike_the_image(seed=4)
         again = replace(user, seed=3)
-        first = self._play(user)
         fresh = self._start()
         try:
-            result = _same(check, self._play(again, fresh), self._play(again))
+            alone = self._play(again, fresh)
         finally:
             fresh.close()
+        first = self._play(user)
+        result = _same(check, alone, self._play(again))
         if first.status != "ok" or result.passed:
             return result
         about = f"the method remembers another session on the same image, or is random: {result.about}"
@@ -198,9 +203,9 @@ class ConformanceKit:
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None, **drawn)
         return SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
 
-    def _unlike_the_image(self) -> SimulatedUser:
+    def _unlike_the_image(self, seed: int = 1) -> SimulatedUser:
         """A user who wants a blob beside the visible one and therefore draws strokes."""
-        user = self._user()
+        user = self._user(seed)
         return replace(user, truth=np.roll(user.truth, user.truth.shape[-1] // 8, axis=-1))
 
     def _play(self, user: SimulatedUser, method: MethodProcess | None = None) -> Session:

@@ -1,5 +1,6 @@
 """The conformance kit passes correct methods and detects each violation of the contract."""
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,16 @@ from bifseg.sessions.conformance import ConformanceKit
 HERE = Path(__file__).parents[1] / "helpers"
 
 
-def start(name):
-    return MethodProcess(program(MethodCard(method=f"broken_methods:{name}"), HERE))
+def start(name, **settings):
+    return MethodProcess(program(MethodCard(method=f"broken_methods:{name}", settings=settings), HERE))
 
 
 @pytest.fixture
 def findings(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
 
-    def check(name):
-        kit = ConformanceKit(lambda: start(name), 2)
+    def check(name, **settings):
+        kit = ConformanceKit(lambda: start(name, **settings), 2)
         by_check = {finding.check: finding for finding in kit.results()}
         kit.close()
         return by_check
@@ -63,6 +64,15 @@ def test_a_broken_method_fails_the_matching_check(findings, name, check):
     assert results[check].about
     if name in ("Frail", "Hoards"):
         assert [key for key, finding in results.items() if finding.passed is False] == [check]
+
+
+def test_strokes_left_in_shared_memory_are_found(findings):
+    """The kernel does not keep a method from files there, which Python's multiprocessing needs."""
+    with tempfile.TemporaryDirectory(dir="/dev/shm", prefix="bifseg-test-") as folder:
+        results = findings("LeavesStrokes", folder=folder)
+    finding = results["nothing kept of a session"]
+    assert finding.passed is False
+    assert "remembers another session on the same image" in finding.about
 
 
 def test_obeying_scribbles_is_optional(findings):
