@@ -115,7 +115,7 @@ def copy_run(source: Path, target: Path, copies: int, replicates: int) -> int:
 
 
 def measure(run: Path, settings: str) -> tuple[float, float, float]:
-    """Wall and processor seconds of `bifseg results`, both processes together, and the MiB of the larger one."""
+    """Wall and processor seconds of `bifseg results`, all processes together, and the MiB of the largest one."""
     command = ["/usr/bin/time", "-f", "%U %S %M", "bifseg", "results", str(run), "--target", "0.9"]
     command += ["--settings", settings, "--history", str(run.with_name("history.jsonl"))]
     started = perf_counter()
