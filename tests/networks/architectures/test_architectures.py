@@ -65,7 +65,7 @@ def test_the_b5_variant_classifies_block_5_alone():
 
 def test_the_b5_variant_keeps_the_receptive_field():
     assert receptive_field(PNet(1, last_block_only=True), (199, 199)) == (181, 181)
-    assert receptive_field(PCNet(4, last_block_only=True).features, (15, 95, 95)) == (9, 85, 85)
+    assert receptive_field(PCNet(4, last_block_only=True).features, (11, 87, 87)) == (9, 85, 85)
 
 
 def test_parameter_names_of_pnet_are_stable():
@@ -88,8 +88,8 @@ def test_pnet_has_a_receptive_field_of_181_pixels():
 
 def test_pcnet_has_a_receptive_field_of_85_by_85_by_9():
     """A 1x1x1 head adds nothing to the receptive field of the features."""
-    assert receptive_field(PCNet(4, head="1x1x1"), (15, 95, 95)) == (9, 85, 85)
-    assert receptive_field(PCNet(4, head="3x3x3"), (15, 95, 95)) == (11, 87, 87)
+    assert receptive_field(PCNet(4, head="1x1x1"), (11, 87, 87)) == (9, 85, 85)
+    assert receptive_field(PCNet(4, head="3x3x3"), (13, 89, 89)) == (11, 87, 87)
 
 
 @pytest.mark.parametrize(
