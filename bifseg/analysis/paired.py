@@ -22,12 +22,14 @@ from bifseg.analysis.statistics import (
     least_holm_p,
     paired,
     signed_rank_p,
+    signed_rank_sum,
     tie_groups,
 )
 from bifseg.core.metrics import higher_is_better
 
 STRUCTURE = ["seen", "structure"]
 _PAIR = ["structure", "object", "replicate"]
+_SESSION = [*GROUP, "cohort", "patient", *_PAIR[1:]]
 
 
 def main_network(scores: pd.DataFrame) -> str:
@@ -93,18 +95,21 @@ def compare_all(rows: pd.DataFrame, reference: tuple[str, str], measures: Iterab
 def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
     """Entries ranked by their mean, with groups that do not differ significantly.
 
+    Two entries differ if Wilcoxon's test over patients is significant and points the way of their means. One failed
+    session can turn a mean against all other patients; such a pair shows no difference.
+
     Args:
-        rows: scores of one cohort, one row a session, from `stage_rows` or `final_rows`.
+        rows: scores, one row a session, from `stage_rows` or `final_rows`; every cohort has the same weight in a mean.
         measure: column of the scores.
 
     Returns:
         A row per structure and entry. Columns: `seen`, `structure`, `method`, `network`; `rank` by mean, best first,
-        shared by equal means, NaN if the mean is NaN; `group`, the letters of `tie_groups` by Wilcoxon's test over
-        patients between all pairs of the structure's entries, corrected by Holm; `least_p`, the smallest p-value that
+        shared by equal means, NaN if the mean is NaN; `group`, the letters of `tie_groups` by the tests between all
+        pairs of the structure's entries, corrected by Holm; `least_p`, the smallest p-value that
         the numbers of patients and pairs allow. If that is not below 0.05, `group` is empty: there are too few
         patients to rank. No rows without sessions.
     """
-    sessions = _over_seeds(rows, measure)[[*GROUP, "patient", *_PAIR[1:], measure]]
+    sessions = _over_seeds(rows, measure)[[*_SESSION, measure]]
     parts = [_rank(group, measure) for _, group in sessions.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
 
@@ -117,7 +122,7 @@ def _over_seeds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     if rows["training_seed"].nunique() < 2:
         return rows
     rows = rows.assign(succeeded=~rows["status"].isin(FAILED)).sort_values("succeeded", kind="stable")
-    sessions = rows.groupby([*GROUP, "patient", *_PAIR[1:]], sort=False)
+    sessions = rows.groupby(_SESSION, sort=False)
     # numpy's mean, since that of pandas leaves out a NaN.
     means = sessions[measure].agg(lambda values: values.to_numpy(float).mean())
     return sessions["status"].first().to_frame().assign(**{measure: means}).reset_index()
@@ -199,9 +204,9 @@ def _members(rows: pd.DataFrame) -> dict[tuple[Any, ...], NDArray[np.int64]]:
 def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The ranking of one structure, best first."""
     members, values = _members(rows), rows[measure].to_numpy(float)
-    # numpy's mean, since that of pandas leaves out a NaN.
     frame = pd.DataFrame(list(members), columns=GROUP)
-    frame["mean"] = [values[places].mean() for places in members.values()]
+    cohorts = pd.factorize(rows["cohort"])[0]
+    frame["mean"] = [_mean_of_cohorts(values[places], cohorts[places]) for places in members.values()]
     ascending = not higher_is_better(measure)
     frame = frame.sort_values("mean", ascending=ascending, kind="stable", ignore_index=True)
     place = rows.groupby(["patient", *_PAIR[1:]]).ngroup().to_numpy()
@@ -217,8 +222,11 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     letters = [""] * len(frame)
     if not least >= LEVEL:
         p = np.full((len(frame), len(frame)), np.nan)
+        means = frame["mean"].to_numpy()
         tests = [
-            signed_rank_p(cluster_means(table[i, common] - table[j, common], patients[common]))
+            _one_way_p(
+                cluster_means(table[i, common] - table[j, common], patients[common]), means[i] - means[j]
+            )
             for i, j, common in pairs
         ]
         for (i, j, _), adjusted in zip(pairs, holm(tests), strict=True):
@@ -226,3 +234,14 @@ def _rank(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
         letters = tie_groups(p)
     ranks = frame["mean"].rank(method="min", ascending=ascending)
     return frame[GROUP].assign(rank=ranks, group=letters, least_p=least)
+
+
+def _mean_of_cohorts(values: NDArray[np.float64], cohorts: NDArray[np.int64]) -> float:
+    """The mean of the cohorts' means; NaN if a value is NaN, which a mean of pandas leaves out."""
+    return float(np.mean([values[cohorts == cohort].mean() for cohort in np.unique(cohorts)]))
+
+
+def _one_way_p(differences: NDArray[np.float64], of_means: float) -> float:
+    """The p-value of the signed-rank test over patients; 1 if it points another way than the means."""
+    p = signed_rank_p(differences)
+    return p if np.isnan(p) or signed_rank_sum(differences) * of_means > 0 else 1.0

@@ -245,14 +245,17 @@ def _judge(row: dict[Hashable, Any]) -> tuple[str, str]:
         return UNKNOWN, counted(row["patients"], "patient")
     if np.isnan(row["holm_p"]):
         return UNKNOWN, "a value is not finite"
-    better = row["difference_mean"] * (1 if row["measure"] == "dice" else -1)
-    significant = row["holm_p"] < LEVEL
-    if significant and better < 0:
+    side = 1 if row["measure"] == "dice" else -1
+    better = side * row["difference_mean"]
+    low, high = sorted((side * row["difference_low"], side * row["difference_high"]))
+    # A failed session can turn the mean against the signed ranks of all others: then neither side is shown.
+    significant = row["holm_p"] < LEVEL and (low > 0 or high < 0)
+    if significant and high < 0:
         return FAILS, "the opposite"
     if row["rule"] == AS_GOOD:
-        wide = row["difference_low"] <= -MARGIN
+        wide = low <= -MARGIN
         return (FAILS, f"no difference shown, but it may be {_POINTS} worse") if wide else (HOLDS, "")
-    if not significant or better == 0:
+    if not significant:
         return FAILS, "no difference shown"
     if row["rule"] == BY_FOUR and better < GAIN:
         return FAILS, f"a gain of less than {100 * GAIN:g} points"

@@ -167,6 +167,24 @@ def test_over_cohorts_each_cohort_counts_the_same():
     assert row["dice_low"] < row["dice_mean"] < row["dice_high"]
 
 
+def test_over_cohorts_the_larger_cohort_does_not_turn_the_letters():
+    """geos is first by the cohorts' means, bifseg better in 30 of 35 patients: neither is better than the other."""
+    gains = {"few": [0.3] * 5, "many": [-0.02] * 30}
+    parts = [
+        [
+            (f"{cohort}{k}", method, "initial", 0.5 + gain * (method == "geos"), OWN | {"network": ""})
+            for k, gain in enumerate(values)
+            for method in ("bifseg", "geos")
+        ]
+        for cohort, values in gains.items()
+    ]
+    frame = over_cohorts(*parts, target=0.4).frame
+    assert frame["method"].tolist() == ["geos", "bifseg"]
+    assert frame["group"].tolist() == ["a", "a"]
+    same_way = [[(name, m, s, 0.5 + 0.1 * (m == "geos"), k) for name, m, s, _, k in part] for part in parts]
+    assert over_cohorts(*same_way, target=0.4).frame["group"].tolist() == ["a", "b"]
+
+
 def test_over_cohorts_equal_patients_of_one_cohort_add_no_width():
     """Only the spread inside a cohort widens the interval; the distance between cohorts does not."""
     rows = [[(name, "bifseg", "initial", dice, OWN) for name in "abcdef"] for dice in (0.5, 0.9)]

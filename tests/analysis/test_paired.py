@@ -207,6 +207,17 @@ def test_ranking_by_hand():
     assert ranking(frame) == {"base-net": (4, "c"), "bifseg": (2, "a"), "geos": (1, "a"), "growcut": (3, "b")}
 
 
+@pytest.mark.parametrize("one", [0.5, -0.85])
+def test_a_mean_that_one_patient_turns_shows_no_difference(one):
+    """Eleven of twelve patients are a little on the other side, which the signed ranks find significant."""
+    differences = np.array([one] + [-np.sign(one) * 0.02] * 11)
+    up = np.linspace(0.88, 0.9, 12)
+    frame = rows(base_net=up - differences, bifseg=up)
+    assert compare(frame, BASE)["holm_p"].item() < 0.05
+    assert {group for _, group in ranking(frame).values()} == {"a"}
+    assert ranking(rows(base_net=up - abs(differences), bifseg=up))["base-net"] == (2, "b")
+
+
 def test_small_distances_and_times_rank_first():
     frame = rows(base_net=[0.5] * 6, bifseg=[0.5] * 6)
     frame["assd_mm"] = [1.0] * 6 + [2.0, 2.0, 2.0, 2.0, 1.0, 1.1]

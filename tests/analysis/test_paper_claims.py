@@ -166,6 +166,18 @@ def test_scores_without_a_network_are_not_enough_data():
     assert [c.verdict for c in all_claims] == [UNKNOWN] * 4
 
 
+@pytest.mark.parametrize("one", [0.15, -0.15])
+def test_a_mean_that_one_patient_turns_gives_no_verdict(one):
+    """Thirteen of fourteen patients are a little on the other side, which the signed ranks find significant."""
+    base = np.linspace(0.60, 0.80, 14)
+    values = base + np.array([one] + [-np.sign(one) * 0.005] * 13)
+    lines = play("base-net", "initial", base) + play("bifseg", "initial", base)
+    row = only(claim(scores(lines + play("bifseg", "unsupervised", values)), 2).rows, method="bifseg")
+    assert row["holm_p"] < 0.05
+    assert row["difference_mean"] * one > 0
+    assert (row["verdict"], row["note"]) == (FAILS, "no difference shown")
+
+
 def test_empty_scores_give_no_claims():
     assert claims(run_of(scores([]))) == []
 

@@ -15,6 +15,7 @@ from bifseg.analysis.statistics import (
     least_holm_p,
     paired,
     signed_rank_p,
+    signed_rank_sum,
     tie_groups,
     variance_components,
 )
@@ -150,6 +151,20 @@ def test_signed_rank_with_ties_equals_enumeration_of_all_signs(values):
 @pytest.mark.parametrize(("values", "p"), [([0.0, 0.0], 1.0), ([0.0, 0.0, 2.0], 1.0), ([1.0] * 6, 2 / 64)])
 def test_signed_rank_by_hand(values, p):
     assert signed_rank_p(values) == pytest.approx(p)
+
+
+@given(st.lists(st.integers(-3, 3), min_size=2, max_size=9))
+@settings(deadline=None)
+def test_signed_rank_sum_is_that_of_scipy_s_ranks(values):
+    values = np.array(values)
+    expected = stats.rankdata(np.abs(values[values != 0])) @ np.sign(values[values != 0])
+    assert signed_rank_sum(values) == pytest.approx(expected)
+
+
+def test_signed_rank_sum_may_contradict_the_mean():
+    assert signed_rank_sum([-1.0] * 11 + [20.0]) == 12 - 66
+    assert signed_rank_sum([]) == signed_rank_sum([0.0, 0.0]) == 0
+    assert np.isnan(signed_rank_sum([1.0, np.nan]))
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, np.nan], [1.0, 2.0, np.inf]])
