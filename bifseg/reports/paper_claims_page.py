@@ -48,12 +48,13 @@ corrected by Holm over the family: all comparisons of one claim by one measure o
 correction over structures, measures or claims. The paper's Student t-test, over objects, is in `claims.csv`.
 {FAILURES}
 
-- `{BETTER}` (more Dice; less spread, prompts or time) holds if the interval of the difference is on that side and p < {LEVEL};
-  `{BY_FOUR}` if the mean is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}` and does not count.
+- `{BETTER}` (more Dice; less spread, prompts or time) holds if the interval of the difference is on that side and
+  p < {LEVEL}; `{BY_FOUR}` if the mean is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}`
+  and does not count.
 - `{AS_GOOD}` holds if Dice is not significantly worse and its interval stays above −{100 * MARGIN:g} points, a
   margin of ours: half of the least gain of claim 3.
-- `{FAILS}` is all else: *the opposite* is significant, with its interval on the other side, or there is *no difference shown*, which does not prove
-  equality.
+- `{FAILS}` is all else: *the opposite* is significant and the interval lies on the other side, or there is *no
+  difference shown*, which does not prove equality.
 - `{UNKNOWN}`: sessions are missing, or patients are too few for p < {LEVEL} in a family of that size (6 patients are
   needed for one comparison, 7 for two or three).
 - A claim holds if all its comparisons hold, and does not hold if one does not.
