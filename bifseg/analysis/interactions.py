@@ -117,7 +117,7 @@ def cost_to_target(
         own: name of the protocol.
 
     Returns:
-        The rows of `time_to_target`, with `StoppingRule.limits` instead of infinity.
+        The rows of `time_to_target`, with `StoppingRule.limits` instead of infinity; NaN for effort without a limit.
 
     Raises:
         InputError: a session has more rounds than the rules allow.
@@ -129,7 +129,10 @@ def _limited(sessions: pd.DataFrame, rules: StoppingRule) -> pd.DataFrame:
     """Rows of `cost_to_target` from those of `time_to_target`."""
     limits = rules.limits(sessions)
     return sessions.assign(
-        **{name: sessions[name].where(sessions["reached"], limits[name]) for name in EFFORT_COLUMNS}
+        **{
+            name: sessions[name].where(sessions["reached"], limits.get(name, np.nan))
+            for name in EFFORT_COLUMNS
+        }
     )
 
 
@@ -247,7 +250,8 @@ def _to_target(sessions: pd.DataFrame, target: float, rules: StoppingRule) -> di
     }
     limits = rules.limits(sessions)
     for name in ("round", "n_prompts", "user_s"):
-        mean = mean_interval(sessions[name], sessions["patient"]).within(0, limits[name].fillna(np.inf).max())
+        most = limits[name].fillna(np.inf).max() if name in limits else np.inf
+        mean = mean_interval(sessions[name], sessions["patient"]).within(0, most)
         columns |= {f"{name}_restricted": mean.mean, f"{name}_low": mean.low, f"{name}_high": mean.high}
     spent = {name: sessions[name].where(reached, np.inf) for name in EFFORT_COLUMNS}
     columns |= {f"{name}_median": float(np.median(values)) for name, values in spent.items()}

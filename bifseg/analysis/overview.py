@@ -28,7 +28,8 @@ class Overview:
 
     Attributes:
         protocol: the protocol of the final results.
-        by: the measure of the ranking: `prompts` to the target, or `dice` if the protocol ends sessions at a lower one.
+        by: the measure of the ranking: `prompts` to the target, or `dice` if the protocol ends sessions at a lower one,
+            or if one never reached it and the policy's strokes have no limit.
         rounds: most rounds of the protocol.
         frame: a row an entry: `method`, `network`, `n` sessions of `patients` patients, `failed`, `exposure`, `saw`
             (whether its models were trained on a patient that it played), `rank` among the entries of
@@ -63,9 +64,9 @@ def overview(cohort: CohortScores) -> Overview:
     Raises:
         InputError: the protocol's card is missing.
     """
-    protocol, known = _protocol(cohort)
-    by = "prompts" if known else "dice"
-    frame = _ranked(_sessions(cohort), by, _over_patients)
+    protocol, rows = _protocol(cohort)[0], _sessions(cohort)
+    by = _measure(rows)
+    frame = _ranked(rows, by, _over_patients)
     return Overview(protocol, by, cohort.rule(protocol).rounds, frame, (cohort.name,))
 
 
@@ -96,7 +97,7 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
     for key in ("patient", "object"):  # names may be the same in two cohorts
         rows[key] = rows["cohort"].astype(str) + "/" + rows[key].astype(str)
     protocol = min(protocols)[0]
-    by = "prompts" if all(known for _, known in protocols) else "dice"
+    by = _measure(rows)
     frame = _ranked(rows, by, _mean_of_cohorts)
     rounds = max(cohort.rule(protocol).rounds for cohort in run.cohorts)
     return Overview(protocol, by, rounds, frame, tuple(cohort.name for cohort in run.cohorts), partial)
@@ -123,8 +124,8 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
         rows = rows.assign(
             reached=cost["reached"].astype(float),
             rounds_limit=limits["round"],
-            prompts_limit=limits["n_prompts"],
-            user_s_limit=limits["user_s"],
+            prompts_limit=limits.get("n_prompts", np.nan),
+            user_s_limit=limits.get("user_s", np.nan),
             rounds=cost["round"],
             prompts=cost["n_prompts"],
             user_s=cost["user_s"],  # a session that stops early must not look cheap
@@ -134,6 +135,11 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     initial = cohort.stages[STAGES[0]].rename(columns={"dice": "initial"})
     keys = [*_ENTRY, "training_seed", "object", "replicate"]
     return rows.merge(initial[[*keys, "initial"]], on=keys, how="left", validate="one_to_one")
+
+
+def _measure(rows: pd.DataFrame) -> str:
+    """The measure that ranks: prompts, unless those of a session that never reaches the target have no limit."""
+    return "prompts" if rows["prompts"].notna().all() else "dice"
 
 
 def _with_main_network(rows: pd.DataFrame) -> pd.DataFrame:

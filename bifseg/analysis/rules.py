@@ -8,8 +8,13 @@ from typing import Any
 
 import pandas as pd
 
+from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.robot.effort import longest_seconds
+from bifseg.robot.policies.registry import policy
+
+_POLICY: str = ProtocolCard.model_fields["policy"].default
+"""The policy of cards that name none."""
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,12 @@ class StoppingRule:
     Attributes:
         rounds: most rounds.
         target: Dice at which a session ends early; None: sessions use all rounds.
-        strokes_per_label: most strokes on either label in a round.
+        strokes: most strokes in a round, on both labels together; None: the policy's number has no bound.
     """
 
     rounds: int
     target: float | None
-    strokes_per_label: int = 1
+    strokes: int | None = 2
 
     @classmethod
     def of(cls, card: Mapping[str, Any]) -> StoppingRule:
@@ -36,7 +41,8 @@ class StoppingRule:
         Returns:
             The rule.
         """
-        return cls(card["rounds"], card["target"], card.get("strokes_per_label", 1))
+        drawn = policy(card.get("policy", _POLICY)).most_strokes(card.get("strokes_per_label", 1))
+        return cls(card["rounds"], card["target"], drawn)
 
     def plays_to(self, target: float) -> bool:
         """Whether sessions go on until a target or the last round, so that the target can be evaluated.
@@ -52,20 +58,22 @@ class StoppingRule:
     def limits(self, sessions: pd.DataFrame) -> dict[str, pd.Series]:
         """The cost of never reaching a target: one round more than allowed, with the most strokes in every round.
 
-        A round has `strokes_per_label` strokes on the foreground and as many on the background. Each stroke lies in
-        its own slice and is as long as the longest side of the object's box; the user views all slices of the box.
+        A round has as many strokes as the policy ever draws. Each stroke lies in its own slice and is as long as the
+        longest side of the object's box; the user views all slices of the box.
 
         Args:
             sessions: rows of the scores.
 
         Returns:
-            A value a row for `round`, `n_prompts` (the box counts 1), `n_strokes` and `user_s` (NaN for scores of
-            older versions, which lack the size of the box).
+            A value a row for `round` and, unless the number of strokes has no bound, for `n_prompts` (the box counts
+            1), `n_strokes` and `user_s` (NaN for scores of older versions, which lack the size of the box).
         """
-        rounds, strokes = self.rounds + 1, 2 * self.strokes_per_label
-        seconds = longest_seconds(rounds, strokes, sessions["box_slices"], sessions["box_mm"])
-        counts = {"round": rounds, "n_prompts": 1 + rounds * strokes, "n_strokes": rounds * strokes}
-        columns = counts | {"user_s": seconds}
+        rounds = self.rounds + 1
+        columns: dict[str, Any] = {"round": rounds}
+        if self.strokes is not None:
+            strokes = rounds * self.strokes
+            seconds = longest_seconds(rounds, self.strokes, sessions["box_slices"], sessions["box_mm"])
+            columns |= {"n_prompts": 1 + strokes, "n_strokes": strokes, "user_s": seconds}
         return {name: pd.Series(values, sessions.index, float) for name, values in columns.items()}
 
     def goal(self, target: float) -> float:

@@ -40,6 +40,17 @@ class CentreClick(Policy):
     params = CentreClickParams()
     skips_drawn = True
 
+    def most_strokes(self, most: int) -> int:
+        """The most clicks of one round, which both labels share.
+
+        Args:
+            most: as in `strokes`.
+
+        Returns:
+            `most`.
+        """
+        return most
+
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """A click in each of the `most` largest errors of both labels together, however small; nothing is random."""
         # Of equal errors, foreground comes first, then array order: the sort is stable.

@@ -99,6 +99,17 @@ class Policy(ABC):
         """
         return list(self._drawn(Errors(truth, result, spacing), rng, most))
 
+    def most_strokes(self, most: int) -> int | None:
+        """The most strokes of one round, on both labels together.
+
+        Args:
+            most: as in `strokes`.
+
+        Returns:
+            Their number; None if it grows with the errors.
+        """
+        return 2 * most
+
     @abstractmethod
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The strokes of one round; `rng` and `most` as in `strokes`."""
@@ -118,6 +129,17 @@ class WrappedPolicy(Policy):
         self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
         self.crosses, self.surrounds = policy.crosses, policy.surrounds
         self.strokes_per_label = policy.strokes_per_label
+
+    def most_strokes(self, most: int) -> int | None:
+        """As of the other policy.
+
+        Args:
+            most: as in `strokes`.
+
+        Returns:
+            The most strokes of one round.
+        """
+        return self._policy.most_strokes(most)
 
 
 def between(bounds: tuple[float, float], share: float) -> float:

@@ -40,6 +40,17 @@ class RandomRegion(Policy):
     name = "random-region"
     params = RandomRegionParams()
 
+    def most_strokes(self, most: int) -> int | None:
+        """None: the number of dots grows with the errors.
+
+        Args:
+            most: as in `strokes`.
+
+        Returns:
+            None.
+        """
+        return None
+
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """Dots at distinct random voxels of at most `most` errors of each label and slice; each dot is a stroke."""
         for foreground, wrong in errors.by_label():
