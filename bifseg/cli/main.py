@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -132,9 +133,16 @@ app.command()(benchmark.leaderboard)
 app.command(hidden=True)(schemas.schemas)
 
 
+def _allow_open_files() -> None:
+    """Let this process open as many files as the system allows: a run may have thousands of packs."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def main() -> None:
     """Run the command line and exit with its code."""
     import_from_module_folders()
+    _allow_open_files()
     logging.basicConfig(
         level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S"
     )

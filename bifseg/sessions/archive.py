@@ -8,6 +8,7 @@ the one in the newest pack.
 
 from __future__ import annotations
 
+import errno
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -31,7 +32,7 @@ LEFT_OUT = "left-out.json"
 """File beside an entry's sessions: why objects are left out, by the object's name."""
 _RECORD = "session.json"
 _OPEN = 200
-"""Most packs held open; a process may open about 1,000 files."""
+"""Most packs held open."""
 _RERUN = "or `snakemake --forcerun run_sessions`: undamaged sessions are not run again"
 
 
@@ -111,7 +112,7 @@ class Archive:
             with suppress(*BROKEN):
                 statuses |= _statuses(self._opened(pack))
         for path in (self.folder / "unpacked").glob("[!.]*.zip"):
-            with suppress(*BROKEN), ZipFile(path) as archive:
+            with suppress(*BROKEN), _open_file(path) as archive:
                 statuses |= _statuses(archive)
         return statuses
 
@@ -278,7 +279,7 @@ class Archive:
     def _open(self, name: str) -> AbstractContextManager[ZipFile]:
         """The file that holds a session; raises FileNotFoundError."""
         with suppress(FileNotFoundError):  # missing, or just packed by another job
-            return ZipFile(self._single(name))
+            return _open_file(self._single(name))
         if name not in self._packed:
             self._list_packs()
         if name not in self._packed:
@@ -303,7 +304,17 @@ def _pack_at(path: Path) -> _Pack:
 
 
 def _open_pack(pack: _Pack) -> ZipFile:
-    return ZipFile(pack.path)
+    return _open_file(pack.path)
+
+
+def _open_file(path: Path) -> ZipFile:
+    """A zip file; without files left to open it is no damaged one, which would be run again."""
+    try:
+        return ZipFile(path)
+    except OSError as error:
+        if error.errno not in (errno.EMFILE, errno.ENFILE):
+            raise
+        raise RuntimeError(f"{path}: too many open files; allow more (ulimit -n)") from error
 
 
 def _statuses(archive: ZipFile) -> dict[str, str]:

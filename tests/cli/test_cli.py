@@ -1,6 +1,7 @@
 """The command line: every stage by hand, and what it says to bad input and failures."""
 
 import re
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -447,3 +448,15 @@ def test_ctrl_c_ends_with_code_130(failing, monkeypatch):
 
     monkeypatch.setattr("bifseg.reports.tables.write_tables", stop)
     assert bifseg(*failing) == 130
+
+
+def test_as_many_files_may_be_open_as_the_system_allows(monkeypatch):
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before[1] // 2, before[1]))
+    monkeypatch.setattr(sys, "argv", ["bifseg", "--version"])
+    try:
+        with pytest.raises(SystemExit):
+            main()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (before[1], before[1])
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

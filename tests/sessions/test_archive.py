@@ -148,6 +148,21 @@ def test_a_pack_that_cannot_be_read_is_not_pruned(tmp_path, monkeypatch):
     assert Archive(tmp_path).fingerprint("a") == "1"
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_too_many_open_files_are_no_damage(tmp_path, monkeypatch, packed):
+    archive = filled(tmp_path, "a")
+    if packed:
+        archive.pack(["a"], 1)
+
+    def full(*args):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr("bifseg.sessions.archive.ZipFile", full)
+    for use in (Archive.stored, lambda one: one.fingerprint("a"), lambda one: one.load("a")):
+        with pytest.raises(RuntimeError, match=r"too many open files; allow more \(ulimit -n\)"):
+            use(Archive(tmp_path))
+
+
 def test_partial_files_of_killed_jobs_are_ignored_and_removed(tmp_path):
     archive = filled(tmp_path, "a", "b")
     archive.pack(["a"], 1)
