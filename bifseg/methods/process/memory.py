@@ -18,7 +18,7 @@ BYTES_PER_VOXEL = {
     "grabcut": 680.0,
     "grabcut-opencv": 230.0,
     "slic-seg": 510.0,
-    "random-walks": 645.0,
+    "random-walks": 530.0,  # and at most 1.5 GB for a slice, which is solved directly
     "geos": 670.0,
     "growcut": 235.0,
 }
