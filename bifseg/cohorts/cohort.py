@@ -307,9 +307,10 @@ class Cohort:
 
     @cached_property
     def truth_folders(self) -> frozenset[Path]:
-        """Every folder in which truth can be read: the cohort's, its root, and those that links to label maps lead to.
+        """Every folder in which truth can be read; found once, since a method may get a process for every session.
 
-        They are found once, since a method may get a process for every session.
+        Returns:
+            The cohort's folder, its root, and the folders that links to label maps lead to.
         """
         links = (file for file in self.truth_files if file.is_symlink())
         return frozenset({self.folder, self._root, *(file.resolve().parent for file in links)})
@@ -318,7 +319,8 @@ class Cohort:
     def truth_files(self) -> frozenset[Path]:
         """Every file of the objects' label maps, including those of raters, found once.
 
-        For a label map in several files, all of them; for a missing label map, the path that the manifest names.
+        Returns:
+            For a label map in several files, all of them; for a missing label map, the path that the manifest names.
         """
         maps = {self._root / name for row in self.objects for name in (row.label, *row.raters)}
         return frozenset({file for path in maps if path.is_file() for file in files_of(path)} | maps)
