@@ -41,8 +41,8 @@ class StoppingRule:
         Returns:
             The rule.
         """
-        drawn = policy(card.get("policy", _POLICY)).most_strokes(card.get("strokes_per_label", 1))
-        return cls(card["rounds"], card["target"], drawn)
+        each = policy(card.get("policy", _POLICY)).per_correction
+        return cls(card["rounds"], card["target"], each and each * card.get("strokes_per_label", 1))
 
     def plays_to(self, target: float) -> bool:
         """Whether sessions go on until a target or the last round, so that the target can be evaluated.

@@ -39,17 +39,7 @@ class CentreClick(Policy):
     name = "centre-click"
     params = CentreClickParams()
     skips_drawn = True
-
-    def most_strokes(self, most: int) -> int:
-        """The most clicks of one round, which both labels share.
-
-        Args:
-            most: as in `strokes`.
-
-        Returns:
-            `most`.
-        """
-        return most
+    per_correction = 1
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """A click in each of the `most` largest errors of both labels together, however small; nothing is random."""

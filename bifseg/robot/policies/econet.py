@@ -36,17 +36,7 @@ class Econet(Policy):
 
     name = "econet"
     params = EconetParams()
-
-    def most_strokes(self, most: int) -> int | None:
-        """None: the number of dots grows with the errors.
-
-        Args:
-            most: as in `strokes`.
-
-        Returns:
-            None.
-        """
-        return None
+    per_correction = None  # an error gets more dots the larger it is
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """Dots at distinct random voxels of each error, each a stroke of one voxel."""

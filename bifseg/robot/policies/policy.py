@@ -55,6 +55,8 @@ class Policy(ABC):
         surrounds: whether the first strokes on the background may go round the object. Without it, the strokes on one
             side of the object are drawn after those on the other.
         strokes_per_label: the value of the protocol card's `strokes_per_label` that the policy is made for.
+        per_correction: most strokes of a round for each error that it may correct: 2 if it may correct one of each
+            label, 1 if both labels share it, None if their number grows with the error.
 
     Args:
         params: replaces the policy's default numbers; None leaves them.
@@ -67,6 +69,7 @@ class Policy(ABC):
     crosses: bool = False
     surrounds: bool = False
     strokes_per_label: int = 1
+    per_correction: int | None = 2
 
     def __init__(self, params: Any = None) -> None:
         if params is not None:
@@ -99,17 +102,6 @@ class Policy(ABC):
         """
         return list(self._drawn(Errors(truth, result, spacing), rng, most))
 
-    def most_strokes(self, most: int) -> int | None:
-        """The most strokes of one round, on both labels together.
-
-        Args:
-            most: as in `strokes`.
-
-        Returns:
-            Their number; None if it grows with the errors.
-        """
-        return 2 * most
-
     @abstractmethod
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterable[Stroke]:
         """The strokes of one round; `rng` and `most` as in `strokes`."""
@@ -128,18 +120,7 @@ class WrappedPolicy(Policy):
         self._policy = policy
         self.name, self.version, self.skips_drawn = policy.name, policy.version, policy.skips_drawn
         self.crosses, self.surrounds = policy.crosses, policy.surrounds
-        self.strokes_per_label = policy.strokes_per_label
-
-    def most_strokes(self, most: int) -> int | None:
-        """As of the other policy.
-
-        Args:
-            most: as in `strokes`.
-
-        Returns:
-            The most strokes of one round.
-        """
-        return self._policy.most_strokes(most)
+        self.strokes_per_label, self.per_correction = policy.strokes_per_label, policy.per_correction
 
 
 def between(bounds: tuple[float, float], share: float) -> float:

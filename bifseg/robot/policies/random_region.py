@@ -39,17 +39,7 @@ class RandomRegion(Policy):
 
     name = "random-region"
     params = RandomRegionParams()
-
-    def most_strokes(self, most: int) -> int | None:
-        """None: the number of dots grows with the errors.
-
-        Args:
-            most: as in `strokes`.
-
-        Returns:
-            None.
-        """
-        return None
+    per_correction = None  # an error gets more dots the larger it is
 
     def _drawn(self, errors: Errors, rng: np.random.Generator, most: int) -> Iterator[Stroke]:
         """Dots at distinct random voxels of at most `most` errors of each label and slice; each dot is a stroke."""
