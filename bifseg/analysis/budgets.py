@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import PLAYED, first_reached, played
+from bifseg.analysis.interactions import first_reached, played
 from bifseg.analysis.intervals import mean_interval
 from bifseg.analysis.names import GROUP, OWN_SCRIBBLES
 from bifseg.analysis.rules import StoppingRule
@@ -70,7 +70,7 @@ def at_budgets(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = played(scores[PLAYED], rules, own)
+    rows = played(scores, rules, own)
     sessions = first_reached(rows, target)
     if sessions.empty:
         return pd.DataFrame()

@@ -35,7 +35,7 @@ EFFORT_COLUMNS = ("round", "n_prompts", "n_strokes", "user_s")
 """Columns of the scores that measure the effort until a target."""
 _ABOUT = ["patient", "status", "box_slices", "box_mm"]
 _NEEDED = [*GROUP, *_ABOUT, "reached", *EFFORT_COLUMNS]
-PLAYED = list(dict.fromkeys([*SESSION, *GROUP, *_ABOUT, "step", "dice", "volume_ml", *EFFORT_COLUMNS]))
+_PLAYED = list(dict.fromkeys([*SESSION, *GROUP, *_ABOUT, "step", "dice", "volume_ml", *EFFORT_COLUMNS]))
 """Columns of the scores that effort is computed from; a million rows of all columns take long to sort."""
 
 
@@ -70,12 +70,12 @@ def played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame:
         own: name of the protocol.
 
     Returns:
-        Rows of `in_step_order`.
+        Rows of `in_step_order`, with the columns that effort is computed from.
 
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = in_step_order(scores[scores["protocol"] == own])
+    rows = in_step_order(scores.loc[scores["protocol"] == own, _PLAYED])
     if len(rows) and rows["round"].max() > rules.rounds:
         raise InputError(
             f"scores: round: {rows['round'].max()} under {own}, whose protocol.json allows {rules.rounds}; "
@@ -160,7 +160,7 @@ def interactions(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = played(scores[PLAYED], rules, own)
+    rows = played(scores, rules, own)
     sessions = _limited(first_reached(rows, target), rules)
     curves, _ = dice_per_round(rows, rules.rounds)
     initial = started(rows[rows["round"] == 0])  # without entries that start from scribbles
@@ -192,7 +192,7 @@ def counts_at(
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = played(scores[PLAYED], rules, own)
+    rows = played(scores, rules, own)
 
     def count(target: float) -> pd.DataFrame:
         sessions = _limited(first_reached(rows, target), rules)

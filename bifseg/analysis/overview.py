@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import PLAYED, cost_to_target
+from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
 from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings
@@ -117,9 +117,7 @@ def _sessions(cohort: CohortScores) -> pd.DataFrame:
     rule, target = cohort.rule(protocol), cohort.run.target
     rows = cohort.final_under(protocol).reset_index(drop=True)
     if known:
-        cost = cost_to_target(
-            cohort.frame[PLAYED], target, rule, protocol
-        )  # the same sessions in the same order
+        cost = cost_to_target(cohort.frame, target, rule, protocol)  # the same sessions in the same order
         limits = rule.limits(cost)
         rows = rows.assign(
             reached=cost["reached"].astype(float),

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import PLAYED, cost_to_target
+from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import ENTRY, FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.stages import in_step_order, session_numbers, stage_rows
@@ -112,7 +112,7 @@ def _rounds(
     for protocol in sorted(set(protocols)):
         rule = stopping_rule(rules, protocol)
         goal = rule.goal(target)
-        sessions = cost_to_target(rows[PLAYED], goal, rule, protocol)
+        sessions = cost_to_target(rows, goal, rule, protocol)
         if rule.rounds > 1:
             counts = {"rounds": sessions["round"], "prompts": sessions["n_prompts"], "goal": goal}
             for name, values in counts.items():
