@@ -155,7 +155,7 @@ def results(
 
     need(run / "scores.parquet", "collect")
     scores = RunScores.read(run, target)
-    _ = scores.cohorts  # copied once, for all processes
+    _ = scores.cohorts  # made here, so that no other process makes them again
     with beside(partial(_draw, run, scores)), beside(partial(_pack, run, scores)) as packs:
         from bifseg.reports.tables import write_tables
 

@@ -44,22 +44,20 @@ def write_plan(path: Path, shards: Sequence[Sequence[Trial]]) -> None:
     write_text(path, table_text(["shard", "object", "replicate"], rows))
 
 
-def shard_numbers(shards: int | None, plan: Path | None = None) -> list[int]:
+def shard_numbers(shards: int | None, plan: Path) -> list[int]:
     """The numbers of a group's shards.
 
     Args:
         shards: their number, from the run's configuration; None: the plan says which there are.
-        plan: the group's plan; needed without `shards`.
+        plan: the group's plan, which is read without `shards`.
 
     Returns:
         Numbers from 1; one shard for a plan without trials.
 
     Raises:
-        InputError: the plan is needed, and missing or damaged.
+        InputError: the plan is read, and missing or damaged.
     """
-    if shards or plan is None:
-        return list(range(1, (shards or 1) + 1))
-    return sorted(read_plan(plan)) or [1]
+    return list(range(1, shards + 1)) if shards else sorted(read_plan(plan)) or [1]
 
 
 def read_plan(path: Path) -> dict[int, list[Trial]]:

@@ -224,7 +224,8 @@ def plans_of(cohort, group):
 
 def shards_of(cohort, group):
     """The numbers of a group's shards."""
-    return shard_numbers(config["shards"], *map(Path, plans_of(cohort, group)))
+    plans_of(cohort, group)  # waits for the plan
+    return shard_numbers(config["shards"], Path(f"{RUN}/plans/{cohort}/{group}.tsv"))
 
 
 def shard_scores(cohort, group):

@@ -51,7 +51,7 @@ def append_run(
     Raises:
         InputError: the run is not finished, or the history is damaged.
     """
-    pairs = records or run_records(run, target)
+    pairs = run_records(run, target) if records is None else records
     for record, sessions in pairs:
         place = sessions_file(path, record)
         if not place.is_file():
