@@ -127,7 +127,7 @@ _STARS = (
 )
 _RANK = (
     "Rank by mean Dice; entries that share a letter do not differ significantly (Wilcoxon signed-rank test over "
-    "patients, all pairs of entries, Holm, 0.05), or only against the order of their means."
+    "patients, all pairs of entries, Holm, 0.05), or the test contradicts the order of their means."
 )
 _TESTS = (
     "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t). Effect: mean "

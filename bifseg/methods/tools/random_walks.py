@@ -27,8 +27,8 @@ _MOST_DIRECT = {2: 1_000_000, 3: 100_000}
 """Most voxels of a direct solution by dimension: about a minute and some gigabytes."""
 _COARSEST = 300
 _STRONG = 1e-3
-"""Strength from which neighbours are joined on a coarser grid: far above that of the least weight, so that no island is
-joined with what surrounds it, and far below all others, so that no voxel of it is left out."""
+"""Strength from which neighbours are joined on a coarser grid: above that of the least weight, so that no island is
+joined with what surrounds it, and low enough that hardly a voxel of it is left out."""
 
 
 class RandomWalksSettings(Card):
@@ -51,10 +51,10 @@ class RandomWalks(FromScribbles):
     Contrast is the difference of neighbours' intensities, in [0, 1], whatever their distance, as in Grady's weight.
     (scikit-image divides the contrast by the spacing, which leaves next to no border between thick slices.) The
     linear system of the foreground is solved in double precision: directly in 2D, in 3D by conjugate gradients with an
-    algebraic multigrid as preconditioner, which also estimates the error: a residual hardly counts a bright spot, which
-    only the least weight ties to the object around it. If they do not converge, a system of at most 100,000 voxels is
-    solved directly; a larger one is an error. In a window without contrast the result is the foreground scribbles
-    themselves. The tool starts from scribbles (`FromScribbles`).
+    algebraic multigrid as preconditioner, which also estimates the error. (A residual hardly counts a bright spot,
+    which only the least weight ties to the object around it.) If they do not converge, a system of at most 100,000
+    voxels is solved directly; a larger one is an error. In a window without contrast the result is the foreground
+    scribbles themselves. The tool starts from scribbles (`FromScribbles`).
 
     Args:
         **settings: fields of `RandomWalksSettings`; a wrong one raises pydantic.ValidationError.
