@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bifseg.analysis.effort import effort
 from bifseg.analysis.words import with_categories
 from bifseg.cards.entries import split_seed
 from bifseg.core.errors import InputError, short
@@ -26,7 +27,6 @@ from bifseg.core.geometry import Box, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM, Metric, Worst, built_in, edge_scores, score
 from bifseg.core.parquet import read_parquet, write_parquet
 from bifseg.core.run_place import run_place
-from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
 _TEXT, _FLAG, _COUNT, _NUMBER = "str", "bool", "int64", "float64"
@@ -318,7 +318,7 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
         **dict(zip(("network", "training_seed"), split_seed(session.identity.network), strict=True)),
         "step": name,
         "round": int(name.removeprefix("round-")) if name.startswith("round-") else 0,
-        **_effort(session, steps),
+        **effort(session, steps),
         **{f"{what}_s": float(sum(step.seconds.get(what, 0.0) for step in steps)) for what in _SECONDS},
         **measured,
         "method_s": _stated(step.seconds.get("method") for step in steps),
@@ -333,52 +333,10 @@ def _row(session: Session, name: str, steps: Sequence[Step], measured: dict[str,
     }
 
 
-def obeyed(session: Session, steps: int) -> float:
-    """The share of scribbled voxels that have their scribble's label in a result.
-
-    Args:
-        session: a session with at least `steps` steps.
-        steps: number of steps; the result is that of the last one.
-
-    Returns:
-        0 to 1, over scribbled voxels inside the window, where the last stroke on a voxel counts; NaN without scribbles.
-    """
-    strokes = session.scribbles(steps).strokes
-    if not strokes:
-        return np.nan
-    voxels = np.concatenate([stroke.voxels for stroke in strokes])
-    labels = np.concatenate([np.full(len(stroke.voxels), stroke.foreground) for stroke in strokes])
-    inside = np.all((voxels >= session.box.lower) & (voxels < session.box.upper), axis=1)
-    places = np.ravel_multi_index(tuple((voxels[inside] - session.box.lower).T), session.box.shape)
-    _, last = np.unique(places[::-1], return_index=True)
-    result = session.steps[steps - 1].mask.ravel()
-    agrees = (result[places] == labels[inside])[::-1][last]
-    return float(agrees.mean()) if len(agrees) else np.nan
-
-
 def _stated(seconds: Iterable[float | None]) -> float:
     """The sum of the seconds that a method stated for its steps; NaN if it stated none for a step."""
     values = list(seconds)
     return np.nan if None in values else float(sum(value for value in values if value is not None))
-
-
-def _effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
-    spacing = session.grid.spacing
-    strokes = [stroke for step in steps for stroke in step.strokes]
-    undos = sum(step.undo for step in steps)
-    rounds = [round_seconds(step.strokes, session.box.shape, spacing) for step in steps if step.round]
-    return {
-        "n_prompts": len(strokes) + session.box_drawn + undos,
-        "n_undos": undos,
-        "obeyed": obeyed(session, len(steps)),
-        "n_strokes": len(strokes),
-        "n_scribble_voxels": len({tuple(voxel) for stroke in strokes for voxel in stroke.voxels.tolist()}),
-        "n_slices": n_slices(strokes, spacing),
-        "stroke_mm": float(sum(stroke.length_mm(spacing) for stroke in strokes)),
-        "box_slices": slices_across(session.box.shape, spacing),
-        "box_mm": float(np.multiply(session.box.shape, spacing).max()),
-        "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds) + undos * UNDO_S,
-    }
 
 
 def _hold(box: Box, truth: Mask) -> Box:

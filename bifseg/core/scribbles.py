@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from bifseg.core.bounds import check_positions, check_voxels
 from bifseg.core.geometry import Grid, Index, Mask
+from bifseg.core.reorientation import Reorientation
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,19 @@ class Stroke:
             A stroke with `offset` added to path and voxels.
         """
         return Stroke(self.foreground, self.path + offset, self.voxels + np.asarray(offset, np.intp))
+
+    def reoriented(self, turn: Reorientation, shape: Index) -> Stroke:
+        """The stroke on an array in other axes.
+
+        Args:
+            turn: the reorientation of the array.
+            shape: shape of the array before.
+
+        Returns:
+            The stroke on the same voxels, which come in array order.
+        """
+        voxels = np.unique(turn.positions(self.voxels, shape), axis=0)
+        return Stroke(self.foreground, turn.positions(self.path, shape), voxels)
 
     def outside(self, mask: Mask) -> Stroke:
         """The part of the stroke that lies outside a mask.

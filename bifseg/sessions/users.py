@@ -12,6 +12,7 @@ import numpy as np
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
+from bifseg.core.reorientation import Reorientation
 from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.core.seeds import generator
 from bifseg.robot.box import box_kind
@@ -218,15 +219,17 @@ class SimulatedUser:
         """The box that the robot draws.
 
         Returns:
-            A box on the image's grid, the same for all methods and all protocols with the same kind of box and user.
+            A box on the image's grid, the same for all methods and all protocols with the same kind of box and user,
+            and for every way in which the image may be stored.
         """
         kind, who = box_kind(self.protocol.box), user_profile(self.protocol.user)
-        spacing = self.image.grid.spacing
-        box = kind.draw(self.truth, spacing, self.box_margin, self._generator("box", kind.seed))
+        truth = self._truth
+        box = kind.draw(truth, self._spacing, self.box_margin, self._generator("box", kind.seed))
         slack = self._generator("box slack", f"{who.name}/{who.version}")
-        box = who.loosened(box, self.truth.shape, spacing, slack)
+        box = who.loosened(box, truth.shape, self._spacing, slack)
         axis, level = self.protocol.disturbance
-        return disturbed_box(box, self.truth, axis, level, self._generator("disturbed box", axis))
+        box = disturbed_box(box, truth, axis, level, self._generator("disturbed box", axis))
+        return Box(*self._turn.inverse.corners(box.lower, box.upper, truth.shape))
 
     def window(self, box: Box) -> Box:
         """Where results may lie and the robot looks, by the protocol's `window`.
@@ -242,8 +245,9 @@ class SimulatedUser:
     def next_strokes(self, view: View) -> list[Stroke]:
         """The strokes that the robot draws in a round.
 
-        Random draws depend on the object and the step, not on the method. Below a target the robot corrects the
-        largest error that it sees, even if the policy finds none worth a stroke.
+        Random draws depend on the object and the step, not on the method. The robot draws in canonical axes, so that
+        its strokes do not depend on how the image is stored. Below a target the robot corrects the largest error that
+        it sees, even if the policy finds none worth a stroke.
 
         Args:
             view: what the robot sees besides the truth.
@@ -251,30 +255,32 @@ class SimulatedUser:
         Returns:
             New strokes on the image's grid; empty if the robot sees no error worth a stroke.
         """
+        window = Box(*self._turn.corners(view.box.lower, view.box.upper, self.truth.shape))
         if view.opening:
-            drawn = self._opening(view.box, view.step)
+            drawn = self._opening(window, view.step)
         else:
             corrected = view.steps[0 if self.protocol.scribbles_on == "initial" else -1]
-            drawn = self._strokes(corrected.mask, view.box, view.step, view.scribbles)
+            drawn = self._strokes(self._turn.apply(corrected.mask), window, view.step, view.scribbles)
         axis, level = self.protocol.disturbance
-        canvas = Canvas(self.truth, self.image.grid.spacing, view.box, self.ignored)
-        return disturbed_strokes(drawn, canvas, axis, level, self._generator(f"disturbed {view.step}", axis))
+        canvas = Canvas(self._truth, self._spacing, window, self._ignored)
+        rng = self._generator(f"disturbed {view.step}", axis)
+        disturbed = disturbed_strokes(drawn, canvas, axis, level, rng)
+        return [stroke.reoriented(self._turn.inverse, self._truth.shape) for stroke in disturbed]
 
     def _strokes(self, result: Mask, box: Box, step: str, before: Scribbles) -> list[Stroke]:
         """The strokes that the robot draws on a result inside the box."""
-        rules, truth = self.protocol, self.truth[box.slices]
-        visible = self._visible(result, truth, box)
+        rules, truth = self.protocol, self._truth[box.slices]
+        visible = self._visible(result, box)
         if policy(rules.policy).skips_drawn:
-            visible = np.where(before.label_map()[box.slices] > 0, truth, visible)
+            marked = self._turn.apply(before.label_map())[box.slices] > 0
+            visible = np.where(marked, truth, visible)
         drawn: list[Stroke] = []
         for large in (LARGE,) if rules.target is None else (LARGE, 0.0):
             robot = user_profile(rules.user).plays(
                 thorough(policy(rules.policy), large), ignored=self._ignored_in(box)
             )
             rng = self._generator(step, rules.policy)
-            drawn = drawn or robot.strokes(
-                truth, visible, self.image.grid.spacing, rng, rules.strokes_per_label
-            )
+            drawn = drawn or robot.strokes(truth, visible, self._spacing, rng, rules.strokes_per_label)
         return self._on_image(drawn, box)
 
     def _opening(self, box: Box, step: str) -> list[Stroke]:
@@ -286,8 +292,8 @@ class SimulatedUser:
             user_profile(self.protocol.user).plays(
                 thorough(policy(self.protocol.policy), 0.0), overlooks=False, ignored=ignored
             ),
-            self.truth[box.slices],
-            self.image.grid.spacing,
+            self._truth[box.slices],
+            self._spacing,
             lambda side: self._generator(f"{step} side {side}", self.protocol.policy),
             self.protocol.strokes_per_label,
             ignored,
@@ -304,8 +310,8 @@ class SimulatedUser:
         Returns:
             True if more voxels are visibly wrong, both labels together.
         """
-        whole = Box.whole(self.truth.shape)
-        now, then = (self._visible(mask, self.truth, whole) ^ self.truth for mask in (result, before))
+        whole = Box.whole(self._truth.shape)
+        now, then = (self._visible(self._turn.apply(mask), whole) ^ self._truth for mask in (result, before))
         return int(now.sum()) > int(then.sum())
 
     def is_satisfied_with(self, result: Mask) -> bool:
@@ -336,25 +342,43 @@ class SimulatedUser:
         truth = self.truth[view.box.slices]
         return why_stuck(view.steps, strokes, truth, self.image.grid, view.box, rules.patience)
 
-    def _visible(self, result: Mask, truth: Mask, box: Box) -> Mask:
-        """The result, corrected wherever the user cannot see the error."""
+    def _visible(self, result: Mask, box: Box) -> Mask:
+        """The result inside the box, corrected wherever the user cannot see the error."""
         if self.protocol.tolerance_mm == 0 and not self.raters:
             return result
-        unseen = self._tolerated[box.slices]
+        truth, unseen = self._truth[box.slices], self._tolerated[box.slices]
         # Foreground errors stay visible if the result misses the object entirely.
         return np.where(unseen if (truth & result).any() else unseen & ~truth, truth, result)
 
     def _ignored_in(self, box: Box) -> Mask | None:
-        return None if self.ignored is None else self.ignored[box.slices]
+        return None if self._ignored is None else self._ignored[box.slices]
 
     def _on_image(self, drawn: list[Stroke], box: Box) -> list[Stroke]:
         """Strokes inside a box as strokes on the image; of clicks the clicked voxel where the protocol draws points."""
         strokes = [stroke.shifted(box.lower) for stroke in drawn]
         return clicked(strokes) if self.protocol.draws == "points" else strokes
 
+    # The robot draws in these axes; the members below are in them.
+    @cached_property
+    def _turn(self) -> Reorientation:
+        return self.image.grid.canonical()
+
+    @cached_property
+    def _truth(self) -> Mask:
+        return np.ascontiguousarray(self._turn.apply(self.truth))
+
+    @cached_property
+    def _spacing(self) -> tuple[float, ...]:
+        return tuple(self.image.grid.spacing[axis] for axis in self._turn.axes)
+
+    @cached_property
+    def _ignored(self) -> Mask | None:
+        return None if self.ignored is None else self._turn.apply(self.ignored)
+
     @cached_property
     def _tolerated(self) -> Mask:
-        return tolerated(self.truth, self.image.grid.spacing, self.protocol.tolerance_mm, self.raters)
+        raters = [self._turn.apply(mask) for mask in self.raters]
+        return tolerated(self._truth, self._spacing, self.protocol.tolerance_mm, raters)
 
     def _generator(self, step: str, version: str) -> np.random.Generator:
         return generator(self.seed, *self.seed_key, step, version)

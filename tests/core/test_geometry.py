@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, replace
+from itertools import permutations
 
 import nibabel
 import numpy as np
@@ -13,6 +14,8 @@ from hypothesis import strategies as st
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.core.images import read_array, read_grid, read_image, write_array, write_mask
+from bifseg.core.reorientation import Reorientation
+from bifseg.core.scribbles import Stroke
 
 TURN = np.linalg.qr(np.array([[1.0, 0.2, 0.1], [0.0, 1.0, 0.3], [0.2, 0.0, 1.0]]))[0]
 
@@ -131,6 +134,24 @@ def test_canonical_axes_follow_the_world_axes():
     assert turn.apply(values).shape == (5, 6, 4)
     assert turn.apply(values)[2, 0, 0] == values[3, 2, 5]
     np.testing.assert_array_equal(turn.undo(turn.apply(values)), values)
+
+
+@pytest.mark.parametrize("axes", list(permutations(range(3))))
+@pytest.mark.parametrize("reverse", [(False, False, False), (True, False, True), (False, True, True)])
+def test_boxes_and_strokes_move_with_their_array(axes, reverse):
+    turn, shape = Reorientation(axes, reverse), (4, 5, 6)
+    box, voxels = Box((1, 0, 2), (3, 4, 3)), np.array([[1, 2, 2], [2, 3, 2]])
+    inside, painted = np.zeros(shape, bool), np.zeros(shape, bool)
+    inside[box.slices], painted[tuple(voxels.T)] = True, True
+    turned = Box(*turn.corners(box.lower, box.upper, shape))
+    assert turned == Box.around(turn.apply(inside))
+    stroke = Stroke(True, voxels + 0.25, voxels).reoriented(turn, shape)
+    np.testing.assert_array_equal(stroke.voxels, np.argwhere(turn.apply(painted)))
+    new_shape = turn.apply(inside).shape
+    assert turn.inverse.corners(turned.lower, turned.upper, new_shape) == (box.lower, box.upper)
+    back = stroke.reoriented(turn.inverse, new_shape)
+    np.testing.assert_array_equal(back.path, voxels + 0.25)
+    np.testing.assert_array_equal(back.voxels, voxels)
 
 
 def test_the_thickest_axis_comes_first_and_the_axial_one_among_equals():
