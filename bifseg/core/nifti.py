@@ -88,6 +88,8 @@ class NiftiFile:
         if bytes(fields["magic"]).startswith((b"n+1", b"n+2")):
             data_path = header_path
         try:
+            if np.isnan(fields["vox_offset"]):
+                raise OverflowError
             start = int(fields["vox_offset"])
             if data_path == header_path:
                 start = max(start, fields.single_vox_offset)
@@ -260,7 +262,7 @@ def _by_sform(fields: Any, scale: float) -> tuple[NDArray[Any], NDArray[Any], ND
 
 def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Spacing in mm, unit vectors (a row an axis) and origin, in the order x, y, z and in the world LPS."""
-    from nibabel.quaternions import fillpositive, quat2mat
+    from nibabel.quaternions import quat2mat
 
     # The sform, if its axes are at right angles within the tolerance; else the qform; else the spacing alone.
     # `pixdim` has more digits than the sform, so a spacing on which both agree is taken from it.
@@ -270,9 +272,8 @@ def _orientation(fields: Any) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]
     if is_nifti and fields["sform_code"] > 0 and (given := _by_sform(fields, scale)):
         return given
     if is_nifti and fields["qform_code"] > 0:
-        parts = np.array([fields[f"quatern_{part}"] for part in "bcd"], float)
         try:
-            rotation = quat2mat(fillpositive(parts))
+            rotation = np.array(quat2mat(fields.get_qform_quaternion()), float)  # minds float32's rounding
         except ValueError as error:
             raise ValueError("its qform is not a rotation; write the orientation again") from error
         rotation[:, 2] *= -1 if fields["pixdim"][0] < 0 else 1

@@ -136,6 +136,17 @@ def test_a_slice_out_of_the_x_y_plane_is_refused_in_a_file_of_two_axes(tmp_path)
     assert np.allclose(grid.to_index(grid.to_world(index)), index)
 
 
+def test_a_qform_that_turns_by_180_degrees_is_read_exactly(tmp_path):
+    """The quaternion is stored as float32, so that its length is not exactly 1: as in slices tilted about x."""
+    for tilt in range(0, 360, 7):
+        axis = np.array([0, np.sin(np.radians(tilt)), np.cos(np.radians(tilt))])
+        matrix = np.eye(4)
+        matrix[:3, :3] = (2 * np.outer(axis, axis) - np.eye(3)) * (1, 2, 3)
+        grid = read(write_nii(tmp_path / "a.nii", qform=matrix))[1]
+        steps = np.diff(grid.to_world(np.array([[0, 0, 0], [0, 0, 1]])), axis=0)[0]
+        np.testing.assert_allclose(steps * (-1, -1, 1), matrix[:3, 0], atol=1e-6)
+
+
 def test_the_qform_is_used_if_the_sform_is_sheared(tmp_path):
     path = write_nii(tmp_path / "a.nii", qform=affine(), sform=affine(0.2))
     assert read_off_degrees(path) == 0
@@ -344,6 +355,16 @@ def test_a_header_with_an_impossible_size_is_refused(tmp_path):
     path = write_nii(tmp_path / "a.nii", sform=affine())
     content = bytearray(path.read_bytes())
     struct.pack_into("<hhh", content, 42, 32767, 32767, 32767)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.nii: cut short or damaged"):
+        read_array(path)
+
+
+@pytest.mark.parametrize("offset", [np.nan, np.inf, 1e30])
+def test_an_impossible_place_of_the_voxels_is_refused(tmp_path, offset):
+    path = write_nii(tmp_path / "a.nii", sform=affine())
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, offset)
     path.write_bytes(content)
     with pytest.raises(InputError, match=r"a\.nii: cut short or damaged"):
         read_array(path)
