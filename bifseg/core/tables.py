@@ -42,7 +42,7 @@ def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], 
         delimiter: separator of cells.
 
     Returns:
-        Names of the columns, and (line, cells by column) of each row that is not blank.
+        Names of the columns without blanks around them, and (line, cells by column) of each row that is not blank.
 
     Raises:
         InputError: the file cannot be read, or is not a UTF-8 table.
@@ -50,7 +50,8 @@ def read_table(path: Path, key: str, delimiter: str = "\t") -> tuple[list[str], 
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, delimiter=delimiter, strict=True)
-            header = list(reader.fieldnames or ())
+            header = [name.strip() for name in reader.fieldnames or ()]
+            reader.fieldnames = header
             lines = [(reader.line_num, cells) for cells in reader]
     except OSError as error:
         raise InputError(f"{path}: {key}: cannot be read ({error.strerror}); correct the path") from error

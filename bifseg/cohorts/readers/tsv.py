@@ -1,8 +1,9 @@
 """A user's own table: one row per image, with columns for the image and its label map.
 
 Its columns are those of a manifest, under these names or others that the user gives (`--columns image=t2_path`). Only
-`image` and `label` are needed. Paths are relative to the table's folder, or absolute. Structures come from the columns
-`structure` and `label_values`, or from the user.
+`image` and `label` are needed; `patient` counts as `group`, and a note names the columns that are not used. Paths are
+relative to the table's folder, or absolute. Structures come from the columns `structure` and `label_values`, or from
+the user.
 """
 
 from __future__ import annotations
@@ -49,12 +50,26 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     root = _common_folder(path, [cells for _, cells in rows])
     cases = [_case(path, line, cells, root, options) for line, cells in rows]
     structures = {name: structure for case in cases for name, structure in (case.structures or {}).items()}
-    return LayoutScan(root, cases, structures)
+    return LayoutScan(root, cases, structures, notes=_unused(header, names))
+
+
+def _unused(header: list[str], names: Mapping[str, str]) -> list[str]:
+    """A note that names the columns that are not used; none without any."""
+    unused = [name for name in header if name and name not in names.values()]
+    if not unused:
+        return []
+    note = f"columns not used: {short(', '.join(unused), 120)}"
+    if "group" in names:
+        return [note]
+    remedy = "if one names the patients, add --columns group=NAME, else they follow from the cases' names"
+    return [f"{note}; {remedy}"]
 
 
 def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str, str]:
     """The table's name for each column of a manifest that it has."""
     names = {key: options.columns.get(key, key) for key in (*COLUMNS, *OPTIONAL)}
+    if names["group"] not in header and "group" not in options.columns:
+        names["group"] = "patient"
     strange = [key for key in options.columns if key not in names]
     missing = [name for key, name in names.items() if name not in header and (key in options.columns)]
     missing += [names[key] for key in ("image", "label") if names[key] not in (*header, *missing)]
@@ -68,6 +83,8 @@ def _columns(path: Path, header: list[str], options: LayoutOptions) -> dict[str,
             f"{path}:1: {problem}; the table has {short(', '.join(header), 100)}; give --columns image=NAME,label=NAME"
         )
     own = {key: name for key, name in names.items() if name in header}
+    if twice := next((name for name in own.values() if header.count(name) > 1), ""):
+        raise InputError(f"{path}:1: there are {header.count(twice)} columns {short(twice)!r}; rename one")
     if not options.structures and not {"structure", "label_values"} <= own.keys():
         raise InputError(
             f"{path}:1: has no columns 'structure' and 'label_values'; "

@@ -54,6 +54,30 @@ def test_columns_may_have_other_names(tmp_path):
     }
 
 
+def test_the_column_patient_gives_the_patients(tmp_path):
+    for name in ("a", "b"):
+        write_scan(tmp_path, name)
+    rows = [(f"{n}.nii.gz", f"{n}-mask.nii.gz", "p1") for n in "ab"]
+    table = write_table(tmp_path / "t.csv", ("image", " label", "patient "), *rows, sign=",")
+    draft = draft_of("tsv", table, LIVER)
+    assert {row.group for row in draft.report.rows} == {"p1"}
+    assert not draft.notes
+
+
+def test_columns_that_are_not_used_are_noted(tmp_path):
+    write_scan(tmp_path, "a")
+    table = write_table(
+        tmp_path / "t.tsv",
+        ("image", "label", "Patient_ID", "Split", ""),
+        ("a.nii.gz", "a-mask.nii.gz", "p1", "test", ""),
+    )
+    (note,) = draft_of("tsv", table, LIVER).notes
+    assert note == (
+        "columns not used: Patient_ID, Split; if one names the patients, add --columns group=NAME, else they follow "
+        "from the cases' names"
+    )
+
+
 def test_structures_are_read_from_the_table(tmp_path):
     write_scan(tmp_path)
     head = ("case", "image", "label", "structure", "label_values", "modality")
@@ -196,6 +220,7 @@ def test_a_patient_in_two_splits_is_left_out(tmp_path):
         ),
         ("image label channel", "a b x", LIVER, ":2: channel: 'x' is not the number of a channel; write 0"),
         ("image label channels", "a b ct:x", LIVER, ":2: channels: 'ct:x' is not a list of channels; write"),
+        ("image label label", "a b c", LIVER, ":1: there are 2 columns 'label'; rename one"),
         (
             "image label structure label_values",
             "a b liver 1;2",
