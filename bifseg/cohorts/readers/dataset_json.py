@@ -136,7 +136,8 @@ def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
         InputError: the value is not a positive integer.
     """
     labels = content.get("labels")
-    value = labels.get("ignore") if isinstance(labels, dict) else None
+    given = _entries(labels) if isinstance(labels, dict) else []
+    value = next((entry for name, entry in given if safe_name(name).lower() == "ignore"), None)
     if value is None:
         return ()
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
@@ -145,14 +146,13 @@ def ignore_values(file: Path, content: Mapping[str, Any]) -> tuple[int, ...]:
 
 
 def _labels(file: Path, content: Mapping[str, Any]) -> Values:
-    """Values by name, from {name: value or values} (nnU-Net 2) or {value: name} (Decathlon, nnU-Net 1)."""
+    """Values by name; raises InputError if the labels do not give them."""
     labels = content.get("labels")
     values_of: dict[str, tuple[int, ...]] = {}
     try:
-        for key, value in dict(labels).items():  # type: ignore[arg-type]
-            name, entry = (value, key) if isinstance(value, str) and key.isdecimal() else (key, value)
-            values = tuple(int(v) for v in (entry if isinstance(entry, list) else [entry]))
-            name = safe_name(name).lower()
+        for text, entry in _entries(dict(labels)):  # type: ignore[arg-type]
+            values = tuple(_value(v) for v in (entry if isinstance(entry, list) else [entry]))
+            name = safe_name(text).lower()
             if name in values_of or not is_name(name):
                 why = "occurs twice" if name in values_of else "is not a name"
                 raise InputError(f"{file}: labels: {short(name)!r} {why}; rename one")
@@ -161,8 +161,26 @@ def _labels(file: Path, content: Mapping[str, Any]) -> Values:
     except (TypeError, ValueError, OverflowError, AttributeError) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{file}: labels: {short(labels)} does not give label values by name") from error
+        raise InputError(
+            f"{file}: labels: {short(labels)} does not give label values by name; write them as integers"
+        ) from error
     return values_of
+
+
+def _entries(labels: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Name and value, or values, from {name: value} (nnU-Net 2) or {value: name} (Decathlon, nnU-Net 1)."""
+    return [
+        (value, int(key)) if isinstance(value, str) and key.isdecimal() else (key, value)
+        for key, value in labels.items()
+    ]
+
+
+def _value(value: Any) -> int:
+    """A label value; raises ValueError for negative numbers and fractions."""
+    number = int(value)
+    if isinstance(value, bool) or number < 0 or number != float(value):
+        raise ValueError(f"{value!r} is not a label value")
+    return number
 
 
 def _channel(file: Path, channels: Mapping[int, str], key: str) -> str:

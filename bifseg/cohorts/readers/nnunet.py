@@ -18,6 +18,7 @@ from bifseg.cohorts.readers.dataset_json import (
 )
 from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source, duplicated
 from bifseg.cohorts.readers.walk import ImageFiles, image_files, stem
+from bifseg.core.wording import counted
 
 _LABELS = ""
 """Key of the label map among a case's files, which no channel has."""
@@ -52,17 +53,16 @@ def _files_of_cases(
     images: ImageFiles, folder: str, channels: dict[int, str]
 ) -> tuple[defaultdict[str, defaultdict[str, list[str]]], list[str]]:
     """The paths of each case's images by channel, and notes about other files."""
-    notes = []
+    others = []
     files: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in images.files:
         match = re.fullmatch(r"(.+)_(\d{4})", stem(file.name))
         if match and int(match[2]) in channels:
             files[match[1]][channels[int(match[2])]].append(f"{folder}/{file}")
         else:
-            notes.append(
-                f"{folder}/{file} skipped: its name does not end in a channel's number, as CASE_0000"
-            )
-    return files, notes
+            others.append(f"{folder}/{file}")
+    text = "skipped, e.g. {}: their names do not end in a channel's number, as CASE_0000"
+    return files, [f"{counted(len(others), 'image')} {text.format(others[0])}"] if others else []
 
 
 def _files(root: Path, folder: str) -> ImageFiles:

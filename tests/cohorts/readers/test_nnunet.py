@@ -97,6 +97,7 @@ def test_cases_with_missing_files_are_left_out(tmp_path):
     (tmp_path / "labelsTr/b.nii.gz").unlink()
     draw(tmp_path / "imagesTs/d_0000.nii.gz")
     draw(tmp_path / "imagesTr/c.nii.gz")
+    draw(tmp_path / "imagesTr/a_0007.nii.gz")
     (tmp_path / "labelsTr/._c.nii.gz").write_bytes(b"x")
     draft = draft_of("nnunet", tmp_path, LayoutOptions(modalities={"": "ADC"}), seen=("tumor_core",))
     assert reasons_of(draft) == [
@@ -106,7 +107,7 @@ def test_cases_with_missing_files_are_left_out(tmp_path):
     ]
     assert draft.notes == (
         "channel ADC for whole_tumor, tumor_core, enhancing_tumor; not used: T2; --modality selects another",
-        "imagesTr/c.nii.gz skipped: its name does not end in a channel's number, as CASE_0000",
+        "2 images skipped, e.g. imagesTr/a_0007.nii.gz: their names do not end in a channel's number, as CASE_0000",
         "1 hidden file skipped",
     )
 
@@ -116,6 +117,24 @@ def test_the_ignore_label_becomes_a_column(tmp_path):
     rows = draft_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows
     assert {row.ignore_values for row in rows} == {(4,)}
     assert "ignore_values" in manifest_text(rows).splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [{"background": 0, "core": 1, "Ignore ": 4}, {"0": "background", "1": "core", "4": "ignore"}],
+)
+def test_the_ignore_label_may_be_written_in_other_ways(tmp_path, labels):
+    """It is never a structure, so that its voxels would count as background otherwise."""
+    write_set(tmp_path, labels=labels)
+    rows = draft_of("nnunet", tmp_path).report.rows
+    assert {(row.structure, row.ignore_values) for row in rows} == {("core", (4,))}
+
+
+@pytest.mark.parametrize("value", [1.7, True, -1, [1, 2.5], "1,2", None])
+def test_a_label_that_is_no_integer_is_refused(tmp_path, value):
+    write_set(tmp_path, labels={"background": 0, "core": value})
+    with pytest.raises(InputError, match=r"labels: .* does not give label values by name; write"):
+        draft_of("nnunet", tmp_path)
 
 
 @pytest.mark.parametrize("value", [0, -1, "4", [4], True])
