@@ -21,7 +21,7 @@ from bifseg.cohorts.files import (
     inspect_image,
     inspect_label_map,
 )
-from bifseg.cohorts.leaks import names_across_splits
+from bifseg.cohorts.leaks import images_across_splits, images_counted_twice, names_across_splits
 from bifseg.cohorts.manifest import (
     Fault,
     Manifest,
@@ -101,9 +101,11 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         *_misplaced_labels(rows, images, labels),
         *_wrong_values(rows, labels),
         *_empty_raters(rows, labels),
+        *images_across_splits(rows, images),
     ]
     problems = [*manifest.problems, *(Problem(str(path), *fault) for fault in faults)]
     doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images), *_unlike_scanners(rows, images)]
+    doubts += images_counted_twice(rows, images)
     doubts += [(0, "split", text) for text in names_across_splits(rows)]
     notes = [*manifest.notes, *(Problem(str(path), *doubt) for doubt in doubts)]
     ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))

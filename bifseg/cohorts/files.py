@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import Grid
@@ -34,6 +36,8 @@ class File:
         counts: voxels per integer label value; empty for images.
         notes: warnings without the file's name; they do not stop the preparation.
         level: mean absolute intensity of an image's voxels that are not 0; 0 for label maps and empty images.
+        digest: hash of an image's voxels, the same for a copy in another format or stored along other axes; empty for
+            label maps and images of one value.
     """
 
     grid: Grid | None
@@ -41,6 +45,7 @@ class File:
     counts: dict[int, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     level: float = 0.0
+    digest: str = ""
 
     def image_grid(self, channel: int | None) -> Grid | None:
         """The grid of the image that a manifest's row selects from the file.
@@ -86,11 +91,13 @@ def inspect_image(path: Path) -> File:
         notes = _doubts(grid, read_off_degrees(path))
     except (InputError, OSError, MemoryError) as error:
         return File(None, (_reason(error, path),))
-    text = as_float32(voxels)[1]
+    cast, text = as_float32(voxels)
     if text:
         return File(grid, (text,), notes=notes)
+    if cast.min() == cast.max():
+        return File(grid, notes=(*notes, f"all its voxels are {cast.min():.6g}; is it the image?"))
     sizes = np.abs(voxels[voxels != 0], dtype=np.float64)
-    return File(grid, notes=notes, level=float(sizes.mean()) if sizes.size else 0.0)
+    return File(grid, notes=notes, level=float(sizes.mean()), digest=_digest(cast, grid))
 
 
 def inspect_label_map(path: Path) -> File:
@@ -109,12 +116,20 @@ def inspect_label_map(path: Path) -> File:
     values, counts = np.unique(voxels, return_counts=True)
     whole = np.isfinite(values) & (values == np.rint(values))
     text = (
-        f"holds {values[~whole][0]:.6g}; a label map holds integers only, save it as one"
+        f"holds {values[~whole][0]}; a label map holds integers only, save it as one"
         if not whole.all()
         else ""
     )
     present = zip(values[whole], counts[whole], strict=True)
     return File(grid, (text,) if text else (), {int(value): int(count) for value, count in present})
+
+
+def _digest(voxels: NDArray[np.float32], grid: Grid) -> str:
+    """A hash of the shape and the voxels in canonical axes; of the whole array as stored if it has channels."""
+    turned = grid.canonical().apply(voxels) if grid.ndim <= 3 else voxels
+    digest = hashlib.blake2b(str(turned.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(turned).data)
+    return digest.hexdigest()
 
 
 def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:

@@ -1,15 +1,71 @@
-"""A check for names of cases that suggest one patient in two splits."""
+"""Checks for one patient in two splits, or under two names: by equal images, and by names of cases."""
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 
-from bifseg.cohorts.manifest import ManifestRow
+from bifseg.cohorts.check_report import Files, Rows
+from bifseg.cohorts.manifest import Fault, ManifestRow
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import short
+
+
+def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, ManifestRow]]:
+    """The pairs of patients whose images hold the same voxels.
+
+    Args:
+        rows: rows of a manifest.
+        images: contents of the images by their paths.
+
+    Yields:
+        A row, and the first row with its image and another patient; each patient once per image.
+    """
+    first: dict[tuple[str, int | None], ManifestRow] = {}
+    found = set()
+    for row in rows:
+        digest = images[row.image].digest
+        other = first.setdefault((digest, row.channel), row)
+        if digest and row.group != other.group and (digest, row.group) not in found:
+            found.add((digest, row.group))
+            yield row, other
+
+
+def images_across_splits(rows: Rows, images: Files) -> Iterator[Fault]:
+    """Patients of two splits whose images hold the same voxels.
+
+    Args:
+        rows: rows of a manifest.
+        images: contents of the images by their paths.
+
+    Yields:
+        Line, column and text of each.
+    """
+    for row, other in same_images(rows, images):
+        if row.split != other.split and row.split and other.split:
+            text = f"{_same(row, other)}, which is in the split {other.split!r}; remove one, or give both one group"
+            yield row.line, "image", text
+
+
+def images_counted_twice(rows: Rows, images: Files) -> Iterator[Fault]:
+    """Patients of one split whose images hold the same voxels.
+
+    Args:
+        rows: rows of a manifest.
+        images: contents of the images by their paths.
+
+    Yields:
+        Line, column and text of each.
+    """
+    for row, other in same_images(rows, images):
+        if row.split == other.split:
+            yield row.line, "image", f"{_same(row, other)}; both count as patients, so give both one group"
+
+
+def _same(row: ManifestRow, other: ManifestRow) -> str:
+    return f"{short(row.image)}: holds the same voxels as {short(other.image)} of {short(other.case, 50)!r}"
 
 
 def names_across_splits(rows: Iterable[ManifestRow] | Iterable[ObjectRow]) -> list[str]:

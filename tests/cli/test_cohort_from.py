@@ -24,7 +24,7 @@ def write_brats(folder, cases=4, values=(1, 2, 4)):
     for k in range(cases):
         start = folder / f"BraTS2021_{k:05d}" / f"BraTS2021_{k:05d}"
         for word in ("flair", "t1ce"):
-            write_array(Path(f"{start}_{word}.nii.gz"), noise, GRID)
+            write_array(Path(f"{start}_{word}.nii.gz"), noise + np.float32(k), GRID)
         write_array(Path(f"{start}_seg.nii.gz"), labels, GRID)
     return folder
 

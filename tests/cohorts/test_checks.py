@@ -9,7 +9,7 @@ from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.checks import check_cohort, check_manifest
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Grid
-from bifseg.core.images import write_array
+from bifseg.core.images import read_array, write_array
 
 SHAPE = (4, 8, 8)
 GRID = Grid.plain(SHAPE, (3.0, 1.0, 1.0))
@@ -374,4 +374,42 @@ def test_intensities_that_differ_tenfold_are_a_note(tree):
 
 
 def test_smaller_differences_of_intensity_give_no_note(tree):
-    assert scanned(tree, 100, 999, 0) == []
+    assert scanned(tree, 100, 999) == []
+
+
+def test_an_image_of_one_value_is_a_note(tree):
+    (note,) = scanned(tree, 100, 0)
+    assert note == f"{tree.path}:3: image: c1-image.nii.gz: all its voxels are 0; is it the image?"
+
+
+def add_copy(tree, split, **cells):
+    """A case c1 in train, and a copy of its image as c2, stored along other axes and as float64."""
+    first = tree.add("c1", split="train")
+    voxels, grid = read_array(tree.root / first["image"])
+    flipped = replace(
+        grid,
+        origin=tuple(grid.to_world(np.array([3, 0, 0]))[0]),
+        direction=(tuple(-v for v in grid.direction[0]), *grid.direction[1:]),
+    )
+    tree.add("c2", voxels=voxels[::-1].astype(np.float64), grid=flipped, suffix=".mha", split=split, **cells)
+    return check_manifest(tree.write(), tree.root, 3)
+
+
+def test_one_image_in_two_splits_is_a_problem(tree):
+    (problem,) = add_copy(tree, "test").problems
+    assert str(problem) == (
+        f"{tree.path}:3: image: c2-image.mha: holds the same voxels as c1-image.nii.gz of 'c1', which is in the split "
+        "'train'; remove one, or give both one group"
+    )
+
+
+def test_one_image_twice_in_a_split_is_a_note(tree):
+    report = add_copy(tree, "train")
+    assert not report.problems
+    assert ["both count as patients" in str(note) for note in report.notes] == [True]
+
+
+def test_one_image_twice_of_one_patient_is_no_fault(tree):
+    report = add_copy(tree, "train", group="c1")
+    assert not report.problems
+    assert not report.notes

@@ -34,10 +34,12 @@ def prepared(tree, tmp_path, dimension=3, **changes):
 def simulate(cases, seed, folder, progress):
     """A simulator of one case a split, whose block lies where the seed says."""
     rows = ["\t".join(COLUMNS)]
-    for split in progress(["train", "validation", "test"]):
+    for number, split in enumerate(progress(["train", "validation", "test"]), 1):
         labels = np.zeros((4, 8, 8), np.uint8)
         labels[1, seed % 4 :, :] = 1
-        write_array(folder / f"images/{split}.nii.gz", labels.astype(np.float32), Grid.plain(labels.shape))
+        write_array(
+            folder / f"images/{split}.nii.gz", labels * np.float32(3 / number), Grid.plain(labels.shape)
+        )
         write_array(folder / f"labels/{split}.nii.gz", labels, Grid.plain(labels.shape))
         rows.append(f"{split}1\timages/{split}.nii.gz\tlabels/{split}.nii.gz\t1\tcore\tt1\t{split}\t")
     (folder / "manifest.tsv").write_text("\n".join(rows) + "\n")

@@ -55,7 +55,7 @@ def test_a_label_map_is_counted(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".nii.gz", ".mha"])
-@pytest.mark.parametrize("value", [0.25, np.nan])
+@pytest.mark.parametrize("value", [0.25, 0.9999999, np.nan])
 def test_a_label_map_holds_integers_only(tmp_path, value, suffix):
     labels = np.ones((4, 5), np.float32)
     labels[0, 0] = value

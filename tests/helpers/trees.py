@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import nibabel
@@ -27,8 +28,8 @@ def labels(*values: int, shape: tuple[int, ...] = GRID.shape) -> NDArray[np.uint
 
 
 def draw(path: Path, grid: Grid = GRID) -> None:
-    """Write noise as an image."""
-    noise = np.random.default_rng(len(path.name)).normal(100, 20, grid.shape)
+    """Write noise as an image, another one for each name and its folders."""
+    noise = np.random.default_rng(zlib.crc32("/".join(path.parts[-3:]).encode())).normal(100, 20, grid.shape)
     _written(path, noise.astype(np.uint8 if path.suffix == ".png" else np.float32), grid)
 
 
@@ -39,7 +40,9 @@ def mark(path: Path, *values: int, grid: Grid = GRID) -> None:
 
 def draw_channels(path: Path, channels: int, grid: Grid = GRID) -> None:
     """Write a 4D NIfTI, channels last, of which channel k is noise about 100 k."""
-    noise = np.random.default_rng(0).normal(0, 1, grid.shape).astype(np.float32).T
+    noise = (
+        np.random.default_rng(zlib.crc32(path.name.encode())).normal(0, 1, grid.shape).astype(np.float32).T
+    )
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.diag(
         [*grid.spacing[::-1], 1.0]
     )  # the files are LPS, NIfTI is RAS
