@@ -116,7 +116,7 @@ def inspect_label_map(path: Path) -> File:
     values, counts = np.unique(voxels, return_counts=True)
     whole = np.isfinite(values) & (values == np.rint(values))
     text = (
-        f"holds {values[~whole][0]}; a label map holds integers only, save it as one"
+        f"holds {values[~whole][0]!s}; a label map holds integers only, save it as one"
         if not whole.all()
         else ""
     )
