@@ -22,7 +22,7 @@ from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import Worker
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
-from bifseg.sessions.game import play
+from bifseg.sessions.game import UserError, play
 from bifseg.sessions.record import Session
 from bifseg.sessions.users import User
 
@@ -51,7 +51,7 @@ class EntryJob:
 
 Task = tuple[Trial, tuple[int, ...]]
 """A trial and the numbers of the entries that have no session of it."""
-UNREADABLE, REFUSED = "unreadable", "refused: "
+UNREADABLE, UNPLAYED, REFUSED = "unreadable", "unplayed", "refused: "
 
 
 class SessionWorker(Worker[Task]):
@@ -77,7 +77,7 @@ class SessionWorker(Worker[Task]):
         return [self._play(entry, trial) for entry in entries]
 
     def _play(self, entry: int, trial: Trial) -> str:
-        """The status of a new session, `unreadable`, or why the entry cannot play at all."""
+        """The status of a new session, `unreadable`, `unplayed`, or why the entry cannot play at all."""
         setup = self._jobs[entry].setup
         row = setup.rows[trial.object]
         try:
@@ -89,7 +89,11 @@ class SessionWorker(Worker[Task]):
             method = self._method(entry)
         except InputError as error:
             return f"{REFUSED}{error}"
-        session = play_trial(setup, trial, user, method)
+        try:
+            session = play_trial(setup, trial, user, method)
+        except (UserError, InputError) as error:  # not the method failed: no session; others go on
+            log.error("%s: %s", trial.session, error)
+            return UNPLAYED
         self._archives[entry].save(trial.session, session, setup.cohort.whole_grid(row), row.plane)
         if session.error:
             log.error("%s: %s", trial.session, session.error)
@@ -161,19 +165,23 @@ def play_trial(setup: JobSetup, trial: Trial, user: User, method: MethodProcess 
 
     Returns:
         The record. It has no fingerprint if the method was killed twice: a job with more memory runs it again.
+
+    Raises:
+        UserError: the user failed, not the method.
+        InputError: the user did, for a file or a prompt that cannot be used.
     """
     identity, plays = setup.identity(trial), setup.card.plays
-    method.open()
-    session = play(user, method, setup.fingerprint(trial), identity, plays)
-    # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
-    if method.died:
+    try:
         method.open()
-        session = play(user, method, session.fingerprint, identity, plays)
-    if method.killed:
-        session = replace(session, fingerprint="")
-    if setup.fresh_process:
-        method.close()
-    return session
+        session = play(user, method, setup.fingerprint(trial), identity, plays)
+        # A second attempt, since the process may have been killed from outside; a crash of its own happens again.
+        if method.died:
+            method.open()
+            session = play(user, method, session.fingerprint, identity, plays)
+        return replace(session, fingerprint="") if method.killed else session
+    finally:
+        if setup.fresh_process:
+            method.close()
 
 
 def check_part(folder: Path, number: int, process: int | str) -> Path:

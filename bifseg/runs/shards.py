@@ -16,7 +16,15 @@ from bifseg.core.wording import counted
 from bifseg.networks.unchanged import join_checks
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.pool import share_out
-from bifseg.runs.session_worker import REFUSED, UNREADABLE, EntryJob, SessionWorker, Task, check_part
+from bifseg.runs.session_worker import (
+    REFUSED,
+    UNPLAYED,
+    UNREADABLE,
+    EntryJob,
+    SessionWorker,
+    Task,
+    check_part,
+)
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import LEFT_OUT, Archive, left_out_of
 from bifseg.sessions.record import Identity, Session
@@ -62,7 +70,8 @@ def run_shard(
         Number of sessions by status; `kept` are those that were not run.
 
     Raises:
-        InputError: files of some objects cannot be read, or the method cannot play here or changed its network.
+        InputError: files of some objects cannot be read, the simulated user failed in a session, or the method cannot
+            play here or changed its network.
     """
     return run_entries([EntryJob(setup, folder)], trials, number, workers, progress)
 
@@ -90,8 +99,8 @@ def run_entries(
         Number of sessions by status; `kept` are those that were not run.
 
     Raises:
-        InputError: files of some objects cannot be read, or a method cannot play here or changed its network. All
-            other sessions are run and stored first.
+        InputError: files of some objects cannot be read, the simulated user failed in a session, or a method cannot
+            play here or changed its network. All other sessions are run and stored first.
     """
     left = missing_of(jobs, trials)
     n_left = sum(len(entries) for _, entries in left)
@@ -125,13 +134,14 @@ def play_missing(
         left: trials in the order of their start, each with the numbers of its entries.
         number: the shard's number.
         workers: processes that run sessions.
-        problems: gets an error by the entry's name if the entry cannot play, changed its base network, or has objects
-            whose files cannot be read.
+        problems: gets an error by the entry's name if the entry cannot play, changed its base network, has objects
+            whose files cannot be read, or has sessions in which the simulated user failed.
 
     Yields:
         Each trial with the status of a session that was run.
     """
     unreadable: Counter[str] = Counter()
+    unplayed: Counter[str] = Counter()
     try:
         for (trial, entries), statuses in share_out(
             partial(SessionWorker, list(jobs), number), left, workers
@@ -142,6 +152,8 @@ def play_missing(
                     problems[name] = status.removeprefix(REFUSED)
                 elif status == UNREADABLE:
                     unreadable[name] += 1
+                elif status == UNPLAYED:
+                    unplayed[name] += 1
                 else:
                     yield trial, status
     finally:
@@ -150,6 +162,11 @@ def play_missing(
                 problems[job.name] = (
                     f"{job.setup.cohort.folder}: {unreadable[job.name]} objects cannot be read, see above; "
                     "repair their files"
+                )
+            elif unplayed[job.name]:
+                problems[job.name] = (
+                    f"{job.folder}: bifseg itself failed in {counted(unplayed[job.name], 'session')}, see above; all "
+                    "others are stored; report the error, and run again once it is mended"
                 )
             checks = list(job.folder.glob(check_part(job.folder, number, "*").name))
             if not join_checks(checks, job.folder / f"forgetting-{number}.json"):

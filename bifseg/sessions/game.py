@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -20,6 +21,10 @@ from bifseg.sessions.recorder import StepRecorder
 from bifseg.sessions.users import User, View
 
 _NAMELESS = Identity()
+
+
+class UserError(RuntimeError):
+    """An error of the session's user, not of the method: the session has no result."""
 
 
 def play(
@@ -44,26 +49,23 @@ def play(
 
     Raises:
         InputError: the user needs a file that cannot be used.
-        RuntimeError: another error that is not the method's.
+        UserError: another error that is not the method's.
     """
-    box = user.box()
-    window, boxed = user.window(box), first_prompt(user.protocol, method.prompts) == "box"
+    with _of_the_user(identity, lambda: "before initial"):
+        box = user.box()
+        window, boxed = user.window(box), first_prompt(user.protocol, method.prompts) == "box"
     recorder = StepRecorder(user.image.grid.shape, method, window, ignored=user.ignored)
     adaptation = plays.adaptation(user.protocol.draws, method.prompts) if plays else ""
     status: Status = "ok"
     try:
-        ended, error = _play(user, method, recorder, box if boxed else window, plays)
+        with _of_the_user(identity, lambda: f"after {recorder.now}"):
+            ended, error = _play(user, method, recorder, box if boxed else window, plays)
     except TimeoutError as raised:
         status, ended, error = "timeout", "timeout", f"{recorder.now}: {raised}"
     except (MethodError, ContractError) as raised:  # the scores report the failure
         status, ended = "failed", "failed"
         kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
         error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"
-    except InputError:
-        raise
-    except Exception as raised:
-        where = f"{identity.object or 'session'}: bifseg failed after {recorder.now}, not the method"
-        raise RuntimeError(f"{where}: {type(raised).__name__}: {raised}") from raised
     return Session(
         identity,
         user.image.grid,
@@ -79,6 +81,18 @@ def play(
         adaptation,
         box if boxed and box != window else None,
     )
+
+
+@contextmanager
+def _of_the_user(identity: Identity, when: Callable[[], str]) -> Iterator[None]:
+    """A context in which errors are the user's, unless they say that they are the method's or the input's."""
+    try:
+        yield
+    except (ContractError, MethodError, TimeoutError, InputError):
+        raise
+    except Exception as raised:
+        where = f"{identity.object or 'session'}: bifseg failed {when()}, not the method"
+        raise UserError(f"{where}: {type(raised).__name__}: {raised}") from raised
 
 
 def _play(

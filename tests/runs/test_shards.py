@@ -26,8 +26,10 @@ from bifseg.core.images import read_array, write_array
 from bifseg.methods.process.process import MethodError, MethodProcess
 from bifseg.runs.job_setup import JobSetup, derived_from_truth
 from bifseg.runs.scheduling import share_out_shards
-from bifseg.runs.shards import load_sessions, missing, run_shard, write_index
+from bifseg.runs.session_worker import EntryJob
+from bifseg.runs.shards import load_sessions, missing, run_entries, run_shard, write_index
 from bifseg.sessions.archive import Archive
+from bifseg.sessions.users import SimulatedUser
 
 HELPERS = Path(__file__).parents[1] / "helpers"
 PROTOCOL = ProtocolCard(rounds=2, target=0.99)
@@ -338,6 +340,47 @@ def test_an_unreadable_image_stops_the_job_after_other_sessions(odd, discs, tria
         image.write_bytes(content)
     assert not missing(odd(), other_trials, tmp_path)
     assert run_shard(odd(), trials, tmp_path) == {"ok": 2, "kept": len(other_trials)}
+
+
+@pytest.mark.parametrize(
+    ("fresh", "call", "error", "line"),
+    [
+        (
+            "object",
+            "next_strokes",
+            KeyError("k"),
+            "bifseg failed after initial, not the method: KeyError: 'k'",
+        ),
+        ("job", "box", KeyError("k"), "bifseg failed before initial, not the method: KeyError: 'k'"),
+        ("job", "next_strokes", InputError("stroke 1: leaves"), "stroke 1: leaves"),
+    ],
+)
+def test_an_error_of_the_robot_stops_the_job_after_other_sessions(
+    odd, trials, tmp_path, monkeypatch, caplog, fresh, call, error, line
+):
+    """It is no failure of the method, and one entry's result must not end the job of others."""
+    original, first = getattr(SimulatedUser, call), trials[0]
+
+    def failing(self, *inputs):
+        if first.object in self.seed_key and self.protocol.target is None:
+            raise error
+        return original(self, *inputs)
+
+    monkeypatch.setattr(SimulatedUser, call, failing)
+    rules = PROTOCOL.model_copy(update={"fresh_process": fresh})
+    fine = replace(odd(), protocol=rules)
+    broken = replace(fine, protocol=rules.model_copy(update={"target": None}), protocol_name="all-rounds")
+    jobs = [EntryJob(broken, tmp_path / "broken"), EntryJob(fine, tmp_path / "fine")]
+    with pytest.raises(InputError, match=r"broken: bifseg itself failed in 1 session, see above; all others"):
+        run_entries(jobs, trials)
+    assert [m for m in caplog.messages if line in m] == [
+        f"{first.session}: {first.object + ': ' if 'bifseg' in line else ''}{line}"
+    ]
+    assert missing(broken, trials, tmp_path / "broken") == [first]
+    assert not missing(fine, trials, tmp_path / "fine")
+    assert not Archive(tmp_path / "fine").unpacked()
+    monkeypatch.setattr(SimulatedUser, call, original)
+    assert run_entries(jobs, trials) == {"ok": 1, "kept": 2 * len(trials) - 1}
 
 
 @pytest.mark.parametrize(("call", "by_hash"), [("weights", True), ("base", False)])
