@@ -248,7 +248,7 @@ class Archive:
     def _read(self, name: str) -> _Stored:
         """A stored session; raises one of BROKEN if it is missing or damaged, or its seal is wrong."""
         with self._open(name) as archive:
-            contents = {kind: archive.read(f"{name}/{kind}") for kind in Session.ENTRIES}  # checks the sums
+            contents = {kind: _content(archive, f"{name}/{kind}") for kind in Session.ENTRIES}
             words = archive.getinfo(f"{name}/{_RECORD}").comment.decode().split(" ")
         fingerprint, status, seal = (*words, "", "")[:3]
         sealed = self._seal.check(name, fingerprint, status, seal, contents.values())
@@ -269,7 +269,7 @@ class Archive:
             with self._open(name) as archive:
                 for kind in Session.ENTRIES:
                     entry = archive.getinfo(f"{name}/{kind}")
-                    yield copy(entry), archive.read(entry)  # writing it elsewhere changes it
+                    yield copy(entry), _content(archive, entry.filename)  # writing it elsewhere changes it
         except BROKEN as error:
             raise InputError(f"{self.folder}: {name}: missing or damaged ({error}); run it again") from error
 
@@ -315,6 +315,14 @@ def _open_file(path: Path) -> ZipFile:
         if error.errno not in (errno.EMFILE, errno.ENFILE):
             raise
         raise RuntimeError(f"{path}: too many open files; allow more (ulimit -n)") from error
+
+
+def _content(archive: ZipFile, entry: str) -> bytes:
+    """The bytes of an entry, whose sum is checked."""
+    try:
+        return archive.read(entry)
+    except RuntimeError as error:  # a flipped bit that says that the entry is encrypted
+        raise BadZipFile(str(error)) from error
 
 
 def _statuses(archive: ZipFile) -> dict[str, str]:

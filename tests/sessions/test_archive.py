@@ -104,6 +104,26 @@ def test_a_flipped_bit_is_detected(tmp_path, entry):
     assert archive.fingerprint("a") is None
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_flipped_bit_that_marks_an_entry_as_encrypted_is_damage(tmp_path, packed):
+    """A zip file says so in bit 0 of an entry's flags, at byte 8 of its place in the directory."""
+    archive = filled(tmp_path, "a", "b")
+    if packed:
+        archive.pack(["a", "b"], 1)
+    path = tmp_path / ("shard-1.zip" if packed else "unpacked/a.zip")
+    with ZipFile(path) as stored:
+        directory = stored.start_dir
+    content = bytearray(path.read_bytes())
+    content[directory + 8] ^= 1  # of the first entry, which is one of `a`
+    path.write_bytes(content)
+    reader = Archive(tmp_path)
+    assert (reader.fingerprint("a"), reader.fingerprint("b")) == (None, "1")
+    with pytest.raises(InputError, match=r"a: damaged"):
+        reader.load("a")
+    with pytest.raises(InputError, match=r"a: missing or damaged"):
+        reader.pack(["a", "b"], 2)
+
+
 def test_a_new_session_replaces_the_packed_one(tmp_path):
     archive = filled(tmp_path, "a", "b")
     archive.pack(["a", "b"], 1)
