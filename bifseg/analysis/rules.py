@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bifseg.cards.cards import ProtocolCard
@@ -25,11 +26,13 @@ class StoppingRule:
         rounds: most rounds.
         target: Dice at which a session ends early; None: sessions use all rounds.
         strokes: most strokes in a round, on both labels together; None: the policy's number has no bound.
+        longest_mm: longest stroke of the policy; 0: it draws dots.
     """
 
     rounds: int
     target: float | None
     strokes: int | None = 2
+    longest_mm: float = 0.0
 
     @classmethod
     def of(cls, card: Mapping[str, Any]) -> StoppingRule:
@@ -41,8 +44,14 @@ class StoppingRule:
         Returns:
             The rule.
         """
-        each = policy(card.get("policy", _POLICY)).per_correction
-        return cls(card["rounds"], card["target"], each and each * card.get("strokes_per_label", 1))
+        robot = policy(card.get("policy", _POLICY))
+        each = robot.per_correction
+        if each and "points" not in (card.get("begin"), card.get("correct")):
+            each = max(each, 2)  # in the opening, scribbles mark both labels
+        longest_mm = getattr(robot.params, "max_length_mm", 0.0)
+        return cls(
+            card["rounds"], card["target"], each and each * card.get("strokes_per_label", 1), longest_mm
+        )
 
     def plays_to(self, target: float) -> bool:
         """Whether sessions go on until a target or the last round, so that the target can be evaluated.
@@ -59,7 +68,8 @@ class StoppingRule:
         """The cost of never reaching a target: one round more than allowed, with the most strokes in every round.
 
         A round has as many strokes as the policy ever draws. Each stroke lies in its own slice and is as long as the
-        longest side of the object's box; the user views all slices of the box.
+        longest side of the object's box, or as the policy's longest stroke if that is longer; the user views all slices
+        of the box. So it costs more than reaching the target in the last round.
 
         Args:
             sessions: rows of the scores.
@@ -72,7 +82,8 @@ class StoppingRule:
         columns: dict[str, Any] = {"round": rounds}
         if self.strokes is not None:
             strokes = rounds * self.strokes
-            seconds = longest_seconds(rounds, self.strokes, sessions["box_slices"], sessions["box_mm"])
+            length = np.maximum(sessions["box_mm"], self.longest_mm)
+            seconds = longest_seconds(rounds, self.strokes, sessions["box_slices"], length)
             columns |= {"n_prompts": 1 + strokes, "n_strokes": strokes, "user_s": seconds}
         return {name: pd.Series(values, sessions.index, float) for name, values in columns.items()}
 

@@ -86,8 +86,8 @@ def test_interactions_by_hand():
     assert 0 <= row["round_low"] < 3 < row["round_high"] <= 5
     assert row["n_prompts_restricted"] == pytest.approx((5 + 1 + 11 + 11) / 4)
     never = 7 + 5 * (
-        0.54 + 2 * (1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 3 * 30 / 10)
-    )  # box; look, two strokes of 30 mm
+        0.54 + 2 * (1.35 + 1.1 + 0.2 + 0.9 + 0.16 * 3 * 50 / 10)
+    )  # box; look, two strokes of 50 mm
     assert row["user_s_restricted"] == pytest.approx((11 + 7 + 2 * never) / 4)
     assert row["round_median"] == np.inf  # of 0, 2, never and never
     assert row["initial_mean"] == pytest.approx((0.5 + 0.95 + 0.1 + 0.7) / 4)
@@ -229,8 +229,8 @@ def test_rules_are_read_from_the_sessions(tmp_path):
     write_rules(tmp_path, "one", 1, "shared")
     frame = scores(played("one", "two") + played("one", protocol="shared"))
     assert played_rules(tmp_path, frame) == {
-        OWN_SCRIBBLES: StoppingRule(3, None),
-        "shared": StoppingRule(1, None),
+        OWN_SCRIBBLES: StoppingRule(3, None, longest_mm=40.0),
+        "shared": StoppingRule(1, None, longest_mm=40.0),
     }
 
 
@@ -256,7 +256,9 @@ def test_folders_of_an_earlier_configuration_are_ignored(tmp_path):
     write_rules(tmp_path, "one", 3)
     write_rules(tmp_path, "gone", 4)
     write_rules(tmp_path, "one", 5, "also-gone")
-    assert played_rules(tmp_path, scores(played("one"))) == {OWN_SCRIBBLES: StoppingRule(3, None)}
+    assert played_rules(tmp_path, scores(played("one"))) == {
+        OWN_SCRIBBLES: StoppingRule(3, None, longest_mm=40.0)
+    }
     assert set(played_cards(tmp_path, scores(played("one")))) == {OWN_SCRIBBLES}
 
 

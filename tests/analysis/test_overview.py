@@ -42,7 +42,7 @@ def test_overview_by_hand():
     assert rows.loc["geos", "rounds_mean"] == pytest.approx((1 + 1 + 3) / 3), "a failure never reaches it"
     assert rows.loc["bifseg", "dice_mean"] == pytest.approx((0.95 + 0.95 + 0.7) / 3)
     assert rows.loc["geos", "dice_mean"] == pytest.approx(2 * 0.92 / 3), "a failure counts with the worst"
-    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))  # three rounds of two strokes of 30 mm
+    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 5))  # three rounds of two strokes of 50 mm
     assert rows.loc["geos", "user_s_mean"] == pytest.approx((10 + 10 + limit) / 3), (
         "and with the protocol's limit"
     )
@@ -72,7 +72,7 @@ def test_a_share_of_one_has_an_interval():
 def test_a_session_that_never_reaches_the_target_costs_the_limit():
     """Entry `bifseg` misses it on one of three objects, after 40 s; the box is a prompt, and so is each stroke."""
     rows = table(LINES).frame.set_index("method")
-    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))
+    limit = 7 + 3 * (0.54 + 2 * (3.55 + 0.16 * 3 * 5))
     assert rows.loc["bifseg", "user_s_mean"] == pytest.approx((20 + 20 + limit) / 3)
     spent = scores(LINES).query("method == 'bifseg' and step == 'round-1'")["n_prompts"].tolist()
     assert rows.loc["bifseg", "prompts_mean"] == pytest.approx((sum(spent[:2]) + 1 + 3 * 2) / 3)

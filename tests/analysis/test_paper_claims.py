@@ -226,8 +226,8 @@ def test_spread_by_hand():
     assert row["verdict"] == HOLDS
 
 
-# The cost of never: eleven rounds; a box, and in each round a look and two strokes as long as the box (30 mm).
-NEVER = {"round": 11, "n_prompts": 1 + 11 * 2, "user_s": 7 + 11 * (0.54 + 2 * (3.55 + 0.16 * 3 * 3))}
+# The cost of never: eleven rounds; a box, and in each round a look and two strokes as long as the box (50 mm).
+NEVER = {"round": 11, "n_prompts": 1 + 11 * 2, "user_s": 7 + 11 * (0.54 + 2 * (3.55 + 0.16 * 3 * 5))}
 
 
 def test_failed_session_counts_with_zero_dice_and_the_protocol_s_limit():

@@ -56,7 +56,7 @@ def scores(lines, **common):
         "volume_ml": 1.0,
         "n_prompts": 1,
         "box_slices": 1,
-        "box_mm": 30.0,
+        "box_mm": 50.0,
     }  # of a session that begins with a box
     rows = []
     for name, method, step, dice, *more in lines:
