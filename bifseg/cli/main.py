@@ -153,14 +153,20 @@ def main() -> None:
     except Exception as error:  # any other failure: one line, and the traceback on request
         if os.environ.get("BIFSEG_DEBUG"):
             raise
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        sys.exit(_say(f"failed: {reason} (BIFSEG_DEBUG=1 shows where)", 1))
+        sys.exit(_say(f"failed: {_reason(error)} (BIFSEG_DEBUG=1 shows where)", 1))
 
 
 @cache
 def _command() -> Callable[..., Any]:
     """All commands, made once, for programs that call `main` several times."""
     return get_command(app)
+
+
+def _reason(error: Exception) -> str:
+    """The text of a failure on one line; of a file that the system does not read or write, with what to look at."""
+    if isinstance(error, OSError) and error.filename and error.strerror:
+        return f"{error.filename}: {error.strerror}; correct the path, its permissions or its disk"
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _say(text: str, code: int) -> int:

@@ -150,5 +150,7 @@ def _reason(error: Exception, path: Path) -> str:
     """Why a file cannot be read, without its name."""
     if isinstance(error, MemoryError):
         return "does not fit into memory; crop or resample it, or take a larger machine"
+    if isinstance(error, OSError):
+        return f"cannot be read ({error.strerror}); correct its permissions, or look at its disk"
     text = str(error).removeprefix(f"{path}: ")
     return f"no such file in {path.parent}; correct the path" if text == "no such file" else short(text, 200)

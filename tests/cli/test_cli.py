@@ -435,6 +435,15 @@ def test_failure_is_one_line(failing, capsys):
     assert capsys.readouterr().err == "failed: RuntimeError: out of luck (BIFSEG_DEBUG=1 shows where)\n"
 
 
+def test_a_file_that_cannot_be_written_is_named_with_a_remedy(tmp_path, capsys):
+    (tmp_path / "taken").touch()
+    assert bifseg("cohort", "prepare", "config/cohorts/fetal2d.yaml", "--out", tmp_path / "taken") == 1
+    assert capsys.readouterr().err == (
+        f"failed: {tmp_path}/taken/cohort.json: Not a directory; correct the path, its permissions or its disk "
+        "(BIFSEG_DEBUG=1 shows where)\n"
+    )
+
+
 def test_failure_is_raised_when_debugging(failing, monkeypatch):
     monkeypatch.setenv("BIFSEG_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["bifseg", *map(str, failing)])

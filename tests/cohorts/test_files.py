@@ -1,3 +1,5 @@
+import errno
+
 import numpy as np
 import pytest
 
@@ -75,6 +77,16 @@ def test_files_missing_or_broken_are_problems_not_errors(tmp_path, look):
         .startswith("is not compressed, though its name ends in .gz")
     )
     assert look(tmp_path / ("n" * 300)).problems[0]
+
+
+@pytest.mark.parametrize("look", [inspect_image, inspect_label_map])
+def test_a_file_that_may_not_be_read_is_a_problem(tmp_path, look, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("bifseg.cohorts.files.read_array", refuse)
+    text = "cannot be read (Permission denied); correct its permissions, or look at its disk"
+    assert look(tmp_path / "a.nii.gz").problems == (text,)
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".mha", ".nrrd", ".png"])
