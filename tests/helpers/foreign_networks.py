@@ -57,6 +57,8 @@ class Ends(nn.Module):
         raw = self.last(x)
         if self.end == "residual":
             return raw + x
+        if self.end == "nan":
+            return raw * torch.nan
         if self.end == "up nearest":
             return interpolate(raw, scale_factor=2.0, mode="nearest")
         if self.end == "up linear":

@@ -197,7 +197,7 @@ def last_layer_of(network: InputOfLastConvolution, trial: Tensor) -> LastLayerSc
 
     Raises:
         InputError: the network does not run on the image, has no convolution, does not give a map of the image's size,
-            gives varying outputs, or has other operations after the last convolution.
+            gives varying outputs or none that is finite, or has other operations after the last convolution.
     """
     shape = " x ".join(map(str, trial.shape[2:]))
     recorder = ConvolutionRecorder()
@@ -205,14 +205,16 @@ def last_layer_of(network: InputOfLastConvolution, trial: Tensor) -> LastLayerSc
         answer = network.run(trial, recorder)
     except Exception as error:  # a network may raise anything
         _check_first(recorder, trial)
-        raise InputError(
-            f"it does not run on an image of {shape}: {_reason(error)}; if it takes certain sizes only, set "
-            "`divisible_by` or `shape`"
-        ) from error
+        remedy = "if it takes certain sizes only, set `divisible_by` or `shape`"
+        if any(weight.dtype != trial.dtype for weight in network.parameters()):
+            remedy = "images are float32, its weights are not; save it as float32, network.float()"
+        raise InputError(f"it does not run on an image of {shape}: {_reason(error)}; {remedy}") from error
     _check_first(recorder, trial)
     if recorder.last is None:
         raise InputError("it runs no convolution; fine-tuning needs one as the last layer")
     _check_answer(answer, trial, shape)
+    if not torch.isfinite(answer).all():
+        raise InputError("its output is not finite for an image of noise; look at its weights")
     if not torch.allclose(answer, network.run(trial, ConvolutionRecorder()), atol=1e-5):
         raise InputError("it gives two outputs for one image; export it after model.eval()")
     return _tail(recorder.last, answer)

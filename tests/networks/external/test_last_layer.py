@@ -150,6 +150,12 @@ REFUSED = {
         "it takes 3 input channels; the card's `channels` give it 1",
     ),
     "another dimension": (SmallUNet(3), {}, "it is a 3D network; settings.dimension is 2"),
+    "weights of 64 bits": (
+        SmallUNet().double(),
+        {},
+        r"images are float32, its weights are not; save it as",
+    ),
+    "not a number": (Ends("nan"), {}, "its output is not finite for an image of noise; look at its weights"),
     "ReLU at the end": (Ends("relu"), {}, "unknown operations follow its last convolution"),
     "a list": (Listed(), {}, "its output is a list; export it so that it returns one tensor"),
     "dropout left on": (Dropping(), {}, r"two outputs for one image; export it after model\.eval\(\)"),
