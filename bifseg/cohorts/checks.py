@@ -6,6 +6,7 @@ would swap structures silently. A value that only some cases lack, as in a tumou
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -20,6 +21,7 @@ from bifseg.cohorts.files import (
     each_file,
     inspect_image,
     inspect_label_map,
+    is_readable_format,
 )
 from bifseg.cohorts.leaks import images_across_splits, images_counted_twice, names_across_splits
 from bifseg.cohorts.manifest import (
@@ -73,9 +75,16 @@ def inspect_files(manifest: Manifest, progress: Progress = iter) -> tuple[Files,
     """
     root, rows = manifest.root, manifest.rows
     maps = {row.label for row in rows}.union(*((row.initial, *row.raters) for row in rows)) - {""}
-    images = each_file(lambda name: inspect_image(root / name), _image_names(rows), progress)
-    labels = each_file(lambda name: inspect_label_map(root / name), sorted(maps), progress)
+    images = each_file(lambda name: _inspected(inspect_image, root / name), _image_names(rows), progress)
+    labels = each_file(lambda name: _inspected(inspect_label_map, root / name), sorted(maps), progress)
     return {"": File(None), **images}, {"": File(None), **labels}
+
+
+def _inspected(inspect: Callable[[Path], File], path: Path) -> File:
+    if os.path.isfile(path) and not is_readable_format(path.name):
+        text = "is neither NIfTI, MetaImage, NRRD nor PNG by its ending; convert it to one of them"
+        return File(None, (text,))
+    return inspect(path)
 
 
 def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int) -> Report:

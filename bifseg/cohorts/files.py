@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import Grid
 from bifseg.core.images import as_float32, read_array, read_off_degrees
+from bifseg.core.nifti import is_nifti
 
 FINEST_MM, COARSEST_MM = 0.02, 20.0
 """Spacings beyond these get a note: few scanners have them, but headers in metres or micrometres do."""
@@ -59,6 +60,21 @@ class File:
         if self.grid is None or self.grid.ndim != 4:
             return self.grid if channel is None else None
         return None if channel is None or channel >= self.grid.shape[0] else self.grid.of_channel
+
+
+def is_readable_format(name: str) -> bool:
+    """Whether we read a file of a cohort, by the ending of its name.
+
+    ITK reads other formats too, but a JPEG file has other label values than were written, and ITK reads a GIPL, VTK or
+    JPEG file that was cut short as if it were whole.
+
+    Args:
+        name: name of the file.
+
+    Returns:
+        True for the endings of NIfTI, MetaImage, NRRD and PNG files.
+    """
+    return is_nifti(Path(name)) or name.lower().endswith((".mha", ".mhd", ".nrrd", ".nhdr", ".png"))
 
 
 def each_file(job: Callable[[str], R], names: Sequence[str], progress: Progress) -> dict[str, R]:

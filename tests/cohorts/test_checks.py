@@ -27,6 +27,20 @@ def labels(*values):
     return array
 
 
+@pytest.mark.parametrize("ending", [".jpg", ".TIF", ".gipl", ".vtk"])
+def test_files_of_other_formats_are_problems(tree, ending):
+    """ITK reads them, but not always whole: JPEG changes labels, and a cut file counts as a whole one."""
+    row = tree.add()
+    for key in ("image", "label"):
+        row[key] = f"{key}{ending}"
+        shape = (8, 8) if ending in (".jpg", ".TIF") else SHAPE
+        written = tree.root / f"{key}{ending.lower()}"
+        sitk.WriteImage(sitk.GetImageFromArray(np.ones(shape, np.uint8)), written)
+        written.rename(tree.root / row[key])
+    text = "is neither NIfTI, MetaImage, NRRD nor PNG by its ending; convert it to one of them"
+    assert lines(tree, 2) == [f"{tree.path}:2: {key}: {key}{ending}: {text}" for key in ("image", "label")]
+
+
 def test_a_valid_cohort_has_no_problems(tree):
     tree.add("c1")
     tree.add("c2", split="train")
