@@ -432,7 +432,9 @@ def test_the_protocol_is_stored_beside_the_sessions(odd, trials, tmp_path):
     run_shard(odd(), trials[:1], folder)
     assert ProtocolCard(**read_record(folder / "protocol.json")) == PROTOCOL
     frame = scores([("a", "odd", "initial", 0.5, {"cohort": "discs", "network": "", "protocol": "own"})])
-    assert RunScores(frame, played_cards(tmp_path, frame)).rules == {"own": StoppingRule(2, 0.99)}
+    assert RunScores(frame, played_cards(tmp_path, frame)).rules == {
+        "own": StoppingRule(2, 0.99, longest_mm=40.0)
+    }
 
 
 def test_missing_session_is_named(discs, tmp_path):
