@@ -80,7 +80,7 @@ def test_the_kernel_cache_is_small_unless_the_environment_sets_it():
         "import os, sys, bifseg.networks; assert 'torch' not in sys.modules; "
         "print(os.environ['ONEDNN_PRIMITIVE_CACHE_CAPACITY'])"
     )
-    for preset, used in ((None, "8"), ("100", "100")):
+    for preset, used in ((None, "64"), ("100", "100")):
         environment = {k: v for k, v in os.environ.items() if not k.startswith("ONEDNN")}
         if preset:
             environment["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = preset
