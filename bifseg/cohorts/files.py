@@ -112,8 +112,10 @@ def inspect_image(path: Path) -> File:
         return File(grid, (text,), notes=notes)
     if cast.min() == cast.max():
         return File(grid, notes=(*notes, f"all its voxels are {cast.min():.6g}; is it the image?"))
-    sizes = np.abs(voxels[voxels != 0], dtype=np.float64)
-    return File(grid, notes=notes, level=float(sizes.mean()), digest=_digest(cast, grid))
+    del voxels
+    digest = _digest(cast, grid)
+    level = np.abs(cast, out=cast).sum(dtype=np.float64) / np.count_nonzero(cast)
+    return File(grid, notes=notes, level=float(level), digest=digest)
 
 
 def inspect_label_map(path: Path) -> File:
