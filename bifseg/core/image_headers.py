@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 _HEADER_BYTES = 1 << 16
+_MOST_HEADER_BYTES = 1 << 22  # a segmentation of 3D Slicer has ten lines for each of its segments
 _LONGEST = 1000  # characters of a line; the NRRD library crashes on long words
 _META_TYPES = {
     "CHAR",
@@ -61,12 +62,21 @@ def header_problem(path: Path) -> str:
 
 def _header_text(path: Path) -> str:
     """The header of a MetaImage or NRRD file, with the list of data files that may follow it."""
+    return _header(path)[0]
+
+
+def _header(path: Path) -> tuple[str, int]:
+    """The header of a MetaImage or NRRD file, and the byte at which voxels in the same file begin."""
     with open(path, "rb") as stream:
         text = stream.read(_HEADER_BYTES).decode("latin-1")
-    if path.name.lower().endswith((".nhdr", ".nrrd")):
-        return re.split(r"\r?\n\r?\n", text, maxsplit=1)[0]
-    end = re.search(r"^ElementDataFile\s*=\s*LOCAL\s*$", text, re.MULTILINE | re.IGNORECASE)
-    return text[: end.end()] if end else text
+        if path.name.lower().endswith((".nhdr", ".nrrd")):
+            while not (end := re.search(r"\r?\n\r?\n", text)) and len(text) < _MOST_HEADER_BYTES:
+                if not (more := stream.read(_HEADER_BYTES)):
+                    break
+                text += more.decode("latin-1")
+            return (text[: end.start()], end.end()) if end else (text, len(text))
+    end = re.search(r"^ElementDataFile[ \t]*=[ \t]*LOCAL[ \t]*\r?$", text, re.MULTILINE | re.IGNORECASE)
+    return (text[: end.end()], end.end() + 1) if end else (text, len(text))
 
 
 def n_header_bytes(path: Path) -> int:
@@ -78,7 +88,22 @@ def n_header_bytes(path: Path) -> int:
     Returns:
         Bytes before the voxels.
     """
-    return len(_header_text(path)) + 1
+    return _header(path)[1]
+
+
+def header_field(path: Path, key: str) -> str:
+    """The value of a key in the header of a MetaImage or NRRD file.
+
+    Args:
+        path: an existing file.
+        key: regular expression of the key, in upper or lower case.
+
+    Returns:
+        Its text without blanks around it; empty without the key.
+    """
+    sign = ":" if path.name.lower().endswith((".nhdr", ".nrrd")) else "[ \t]*="
+    match = re.search(rf"^{key}{sign}(.*)$", _header_text(path), re.MULTILINE | re.IGNORECASE)
+    return match[1].strip() if match else ""
 
 
 def data_names(path: Path) -> list[str]:
@@ -118,12 +143,10 @@ def is_raw(path: Path) -> bool:
     Returns:
         False for compressed voxels and for text.
     """
-    text = _header_text(path)
     if path.name.lower().endswith((".nhdr", ".nrrd")):
-        return bool(re.search(r"^encoding:\s*raw\s*$", text, re.MULTILINE | re.IGNORECASE))
-    packed = re.search(r"^CompressedData\s*=\s*T", text, re.MULTILINE | re.IGNORECASE)
-    binary = re.search(r"^BinaryData\s*=\s*T", text, re.MULTILINE | re.IGNORECASE)
-    return bool(binary) and not packed
+        return header_field(path, "encoding").lower() == "raw"
+    packed = header_field(path, "CompressedData").upper().startswith("T")
+    return header_field(path, "BinaryData").upper().startswith("T") and not packed
 
 
 def _is_number(word: str) -> bool:
@@ -187,6 +210,10 @@ def _nrrd_problem(text: str) -> str:
         or "0" in sizes
     ):
         return _DAMAGED.format("dimension and sizes give no shape")
+    kinds = fields.get("kinds", "").lower().split() or ["domain"] * len(sizes)
+    for axis, kind, spacing in zip("xyzt", kinds, fields.get("spacings", "").split(), strict=False):
+        if kind in ("domain", "space") and not (_is_float(spacing) and math.isfinite(float(spacing))):
+            return f"its spacing along {axis} is not finite; write the true spacing in mm into its header"
     return ""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.core.compressed_voxels import compression_problem
 from bifseg.core.errors import InputError
 from bifseg.core.files import writing
 from bifseg.core.geometry import Grid, Image, Mask
@@ -67,6 +68,8 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
         return source.voxels(channel), grid
     import SimpleITK as sitk
 
+    if problem := compression_problem(path, files_of(path), _n_voxel_bytes(source)):
+        raise InputError(f"{path}: {problem}")
     if channel is not None:
         source.SetExtractSize([*reversed(grid.shape), 0])
         source.SetExtractIndex([0] * grid.ndim + [channel])
@@ -122,7 +125,7 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
     if reader.GetNumberOfComponents() != 1:
         n = reader.GetNumberOfComponents()
         raise InputError(f"{path}: has {n} channels per voxel; save one grey channel per file")
-    _check_length(path, files, prod(reader.GetSize()) * _BYTES.get(reader.GetPixelID(), 1))
+    _check_length(path, files, _n_voxel_bytes(reader))
     n = reader.GetDimension()
     axes = np.array(reader.GetDirection(), np.float64).reshape(n, n).T[::-1]
     try:
@@ -133,6 +136,11 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
         raise InputError(f"{path}: {error}") from error
     stated = path.suffix.lower() not in PICTURES or set(grid.spacing) != {1.0}
     return reader, replace(grid, in_mm=stated), off_degrees
+
+
+def _n_voxel_bytes(reader: sitk.ImageFileReader) -> int:
+    """The length of the voxels by the header."""
+    return int(prod(reader.GetSize()) * _BYTES.get(reader.GetPixelID(), 1))
 
 
 def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:

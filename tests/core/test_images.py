@@ -174,6 +174,40 @@ def test_nifti_agrees_with_itk_on_ordinary_files(tmp_path):
     assert (grid.spacing[::-1], grid.origin) == (itk.GetSpacing(), itk.GetOrigin())
 
 
+def test_a_nifti_of_either_byte_order_gives_native_voxels(tmp_path):
+    header = nibabel.Nifti1Header(endianness=">")
+    nibabel.save(nibabel.Nifti1Image(VOXELS.T.astype(">f4"), affine(), header), tmp_path / "a.nii")
+    voxels, grid = read(tmp_path / "a.nii")
+    assert voxels.dtype.isnative
+    np.testing.assert_array_equal(voxels, VOXELS)
+    assert grid.spacing == (3.0, 2.0, 1.0)
+
+
+def test_a_nifti_of_one_volume_has_no_channel_axis(tmp_path):
+    nibabel.save(nibabel.Nifti1Image(VOXELS.T[..., None, None], affine()), tmp_path / "a.nii")
+    assert read(tmp_path / "a.nii")[0].shape == VOXELS.shape
+
+
+def test_a_qform_may_be_a_mirror(tmp_path):
+    """Files of which x, y and z are left-handed have the factor -1 in pixdim[0]."""
+    matrix = affine() * [[1], [1], [-1], [1]]
+    image = nibabel.load(write_nii(tmp_path / "a.nii", qform=matrix))
+    assert (image.header["pixdim"][0], image.header["sform_code"]) == (-1, 0)
+    grid = read(tmp_path / "a.nii")[1]
+    np.testing.assert_allclose(np.diff(grid.to_world(np.array([[0, 0, 0], [1, 0, 0]])), axis=0), [[0, 0, -3]])
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(0, 5), (np.nan, 5), (np.inf, 5), (1, np.nan), (1, 0)])
+def test_a_slope_that_means_none_leaves_the_voxels(tmp_path, slope, intercept):
+    path = write_nii(tmp_path / "a.nii", sform=affine(), voxels=VOXELS.astype(np.int16))
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<ff", content, 112, slope, intercept)
+    path.write_bytes(content)
+    voxels = read(path)[0]
+    assert voxels.dtype == np.int16
+    np.testing.assert_array_equal(voxels, VOXELS)
+
+
 def test_units_and_slopes_of_nifti_are_applied(tmp_path):
     image = nibabel.Nifti1Image(VOXELS.T.astype(np.int16), affine())
     image.header.set_xyzt_units("micron")
@@ -233,6 +267,72 @@ def test_missing_and_truncated_data_files_are_named(tmp_path):
         assert f"its data file {data} is missing" in refusal(path)
         data_file.write_bytes(content)
         np.testing.assert_array_equal(read(path)[0], VOXELS)
+
+
+@pytest.mark.parametrize("value", [9, 10, 13, 32])
+@pytest.mark.parametrize("name", ["a.mha", "a.nrrd"])
+def test_voxels_that_are_line_ends_do_not_count_as_header(tmp_path, name, value):
+    sitk.WriteImage(sitk.GetImageFromArray(np.full((4, 5, 6), value, np.uint8)), tmp_path / name)
+    voxels = read(tmp_path / name)[0]
+    assert (voxels == value).all()
+    assert voxels.shape == (4, 5, 6)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "refused"), [("domain domain domain", True), ("list domain domain", False)]
+)
+def test_an_nrrd_spacing_that_is_no_number_is_refused(tmp_path, kinds, refused):
+    """ITK takes 1 mm for it. An axis of values has none."""
+    path = tmp_path / "a.nrrd"
+    head = f"NRRD0004\ntype: uint8\ndimension: 3\nsizes: 1 9 8\nkinds: {kinds}\nspacings: nan 2 3\nencoding: raw\n\n"
+    path.write_bytes(head.encode() + bytes(72))
+    if refused:
+        assert "its spacing along x is not finite; write the true spacing" in refusal(path)
+    else:
+        assert read(path)[1].spacing == (3.0, 2.0)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_nrrd_header_may_be_long(tmp_path, packed):
+    """3D Slicer writes ten lines for each segment."""
+    path = tmp_path / "a.nrrd"
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), path, useCompression=packed)
+    header, blank, data = path.read_bytes().partition(b"\n\n")
+    lines = b"".join(b"\nSegment%d_Name:=liver" % k for k in range(9000))
+    path.write_bytes(header + lines + blank + data)
+    np.testing.assert_array_equal(read(path)[0], VOXELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.mha", "a.mha"), ("a.mhd", "a.zraw"), ("a.nrrd", "a.nrrd"), ("a.nhdr", "a.raw.gz")],
+)
+def test_compressed_voxels_that_are_damaged_are_refused(tmp_path, name, data, capfd):
+    """ITK prints "Uncompress failed", or nothing, and goes on with other voxels."""
+    path, data_file = tmp_path / name, tmp_path / data
+    noise = np.random.default_rng(0).normal(size=(20, 30, 40))
+    sitk.WriteImage(sitk.GetImageFromArray(noise), path, useCompression=True)
+    np.testing.assert_array_equal(read(path)[0], noise)
+    content = data_file.read_bytes()
+    middle, late = len(content) // 2, len(content) - 60
+    flipped = [content[:k] + bytes([content[k] ^ 255]) + content[k + 1 :] for k in (middle, late)]
+    for damaged in (*flipped, content[:middle], content[:-2]):
+        data_file.write_bytes(damaged)
+        with pytest.raises(InputError, match="its compressed voxels are cut short or damaged; copy it again"):
+            read_array(path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_compressed_metaimage_voxels_need_their_length(tmp_path):
+    """Without it, ITK uncompresses the header."""
+    path = tmp_path / "a.mha"
+    sitk.WriteImage(sitk.GetImageFromArray(VOXELS), path, useCompression=True)
+    lines = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join(line for line in lines if not line.startswith(b"CompressedDataSize")))
+    with pytest.raises(
+        InputError, match=r"its header is damaged \(no CompressedDataSize\); write the file again"
+    ):
+        read_array(path)
 
 
 def test_data_files_may_have_unicode_names(tmp_path):
