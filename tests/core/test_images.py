@@ -208,9 +208,14 @@ def test_a_slope_that_means_none_leaves_the_voxels(tmp_path, slope, intercept):
     np.testing.assert_array_equal(voxels, VOXELS)
 
 
-def test_units_and_slopes_of_nifti_are_applied(tmp_path):
-    image = nibabel.Nifti1Image(VOXELS.T.astype(np.int16), affine())
-    image.header.set_xyzt_units("micron")
+@pytest.mark.parametrize(("sform", "qform"), [(1, 0), (0, 1)])
+def test_units_and_slopes_of_nifti_are_applied(tmp_path, sform, qform):
+    matrix = affine()
+    matrix[:3, 3] = -1000, -2000, 3000
+    image = nibabel.Nifti1Image(VOXELS.T.astype(np.int16), matrix)
+    image.set_sform(matrix, sform)
+    image.set_qform(matrix, qform)
+    image.header.set_xyzt_units("micron", "sec")
     image.header.set_slope_inter(2.0, -5.0)
     nibabel.save(image, tmp_path / "a.nii")
     content = bytearray((tmp_path / "a.nii").read_bytes())
@@ -220,6 +225,7 @@ def test_units_and_slopes_of_nifti_are_applied(tmp_path):
     stored = np.asarray(nibabel.load(tmp_path / "a.nii").dataobj.get_unscaled()).T
     np.testing.assert_array_equal(voxels, stored * 2.0 - 5.0)
     assert grid.spacing == pytest.approx((0.003, 0.002, 0.001))
+    assert grid.origin == pytest.approx((1, 2, 3))
 
 
 @pytest.mark.parametrize("ending", ["nii", "nii.gz", "mha", "nrrd", "hdr"])
