@@ -188,6 +188,18 @@ def test_a_nifti_of_one_volume_has_no_channel_axis(tmp_path):
     assert read(tmp_path / "a.nii")[0].shape == VOXELS.shape
 
 
+@pytest.mark.parametrize("origin", [(5, 4, 4), (0, 4, 4), (5, 0, 0)])
+def test_an_analyze_file_has_a_spacing_and_no_orientation(tmp_path, origin):
+    """SPM keeps the origin where NIfTI keeps the codes of qform and sform."""
+    nibabel.save(nibabel.AnalyzeImage(VOXELS.T.astype(np.int16), affine()), tmp_path / "a.img")
+    content = bytearray((tmp_path / "a.hdr").read_bytes())
+    struct.pack_into("<hhh", content, 253, *origin)
+    (tmp_path / "a.hdr").write_bytes(content)
+    voxels, grid = read(tmp_path / "a.hdr")
+    np.testing.assert_array_equal(voxels, VOXELS)
+    assert grid == Grid.plain(VOXELS.shape, (3.0, 2.0, 1.0))
+
+
 def test_a_qform_may_be_a_mirror(tmp_path):
     """Files of which x, y and z are left-handed have the factor -1 in pixdim[0]."""
     matrix = affine() * [[1], [1], [-1], [1]]
