@@ -11,6 +11,7 @@ from bifseg.cli import cohort_from
 from bifseg.cli.options import Out, Seed
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import short
+from bifseg.core.wording import counted
 
 app = typer.Typer(help="Make and check manifests, and prepare cohorts.", no_args_is_help=True)
 app.command("from")(cohort_from.cohort_from)
@@ -78,6 +79,7 @@ def overlap(
 
     Copies that were renamed, resampled, cropped, scaled in intensity or stored flipped are found.
     """
+    from bifseg.cohorts.content import is_comparable
     from bifseg.cohorts.content_file import contents_in
     from bifseg.cohorts.content_file import overlap as overlapping
 
@@ -85,9 +87,10 @@ def overlap(
     pairs = overlapping(*contents)
     for one, other in pairs:
         typer.echo(f"{one} shows the same as {other}")
-    small = [sum(not prints or not len(prints[0].places) for prints in part.values()) for part in contents]
-    small_text = f"; {sum(small)} images are too small or too plain to compare" if any(small) else ""
-    typer.echo(f"{len(pairs)} pairs among {len(contents[0])} and {len(contents[1])} images{small_text}")
+    small = sum(not is_comparable(prints) for part in contents for prints in part.values())
+    small_text = f"; {counted(small, 'image')} too small or too plain to compare" if small else ""
+    pairs_text = counted(len(pairs), "pair")
+    typer.echo(f"{pairs_text} among {len(contents[0])} and {len(contents[1])} images{small_text}")
     raise typer.Exit(1 if pairs else 0)
 
 

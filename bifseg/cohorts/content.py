@@ -119,6 +119,18 @@ def same_image(first: tuple[Fingerprint, ...], second: tuple[Fingerprint, ...]) 
     return any(agreeing(one, second[0]) >= least for one in first)
 
 
+def is_comparable(prints: tuple[Fingerprint, ...]) -> bool:
+    """Whether a copy of an image can be found.
+
+    Args:
+        prints: the image's fingerprints.
+
+    Returns:
+        False for an image that is so small or plain that it has fewer keypoints than must agree.
+    """
+    return bool(prints) and len(prints[0].places) >= LEAST_AGREEING[prints[0].in_mm]
+
+
 def _at_scale(image: Image, scale: float) -> Fingerprint:
     """The fingerprint of an image as if its spacing were `scale` times as large."""
     turn, ndim, in_mm = image.grid.canonical(), image.voxels.ndim, image.grid.in_mm
