@@ -75,8 +75,14 @@ class JobSetup:
             One trial a replicate, object by object, without those of `left_out`.
 
         Raises:
-            InputError: the protocol begins with a mask, and an object has none.
+            InputError: there is no object, or the protocol begins with a mask and an object has none.
         """
+        objects = list(objects)
+        if not objects:
+            raise InputError(
+                f"{self.cohort.folder / 'objects.tsv'}: split: no object is in the split to play; put patients into "
+                "it, or set `split` in the configuration"
+            )
         objects = [row for row in objects if row.object not in self.left_out]
         self._check_initial(objects)
         return [Trial(row.object, replicate) for row in objects for replicate in range(self.replicates)]

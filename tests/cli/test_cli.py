@@ -10,6 +10,7 @@ import pytest
 import torch
 import typer
 from command_line import bifseg
+from disc_cases import HEADER, make_case
 from typer.testing import CliRunner
 
 from bifseg.analysis.scores import read_scores, write_scores
@@ -414,6 +415,23 @@ def test_bad_input_is_one_line_and_writes_nothing(desk, monkeypatch, capsys, nam
 def test_misused_command_is_bad_input(words, capsys):
     assert bifseg(*words) == 2
     assert capsys.readouterr().err.splitlines()[-1].startswith("Error: ")
+
+
+def test_a_split_without_objects_is_refused_before_any_session(desk, tmp_path, monkeypatch, capsys):
+    """As in a cohort of two patients, both in the split train."""
+    (tmp_path / "discs.yaml").write_text("dimension: 2\nmanifest: data/manifest.tsv\nseen: [disc, ring]\n")
+    rows = [row for k in range(2) for row in make_case(tmp_path / "data", f"case{k}", "train")]
+    (tmp_path / "data/manifest.tsv").write_text(HEADER + "".join(rows))
+    assert bifseg("cohort", "prepare", tmp_path / "discs.yaml", "--out", tmp_path / "cohort") == 0
+    folder, good = desk
+    monkeypatch.chdir(folder)
+    fields = good | {"cohort": tmp_path / "cohort", "out": tmp_path / "out"}
+    assert bifseg(*command("run", **fields)) == 2
+    assert capsys.readouterr().err == (
+        f"error: {tmp_path}/cohort/objects.tsv: split: no object is in the split to play; put patients into it, or set "
+        "`split` in the configuration\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 # Failures

@@ -29,7 +29,7 @@ def labels(*values: int, shape: tuple[int, ...] = GRID.shape) -> NDArray[np.uint
 
 def draw(path: Path, grid: Grid = GRID) -> None:
     """Write noise as an image, another one for each name and its folders."""
-    noise = np.random.default_rng(zlib.crc32("/".join(path.parts[-3:]).encode())).normal(100, 20, grid.shape)
+    noise = np.random.default_rng(zlib.crc32("/".join(path.parts[-4:]).encode())).normal(100, 20, grid.shape)
     _written(path, noise.astype(np.uint8 if path.suffix == ".png" else np.float32), grid)
 
 

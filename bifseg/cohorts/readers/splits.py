@@ -47,15 +47,15 @@ def sizes(n: int, shares: Sequence[float]) -> list[int]:
         shares: shares of the parts, not all 0.
 
     Returns:
-        The parts, with sum n; each is at least 1 if n is large enough.
+        The parts, with sum n; each is at least 1 if n is large enough, otherwise the n largest are 1.
     """
     exact = n * np.array(shares) / np.sum(shares)
     parts = np.floor(exact).astype(int)
     due = np.argsort((parts - exact).round(9), kind="stable")[: n - parts.sum()]
     parts[due] += 1
-    while n >= len(parts) and (parts == 0).any():
+    while (parts == 0).any() and parts.max() > 1:
         parts[parts.argmax()] -= 1
-        parts[parts.argmin()] += 1
+        parts[np.where(parts == 0, shares, -1).argmax()] += 1
     return [int(part) for part in parts]
 
 

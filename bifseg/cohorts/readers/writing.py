@@ -80,6 +80,11 @@ def summary(draft: CohortDraft, card: Path) -> str:
         replace(note, file=card.stem, line=0) for note in draft.report.notes if note.key != "label_values"
     ]
     notes = [f"note: {note}" for note in (*draft.notes, *grouped(doubts))]
+    if not any(row.split == "test" for row in draft.report.rows):
+        notes.append(
+            "note: no case is in the split test, which runs play unless their configuration has another `split`; add "
+            "cases, or give --split-shares or --splits"
+        )
     if lacking:
         notes.append(
             f"note: in {len(lacking)} rows the label map lacks a value that others of its structure have, "

@@ -19,7 +19,7 @@ def draw(patients, seed=1, shares=SHARES, **given_splits):
         (274, (0.7, 0.1, 0.2), [192, 27, 55]),  # 191.8, 27.4, 54.8
         (3, (0.7, 0.1, 0.2), [1, 1, 1]),
         (4, (0.7, 0.1, 0.2), [2, 1, 1]),
-        (2, (0.7, 0.1, 0.2), [2, 0, 0]),  # 1.4, 0.2, 0.4: a remainder of 0.4 twice, the first is served
+        (2, (0.7, 0.1, 0.2), [1, 0, 1]),  # 1.4, 0.2, 0.4: without a test patient nothing can be evaluated
         (1, (0.7, 0.1, 0.2), [1, 0, 0]),
         (0, (0.7, 0.1, 0.2), [0, 0, 0]),
         (10, (230, 19, 25), [8, 1, 1]),  # shares need not add up to 1

@@ -135,3 +135,13 @@ def test_a_long_list_of_reasons_is_shortened(data, tmp_path):
     )
     assert len(cut) == 16
     assert cut[-1] == f"left out: 6 more reasons are in {tmp_path / 'b.left-out.tsv'}"
+
+
+def test_the_summary_notes_that_no_case_is_for_the_test(tmp_path):
+    text = (
+        "note: no case is in the split test, which runs play unless their configuration has another `split`"
+    )
+    brats_case(tmp_path, "BraTS2021_00000", 1, 2, 4)
+    assert text in summary(draft_of("brats2021", tmp_path), tmp_path / "c.yaml")
+    brats_case(tmp_path, "BraTS2021_00001", 1, 2, 4)
+    assert text not in summary(draft_of("brats2021", tmp_path), tmp_path / "c.yaml")
