@@ -99,8 +99,8 @@ class StepRecorder:
             raise ContractError(
                 f"{outside} voxels of the result lie outside the box; clear them, or play under `window: image`"
             )
-        if self.ignored is not None:
-            result = result & ~self.ignored
+        # A copy, since a method in this process may change and return the same array in every round.
+        result = result.copy() if self.ignored is None else result & ~self.ignored
         own = {part: value - before.get(part, 0.0) for part, value in after.items()}
         for part, value in own.items():
             if value < 0:

@@ -7,7 +7,7 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Box
 from bifseg.core.seeds import generator
-from bifseg.robot.box import BOXES, box_kind, draw_box
+from bifseg.robot.box import BOXES, JitteredBox, JitteredParams, box_kind, draw_box
 
 
 def _truth(shape, lower, upper):
@@ -102,6 +102,16 @@ def test_jittered_goes_both_ways_by_a_share_of_the_extent_and_is_capped_in_mm():
     assert out[:, 1].std() == pytest.approx(2, abs=0.2)  # 20 mm across
     assert out[:, 2].std() == pytest.approx(4, abs=0.3)  # 40 mm
     assert abs(out[:, 1:].mean()) < 0.2
+
+
+@pytest.mark.parametrize("extent", [1, 2, 3, 4])
+def test_no_side_of_a_jittered_box_crosses_the_middle(extent):
+    truth = _truth((20, 20), (8, 8), (8 + extent, 8 + extent))
+    wild = JitteredBox(JitteredParams(sigma_share=5.0, most_mm=100.0))
+    boxes = [wild.draw(truth, (1.0, 1.0), 0, generator(seed)) for seed in range(200)]
+    # the middle voxel, or one of the two middle ones
+    assert max(box.lower[0] for box in boxes) == 8 + (extent - 1) // 2
+    assert min(box.upper[0] for box in boxes) == 8 + extent - (extent - 1) // 2
 
 
 @given(

@@ -156,6 +156,22 @@ def test_a_method_may_implement_undo():
     assert session.steps[2].undo
 
 
+def test_a_worse_result_in_the_array_of_the_one_before_is_undone():
+    """A method in this process may return the same array each time."""
+
+    class InPlace(Worsens):
+        def start(self, image, box):
+            self.mask = super().start(image, box)
+            return self.mask
+
+        def refine(self, scribbles):
+            self.mask[...] = False
+            return self.mask
+
+    session = play(user(UNDO), InPlace())
+    assert [step.undo for step in session.steps] == [False, False, True, False, True]
+
+
 def test_without_undo_worse_results_stay():
     session = play(user(UNDO.model_copy(update={"undo": False})), Worsens())
     assert not any(step.undo for step in session.steps)

@@ -41,9 +41,9 @@ class FromScribbles(Everything):
         return self.mask
 
 
-def played(method, ignored, seed=0, user="expert"):
+def played(method, ignored, seed=0, user="expert", policy="centre-line/1"):
     image = Image(np.zeros(SHAPE, np.float32), Grid.plain(SHAPE))
-    rules = ProtocolCard(rounds=4, patience=None, target=None, user=user)
+    rules = ProtocolCard(rounds=4, patience=None, target=None, user=user, policy=policy)
     return play(SimulatedUser(image, TRUTH, rules, seed=seed, ignored=ignored), method)
 
 
@@ -55,12 +55,12 @@ def test_results_are_cleared_at_unannotated_voxels():
     assert (played(Everything(), None).steps[0].mask & inside).any()
 
 
-def strokes_in_ignored_area(ignored, user, method_class):
+def strokes_in_ignored_area(ignored, user, method_class, policy):
     """How many voxels and path points a robot draws in the area, over ten boxes."""
     in_area, anywhere = 0, 0
     for seed in range(10):
         method = method_class()
-        session = played(method, ignored, seed, user)
+        session = played(method, ignored, seed, user, policy)
         assert session.status == "ok"
         anywhere += np.count_nonzero(method.drawn)
         in_area += np.count_nonzero(method.drawn[IGNORED])
@@ -71,8 +71,12 @@ def strokes_in_ignored_area(ignored, user, method_class):
     return in_area
 
 
-@pytest.mark.parametrize("user", ["expert", "novice", "careless"])
+@pytest.mark.parametrize(
+    ("user", "policy"),
+    [(who, "centre-line/1") for who in ("expert", "novice", "careless")] + [("expert", "person/2")],
+)
 @pytest.mark.parametrize("method", [FromScribbles, Everything])
-def test_no_user_draws_on_unannotated_voxels(method, user):
-    assert strokes_in_ignored_area(None, user, method) > 0
-    assert strokes_in_ignored_area(IGNORED, user, method) == 0
+def test_no_user_draws_on_unannotated_voxels(method, user, policy):
+    """Strokes of `person` cross borders, also those of a user without flaws."""
+    assert strokes_in_ignored_area(None, user, method, policy) > 0
+    assert strokes_in_ignored_area(IGNORED, user, method, policy) == 0
