@@ -112,14 +112,19 @@ def slipped(stroke: Stroke, offset: NDArray[np.int_], window: Box, ignored: Mask
         ignored: voxels that nobody annotated; None: none.
 
     Returns:
-        The moved stroke; the stroke itself if nothing would be left of it.
+        The moved stroke; if nothing would be left of it, the stroke without its ignored voxels.
     """
     lowest, highest = stroke.voxels.min(axis=0), stroke.voxels.max(axis=0)
     offset = np.clip(offset, np.array(window.lower) - lowest, np.array(window.upper) - 1 - highest)
     moved = stroke.shifted(tuple(map(int, offset)))
-    if ignored is not None:
-        moved = moved.outside(ignored)
-    return moved if len(moved.path) and len(moved.voxels) else stroke
+    if ignored is None:
+        return moved
+    for one in (moved, stroke):
+        left = one.outside(ignored)
+        if len(left.path) and len(left.voxels):
+            return left
+    # of a stroke whose path lies on ignored voxels, the rest counts as a dot
+    return replace(left, path=left.voxels[:1].astype(float)) if len(left.voxels) else stroke
 
 
 def plane_offset(stroke: Stroke, way_mm: NDArray[np.float64], spacing: tuple[float, ...]) -> NDArray[np.int_]:

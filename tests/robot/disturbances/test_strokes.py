@@ -98,3 +98,19 @@ def test_a_stroke_is_cut_at_voxels_that_nobody_annotated():
     assert moved.voxels[:, 1].max() == 39
     ignored[:] = True
     assert slipped(INSIDE, np.array([0, 10]), WHOLE, ignored) is INSIDE
+
+
+def test_a_stroke_that_cannot_move_is_cut_where_it_is():
+    """Strokes of `person` cross borders: of one that would move onto unannotated voxels alone, the rest stays."""
+    ignored = np.ones(TRUTH.shape, bool)
+    first = tuple(INSIDE.voxels[0])
+    ignored[first] = False
+    stays = slipped(INSIDE, np.array([0, 10]), WHOLE, ignored)
+    assert stays.voxels.tolist() == [list(first)]
+    assert len(stays.path)
+    under = np.floor(INSIDE.path + 0.5).astype(int)
+    ignored[tuple(under.T)] = True  # of a thick brush, the voxels beside the path stay
+    beside = next(v for v in INSIDE.voxels if tuple(v) not in set(map(tuple, under)))
+    ignored[tuple(beside)] = False
+    stays = slipped(INSIDE, np.array([0, 10]), WHOLE, ignored)
+    assert stays.voxels.tolist() == stays.path.tolist() == [beside.tolist()]
