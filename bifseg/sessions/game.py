@@ -99,10 +99,10 @@ def _play(
     user: User, method: Method, recorder: StepRecorder, box: Box, plays: Plays | None
 ) -> tuple[Ending, str]:
     """How the session ended, and why if it ended early."""
-    rules, shape = user.protocol, user.image.grid.shape
+    rules, grid = user.protocol, user.image.grid
     opens = first_prompt(rules, method.prompts) in ("scribbles", "points")
     results = [_first_result(user, method, recorder, box)]
-    given = [Scribbles(shape)]
+    given = [Scribbles(grid.shape)]
     for number in range(1, user.rounds + 1):
         if user.is_satisfied_with(results[-1]):
             return "target", ""
@@ -110,7 +110,7 @@ def _play(
             return "no prompts", ""
         if rules.undo and len(results) > 1 and user.is_worse(results[-1], results[-2]):
             given = given[:-1]
-            prompts = adapted(given[-1], rules.draws, method.prompts, plays)
+            prompts = adapted(given[-1], rules.draws, method.prompts, plays, grid.spacing)
             results = [_take_back(user, method, recorder, box, number, prompts)]
             continue
         started = perf_counter()
@@ -124,7 +124,7 @@ def _play(
         if reason:
             return "stuck", reason
         given.append(given[-1].add(strokes))
-        prompts = adapted(given[-1], rules.draws, method.prompts, plays)
+        prompts = adapted(given[-1], rules.draws, method.prompts, plays, grid.spacing)
         results.append(
             recorder.take(view.step, partial(_call, method, "refine", prompts), tuple(strokes), robot_s)
         )

@@ -23,7 +23,13 @@ def clicked(strokes: Sequence[Stroke]) -> list[Stroke]:
     return [_point(stroke.foreground, stroke.path[0]) for stroke in strokes]
 
 
-def adapted(scribbles: Scribbles, drawn: Drawn, prompts: Collection[str], plays: Plays | None) -> Scribbles:
+def adapted(
+    scribbles: Scribbles,
+    drawn: Drawn,
+    prompts: Collection[str],
+    plays: Plays | None,
+    spacing: tuple[float, ...],
+) -> Scribbles:
     """The scribbles that a method gets: those of the user, or points by the rule of its card.
 
     Points are already strokes of one voxel, so that a method for scribbles gets them unchanged.
@@ -33,6 +39,7 @@ def adapted(scribbles: Scribbles, drawn: Drawn, prompts: Collection[str], plays:
         drawn: kind of prompts that the protocol draws.
         prompts: kinds of prompts that the method takes.
         plays: `plays` of the method's card; None: no rule.
+        spacing: mm, in the order of the array.
 
     Returns:
         The user's scribbles, or points along them, each voxel at most once a stroke.
@@ -40,22 +47,23 @@ def adapted(scribbles: Scribbles, drawn: Drawn, prompts: Collection[str], plays:
     rule = plays.scribbles_as_points if plays else None
     if drawn in prompts or drawn == "points" or rule is None:
         return scribbles
-    points = [point for stroke in scribbles.strokes for point in _points_of(stroke, rule)]
+    points = [point for stroke in scribbles.strokes for point in _points_of(stroke, rule, spacing)]
     return Scribbles(scribbles.shape, tuple(points))
 
 
-def _points_of(stroke: Stroke, rule: ScribblesAsPoints) -> list[Stroke]:
-    """Points of a stroke, each on the painted voxel nearest to its position on the path; lengths in voxels."""
+def _points_of(stroke: Stroke, rule: ScribblesAsPoints, spacing: tuple[float, ...]) -> list[Stroke]:
+    """Points of a stroke, each on the painted voxel nearest to its position on the path; lengths in mm."""
     shares = (
         np.linspace(0, 1, rule.points)
         if rule.where == "ends" and rule.points > 1
         else (np.arange(rule.points) + 0.5) / rule.points
     )
-    steps = np.sqrt((np.diff(stroke.path, axis=0) ** 2).sum(axis=1))
+    steps = np.linalg.norm(np.diff(stroke.path, axis=0) * spacing, axis=1)
     travelled = np.concatenate([[0.0], np.cumsum(steps)])
     lengths = shares * travelled[-1]
     positions = np.stack([np.interp(lengths, travelled, axis) for axis in stroke.path.T], axis=1)
-    nearest = [int(((stroke.voxels - position) ** 2).sum(axis=1).argmin()) for position in positions]
+    away = [np.linalg.norm((stroke.voxels - position) * spacing, axis=1) for position in positions]
+    nearest = [int(mm.argmin()) for mm in away]
     return [_point(stroke.foreground, stroke.voxels[k]) for k in dict.fromkeys(nearest)]
 
 

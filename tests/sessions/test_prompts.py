@@ -119,7 +119,7 @@ def test_points_of_a_stroke_by_hand():
 
     def columns(**rule):
         card = Plays(dimensions=[2], prompts=["points"], scribbles_as_points=ScribblesAsPoints(**rule))
-        adapted_points = adapted(scribbles, "scribbles", {"points"}, card)
+        adapted_points = adapted(scribbles, "scribbles", {"points"}, card, (1.0, 1.0))
         assert all(stroke.is_point and not stroke.foreground for stroke in adapted_points.strokes)
         return adapted_points.points(False)[:, 1].tolist()
 
@@ -128,6 +128,17 @@ def test_points_of_a_stroke_by_hand():
     assert columns(points=3, where="ends") == [0, 6, 12]
     assert columns(points=1, where="ends") == [6]
     assert columns(points=100) == list(range(13))  # each voxel once
+
+
+def test_parts_of_a_stroke_are_equal_in_mm():
+    """Six rows of 1 mm, then two columns of 3 mm: the middle is the corner."""
+    path = np.array([[0, 0], [6, 0], [6, 2]])
+    voxels = np.array([[row, 0] for row in range(7)] + [[6, 1], [6, 2]])
+    corner = Scribbles((10, 10), (Stroke(True, path.astype(float), voxels),))
+    rule = ScribblesAsPoints(points=3, where="ends")
+    card = Plays(dimensions=[2], prompts=["points"], scribbles_as_points=rule)
+    drawn = adapted(corner, "scribbles", {"points"}, card, (1.0, 3.0))
+    assert drawn.points(True).tolist() == [[0, 0], [6, 0], [6, 2]]
 
 
 def test_the_record_has_the_drawn_strokes_and_their_adaptation():
