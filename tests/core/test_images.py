@@ -478,6 +478,16 @@ def test_a_header_with_an_impossible_size_is_refused(tmp_path):
         read_array(path)
 
 
+@pytest.mark.parametrize("offset", [0, 100])
+def test_a_place_of_the_voxels_inside_the_header_counts_as_its_end(tmp_path, offset):
+    """Some programs write 0 for a single file; the header has 352 bytes."""
+    path = write_nii(tmp_path / "a.nii", sform=affine())
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<f", content, 108, offset)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read(path)[0], VOXELS)
+
+
 @pytest.mark.parametrize("offset", [np.nan, np.inf, 1e30])
 def test_an_impossible_place_of_the_voxels_is_refused(tmp_path, offset):
     path = write_nii(tmp_path / "a.nii", sform=affine())
