@@ -337,22 +337,23 @@ class Cohort:
         return [self._hashes[name] for name in (row.image, *dict(row.channels).values())]
 
     def hashes(self, row: ObjectRow, channels: Iterable[str] = ()) -> dict[str, str]:
-        """The hashes of all files that an object's sessions read, as they were when the cohort was prepared.
+        """What an object's sessions depend on: its files, as they were when the cohort was prepared, and their meaning.
 
         Args:
             row: one of `objects`.
             channels: names of further channels that are read.
 
         Returns:
-            SHA-256 of `image`, `label`, `initial`, `rater-1`, `rater-2`, ... and `channel-NAME`; also `channel` and
-            `ignore_values` if the row has them.
+            SHA-256 of `image`, `label`, `initial`, `rater-1`, `rater-2`, ... and `channel-NAME`; the row's
+            `label_values` and `modality`, and `channel` and `ignore_values` if it has them.
         """
         files = {"image": row.image, "label": row.label}
         files |= {"initial": row.initial} if row.initial else {}
         others = dict(row.channels)
         files |= {f"channel-{name}": others[name] for name in channels if name in others}
         files |= {f"rater-{number}": name for number, name in enumerate(row.raters, 1)}
-        more = {} if row.channel is None else {"channel": str(row.channel)}
+        more = {"label_values": values_text(row.label_values), "modality": row.modality}
+        more |= {} if row.channel is None else {"channel": str(row.channel)}
         more |= {"ignore_values": values_text(row.ignore_values)} if row.ignore_values else {}
         return {key: self._hashes[name] for key, name in files.items()} | more
 

@@ -417,6 +417,27 @@ def test_misused_command_is_bad_input(words, capsys):
     assert capsys.readouterr().err.splitlines()[-1].startswith("Error: ")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [("\t1\tdisc", "\t1,2\tdisc", "1 kept, 2 ok\n"), ("disc\tt2", "disc\tct", "1 kept, 1 ok\n")],
+)
+def test_sessions_of_another_truth_or_modality_are_played_again(tmp_path, capsys, before, after, expected):
+    """The files are the same, but the manifest says that other label values are the object."""
+    manifest, cohort = tmp_path / "data/manifest.tsv", tmp_path / "cohort"
+    (tmp_path / "discs.yaml").write_text("dimension: 2\nmanifest: data/manifest.tsv\nseen: [disc, ring]\n")
+    write_cards(tmp_path, {"geos.yaml": "method: geos\n", "own.yaml": "rounds: 1\n"})
+    text = HEADER + "".join(make_case(tmp_path / "data", "case1", "test"))
+    printed = []
+    for content in (text, text, text.replace(before, after)):
+        manifest.write_text(content)
+        assert bifseg("cohort", "prepare", tmp_path / "discs.yaml", "--out", cohort) == 0
+        capsys.readouterr()
+        words = ("--cohort", cohort, "--protocol", tmp_path / "own.yaml", "--out", tmp_path / "out")
+        assert bifseg("run", tmp_path / "geos.yaml", *words) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed == ["2 ok\n", "2 kept\n", expected]
+
+
 def test_a_split_without_objects_is_refused_before_any_session(desk, tmp_path, monkeypatch, capsys):
     """As in a cohort of two patients, both in the split train."""
     (tmp_path / "discs.yaml").write_text("dimension: 2\nmanifest: data/manifest.tsv\nseen: [disc, ring]\n")

@@ -151,8 +151,9 @@ def test_raters_of_a_volume(tree, tmp_path):
     for mask, voxels in zip(cohort.raters(first), maps, strict=True):
         assert np.array_equal(mask, voxels == 1)
     assert cohort.raters(second) == ()
-    assert cohort.hashes(second).keys() == {"image", "label"}
+    assert cohort.hashes(second).keys() == {"image", "label", "label_values", "modality"}
     assert cohort.hashes(first) == {
+        **{"label_values": "1", "modality": "t1c"},
         **{
             "image": file_hash(tree.root / "c1-image.nii.gz"),
             "label": file_hash(tree.root / "c1-label.nii.gz"),
@@ -248,6 +249,8 @@ def test_the_record_of_a_cohort(tree, tmp_path):
     assert about["manifest_sha256"] == file_hash(tree.path)
     assert about["card"]["minimum_voxels"] == 3
     assert cohort.hashes(cohort.objects[0]) == {
+        "label_values": "1",
+        "modality": "t1c",
         "image": file_hash(tree.root / row["image"]),
         "label": file_hash(tree.root / row["label"]),
     }
