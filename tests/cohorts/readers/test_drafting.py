@@ -125,6 +125,17 @@ def test_splits_are_drawn_among_usable_cases(tmp_path):
     assert sorted(splits) == ["test"] * 2 + ["train"] * 6 + ["validation"]
 
 
+def test_splits_are_drawn_again_without_a_case_whose_file_is_broken(tmp_path):
+    for k in range(10):
+        brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4)
+    splits = {row.case: row.split for row in draft_of("brats2021", tmp_path).report.rows}
+    (case,) = [case for case, split in splits.items() if split == "validation"]
+    (tmp_path / case / f"{case}_seg.nii.gz").write_bytes(b"")
+    others = {row.case: row.split for row in draft_of("brats2021", tmp_path).report.rows}
+    assert sorted(others.values()) == ["test"] * 2 + ["train"] * 6 + ["validation"]
+    assert case not in others
+
+
 def test_the_seed_changes_the_splits(tmp_path):
     for k in range(10):
         brats_case(tmp_path, f"BraTS2021_0000{k}", 1, 2, 4)

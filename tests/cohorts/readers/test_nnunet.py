@@ -83,9 +83,10 @@ def test_labelled_test_images_are_the_test_split(tmp_path):
     assert sorted(splits.values()) == ["test"] * 2 + ["train"] * 7 + ["validation"]
 
 
-def test_all_scans_of_a_test_patient_are_in_the_test_split(tmp_path):
-    write_set(tmp_path, ["BraTS-GLI-00001-000", "BraTS-GLI-00002-000", "BraTS-GLI-00003-000"])
-    write_set(tmp_path, ["BraTS-GLI-00001-001"], end="Ts")
+@pytest.mark.parametrize(("train", "test"), [("000", "001"), ("001", "000")])
+def test_all_scans_of_a_test_patient_are_in_the_test_split(tmp_path, train, test):
+    write_set(tmp_path, [f"BraTS-GLI-00001-{train}", "BraTS-GLI-00002-000", "BraTS-GLI-00003-000"])
+    write_set(tmp_path, [f"BraTS-GLI-00001-{test}"], end="Ts")
     splits = {row.case: row.split for row in draft_of("nnunet", tmp_path, seen=("tumor_core",)).report.rows}
     assert splits["BraTS-GLI-00001-000"] == splits["BraTS-GLI-00001-001"] == "test"
     assert "test" not in (splits["BraTS-GLI-00002-000"], splits["BraTS-GLI-00003-000"])
