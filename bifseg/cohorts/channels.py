@@ -27,6 +27,9 @@ def broken_channels(rows: Sequence[ManifestRow], images: dict[str, File]) -> Ite
             if key in reported:
                 continue
             reported.add(key)
+            if name == row.modality and path != row.image:
+                text = f"the modality {name} is {row.image} already; name the channel otherwise"
+                yield row.line, "channels", f"{name}: {path}: {text}"
             for text in images[path].problems:
                 yield row.line, "channels", f"{name}: {path}: {text}"
             for difference in differences(image_grid, grid) if image_grid and grid else ():

@@ -106,6 +106,7 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         *_conflicts(rows, "case", "group"),
         *_broken_images(rows, images, dimension),
         *broken_channels(rows, images),
+        *_truth_as_image(rows),
         *_broken_maps(rows, labels, dimension),
         *_misplaced_labels(rows, images, labels),
         *_wrong_values(rows, labels),
@@ -250,11 +251,25 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Faul
         reported.add((row.image, image, key, name))
         if name and name == row.image:
             yield row.line, key, f"{name}: is the image as well; name the label map"
+        elif key == "initial" and name == row.label:
+            yield row.line, key, f"{name}: is the label as well; name the label map of an automatic method"
         elif key == "raters" and (name == row.label or row.raters.count(name) > 1):
             yield row.line, key, f"{name}: is named twice, or is the label as well; name each map once"
         elif image and label:
             for text in differences(image, label):
                 yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
+
+
+def _truth_as_image(rows: Rows) -> Iterator[Fault]:
+    """Images and channels that are label maps, so that methods would see the truth."""
+    maps = {name for row in rows for name in (row.label, *row.raters)} - {""}
+    for row in _first_of_each(rows, lambda row: (row.image, row.channels)):
+        if row.image in maps and row.image not in (row.label, *row.raters):
+            yield row.line, "image", f"{row.image}: is a label map as well; name the image"
+        for name, path in row.channels:
+            if path in maps:
+                text = "is a label map as well; name the image of this channel"
+                yield row.line, "channels", f"{name}: {path}: {text}"
 
 
 def _wrong_values(rows: Rows, labels: Files) -> Iterator[Fault]:

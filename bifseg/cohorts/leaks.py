@@ -13,24 +13,28 @@ from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import short
 
 
-def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, ManifestRow]]:
-    """The pairs of patients whose images hold the same voxels.
+def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, str, ManifestRow, str]]:
+    """The pairs of patients whose images, or further channels, hold the same voxels.
 
     Args:
         rows: rows of a manifest.
         images: contents of the images by their paths.
 
     Yields:
-        A row, and the first row with its image and another patient; each patient once per image.
+        A row and its file, and the first row with these voxels, of another patient, and its file; each patient once.
     """
-    first: dict[tuple[str, int | None], ManifestRow] = {}
+    first: dict[tuple[str, int | None], tuple[ManifestRow, str]] = {}
     found = set()
     for row in rows:
-        digest = images[row.image].digest
-        other = first.setdefault((digest, row.channel), row)
-        if digest and row.group != other.group and (digest, row.group) not in found:
-            found.add((digest, row.group))
-            yield row, other
+        for name, channel in (
+            (row.image, row.channel),
+            *((path, None) for path in dict(row.channels).values()),
+        ):
+            digest = images[name].digest
+            other, other_name = first.setdefault((digest, channel), (row, name))
+            if digest and row.group != other.group and (digest, row.group) not in found:
+                found.add((digest, row.group))
+                yield row, name, other, other_name
 
 
 def images_across_splits(rows: Rows, images: Files) -> Iterator[Fault]:
@@ -43,10 +47,10 @@ def images_across_splits(rows: Rows, images: Files) -> Iterator[Fault]:
     Yields:
         Line, column and text of each.
     """
-    for row, other in same_images(rows, images):
+    for row, name, other, other_name in same_images(rows, images):
         if row.split != other.split and row.split and other.split:
-            text = f"{_same(row, other)}, which is in the split {other.split!r}; remove one, or give both one group"
-            yield row.line, "image", text
+            same = f"{_same(name, other, other_name)}, which is in the split {other.split!r}"
+            yield row.line, "image", f"{same}; remove one, or give both one group"
 
 
 def images_counted_twice(rows: Rows, images: Files) -> Iterator[Fault]:
@@ -59,13 +63,14 @@ def images_counted_twice(rows: Rows, images: Files) -> Iterator[Fault]:
     Yields:
         Line, column and text of each.
     """
-    for row, other in same_images(rows, images):
+    for row, name, other, other_name in same_images(rows, images):
         if row.split == other.split:
-            yield row.line, "image", f"{_same(row, other)}; both count as patients, so give both one group"
+            same = _same(name, other, other_name)
+            yield row.line, "image", f"{same}; both count as patients, so give both one group"
 
 
-def _same(row: ManifestRow, other: ManifestRow) -> str:
-    return f"{short(row.image)}: holds the same voxels as {short(other.image)} of {short(other.case, 50)!r}"
+def _same(name: str, other: ManifestRow, other_name: str) -> str:
+    return f"{short(name)}: holds the same voxels as {short(other_name)} of {short(other.case, 50)!r}"
 
 
 def names_across_splits(rows: Iterable[ManifestRow] | Iterable[ObjectRow]) -> list[str]:

@@ -219,6 +219,51 @@ def test_image_that_is_its_own_label_map(tree):
     assert lines(tree) == [f"{tree.path}:2: label: c1-label.nii.gz: is the image as well; name the label map"]
 
 
+def add_channel(tree, cell, **cells):
+    """Two cases, the second with a channel; the lines of the check."""
+    tree.add("c1", **cells)
+    tree.add("c2", channels=cell)
+    tree.columns.append("channels")
+    return lines(tree)
+
+
+@pytest.mark.parametrize("case", ["c1", "c2"])
+def test_a_channel_that_is_a_label_map_is_a_problem(tree, case):
+    """A method would see the truth."""
+    file = f"{case}-label.nii.gz"
+    text = f"t2: {file}: is a label map as well; name the image of this channel"
+    assert add_channel(tree, f"t2={file}") == [f"{tree.path}:3: channels: {text}"]
+
+
+def test_an_image_that_is_another_case_s_label_map_is_a_problem(tree):
+    tree.add("c1")
+    tree.add("c2")["image"] = "c1-label.nii.gz"
+    assert lines(tree) == [f"{tree.path}:3: image: c1-label.nii.gz: is a label map as well; name the image"]
+
+
+def test_a_channel_with_the_name_of_the_image_s_modality_is_a_problem(tree):
+    """It would be passed over. The image itself may be listed, as for the case's other structures."""
+    text = "t1c: c1-image.nii.gz: the modality t1c is c2-image.nii.gz already; name the channel otherwise"
+    assert add_channel(tree, "t1c=c1-image.nii.gz") == [f"{tree.path}:3: channels: {text}"]
+    tree.rows[1]["channels"] = "t1c=c2-image.nii.gz"
+    assert lines(tree) == []
+
+
+def test_another_patient_s_channel_is_a_problem_across_splits(tree):
+    text = (
+        "c1-image.nii.gz: holds the same voxels as c1-image.nii.gz of 'c1', which is in the split 'train'; remove one, "
+        "or give both one group"
+    )
+    assert add_channel(tree, "t2=c1-image.nii.gz", split="train") == [f"{tree.path}:3: image: {text}"]
+
+
+def test_an_initial_mask_that_is_the_truth_is_a_problem(tree):
+    tree.add("c1", initial="c1-label.nii.gz")
+    tree.columns.append("initial")
+    text = "c1-label.nii.gz: is the label as well; name the label map of an automatic method"
+    assert lines(tree) == [f"{tree.path}:2: initial: {text}"]
+
+
 def test_files_of_another_dimension_are_a_problem(tree):
     flat = Grid.plain((8, 8))
     tree.add("c1", grid=flat, suffix=".nrrd")
