@@ -287,15 +287,19 @@ class Archive:
         return nullcontext(self._opened(self._packed[name]))
 
     def _list_packs(self) -> None:
-        """Find the newest pack that holds each packed session; a damaged pack holds none."""
+        """Find the newest pack that holds each packed session; a pack without one is damaged.
+
+        A pack that was cut off can open as the zip file of masks inside it.
+        """
         packs = sorted(_pack_at(path) for path in self.folder.glob("shard-*.zip"))
         if packs == self._packs:
             return
         self._packs, self._readable, self._packed = packs, set(), {}
         for pack in packs:
             with suppress(*BROKEN):
-                self._packed |= dict.fromkeys(_statuses(self._opened(pack)), pack)
-                self._readable.add(pack)
+                if names := _statuses(self._opened(pack)):
+                    self._packed |= dict.fromkeys(names, pack)
+                    self._readable.add(pack)
 
 
 def _pack_at(path: Path) -> _Pack:

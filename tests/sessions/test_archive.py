@@ -354,3 +354,17 @@ def test_half_a_key_of_a_killed_job_is_named(tmp_path, monkeypatch):
     (tmp_path / KEY).write_bytes(b"half")
     with pytest.raises(InputError, match=r"\.session-key: holds 4 of 32 bytes; delete it"):
         filled(tmp_path, "a")
+
+
+def test_a_pack_cut_after_the_masks_of_a_session_is_damaged_and_stays(tmp_path):
+    """`masks.npz` is a zip file too: a pack cut behind one opens, and holds no session."""
+    filled(tmp_path, "a", "b").pack(["a", "b"], 1)
+    path = tmp_path / "shard-1.zip"
+    with ZipFile(path) as whole:
+        second = whole.getinfo("b/session.json").header_offset
+    path.write_bytes(path.read_bytes()[:second])
+    assert ZipFile(path).namelist()  # the case of this test
+    archive = Archive(tmp_path)
+    assert archive.damaged_packs() == [path]
+    archive.prune()
+    assert path.exists()
