@@ -108,7 +108,7 @@ class Cohort:
             about = read_record(Path(folder) / "cohort.json", *_ABOUT)
         except FileNotFoundError as error:
             raise InputError(
-                f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it"
+                f"{Path(folder) / 'cohort.json'}: cohort: no prepared cohort; prepare it, or name the folder of one"
             ) from error
         except OSError as error:
             raise InputError(

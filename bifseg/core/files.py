@@ -110,11 +110,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=1, default=str) + "\n")
 
 
-def read_json(path: Path) -> Any:
+MADE_AGAIN = "delete it and make it again"
+"""What to do about a damaged file that bifseg wrote."""
+
+
+def read_json(path: Path, remedy: str = MADE_AGAIN) -> Any:
     """The value of a JSON file.
 
     Args:
         path: an existing file.
+        remedy: what to do if it holds no JSON.
 
     Returns:
         Dicts, lists, texts, numbers, booleans or None.
@@ -125,7 +130,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:
-        raise InputError(f"{path}: not whole JSON ({error}); delete it and make it again") from error
+        raise InputError(f"{path}: not whole JSON ({error}); {remedy}") from error
 
 
 DIGEST, _PLACE = "sha256_of_all_else", "place"
@@ -143,12 +148,13 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, {**placed, DIGEST: record_digest(placed)})
 
 
-def read_record(path: Path, *keys: str) -> dict[str, Any]:
+def read_record(path: Path, *keys: str, remedy: str = MADE_AGAIN) -> dict[str, Any]:
     """The object of a JSON file, without its place and hash.
 
     Args:
         path: a file that `write_record` or another program wrote.
         *keys: keys that the object must have.
+        remedy: what to do if it is damaged.
 
     Returns:
         Its values by key.
@@ -158,7 +164,7 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
             another place or run.
         OSError: it cannot be read.
     """
-    record = read_json(path)
+    record = read_json(path, remedy)
     problem = ""
     if not isinstance(record, dict):
         problem = "not an object with keys"
@@ -169,7 +175,7 @@ def read_record(path: Path, *keys: str) -> dict[str, Any]:
     elif lacking := [key for key in keys if key not in record]:
         problem = f"lacks the key {lacking[0]!r}"
     if problem:
-        raise InputError(f"{path}: {problem}; delete it and make it again")
+        raise InputError(f"{path}: {problem}; {remedy}")
     own = (_PLACE, DIGEST) if DIGEST in record else ()
     return {key: value for key, value in record.items() if key not in own}
 

@@ -231,14 +231,13 @@ def stage_text(parts: Sequence[Progress]) -> str:
         parts: of the stage.
 
     Returns:
-        For example `320 of 1,100 in 22 entries, 2 failed`; empty without parts.
+        For example `320 of 1,100 in 22 entries, 2 failed, 1 stuck`; empty without parts.
     """
     done, of = _count(parts)
-    failed = sum((part.failed for part in parts), Counter[tuple[str, str]]()).total()
     text = f"{done:,} of {of:,}" if of else "after the cohorts" if parts else ""
     if any(part.condition for part in parts):
         text += f" in {counted(len(parts), 'entry')}"
-    return text + (f", {failed:,} failed" if failed else "")
+    return text + _unusual(parts)
 
 
 def entry_text(part: Progress) -> str:
@@ -248,10 +247,18 @@ def entry_text(part: Progress) -> str:
         part: sessions of an entry.
 
     Returns:
-        The entry, cohort, protocol, number of sessions, and those that failed.
+        The entry, cohort, protocol, number of sessions, and those that failed or were given up.
     """
-    failed = part.failed.total()
-    return f"{part.what}: {part.done:,} of {part.of:,}" + (f", {failed:,} failed" if failed else "")
+    return f"{part.what}: {part.done:,} of {part.of:,}{_unusual([part])}"
+
+
+def _unusual(parts: Sequence[Progress]) -> str:
+    """How many sessions ended with each status but `ok`: `, 2 failed, 1 stuck`."""
+    counts = Counter[str]()
+    for part in parts:
+        for (status, _), count in part.failed.items():
+            counts[status] += count
+    return "".join(f", {count:,} {status}" for status, count in counts.most_common())
 
 
 def duration(seconds: float) -> str:

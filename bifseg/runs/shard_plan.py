@@ -81,6 +81,8 @@ def read_plan(path: Path) -> dict[int, list[Trial]]:
             for row in reader:
                 trial = Trial(row["object"], int(row["replicate"]))
                 shards.setdefault(int(row["shard"]), []).append(trial)
+    except FileNotFoundError:
+        raise InputError(f"{path}: plan: no such file; write it with snakemake, or `bifseg plan`") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             f"{path}: plan: not a plan of shards ({error}); delete it and run snakemake, or `bifseg plan`, again"

@@ -28,7 +28,7 @@ class Progress:
         of: number of all its sessions or files; 0 if it is not known yet.
         state: `done`, `running`, `stopped` (started, but no new file for `STILL_S`) or `waiting`.
         left_s: seconds left at the rate of the last hour; None if the part is not running.
-        failed: number of sessions whose status is not `ok`, by status and reason.
+        failed: number of sessions whose status is not `ok`, and of damaged lists, by status and reason.
         stage: `cohorts`, `networks`, `sessions` or `report`.
         condition: the entry under a protocol on a cohort; None for other parts.
     """
@@ -84,13 +84,15 @@ def _made(stage: str, title: str, last: Path, now: float) -> Progress:
 
 def _played(condition: Condition, folder: Path, trials: list[Trial], now: float) -> Progress:
     """The status of a condition's sessions, without those of objects that its method cannot play."""
-    left_out = left_out_of(folder)
+    left_out, damaged = _left_out(folder)
     names = [trial.session for trial in trials if trial.object not in left_out]
     title = f"{condition.entry} on {condition.cohort}, {condition.protocol}"
     archive = Archive(folder)
     stored = archive.stored()
     stored_names = [name for name in names if name in stored]
-    failed = Counter(_failure(archive, name, stored[name]) for name in stored_names if stored[name] != "ok")
+    failed = damaged + Counter(
+        _failure(archive, name, stored[name]) for name in stored_names if stored[name] != "ok"
+    )
     if stored_names and len(stored_names) == len(names):
         return Progress(title, len(stored_names), len(names), "done", None, failed, "sessions", condition)
     times = sorted(path.stat().st_mtime for path in folder.rglob("*.zip"))
@@ -100,8 +102,18 @@ def _played(condition: Condition, folder: Path, trials: list[Trial], now: float)
     return Progress(title, len(stored_names), len(names), state, left_s, failed, "sessions", condition)
 
 
+def _left_out(folder: Path) -> tuple[dict[str, str], Counter[tuple[str, str]]]:
+    """The objects that a condition leaves out, and the fault of a damaged list, which must not hide the rest."""
+    try:
+        return left_out_of(folder), Counter()
+    except InputError as error:
+        return {}, Counter({("damaged file", str(error)): 1})
+
+
 def _failure(archive: Archive, name: str, status: str) -> tuple[str, str]:
     """Status and reason of a session that is not `ok`; a damaged one must not hide the rest of the run."""
+    if status == "stuck":  # the session's own reason names its rounds and voxels
+        return status, "the last corrections had no effect"
     try:
         return status, archive.load(name).error.partition(": ")[2]
     except InputError:

@@ -49,7 +49,7 @@ def left_out_of(folder: Path) -> dict[str, str]:
         InputError: the file is damaged.
     """
     path = folder / LEFT_OUT
-    return read_record(path) if path.is_file() else {}
+    return read_record(path, remedy="delete it and run these sessions again") if path.is_file() else {}
 
 
 class _Pack(NamedTuple):

@@ -13,7 +13,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
 from bifseg.runs import run_display, run_state
 from bifseg.runs.expected_times import ExpectedTimes
-from bifseg.runs.run_display import LineDisplay, LiveDisplay, duration, stage_text
+from bifseg.runs.run_display import LineDisplay, LiveDisplay, duration, entry_text, stage_text
 from bifseg.runs.run_state import RunState
 from bifseg.runs.status import Progress
 from bifseg.sessions.archive import Archive
@@ -163,6 +163,13 @@ def test_a_run_that_is_slow_to_read_is_read_less_often(folder, clock, monkeypatc
 def test_failed_sessions_are_counted():
     parts = [Progress("a", 5, 6, "running", failed=Counter({("failed", "no luck"): 2}))]
     assert stage_text(parts) == "5 of 6, 2 failed"
+
+
+def test_stuck_sessions_are_not_called_failed():
+    endings = Counter({("failed", "no luck"): 2, ("failed", "no memory"): 1, ("stuck", "no effect"): 2})
+    part = Progress("a on b, c", 5, 6, "running", failed=endings)
+    assert stage_text([part]) == "5 of 6, 3 failed, 2 stuck"
+    assert entry_text(part) == "a on b, c: 5 of 6, 3 failed, 2 stuck"
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,12 @@ def test_a_file_that_is_not_a_plan_is_refused(tmp_path, text):
         read_plan(tmp_path / "plan.tsv")
 
 
+def test_a_missing_plan_is_not_to_be_deleted(tmp_path):
+    with pytest.raises(InputError) as refused:
+        read_plan(tmp_path / "plan.tsv")
+    assert str(refused.value) == f"{tmp_path}/plan.tsv: plan: no such file; write it with snakemake, or `bifseg plan`"
+
+
 @pytest.fixture
 def setup(discs, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "helpers"))

@@ -92,6 +92,24 @@ def test_failures_are_counted_by_reason(discs, folder):
         archive.pack([row.object for row in discs.select(split="test")], 1)
 
 
+def test_a_session_that_was_given_up_is_no_failure_and_has_a_reason(discs, folder):
+    reason = "rounds 1, 2 and 3 changed nothing; still 12 voxels missed around (1.0, 2.0) mm"
+    store(discs, folder, "geos", 2, "stuck", reason)
+    item = items_of(folder)["geos on discs, own-scribbles"]
+    assert item.failed == {("stuck", "the last corrections had no effect"): 2}
+
+
+def test_a_damaged_list_of_objects_left_out_does_not_hide_the_rest(discs, folder):
+    archive = store(discs, folder, "geos", 6)
+    write_text(archive.folder / "left-out.json", "{")
+    items = items_of(folder)
+    assert items["report"].done == 0
+    ((kind, reason),) = items["geos on discs, own-scribbles"].failed
+    assert kind == "damaged file"
+    assert reason.startswith(str(archive.folder / "left-out.json"))
+    assert reason.endswith("delete it and run these sessions again")
+
+
 def test_a_damaged_failed_session_does_not_hide_the_rest(discs, folder):
     archive = store(discs, folder, "geos", 2, "failed", "round-1: RuntimeError: no luck")
     damage(archive.folder / f"unpacked/{discs.select(split='test')[0].object}.zip")

@@ -93,7 +93,7 @@ def read_splits(path: Path, fold: int = 0) -> dict[str, str]:
 def _read_fold(path: Path, fold: int) -> dict[str, str]:
     """The splits of one fold of nnU-Net's file."""
     try:
-        folds = read_json(path)
+        folds = read_json(path, "correct the file, or take a copy of it")
     except OSError as error:
         raise InputError(f"{path}: splits: cannot be read ({error.strerror}); correct the path") from error
     try:

@@ -23,6 +23,7 @@ from bifseg.core.scribbles import Scribbles, Stroke
 from bifseg.robot.people.pages import Page
 
 FORMAT = "bifseg-recordings/1"
+_REMEDY = "name a file that `bifseg robot record` wrote"
 
 
 @dataclass(frozen=True)
@@ -170,15 +171,15 @@ def read_recordings(path: Path) -> list[Recorded]:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; write it with `bifseg robot record`")
-    record = read_record(path, "format", "images")
+    record = read_record(path, "format", "images", remedy=_REMEDY)
     if record["format"] != FORMAT or not record["images"]:
-        raise InputError(f"{path}: not a {FORMAT} file with an image; write it with `bifseg robot record`")
+        raise InputError(f"{path}: not a {FORMAT} file with an image; {_REMEDY}")
     try:
         return [_recorded(item, path.resolve().parent) for item in record["images"]]
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: damaged ({error!r}); write it with `bifseg robot record`") from error
+        raise InputError(f"{path}: damaged ({error!r}); {_REMEDY}") from error
 
 
 def _recorded(item: Mapping[str, Any], folder: Path) -> Recorded:

@@ -66,9 +66,9 @@ def read_log(path: Path, grid: Grid) -> tuple[Timed, ...]:
             fit its points.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file")
+        raise InputError(f"{path}: no such file; correct the path")
     try:
-        log = Log.model_validate(read_json(path))
+        log = Log.model_validate(read_json(path, "see docs/robot.md"))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))

@@ -94,7 +94,7 @@ def test_folds_of_nnunet_are_read_and_its_test_cases_kept(tmp_path):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("[", "not whole JSON"),
+        ("[", "correct the file, or take a copy of it"),
         ("{}", "is not a list of folds"),
         ("[]", "has 0 folds, no fold 0; give --fold"),
         ('[{"train": ["a"]}]', "is not a list of folds"),

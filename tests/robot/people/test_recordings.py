@@ -145,7 +145,7 @@ def test_a_person_draws_once_on_an_image(tmp_path):
 @pytest.mark.parametrize("text", ["{}", "[]", '{"format": "bifseg-recordings/2", "images": [1]}', "{"])
 def test_another_file_is_no_recording(tmp_path, text):
     (tmp_path / "r.json").write_text(text)
-    with pytest.raises(InputError, match=r"r\.json"):
+    with pytest.raises(InputError, match=r"r\.json: .*; name a file that `bifseg robot record` wrote"):
         read_recordings(tmp_path / "r.json")
 
 
