@@ -329,6 +329,9 @@ def read_card(kind: type[C], path: Path) -> C:
         raise InputError(f"{path}: {first_problem(error)}") from error
 
 
+_PLAIN = {"extra_forbidden": "unknown key; correct its name or remove it", "missing": "is missing; add it"}
+
+
 def first_problem(error: ValidationError) -> str:
     """The first problem of a pydantic error, as a text for a message.
 
@@ -339,7 +342,9 @@ def first_problem(error: ValidationError) -> str:
         Key, fault and value, at most about 270 characters.
     """
     problem = error.errors()[0]
+    if told := _PLAIN.get(problem["type"]):
+        return f"{short('.'.join(map(str, problem['loc'])), 60)}: {told}"
     key = short(".".join(str(part) for part in problem["loc"]) or "card", 60)
     value = problem.get("input")
     given = "" if isinstance(value, dict) else f" (is {short(repr(value), 60)})"
-    return f"{key}: {short(problem['msg'], 120)}{given}"
+    return f"{key}: {short(problem['msg'].removeprefix('Value error, '), 120)}{given}"

@@ -25,7 +25,7 @@ def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) 
     """Check that every named card exists among the run's own cards or the shipped ones.
 
     Args:
-        named: names of cards by the option that gives them, such as `--methods`.
+        named: names of cards by the option that gives them: `--methods`, `--protocols` or `--network`.
         cards: folder of the run's own cards.
         shipped: folder of the cards that come with bifseg.
 
@@ -33,7 +33,8 @@ def check_cards(named: Mapping[str, Sequence[str]], cards: Path, shipped: Path) 
         InputError: a card exists in neither folder.
     """
     for option, names in named.items():
-        places = [folder / option.removeprefix("--") for folder in (cards, shipped)]
+        kind = f"{option.removeprefix('--').removesuffix('s')}s"
+        places = [folder / kind for folder in (cards, shipped)]
         known = sorted({path.stem for place in places for path in place.glob("*.yaml")})
         for name in names:
             if name not in known:

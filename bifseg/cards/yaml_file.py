@@ -104,4 +104,4 @@ def _others(path: Path) -> str:
         names = ", ".join(sorted(other.stem for other in path.parent.glob("[!.]*.yaml")))
     except OSError:
         names = ""
-    return f"; known are {short(names, 150)}" if names else ""
+    return f"; known are {short(names, 150)}" if names else "; correct the path"

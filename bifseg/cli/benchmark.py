@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, RunFolder, need
+from bifseg.cli.options import OutFile, RunFolder, need
 from bifseg.core.wording import counted
 
 Target = Annotated[
@@ -51,12 +51,10 @@ def compare(
         typer.Option("--out", help="also write the page to a .md, .csv or .json file; repeat for more"),
     ] = None,
 ) -> None:
-    r"""Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
+    """Compare NEW with BASE on the same objects; exit code 1 if NEW is worse than the limits allow.
 
-    \b
-    A regression, for an entry on a structure under a protocol of a cohort:
-      the mean paired difference exceeds its limit AND its 95% bootstrap
-      interval over patients excludes zero; or a session failed only in NEW.
+    A regression, for an entry on a structure under a protocol of a cohort: the mean paired difference exceeds its limit
+    AND its 95% bootstrap interval over patients excludes zero; or a session failed only in NEW.
 
     Power: with few or very different patients the interval may reach beyond the limit, so that a regression can
     neither be shown nor excluded. Such a comparison passes and is listed as unclear. With ten patients and a standard
@@ -145,7 +143,7 @@ def list_all(
 
 def leaderboard(
     path: Annotated[Path, typer.Argument(help="history.jsonl", show_default=False)],
-    out: Out,
+    out: OutFile,
 ) -> None:
     """Write an HTML page with the newest result of every entry and its earlier ones."""
     from bifseg.reports.benchmark.leaderboard import write_leaderboard

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli import cohort_from
-from bifseg.cli.options import Out, Seed
+from bifseg.cli.options import OutFolder, Seed
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import short
 from bifseg.core.wording import counted
@@ -20,7 +20,7 @@ app.command("from")(cohort_from.cohort_from)
 @app.command()
 def prepare(
     card: Annotated[Path, typer.Argument(help="cohort card, config/cohorts/NAME.yaml", show_default=False)],
-    out: Out,
+    out: OutFolder,
     seed: Seed = 2018,
 ) -> None:
     """Check (or simulate) a cohort and list its objects in OUT/objects.tsv."""

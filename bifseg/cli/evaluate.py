@@ -66,7 +66,7 @@ def evaluate(
     """
     profile, out = find_profile(profile), out.absolute()
     keys = {"seed": seed, "device": device, "workers": workers, "gpus_per_job": gpus_per_job}
-    options = {"methods": methods, "protocols": protocols, "networks": network}
+    options = {"methods": methods, "protocols": protocols, "network": network}
     names = {kind: list(listed(text)) for kind, text in options.items()}
     request = _Request(reader, data, cohort_options, names, {k: v for k, v in keys.items() if v is not None})
     with nothing_written(out) if dry_run else nullcontext(out) as folder:
@@ -120,7 +120,7 @@ def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
     before, changes = read_configuration(config), dict(request.keys)
     if any(named.values()) or cohort not in before.get("cohorts", ()):
         chosen = own or listed(METHODS), named["protocols"] or listed(PROTOCOLS)
-        entries, notes = configuration(cards, cohort, *chosen, ",".join(named["networks"]))
+        entries, notes = configuration(cards, cohort, *chosen, ",".join(named["network"]))
         changes |= entries
         for note in notes:
             typer.echo(f"note: {note}")

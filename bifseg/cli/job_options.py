@@ -11,7 +11,7 @@ from bifseg.cli.options import (
     InitialFolder,
     MethodCardFile,
     NetworkFolder,
-    Out,
+    OutFolder,
     Replicates,
     RunName,
     Seed,
@@ -31,7 +31,7 @@ class JobOptions:
 
     card: MethodCardFile
     cohort: CohortFolder
-    out: Out
+    out: OutFolder
     network: NetworkFolder = None
     split: Split = "test"
     name: RunName = "by-hand"

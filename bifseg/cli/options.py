@@ -21,7 +21,11 @@ CohortFolder = Annotated[
     Path, typer.Option("--cohort", help="folder that `bifseg cohort prepare` wrote", show_default=False)
 ]
 RunFolder = Annotated[Path, typer.Argument(help="the run's folder, results/RUN", show_default=False)]
-Out = Annotated[Path, typer.Option("--out", help="file or folder for the result", show_default=False)]
+OutFolder = Annotated[Path, typer.Option("--out", help="folder for the result", show_default=False)]
+OutFile = Annotated[Path, typer.Option("--out", help="file for the result", show_default=False)]
+OutScores = Annotated[
+    Path, typer.Option("--out", help="scores: OUT.parquet and OUT.csv are written", show_default=False)
+]
 RunName = Annotated[str, typer.Option("--run", help="name of the run, a column of the scores")]
 OwnMetrics = Annotated[
     list[str], typer.Option("--metric", help="your own metric, module:attribute; repeat for more")
@@ -84,6 +88,8 @@ def naming(path: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
+        if str(error).startswith(f"{path}: "):
+            raise
         raise InputError(f"{path}: {error}") from error
 
 
@@ -95,7 +101,9 @@ def need(path: Path, stage: str) -> None:
         stage: the command that writes it.
 
     Raises:
-        InputError: it is missing.
+        InputError: it or its folder is missing.
     """
+    if not path.parent.is_dir():
+        raise InputError(f"{path.parent}: no such folder; correct the path")
     if not path.exists():
         raise InputError(f"{path}: missing; run `bifseg {stage}` first")

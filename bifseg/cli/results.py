@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bifseg.cli.benchmark import HistoryFile, say_added
-from bifseg.cli.options import CohortFolder, Out, OwnMetrics, Replicates, RunFolder, Split, Target, need
+from bifseg.cli.options import (
+    CohortFolder,
+    OutFolder,
+    OutScores,
+    OwnMetrics,
+    Replicates,
+    RunFolder,
+    Split,
+    Target,
+    need,
+)
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
 from bifseg.core.wording import counted
@@ -26,7 +36,7 @@ def score(
         Path, typer.Argument(help="folder of sessions, `bifseg run --out`", show_default=False)
     ],
     cohort: CohortFolder,
-    out: Out,
+    out: OutScores,
     split: Split = "test",
     replicates: Replicates = 1,
     metric: OwnMetrics = [],  # noqa: B006
@@ -61,7 +71,7 @@ def collect(
         list[Path],
         typer.Argument(help="files of `bifseg score`, or RESULTS/RUN for all of a run", show_default=False),
     ],
-    out: Out,
+    out: OutScores,
     metric: OwnMetrics = [],  # noqa: B006
 ) -> None:
     """Collect scores in OUT.parquet and OUT.csv, sorted, and describe their metrics in metrics.json beside them."""
@@ -132,7 +142,7 @@ def _say_report(run: Path, failed: int) -> None:
         )
 
 
-def export(run: RunFolder, out: Out) -> None:
+def export(run: RunFolder, out: OutFolder) -> None:
     """Write the prompts of every session as JSON in OUT, in the contract that IS_Validate publishes."""
     from bifseg.reports.prompt_export import export_prompts
 

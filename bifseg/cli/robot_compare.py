@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, Seed
+from bifseg.cli.options import OutFolder, Seed
 from bifseg.cli.progress import tracked
 
 
@@ -17,7 +17,7 @@ def compare(
         Path,
         typer.Argument(help="folder of people's scribbles in the layout of MedScribble", show_default=False),
     ],
-    out: Out,
+    out: OutFolder,
     draws: Annotated[int, typer.Option(min=1, help="drawings of every policy in every image")] = 5,
     strokes_per_label: Annotated[
         int | None,

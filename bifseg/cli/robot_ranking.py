@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out, Seed
+from bifseg.cli.options import OutFolder, Seed
 from bifseg.cli.progress import tracked
 from bifseg.cli.robot_shift import BoxMargin, Draws, Recordings, WholeImage, chosen_policies
 
@@ -15,7 +15,7 @@ _TOOLS = "geos,random-walks,growcut,slic-seg,grabcut,grabcut-opencv"
 
 def ranking(
     recordings: Recordings,
-    out: Out,
+    out: OutFolder,
     methods: Annotated[
         str, typer.Option(help="methods without a network: registered names or module:Class, with commas")
     ] = _TOOLS,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import Out
+from bifseg.cli.options import OutFile
 
 
 def record(
@@ -17,7 +17,7 @@ def record(
             help="table (TSV) of drawings, or folder in the layout of MedScribble", show_default=False
         ),
     ],
-    out: Out,
+    out: OutFile,
 ) -> None:
     """Import people's strokes into one file, from maps of scribbles or from a viewer's logs.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bifseg.cli.options import Out, Seed
+from bifseg.cli.options import OutFolder, Seed
 from bifseg.cli.progress import tracked
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def shift(
         typer.Argument(metavar="POLICY", help="policy or policies, with commas, or all", show_default=False),
     ],
     recordings: Recordings,
-    out: Out,
+    out: OutFolder,
     draws: Draws = 5,
     box_margin: BoxMargin = 10,
     whole_image: WholeImage = False,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bifseg.cli.options import Out, RunFolder, Workers, naming
+from bifseg.cli.options import OutScores, RunFolder, Workers, naming
 from bifseg.cli.progress import tracked, watched
 from bifseg.cli.run import Shard, check_unchanged, count_text, share
 from bifseg.core.wording import counted
@@ -57,7 +57,7 @@ def run_group(
     run: RunFolder,
     cohort: CohortName,
     group: Group,
-    out: Out,
+    out: OutScores,
     shard: Shard = "1/1",
     plan: Annotated[Path | None, typer.Option(help="plan of `bifseg plan-group`")] = None,
     workers: Workers = 1,

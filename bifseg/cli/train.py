@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import CohortFolder, Device, Out, Seed, Threads, naming
+from bifseg.cli.options import CohortFolder, Device, OutFolder, Seed, Threads, naming
 from bifseg.cli.progress import showing
 
 
 def train(
     card: Annotated[Path, typer.Argument(help="network card, config/networks/NAME.yaml", show_default=False)],
     cohort: CohortFolder,
-    out: Out,
+    out: OutFolder,
     seed: Seed = 2018,
     device: Device = "auto",
     threads: Threads = 1,

@@ -66,9 +66,11 @@ def make(name: str, settings: dict[str, Any], load: Callable[[], Any] | None) ->
     maker = _find(name)
     wants_network = "network" in signature(maker).parameters
     if wants_network and load is None:
-        raise InputError(f"method: {name} needs a network; write it as METHOD@NETWORK")
+        raise InputError(
+            f"method: {name} needs a network; give --network, or write METHOD@NETWORK in a configuration"
+        )
     if load is not None and not wants_network:
-        raise InputError(f"method: {name} takes no network; leave '@...' away")
+        raise InputError(f"method: {name} takes no network; leave --network away")
     arguments: dict[str, Any] = {"network": load()} if load else {}
     try:
         method = maker(**arguments, **settings)

@@ -267,7 +267,9 @@ def with_sessions(folder: Path, objects: Sequence[ObjectRow]) -> list[ObjectRow]
             f"{damaged[0]}: damaged, so that its sessions are unknown; delete it and run `bifseg run` again"
         )
     if names and objects and not played:
-        raise InputError(f"{folder}: has no session of an object in the {objects[0].split} split")
+        raise InputError(
+            f"{folder}: has no session of an object in the {objects[0].split} split; do --cohort and --split fit it?"
+        )
     return played if names else list(objects)
 
 

@@ -36,9 +36,9 @@ def test_schemas_are_up_to_date(name):
 
 GOOD = {"dimension": 3, "manifest": "m.tsv", "seen": ["a"]}
 BAD = {
-    "unknown key": (CohortCard, GOOD | {"seeen": ["a"]}, "seeen: Extra inputs are not permitted"),
+    "unknown key": (CohortCard, GOOD | {"seeen": ["a"]}, "seeen: unknown key; correct its name or remove it"),
     "wrong value": (CohortCard, GOOD | {"dimension": 4}, "dimension: Input should be 2 or 3 (is 4)"),
-    "missing key": (CohortCard, {"dimension": 3, "manifest": "m.tsv"}, "seen: Field required"),
+    "missing key": (CohortCard, {"dimension": 3, "manifest": "m.tsv"}, "seen: is missing; add it"),
     "both sources": (CohortCard, GOOD | {"simulator": "tumour3d"}, "give either 'simulator' or 'manifest'"),
     "seen and unseen": (CohortCard, GOOD | {"unseen": ["a"]}, "['a'] cannot be both seen and unseen"),
     "slices of a volume": (CohortCard, GOOD | {"slices": "axial"}, "'slices: axial' needs a 2D cohort"),

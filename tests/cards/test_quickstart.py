@@ -91,6 +91,6 @@ def test_own_cards_are_not_replaced(cards):
 
 
 def test_unknown_cards_are_refused_before_writing(tmp_path):
-    check_cards({"--methods": ["geos"], "--networks": []}, tmp_path / "none", SHIPPED)
+    check_cards({"--methods": ["geos"], "--network": []}, tmp_path / "none", SHIPPED)
     with pytest.raises(InputError, match="--methods geo: no such card; known are base-crf, base-net, bifseg"):
         check_cards({"--methods": ["geo"]}, tmp_path / "none", SHIPPED)

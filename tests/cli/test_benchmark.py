@@ -61,7 +61,7 @@ def test_history_and_leaderboard_commands(runs, tmp_path, capsys):
         ("compare {one} {two} --out {out}/c.txt", "c.txt: write to a file that ends in .md, .csv, .json"),
         (
             "history append nowhere --history {out}/h.jsonl",
-            "scores.parquet: missing; run `bifseg collect`",
+            "nowhere: no such folder; correct the path",
         ),
         ("history append {bare} --history {out}/h.jsonl", "provenance.json: missing; run `bifseg prov"),
         ("history list nowhere.jsonl", "nowhere.jsonl: cannot be read: No such file"),

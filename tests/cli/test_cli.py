@@ -89,6 +89,8 @@ def test_help_describes_the_command_and_every_option(words, command):
     for parameter in command.params:
         assert parameter.help, parameter.name
         assert " ".join(parameter.help.split()) in printed
+    assert "\\" not in printed, "a mark for line breaks is printed"
+    assert "file or folder" not in printed, "--out says which"
 
 
 def test_bifseg_runs_as_a_module():
@@ -309,9 +311,9 @@ def command(name, **fields):
 
 # command, its invalid fields, the message
 BAD = [
-    ("prepare", {"cohort_card": "nowhere.yaml"}, "nowhere.yaml: cannot be read: No such file"),
+    ("prepare", {"cohort_card": "nowhere.yaml"}, "nowhere.yaml: cannot be read: No such file or directory; "),
     ("prepare", {"cohort_card": "list.yaml"}, "list.yaml: a card is a mapping of keys to values"),
-    ("prepare", {"cohort_card": "both.yaml"}, "both.yaml: card: Value error, give either 'simulator' or"),
+    ("prepare", {"cohort_card": "both.yaml"}, "both.yaml: card: give either 'simulator' or"),
     ("prepare", {"cohort_card": "simulator.yaml"}, "simulator.yaml: simulator: 'moon' is unknown"),
     ("prepare", {"cohort_card": "manifest.yaml"}, "manifest.yaml: manifest: "),
     ("check", {"manifest": "nowhere.tsv"}, "nowhere.tsv: manifest: cannot be read"),
@@ -336,7 +338,7 @@ BAD = [
     ("train", {"device": "tpu"}, "--device tpu: unknown; use cpu, cuda or auto"),
     ("run", {"method": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
     ("run", {"method": "torn.yaml"}, "torn.yaml: not valid YAML"),
-    ("run", {"method": "key.yaml"}, "key.yaml: lamda: Extra inputs are not permitted (is 3)"),
+    ("run", {"method": "key.yaml"}, "key.yaml: lamda: unknown key; correct its name or remove it"),
     ("run", {"method": "method.yaml"}, "method.yaml: method: unknown 'grabcat'; known are base-net"),
     ("run", {"method": "setting.yaml"}, "setting.yaml: settings.sigma: Input should be"),
     ("run", {"method": "plug-in.yaml"}, "plug-in.yaml: method: nowhere:Class cannot be imported"),
@@ -351,17 +353,18 @@ BAD = [
     ("run", {"shard": "5/4"}, "--shard 5/4: write it as NUMBER/OF, for example 1/4"),
     ("run", {"split": "tset"}, "split: 'tset' is not a split; known are: train, validation, test"),
     ("run", {"device": "cuda"}, "--device cuda: torch sees no GPU here"),
-    ("run alone", {}, "bifseg.yaml: method: bifseg needs a network; write it as METHOD@NETWORK"),
+    ("run alone", {}, "bifseg.yaml: method: bifseg needs a network; give --network, or write METHOD@NETWORK"),
     ("run alone", {"device": "tpu"}, "--device tpu: unknown"),
     ("score", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("score", {"split": "tset"}, "split: 'tset' is not a split"),
     ("score", {"sessions": "nowhere"}, "no such session; run `bifseg run` for it first"),
     ("collect", {"scores": "nowhere.parquet"}, "nowhere.parquet: missing; run `bifseg score` first"),
-    ("tables", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
-    ("figures", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
-    ("provenance", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("tables", {"run": "nowhere"}, "nowhere: no such folder; correct the path"),
+    ("tables", {"run": "."}, "scores.parquet: missing; run `bifseg collect` first"),
+    ("figures", {"run": "nowhere"}, "nowhere: no such folder; correct the path"),
+    ("provenance", {"run": "nowhere"}, "nowhere: no such folder; correct the path"),
     ("provenance", {"settings": "{broken"}, "--settings {broken: not JSON"),
-    ("report", {"run": "nowhere"}, "nowhere/scores.parquet: missing; run `bifseg collect` first"),
+    ("report", {"run": "nowhere"}, "nowhere: no such folder; correct the path"),
     ("report", {"run": "collected"}, "collected/tables: missing; run `bifseg tables` first"),
 ]
 

@@ -88,7 +88,10 @@ def test_a_file_that_is_not_a_plan_is_refused(tmp_path, text):
 def test_a_missing_plan_is_not_to_be_deleted(tmp_path):
     with pytest.raises(InputError) as refused:
         read_plan(tmp_path / "plan.tsv")
-    assert str(refused.value) == f"{tmp_path}/plan.tsv: plan: no such file; write it with snakemake, or `bifseg plan`"
+    assert (
+        str(refused.value)
+        == f"{tmp_path}/plan.tsv: plan: no such file; write it with snakemake, or `bifseg plan`"
+    )
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_another_reader_plans_the_same_jobs(data, tmp_path):
     ("words", "message"),
     [
         (["--methods", "geo"], "--methods geo: no such card"),
-        (["--network", "unet9"], "--networks unet9: no such card"),
+        (["--network", "unet9"], "--network unet9: no such card"),
         (["--seen", "cube"], "'cube' is unknown; known are: ball"),
     ],
 )

@@ -146,7 +146,7 @@ def test_dry_run_of_the_embedded_configuration(tmp_path):
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"shard": 3}, "configuration: shard: Extra inputs are not permitted (is 3)"),
+        ({"shard": 3}, "configuration: shard: unknown key; correct its name or remove it"),
         ({"shards": 0}, "configuration: shards: Input should be greater than 0 (is 0)"),
         (
             {"split": "tset"},

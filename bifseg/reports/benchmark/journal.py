@@ -79,7 +79,7 @@ def read(path: Path) -> list[Record]:
         with open(path, "rb") as stream:
             lines, torn = _lines(stream)
     except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        raise InputError(f"{path}: cannot be read: {error.strerror}; correct the path") from error
     if torn:
         log.warning("%s: the last line is not whole and is left out", path)
     return _records(path, lines)

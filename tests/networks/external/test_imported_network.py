@@ -130,8 +130,8 @@ def test_crops_fit_a_network_s_fixed_shape(dimension):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({}, r"settings\.dimension: Field required"),
-        ({"dimension": 2}, r"settings\.normalisation: Field required"),
+        ({}, r"settings\.dimension: is missing; add it"),
+        ({"dimension": 2}, r"settings\.normalisation: is missing; add it"),
         ({"dimension": 4}, r"settings\.dimension: .*2 or 3 \(is 4\)"),
         (SETTINGS | {"dimension": 2, "normalisation": {"mean": 1}}, "give mean and std, or low and high"),
         (SETTINGS | {"dimension": 2, "normalisation": "image"}, r"settings\.normalisation: .*\(is 'image'\)"),
@@ -144,7 +144,7 @@ def test_crops_fit_a_network_s_fixed_shape(dimension):
         (SETTINGS | {"dimension": 2, "foreground": []}, r"settings\.foreground: "),
         (SETTINGS | {"dimension": 2, "foreground": [-1]}, r"settings\.foreground\.0: "),
         (SETTINGS | {"dimension": 2, "output": "argmax"}, r"settings\.output: .*'softmax' or 'sigmoid'"),
-        (SETTINGS | {"dimension": 2, "channel": 1}, r"settings\.channel: Extra inputs are not permitted"),
+        (SETTINGS | {"dimension": 2, "channel": 1}, r"settings\.channel: unknown key"),
     ],
 )
 def test_wrong_settings_are_bad_input(settings, message):
