@@ -134,6 +134,8 @@ def read_scores(path: Path | str) -> pd.DataFrame:
         >>> sorted(scores["method"].unique())
         ['base-crf', 'base-net', 'bifseg', 'bifseg-w']
     """
+    if not Path(path).exists() and Path(path).suffix != ".parquet":
+        raise InputError(f"{path}: no such folder; name RESULTS/RUN, or its scores.parquet")
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     scores = read_table(folder / "scores.parquet" if Path(path).is_dir() else Path(path))
     read_metrics(folder)

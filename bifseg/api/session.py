@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from bifseg.cards.capabilities import method_problem
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.geometry import Image, Mask
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
+from bifseg.core.wording import counted
 from bifseg.methods.contract import Method
 from bifseg.sessions.game import play
 from bifseg.sessions.record import Identity
@@ -21,7 +24,7 @@ if TYPE_CHECKING:  # a session needs neither pandas nor matplotlib
     from matplotlib.figure import Figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Session:
     """A session with its image and truth.
 
@@ -36,6 +39,11 @@ class Session:
     truth: Mask
     record: SessionRecord
     tolerance_mm: float = DEFAULT_TOLERANCE_MM
+
+    def __repr__(self) -> str:
+        """One line for a notebook: the arrays would fill pages."""
+        end = ", ".join(filter(None, (self.ended, self.error)))
+        return f"<session of {self.record.identity.method}: {counted(len(self.record.steps), 'step')}, ended: {end}>"
 
     @property
     def ended(self) -> str:
@@ -139,8 +147,8 @@ def simulate(
         The session. An error of the method ends it as `failed`, with the reason in `error`.
 
     Raises:
-        InputError: the truth is empty or does not fit the image, the protocol begins with a mask, or the method does
-            not fit the protocol.
+        InputError: an argument is of another type, the truth is empty or does not fit the image, the protocol begins
+            with a mask, or the method does not fit the protocol.
 
     Examples:
         >>> import numpy as np
@@ -180,6 +188,15 @@ def simulate(
 
 def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> None:
     """Raise InputError for arguments of `simulate` that do not fit together."""
+    for name, value, kind, text in (
+        ("image", image, Image, "bifseg.Image, such as that of bifseg.read_image"),
+        ("truth", truth, np.ndarray, "bool array of the image's shape"),
+        ("protocol", rules, ProtocolCard, "bifseg.Protocol"),
+    ):
+        if not isinstance(value, kind):
+            raise InputError(f"{name}: {type(value).__name__}; give a {text}")
+    if isinstance(method, type):
+        raise InputError(f"method: {method.__name__} is a class; give an object, such as {method.__name__}()")
     if truth.dtype != bool or truth.shape != image.voxels.shape:
         raise InputError(
             f"truth: {truth.dtype} {truth.shape}; give a bool array of the image's shape {image.voxels.shape}"

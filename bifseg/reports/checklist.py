@@ -60,9 +60,8 @@ def limits(scores: pd.DataFrame, cohorts: Iterable[Cohort], networks: Mapping[st
         if cohort.simulated:
             texts.append(f"The images of {cohort.name} are simulated and say nothing about patients.")
         if (patients := rows["patient"].nunique()) < _FEW_PATIENTS:
-            texts.append(
-                f"{cohort.name} has {counted(patients, 'patient')}: intervals are wide and tests weak."
-            )
+            weak = "intervals are wide and tests weak" if patients > 1 else "no interval and no test"
+            texts.append(f"{cohort.name} has {counted(patients, 'patient')}: {weak}.")
         if not any(row.raters for row in cohort.objects):
             texts.append(
                 f"{cohort.name} has one annotation per object: disagreement between experts is unknown."
@@ -92,6 +91,7 @@ def unconfined(scores: pd.DataFrame) -> list[str]:
 
 
 _OWN_NETWORKS = "train networks in the run; weights from elsewhere do not say"
+_COMPARED = "a second entry, and two patients"
 _QUESTIONS = {
     "source": ("Where do the data come from?", "CLAIM 7; REFORMS 2a, 3a", "source in the cohort card"),
     "licence": ("Under which licence may they be used?", "CLAIM 43", "licence in the cohort card"),
@@ -126,13 +126,13 @@ _QUESTIONS = {
         "CLAIM 29, 37; REFORMS 7b",
         "",
     ),
-    "tests": ("How are comparisons tested?", "CLAIM 29; REFORMS 7c", ""),
+    "tests": ("How are comparisons tested?", "CLAIM 29; REFORMS 7c", _COMPARED),
     "failures": ("What happens to missing or failed results?", "Metrics Reloaded; CLAIM 12", ""),
     "worst": ("Where do methods fail?", "CLAIM 39", ""),
     "robustness": ("How robust are the results?", "CLAIM 30", "disturb in a protocol card"),
-    "power": ("Is the sample large enough?", "CLAIM 21; REFORMS 3e", ""),
+    "power": ("Is the sample large enough?", "CLAIM 21; REFORMS 3e", _COMPARED),
     "reproduction": ("Can the results be reproduced?", "CLAIM 43; REFORMS 2b, 2d, 2e", "bifseg provenance"),
-    "baselines": ("Were methods compared with proper baselines?", "REFORMS 5f", ""),
+    "baselines": ("Were methods compared with proper baselines?", "REFORMS 5f", _COMPARED),
     "limits": ("What are the limits?", "CLAIM 40; REFORMS 8b", ""),
 }
 """In the order of the checklist: question, the checklists' items, and what would answer it."""
@@ -141,12 +141,12 @@ _CONSTANT = {
     "(exposure); images are compared by content with the training images of networks of bifseg",
     "means": "means over objects with 95% intervals over patients (bootstrap-t), per structure",
     "tests": "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
-    "worst": "worst cases and thirds by volume and contrast of each cohort",
+    "worst": "worst session of each entry and structure; in larger cohorts, thirds by size and contrast",
     "power": "detectable differences are stated per cohort",
     "baselines": "all entries get the boxes of the same seeds under the same protocol; their settings are in the cards",
     "limits": "under Limits",
 }
-"""Answers that hold for every run."""
+"""Answers that hold for every run of several entries and patients."""
 _OF_OWN_NETWORKS = {
     "selection": "the best mean Dice on seen validation objects",
     "elsewhere": "no: each was trained on other patients of the cohort that it is tested on",
@@ -176,7 +176,7 @@ def checklist(
     """
     networks = provenance.get("networks") or {}
     answers = _CONSTANT | _data_answers(scores, list(cohorts)) | _software_answers(provenance)
-    answers |= _result_answers(scores, metrics, disturbed)
+    answers |= _result_answers(scores, metrics, disturbed) | _uncompared(scores)
     if (scores["network"] != "").any():
         answers |= _network_answers(networks)
     return [
@@ -184,6 +184,16 @@ def checklist(
         for topic, (question, lists, key) in _QUESTIONS.items()
         if topic in answers
     ]
+
+
+def _uncompared(scores: pd.DataFrame) -> dict[str, str]:
+    """Other answers for a run whose cohorts have one entry, or one patient, alone."""
+    cohorts = [rows for _, rows in scores.groupby("cohort")]
+    entries = max(len(rows[["method", "network"]].drop_duplicates()) for rows in cohorts)
+    patients = max(rows["patient"].nunique() for rows in cohorts)
+    answers = {} if patients > 1 else {"means": "means over objects of one patient, without intervals"}
+    answers |= {} if entries > 1 else {"baselines": ""}
+    return answers | ({} if entries > 1 and patients > 1 else dict.fromkeys(("tests", "power"), ""))
 
 
 def _data_answers(scores: pd.DataFrame, cohorts: list[Cohort]) -> dict[str, str]:

@@ -112,13 +112,17 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
         that the protocol does not give is left out.
     """
     goal, frame = f"{100 * target:g}%", summary.frame
-    where = f"{', '.join(summary.cohorts)}{', simulated images' if simulated else ''}"
+    means = "means of " if len(summary.cohorts) > 1 else ""
+    where = f"{means}{', '.join(summary.cohorts)}{', simulated images' if simulated else ''}"
     parts = _parts(frame)
-    return "".join(
-        f"{line}\n"
+    lines = [
+        line
         for title, part in parts
         for line in [*([f"{title}:"] if len(parts) > 1 else []), *_lines(part, goal, where, summary.protocol)]
-    )
+    ]
+    if summary.partial:
+        lines.append(f"    Not ranked, since not in every cohort: {', '.join(summary.partial)}.")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(frame: pd.DataFrame, goal: str, where: str, protocol: str) -> list[str]:
@@ -127,14 +131,16 @@ def _lines(frame: pd.DataFrame, goal: str, where: str, protocol: str) -> list[st
     for k, row in enumerate(frame.to_dict("records")):
         if k and row["method"] in METHODS + TOOLS:
             continue
-        rank = f"{'first' if k == 0 else f'number {k + 1}'} of {len(frame)} entries"
+        number = "first" if row["rank"] == 1 else f"number {row['rank']:.0f}"
+        rank = f"{number} of {len(frame)} entries"
         alone = f"the only entry under {protocol}"
         lines.append(f"{names[k]} is {rank if len(frame) > 1 else alone} ({where}):")
         reached = f", reached in {_text(row, 'reached')}% of sessions"
+        spent = "until then" if np.isfinite(row["prompts_mean"]) else "a session"
         numbers = {
             "dice": f"{_text(row, 'dice')}% Dice at the end",
             "prompts": f"{_text(row, 'prompts')} prompts to a Dice of {goal}{reached}",
-            "user_s": f"{_text(row, 'user_s')} s of a user's time a session, predicted",
+            "user_s": f"{_text(row, 'user_s')} s of a user's time {spent}, predicted",
         }
         lines += [f"    {text}" for name, text in numbers.items() if np.isfinite(row[f"{name}_mean"])]
         if k == 0 and len(names) > 1:
@@ -176,7 +182,8 @@ def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
         how = f"a mean final Dice of {_text(row, 'dice')}%"
     if len(names) == 1:
         return f"{names[0]}: {how}."
-    return f"{names[0]} is first: {how}. {_certainty(names, frame['group'].tolist())}"
+    among = f" of the {len(names)} entries in every cohort" if summary.partial else ""
+    return f"{names[0]} is first{among}: {how}. {_certainty(names, frame['group'].tolist())}"
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
@@ -201,8 +208,10 @@ def _caption(summary: Overview, goal: str) -> str:
     frame = summary.frame
     by = f"prompts to {goal}, fewest first" if summary.by == "prompts" else "mean final Dice"
     what = "means of the cohorts' means" if len(summary.cohorts) > 1 else "means"
+    limited = frame[[f"{name}_low" for name in MEASURES]].notna().any(axis=None)
+    intervals = " with 95% intervals over patients" if limited else "; an interval needs two patients"
     texts = [
-        f"Last results under {summary.protocol}, ranked by {by}: {what} with 95% intervals over patients.",
+        f"Last results under {summary.protocol}, ranked by {by}: {what}{intervals}.",
         "Entries that share a letter do not differ significantly; the best value of a column is bold.",
     ]
     if (frame["group"] == "").any():

@@ -10,6 +10,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bifseg.core.wording import counted
+
 _LEAD = 100  # characters
 
 
@@ -20,7 +22,8 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
         template: name of a file in `templates/`.
         content: variables of the template.
         **filters: functions that the template applies, beside `words`, which shows a name as words, `code`,
-            which sets what is between backticks as code, and `lead`, which divides a text after its first sentences.
+            which sets what is between backticks as code, `counted`, which gives a number its noun, and `lead`, which
+            divides a text after its first sentences.
 
     Returns:
         The whole page.
@@ -32,7 +35,7 @@ def page(template: str, content: dict[str, Any], **filters: Callable[[Any], Any]
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"words": _words, "code": _code, "lead": _lead, **filters}
+    environment.filters |= {"words": _words, "code": _code, "counted": counted, "lead": _lead, **filters}
     return environment.get_template(template).render(content)
 
 

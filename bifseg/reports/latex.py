@@ -2,6 +2,7 @@ r"""Tables in LaTeX; they need `\usepackage{booktabs}`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 _CHARACTERS = str.maketrans(
@@ -19,6 +20,7 @@ _CHARACTERS = str.maketrans(
         "*": "$^{*}$",
     }
 )
+_CODE = r"\\texttt{\1}"
 
 
 def escaped(text: object) -> str:
@@ -47,14 +49,14 @@ def latex_table(
         left: the columns that are aligned on the left; others on the right.
         groups: heading (empty for none) and rows of cells in LaTeX.
         label: after `tab:`.
-        caption: a text; empty for none.
+        caption: a text, with code between backticks; empty for none.
 
     Returns:
         A whole `table` environment.
     """
     words = set(left)
     lines = [r"\begin{table}", r"\centering"]
-    lines += [rf"\caption{{{escaped(caption)}}}"] if caption else []
+    lines += [rf"\caption{{{re.sub('`([^`]+)`', _CODE, escaped(caption))}}}"] if caption else []
     lines += [
         rf"\label{{tab:{label}}}",
         rf"\begin{{tabular}}{{{''.join('l' if name in words else 'r' for name in columns)}}}",

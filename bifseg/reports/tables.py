@@ -102,7 +102,7 @@ _NEVER = (
     "Every session counts. One that ended without reaching the target, for whatever reason, counts in these means as "
     "one round more than the {rounds} of the protocol, with the most strokes that the protocol allows in every round, "
     "each as long as the box. {no_scribbles}"
-    "A dash marks an unknown number: {own} ended sessions at a lower target."
+    "Another dash marks an unknown number: {own} ended sessions at a lower target."
 )
 _INTERACTIONS = (
     "Under {own}, until Dice first is at least {goal}. Rounds, prompts (box, strokes and clicks, each counting 1) and "
@@ -110,6 +110,7 @@ _INTERACTIONS = (
     "Medians: over all n sessions. Initial and final Dice: mean ± standard deviation, "
     "before any scribbles and after the last round played. Area: under mean Dice against rounds 0 to {rounds} "
     "with its interval, where a session that ended early carries its last Dice forward. "
+    "A method that starts from scribbles has no initial Dice and no area. "
 )
 _TARGETS_CAPTION = (
     "Under {own}, rounds until Dice first is at least the target: mean with its 95% interval over patients, and in "

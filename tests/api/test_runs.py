@@ -35,6 +35,15 @@ def test_a_folder_without_scores_is_refused(tmp_path):
         bs.read_run(tmp_path)
 
 
+@pytest.mark.parametrize("read", [bs.read_run, bs.read_scores])
+def test_a_missing_folder_is_named_as_it_was_given(tmp_path, read):
+    with pytest.raises(bs.InputError) as refused:
+        read(tmp_path / "nowhere")
+    assert (
+        str(refused.value) == f"{tmp_path}/nowhere: no such folder; name RESULTS/RUN, or its scores.parquet"
+    )
+
+
 def test_a_session_of_a_row_scores_as_the_row(folder, scores):
     row = scores[(scores["method"] == "bifseg") & (scores["step"] == "round-1")].iloc[0]
     session = bs.read_run(folder).session(row)

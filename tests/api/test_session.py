@@ -109,13 +109,33 @@ def test_a_method_that_raises_fails_and_says_why():
         (Threshold(), np.ones((40, 43), bool), "bool array of the image's shape"),
         (Threshold(), np.ones((40, 44), int), "bool array of the image's shape"),
         (Threshold(), np.zeros((40, 44), bool), "has no voxel"),
+        (Threshold(), [[True]], "truth: list"),
         (object(), None, "lacks dimensions"),
+        (Threshold, None, r"method: Threshold is a class; give an object, such as Threshold\(\)"),
     ],
 )
 def test_invalid_arguments_are_refused(method, truth, words):
     image, right = case()
     with pytest.raises(bs.InputError, match=words):
         bs.simulate(method, image, right if truth is None else truth)
+
+
+def test_an_image_and_a_protocol_of_another_type_are_refused():
+    image, truth = case()
+    with pytest.raises(bs.InputError, match="image: ndarray; give a bifseg"):
+        bs.simulate(Threshold(), image.voxels, truth)
+    with pytest.raises(bs.InputError, match="protocol: str; give a bifseg"):
+        bs.simulate(Threshold(), image, truth, protocol="own-scribbles")
+
+
+def test_a_notebook_shows_a_session_in_one_line():
+    assert (
+        repr(bs.simulate(Threshold(), *case(), protocol=RULES))
+        == "<session of Threshold: 4 steps, ended: rounds>"
+    )
+    assert repr(bs.simulate(Breaks(), *case(), protocol=RULES)) == (
+        "<session of Breaks: 1 step, ended: failed, round-1: RuntimeError: no memory left>"
+    )
 
 
 def test_a_method_that_cannot_play_here_is_refused():

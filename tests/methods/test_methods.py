@@ -102,7 +102,11 @@ BAD = {
         True,
         "unknown 'grabcat'; known are base-net, base-crf, bifseg",
     ),
-    "no network": (MethodCard(method="bifseg"), False, "needs a network; give --network, or write METHOD@NETWORK"),
+    "no network": (
+        MethodCard(method="bifseg"),
+        False,
+        "needs a network; give --network, or write METHOD@NETWORK",
+    ),
     "a network too many": (MethodCard(method=f"{__name__}:NoNetwork"), True, "takes no network"),
     "setting": (MethodCard(method="bifseg", settings={"sigma": -1}), True, "settings.sigma: Input should be"),
     "unknown setting": (

@@ -98,6 +98,20 @@ def test_limits_of_a_small_real_run_without_confinement():
     assert "simulated and say nothing" not in texts
 
 
+def test_a_run_of_one_entry_and_one_patient_claims_no_comparison_and_no_interval():
+    frame = scores([("a", "bifseg", "initial", 0.5)], confinement="none")
+    items = {item.question: item for item in checklist(frame, [cohort()], built_in(), {})}
+    for question in (
+        "How are comparisons tested?",
+        "Is the sample large enough?",
+        "Were methods compared with proper baselines?",
+    ):
+        assert not items[question].answer
+        assert "second entry" in items[question].key
+    assert "95%" not in items["How are values aggregated, and with what uncertainty?"].answer
+    assert "c has 1 patient: no interval and no test." in limits(frame, [cohort()], {})
+
+
 def test_a_network_of_several_training_seeds_was_not_trained_once():
     networks = {"c/pnet": {"seed": 3}, "c/pnet.seed-2": {"seed": 4}, "c/unet": {"seed": 3}}
     once = [text for text in limits(FRAME, [], networks) if "trained once" in text]

@@ -24,18 +24,50 @@ def summary(*rows):
 
 
 def test_the_summary_shows_the_first_entry_and_the_user_s_own():
-    rows = row("geos", **NUMBERS), row("grabcut", **NUMBERS), row("mine", "b", **NUMBERS | {"dice": 0.4})
+    last = row("mine", "b", **NUMBERS | {"dice": 0.4}) | {"rank": 3}
+    rows = row("geos", **NUMBERS), row("grabcut", **NUMBERS), last
     assert summary_text(summary(*rows), 0.9, simulated=True).splitlines() == [
         "geos is first of 3 entries (c, simulated images):",
         "    80.0 [70.0, 90.0]% Dice at the end",
         "    5.0 [4.9, 5.1] prompts to a Dice of 90%, reached in 70 [60, 80]% of sessions",
-        "    30.0 [29.9, 30.1] s of a user's time a session, predicted",
+        "    30.0 [29.9, 30.1] s of a user's time until then, predicted",
         "    No significant difference: grabcut.",
         "mine is number 3 of 3 entries (c, simulated images):",
         "    40.0 [30.0, 50.0]% Dice at the end",
         "    5.0 [4.9, 5.1] prompts to a Dice of 90%, reached in 70 [60, 80]% of sessions",
-        "    30.0 [29.9, 30.1] s of a user's time a session, predicted",
+        "    30.0 [29.9, 30.1] s of a user's time until then, predicted",
     ]
+
+
+def test_entries_that_share_a_rank_share_its_number():
+    rows = row("geos", **NUMBERS), row("mine", **NUMBERS) | {"rank": 2}, row("yours", **NUMBERS) | {"rank": 2}
+    text = summary_text(summary(*rows), 0.9, simulated=False)
+    assert "mine is number 2 of 3 entries (c):" in text
+    assert "yours is number 2 of 3 entries (c):" in text
+
+
+def test_entries_that_some_cohort_lacks_are_named_where_one_is_called_first():
+    rows = pd.DataFrame([row("bifseg", **NUMBERS), row("grabcut", "b", **NUMBERS)])
+    both = Overview("own-scribbles", "prompts", 10, rows, ("c", "d"), ("geos", "slic-seg"))
+    lines = summary_text(both, 0.9, simulated=False).splitlines()
+    assert lines[0] == "bifseg is first of 2 entries (means of c, d):"
+    assert lines[-1] == "    Not ranked, since not in every cohort: geos, slic-seg."
+    assert first_screen(both, 0.9).sentence.startswith(
+        "bifseg is first of the 2 entries in every cohort: 5.0"
+    )
+
+
+def test_a_caption_promises_no_interval_of_one_patient():
+    alone = row("geos", **NUMBERS) | {f"{name}_low": np.nan for name in MEASURES}
+    caption = first_screen(summary(alone), 0.9).caption
+    assert "means; an interval needs two patients." in caption
+    assert "95%" not in caption
+    assert "95% intervals over patients" in first_screen(summary(row("geos", **NUMBERS)), 0.9).caption
+
+
+def test_user_time_is_that_of_a_session_without_a_target():
+    text = summary_text(summary(row("mine", dice=0.8, user_s=30.0)), 0.9, simulated=False)
+    assert text.splitlines()[-1] == "    30.0 [29.9, 30.1] s of a user's time a session, predicted"
 
 
 def test_numbers_unknown_under_the_protocol_are_left_out():
