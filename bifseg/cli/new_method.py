@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from importlib.util import find_spec
+from keyword import iskeyword
 from pathlib import Path
 from typing import Annotated
 
@@ -74,6 +76,8 @@ def new_method(
     present = [file for file in files if (folder / file).exists()]
     if present:
         raise InputError(f"{folder / present[0]}: exists; choose another name or folder")
+    if iskeyword(module) or find_spec(module):
+        raise InputError(f"{name!r}: Python has a word or a module {module}; choose another name")
     for file, text in files.items():
         write_text(folder / file, text.replace("MODULE", module).replace("CLASS", kind))
         typer.echo(folder / file)

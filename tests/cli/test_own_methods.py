@@ -75,6 +75,14 @@ def test_the_template_passes_its_own_test(tmp_path):
         new_method("my-model", tmp_path)
 
 
+@pytest.mark.parametrize("name", ["class", "numpy", "email"])
+def test_a_module_that_python_could_not_import_is_refused(tmp_path, name):
+    """`import class` is no Python, and numpy.py beside a method would hide numpy."""
+    with pytest.raises(InputError, match=f"'{name}': .*; choose another name"):
+        new_method(name, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_invalid_module_name_is_bad_input(tmp_path, monkeypatch):
     monkeypatch.setattr("sys.argv", ["bifseg", "new-method", "My Model", "--folder", str(tmp_path)])
     with pytest.raises(SystemExit) as raised:
