@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from typing_extensions import override
 
 from bifseg.cards.capabilities import method_problem
 from bifseg.cards.cards import ProtocolCard
@@ -40,8 +41,9 @@ class Session:
     record: SessionRecord
     tolerance_mm: float = DEFAULT_TOLERANCE_MM
 
+    @override
     def __repr__(self) -> str:
-        """One line for a notebook: the arrays would fill pages."""
+        # one line, since the arrays would fill pages of a notebook
         end = ", ".join(filter(None, (self.ended, self.error)))
         return f"<session of {self.record.identity.method}: {counted(len(self.record.steps), 'step')}, ended: {end}>"
 
