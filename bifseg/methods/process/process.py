@@ -245,6 +245,10 @@ class MethodProcess:
 
     def _open(self) -> None:
         """Send the method's card, and take the first answer."""
+        import SimpleITK  # noqa: F401  images are written with both, and their import is no time of a session
+
+        from bifseg.core import images  # noqa: F401
+
         program, process = self._program, self._slot.process
         assert process
         self.confinement = program.container.engine if program.container else process.means

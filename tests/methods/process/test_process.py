@@ -1,6 +1,7 @@
 """A method in its own process plays as it would in ours, and can neither harm nor see."""
 
 import os
+import subprocess
 import sys
 import time
 from dataclasses import replace
@@ -396,3 +397,29 @@ def test_environment_does_not_name_the_job(monkeypatch, started):
     with pytest.raises(RuntimeError, match=r"exit code 1: \[\]"):
         MethodProcess(Program((sys.executable, "-c", words)))
     assert os.environ["SLURM_SUBMIT_DIR"]
+
+
+FIRST_SESSION = """
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from bifseg import Box, Grid, Image
+from bifseg.cards.cards import MethodCard
+from bifseg.methods.process.process import MethodProcess
+from bifseg.methods.process.programs import program
+
+method = MethodProcess(program(MethodCard(method="odd_methods:Half"), Path()))
+before = set(sys.modules)
+method.start(Image(np.zeros((20, 20), np.float32), Grid.plain((20, 20))), Box((2, 2), (12, 12)))
+method.close()
+print(sorted(set(sys.modules) - before))
+"""
+
+
+def test_the_first_session_of_a_job_is_not_charged_with_imports():
+    """SimpleITK, which writes the images for the process, takes 0.2 to 0.35 s to import."""
+    words = [sys.executable, "-c", FIRST_SESSION]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
