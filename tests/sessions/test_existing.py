@@ -172,6 +172,51 @@ def test_a_worse_result_in_the_array_of_the_one_before_is_undone():
     assert [step.undo for step in session.steps] == [False, False, True, False, True]
 
 
+def test_no_two_corrections_are_undone_in_a_row():
+    """The second undo would take back what the user kept; here the method's `undo` makes its result worse."""
+
+    class Ruins(Worsens):
+        def undo(self):
+            return self.box.paste(~TRUTH[self.box.slices], SHAPE)
+
+        def start(self, image, box):
+            self.box = box
+            return super().start(image, box)
+
+        def refine(self, scribbles):
+            return np.zeros(SHAPE, bool)
+
+    session = play(user(UNDO), Ruins())
+    assert session.error == ""
+    assert [step.undo for step in session.steps][:4] == [False, False, True, False]
+
+
+def test_a_user_who_takes_the_opening_back_opens_again():
+    class Floods(Worsens):
+        prompts = frozenset({"scribbles"})
+
+        def start(self, image, box):
+            self.box = box
+            return np.zeros(SHAPE, bool)
+
+        def refine(self, scribbles):
+            return self.box.paste(~TRUTH[self.box.slices], SHAPE)
+
+    session = play(user(UNDO), Floods())
+    assert [step.undo for step in session.steps] == [False, False, True, False, True]
+    for opening in (session.steps[1], session.steps[3]):
+        assert {stroke.foreground for stroke in opening.strokes} == {True, False}
+
+
+def test_a_result_that_looks_the_same_is_not_undone():
+    class Stays(Worsens):
+        def refine(self, scribbles):
+            return TRUTH & (np.indices(SHAPE)[1] < 25)
+
+    session = play(user(UNDO), Stays())
+    assert not any(step.undo for step in session.steps[2:])
+
+
 def test_without_undo_worse_results_stay():
     session = play(user(UNDO.model_copy(update={"undo": False})), Worsens())
     assert not any(step.undo for step in session.steps)

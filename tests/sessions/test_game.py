@@ -68,6 +68,18 @@ def test_session_ends_after_the_last_round():
     assert [step.round for step in session.steps] == [0, 1, 2, 3, 4]
 
 
+def test_a_dice_of_exactly_the_target_reaches_it():
+    """A third of the object is 2 / (1 + 3) of Dice: 0.5."""
+    exact = OWN.model_copy(update={"target": 0.5})
+
+    class Third(Shrunken):
+        def start(self, image, box):
+            return TRUTH & (np.indices(SHAPE)[1] < 30)
+
+    session = play(game(exact), Third())
+    assert (session.ended, len(session.steps)) == ("target", 1)
+
+
 def test_target_reached_in_the_last_round_counts():
     assert play(game(), Shrunken(needs=4)).ended == "target"
 
@@ -380,3 +392,25 @@ def test_a_small_object_is_marked_in_the_first_and_later_rounds():
     assert len(played.steps) > 3  # half of the object is asked for, slice after slice
     assert played.steps[-1].mask.sum() > truth.sum() / 2
     assert played.ended == "satisfied"
+
+
+def test_even_a_careless_user_opens_on_a_thin_object():
+    """In every slice it is 2 mm deep; a careless user would overlook an error of that depth in a result."""
+    shape = (9, 40, 40)
+    truth = np.zeros(shape, bool)
+    truth[3:6, 19:22, 8:32] = True
+    image = Image(np.zeros(shape, np.float32), Grid.plain(shape))
+
+    class Painted(Shrunken):
+        dimensions, prompts = frozenset({3}), frozenset({"scribbles"})
+
+        def start(self, image, box):
+            return np.zeros(shape, bool)
+
+        def refine(self, scribbles):
+            return scribbles.foreground
+
+    for seed in range(20):  # some of its strokes have the wrong label
+        rules = ProtocolCard(rounds=1, target=None, user="careless", box="tight/1", window="image")
+        session = play(SimulatedUser(image, truth, rules, 0, seed), Painted())
+        assert len(session.steps[1].strokes) == 3

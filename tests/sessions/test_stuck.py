@@ -94,6 +94,26 @@ def test_an_adapting_method_that_stops_changing_is_stuck():
     )
 
 
+def test_patience_counts_rounds_and_no_step_before_them():
+    class Adapting(Fake):
+        def adapt(self):
+            return left()  # as the initial result
+
+    assert [step.round for step in session(Adapting(left())).steps] == [0, 0, 1, 2, 3]
+
+
+def test_strokes_on_another_error_do_not_count():
+    """Rounds 1 and 2 leave the right part missed; then a larger part is missed too, which had no stroke yet."""
+    results = []
+    for k in range(6):
+        results.append(without(truth_on(PLANE), 1, 40, 45))
+        results[-1][22 + 2 * k, 36] = False  # so that no result repeats
+        if k >= 2:
+            results[-1][:, 20:32] = False
+    # round 3 is the first with a stroke on the left part, and round 4 the second
+    assert [step.round for step in session(Fake(*results), patience=2).steps] == [0, 1, 2, 3, 4]
+
+
 @pytest.mark.parametrize("grid", [PLANE, VOLUME])
 def test_a_result_that_flips_between_two_is_stuck(grid):
     played = session(Fake(*[left(grid), right(grid)] * 6), grid)

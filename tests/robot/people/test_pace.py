@@ -38,6 +38,13 @@ def test_fixed_part_part_a_cm_and_pause_are_found():
     assert (pace.n_strokes == 5).all()
 
 
+def test_the_order_of_the_file_does_not_matter_and_overlapping_strokes_have_no_pause():
+    strokes = drawn([20, 40, 90])
+    assert fit_pace(recorded(strokes[::-1])).equals(fit_pace(recorded(strokes)))
+    together = fit_pace(recorded(drawn([20, 40, 90], pause=-0.5))).set_index("name")
+    assert together.value["pause_s"] == 0
+
+
 def test_the_interval_is_over_drawings():
     many = recorded(*(drawn([20, 40, 90, 150], noise=0.3, seed=k) for k in range(8)))
     pace = fit_pace(many).set_index("name")

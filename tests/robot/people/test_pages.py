@@ -116,6 +116,9 @@ def test_draws_differ_and_repeat(tree):
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
     assert (first != robot_map(page, CentreLine(), PolicyParameters(seed=1), 0)).any()
+    # also in the same window
+    whole = PolicyParameters(whole_image=True)
+    assert (robot_map(page, CentreLine(), whole, 0) != robot_map(page, CentreLine(), whole, 1)).any()
 
 
 def test_robot_and_people_have_rows_in_one_table(tree):

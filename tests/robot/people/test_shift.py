@@ -39,6 +39,18 @@ def test_the_distance_is_of_logarithms_and_that_outside_is_plain():
     assert value(rows, "spread", measure=OVERLAP) == pytest.approx(1 - 2 * 21 / 63)
 
 
+def test_the_coverage_is_in_percent_and_a_label_that_one_side_lacks_does_not_overlap():
+    rows = image_shifts([page(8, 16)], "x", CentreLine(), PARAMETERS)
+    people = [float(drawing_values(scribbled(r), TRUTH, (1.0, 1.0)).coverage["foreground"]) for r in (8, 16)]
+    apart = abs(np.log((1 + 100 * people[0]) / (1 + 100 * people[1])))
+    assert value(rows, "spread", measure="coverage") == pytest.approx(apart)
+    nothing = np.where(scribbled(12) == 2, 2, 0).astype(np.uint8)
+    rows = image_shifts(
+        [Page("a", "CT", TRUTH, (1.0, 1.0), {"p": nothing}, None)], "x", CentreLine(), PARAMETERS
+    )
+    assert value(rows, "shift", measure=OVERLAP) == [1.0]
+
+
 def test_one_person_has_no_spread():
     rows = image_shifts([page(12)], "x", CentreLine(), PARAMETERS)
     assert np.isnan(value(rows, "spread")).all()
