@@ -23,15 +23,12 @@ def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, str, M
     Yields:
         A row and its file, and the first row with these voxels, of another patient, and its file; each patient once.
     """
-    first: dict[tuple[str, int | None], tuple[ManifestRow, str]] = {}
+    first: dict[str, tuple[ManifestRow, str]] = {}
     found = set()
     for row in rows:
-        for name, channel in (
-            (row.image, row.channel),
-            *((path, None) for path in dict(row.channels).values()),
-        ):
+        for name in (row.image, *dict(row.channels).values()):
             digest = images[name].digest
-            other, other_name = first.setdefault((digest, channel), (row, name))
+            other, other_name = first.setdefault(digest, (row, name))
             if digest and row.group != other.group and (digest, row.group) not in found:
                 found.add((digest, row.group))
                 yield row, name, other, other_name

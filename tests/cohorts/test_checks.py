@@ -462,6 +462,15 @@ def test_one_image_in_two_splits_is_a_problem(tree):
     )
 
 
+def test_two_channels_of_one_file_are_one_image(tree):
+    first = tree.add("c1", suffix=".nii", channel="0", split="train")
+    several = np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)
+    sitk.WriteImage(sitk.GetImageFromArray(several, isVector=False), tree.root / first["image"])
+    tree.rows.append(first | {"case": "c2", "channel": "1", "split": "test"})
+    tree.columns.append("channel")
+    assert any("c1-image.nii: holds the same voxels as c1-image.nii of 'c1'" in line for line in lines(tree))
+
+
 def test_one_image_twice_in_a_split_is_a_note(tree):
     report = add_copy(tree, "train")
     assert not report.problems

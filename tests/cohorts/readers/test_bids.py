@@ -88,6 +88,7 @@ def test_structures_are_named_by_the_dseg_table(tmp_path):
         ("csf", (2,)),
         ("gray_matter", (1,)),
     ]
+    assert draft.left_out == ()  # the background is no structure
     (tmp_path / "desc-x_dseg.tsv").write_text("index\tname\n5\tCSF\n")
     with pytest.raises(InputError, match=r"dseg\.tsv:\d: index '\d', name 'csf' is not a value of its own"):
         draft_of("bids", tmp_path)
