@@ -288,6 +288,7 @@ _WORDS = {
         "at least {goal}, and Dice at the end; rounds are shown. A comparison is one opponent on one structure: it "
         "holds if prompts and user time (only prompts if images state no spacing) are better and Dice is at least "
         "as good. A session that never reached {goal}, for whatever reason, counts as one round more than the protocol "
-        "allows, with the most strokes in every round, each as long as the box.",
+        "allows, with the most strokes in every round, each as long as the box, or as the "
+        "policy's longest stroke if that is longer.",
     ),
 }

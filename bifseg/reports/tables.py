@@ -101,7 +101,7 @@ _TARGETS = (0.80, 0.85, 0.90, 0.95)  # Dice of the table of rounds to several ta
 _NEVER = (
     "Every session counts. One that ended without reaching the target, for whatever reason, counts in these means as "
     "one round more than the {rounds} of the protocol, with the most strokes that the protocol allows in every round, "
-    "each as long as the box. {no_scribbles}"
+    "each as long as the box, or as the policy's longest stroke if that is longer. {no_scribbles}"
     "A dash marks an unknown number: {own} ended sessions at a lower target."
 )
 _INTERACTIONS = (
