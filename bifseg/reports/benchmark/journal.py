@@ -32,16 +32,20 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
         The records that were added.
 
     Raises:
-        InputError: a line of the file is no record, or the file system has no locks.
+        InputError: a line of the file is no record, or the file system has no locks; the file stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as stream:
         _lock(path, stream)
         lines, torn = _lines(stream)
+        known = {
+            record[KEY] for record in _records(path, lines)
+        }  # refuses another file before anything is cut off
+        if torn and not (lines or _begins_a_record(torn)):
+            raise InputError(f"{path}: is no history of runs; name another file")
         if torn:
             log.warning("%s: cutting off half a line of a writer that was killed", path)
             stream.truncate(stream.seek(0, os.SEEK_END) - len(torn))
-        known = {record[KEY] for record in _records(path, lines)}
         fresh = {record[KEY]: record for record in records if record[KEY] not in known}
         stream.write("".join(f"{line(record)}\n" for record in fresh.values()).encode())
         stream.flush()
@@ -100,6 +104,11 @@ def _lines(stream: BinaryIO) -> tuple[list[bytes], bytes]:
     stream.seek(0)
     *lines, torn = stream.read().split(b"\n")
     return lines, torn
+
+
+def _begins_a_record(torn: bytes) -> bool:
+    start = f'{{"{KEY}": '.encode()
+    return torn.startswith(start) or start.startswith(torn)
 
 
 def _records(path: Path, lines: list[bytes]) -> list[Record]:

@@ -82,6 +82,18 @@ def test_half_a_first_line_is_removed(path):
     assert read(path) == [record("a")]
 
 
+@pytest.mark.parametrize(
+    "text", ["a note", '{"run": "demo"}', "a table\nof the user, whose last line has no end", "{\n 1}"]
+)
+def test_a_file_that_is_no_history_stays_as_it_was(path, text):
+    """A wrong --history must not cost the user a line, or a whole file of one line."""
+    path.parent.mkdir()
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"history.jsonl: (line 1: )?is no "):
+        append(path, [record("a")])
+    assert path.read_text() == text
+
+
 @pytest.mark.parametrize("wrong", ["half", "[]", '{"run": "x"}', ""])
 def test_damaged_line_is_bad_input_and_stays(path, wrong):
     append(path, [record("a")])
