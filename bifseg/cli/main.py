@@ -165,7 +165,7 @@ def _command() -> Callable[..., Any]:
 def _reason(error: Exception) -> str:
     """The text of a failure on one line; of a file that the system does not read or write, with what to look at."""
     if isinstance(error, OSError) and error.filename and error.strerror:
-        return f"{error.filename}: {error.strerror}; correct the path, its permissions or its disk"
+        return f"{error.filename2 or error.filename}: {error.strerror}; correct the path, its permissions or its disk"
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 

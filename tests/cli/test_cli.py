@@ -486,6 +486,14 @@ def test_a_file_that_cannot_be_written_is_named_with_a_remedy(tmp_path, capsys):
     )
 
 
+def test_a_file_that_cannot_take_a_folder_s_place_is_named_and_not_our_temporary_one(
+    by_hand, tmp_path, capsys
+):
+    (tmp_path / "all.parquet").mkdir()
+    assert bifseg("collect", by_hand / "scores.parquet", "--out", tmp_path / "all") == 1
+    assert capsys.readouterr().err.startswith(f"failed: {tmp_path}/all.parquet: Is a directory;")
+
+
 def test_failure_is_raised_when_debugging(failing, monkeypatch):
     monkeypatch.setenv("BIFSEG_DEBUG", "1")
     monkeypatch.setattr(sys, "argv", ["bifseg", *map(str, failing)])
