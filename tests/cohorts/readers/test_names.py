@@ -7,6 +7,7 @@ from bifseg.cohorts.readers.layout import LayoutOptions, patient
 @pytest.mark.parametrize(
     ("case", "expected"),
     [
+        ("BraTS-MET-00086-001", "BraTS-MET-00086"),
         ("BraTS-GLI-00000-000", "BraTS-GLI-00000"),
         ("BraTS-GLI-00000-101", "BraTS-GLI-00000"),
         ("Brats18_TCIA01_131_1", "Brats18_TCIA01_131"),
