@@ -34,6 +34,12 @@ def test_the_longest_rounds_are_rounds_of_long_strokes(box, spacing):
     assert longest_seconds(11, 2, [slices_across(box, spacing)], [longest]).tolist() == pytest.approx([spent])
 
 
+def test_more_strokes_than_slices_go_back_to_each_slice_once():
+    """Two slices, five strokes of 10 mm: 3 cm on the screen."""
+    expected = 7 + 2 * 0.54 + 2 * 1.1 + 5 * (CLICK + 0.9 + 0.16 * 3)
+    assert longest_seconds(1, 5, [2], [10.0]).tolist() == pytest.approx([expected])
+
+
 def test_a_round_without_strokes_is_a_look():
     assert round_seconds([], (30, 40), (1.0, 1.0)) == pytest.approx(0.54)
     assert round_seconds([], (30, 40, 50), (1.0, 1.0, 1.0)) == pytest.approx(30 * 0.54)

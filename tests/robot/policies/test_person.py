@@ -82,6 +82,12 @@ def test_a_hand_wobbles_by_the_deviation():
     assert np.max(np.abs(far)) < 2 * 2 * np.sqrt(2) + 1
 
 
+def test_no_wobbling_stroke_is_longer_than_the_longest():
+    strokes = [s for seed in range(20) for s in draw(DISC, seed=seed, max_length_mm=30.0, wobble_mm=4.0)]
+    lengths = [stroke.length_mm(ONE) for stroke in strokes]
+    assert 25 < max(lengths) <= 30
+
+
 def test_strokes_of_a_round_do_not_repeat_each_other():
     strokes = draw(DISC, number=(4.0, 1.0), length=(0.6, 1.0))
     voxels = np.concatenate([s.voxels for s in strokes])
