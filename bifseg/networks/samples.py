@@ -17,7 +17,7 @@ from bifseg.core.geometry import Box, Image, Mask
 from bifseg.networks.augmentation import augment
 from bifseg.networks.crops import Crop
 from bifseg.networks.trained import TrainedNetwork
-from bifseg.robot.box import draw_box
+from bifseg.robot.box import draw_box_on
 
 PADDING = -100
 """Target of voxels that the loss ignores: padded ones, and those that nobody annotated."""
@@ -89,7 +89,7 @@ class Sampler:
         size = self._trained.input_size
         if random and isinstance(size, int):
             size = max(1, round(size * float(np.exp(rng.uniform(-random.scale, random.scale)))))
-        box = draw_box(sample.truth, margin, rng)
+        box = draw_box_on(sample.image.grid, sample.truth, margin, rng)
         crop = Crop(sample.image, box, size, self._trained.network.thickest_first)
         truth = crop.scaled(sample.truth) >= 0.5
         values = np.stack([crop.channel(name) for name in self._trained.channels_of(sample.image)])

@@ -9,7 +9,7 @@ from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.geometry import Box, Image, Mask
 from bifseg.core.overlap import dice
 from bifseg.core.seeds import generator
-from bifseg.robot.box import draw_box
+from bifseg.robot.box import draw_box_on
 
 
 def validation_dice(
@@ -40,6 +40,6 @@ def validation_dice(
         image, truth, ignored = cohort.image(row, channels), cohort.truth(row), cohort.ignored(row)
         counted = True if ignored is None else ~ignored
         rng = generator(seed, cohort.name, row.object, "validation box")
-        drawn = [draw_box(truth, cohort.box_margin, rng) for _ in range(boxes)]
+        drawn = [draw_box_on(image.grid, truth, cohort.box_margin, rng) for _ in range(boxes)]
         means.append(sum(dice(answer(image, box) & counted, truth) for box in drawn) / boxes)
     return means

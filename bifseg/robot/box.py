@@ -1,6 +1,6 @@
 """The box that the robot draws around an object, by a named, versioned kind. A version never changes what it draws.
 
-`draw_box` is the rule of `margin/1`. Training uses it too.
+`draw_box` is the rule of `margin/1`. Training uses it too, in the body's axes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from bifseg.core.geometry import Box, Mask
+from bifseg.core.geometry import Box, Grid, Mask
 from bifseg.core.registry import Registry
 
 
@@ -34,6 +34,27 @@ def draw_box(truth: Mask, margin: int, rng: np.random.Generator) -> Box:
         ValueError: `truth` is empty or `margin` is negative.
     """
     return _grown(truth, rng.integers(0, margin, size=(truth.ndim, 2), endpoint=True))
+
+
+def draw_box_on(grid: Grid, truth: Mask, margin: int, rng: np.random.Generator) -> Box:
+    """`draw_box` in the body's axes (z, y, x), so that the box does not depend on how the image is stored.
+
+    Args:
+        grid: the image's grid.
+        truth: ground truth of the object on it.
+        margin: as in `draw_box`.
+        rng: source of the margins.
+
+    Returns:
+        A box on the grid of at least the object's extent.
+
+    Raises:
+        ValueError: `truth` is empty or `margin` is negative.
+    """
+    turn = grid.canonical()
+    turned = turn.apply(truth)
+    box = draw_box(turned, margin, rng)
+    return Box(*turn.inverse.corners(box.lower, box.upper, turned.shape))
 
 
 class BoxKind(Protocol):

@@ -43,6 +43,31 @@ def test_the_truth_is_transposed_with_its_image():
     np.testing.assert_array_equal(target[0], values[0, 0] >= 0.5)
 
 
+@pytest.mark.parametrize("reverse", [(True, False), (False, True)])
+def test_crops_do_not_depend_on_how_the_image_is_stored(reverse):
+    """The random box is drawn in the body's axes; here an axis is stored backwards, and the axes are exchanged."""
+    shape = (30, 36)
+    voxels = np.random.default_rng(5).normal(0, 1, shape).astype(np.float32)
+    truth = np.zeros(shape, bool)
+    truth[12:20, 10:25] = True
+    grid = Grid.plain(shape)
+    origin = tuple(float((n - 1) * back) for n, back in zip(shape, reverse, strict=True))[::-1]
+    axes = [
+        tuple(-v if back else v for v in axis) for axis, back in zip(grid.direction, reverse, strict=True)
+    ]
+    stored = Grid(shape[::-1], grid.spacing[::-1], origin, tuple(axes[::-1]))
+    steps = tuple(slice(None, None, -1 if back else 1) for back in reverse)
+
+    def drawn(image, truth):
+        sampler = sampler_of(PNet(4), image, truth, margin=6, augmentation=AugmentationCard())
+        return [part.numpy() for seed in range(4) for part in sampler.batch(np.random.default_rng(seed))]
+
+    as_is = drawn(Image(voxels, grid, "t2"), truth)
+    turned = drawn(Image(np.ascontiguousarray(voxels[steps].T), stored, "t2"), truth[steps].T.copy())
+    for one, other in zip(as_is, turned, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("side", [12, 9, 18])
 def test_unannotated_voxels_are_excluded_from_the_loss(side):
     """This holds at every scale of the crop and for every flip."""
