@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
@@ -73,3 +74,26 @@ def test_simpleitk_agrees_with_our_scores(benchmarks):
     result, truth = (rng.random((8, 9, 10)) < 0.3 for _ in range(2))
     ours = script.by_bifseg(script.built_in())(result, truth, (3.0, 1.0, 1.0))
     assert script.by_simpleitk(result, truth, (3.0, 1.0, 1.0)) == pytest.approx(ours, rel=1e-6)
+
+
+def test_the_table_of_tools_settings_by_hand(benchmarks):
+    """Prompts until the target first holds; a session that misses it costs two strokes more than it drew."""
+    steps = {  # n_prompts and dice of each round
+        ("a", "1", "geos-1"): [(3, 0.95)],
+        ("a", "2", "geos-1"): [(3, 0.5), (5, 0.9), (7, 0.8)],
+        ("b", "3", "geos-1"): [(3, 0.92)],
+        ("a", "1", "geos-2"): [(3, 0.95)],
+        ("a", "2", "geos-2"): [(3, 0.5), (5, 0.7)],
+        ("b", "3", "geos-2"): [(3, 0.2), (5, 0.99)],
+    }
+    rows = [
+        {"cohort": cohort, "patient": f"p{name}", "object": name, "method": method, "seen": True}
+        | {"round": k, "n_prompts": n, "dice": dice}
+        for (cohort, name, method), results in steps.items()
+        for k, (n, dice) in enumerate(results)
+    ]
+    rows.append(rows[0] | {"seen": False, "object": "unseen", "n_prompts": 99})
+    table = benchmarks("choose_tools").table(pd.DataFrame(rows))
+    assert table[["a", "b", "mean"]].to_numpy().tolist() == [[4, 3, 3.5], [5, 5, 5]]
+    assert table["difference"].tolist() == [0, 1.5]
+    assert table.loc["geos-2", ["low", "high"]].tolist() == [1, 2]

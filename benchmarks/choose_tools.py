@@ -1,0 +1,167 @@
+"""Compare settings of the traditional tools on seen structures: a run of its own, and its table.
+
+    python benchmarks/choose_tools.py write IMAGES/manifest.tsv --out tools --dimension 2
+    snakemake --workflow-profile workflow/profiles/default --configfile tools/config.yaml --cores 2
+    python benchmarks/choose_tools.py table tools/results/tools --out tools.csv
+
+`IMAGES/manifest.tsv` is a table as `real_folds.py` takes it. The tools learn nothing from other images, so that every
+object of a seen structure counts, but no object of the demo: the simulated cohorts have a seed of their own. The table
+has the mean prompts to a Dice of 0.90 of each setting and cohort. Choose by the mean over cohorts; a difference counts
+only if the interval of the paired differences, drawn over patients, leaves 0 out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+
+import bifseg
+
+TARGET, DRAWS = 0.9, 2000
+REAL = {
+    2: {"uwm_gi": ["stomach", "large_bowel"], "oasis_trt_2d": ["thalamus", "putamen"]},
+    3: {"brats18": ["tumour_core"]},
+}
+SIMULATED = {
+    2: ("fetal2d", {"train": 1, "validation": 20, "test": 1}, ["placenta", "fetal_brain"]),
+    3: ("tumour3d", {"train": 1, "validation": 8, "test": 1}, ["tumour_core"]),
+}
+# The first of each is the one that ships.
+SETTINGS = {
+    "grabcut": [
+        {"surround": surround, "strength": strength}
+        for surround, strength in ((0.5, 10), (1, 10), (2, 10), (0.5, 5), (0.5, 20), (1, 5), (1, 20))
+    ],
+    "grabcut-opencv": [{}],
+    "geos": [
+        {"gamma": gamma, "strength": strength, "sigma": sigma}
+        for gamma, strength, sigma in (
+            *((300, 5, 0.05), (300, 1, 0.1), (300, 2.5, 0.05), (300, 10, 0.05), (300, 5, 0.1)),
+            *((100, 5, 0.05), (1000, 5, 0.05)),
+        )
+    ],
+    "growcut": [{"full_neighbourhood": None}, {"full_neighbourhood": False}, {"full_neighbourhood": True}],
+    "random-walks": [{"beta": beta} for beta in (300, 90, 1000)],
+    "slic-seg": [
+        {"strength": strength, "sigma": sigma}
+        for strength, sigma in ((10, 0.07), (5, 0.07), (30, 0.07), (10, 0.03), (10, 0.15))
+    ],
+}
+ONLY_2D = ("grabcut-opencv", "slic-seg")
+
+
+def main() -> None:
+    """Write the run's cards, or the table of the finished run."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("stage", choices=("write", "table"))
+    parser.add_argument("source", type=Path, help="the table of images, or the folder of the finished run")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--dimension", type=int, choices=(2, 3), default=2)
+    parser.add_argument("--tools", nargs="+", default=list(SETTINGS), help="only these")
+    options = parser.parse_args()
+    if options.stage == "write":
+        write(options.source, options.out, options.dimension, options.tools)
+    else:
+        table(bifseg.read_scores(options.source)).to_csv(options.out)
+
+
+def write(images: Path, out: Path, dimension: int, tools: list[str]) -> None:
+    """The cards and the configuration of the run."""
+    for kind in ("cohorts", "methods", "protocols", "networks"):
+        (out / "cards" / kind).mkdir(parents=True, exist_ok=True)
+    simulator, counts, seen = SIMULATED[dimension]
+    _card(
+        out / "cards/cohorts/simulated.yaml",
+        dimension=dimension,
+        simulator=simulator,
+        cases=counts,
+        seen=seen,
+    )
+    for name, structures in REAL[dimension].items():
+        _real_cohort(images, out, name, structures, dimension)
+    entries = []
+    for tool in tools:
+        for number, settings in enumerate(SETTINGS[tool], start=1):
+            if dimension == 2 or tool not in ONLY_2D:
+                entries.append(f"{tool}-{number}")
+                _card(out / f"cards/methods/{entries[-1]}.yaml", method=tool, settings=settings)
+    protocol = yaml.safe_load(Path("config/protocols/own-scribbles.yaml").read_text(encoding="utf-8"))
+    _card(out / "cards/protocols/own-scribbles.yaml", **protocol | {"rounds": 10 if dimension == 2 else 6})
+    cohorts = {
+        name: {"networks": [], "protocols": {"own-scribbles": entries}}
+        for name in (*REAL[dimension], "simulated")
+    }
+    place = {"results": str(out / "results"), "cards": str(out / "cards")}
+    _card(out / "config.yaml", run="tools", seed=7, **place, split="validation", shards=2, cohorts=cohorts)
+
+
+def _real_cohort(images: Path, out: Path, name: str, structures: list[str], dimension: int) -> None:
+    """A cohort of all images of a set, in the split that the run plays."""
+    folds = [
+        sys.executable,
+        "benchmarks/real_folds.py",
+        str(images),
+        "--set",
+        name,
+        "--out",
+        str(out / "folds"),
+    ]
+    subprocess.run([*folds, "--seen", *structures, "--folds", "3"], check=True)
+    rows = pd.read_csv(out / f"folds/{name}/fold-0/{name}-0.tsv", sep="\t", dtype=str, keep_default_na=False)
+    rows.assign(split="validation").to_csv(out / f"cards/cohorts/{name}.tsv", sep="\t", index=False)
+    root = str(images.parent.resolve())
+    _card(
+        out / f"cards/cohorts/{name}.yaml",
+        **{"dimension": dimension, "manifest": f"{name}.tsv", "root": root, "seen": structures},
+    )
+
+
+def _card(path: Path, **content: object) -> None:
+    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+
+
+def table(scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean prompts to the target by setting and cohort, and the mean difference to the first setting of the tool."""
+    prompts = _prompts(scores[scores["seen"]])
+    means = prompts.groupby("cohort").mean().T
+    means["mean"] = means.mean(axis=1)
+    for entry in means.index:
+        first = f"{entry.rpartition('-')[0]}-1"
+        means.loc[entry, ["difference", "low", "high"]] = _difference(prompts[entry] - prompts[first])
+    return means.round(2)
+
+
+def _prompts(scores: pd.DataFrame) -> pd.DataFrame:
+    """Prompts of each session until the target; one that misses it costs its last round and two strokes more."""
+    keys = ["cohort", "patient", "object"]
+    ordered = scores.sort_values("round")
+    last = ordered.groupby([*keys, "method"])["n_prompts"].last() + 2
+    reached = ordered[ordered["dice"] >= TARGET].groupby([*keys, "method"])["n_prompts"].first()
+    return reached.combine_first(last).unstack("method")
+
+
+def _difference(differences: pd.Series) -> tuple[float, float, float]:
+    """Mean over cohorts of the mean over objects, and its interval from draws of patients."""
+    cohorts = [
+        rows.groupby("patient").agg(["sum", "size"]).to_numpy() for _, rows in differences.groupby("cohort")
+    ]
+    rng = np.random.default_rng(0)
+
+    def mean(chosen: list[np.ndarray]) -> float:
+        return float(np.mean([rows[:, 0].sum() / rows[:, 1].sum() for rows in chosen]))
+
+    draws = [mean([rng.choice(rows, len(rows)) for rows in cohorts]) for _ in range(DRAWS)]
+    low, high = np.percentile(draws, [2.5, 97.5])
+    return mean(cohorts), float(low), float(high)
+
+
+if __name__ == "__main__":
+    main()
