@@ -29,9 +29,14 @@ REAL = {
     3: {"brats18": ["tumour_core"]},
 }
 SIMULATED = {
-    2: ("fetal2d", {"train": 1, "validation": 20, "test": 1}, ["placenta", "fetal_brain"]),
-    3: ("tumour3d", {"train": 1, "validation": 8, "test": 1}, ["tumour_core"]),
+    2: {
+        "simulator": "fetal2d",
+        "seen": ["placenta", "fetal_brain"],
+        "unseen": ["fetal_lungs", "maternal_kidneys"],
+    },
+    3: {"simulator": "tumour3d", "seen": ["tumour_core"], "unseen": ["whole_tumour"]},
 }
+CASES = {2: 20, 3: 8}
 # The first of each is the one that ships.
 SETTINGS = {
     "grabcut": [
@@ -77,14 +82,8 @@ def write(images: Path, out: Path, dimension: int, tools: list[str]) -> None:
     """The cards and the configuration of the run."""
     for kind in ("cohorts", "methods", "protocols", "networks"):
         (out / "cards" / kind).mkdir(parents=True, exist_ok=True)
-    simulator, counts, seen = SIMULATED[dimension]
-    _card(
-        out / "cards/cohorts/simulated.yaml",
-        dimension=dimension,
-        simulator=simulator,
-        cases=counts,
-        seen=seen,
-    )
+    cases = {"train": 1, "validation": CASES[dimension], "test": 1}
+    _card(out / "cards/cohorts/simulated.yaml", dimension=dimension, cases=cases, **SIMULATED[dimension])
     for name, structures in REAL[dimension].items():
         _real_cohort(images, out, name, structures, dimension)
     entries = []

@@ -91,7 +91,7 @@ class GrabCut:
         self._cut = LabelUpdate(intensity[rim], window.spacing, s.strength, sigma, full)
         self._mixtures: dict[bool, Mixture] = {}
         guess = window.first_guess() & ~window.lowest[window.inner]
-        return self._segment(guess, np.zeros(box.shape, np.uint8))
+        return self._segment(guess, np.zeros(window.shape, np.uint8))
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """The cut with the scribbles as hard constraints.

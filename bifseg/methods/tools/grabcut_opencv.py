@@ -62,7 +62,7 @@ class GrabCutOpenCV:
         self._window = SurroundedBox(image, box, margin)
         self._pixels = np.repeat(self._window.grey[..., None], 3, axis=2)
         self._background, self._foreground = np.zeros((1, 65)), np.zeros((1, 65))
-        return self._segment(self._window.first_guess(), np.zeros(box.shape, np.uint8))
+        return self._segment(self._window.first_guess(), np.zeros(self._window.shape, np.uint8))
 
     def refine(self, scribbles: Scribbles) -> Mask:
         """The cut with the scribbles as hard constraints.

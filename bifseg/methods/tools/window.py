@@ -11,22 +11,27 @@ from bifseg.core.scribbles import Scribbles
 
 
 class Window:
-    """The voxels of a box.
+    """The voxels of a box in canonical axes, so that a tool's result does not depend on how the image is stored.
 
     Args:
         image: 2D (y, x) or 3D (z, y, x), with its grid.
         box: in voxels of the image.
 
     Attributes:
-        intensity: float32 of the box's shape in [0, 1] (`images.unit_range`).
-        spacing: mm per axis.
+        intensity: float32 of the box's shape in canonical axes, in [0, 1] (`images.unit_range`).
+        spacing: mm per canonical axis.
+        shape: voxels of the box per canonical axis.
     """
 
     def __init__(self, image: Image, box: Box) -> None:
-        self._shape = image.grid.shape
-        self._box = box.within(image.grid.shape)
-        self.intensity: NDArray[np.float32] = unit_range(image.voxels[box.slices]).astype(np.float32)
-        self.spacing = image.grid.spacing
+        self._image_shape = image.grid.shape
+        self._stored_box = box.within(image.grid.shape)
+        self._turn = image.grid.canonical()
+        self._box = Box(*self._turn.corners(box.lower, box.upper, image.grid.shape))
+        self.shape = self._box.shape
+        voxels = np.ascontiguousarray(self._turn.apply(image.voxels[box.slices]))
+        self.intensity: NDArray[np.float32] = unit_range(voxels).astype(np.float32)
+        self.spacing = tuple(image.grid.spacing[axis] for axis in self._turn.axes)
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
         """The label map of the scribbles inside the box.
@@ -35,22 +40,22 @@ class Window:
             scribbles: on the image's voxels.
 
         Returns:
-            uint8 array of the box's shape: 0 free, 1 foreground, 2 background.
+            uint8 array of the window's shape: 0 free, 1 foreground, 2 background.
         """
-        return scribbles.label_map()[self._box.slices]
+        return np.ascontiguousarray(self._turn.apply(scribbles.label_map()[self._stored_box.slices]))
 
     def to_image(self, foreground: Mask, drawn: NDArray[np.uint8] | None = None) -> Mask:
         """The mask on the image's grid.
 
         Args:
-            foreground: bool array of the box's shape.
-            drawn: label map of the box's shape; its foreground and background voxels keep their label.
+            foreground: bool array of the window's shape.
+            drawn: label map of the window's shape; its foreground and background voxels keep their label.
 
         Returns:
             Bool array of the image's shape, False outside the box.
         """
         inside = foreground if drawn is None else np.where(drawn == 0, foreground, drawn == 1)
-        return self._box.paste(inside.astype(bool), self._shape)
+        return self._stored_box.paste(self._turn.undo(inside.astype(bool)), self._image_shape)
 
 
 class SurroundedBox(Window):
@@ -59,10 +64,11 @@ class SurroundedBox(Window):
     Args:
         image: 2D (y, x) or 3D (z, y, x), with its grid.
         box: in voxels of the image; results stay inside.
-        surround: width in voxels of the margin along each axis, clipped to the image; None: the whole image.
+        surround: width in voxels of the margin along each of the image's axes, clipped to the image; None: the whole
+            image.
 
     Attributes:
-        grey: uint8 of the box with its surround; `unit_range` times 255.
+        grey: uint8 of the box with its surround, in canonical axes; `unit_range` times 255.
         inner: index of the box in `grey`.
         rim: index in `grey` of the box with one more voxel on each side, clipped to `grey`.
         inner_of_rim: index of the box in `grey[rim]`.
@@ -72,15 +78,18 @@ class SurroundedBox(Window):
 
     def __init__(self, image: Image, box: Box, surround: Index | None) -> None:
         super().__init__(image, box)
-        shape, one = image.grid.shape, (1,) * len(box.shape)
-        margin = shape if surround is None else surround
+        stored = self._turn.apply(image.voxels)
+        box, shape = self._box, stored.shape
+        margin = shape if surround is None else tuple(surround[axis] for axis in self._turn.axes)
         outer = box.grow(margin, margin, shape)
-        near = box.grow(one, one, outer.upper)
-        near = Box(tuple(map(max, near.lower, outer.lower)), near.upper)
-        self.grey: NDArray[np.uint8] = np.rint(255 * unit_range(image.voxels[outer.slices])).astype(np.uint8)
-        self.lowest = image.voxels[outer.slices] <= image.voxels.min()
-        self.inner, self.rim = _inside(box, outer), _inside(near, outer)
-        self.inner_of_rim = _inside(box, near)
+        one = (1,) * len(shape)
+        rim = box.grow(one, one, outer.upper)
+        rim = Box(tuple(map(max, rim.lower, outer.lower)), rim.upper)
+        voxels = np.ascontiguousarray(stored[outer.slices])
+        self.grey: NDArray[np.uint8] = np.rint(255 * unit_range(voxels)).astype(np.uint8)
+        self.lowest = voxels <= stored.min()
+        self.inner, self.rim = _inside(box, outer), _inside(rim, outer)
+        self.inner_of_rim = _inside(box, rim)
         self.around = np.ones(outer.shape, bool)
         self.around[self.inner] = False
 
@@ -91,13 +100,12 @@ class SurroundedBox(Window):
         of one voxel has no outermost layer.
 
         Returns:
-            Bool array of the box's shape.
+            Bool array of the window's shape.
         """
-        shape = self._box.shape
         if self.around.any():
-            return np.ones(shape, bool)
-        guess = np.zeros(shape, bool)
-        guess[tuple(slice(1, -1) if n > 1 else slice(None) for n in shape)] = True
+            return np.ones(self.shape, bool)
+        guess = np.zeros(self.shape, bool)
+        guess[tuple(slice(1, -1) if n > 1 else slice(None) for n in self.shape)] = True
         return guess
 
 

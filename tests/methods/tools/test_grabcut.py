@@ -155,7 +155,7 @@ def test_a_session_continues_after_an_empty_result():
     [
         ({"contrast": 0}, "settings.contrast: Input should be greater"),
         ({"strength": float("inf")}, "settings.strength: Input should be a finite"),
-        ({"gamma": 5}, "settings.gamma: Extra"),
+        ({"gamma": 5}, "settings.gamma: unknown key"),
     ],
 )
 def test_bad_settings(settings, message):

@@ -137,7 +137,7 @@ def test_a_session_continues_after_an_empty_result():
     ("settings", "message"),
     [
         ({"surround": -1}, "settings.surround: Input should be greater"),
-        ({"gamma": 5}, "settings.gamma: Extra"),
+        ({"gamma": 5}, "settings.gamma: unknown key"),
     ],
 )
 def test_bad_settings(settings, message):
