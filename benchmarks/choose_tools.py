@@ -22,6 +22,8 @@ import pandas as pd
 import yaml
 
 import bifseg
+from bifseg.analysis.interactions import cost_to_target
+from bifseg.analysis.rules import StoppingRule
 
 TARGET, DRAWS = 0.9, 2000
 REAL = {
@@ -75,7 +77,9 @@ def main() -> None:
     if options.stage == "write":
         write(options.source, options.out, options.dimension, options.tools)
     else:
-        table(bifseg.read_scores(options.source)).to_csv(options.out)
+        run = bifseg.read_run(options.source)
+        rule = StoppingRule.of(run.protocols["own-scribbles"].model_dump())
+        table(run.scores, rule).to_csv(options.out)
 
 
 def write(images: Path, out: Path, dimension: int, tools: list[str]) -> None:
@@ -127,9 +131,9 @@ def _card(path: Path, **content: object) -> None:
     path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
 
 
-def table(scores: pd.DataFrame) -> pd.DataFrame:
+def table(scores: pd.DataFrame, rule: StoppingRule) -> pd.DataFrame:
     """Mean prompts to the target by setting and cohort, and the mean difference to the first setting of the tool."""
-    prompts = _prompts(scores[scores["seen"]])
+    prompts = _prompts(scores[scores["seen"]], rule)
     means = prompts.groupby("cohort").mean().T
     means["mean"] = means.mean(axis=1)
     for entry in means.index:
@@ -138,13 +142,12 @@ def table(scores: pd.DataFrame) -> pd.DataFrame:
     return means.round(2)
 
 
-def _prompts(scores: pd.DataFrame) -> pd.DataFrame:
-    """Prompts of each session until the target; one that misses it costs its last round and two strokes more."""
-    keys = ["cohort", "patient", "object"]
-    ordered = scores.sort_values("round")
-    last = ordered.groupby([*keys, "method"])["n_prompts"].last() + 2
-    reached = ordered[ordered["dice"] >= TARGET].groupby([*keys, "method"])["n_prompts"].first()
-    return reached.combine_first(last).unstack("method")
+def _prompts(scores: pd.DataFrame, rule: StoppingRule) -> pd.DataFrame:
+    """Prompts of each session until the target, by setting; sessions that miss it cost what the run's tables charge."""
+    costs = [cost_to_target(rows, TARGET, rule) for _, rows in scores.groupby("cohort")]
+    return (
+        pd.concat(costs).set_index(["cohort", "patient", "object", "method"])["n_prompts"].unstack("method")
+    )
 
 
 def _difference(differences: pd.Series) -> tuple[float, float, float]:
