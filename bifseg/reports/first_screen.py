@@ -182,8 +182,8 @@ def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
         how = f"a mean final Dice of {_text(row, 'dice')}%"
     if len(names) == 1:
         return f"{names[0]}: {how}."
-    among = f" of the {len(names)} entries in every cohort" if summary.partial else ""
-    return f"{names[0]} is first{among}: {how}. {_certainty(names, frame['group'].tolist())}"
+    among = f"Of the {len(names)} entries that play in every cohort, " if summary.partial else ""
+    return f"{among}{names[0]} is first: {how}. {_certainty(names, frame['group'].tolist())}"
 
 
 def _names(frame: pd.DataFrame) -> list[str]:

@@ -53,7 +53,7 @@ def test_entries_that_some_cohort_lacks_are_named_where_one_is_called_first():
     assert lines[0] == "bifseg is first of 2 entries (means of c, d):"
     assert lines[-1] == "    Not ranked, since not in every cohort: geos, slic-seg."
     assert first_screen(both, 0.9).sentence.startswith(
-        "bifseg is first of the 2 entries in every cohort: 5.0"
+        "Of the 2 entries that play in every cohort, bifseg is first: 5.0"
     )
 
 
