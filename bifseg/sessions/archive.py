@@ -330,6 +330,9 @@ def _content(archive: ZipFile, entry: str) -> bytes:
 
 
 def _statuses(archive: ZipFile) -> dict[str, str]:
-    """The status by name of every session in a file."""
-    records = [entry for entry in archive.infolist() if entry.filename.endswith(f"/{_RECORD}")]
-    return {e.filename.rpartition("/")[0]: (*e.comment.decode().split(" "), "")[1] for e in records}
+    """The status by name of every session in a file; BadZipFile if one is not whole, as where a name is damaged."""
+    names = {entry.rpartition("/")[0] for entry in archive.namelist()}
+    if sorted(archive.namelist()) != sorted(f"{name}/{kind}" for name in names for kind in Session.ENTRIES):
+        raise BadZipFile("a session in it is not whole")
+    comments = {name: archive.getinfo(f"{name}/{_RECORD}").comment.decode() for name in names}
+    return {name: (*comment.split(" "), "")[1] for name, comment in comments.items()}
