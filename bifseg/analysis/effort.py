@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bifseg.core.scribbles import Stroke
 from bifseg.robot.effort import ASSUMED, UNDO_S, n_slices, round_seconds, slices_across
 from bifseg.sessions.record import Session, Step
 
@@ -21,10 +20,9 @@ def effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
     Returns:
         Numbers by the names of the columns of scores.
     """
-    axes = list(session.grid.canonical().axes)
-    spacing = tuple(session.grid.spacing[axis] for axis in axes)
-    box = tuple(session.box.shape[axis] for axis in axes)
-    drawn = [[_permuted(stroke, axes) for stroke in step.strokes] for step in steps]
+    grid, turn = session.grid, session.grid.canonical()
+    spacing, box = turn.ordered(grid.spacing), turn.ordered(session.box.shape)
+    drawn = [[stroke.reoriented(turn, grid.shape) for stroke in step.strokes] for step in steps]
     strokes = [stroke for of_step in drawn for stroke in of_step]
     undos = sum(step.undo for step in steps)
     rounds = [round_seconds(new, box, spacing) for step, new in zip(steps, drawn, strict=True) if step.round]
@@ -40,10 +38,6 @@ def effort(session: Session, steps: Sequence[Step]) -> dict[str, float]:
         "box_mm": float(np.multiply(box, spacing).max()),
         "user_s": (ASSUMED.box_s if session.box_drawn else 0.0) + sum(rounds) + undos * UNDO_S,
     }
-
-
-def _permuted(stroke: Stroke, axes: list[int]) -> Stroke:
-    return Stroke(stroke.foreground, stroke.path[:, axes], stroke.voxels[:, axes])
 
 
 def obeyed(session: Session, steps: int) -> float:

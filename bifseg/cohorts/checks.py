@@ -23,7 +23,7 @@ from bifseg.cohorts.files import (
     inspect_label_map,
     is_readable_format,
 )
-from bifseg.cohorts.leaks import images_across_splits, images_counted_twice, names_across_splits
+from bifseg.cohorts.leaks import equal_images, names_across_splits
 from bifseg.cohorts.manifest import (
     Fault,
     Manifest,
@@ -100,6 +100,7 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         All problems and notes of the manifest and its files.
     """
     path, rows = manifest.path, manifest.rows
+    across_splits, within_splits = equal_images(rows, images)
     faults = [
         *_repeated_objects(rows),
         *_conflicts(rows, "group", "split"),
@@ -111,11 +112,11 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         *_misplaced_labels(rows, images, labels),
         *_wrong_values(rows, labels),
         *_empty_raters(rows, labels),
-        *images_across_splits(rows, images),
+        *across_splits,
     ]
     problems = [*manifest.problems, *(Problem(str(path), *fault) for fault in faults)]
     doubts = [*_partial_values(rows, labels), *_doubtful_grids(rows, images), *_unlike_scanners(rows, images)]
-    doubts += images_counted_twice(rows, images)
+    doubts += within_splits
     doubts += [(0, "split", text) for text in names_across_splits(rows)]
     notes = [*manifest.notes, *(Problem(str(path), *doubt) for doubt in doubts)]
     ordered = sorted(rows, key=lambda row: (row.case, row.structure, row.line))

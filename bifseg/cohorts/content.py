@@ -134,7 +134,7 @@ def is_comparable(prints: tuple[Fingerprint, ...]) -> bool:
 def _at_scale(image: Image, scale: float) -> Fingerprint:
     """The fingerprint of an image as if its spacing were `scale` times as large."""
     turn, ndim, in_mm = image.grid.canonical(), image.voxels.ndim, image.grid.in_mm
-    spacing = [scale * image.grid.spacing[axis] for axis in turn.axes]
+    spacing = [scale * mm for mm in turn.ordered(image.grid.spacing)]
     values = _isotropic(turn.apply(image.voxels).astype(np.float32), spacing, STEP[ndim])
     if min(values.shape) < _LEAST_SIDE:
         samples = _SIDE[ndim] ** ndim

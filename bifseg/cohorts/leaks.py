@@ -13,16 +13,31 @@ from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import short
 
 
-def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, str, ManifestRow, str]]:
-    """The pairs of patients whose images, or further channels, hold the same voxels.
+def equal_images(rows: Rows, images: Files) -> tuple[list[Fault], list[Fault]]:
+    """Patients whose images, or further channels, hold the same voxels as another patient's.
 
     Args:
         rows: rows of a manifest.
         images: contents of the images by their paths.
 
-    Yields:
-        A row and its file, and the first row with these voxels, of another patient, and its file; each patient once.
+    Returns:
+        Line, column and text of each patient: those of two splits, which are problems, and those of one split.
     """
+    across: list[Fault] = []
+    within: list[Fault] = []
+    for row, name, other, other_name in _equal_pairs(rows, images):
+        same = f"{short(name)}: holds the same voxels as {short(other_name)} of {short(other.case, 50)!r}"
+        if row.split == other.split:
+            text = f"{same}; both count as patients, so give both one group"
+            within.append((row.line, "image", text))
+        elif row.split and other.split:
+            text = f"{same}, which is in the split {other.split!r}; remove one, or give both one group"
+            across.append((row.line, "image", text))
+    return across, within
+
+
+def _equal_pairs(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, str, ManifestRow, str]]:
+    """A row and its file, and the first row with these voxels, of another patient, and its file; each patient once."""
     first: dict[str, tuple[ManifestRow, str]] = {}
     found = set()
     for row in rows:
@@ -32,42 +47,6 @@ def same_images(rows: Rows, images: Files) -> Iterator[tuple[ManifestRow, str, M
             if digest and row.group != other.group and (digest, row.group) not in found:
                 found.add((digest, row.group))
                 yield row, name, other, other_name
-
-
-def images_across_splits(rows: Rows, images: Files) -> Iterator[Fault]:
-    """Patients of two splits whose images hold the same voxels.
-
-    Args:
-        rows: rows of a manifest.
-        images: contents of the images by their paths.
-
-    Yields:
-        Line, column and text of each.
-    """
-    for row, name, other, other_name in same_images(rows, images):
-        if row.split != other.split and row.split and other.split:
-            same = f"{_same(name, other, other_name)}, which is in the split {other.split!r}"
-            yield row.line, "image", f"{same}; remove one, or give both one group"
-
-
-def images_counted_twice(rows: Rows, images: Files) -> Iterator[Fault]:
-    """Patients of one split whose images hold the same voxels.
-
-    Args:
-        rows: rows of a manifest.
-        images: contents of the images by their paths.
-
-    Yields:
-        Line, column and text of each.
-    """
-    for row, name, other, other_name in same_images(rows, images):
-        if row.split == other.split:
-            same = _same(name, other, other_name)
-            yield row.line, "image", f"{same}; both count as patients, so give both one group"
-
-
-def _same(name: str, other: ManifestRow, other_name: str) -> str:
-    return f"{short(name)}: holds the same voxels as {short(other_name)} of {short(other.case, 50)!r}"
 
 
 def names_across_splits(rows: Iterable[ManifestRow] | Iterable[ObjectRow]) -> list[str]:

@@ -9,14 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from itertools import permutations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError
-from bifseg.core.reorientation import Reorientation
+from bifseg.core.reorientation import Reorientation, along_world_axes
 
 Mask = NDArray[np.bool_]
 Index = tuple[int, ...]
@@ -104,25 +103,13 @@ class Grid:
         Returns:
             The reorientation of arrays on this grid.
         """
-        assignments = permutations(range(len(self.origin)), self.ndim)  # a world axis for each array axis
-        axes, signs, _ = max(map(self._assigned, assignments), key=lambda assigned: assigned[2])
+        axes, reverse = along_world_axes(np.array(self.direction))
         order = list(range(self.ndim))
         if thickest_first:
             widest = [k for k in order if self.spacing[axes[k]] > max(self.spacing) - MM_TOLERANCE]
             first = widest[0] if len(widest) == 1 else 0
             order.sort(key=lambda k: k != first)
-        return Reorientation(tuple(axes[k] for k in order), tuple(signs[k] < 0 for k in order))
-
-    def _assigned(self, worlds: tuple[int, ...]) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
-        """Array axes in canonical order, their direction cosines, and a sort key of how well they match."""
-        directions = np.array(self.direction)
-        axes = sorted(range(self.ndim), key=lambda axis: -worlds[axis])
-        cosines = [float(directions[axis, worlds[axis]]) for axis in axes]
-        # These do not depend on how the image is stored. They decide between equal sums, as at 45 degrees.
-        reoriented = [
-            (directions[axis] * np.sign(c)).round(6).tolist() for axis, c in zip(axes, cosines, strict=True)
-        ]
-        return axes, cosines, (round(sum(map(abs, cosines)), 6), reoriented)
+        return Reorientation(tuple(axes[k] for k in order), tuple(reverse[k] for k in order))
 
     @property
     def of_channel(self) -> Grid:
@@ -301,6 +288,19 @@ class Box:
             raise InputError(
                 f"box: lower {self.lower}, upper {self.upper}: every axis needs 0 <= lower < upper, in voxels"
             )
+
+    def reoriented(self, turn: Reorientation, shape: Index) -> Box:
+        """The box in an array in other axes.
+
+        Args:
+            turn: the reorientation of the array.
+            shape: shape of the array before.
+
+        Returns:
+            The box of the same voxels.
+        """
+        ends = turn.positions(np.array([self.lower, np.array(self.upper) - 1]), shape)
+        return Box(tuple(ends.min(axis=0).tolist()), tuple((ends.max(axis=0) + 1).tolist()))
 
     def within(self, shape: Index) -> Box:
         """The box itself, if it lies in an array.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 N = TypeVar("N", bound=np.generic)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,17 @@ class Reorientation:
         axes = tuple(int(k) for k in np.argsort(self.axes))
         return Reorientation(axes, tuple(self.reverse[k] for k in axes))
 
+    def ordered(self, values: Sequence[T]) -> tuple[T, ...]:
+        """Values of each axis, such as a shape or a spacing.
+
+        Args:
+            values: in the order of the old axes.
+
+        Returns:
+            In the order of the new axes.
+        """
+        return tuple(values[axis] for axis in self.axes)
+
     def positions(self, points: NDArray[N], shape: tuple[int, ...]) -> NDArray[N]:
         """Positions in the array in the new axes.
 
@@ -61,26 +75,38 @@ class Reorientation:
         Returns:
             (n, axes) positions in the new axes, of the same type.
         """
-        last = np.array([shape[axis] - 1 for axis in self.axes], points.dtype)
+        last = np.array(self.ordered(shape), points.dtype) - 1
         moved = points[:, self.axes]
         turned: NDArray[N] = np.where(self.reverse, last - moved, moved)
         return turned
 
-    def corners(
-        self, lower: tuple[int, ...], upper: tuple[int, ...], shape: tuple[int, ...]
-    ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """The bounds of a box in the new axes.
-
-        Args:
-            lower: first index per old axis.
-            upper: index after the last one per old axis.
-            shape: shape of the array in the old axes.
-
-        Returns:
-            `lower` and `upper` of the same voxels in the new axes.
-        """
-        ends = self.positions(np.array([lower, np.array(upper) - 1]), shape)
-        return tuple(ends.min(axis=0).tolist()), tuple((ends.max(axis=0) + 1).tolist())
-
     def _reversed(self, values: NDArray[Any]) -> NDArray[Any]:
         return values[tuple(slice(None, None, -1 if reverse else 1) for reverse in self.reverse)]
+
+
+def along_world_axes(directions: NDArray[Any]) -> tuple[list[int], list[bool]]:
+    """The axes of an array matched to those of the world: the sum of their absolute direction cosines is largest.
+
+    Args:
+        directions: one unit vector in world order (x, y, z) per array axis; the world may have more axes.
+
+    Returns:
+        The array axes along the world's z, y and x, in this order, and whether each runs against it.
+    """
+    ndim, n_world = directions.shape
+    assignments = permutations(range(n_world), ndim)  # a world axis for each array axis
+    axes, cosines, _ = max((_assigned(directions, worlds) for worlds in assignments), key=lambda one: one[2])
+    return axes, [cosine < 0 for cosine in cosines]
+
+
+def _assigned(
+    directions: NDArray[Any], worlds: tuple[int, ...]
+) -> tuple[list[int], list[float], tuple[float, list[Any]]]:
+    """Array axes in canonical order, their direction cosines, and a sort key of how well they match."""
+    axes = sorted(range(len(worlds)), key=lambda axis: -worlds[axis])
+    cosines = [float(directions[axis, worlds[axis]]) for axis in axes]
+    # These do not depend on how the image is stored. They decide between equal sums, as at 45 degrees.
+    reoriented = [
+        (directions[axis] * np.sign(c)).round(6).tolist() for axis, c in zip(axes, cosines, strict=True)
+    ]
+    return axes, cosines, (round(sum(map(abs, cosines)), 6), reoriented)

@@ -99,13 +99,13 @@ class Crop:
         self.image = image
         self.box = box.within(image.grid.shape)
         self._turn = image.grid.canonical(thickest_first)
-        self._box_shape = tuple(box.shape[axis] for axis in self._turn.axes)
+        self._box_shape = self._turn.ordered(box.shape)
         self.shape = scaled_shape(self._box_shape, size)
         self.side = min(self.shape) if len(self.shape) == 2 else max(self.shape)
         self.values = self.scaled(image.voxels)
         self.intensity = unit_range(self.values)
         scale = np.divide(self._box_shape, self.shape)
-        spacing = (image.grid.spacing[axis] for axis in self._turn.axes)
+        spacing = self._turn.ordered(image.grid.spacing)
         self.spacing = tuple(float(s * k) for s, k in zip(spacing, scale, strict=True))
 
     def channel(self, name: str) -> NDArray[np.float32]:

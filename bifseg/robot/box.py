@@ -53,8 +53,7 @@ def draw_box_on(grid: Grid, truth: Mask, margin: int, rng: np.random.Generator) 
     """
     turn = grid.canonical()
     turned = turn.apply(truth)
-    box = draw_box(turned, margin, rng)
-    return Box(*turn.inverse.corners(box.lower, box.upper, turned.shape))
+    return draw_box(turned, margin, rng).reoriented(turn.inverse, turned.shape)
 
 
 class BoxKind(Protocol):

@@ -287,19 +287,15 @@ class Archive:
         return nullcontext(self._opened(self._packed[name]))
 
     def _list_packs(self) -> None:
-        """Find the newest pack that holds each packed session; a pack without one is damaged.
-
-        A pack that was cut off can open as the zip file of masks inside it.
-        """
+        """Find the newest pack that holds each packed session; a damaged pack holds none."""
         packs = sorted(_pack_at(path) for path in self.folder.glob("shard-*.zip"))
         if packs == self._packs:
             return
         self._packs, self._readable, self._packed = packs, set(), {}
         for pack in packs:
             with suppress(*BROKEN):
-                if names := _statuses(self._opened(pack)):
-                    self._packed |= dict.fromkeys(names, pack)
-                    self._readable.add(pack)
+                self._packed |= dict.fromkeys(_statuses(self._opened(pack)), pack)
+                self._readable.add(pack)
 
 
 def _pack_at(path: Path) -> _Pack:
@@ -330,9 +326,13 @@ def _content(archive: ZipFile, entry: str) -> bytes:
 
 
 def _statuses(archive: ZipFile) -> dict[str, str]:
-    """The status by name of every session in a file; BadZipFile if one is not whole, as where a name is damaged."""
-    names = {entry.rpartition("/")[0] for entry in archive.namelist()}
-    if sorted(archive.namelist()) != sorted(f"{name}/{kind}" for name in names for kind in Session.ENTRIES):
-        raise BadZipFile("a session in it is not whole")
+    """The status by name of every session in a file; BadZipFile if it holds anything but whole sessions.
+
+    A file that was cut off can open as the zip file of masks inside it, and a damaged name would hide a session.
+    """
+    entries = sorted(archive.namelist())
+    names = {entry.rpartition("/")[0] for entry in entries}
+    if not names or entries != sorted(f"{name}/{kind}" for name in names for kind in Session.ENTRIES):
+        raise BadZipFile("it holds no whole sessions")
     comments = {name: archive.getinfo(f"{name}/{_RECORD}").comment.decode() for name in names}
     return {name: (*comment.split(" "), "")[1] for name, comment in comments.items()}

@@ -229,7 +229,7 @@ class SimulatedUser:
         box = who.loosened(box, truth.shape, self._spacing, slack)
         axis, level = self.protocol.disturbance
         box = disturbed_box(box, truth, axis, level, self._generator("disturbed box", axis))
-        return Box(*self._turn.inverse.corners(box.lower, box.upper, truth.shape))
+        return box.reoriented(self._turn.inverse, truth.shape)
 
     def window(self, box: Box) -> Box:
         """Where results may lie and the robot looks, by the protocol's `window`.
@@ -255,7 +255,7 @@ class SimulatedUser:
         Returns:
             New strokes on the image's grid; empty if the robot sees no error worth a stroke.
         """
-        window = Box(*self._turn.corners(view.box.lower, view.box.upper, self.truth.shape))
+        window = view.box.reoriented(self._turn, self.truth.shape)
         if view.opening:
             drawn = self._opening(window, view.step)
         else:
@@ -369,7 +369,7 @@ class SimulatedUser:
 
     @cached_property
     def _spacing(self) -> tuple[float, ...]:
-        return tuple(self.image.grid.spacing[axis] for axis in self._turn.axes)
+        return self._turn.ordered(self.image.grid.spacing)
 
     @cached_property
     def _ignored(self) -> Mask | None:

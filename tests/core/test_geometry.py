@@ -143,12 +143,12 @@ def test_boxes_and_strokes_move_with_their_array(axes, reverse):
     box, voxels = Box((1, 0, 2), (3, 4, 3)), np.array([[1, 2, 2], [2, 3, 2]])
     inside, painted = np.zeros(shape, bool), np.zeros(shape, bool)
     inside[box.slices], painted[tuple(voxels.T)] = True, True
-    turned = Box(*turn.corners(box.lower, box.upper, shape))
+    turned = box.reoriented(turn, shape)
     assert turned == Box.around(turn.apply(inside))
     stroke = Stroke(True, voxels + 0.25, voxels).reoriented(turn, shape)
     np.testing.assert_array_equal(stroke.voxels, np.argwhere(turn.apply(painted)))
     new_shape = turn.apply(inside).shape
-    assert turn.inverse.corners(turned.lower, turned.upper, new_shape) == (box.lower, box.upper)
+    assert turned.reoriented(turn.inverse, new_shape) == box
     back = stroke.reoriented(turn.inverse, new_shape)
     np.testing.assert_array_equal(back.path, voxels + 0.25)
     np.testing.assert_array_equal(back.voxels, voxels)

@@ -371,14 +371,14 @@ def test_a_pack_cut_after_the_masks_of_a_session_is_damaged_and_stays(tmp_path):
 
 
 @pytest.mark.parametrize("kind", Session.ENTRIES)
-@pytest.mark.parametrize("old", ["name", "kind"])
-def test_a_flipped_bit_in_the_list_of_a_pack_loses_no_session_silently(tmp_path, kind, old):
+@pytest.mark.parametrize("place", ["name", "kind"])
+def test_a_flipped_bit_in_the_list_of_a_pack_loses_no_session_silently(tmp_path, kind, place):
     """The list at the end names the entries; one with another name would hide its session."""
     archive = filled(tmp_path, "one", "two")
     archive.pack(["one", "two"], 1)
     pack = tmp_path / "shard-1.zip"
     content = bytearray(pack.read_bytes())
-    content[content.rindex(f"two/{kind}".encode()) + (0 if old == "name" else 5)] ^= 1
+    content[content.rindex(f"two/{kind}".encode()) + (0 if place == "name" else 5)] ^= 1
     pack.write_bytes(content)
     again = Archive(tmp_path)
     assert again.names() == set()

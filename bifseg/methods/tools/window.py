@@ -27,11 +27,11 @@ class Window:
         self._image_shape = image.grid.shape
         self._stored_box = box.within(image.grid.shape)
         self._turn = image.grid.canonical()
-        self._box = Box(*self._turn.corners(box.lower, box.upper, image.grid.shape))
+        self._box = box.reoriented(self._turn, image.grid.shape)
         self.shape = self._box.shape
         voxels = np.ascontiguousarray(self._turn.apply(image.voxels[box.slices]))
         self.intensity: NDArray[np.float32] = unit_range(voxels).astype(np.float32)
-        self.spacing = tuple(image.grid.spacing[axis] for axis in self._turn.axes)
+        self.spacing = self._turn.ordered(image.grid.spacing)
 
     def label_map(self, scribbles: Scribbles) -> NDArray[np.uint8]:
         """The label map of the scribbles inside the box.
@@ -80,7 +80,7 @@ class SurroundedBox(Window):
         super().__init__(image, box)
         stored = self._turn.apply(image.voxels)
         box, shape = self._box, stored.shape
-        margin = shape if surround is None else tuple(surround[axis] for axis in self._turn.axes)
+        margin = shape if surround is None else self._turn.ordered(surround)
         outer = box.grow(margin, margin, shape)
         one = (1,) * len(shape)
         rim = box.grow(one, one, outer.upper)

@@ -38,9 +38,8 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
     with open(path, "a+b") as stream:
         _lock(path, stream)
         lines, torn = _lines(stream)
-        known = {
-            record[KEY] for record in _records(path, lines)
-        }  # refuses another file before anything is cut off
+        # refuses another file before anything is cut off
+        known = {record[KEY] for record in _records(path, lines)}
         if torn and not (lines or _begins_a_record(torn)):
             raise InputError(f"{path}: is no history of runs; name another file")
         if torn:

@@ -177,7 +177,7 @@ def disturbed_image(
     if level == 0 or axis not in IMAGE_DISTURBANCES:
         return image
     kind, canonical = IMAGE_DISTURBANCES[axis], image.grid.canonical()
-    spacing = tuple(image.grid.spacing[k] for k in canonical.axes)
+    spacing = canonical.ordered(image.grid.spacing)
 
     def changed(name: str, stored: NDArray[np.float32]) -> NDArray[np.float32]:
         values = canonical.apply(stored).astype(np.float64)
