@@ -124,7 +124,7 @@ def list_all(
     from tabulate import tabulate
 
     from bifseg.cards.entries import entry_name
-    from bifseg.reports.benchmark.journal import read
+    from bifseg.reports.benchmark.history import read_history
 
     rows = [
         (
@@ -136,7 +136,7 @@ def list_all(
             sum(result["n"] for result in record["results"]),
             sum(result["failed"] for result in record["results"]),
         )
-        for record in read(path)
+        for record in read_history(path)
     ]
     typer.echo(tabulate(rows, ["when", "run", "commit", "entry", "cohorts", "sessions", "failed"]))
 

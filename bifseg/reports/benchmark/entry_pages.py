@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -19,6 +20,8 @@ from bifseg.reports.html import embed, page
 from bifseg.reports.shown_table import Row, ShownTable, plain_table
 
 _DRAWN = (("dice", "Dice (%)", 100), ("prompts", "prompts to the target", 1))
+_TITLE = " · bifseg leaderboard</title>"
+"""What the title of every entry's page ends in."""
 _WORDS = ("Run", "Structure", "Exposure", "Compared")
 
 
@@ -29,15 +32,32 @@ def entry_file(name: str) -> str:
         name: METHOD or METHOD@NETWORK.
 
     Returns:
-        A name that is safe in a link.
+        A name without characters that are special to a file system.
     """
     return re.sub(r"[^\w.@-]", "-", name) + ".html"
+
+
+def entry_link(folder: str, name: str) -> str:
+    """The link to an entry's page.
+
+    Args:
+        folder: of the pages, beside the page with the link.
+        name: METHOD or METHOD@NETWORK.
+
+    Returns:
+        A relative URL.
+    """
+    return _url(f"{folder}/{entry_file(name)}")
+
+
+def _url(path: str) -> str:
+    return quote(path, safe="/@")
 
 
 def write_entry_pages(
     records: Iterable[Record], places: Iterable[Standing], leaderboard: Path, folder: Path
 ) -> None:
-    """Write the page of each entry of a history.
+    """Write the page of each entry of a history, and remove those of entries that it no longer holds.
 
     Args:
         records: of the history.
@@ -52,19 +72,24 @@ def write_entry_pages(
         for row in standing.past.to_dict("records")
     }
     folder.mkdir(parents=True, exist_ok=True)
+    written = set()
     for _, rows in frame.groupby(["method", "network"], sort=True):
         name = entry_of(rows.iloc[0].to_dict())
         parts = [_part(part, compared) for _, part in rows.groupby(WHERE[:2], sort=True)]
         newest = rows.iloc[-1]
         content = {
             "name": name,
-            "back": f"../{leaderboard.name}",
+            "back": _url(f"../{leaderboard.name}"),
             "versions": rows[KEY].nunique(),
             "first": rows["when"].min()[:10],
             "last": newest["when"][:10],
             "parts": parts,
         }
         write_text(folder / entry_file(name), page("entry.html.j2", content))
+        written.add(entry_file(name))
+    for path in folder.glob("*.html"):
+        if path.name not in written and _TITLE in path.read_text(encoding="utf-8", errors="replace"):
+            path.unlink()
 
 
 def _part(rows: pd.DataFrame, compared: set[tuple[str, str, str, str]]) -> dict[str, Any]:

@@ -19,13 +19,34 @@ from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.words import with_words
 from bifseg.cards.entries import seed_name
+from bifseg.cohorts.cohort import Cohort
+from bifseg.core.errors import InputError
 from bifseg.core.files import fingerprint, read_record, write_text, writing
 from bifseg.core.parquet import write_parquet
 from bifseg.reports.benchmark import journal
+from bifseg.reports.benchmark.columns import exposure_of
 from bifseg.reports.benchmark.outcomes import MEASURES, WHERE, Measure, outcomes
 
 _NEVER = "never: one round more than the last"  # rounds of older records were counted in another way
 _FACTS = ("bifseg", "commit", "session_code", "machine", "scores_sha256")
+_ENTRY = ("run", "method", "network")
+_SHOWN = ("when", *_ENTRY, "bifseg", "commit", "machine", "seed", "target", "cohorts", "protocols", "results")
+"""Keys of a record that pages and lists show."""
+
+
+def read_history(path: Path) -> list[journal.Record]:
+    """The records of a history.
+
+    Args:
+        path: history.jsonl.
+
+    Returns:
+        The records in the order of the file, each once.
+
+    Raises:
+        InputError: the file does not exist, or a line is no record of a run.
+    """
+    return journal.read(path, *_SHOWN)
 
 
 def append_run(
@@ -49,8 +70,11 @@ def append_run(
         The records that were added.
 
     Raises:
-        InputError: the run is not finished, or the history is damaged.
+        InputError: the run is not finished, or the history is damaged or no file of a history.
     """
+    if path.is_dir() or not path.suffix:  # the folder of the sessions has its name without the suffix
+        raise InputError(f"--history {path}: name a file such as {path / 'history.jsonl'}")
+    journal.check(path)  # before sessions are written beside it
     pairs = run_records(run, target) if records is None else records
     for record, sessions in pairs:
         place = sessions_file(path, record)
@@ -111,24 +135,32 @@ def run_records(
     facts = read_record(run / "provenance.json", *PROVENANCE_KEYS)
     played = scores or RunScores.read(run, target)
     cards, sessions = played.cards, outcomes(played.frame, played.rules, target)
-    about = {path.parent.name: read_record(path) for path in sorted(run.glob("cohorts/*/cohort.json"))}
     common = {name: facts.get(name) for name in _FACTS}
     config = facts.get("config") or {}
-    keys = ["method", "network", *WHERE]
-    kinds = with_words(played.frame[[*keys, "exposure"]].drop_duplicates())
-    exposures = kinds.groupby(keys)["exposure"].agg(exposure_text).to_dict()
+    about = {
+        str(name): _cohort(run, str(name), rows, config.get("patients"))
+        for name, rows in sessions.groupby("cohort")
+    }
+    exposures = _exposures(played)
     pairs = []
     for (method, network), rows in sessions.groupby(["method", "network"], sort=True):
         of_entry = rows.reset_index(drop=True)
-        cohorts = {name: _cohort(about[name], of_entry) for name in sorted(set(of_entry["cohort"]))}
+        cohorts = {name: about[name] for name in sorted(set(of_entry["cohort"]))}
         weights = {
             name: _weights(facts["networks"], name, str(network), of_entry) for name in cohorts if network
         }
-        entry_fields = {"run": run.resolve().name, "method": method, "network": network}
+        entry_fields = dict(zip(_ENTRY, (run.resolve().name, method, network), strict=True))
         protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(of_entry["protocol"]))}
-        key = fingerprint(entry_fields, cohorts, weights, protocols, target, of_entry.to_csv(index=False))
+        results = [
+            dict(zip(WHERE, where, strict=True))
+            | _numbers(group)
+            | {"exposure": exposures[(method, network, *where)]}
+            for where, group in of_entry.groupby(WHERE, sort=True)
+        ]
+        declared = _declared(entry_fields, results)
+        sources = (entry_fields, cohorts, weights, protocols, target)
         record = {
-            journal.KEY: key,
+            journal.KEY: fingerprint(*sources, of_entry.to_csv(index=False), *declared),
             "when": facts["written"],
             **entry_fields,
             **common,
@@ -137,15 +169,24 @@ def run_records(
             "cohorts": cohorts,
             "weights": weights,
             "protocols": protocols,
-            "results": [
-                dict(zip(WHERE, where, strict=True))
-                | _numbers(group)
-                | {"exposure": exposures[(method, network, *where)]}
-                for where, group in of_entry.groupby(WHERE, sort=True)
-            ],
+            "results": results,
         }
         pairs.append((record, of_entry))
     return pairs
+
+
+def _exposures(scores: RunScores) -> Mapping[Any, str]:
+    """What the models of each entry saw of the objects, by method, network and the columns of `WHERE`."""
+    keys = ["method", "network", *WHERE]
+    kinds = with_words(scores.frame[[*keys, "exposure"]].drop_duplicates())
+    return kinds.groupby(keys)["exposure"].agg(exposure_text).to_dict()
+
+
+def _declared(entry_fields: Mapping[str, Any], results: list[dict[str, Any]]) -> list[list[str]]:
+    """The exposures, if one does not follow from method and structure: a card that declares it is another record."""
+    exposures = [result["exposure"] for result in results]
+    implied = [exposure_of({**entry_fields, **result, "exposure": ""}) for result in results]
+    return [] if exposures == implied else [exposures]
 
 
 def _weights(facts: Mapping[str, Any], cohort: str, network: str, rows: pd.DataFrame) -> str | None:
@@ -155,14 +196,23 @@ def _weights(facts: Mapping[str, Any], cohort: str, network: str, rows: pd.DataF
     return " ".join(about["weights_sha256"] for about in networks if about.get("weights_sha256")) or None
 
 
-def _cohort(about: Mapping[str, Any], rows: pd.DataFrame) -> dict[str, Any]:
-    """Facts of a cohort; `data` hashes images, labels, objects and the margin of boxes."""
-    splits = rows.loc[rows["cohort"] == about["name"], "split"]
+def _cohort(run: Path, name: str, rows: pd.DataFrame, most: int | None) -> dict[str, Any]:
+    """Facts of a cohort; `data` hashes images, labels, objects, the margin of boxes, and the patients if some play."""
+    place = run / "cohorts" / name
+    if not (place / "cohort.json").is_file():
+        raise InputError(
+            f"{place / 'cohort.json'}: missing; start snakemake again, which prepares the cohort"
+        )
+    about, drawn = read_record(place / "cohort.json"), []
+    if most:  # the configuration's number of patients
+        patients = set(rows["patient"])
+        every = {row.group for row in Cohort.load(place).objects if row.split in set(rows["split"])}
+        drawn = [sorted(patients)] if patients < every else []
     return {
-        "data": fingerprint(about["hashes"], about["objects_sha256"], about["card"]["box_margin"]),
+        "data": fingerprint(about["hashes"], about["objects_sha256"], about["card"]["box_margin"], *drawn),
         "simulated": about["simulated"],
         "dimension": about["dimension"],
-        "split": ", ".join(sorted(set(splits))),
+        "split": ", ".join(sorted(set(rows["split"]))),
     }
 
 

@@ -37,19 +37,30 @@ def append(path: Path, records: Iterable[Record]) -> list[Record]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a+b") as stream:
         _lock(path, stream)
-        lines, torn = _lines(stream)
-        # refuses another file before anything is cut off
-        known = {record[KEY] for record in _records(path, lines)}
-        if torn and not (lines or _begins_a_record(torn)):
-            raise InputError(f"{path}: is no history of runs; name another file")
+        known, torn = _known(path, stream)  # refuses another file before anything is cut off
         if torn:
             log.warning("%s: cutting off half a line of a writer that was killed", path)
             stream.truncate(stream.seek(0, os.SEEK_END) - len(torn))
         fresh = {record[KEY]: record for record in records if record[KEY] not in known}
-        stream.write("".join(f"{line(record)}\n" for record in fresh.values()).encode())
+        text = "".join(f"{line(record)}\n" for record in fresh.values())
+        stream.write((b"" if _ends_a_line(stream) else b"\n") + text.encode())
         stream.flush()
         os.fsync(stream.fileno())
     return list(fresh.values())
+
+
+def check(path: Path) -> None:
+    """Check that records can be added to a journal, before other work.
+
+    Args:
+        path: of the journal, which need not exist.
+
+    Raises:
+        InputError: the file is no journal, or a line of it is no record.
+    """
+    if path.exists():
+        with open(path, "rb") as stream:
+            _known(path, stream)
 
 
 def line(record: Record) -> str:
@@ -64,19 +75,20 @@ def line(record: Record) -> str:
     return json.dumps({**record, DIGEST: record_digest(record)}, ensure_ascii=False)
 
 
-def read(path: Path) -> list[Record]:
-    """All records, oldest first.
+def read(path: Path, *keys: str) -> list[Record]:
+    """All records in the order of the file; of equal ones, as of two journals put together, the first.
 
     Half a line at the end, of a writer at work or killed, is left out with a warning.
 
     Args:
         path: of the journal.
+        *keys: keys that every record must have.
 
     Returns:
         The records.
 
     Raises:
-        InputError: the file does not exist, or another line is no record.
+        InputError: the file does not exist, another line is no record, or a record lacks a key.
     """
     try:
         with open(path, "rb") as stream:
@@ -85,7 +97,7 @@ def read(path: Path) -> list[Record]:
         raise InputError(f"{path}: cannot be read: {error.strerror}; correct the path") from error
     if torn:
         log.warning("%s: the last line is not whole and is left out", path)
-    return _records(path, lines)
+    return list(_records(path, lines, keys).values())
 
 
 def _lock(path: Path, stream: BinaryIO) -> None:
@@ -98,11 +110,30 @@ def _lock(path: Path, stream: BinaryIO) -> None:
         ) from error
 
 
+def _known(path: Path, stream: BinaryIO) -> tuple[set[str], bytes]:
+    """The fingerprints of a journal's records, and the half line behind them."""
+    lines, torn = _lines(stream)
+    known = set(_records(path, lines))
+    if torn and not (lines or _begins_a_record(torn)):
+        raise InputError(f"{path}: is no history of runs; name another file")
+    return known, torn
+
+
 def _lines(stream: BinaryIO) -> tuple[list[bytes], bytes]:
-    """The whole lines of a file, and what comes after the last line's end."""
+    """The whole lines of a file, and the half line behind them.
+
+    A last record with its hash is whole; an editor may leave out the end of its line.
+    """
     stream.seek(0)
-    *lines, torn = stream.read().split(b"\n")
-    return lines, torn
+    *lines, last = stream.read().split(b"\n")
+    record = _record(last)
+    return ([*lines, last], b"") if record and DIGEST in record else (lines, last)
+
+
+def _ends_a_line(stream: BinaryIO) -> bool:
+    """Whether a file is empty or ends in a line break."""
+    stream.seek(max(stream.seek(0, os.SEEK_END) - 1, 0))
+    return stream.read() in (b"", b"\n")
 
 
 def _begins_a_record(torn: bytes) -> bool:
@@ -110,19 +141,28 @@ def _begins_a_record(torn: bytes) -> bool:
     return torn.startswith(start) or start.startswith(torn)
 
 
-def _records(path: Path, lines: list[bytes]) -> list[Record]:
-    records = []
+def _records(path: Path, lines: list[bytes], keys: Iterable[str] = ()) -> dict[str, Record]:
+    """The records of whole lines by fingerprint."""
+    records: dict[str, Record] = {}
     for number, line in enumerate(lines, 1):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            record = None
-        if not isinstance(record, dict) or KEY not in record or not _is_unchanged(record):
+        record = _record(line)
+        if not record:
             raise InputError(f"{path}: line {number}: is no record of a run; repair or delete the line")
-        records.append({key: value for key, value in record.items() if key != DIGEST})
+        if lacking := [key for key in keys if key not in record]:
+            raise InputError(
+                f"{path}: line {number}: lacks the key {lacking[0]!r} of a record of a run; delete the line"
+            )
+        records.setdefault(record[KEY], {key: value for key, value in record.items() if key != DIGEST})
     return records
 
 
-def _is_unchanged(record: Record) -> bool:
-    """Whether a record has its hash; those of older versions have none."""
-    return record.get(DIGEST, "") in ("", record_digest(record))
+def _record(line: bytes) -> Record:
+    """The record of a line, with its hash; empty if it has another hash, or is no record."""
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return {}
+    if not isinstance(record, dict) or KEY not in record:
+        return {}
+    # Those of older versions have no hash.
+    return record if record.get(DIGEST, "") in ("", record_digest(record)) else {}

@@ -15,7 +15,8 @@ from bifseg.core.files import write_text
 from bifseg.reports.benchmark import journal
 from bifseg.reports.benchmark.columns import COLUMNS, Column, entry_of, exposure_of, run_of
 from bifseg.reports.benchmark.curves import curves
-from bifseg.reports.benchmark.entry_pages import entry_file, write_entry_pages
+from bifseg.reports.benchmark.entry_pages import entry_link, write_entry_pages
+from bifseg.reports.benchmark.history import read_history
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
 from bifseg.reports.formats import plain
@@ -42,9 +43,11 @@ def write_leaderboard(history: Path, out: Path) -> None:
         out: the HTML file.
 
     Raises:
-        InputError: the history does not exist, is empty, or is damaged.
+        InputError: OUT does not end in .html, or the history does not exist, is empty, or is damaged.
     """
-    records = journal.read(history)
+    if out.suffix not in (".html", ".htm"):
+        raise InputError(f"--out {out}: is a page in HTML; write to a file that ends in .html")
+    records = read_history(history)
     if not records:
         raise InputError(f"{history}: holds no run yet; run `bifseg history append` after a run")
     places, folder = standings(records, history), f"{out.stem}-entries"
@@ -61,9 +64,7 @@ def _content(records: list[journal.Record], places: list[Standing], folder: str)
         "runs": runs,
         "first": runs[-1]["when"][:10],
         "last": runs[0]["when"][:10],
-        "entries": [
-            (name, f"{folder}/{entry_file(name)}") for name in sorted({entry_of(one) for one in records})
-        ],
+        "entries": [(name, entry_link(folder, name)) for name in sorted({entry_of(one) for one in records})],
         "cohorts": cohorts,
         "failures": _failures(records),
         "most_failures": _MOST_FAILURES,
@@ -71,13 +72,11 @@ def _content(records: list[journal.Record], places: list[Standing], folder: str)
 
 
 def _cohort(name: str, places: list[Standing], folder: str) -> dict[str, Any]:
-    newest = places[0].now.iloc[-1]
+    newest = max((place.now.iloc[-1] for place in places), key=lambda row: str(row["when"]))
     return {
         "name": name,
         "simulated": bool(newest["simulated"]),
         "dimension": newest["dimension"],
-        "split": newest["split"],
-        "data": newest["data"],
         "protocols": [_protocol(standing, folder) for standing in places],
     }
 
@@ -103,6 +102,9 @@ def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
             if runs > 1 and standing.past[f"{name}_mean"].notna().any()
         ],
         "apart": standing.apart,
+        "lost": standing.lost,
+        "split": standing.now["split"].iloc[-1],
+        "data": standing.now["data"].iloc[-1],
         "older": standing.older,
     }
 
@@ -150,7 +152,7 @@ def _table(standing: Standing, columns: list[Column], goal: str, folder: str) ->
                     *((c.text(row), row[f"{c.measure}_mean"] == best[c]) for c in columns),
                     *((text, False) for text in (_power(row), *run_of(row))),
                 ],
-                href=f"{folder}/{entry_file(entry_of(row))}",
+                href=entry_link(folder, entry_of(row)),
                 front=one and not all(tied),
             )
             for row, rank, one in zip(rows, ranks, tied, strict=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import GROUP
+from bifseg.analysis.names import GROUP, saw_patients
 from bifseg.analysis.paired import STRUCTURE, rankings
 from bifseg.analysis.power import Power, power_of
 from bifseg.cards.entries import entry_name
@@ -34,9 +34,11 @@ class Standing:
             (`rounds` if an older record has no prompts); else `dice`.
         now: a row per structure and entry, the newest of each: as `entries`, with `rank` and `group` by
             `paired.rankings`, and `detectable` and `more_patients` by `power.power_of` on final Dice against the
-            first of the structure; NaN and empty where the record's outcomes are missing.
+            first of the structure, or of those trained on its patients; NaN and empty where the record's outcomes are
+            missing.
         past: all rows of the same data, rules and goal, oldest first: the curves.
         apart: entries without a rank, since their newest result has other data, rules or goal.
+        lost: entries without a rank, since the outcomes of their sessions are not beside the history.
         older: number of rows with other data, rules or goals.
     """
 
@@ -46,6 +48,7 @@ class Standing:
     now: pd.DataFrame
     past: pd.DataFrame
     apart: tuple[str, ...]
+    lost: tuple[str, ...]
     older: int
 
 
@@ -110,8 +113,8 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
     newest = rows.iloc[-1]
     same = (rows[_SAME] == newest[_SAME]).all(axis=1)
     last = rows[KEY] == rows.groupby(_ENTRY)[KEY].transform("last")
-    apart = sorted({entry_name(*pair) for pair in rows[last & ~same][_ENTRY].to_numpy()})
     now = rows[last & same]
+    stored = now[KEY].map(lambda key: sessions_file(path, {KEY: key}).is_file())
     by = next((name for name in ("prompts", "rounds") if now[f"{name}_mean"].notna().all()), "dice")
     places = _places(now, cohort, protocol, by, path)
     return Standing(
@@ -120,9 +123,15 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
         by,
         now.merge(places, on=GROUP, how="left").fillna({"group": ""}),
         rows[same].reset_index(drop=True),
-        tuple(apart),
+        _names(rows[last & ~same]),
+        _names(now[~stored]),
         int((~same).sum()),
     )
+
+
+def _names(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The entries of rows, sorted."""
+    return tuple(sorted({entry_name(*pair) for pair in rows[_ENTRY].to_numpy()}))
 
 
 def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) -> pd.DataFrame:
@@ -134,14 +143,18 @@ def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) 
     sessions = pd.concat(parts, ignore_index=True)
     sessions = sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)]
     places = rankings(sessions, by)
-    return places.merge(_power(sessions, places), on=GROUP, how="left")
+    saw = now.assign(saw=now["exposure"].map(saw_patients))[[*GROUP, "saw"]]
+    return places.merge(_power(sessions, places.merge(saw, on=GROUP)), on=GROUP, how="left")
 
 
 def _power(sessions: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
-    """What the patients show of each entry's final Dice against the first of its structure."""
+    """What the patients show of each entry's final Dice against the first of its structure.
+
+    Entries that saw the patients in training have a first of their own.
+    """
     rows = []
-    for where, group in places.sort_values("rank", kind="stable").groupby(STRUCTURE):
-        of_structure = sessions[(sessions[STRUCTURE] == list(where)).all(axis=1)]
+    for (*where, _), group in places.sort_values("rank", kind="stable").groupby([*STRUCTURE, "saw"]):
+        of_structure = sessions[(sessions[STRUCTURE] == where).all(axis=1)]
         dice = of_structure.pivot_table(
             index=["patient", "object", "replicate"], columns=_ENTRY, values="dice"
         )

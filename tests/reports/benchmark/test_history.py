@@ -9,6 +9,7 @@ from fake_runs import rescore
 
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_json, write_record
 from bifseg.reports.benchmark.history import append_run, run_records, sessions_file
 from bifseg.reports.benchmark.journal import read
@@ -77,6 +78,18 @@ def test_the_data_hash_covers_images_objects_and_boxes(run, known, change):
         about[change] = 7
     write_record(place, about)
     assert (data_of(run_records(run, 0.9)) != before) == (change != "seed")
+
+
+def test_a_run_of_some_patients_has_other_data(run, known):
+    """Else a quick look at two patients would take the place of every entry's result on all."""
+    frame, whole = read_scores(run / "scores.parquet"), data_of(known.values())
+    write_scores(frame[frame["patient"] == frame["patient"].iloc[0]], run / "scores.parquet")
+    assert data_of(run_records(run, 0.9)) == whole  # an entry that cannot play the others
+    facts = read_record(run / "provenance.json")
+    write_record(run / "provenance.json", facts | {"config": {"seed": 1, "patients": 1}})
+    assert data_of(run_records(run, 0.9)) != whole
+    write_scores(frame, run / "scores.parquet")
+    assert data_of(run_records(run, 0.9)) == whole  # as many as there are
 
 
 def data_of(records):
@@ -160,6 +173,32 @@ def test_changed_sessions_are_added_again(run, history, column):
 
     rescore(run, change)
     assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos"]
+
+
+def test_a_corrected_exposure_is_added_again(run, history):
+    """The author of `geos` says that it saw the patients: the leaderboard must not go on to rank it with the others."""
+    append_run(run, history, 0.9)
+
+    def correct(frame):
+        return frame.assign(exposure=frame["exposure"].where(frame["method"] != "geos", "seen patient"))
+
+    rescore(run, correct)
+    assert [record["method"] for record in append_run(run, history, 0.9)] == ["geos"]
+
+
+def test_a_run_without_a_cohort_s_record_is_bad_input(run, history):
+    (run / "cohorts/fake2d/cohort.json").unlink()
+    with pytest.raises(InputError, match=r"fake2d/cohort\.json: missing; start snakemake again"):
+        append_run(run, history, 0.9)
+
+
+@pytest.mark.parametrize("name", ["", "results", "scores.csv"])
+def test_a_path_that_is_no_history_gets_no_folder_of_sessions(run, tmp_path, name):
+    (tmp_path / "scores.csv").write_text("a,b\n")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(InputError):
+        append_run(run, tmp_path / "own" / name if name == "results" else tmp_path / name, 0.9)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_a_second_run_of_equal_sessions_is_added(run, history):

@@ -106,6 +106,27 @@ def test_damaged_line_is_bad_input_and_stays(path, wrong):
     assert path.read_bytes() == before
 
 
+def test_equal_records_of_two_journals_put_together_are_read_once(path):
+    append(path, [record("a", n=1), record("b")])
+    path.write_text(path.read_text() + f"{line(record('c'))}\n{line(record('a', n=2))}\n")
+    assert read(path) == [record("a", n=1), record("b"), record("c")]
+
+
+def test_a_last_record_without_the_end_of_its_line_is_kept(path):
+    """Editors leave it so; the record's hash says that it is whole."""
+    append(path, [record("a"), record("b")])
+    path.write_text(path.read_text().removesuffix("\n"))
+    assert read(path) == [record("a"), record("b")]
+    append(path, [record("c")])
+    assert path.read_text() == "".join(f"{line(record(key))}\n" for key in "abc")
+
+
+def test_a_record_without_a_key_that_its_reader_needs_is_named_by_its_line(path):
+    append(path, [record("a", when="today"), record("b")])
+    with pytest.raises(InputError, match=r"history.jsonl: line 2: lacks the key 'when' of a record of a run"):
+        read(path, "when")
+
+
 def test_missing_journal_is_bad_input(path):
     with pytest.raises(InputError, match=r"history.jsonl: cannot be read: No such file"):
         read(path)

@@ -191,6 +191,38 @@ def test_names_are_escaped(history, tmp_path):
     assert "<script>alert" not in (tmp_path / "page.html").read_text()
 
 
+def test_the_page_of_an_entry_that_was_withdrawn_is_removed(history, tmp_path):
+    path, folder = tmp_path / "history.jsonl", tmp_path / "page-entries"
+    append(path, of_entry(history, "geos"))
+    write_leaderboard(path, tmp_path / "page.html")
+    (folder / "geos.html").rename(folder / "geos-v2.html")
+    (folder / "about.html").write_text("the user's own page")
+    write_leaderboard(path, tmp_path / "page.html")
+    assert {one.name for one in folder.iterdir()} == {"geos.html", "about.html"}
+
+
+def test_links_hold_whatever_the_name_of_the_page(history, tmp_path):
+    append(tmp_path / "history.jsonl", of_entry(history, "geos"))
+    write_leaderboard(tmp_path / "history.jsonl", tmp_path / "board #1.html")
+    (link,) = {one for one in Reader((tmp_path / "board #1.html").read_text()).links if "-entries" in one}
+    assert link == "board%20%231-entries/geos.html"
+    entry = Reader((tmp_path / "board #1-entries/geos.html").read_text())
+    assert "../board%20%231.html" in entry.links
+
+
+def test_entries_whose_sessions_are_not_beside_the_history_are_named(history, tmp_path):
+    append(tmp_path / "history.jsonl", of_entry(history, "geos"))
+    write_leaderboard(tmp_path / "history.jsonl", tmp_path / "page.html")
+    note = "Not ranked, since their sessions are not in the folder beside the history: geos."
+    assert note in (tmp_path / "page.html").read_text()
+
+
+def test_the_page_does_not_take_the_place_of_its_history(history):
+    with pytest.raises(InputError, match=r"history\.jsonl: is a page in HTML"):
+        write_leaderboard(history, history)
+    assert read(history)
+
+
 def test_no_history_is_bad_input_and_writes_nothing(tmp_path):
     out = tmp_path / "page.html"
     with pytest.raises(InputError, match="cannot be read"):

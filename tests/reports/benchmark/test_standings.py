@@ -152,6 +152,20 @@ def test_an_entry_without_stored_sessions_has_no_rank(path):
     assert np.isnan(row["rank"])
     assert row["group"] == ""
     assert row["dice_mean"] == 0.5
+    assert only(records, path).lost == ("geos",)
+
+
+def test_what_the_patients_show_is_against_the_first_that_did_not_see_them(path):
+    better = np.linspace(0.5, 0.8, 8)
+    records = [
+        record(path, "1", "trained", better + 0.1 * np.arange(8) / 8),
+        record(path, "2", "geos", better - 0.1),
+        record(path, "3", "growcut", better - 0.2),
+    ]
+    records[0]["results"][0]["exposure"] = "seen patient"
+    detectable = only(records, path).now.set_index("method")["detectable"]
+    assert np.isnan(detectable[["trained", "geos"]]).all()
+    assert detectable["growcut"] == pytest.approx(0)  # every patient differs from geos by the same
 
 
 def test_old_sessions_without_patients_are_ranked_by_case(path):
