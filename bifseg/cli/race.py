@@ -59,6 +59,8 @@ def race(
     from bifseg.analysis.scores import read_scores
     from bifseg.runs.run_folder import Run
 
+    if first == second:
+        raise InputError(f"{second}: both methods of the race are the same; name two")
     profile = find_profile(profile)
     name, settings = _settings(config, cohort, protocol, [first, second])
     settings["shards"] = cores if profile.name == "default" else _JOBS

@@ -40,10 +40,11 @@ def test_a_race_that_fails_leaves_the_configuration_of_the_run(tmp_path):
     ("words", "message"),
     [
         (["geos", "growcut"], "--cohort is missing: name one of the run's cohorts: one, two"),
+        (["geos", "geos"], "geos: both methods of the race are the same; name two"),
         (["geos", "growcut", "--cohort", "three"], "--cohort three: name one of the run's cohorts: one, two"),
     ],
 )
-def test_an_ambiguous_or_unknown_cohort_is_refused(config, words, message, capsys):
+def test_an_ambiguous_cohort_or_opponent_is_refused(config, words, message, capsys):
     assert bifseg("race", config, *words) == 2
     assert message in capsys.readouterr().err
 

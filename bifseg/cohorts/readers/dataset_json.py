@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -54,10 +55,11 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
             channel.
 
     Returns:
-        Name by number, sorted by number.
+        Name by number, sorted by number. A name of several channels, which nnU-Net allows, gets the number that the
+        channel's files have, as in `MRI_0001`.
 
     Raises:
-        InputError: the entry names no channel, or one name twice.
+        InputError: the entry names no channel, or a channel without a name.
     """
     channels = content.get("channel_names", content.get("modality", {"0": "image"}))
     channels = {"0": channels} if isinstance(channels, str) else channels
@@ -67,11 +69,13 @@ def channel_names(file: Path, content: Mapping[str, Any]) -> dict[int, str]:
         raise InputError(
             f"{file}: channel_names: {short(channels)} does not name channels by number"
         ) from error
-    if not names or len(set(names.values())) < len(names):
+    uses = Counter(names.values())
+    named = {n: name if uses[name] == 1 else f"{name}_{n:04d}" for n, name in sorted(names.items())}
+    if not named or "" in uses or len({*named.values()}) < len(named):
         raise InputError(
             f"{file}: channel_names: {short(channels)} gives no name, or one name twice; correct it"
         )
-    return dict(sorted(names.items()))
+    return named
 
 
 def structures(

@@ -149,7 +149,8 @@ def test_a_path_outside_the_folder_is_left_out(tmp_path):
         ({"labels": {"0": "background"}}, "names no structure; give --structure NAME=VALUES"),
         ({"labels": {"1": "a b", "2": "A_B"}}, "labels: 'a_b' occurs twice; rename one"),
         ({"modality": {"x": "CT"}}, "does not name channels by number"),
-        ({"modality": {"0": "CT", "1": "CT"}}, "gives no name, or one name twice"),
+        ({"modality": {"0": "CT", "1": "CT", "2": "CT_0001"}}, "gives no name, or one name twice"),
+        ({"modality": {"0": ""}}, "gives no name, or one name twice"),
     ],
 )
 def test_each_wrong_key_of_the_file_has_a_one_line_message(tmp_path, changes, message):

@@ -38,6 +38,15 @@ def test_regions_and_channels_are_read(tmp_path):
     assert all(row.channel is None for row in draft.report.rows)
 
 
+def test_channels_of_one_name_get_the_number_of_their_files(tmp_path):
+    write_set(tmp_path, channel_names={"0": "MRI", "1": "MRI"})
+    draft = draft_of("nnunet", tmp_path, LayoutOptions(modalities={"tumor_core": "MRI_0001"}))
+    images = {row.structure: row.image for row in draft.report.rows if row.case == "BraTS_001"}
+    assert images["tumor_core"] == "imagesTr/BraTS_001_0001.nii.gz"
+    assert images["whole_tumor"] == "imagesTr/BraTS_001_0000.nii.gz"
+    assert {row.modality for row in draft.report.rows} == {"MRI_0000", "MRI_0001"}
+
+
 def test_the_first_version_of_the_layout_is_read(tmp_path):
     write_set(tmp_path, channel_names=None, labels={"0": "background", "1": "PZ", "2": "TZ"})
     content = json.loads((tmp_path / "dataset.json").read_text())
