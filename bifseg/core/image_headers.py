@@ -149,6 +149,19 @@ def is_raw(path: Path) -> bool:
     return header_field(path, "BinaryData").upper().startswith("T") and not packed
 
 
+def states_spacing(path: Path) -> bool:
+    """Whether the header of a MetaImage or NRRD file states a spacing; if not, ITK takes 1.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        True for a key of the spacing or of the size of a voxel.
+    """
+    nrrd = path.name.lower().endswith((".nhdr", ".nrrd"))
+    return header_field(path, "(?:spacings|space directions)" if nrrd else "Element(?:Spacing|Size)") != ""
+
+
 def _is_number(word: str) -> bool:
     return word.isascii() and word.isdecimal() and len(word) < 10
 

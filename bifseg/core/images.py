@@ -20,15 +20,16 @@ from bifseg.core.files import writing
 from bifseg.core.geometry import Grid, Image, Mask
 from bifseg.core.grid_headers import checked_grid
 from bifseg.core.image_files import check_is_image, files_of, png_bits
-from bifseg.core.image_headers import is_raw, n_header_bytes
+from bifseg.core.image_headers import is_raw, n_header_bytes, states_spacing
 from bifseg.core.nifti import DEFLATE_MOST, NiftiFile, is_nifti
 
 if TYPE_CHECKING:  # importing SimpleITK takes a while, which programs that read no such file save
     import SimpleITK as sitk
 
-PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
+_PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """Endings of formats that may state no spacing: a spacing of 1 is the reader's default, not 1 mm."""
 
+_TEXT_HEADERS = (".mha", ".mhd", ".nrrd", ".nhdr")
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
 _BYTES = dict(enumerate([1, 1, 2, 2, 4, 4, 8, 8, 4, 8]))  # of a voxel, by SimpleITK's number of its type
 
@@ -134,8 +135,13 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
         )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    stated = path.suffix.lower() not in PICTURES or set(grid.spacing) != {1.0}
-    return reader, replace(grid, in_mm=stated), off_degrees
+    return reader, replace(grid, in_mm=set(grid.spacing) != {1.0} or _states_spacing(path)), off_degrees
+
+
+def _states_spacing(path: Path) -> bool:
+    """Whether a file with a spacing of 1 states it: a picture may hold none, and then it is ITK's default."""
+    ending = path.suffix.lower()
+    return states_spacing(path) if ending in _TEXT_HEADERS else ending not in _PICTURES
 
 
 def _n_voxel_bytes(reader: sitk.ImageFileReader) -> int:
@@ -146,7 +152,7 @@ def _n_voxel_bytes(reader: sitk.ImageFileReader) -> int:
 def _check_length(path: Path, files: tuple[Path, ...], n_bytes: int) -> None:
     """Raise InputError if the files cannot hold `n_bytes` of voxels."""
     size = sum(file.stat().st_size for file in files[len(files) > 1 :])
-    raw = path.suffix.lower() in (".mha", ".mhd", ".nrrd", ".nhdr") and is_raw(path)
+    raw = path.suffix.lower() in _TEXT_HEADERS and is_raw(path)
     size -= n_header_bytes(path) if raw and len(files) == 1 else 0
     if n_bytes > (size if raw else size * DEFLATE_MOST):
         data = f"its data file {files[-1].name}" if len(files) > 1 else "it"

@@ -392,6 +392,31 @@ def test_data_in_another_folder_are_refused(tmp_path):
         assert "lies in another folder" in refusal(tmp_path / "data/m.mhd")
 
 
+@pytest.mark.parametrize(
+    ("name", "spacing", "stated"),
+    [
+        ("a.mha", "ElementSpacing = 1 1 1\n", True),
+        ("a.mha", "ElementSize = 1 1 1\n", True),
+        ("a.mha", "", False),
+        ("a.nrrd", "spacings: 1 1 1\n", True),
+        ("a.nrrd", "space: left-posterior-superior\nspace directions: (1,0,0) (0,1,0) (0,0,1)\n", True),
+        ("a.nrrd", "", False),
+    ],
+)
+def test_a_header_without_a_spacing_is_in_voxels(tmp_path, name, spacing, stated):
+    shape, voxels = "2 2 2\n", bytes(range(8))
+    if name == "a.mha":
+        head = "ObjectType = Image\nNDims = 3\nBinaryData = True\nCompressedData = False\n"
+        head += f"{spacing}DimSize = {shape}ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    else:
+        head = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: {shape}encoding: raw\n{spacing}\n"
+    (tmp_path / name).write_bytes(head.encode() + voxels)
+    read_voxels, grid = read(tmp_path / name)
+    assert read_voxels.ravel().tolist() == list(range(8))
+    assert grid.in_mm is stated
+    assert grid.spacing == (1, 1, 1)
+
+
 def png(path, depth, colours, rows, width):
     """A PNG file by its parts."""
 
