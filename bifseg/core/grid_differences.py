@@ -34,7 +34,9 @@ def differences(image: Grid, label: Grid) -> Iterator[str]:
         return
     spacing = np.subtract(label.spacing, image.spacing)[::-1]
     if (np.abs(spacing) > MM_TOLERANCE).any():
-        yield f"spacing differs by {_along(spacing)}"
+        silent = [name for name, grid in (("it", label), ("the image", image)) if not grid.in_mm]
+        why = f" ({silent[0]} states none, which is read as 1)" if silent else ""
+        yield f"spacing differs by {_along(spacing)}{why}"
     origin = np.subtract(label.origin, image.origin)
     if (np.abs(origin) > MM_TOLERANCE).any():
         yield f"origin differs by {_along(origin)}"

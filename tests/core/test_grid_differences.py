@@ -27,6 +27,10 @@ def test_equal_grids_have_no_differences():
         ({"origin": (10.0, 19.0, 30.25)}, "origin differs by 1 mm along y, 0.25 mm along z"),
         ({"spacing": (3.3, 1.0, 1.5)}, "spacing differs by 0.3 mm along z"),
         ({"spacing": (3.0, 1.0, 1.0)}, "spacing differs by 0.5 mm along x"),
+        (
+            {"spacing": (1.0, 1.0, 1.0), "in_mm": False},
+            "spacing differs by 0.5 mm along x, 2 mm along z (it states none, which is read as 1)",
+        ),
         ({"shape": (4, 8, 8)}, "shape is (4, 8, 8), that of the image (4, 8, 9) (z, y, x)"),
     ],
 )
