@@ -49,8 +49,10 @@ if workflow.is_main_process and workflow.output_settings.dryrun:
     )
 
 
+# All scores and results, so that those deleted by hand, or by `bifseg retry`, are made again.
 rule all:
     default_target: True
     input:
-        f"{RUN}/report.html",
-        f"{RUN}/history.jsonl",
+        all_scores,
+        rules.collect_scores.output,
+        rules.write_results.output,

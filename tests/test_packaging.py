@@ -45,20 +45,27 @@ def test_the_wheel_carries_every_package_of_the_repository():
     assert set(imports) == packages
 
 
+def needed():
+    """The files and folders that the wheel is built from."""
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    parts = (wheel["packages"], wheel["shared-scripts"], wheel["force-include"])
+    folders = {path.split("/")[0] for part in parts for path in part}
+    return folders | {"README.md", "LICENSE", "pyproject.toml", "constraints.txt"}
+
+
+def test_apptainer_copies_what_the_wheel_is_built_from():
+    """A folder that it lacks is left out of the wheel without a word."""
+    text = (ROOT / "workflow/apptainer.def").read_text()
+    copied = re.search(r"^%files\n(.*?)\n\n", text, re.M | re.S)[1].split()[::2]
+    assert set(copied) == needed()
+
+
 def test_the_container_is_built_from_what_the_wheel_is_built_from():
     """No file that the wheel needs is kept from the image, and pip finds what the Dockerfile names."""
     ignored = [
         line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] not in ("#", "")
     ]
-    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    needed = [
-        *wheel["packages"],
-        *wheel["shared-scripts"],
-        *wheel["force-include"],
-        "README.md",
-        "constraints.txt",
-    ]
-    assert not {path.split("/")[0] for path in needed} & set(ignored)
+    assert not {path.split("/")[0] for path in needed()} & set(ignored)
     text = (ROOT / "Dockerfile").read_text()
     assert "COPY . /tmp/bifseg" in text
     assert "--constraint /tmp/bifseg/constraints.txt /tmp/bifseg" in text

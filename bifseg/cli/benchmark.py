@@ -58,7 +58,7 @@ def compare(
 
     Power: with few or very different patients the interval may reach beyond the limit, so that a regression can
     neither be shown nor excluded. Such a comparison passes and is listed as unclear. With ten patients and a standard
-    deviation of two points, a drop of two points is detected nine times in ten (docs/benchmark.md).
+    deviation of two points, a drop of two points is detected three times in four (docs/benchmark.md).
 
     Noise: equal code, seed and weights give equal masks, so that only a changed entry can differ in quality. A change
     without an effect on average fails up to 5% of its comparisons, since they are not corrected for their number.

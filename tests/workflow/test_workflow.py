@@ -227,6 +227,14 @@ def test_a_second_run_does_nothing(project):
     assert times(project) == before
 
 
+def test_deleted_results_and_scores_are_made_again(project):
+    """`bifseg retry` deletes the scores of jobs whose sessions it marks, and messages say to delete what is damaged."""
+    scores = "scores/tiny2d/tools/shard-1.parquet"
+    for name in (scores, "scores.csv"):
+        (project / "results/ci" / name).unlink()
+    assert {scores, "scores.csv", "report.html"} <= planned(project)
+
+
 def test_planned_jobs_with_several_processes_give_the_same_rows(project):
     """Shards by a pilot, so short that two patients need several, two processes each, in another folder."""
     for kind in ("cohorts", "networks"):  # as the first run made them

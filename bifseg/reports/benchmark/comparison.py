@@ -256,7 +256,10 @@ def _to_json(comparison: Comparison) -> dict[str, Any]:
     return about | {
         "notes": list(sides.notes),
         "simulated": sorted(sides.base.simulated | sides.new.simulated),
-        "limits": asdict(comparison.limits),
+        # JSON knows no infinity
+        "limits": {
+            name: limit if np.isfinite(limit) else None for name, limit in asdict(comparison.limits).items()
+        },
         "target": comparison.target,
         "regressions": comparison.regressions,
         "comparisons": rows,

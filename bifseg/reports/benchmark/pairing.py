@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bifseg.analysis.names import exposure_text
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
@@ -23,6 +24,7 @@ from bifseg.reports.benchmark.outcomes import outcomes
 
 KEY = ["cohort", "protocol", "method", "network", "training_seed", "object", "replicate"]
 _ENTRY = KEY[:4]
+_ENTRY_ON_COHORT = ["cohort", "method", "network"]
 _SOME = 3  # names that a note gives before it counts
 
 
@@ -142,7 +144,8 @@ def pair(base: RunView, new: RunView) -> Pairing:
     """The sessions that two sides have in common, with notes on all that differs.
 
     Left out, with a note: entries, protocols, cohorts and objects of one side only; protocols with other rules; objects
-    whose image or label is another file. Kept, with a note: other seeds, weights, cohort cards, versions, machines.
+    whose image or label is another file. Kept, with a note: other seeds, weights, cohort cards, versions, machines, and
+    exposures of the models in training.
 
     Args:
         base: the side before.
@@ -166,8 +169,23 @@ def pair(base: RunView, new: RunView) -> Pairing:
     if base.scores.empty:
         # The last reason explains the empty rest: it comes first, since long messages are cut in the middle.
         names = f"{short(base.name, 60)} and {short(new.name, 60)}"
-        raise InputError(" ".join([f"{names}: no session in common.", *more, *notes]))
-    return Pairing(base, new, tuple(notes))
+        raise InputError(" ".join(dict.fromkeys([f"{names}: no session in common.", *more, *notes])))
+    return Pairing(base, new, (*notes, *_exposures(base, new)))
+
+
+def _exposures(base: RunView, new: RunView) -> Iterator[str]:
+    """Where the models of an entry saw other objects in training on one side: the comparison may not be fair."""
+    one, other = (
+        side.scores.groupby([*_ENTRY_ON_COHORT, "structure"])["exposure"].agg(exposure_text)
+        for side in (base, new)
+    )
+    both = pd.DataFrame({"BASE": one, "NEW": other}).query("BASE != NEW").reset_index()
+    for (cohort, method, network, before, after), rows in both.groupby(
+        [*_ENTRY_ON_COHORT, "BASE", "NEW"], sort=True
+    ):
+        structures = ", ".join(name.replace("_", " ") for name in rows["structure"])
+        where = f"{entry_name(str(method), str(network))} on {cohort} ({structures})"
+        yield f"{where}: what its models saw in training differs, BASE {before}, NEW {after}."
 
 
 def _circumstances(base: RunView, new: RunView) -> Iterator[str]:
@@ -187,9 +205,26 @@ def _circumstances(base: RunView, new: RunView) -> Iterator[str]:
         yield f"Network {name} has other weights: differences may come from its training."
     for name, *cards in _others(base, new, "cohorts", "card"):
         yield f"Cohort {name} was prepared by another card ({_unlike(*cards)})."
-    for key, what in (("machine", "machines"), ("packages", "packages")):
-        if base.facts.get(key) != new.facts.get(key):
-            yield f"The {what} differ: {_unlike(base.facts.get(key), new.facts.get(key))}."
+    for what, values in (
+        ("machines", _machines(base, new)),
+        ("packages", [side.facts.get("packages") for side in (base, new)]),
+    ):
+        if values[0] != values[1]:
+            yield f"The {what} differ: {_unlike(*values)}."
+
+
+def _machines(base: RunView, new: RunView) -> list[Any]:
+    """What is known of the machines of both runs: of one each, their facts; of several, their processors."""
+    both = [
+        [{key: value for key, value in one.items() if key != "entries"} for one in side.facts["machines"]]
+        for side in (base, new)
+        if side.facts.get("machines")
+    ]
+    if len(both) < 2:  # a run of an older version knows only its system
+        return [side.facts.get("machine") for side in (base, new)]
+    if all(len(machines) == 1 for machines in both):
+        return [machines[0] for machines in both]
+    return [" with ".join(sorted({str(one.get("GPU") or one.get("CPU")) for one in some})) for some in both]
 
 
 def _others(base: RunView, new: RunView, kind: str, key: str) -> Iterator[tuple[str, Any, Any]]:
@@ -262,7 +297,7 @@ def _same_sessions(base: RunView, new: RunView) -> tuple[RunView, RunView, list[
 
 
 def _lone(which: str, keys: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[str]:
-    """Sessions of one side only: whole cohorts, whole entries of a protocol, or some of their objects."""
+    """Sessions of one side only: whole cohorts, whole entries of a protocol, some of their objects, or repetitions."""
     lone = keys[~keys.isin(others)].unique().to_frame(index=False)
     other_keys = others.to_frame(index=False)
     absent = sorted(set(lone["cohort"]) - set(other_keys["cohort"]))
@@ -275,9 +310,13 @@ def _lone(which: str, keys: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
     for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
         entries = sorted({entry_name(*pair) for pair in rows[["method", "network"]].to_numpy()})
         yield f"Only {which} has {', '.join(entries)} under {protocol} on {cohort}: not compared."
-    for cohort, rows in lone[~whole].groupby("cohort", sort=True):
-        objects, sessions = _some(sorted(set(rows["object"])), "object"), counted(len(rows), "session")
-        yield f"Only {which} has {objects} of {cohort!s} ({sessions}): not compared."
+    rest = lone[~whole]
+    played = pd.MultiIndex.from_frame(other_keys[[*_ENTRY, "object"]])
+    again = pd.MultiIndex.from_frame(rest[[*_ENTRY, "object"]]).isin(played)
+    for rows, what in ((rest[~again], ""), (rest[again], "more replicates or training seeds of ")):
+        for cohort, group in rows.groupby("cohort", sort=True):
+            objects, sessions = _some(sorted(set(group["object"])), "object"), counted(len(group), "session")
+            yield f"Only {which} has {what}{objects} of {cohort!s} ({sessions}): not compared."
 
 
 def _some(names: list[str], what: str) -> str:

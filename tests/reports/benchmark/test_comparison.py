@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from math import inf
 
 import pytest
@@ -160,6 +161,14 @@ def test_notes_are_marked_in_bold(runs, tmp_path):
     rescore(fewer, lambda frame: frame[frame["object"] != frame["object"].iloc[0]])
     text = to_markdown(compare(str(runs[0]), str(fewer), Limits(), 0.9))
     assert "- **Note.** Only BASE has 1 object (" in text
+
+
+def test_an_infinite_limit_is_null_in_json(worse, tmp_path):
+    """JSON has no infinity: a browser or jq would refuse the whole file of a night with --max-slowdown inf."""
+    write(replace(worse, limits=Limits(slowdown=inf)), tmp_path / "a.json")
+    content = json.loads((tmp_path / "a.json").read_text(), parse_constant=pytest.fail)
+    assert content["limits"]["slowdown"] is None
+    assert content["limits"]["dice"] == 1
 
 
 def test_csv_and_json_hold_every_comparison(worse, tmp_path):

@@ -99,6 +99,39 @@ def test_different_seeds_machines_and_cards_are_compared_with_a_note(change, not
     assert sides.notes[0].startswith(note)
 
 
+def test_machines_of_one_system_are_told_apart():
+    """Two processors under Linux, of which times tell more than any change of the code."""
+    facts = [
+        FACTS | {"machines": [{"CPU": name, "cores": 8, "entries": entries}]}
+        for name, entries in (("Xeon", 5), ("EPYC", 5), ("EPYC", 6))
+    ]
+    (note,) = pair(side(ONE, facts=facts[0]), side(ONE, facts=facts[1])).notes
+    assert note == "The machines differ: CPU Xeon and EPYC."
+    assert pair(side(ONE, facts=facts[1]), side(ONE, facts=facts[2])).notes == ()
+    several = FACTS | {"machines": [facts[k]["machines"][0] for k in (0, 1)]}
+    (note,) = pair(side(ONE, facts=several), side(ONE, facts=facts[0])).notes
+    assert note == "The machines differ: EPYC with Xeon and Xeon."
+    older = side(ONE, facts=FACTS | {"machine": "Darwin"})
+    assert pair(side(ONE, facts=facts[0]), older).notes == ("The machines differ: Linux and Darwin.",)
+
+
+def test_sessions_of_more_seeds_or_replicates_are_not_called_objects_of_one_side():
+    more = [*session("a", 0.1, 0.5, replicate=1), *session("a", 0.1, 0.5, training_seed=2)]
+    sides = pair(side(ONE), side([*ONE, *more, *session("z", 0.1, 0.5)]))
+    assert sides.notes == (
+        "Only NEW has 1 object (z) of c (1 session): not compared.",
+        "Only NEW has more replicates or training seeds of 1 object (a) of c (2 sessions): not compared.",
+    )
+
+
+def test_a_side_that_was_trained_on_the_patients_has_a_note():
+    new = side(ONE, exposure="seen patient")
+    (note,) = pair(side(ONE), new).notes
+    assert note == (
+        "geos@pnet on c (lung): what its models saw in training differs, BASE unseen, NEW seen patient."
+    )
+
+
 def test_missing_provenance_has_a_note():
     (note,) = pair(side(ONE, facts={}), side(ONE, facts=FACTS)).notes
     assert note.startswith("BASE (results/a) has no provenance.json")
@@ -122,6 +155,7 @@ def test_sides_without_a_common_session_are_bad_input():
         pair(side(ONE), side(session("b", 0.1, 0.5)))
     assert "no session in common. Only BASE has 1 object (a) of c" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert str(caught.value).count("Only BASE has 1 object") == 1
 
 
 # From folders
