@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from bifseg.analysis.interactions import cost_to_target
 from bifseg.analysis.names import ENTRY, FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.stages import in_step_order, session_numbers, stage_rows
+from bifseg.analysis.stages import in_step_order, rows_by_stage, session_numbers
 from bifseg.analysis.words import with_words
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
@@ -81,9 +81,10 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
     seconds, before = rows["machine_s"].to_numpy(float), np.full(len(last), np.nan)
     begun = (rows["round"] == 0).to_numpy() & ~np.isnan(seconds)
     before[session[begun]] = seconds[begun]  # of several the last
+    stages = rows_by_stage(rows)
     last = last.assign(
-        initial=_stage(rows, "initial", session),
-        unsupervised=_stage(rows, "unsupervised", session),
+        initial=_stage(rows, "initial", stages["initial"], session),
+        unsupervised=_stage(rows, "unsupervised", stages["unsupervised"], session),
         failed=last["status"].isin(FAILED).astype(int),
         session_s=last["machine_s"],
         rounds_s=last["machine_s"] - before,
@@ -93,11 +94,13 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
     return with_words(last.assign(**_rounds(rows, last["protocol"], rules, target))[COLUMNS])
 
 
-def _stage(rows: pd.DataFrame, stage: str, session: NDArray[np.int64]) -> NDArray[np.float64]:
+def _stage(
+    rows: pd.DataFrame, stage: str, results: pd.DataFrame, session: NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Dice at a stage by session, of the entries that have such a step; `rows` are in step order."""
     entry = rows.groupby(ENTRY, sort=False).ngroup().to_numpy()
     able = np.isin(entry, entry[rows["step"] == stage])
-    at = stage_rows(rows, stage).index.to_numpy()  # places in `rows`
+    at = results.index.to_numpy()  # places in `rows`
     at = at[able[at]]
     values = np.full(session.max(initial=-1) + 1, np.nan)
     values[session[at]] = rows["dice"].to_numpy(float)[at]
