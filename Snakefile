@@ -29,7 +29,8 @@ include: "workflow/rules/results.smk"
 # `bifseg status` and `bifseg reproduce` read this configuration.
 onstart:
     try:
-        at_work = begin_work(Path(RUN))  # holds the lock until this process ends
+        # In a list, since names of this block end with it, and so would the lock.
+        held.append(begin_work(Path(RUN)))
     except InputError as error:
         # One line; Snakemake would add where in its code.
         sys.exit(f"error: {error}")

@@ -40,6 +40,9 @@ config = checked_run(config)
 
 RUN = f"{config['results']}/{config['run']}"
 
+# Files that this process locks as long as it works.
+held = []
+
 # Printed before Snakemake's own message about a lock, which names neither machine nor time.
 if workflow.is_main_process and (at_work := who_is_at_work(Path(RUN))):
     print(at_work, file=sys.stderr)
