@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from bifseg.cli.options import OutFile, RunFolder, need
+from bifseg.cli.options import OutFile, RunFolder, Target, need, target_of
 from bifseg.core.wording import counted
 
-Target = Annotated[
+_Target = Annotated[
     float,
     typer.Option(
         min=0,
@@ -45,7 +45,7 @@ def compare(
         float,
         typer.Option(min=0, help="seconds up to which a session or a round passes, whatever the factor"),
     ] = 0.1,
-    target: Target = 0.90,
+    target: _Target = 0.90,
     out: Annotated[
         list[Path] | None,
         typer.Option("--out", help="also write the page to a .md, .csv or .json file; repeat for more"),
@@ -93,7 +93,7 @@ def group() -> None:
 def append(
     run: RunFolder,
     history: HistoryFile,
-    target: Target = 0.90,
+    target: Target = None,
 ) -> None:
     """Add a finished run to the history, and write the same lines to RUN/history.jsonl.
 
@@ -103,7 +103,7 @@ def append(
 
     need(run / "scores.parquet", "collect")
     need(run / "provenance.json", "provenance")
-    say_added(history, append_run(run, history, target))
+    say_added(history, append_run(run, history, target_of(run, target)))
 
 
 def say_added(history: Path, added: Sized) -> None:

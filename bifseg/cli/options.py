@@ -12,6 +12,7 @@ import typer
 
 from bifseg.cards.cards import DEVICE
 from bifseg.core.errors import InputError
+from bifseg.core.files import read_json
 
 Seed = Annotated[int, typer.Option(help="run seed: the same seed draws the same boxes and scribbles")]
 MethodCardFile = Annotated[
@@ -30,7 +31,12 @@ RunName = Annotated[str, typer.Option("--run", help="name of the run, a column o
 OwnMetrics = Annotated[
     list[str], typer.Option("--metric", help="your own metric, module:attribute; repeat for more")
 ]
-Target = Annotated[float, typer.Option(min=0, max=1, help="Dice that counts as reached")]
+Target = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Dice that counts as reached; default: as in the run's configuration, or 0.9"
+    ),
+]
 
 
 def _trained(network: Path | None) -> Path | None:
@@ -91,6 +97,25 @@ def naming(path: Path) -> Iterator[None]:
         if str(error).startswith(f"{path}: "):
             raise
         raise InputError(f"{path}: {error}") from error
+
+
+def target_of(run: Path, target: float | None) -> float:
+    """The Dice that counts as reached in a run.
+
+    Args:
+        run: RESULTS/RUN.
+        target: of the option; None if it was not given.
+
+    Returns:
+        That of the option, else that of the configuration which the workflow wrote to the run's folder, else 0.9.
+
+    Raises:
+        InputError: the configuration is damaged.
+    """
+    config = run / "config.json"
+    if target is None and config.is_file():
+        target = read_json(config).get("target")
+    return 0.9 if target is None else float(target)
 
 
 def need(path: Path, stage: str) -> None:

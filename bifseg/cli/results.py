@@ -20,6 +20,7 @@ from bifseg.cli.options import (
     Split,
     Target,
     need,
+    target_of,
 )
 from bifseg.cli.progress import tracked
 from bifseg.core.errors import InputError
@@ -97,20 +98,20 @@ def collect(
     write_metrics(with_own(metric), out.with_name("metrics.json"))
 
 
-def tables(run: RunFolder, target: Target = 0.90) -> None:
+def tables(run: RunFolder, target: Target = None) -> None:
     """Write the paper's tables from RUN/scores.parquet as CSV, Markdown and LaTeX."""
     from bifseg.reports.tables import write_tables
 
     need(run / "scores.parquet", "collect")
-    write_tables(run, target)
+    write_tables(run, target_of(run, target))
 
 
-def figures(run: RunFolder, target: Target = 0.90) -> None:
+def figures(run: RunFolder, target: Target = None) -> None:
     """Draw figures of Dice per method, Dice against rounds, rounds to the target, and training."""
     from bifseg.reports.figures import write_figures
 
     need(run / "scores.parquet", "collect")
-    write_figures(run, target)
+    write_figures(run, target_of(run, target))
 
 
 def provenance(run: RunFolder, settings: Settings = "null") -> None:
@@ -153,7 +154,7 @@ def export(run: RunFolder, out: OutFolder) -> None:
 def results(
     run: RunFolder,
     history: HistoryFile,
-    target: Target = 0.90,
+    target: Target = None,
     settings: Settings = "null",
 ) -> None:
     """Write tables, figures, provenance, report and history of a run; the scores are read once.
@@ -164,6 +165,7 @@ def results(
     from bifseg.core.child_processes import beside
 
     need(run / "scores.parquet", "collect")
+    target = target_of(run, target)
     scores = RunScores.read(run, target)
     _ = scores.cohorts  # made here, so that no other process makes them again
     with beside(partial(_draw, run, scores)), beside(partial(_pack, run, scores)) as packs:

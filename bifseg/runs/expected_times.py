@@ -63,7 +63,7 @@ class ExpectedTimes:
         self._cohorts: dict[tuple[str, str], list[float]] = defaultdict(list)
         self._dimensions: dict[tuple[int, str], list[float]] = defaultdict(list)
         with suppress(OSError):
-            for line in history.read_text(encoding="utf-8").splitlines():
+            for line in history.read_bytes().splitlines():
                 with suppress(ValueError, KeyError, TypeError, AttributeError, IndexError):
                     self._learn(json.loads(line))
 

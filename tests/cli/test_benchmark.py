@@ -1,8 +1,13 @@
 """`bifseg compare`, `history` and `leaderboard`: exit codes, files, and bad input in one line."""
 
+import shutil
+
 import pytest
 from command_line import bifseg
 from fake_runs import rescore
+
+from bifseg.core.files import write_json
+from bifseg.reports.benchmark.journal import read
 
 
 def test_the_exit_code_is_1_for_a_worse_version_only(runs, capsys):
@@ -48,6 +53,17 @@ def test_history_and_leaderboard_commands(runs, tmp_path, capsys):
     ]
     assert bifseg("leaderboard", history, "--out", page) == 0
     assert "<h1>Leaderboard</h1>" in page.read_text()
+
+
+def test_a_run_is_appended_with_its_own_target(runs, tmp_path):
+    """The workflow has written its lines so: another target is another line, whose entries are compared with none."""
+    run = shutil.copytree(runs[0], tmp_path / "one")
+    write_json(run / "config.json", {"target": 0.8})
+    for more in ([], ["--target", "0.8"]):
+        assert bifseg("history", "append", run, "--history", tmp_path / "history.jsonl", *more) == 0
+    records = read(tmp_path / "history.jsonl")
+    assert {record["target"] for record in records} == {0.8}
+    assert len(records) == 5
 
 
 @pytest.mark.parametrize(

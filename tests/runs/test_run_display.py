@@ -195,7 +195,8 @@ def test_expected_times_prefer_the_same_cohort_then_the_dimension_then_the_demo(
         "cohorts": {"a": {"dimension": 3}},
         "results": [{"cohort": "a", "session_s": [7.0, 6.0, 8.0]}],
     }
-    (tmp_path / "history.jsonl").write_text(json.dumps(record) + "\nno json\n[]\n{}\n")
+    half = '{"fingerprint": "é'.encode()[:-1]  # of a writer that was killed within a letter
+    (tmp_path / "history.jsonl").write_bytes(json.dumps(record).encode() + b"\nno json\n[]\n{}\n" + half)
     times = ExpectedTimes(tmp_path / "history.jsonl")
     same_cohort, other_cohort, demo, guess = (
         times.sessions(cohort, dimension, method, 10)

@@ -26,6 +26,7 @@ rule write_results:
             f"{RUN}/networks/{cohort}/{network}/curve.csv"
             for cohort, network in networks_used()
         ],
+        [config["shift"]] if config["shift"] else [],
     output:
         directory(f"{RUN}/tables"),
         directory(f"{RUN}/figures"),
