@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bifseg.core.errors import InputError
+from bifseg.runs.at_work import who_is_at_work
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.sessions.archive import Archive
 
@@ -27,9 +28,11 @@ def retry(folder: Path) -> Counter[Condition]:
         The number of failed sessions by condition; empty if no session failed.
 
     Raises:
-        InputError: there is no such run.
+        InputError: there is no such run, or snakemake works on it.
     """
     run = Run(folder)
+    if at_work := who_is_at_work(folder):
+        raise InputError(at_work.replace("another snakemake", "a snakemake"))
     count: Counter[Condition] = Counter()
     for condition in run.conditions():
         archive, scores = Archive(run.sessions(condition)), run.scores(condition)

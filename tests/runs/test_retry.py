@@ -8,6 +8,7 @@ from project import ROOT
 
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json
+from bifseg.runs.at_work import begin_work
 from bifseg.runs.retry import retry
 from bifseg.runs.run_folder import Condition
 from bifseg.sessions.archive import Archive
@@ -74,3 +75,12 @@ def test_retry_without_failures_restarts_nothing(run, discs):
 def test_retry_refuses_a_folder_that_is_not_a_run(tmp_path):
     with pytest.raises(InputError, match=r"config.json: run: missing or damaged"):
         retry(tmp_path)
+
+
+def test_retry_leaves_a_run_alone_at_which_snakemake_works(run):
+    """Its jobs write the packs that would be marked, and the scores that would be deleted are their input."""
+    lock = begin_work(run)
+    with pytest.raises(InputError, match=r"a snakemake works on this run \(process .*; wait for it to end"):
+        retry(run)
+    lock.close()
+    assert retry(run)
