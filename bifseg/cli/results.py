@@ -163,8 +163,10 @@ def results(
     """
     from bifseg.analysis.run_scores import RunScores
     from bifseg.core.child_processes import beside
+    from bifseg.reports.benchmark.history import append_run, check_history, run_records
 
     need(run / "scores.parquet", "collect")
+    check_history(history)  # Snakemake would delete the report of a job that fails at its end
     target = target_of(run, target)
     scores = RunScores.read(run, target)
     _ = scores.cohorts  # made here, so that no other process makes them again
@@ -173,7 +175,6 @@ def results(
 
         write_tables(run, target, scores)
         provenance(run, settings)
-        from bifseg.reports.benchmark.history import append_run, run_records
         from bifseg.reports.report import write_report
     with beside(partial(write_report, run, scores=scores, packs=packs.result())) as failed:
         _prune(run)

@@ -66,6 +66,15 @@ def test_a_run_is_appended_with_its_own_target(runs, tmp_path):
     assert len(records) == 5
 
 
+def test_a_damaged_history_ends_the_last_step_before_its_work(runs, tmp_path, capsys):
+    """Snakemake deletes what a failed job wrote: the report of the run, for a line of somebody else's."""
+    (tmp_path / "history.jsonl").write_text("<<<<<<< mine\n")
+    before = {path: path.stat().st_mtime_ns for path in runs[0].iterdir()}
+    assert bifseg("results", runs[0], "--history", tmp_path / "history.jsonl") == 2
+    assert "history.jsonl: line 1: is no record of a run" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in runs[0].iterdir()} == before
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

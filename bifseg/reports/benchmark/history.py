@@ -49,6 +49,20 @@ def read_history(path: Path) -> list[journal.Record]:
     return journal.read(path, *_SHOWN)
 
 
+def check_history(path: Path) -> None:
+    """Check that a run can be added to a history, before work that would be in vain.
+
+    Args:
+        path: history.jsonl, which need not exist.
+
+    Raises:
+        InputError: the history is damaged, or no file of a history.
+    """
+    if path.is_dir() or not path.suffix:  # the folder of the sessions has its name without the suffix
+        raise InputError(f"--history {path}: name a file such as {path / 'history.jsonl'}")
+    journal.check(path)
+
+
 def append_run(
     run: Path,
     path: Path,
@@ -72,9 +86,7 @@ def append_run(
     Raises:
         InputError: the run is not finished, or the history is damaged or no file of a history.
     """
-    if path.is_dir() or not path.suffix:  # the folder of the sessions has its name without the suffix
-        raise InputError(f"--history {path}: name a file such as {path / 'history.jsonl'}")
-    journal.check(path)  # before sessions are written beside it
+    check_history(path)  # before sessions are written beside it
     pairs = run_records(run, target) if records is None else records
     for record, sessions in pairs:
         place = sessions_file(path, record)
