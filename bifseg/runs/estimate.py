@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -103,7 +104,7 @@ class _WorkLeft:
         self._folder = folder / run.results / run.run
         self._times = ExpectedTimes(folder / run.results / "history.jsonl")
         self._total_s = self._longest_s = 0.0
-        self._methods: dict[str, set[str]] = {}
+        self._methods: dict[str, set[tuple[str, int]]] = {}  # with dimensions, by source of their times
         self._memory_mb: dict[str, float] = {}
 
     def lines(self, cores: int) -> Iterator[str]:
@@ -146,20 +147,29 @@ class _WorkLeft:
             return
         expected = self._times.sessions(cohort, facts.dimension, condition.method, left)
         self._total_s += expected.seconds
-        self._methods.setdefault(expected.source, set()).add(condition.method)
+        self._methods.setdefault(expected.source, set()).add((condition.method, facts.dimension))
         self._memory_mb[f"{condition.method} on {cohort}"] = _memory_mb(condition, self._cards, facts)
         number = f"{'' if facts.certain else 'about '}{counted(left, 'session')}"
         yield f"  {entry} on {cohort}, {protocol}: {number}, {duration(expected.seconds)}"
         if late := _may_end_late(condition, self._cards, facts):
             yield f"  {entry} on {cohort}, {protocol}: {late}"
 
+    def _sources(self) -> Iterator[str]:
+        """A line for each source of times; a method with several is named with its dimension."""
+        if len(self._methods) == 1:
+            yield f"  times of sessions: {next(iter(self._methods))}"
+            return
+        count = Counter(name for methods in self._methods.values() for name in {name for name, _ in methods})
+        for source, methods in self._methods.items():
+            names = {name if count[name] == 1 else f"{name} in {dimension}D" for name, dimension in methods}
+            yield f"  times of {', '.join(sorted(names))}: {source}"
+
     def _summary(self, cores: int) -> Iterator[str]:
         """Lines for the sources of times, for memory and for the whole run."""
         if not self._total_s:
             yield "  nothing is left to do but tables, figures and report"
             return
-        for source, methods in self._methods.items():
-            yield f"  times of {', '.join(sorted(methods)) if len(self._methods) > 1 else 'sessions'}: {source}"
+        yield from self._sources()
         if self._memory_mb:
             name, most = max(self._memory_mb.items(), key=lambda item: item[1])
             yield f"  memory of a job: at most about {most / 1024:.1f} GiB ({name}, if a box fills the image)"

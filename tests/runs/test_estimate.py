@@ -49,6 +49,19 @@ def test_the_estimate_has_lines_for_training_sessions_memory_and_total(folder, m
     assert whole.startswith("  in all about 5 min 30 s on 2 cores"), "training is one job"
 
 
+def test_a_method_with_two_sources_of_times_is_named_with_its_dimension(folder, monkeypatch):
+    """The demo plays geos in 3D only: its times in 2D are a guess."""
+    monkeypatch.setattr(module, "_training_s", lambda *_: 300.0)
+    flat = CARDS["cohorts/sim"] | {"dimension": 2, "simulator": "fetal2d", "seen": ["placenta"]}
+    (folder / "config/cohorts/flat.yaml").write_text(yaml.safe_dump(flat | {"unseen": ["fetal_lungs"]}))
+    plays = {"protocols": {"own-scribbles": ["geos"]}}
+    lines = estimate(CONFIG | {"cohorts": CONFIG["cohorts"] | {"flat": plays}}, folder, cores=2)
+    assert [line.partition(":")[0] for line in lines if "times of" in line] == [
+        "  times of geos in 3D",
+        "  times of geos in 2D",
+    ]
+
+
 @pytest.mark.parametrize(
     ("patients", "text"), [(1, "about 2 sessions"), (3, "about 6 sessions"), (9, "about 10")]
 )
