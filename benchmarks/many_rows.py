@@ -23,7 +23,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.analysis.scores import concatenate, read_scores, write_scores
 from bifseg.cohorts.objects import read_objects, write_objects
 from bifseg.core.files import file_hash, read_record, write_record
 from bifseg.runs.shard_plan import Trial
@@ -51,7 +51,7 @@ def copy_scores(scores: pd.DataFrame, copies: int, replicates: int) -> pd.DataFr
             shares = {name: (scores[name] - np.abs(shift)).clip(0, 1) for name in _SHARES}
             amounts = {name: scores[name] * (1 + np.abs(shift)) for name in _AMOUNTS}
             parts.append(scores.assign(replicate=replicate, **names, **shares, **amounts))
-    return pd.concat(parts, ignore_index=True)
+    return concatenate(parts)
 
 
 def copy_cohort(source: Path, target: Path, copies: int) -> None:

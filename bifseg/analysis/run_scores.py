@@ -8,7 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bifseg.analysis.names import GROUP, data_note, exposure_text
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
@@ -57,7 +59,8 @@ class RunScores:
         read_metrics(run)
         rows = read_scores(run / "scores.parquet", categorical=True)
         cards, simulated = played_cards(run, rows), frozenset(simulated_cohorts(run))
-        frame = rows[rows["level"] == 0].reset_index(drop=True)
+        undisturbed = rows["level"] == 0
+        frame = rows if undisturbed.all() else rows[undisturbed].reset_index(drop=True)
         disturbed = rows[rows["disturbance"] != ""]
         return cls(frame, cards, simulated, target, left_out(run, frame), disturbed)
 
@@ -93,7 +96,14 @@ class RunScores:
         Returns:
             Cohorts sorted by name; empty without scores.
         """
-        return [CohortScores(str(name), rows, self) for name, rows in self.frame.groupby("cohort", sort=True)]
+        name = self.frame["cohort"]
+        places = name.groupby(
+            name, observed=True
+        ).indices  # of the column alone, since it copies what it groups
+        return [
+            CohortScores(str(one), _rows(self.frame, np.asarray(at)), self)
+            for one, at in sorted(places.items())
+        ]
 
 
 @dataclass(frozen=True)
@@ -191,3 +201,9 @@ class CohortScores:
             InputError: the protocol's card is missing.
         """
         return stopping_rule(self.run.rules, protocol)
+
+
+def _rows(frame: pd.DataFrame, places: NDArray[np.intp]) -> pd.DataFrame:
+    """The rows of a table at increasing places; if they lie together, a view: a million rows need no second copy."""
+    first, last = int(places[0]), int(places[-1])
+    return frame.iloc[first : last + 1] if last - first + 1 == len(places) else frame.iloc[places]

@@ -67,10 +67,13 @@ def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.D
     content = Path(path).read_bytes()
     hash_at = _HASH.search(content)
     if hash_at:
-        zeroed = content[: hash_at.start(1)] + _NO_HASH + content[hash_at.end(1) :]
-        if hashlib.sha256(zeroed).hexdigest().encode() != hash_at[1]:
+        before, after = memoryview(content)[: hash_at.start(1)], memoryview(content)[hash_at.end(1) :]
+        digest = hashlib.sha256(before)
+        for part in (_NO_HASH, after):
+            digest.update(part)
+        if digest.hexdigest().encode() != hash_at[1]:
             raise ValueError("it was cut off or changed since it was written")
-    schema = pq.read_schema(io.BytesIO(content))
+    schema = pq.read_schema(pa.BufferReader(content))
     metadata = schema.metadata or {}
     if _PLACE_KEY in metadata and not hash_at:
         raise ValueError("its hash was changed since it was written")
@@ -83,6 +86,8 @@ def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.D
         for field in schema
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
-    table = pq.read_table(io.BytesIO(content), read_dictionary=words)
+    table = pq.read_table(pa.BufferReader(content), read_dictionary=words)
     frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)  # no second copy in memory
+    del table
+    pa.default_memory_pool().release_unused()
     return frame
