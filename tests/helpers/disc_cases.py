@@ -16,7 +16,7 @@ HEADER = "\t".join(COLUMNS) + "\n"
 
 def make_case(folder: Path, case: str, split: str) -> list[str]:
     """Write an image with a bright disc and a brighter ring; the rows of its manifest."""
-    rng = np.random.default_rng(int(case[-1]))
+    rng = np.random.default_rng(int("".join(filter(str.isdecimal, case))))
     y, x = np.indices((64, 72))
     far = np.hypot(y - rng.integers(18, 24), x - rng.integers(18, 24))
     near = np.hypot(y - 42, x - rng.integers(45, 50))
