@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from bifseg.cli.options import OutFile
+from bifseg.core.errors import InputError
 
 
 def record(
@@ -28,6 +29,8 @@ def record(
     from bifseg.robot.people.importing import imported, listed_drawings
     from bifseg.robot.people.recordings import is_timed, persons, write_recordings
 
+    if out.suffix != ".json":
+        raise InputError(f"--out {out}: recordings are JSON; write to a file that ends in .json")
     recorded, copies = imported(listed_drawings(source))
     write_recordings(out, recorded)
     people = persons(recorded)

@@ -23,3 +23,11 @@ def test_complete_recordings_give_no_warning(tmp_path):
     }
     output = record(table(tmp_path, logs), tmp_path / "r.json")
     assert output.splitlines() == [f"{tmp_path / 'r.json'}: 2 drawings of 2 people on 1 images"]
+
+
+def test_the_recordings_do_not_take_the_place_of_their_table(tmp_path):
+    source = tmp_path / "drawings.tsv"
+    source.write_text("set\timage\ttruth\tperson\tdrawn\n")
+    result = CliRunner().invoke(app, ["record", str(source), "--out", str(source)])
+    assert "drawings.tsv: recordings are JSON; write to a file that ends in .json" in str(result.exception)
+    assert source.read_text().startswith("set")
