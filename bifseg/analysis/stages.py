@@ -28,6 +28,8 @@ from bifseg.analysis.names import (
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.statistics import variance_components
 
+_OF_STAGE = ("box", "user", "volume_ml", "user_s")
+
 
 def in_step_order(scores: pd.DataFrame) -> pd.DataFrame:
     """Scores sorted by session and step.
@@ -66,8 +68,8 @@ def last_rows(scores: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row of scores a session, sorted by session.
     """
-    rows = in_step_order(scores)
-    return rows[session_numbers(rows)[1]]
+    rows = _ordered(scores)
+    return _whole(scores, rows[session_numbers(rows)[1]])
 
 
 def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES) -> pd.DataFrame:
@@ -87,7 +89,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
         A row of scores a session. A session that failed at the stage or earlier has its failed row. An entry that
         starts from scribbles has no row at the first two stages.
     """
-    return _at_stage(in_step_order(scores), stage, shared)
+    return _whole(scores, _at_stage(_ordered(scores, *_OF_STAGE), stage, shared))
 
 
 def rows_by_stage(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> dict[str, pd.DataFrame]:
@@ -100,12 +102,23 @@ def rows_by_stage(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> dict[
     Returns:
         Rows of `stage_rows` by stage.
     """
-    rows = in_step_order(scores)
-    return {stage: _at_stage(rows, stage, shared) for stage in STAGES}
+    rows = _ordered(scores, *_OF_STAGE)
+    return {stage: _whole(scores, _at_stage(rows, stage, shared)) for stage in STAGES}
+
+
+def _ordered(scores: pd.DataFrame, *more: str) -> pd.DataFrame:
+    """Scores in step order with few columns and the `place` of each row: a million whole rows need much memory."""
+    few = scores[[*SESSION, "round", "step", *more]]
+    return in_step_order(few.assign(place=np.arange(len(scores))))
+
+
+def _whole(scores: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """All columns of some rows of `_ordered`, in their order."""
+    return scores.iloc[rows["place"]].set_axis(rows.index)
 
 
 def _at_stage(rows: pd.DataFrame, stage: str, shared: str) -> pd.DataFrame:
-    """The rows of `stage_rows`, from rows in step order."""
+    """The rows of `stage_rows`, from those of `_ordered` with the columns `_OF_STAGE`."""
     if stage == "supervised":
         rows = rows[rows["protocol"] == shared]
     else:
@@ -155,7 +168,9 @@ def final_rows(
     Returns:
         A row of scores a session; no rows without sessions.
     """
-    rows = last_rows(scores[scores["protocol"] == protocol])
+    steps = _ordered(scores)
+    steps = steps[steps["protocol"] == protocol].reset_index(drop=True)
+    rows = _whole(scores, steps[session_numbers(steps)[1]])
     failed, effort = rows["status"].isin(FAILED), list(EFFORT)
     most = rows.groupby(["cohort", "structure"])[effort].transform("max")
     if rule:

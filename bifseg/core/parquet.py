@@ -86,8 +86,9 @@ def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.D
         for field in schema
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
-    table = pq.read_table(pa.BufferReader(content), read_dictionary=words)
-    frame: pd.DataFrame = table.to_pandas(split_blocks=True, self_destruct=True)  # no second copy in memory
-    del table
+    file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=words)
+    columns = {
+        name: file.read([name]).to_pandas()[name] for name in schema.names
+    }  # one by one: no second copy
     pa.default_memory_pool().release_unused()
-    return frame
+    return pd.DataFrame(columns, copy=False)
