@@ -115,10 +115,13 @@ def describe(
     band = common_band(crops) if chosen_on else None
     rows = []
     for row in tracked("measuring")(members.objects):
-        crop = boxed(members.image(row).voxels, members.truth(row))
+        image = members.image(row)
+        crop = boxed(image.voxels, members.truth(row))
         of_seen = band_dice(*crop, band) if band and row.split == "test" else None
-        rows.append((row.structure, row.volume_ml, best_band_dice(*crop), of_seen))
-    frame = pd.DataFrame(rows, columns=["structure", "volume_ml", "band_dice", "seen_band_dice"])
+        volume_ml = row.volume_ml if image.grid.in_mm else None
+        rows.append((row.structure, volume_ml, best_band_dice(*crop), of_seen))
+    measures = dict.fromkeys(("volume_ml", "band_dice", "seen_band_dice"), float)
+    frame = pd.DataFrame(rows, columns=["structure", *measures]).astype(measures)
     table = frame.groupby("structure").agg(["mean", "std"]).round(2)
     table.insert(0, ("objects", ""), frame.groupby("structure").size())
     typer.echo(table.to_string())

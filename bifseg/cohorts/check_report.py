@@ -75,7 +75,8 @@ class Report:
         return "\n".join([self.table(), *notes, numbers])
 
     def _record(self, rows: Rows) -> dict[str, str]:
-        sizes = [(self.voxels(row), grid) for row in rows if (grid := self.labels[row.label].grid)]
+        grids = [(self.voxels(row), self.labels[row.label].grid) for row in rows]
+        sizes = [(voxels, grid) for voxels, grid in grids if grid and grid.in_mm]  # else they are unknown
         return {
             "modality": ", ".join(sorted({row.modality for row in rows})),
             "cases": str(len({row.case for row in rows})),

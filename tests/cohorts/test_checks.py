@@ -396,6 +396,16 @@ def test_the_report_counts_volumes_and_spacings(tree):
     assert report.summary().endswith("2 rows, 0 problems")
 
 
+def test_the_report_states_no_ml_and_mm_of_files_without_a_spacing(tree):
+    tree.add("c1")
+    report = check_manifest(tree.write(), tree.root, 3)
+    for name, label in report.labels.items():
+        report.labels[name] = replace(label, grid=replace(label.grid, in_mm=False))
+    (record,) = report.records()
+    assert {record[key] for key in record if "(m" in key} == {""}
+    assert record["cases"] == "1"
+
+
 def test_progress_passes_over_every_file_once(tree):
     row = tree.add("c1")
     tree.rows.append(row | {"structure": "whole"})
