@@ -32,6 +32,7 @@ def train(
     from bifseg.networks.trained import checked_device
     from bifseg.networks.training import train as train_network
     from bifseg.runs.fingerprints import training_code
+    from bifseg.runs.job_setup import derived_from_truth
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
     weights = external_weights(network, card)
@@ -39,7 +40,7 @@ def train(
     torch.set_num_threads(threads)
     with naming(card):
         if weights is not None:
-            import_confined(network, weights, members, out)
+            import_confined(network, weights, members, out, derived_from_truth(out) - {out})
             return
         with showing(f"training {card.stem}", network.training.iterations) as show:
 

@@ -9,8 +9,10 @@ import json
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
@@ -18,7 +20,9 @@ from bifseg.cohorts.content_file import CONTENT
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError, one_line, short
 from bifseg.core.files import write_record, writing
+from bifseg.core.sandbox import check_readable
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+from bifseg.networks.external.monai_bundle import WEIGHTS
 from bifseg.networks.network_folder import CohortFacts
 
 log = logging.getLogger(__name__)
@@ -29,7 +33,9 @@ _MEMORY_MB, _MEMORY_PER_BYTE = 6144.0, 8.0
 """Memory for torch, and more for each byte of the weights, so that a small file cannot unpack without end."""
 
 
-def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Path) -> None:
+def import_confined(
+    card: NetworkCard, weights: Path, cohort: Cohort, folder: Path, derived: Iterable[Path] = ()
+) -> None:
     """Write the files of an external network, by `import_network` in a confined process.
 
     Args:
@@ -37,14 +43,24 @@ def import_confined(card: NetworkCard, weights: Path, cohort: Cohort, folder: Pa
         weights: as in `import_network`; the process can also read card.json and content.npz in the same folder.
         cohort: the network must have its dimension; the process cannot read its truths.
         folder: gets weights.pt, curve.csv and card.json, and content.npz if the weights have one.
+        derived: folders with results derived from truths, which the process cannot read either.
 
     Raises:
         InputError: `import_network` refuses the network, or the process ends, exceeds 30 minutes, or takes more memory
-            than 6 GiB and eight times the size of the weights.
+            than 6 GiB and eight times the size of the weights; or such a folder lies in that of the weights, or holds
+            Python or bifseg.
     """
+    hidden = tuple(sorted(path.resolve() for path in {*cohort.truth_folders, *derived}))
+    check_readable(hidden)
+    for path in hidden:
+        if path.is_relative_to(weights.resolve()):
+            raise InputError(
+                f"{weights}: weights: the folder holds {path}, which no network may read; move the network to a folder "
+                "of its own"
+            )
     own = OwnFolder()
     readable = (weights.resolve(), *(weights.resolve().with_name(name) for name in ("card.json", CONTENT)))
-    confinement = Confinement(tuple(cohort.truth_folders), readable)
+    confinement = Confinement(hidden, readable)
     environment = os.environ | {"TMPDIR": str(own.shared)}
     memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
     process = SupervisedProcess(_COMMAND, own, environment, confinement, memory_mb)
@@ -79,6 +95,19 @@ def _size(weights: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
+def _check_whole(path: Path) -> None:
+    """Raise InputError if a byte in a file of torch changed since it was written; torch itself reads on."""
+    if not is_zipfile(path):  # torch's format of before 2020, or no file at all
+        return
+    try:
+        with ZipFile(path) as archive:
+            changed = archive.testzip()
+    except BadZipFile as error:
+        changed = str(error)
+    if changed:
+        raise InputError(f"{path}: damaged ({short(changed)}); copy it again")
+
+
 def _warn_of_unused(settings: object, weights: Path) -> None:
     """Log one line on the fine-tuning settings of a weights file that are not used, if there are any."""
     if isinstance(settings, dict) and settings:
@@ -97,8 +126,9 @@ def main() -> None:
     from bifseg.networks.importing import import_network
 
     try:
-        facts = CohortFacts(request["name"], request["dimension"])
-        import_network(NetworkCard(**request["card"]), Path(request["weights"]), facts, Path.cwd())
+        facts, weights = CohortFacts(request["name"], request["dimension"]), Path(request["weights"])
+        _check_whole(weights / WEIGHTS if weights.is_dir() else weights)
+        import_network(NetworkCard(**request["card"]), weights, facts, Path.cwd())
         answer: dict[str, str] = {}
     except InputError as error:
         answer = {"error": " ".join(str(error).split())}

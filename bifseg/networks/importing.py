@@ -83,4 +83,10 @@ def _imported(card: NetworkCard, weights: Path) -> tuple[TrainedNetwork, dict[st
     except InputError as error:
         raise InputError(f"{weights}: {error}") from error
     channels = tuple(card.channels)
+    unknown = [name for name in settings.channel_normalisation if channels and name not in channels]
+    if unknown:
+        raise InputError(
+            f"settings.channel_normalisation: {unknown[0]} is no channel of the network; write one of `channels`: "
+            f"{', '.join(channels)}"
+        )
     return TrainedNetwork(network.eval(), size, {}, torch.device("cpu"), channels=channels), content

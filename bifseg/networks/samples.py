@@ -101,7 +101,7 @@ class Sampler:
         if self._settings.flip:
             axes = tuple(axis for axis in range(-target.ndim, 0) if rng.random() < 0.5)
             values, target = np.flip(values, axes), np.flip(target, axes)
-        return np.ascontiguousarray(values), np.ascontiguousarray(target)
+        return values.copy(), target.copy()  # torch takes no reversed axis, not even one of length 1
 
     def _cut_out(self, image: Image, truth: Mask, ignored: Mask | None) -> Sample:
         """The sample of an object, with the image normalised as a whole before it is cut out."""

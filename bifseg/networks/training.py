@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
+from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -171,7 +172,7 @@ class Trainer:
             losses.append(self._step(batch, iteration))
             done = iteration + 1
             if done % self._settings.validate_every == 0 or done == self._settings.iterations:
-                self._validate(done, float(np.mean([loss.item() for loss in losses])), validation)
+                self._validate(done, _mean([loss.item() for loss in losses]), validation)
                 losses = []
             best = self._state.best_dice
             note = f"best validation Dice {best:.3f}" if best >= 0 else "no validation yet"
@@ -225,7 +226,15 @@ class Trainer:
         return loss.detach()
 
     def _validate(self, iteration: int, loss: float, validation: list[ObjectRow]) -> None:
-        """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint."""
+        """Measure the network's Dice, keep its weights if they are the best so far, and write a checkpoint.
+
+        Raises InputError if a weight is not finite: every further step would be in vain.
+        """
+        if not all(bool(torch.isfinite(values).all()) for values in self._network.parameters()):
+            raise InputError(
+                f"training.learning_rate: the weights are not finite after iteration {iteration}; lower it (is "
+                f"{self._settings.learning_rate:g})"
+            )
         boxes, channels = self._settings.validation_boxes, self._card.channels
         values = validation_dice(self._trained.answer, self._cohort, validation, self._seed, boxes, channels)
         reached, state = float(np.mean(values)), self._state
@@ -248,9 +257,14 @@ class Trainer:
     @cached_property
     def _identity(self) -> str:
         """Hash of card, data, seed and code; a checkpoint with another one is not resumed."""
-        rows = self._objects("train") + self._objects("validation")
-        hashes = [self._cohort.hashes(row, self._card.channels) for row in rows]
-        cohort = (self._cohort.name, self._cohort.box_margin, hashes)
+        channels = self._card.channels
+        objects = [
+            (split, row.object, row.plane, row.instance, self._cohort.hashes(row, channels))
+            for split in ("train", "validation")
+            for row in self._objects(split)
+        ]
+        statistics = self._trained.normalisation  # also of images without a seen object
+        cohort = (self._cohort.name, self._cohort.box_margin, objects, statistics)
         return fingerprint(
             self._card.model_dump(mode="json", exclude={"trained_on"}), *cohort, self._seed, self._code
         )
@@ -261,11 +275,15 @@ class Trainer:
         if not path.exists():
             return
         try:
+            with ZipFile(path) as archive:  # torch itself reads changed bytes without a word
+                if changed := archive.testzip():
+                    raise BadZipFile(changed)
             content = torch.load(path, map_location=self._device, weights_only=True)
+            is_ours = content["identity"] == self._identity
         except Exception as error:  # torch may raise anything on a damaged file
             log.warning("%s: damaged (%s); training begins anew", path, type(error).__name__)
             return
-        if content["identity"] == self._identity:
+        if is_ours:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
             self._average.load_state_dict(content["average"])
@@ -286,6 +304,12 @@ class Trainer:
         facts |= {"left_out": left_out} if (left_out := self._left_out()) else {}
         write_network(self._trained, self._card, self._cohort, self._folder, facts)
         (self._folder / "checkpoint.pt").unlink(missing_ok=True)
+
+
+def _mean(losses: list[float]) -> float:
+    """The mean loss of the steps whose crops had annotated voxels; NaN without any."""
+    counted = [loss for loss in losses if not np.isnan(loss)]
+    return float(np.mean(counted)) if counted else float("nan")
 
 
 def normalisation_statistics(
@@ -329,7 +353,8 @@ def _training_moments(cohort: Cohort, modality: str, further: bool) -> tuple[flo
 
 
 def _moments(image: Image) -> tuple[int, float, float]:
-    values = image.voxels.astype(np.float64)
+    """Number, sum and sum of squares of the voxels, the same to the last bit however the image is stored."""
+    values = np.ascontiguousarray(image.grid.canonical().apply(image.voxels), np.float64)
     return values.size, float(values.sum()), float((values**2).sum())
 
 

@@ -55,6 +55,8 @@ def stated_training_data(card: NetworkCard, weights: Path, folder: Path) -> dict
     """
     own_card = weights.with_name("card.json")
     record = read_record(own_card) if weights.is_file() and own_card.is_file() else {}
+    if "weights_sha256" in record and record["weights_sha256"] != file_hash(weights):
+        record = {}  # the card of another network in the same folder
     facts: dict[str, Any] = {"trained_on": record.get("trained_on", "unknown")}
     if card.trained_on is not None:
         facts = card.model_dump(mode="json", include={"trained_on"})

@@ -177,3 +177,34 @@ def test_training_a_foreign_network_is_refused(discs, tmp_path):
         InputError, match="weights: torchscript is trained elsewhere; name its file or folder"
     ):
         train(card_of(), discs, tmp_path, 1, "cpu", lambda *_: None)
+
+
+@pytest.fixture
+def two_channels():
+    """Card of a network that takes two channels."""
+    settings = SETTINGS | {"dimension": 2}
+    return NetworkCard(architecture="torchscript", channels=["t2", "pet"], settings=settings)
+
+
+def test_a_card_of_another_network_in_the_same_folder_says_nothing(
+    discs, discs_network, two_channels, tmp_path
+):
+    """Its training data would decide what counts as seen."""
+    shutil.copytree(discs_network, tmp_path / "networks")
+    import_network(two_channels, program(tmp_path / "networks", inputs=2), discs, tmp_path / "out")
+    facts = read_json(tmp_path / "out/card.json")
+    assert facts["trained_on"] == "unknown"
+    assert "content_sha256" not in facts
+
+
+def test_a_rule_for_a_channel_that_the_network_does_not_take_is_refused(discs, two_channels, tmp_path):
+    path = program(tmp_path, inputs=2)
+
+    def card(channel):
+        rules = {"channel_normalisation": {channel: {"per_image": "min-max"}}}
+        return two_channels.model_copy(update={"settings": two_channels.settings | rules})
+
+    reason = "channel_normalisation: PET is no channel of the network; write one of `channels`: t2, pet"
+    with pytest.raises(InputError, match=reason):
+        import_network(card("PET"), path, discs, tmp_path / "out")
+    import_network(card("pet"), path, discs, tmp_path / "out")

@@ -92,6 +92,14 @@ def test_image_and_truth_are_flipped_together():
     assert len({values.numpy().tobytes() for values, _ in batches}) == 4
 
 
+def test_crops_of_a_single_slice_are_flipped():
+    """numpy takes a reversed axis of length 1 for contiguous, torch does not."""
+    image, truth = object_in((1, 12, 12))
+    sampler = sampler_of(PCNet(4), image, truth, flip=True)
+    shapes = {sampler.batch(np.random.default_rng(seed))[0].shape[2:] for seed in range(40)}
+    assert shapes == {(1, 12, 12)}
+
+
 def test_intensities_of_a_sample_are_normalised_by_the_whole_image():
     """The crop alone is brighter than the image."""
     voxels = np.pad(np.full((6, 6), 9, np.float32), 6, constant_values=1)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from storages import STORAGES
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
@@ -86,6 +87,51 @@ def test_a_resumed_training_gives_the_same_weights(discs, discs_network, killed,
     assert same(weights_of(tmp_path), weights_of(discs_network))
 
 
+def test_a_flipped_bit_of_a_checkpoint_is_damage(discs, killed, tmp_path, tiny_card, caplog):
+    """It lies in a weight, which torch reads without a word."""
+    path = shutil.copytree(killed, tmp_path, dirs_exist_ok=True) / "checkpoint.pt"
+    weight = next(iter(torch.load(path, weights_only=True)["network"].values())).numpy().tobytes()
+    content = bytearray(path.read_bytes())
+    content[content.index(weight)] ^= 1
+    path.write_bytes(content)
+    torch.load(path, weights_only=True)
+    assert train_to(1, tiny_card, discs, tmp_path) == [1]
+    assert "training begins anew" in caplog.text
+
+
+def test_a_checkpoint_with_other_content_is_damaged(discs, tmp_path, tiny_card, caplog):
+    torch.save({"weights": {}}, tmp_path / "checkpoint.pt")
+    assert train_to(1, tiny_card, discs, tmp_path) == [1]
+    assert "checkpoint.pt: damaged (KeyError); training begins anew" in caplog.text
+
+
+def test_a_training_goes_on_with_the_same_objects_in_the_same_splits_only(discs, tiny_card, tmp_path):
+    """A patient who moves from training to validation leaves the list of both splits' files as it was."""
+
+    def identity(**changes):
+        cohort = Cohort.load(discs.folder)
+        rows = (replace(row, **changes) if row.case == "case1" else row for row in cohort.objects)
+        cohort.objects = tuple(rows)
+        return Trainer(tiny_card, cohort, tmp_path, 1, "cpu")._identity
+
+    assert identity() == identity(group="another")
+    assert len({identity(), identity(split="validation"), identity(object="disc1")}) == 3
+
+
+def test_a_training_goes_on_with_the_same_normalisation_only(discs, tiny_card, tmp_path):
+    """The statistics come from all training images, also from those without a seen object."""
+    training = tiny_card.training.model_copy(update={"normalisation": "training"})
+    card = tiny_card.model_copy(update={"training": training})
+
+    def identity(split):
+        cohort = Cohort.load(discs.folder)
+        rows = (replace(row, split=split) if row.case == "case3" else row for row in cohort.objects)
+        cohort.objects = tuple(row for row in rows if (row.case, row.seen) != ("case3", True))
+        return Trainer(card, cohort, tmp_path, 1, "cpu")._identity
+
+    assert identity("train") != identity("test")
+
+
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
 def test_training_restarts_if_its_checkpoint_is_truncated(discs, killed, tmp_path, tiny_card, caplog, share):
     path = shutil.copytree(killed, tmp_path, dirs_exist_ok=True) / "checkpoint.pt"
@@ -115,6 +161,48 @@ def test_ct_alone_is_normalised_by_the_training_images(discs):
         image=discs.image,
     )
     assert normalisation_statistics(ct, "auto") == {"CT": normalisation_statistics(discs, "training")["t2"]}
+
+
+@pytest.mark.parametrize("storage", STORAGES[2])
+def test_normalisation_statistics_do_not_depend_on_how_images_are_stored(discs, storage):
+    plain, stored = Cohort.load(discs.folder), Cohort.load(discs.folder)
+
+    def image(row, channels=()):
+        """Of values that differ by far, so that the order of a sum changes its last digits."""
+        one = discs.image(row)
+        values = np.random.default_rng(0).lognormal(0, 6, one.voxels.shape)
+        return replace(one, voxels=values.astype(np.float32))
+
+    def turned(row, channels=()):
+        one = image(row)
+        return replace(one, voxels=storage.array(one.voxels), grid=storage.grid(one.grid))
+
+    plain.image, stored.image = image, turned
+    assert normalisation_statistics(stored, "training") == normalisation_statistics(plain, "training")
+
+
+def test_a_training_that_diverges_ends_at_its_next_validation(discs, tiny_card, tmp_path):
+    """Its network would be empty, and each further step in vain."""
+    changes = {"optimizer": "sgd", "learning_rate": 1e6}
+    card = tiny_card.model_copy(update={"training": tiny_card.training.model_copy(update=changes)})
+    reason = r"training\.learning_rate: the weights are not finite after iteration 10; lower it \(is 1e\+06\)"
+    with pytest.raises(InputError, match=reason):
+        train(card, discs, tmp_path, 1, "cpu", lambda *_: None)
+    assert not list(tmp_path.iterdir())
+
+
+def test_crops_without_an_annotated_voxel_count_in_no_loss(discs, tiny_card, tmp_path):
+    """A thin object among voxels that nobody annotated: none is left where a crop shrinks."""
+    thin = Cohort.load(discs.folder)
+    shape = discs.image(discs.objects[0]).voxels.shape
+    line = np.zeros(shape, bool)
+    line[30, 5:65] = True
+    thin.truth = lambda row: line if row.case == "case1" else discs.truth(row)
+    thin.ignored = lambda row: ~line if row.case == "case1" else None
+    thin.box_margin = 30
+    train(tiny_card, thin, tmp_path, 1, "cpu", lambda *_: None)
+    losses = [float(line.split(",")[1]) for line in (tmp_path / "curve.csv").read_text().splitlines()[1:]]
+    assert np.isfinite(losses).all()
 
 
 def test_brighter_images_give_the_same_network(discs, discs_network, tmp_path, tiny_card):

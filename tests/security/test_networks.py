@@ -1,6 +1,8 @@
 """Networks of other programs are code: they are read, built and tried where they can do no harm."""
 
 import pickle
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -35,6 +37,59 @@ def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_pa
     with pytest.raises(InputError, match="it does not run"):
         import_confined(CARD, path, discs, tmp_path / "out")
     assert victim.read_text() == "as it was"
+
+
+@pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
+def test_a_program_that_reads_what_was_derived_from_a_truth_is_refused(discs, tmp_path):
+    """Sessions of any run hold masks and strokes that were drawn from truths."""
+
+    class Program(torch.nn.Module):
+        def __init__(self, victim: str):
+            super().__init__()
+            self.unet, self.victim = SmallUNet(), victim
+
+        def forward(self, x):
+            return self.unet(x + 0 * torch.from_file(self.victim, False, 4, dtype=torch.uint8).sum())
+
+    victim, path = tmp_path / "run/shard-0.zip", tmp_path / "net.ts"
+    victim.parent.mkdir()
+    victim.write_text("strokes")
+    torch.jit.save(torch.jit.script(Program(str(victim)).eval()), path)
+    with pytest.raises(InputError, match="it does not run"):
+        import_confined(CARD, path, discs, tmp_path / "out", {victim.parent})
+
+
+def test_a_folder_of_weights_that_holds_a_truth_is_refused(discs, tmp_path):
+    card = CARD.model_copy(update={"architecture": "monai-bundle"})
+    with pytest.raises(
+        InputError, match="which no network may read; move the network to a folder of its own"
+    ):
+        import_confined(card, discs.folder.parent, discs, tmp_path / "out")
+
+
+def test_images_beside_python_are_refused_before_the_import(discs, tmp_path):
+    path = tmp_path / "net.ts"
+    path.touch()
+    with pytest.raises(InputError, match="keep images and results in folders of their own, apart from code"):
+        import_confined(CARD, path, discs, tmp_path / "out", {Path(sys.prefix)})
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "pnet"])
+def test_a_flipped_bit_in_a_file_of_weights_is_refused(discs, discs_network, tiny_card, tmp_path, kind):
+    """It lies in a weight, which torch reads without a word; the file has no card.json that knows its hash."""
+    path = tmp_path / "weights.pt"
+    if kind == "torchscript":
+        network = SmallUNet().eval()
+        torch.jit.save(torch.jit.script(network), path)
+        card, weight = CARD, network.low.weight
+    else:
+        path.write_bytes((discs_network / "weights.pt").read_bytes())
+        card, weight = tiny_card, torch.load(path, weights_only=True)["weights"]["features.blocks.1.0.weight"]
+    content = bytearray(path.read_bytes())
+    content[content.index(weight.detach().numpy().tobytes())] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"weights\.pt: damaged \(.*\); copy it again"):
+        import_confined(card, path, discs, tmp_path / "out")
 
 
 def test_a_program_that_takes_all_memory_is_refused(discs, tmp_path):
