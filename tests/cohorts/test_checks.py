@@ -399,8 +399,9 @@ def test_the_report_counts_volumes_and_spacings(tree):
 def test_the_report_states_no_ml_and_mm_of_files_without_a_spacing(tree):
     tree.add("c1")
     report = check_manifest(tree.write(), tree.root, 3)
-    for name, label in report.labels.items():
-        report.labels[name] = label._replace(grid=replace(label.grid, in_mm=False))
+    name = report.rows[0].label
+    label = report.labels[name]
+    report.labels[name] = replace(label, grid=replace(label.grid, in_mm=False))
     (record,) = report.records()
     assert {record[key] for key in record if "(m" in key} == {""}
     assert record["cases"] == "1"
