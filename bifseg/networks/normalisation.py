@@ -47,10 +47,9 @@ class Normalisation(Card):
             float32 array of the values' shape; a constant image gives 0.
         """
         offset, scale = self._offset_and_scale(image)
-        constant = scale <= 1e-6 * abs(offset)
-        normalised: NDArray[np.float32] = ((values - offset) / (1.0 if constant else scale)).astype(
-            np.float32
-        )
+        if scale <= 1e-6 * abs(offset):  # constant; the rule's own voxels become 0
+            scale = abs(offset)
+        normalised: NDArray[np.float32] = ((values - offset) / (scale or 1.0)).astype(np.float32)
         return normalised if self.low is None else normalised.clip(0, 1)
 
     def _offset_and_scale(self, image: Image) -> tuple[float, float]:

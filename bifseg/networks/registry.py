@@ -7,9 +7,11 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError, create_model
 from torch import nn
 
-from bifseg.cards.cards import NetworkCard
+from bifseg.cards.card import Card
+from bifseg.cards.cards import NetworkCard, first_problem
 from bifseg.core.errors import InputError
 from bifseg.core.registry import Registry
 from bifseg.networks.architectures.blocks import Network
@@ -76,9 +78,9 @@ def build(card: NetworkCard) -> Network:
         raise InputError(f"architecture: unknown '{card.architecture}'; known are {known}")
     if "inputs" in card.settings:
         raise InputError("settings.inputs: remove it; the card's `channels` give the number of inputs")
-    inputs = {"inputs": len(card.channels)} if card.channels else {}
+    arguments = _arguments(card) | ({"inputs": len(card.channels)} if card.channels else {})
     try:
-        network = ARCHITECTURES[card.architecture](**card.settings, **inputs)
+        network = ARCHITECTURES[card.architecture](**arguments)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"settings of {card.architecture}: {error}") from error
     if card.dimension not in (None, network.dimension):
@@ -86,6 +88,17 @@ def build(card: NetworkCard) -> Network:
             f"dimension: is {card.dimension}, {card.architecture} takes {network.dimension}D images"
         )
     return network
+
+
+def _arguments(card: NetworkCard) -> dict[str, Any]:
+    """A card's settings as arguments of its architecture; raises InputError at one that the architecture refuses."""
+    parameters = signature(ARCHITECTURES[card.architecture], eval_str=True).parameters
+    fields: Any = {name: (known.annotation, known.default) for name, known in parameters.items()}
+    try:
+        checked = create_model("Settings", __base__=Card, **fields).model_validate(card.settings)
+    except ValidationError as error:
+        raise InputError(f"settings.{first_problem(error)}") from error
+    return {name: getattr(checked, name) for name in card.settings}
 
 
 def resolved(card: NetworkCard) -> dict[str, Any]:

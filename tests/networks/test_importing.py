@@ -96,7 +96,7 @@ OTHER_NETWORKS = {
         {"architecture": "unet", "settings": {}},
         "architecture is pnet in the file and unet on the card",
     ),
-    "argument": ({"settings": {"colour": 1}}, "settings of pnet: "),
+    "argument": ({"settings": {"colour": 1}}, "settings.colour: unknown key; correct its name or remove it"),
     "fine-tuning": ({"finetuning": {"epsilon": 1}}, "finetuning.epsilon: "),
 }
 

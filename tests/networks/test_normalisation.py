@@ -47,6 +47,15 @@ def test_per_image_rules_ignore_the_scale_of_intensities(rule, factor):
     )
 
 
+def test_an_object_of_one_value_on_zeros_has_no_scale_either():
+    """As in a phantom of 0 and 255: the rule's voxels are constant, and the background lies one unit below them."""
+    mask = np.array([[0, 1], [1, 1]], np.float32)
+    for value in (1.0, 255.0, 65535.0):
+        image = Image(mask * np.float32(value), Grid.plain((2, 2)))
+        normalised = Normalisation(per_image="nonzero-mean-std")(image.voxels, image)
+        np.testing.assert_array_equal(normalised, mask - 1)
+
+
 @pytest.mark.parametrize(
     "rule",
     [

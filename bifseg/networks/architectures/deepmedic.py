@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool3d, interpolate, pad
 
+from bifseg.cards.card import Positive
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, cut_back, padded, unit
 
 COARSE = 3
@@ -35,9 +39,9 @@ class DeepMedic(Network):
 
     def __init__(
         self,
-        widths: Sequence[int] = WIDTHS,
-        hidden: int = 150,
-        dropout: float = 0.5,
+        widths: Annotated[Sequence[Positive], Field(min_length=1)] = WIDTHS,
+        hidden: Positive = 150,
+        dropout: Share = 0.5,
         instance_norm: bool = False,
         inputs: int = 1,
     ) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from bifseg.cards.card import Positive
 from bifseg.networks.architectures.blocks import unit
 
 CONVOLUTIONS = (2, 2, 3, 3, 3)
+FiveDilations = Annotated[tuple[Positive, ...], Field(min_length=5, max_length=5)]
+"""A dilation for each block."""
 
 
 class DilatedBlocks(nn.Module):

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from bifseg.cards.card import Positive
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, cut_back, padded, unit
 
 GROUPS = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))  # VGG16: convolutions, and their width in `channels`
@@ -33,9 +35,9 @@ class FCN8s(Network):
 
     def __init__(
         self,
-        channels: int = 64,
-        fc: int = 4096,
-        dropout: float = 0.5,
+        channels: Positive = 64,
+        fc: Positive = 4096,
+        dropout: Share = 0.5,
         instance_norm: bool = False,
         inputs: int = 1,
     ) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+from bifseg.cards.card import Positive
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, norm, unit
 from bifseg.networks.architectures.convolution import Convolution3d
 
@@ -33,9 +37,9 @@ class HighRes3DNet(Network):
 
     def __init__(
         self,
-        widths: Sequence[int] = (16, 32, 64),
-        hidden: int = 80,
-        dropout: float = 0.0,
+        widths: Annotated[Sequence[Positive], Field(min_length=3, max_length=3)] = (16, 32, 64),
+        hidden: Positive = 80,
+        dropout: Share = 0.0,
         instance_norm: bool = False,
         inputs: int = 1,
     ) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from torch import nn
 
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier
 from bifseg.networks.architectures.convolution import Convolution3d
-from bifseg.networks.architectures.dilated import DilatedBlocks
+from bifseg.networks.architectures.dilated import DilatedBlocks, FiveDilations
 
 
 class PCNet(Network):
@@ -33,10 +35,10 @@ class PCNet(Network):
 
     def __init__(
         self,
-        channels: int = 32,
-        dilations: tuple[int, ...] = (1, 2, 3, 4, 5),
+        channels: Annotated[int, Field(ge=4)] = 32,
+        dilations: FiveDilations = (1, 2, 3, 4, 5),
         head: Literal["3x3x3", "1x1x1"] = "3x3x3",
-        dropout: float = 0.5,
+        dropout: Share = 0.5,
         instance_norm: bool = False,
         last_block_only: bool = False,
         inputs: int = 1,

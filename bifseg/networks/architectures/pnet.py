@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bifseg.cards.card import Positive
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier
-from bifseg.networks.architectures.dilated import DilatedBlocks
+from bifseg.networks.architectures.dilated import DilatedBlocks, FiveDilations
 
 
 class PNet(Network):
@@ -22,9 +24,9 @@ class PNet(Network):
 
     def __init__(
         self,
-        channels: int = 64,
-        dilations: tuple[int, ...] = (1, 2, 4, 8, 16),
-        dropout: float = 0.5,
+        channels: Positive = 64,
+        dilations: FiveDilations = (1, 2, 4, 8, 16),
+        dropout: Share = 0.5,
         instance_norm: bool = False,
         last_block_only: bool = False,
         inputs: int = 1,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from bifseg.cards.card import Positive
+from bifseg.cards.training import Share
 from bifseg.networks.architectures.blocks import Network, PointwiseClassifier, cut_back, padded, unit
 
 LEVELS = 5
@@ -25,7 +27,7 @@ class UNet(Network):
     """
 
     def __init__(
-        self, channels: int = 64, dropout: float = 0.5, instance_norm: bool = False, inputs: int = 1
+        self, channels: Positive = 64, dropout: Share = 0.5, instance_norm: bool = False, inputs: int = 1
     ) -> None:
         features = DownAndUp(channels, dropout, instance_norm, inputs)
         super().__init__(2, features, PointwiseClassifier((channels, 2), (0.0,)))

@@ -110,16 +110,38 @@ def test_pointwise_classifier_runs_on_any_selection_of_voxels(network):
     torch.testing.assert_close(network.classifier.layers(rows).T[None], all_logits[:, :, chosen])
 
 
-def test_unknown_architecture_and_setting_are_one_line():
+def test_an_unknown_architecture_is_one_line():
     with pytest.raises(
         InputError,
         match=r"architecture: unknown .vnet.; known are pnet, fcn, unet, pcnet, deepmedic, highres3dnet",
     ):
         build(NetworkCard(architecture="vnet"))
-    with pytest.raises(InputError, match=r"settings of pnet: .*'width'"):
-        build(NetworkCard(architecture="pnet", settings={"width": 3}))
-    with pytest.raises(InputError, match="head: unknown '5x5'"):
-        build(NetworkCard(architecture="pcnet", settings={"head": "5x5"}))
+
+
+WRONG_SETTINGS = [
+    ("pnet", "width", 3, "unknown key; correct its name or remove it"),
+    ("pnet", "channels", 0, r"Input should be greater than 0 \(is 0\)"),
+    ("pnet", "dilations", [1, 2], r"should have at least 5 items after validation, not 2 \(is \[1, 2\]\)"),
+    ("pnet", "instance_norm", "maybe", r"valid boolean, unable to interpret input \(is 'maybe'\)"),
+    ("pcnet", "channels", 3, r"Input should be greater than or equal to 4 \(is 3\)"),
+    ("pcnet", "head", "5x5", r"Input should be '3x3x3' or '1x1x1' \(is '5x5'\)"),
+    ("pcnet", "dropout", 3, r"Input should be less than or equal to 1 \(is 3\)"),
+    ("deepmedic", "widths", [], r"should have at least 1 item after validation, not 0 \(is \[\]\)"),
+    ("highres3dnet", "widths", [4, 4], "should have at least 3 items"),
+    ("fcn", "fc", 0, "greater than 0"),
+    ("unet", "channels", "many", "valid integer"),
+]
+
+
+@pytest.mark.parametrize(("architecture", "key", "value", "reason"), WRONG_SETTINGS)
+def test_a_wrong_setting_is_named_with_its_value(architecture, key, value, reason):
+    with pytest.raises(InputError, match=rf"^settings\.{key}: .*{reason}"):
+        build(NetworkCard(architecture=architecture, settings={key: value}))
+
+
+def test_a_quoted_no_is_no():
+    card = NetworkCard(architecture="pnet", settings={"channels": 4, "instance_norm": "no"})
+    assert not any(isinstance(module, torch.nn.InstanceNorm2d) for module in build(card).modules())
 
 
 @pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
