@@ -35,7 +35,7 @@ EFFORT_COLUMNS = ("round", "n_prompts", "n_strokes", "user_s")
 """Columns of the scores that measure the effort until a target."""
 _ABOUT = ["patient", "status", "box_slices", "box_mm"]
 _NEEDED = [*GROUP, *_ABOUT, "reached", *EFFORT_COLUMNS]
-_PLAYED = list(dict.fromkeys([*SESSION, *GROUP, *_ABOUT, "step", "dice", "volume_ml", *EFFORT_COLUMNS]))
+PLAYED = list(dict.fromkeys([*SESSION, *GROUP, *_ABOUT, "step", "dice", "volume_ml", *EFFORT_COLUMNS]))
 """Columns of the scores that effort is computed from; a million rows of all columns take long to sort."""
 
 
@@ -75,7 +75,7 @@ def played(scores: pd.DataFrame, rules: StoppingRule, own: str) -> pd.DataFrame:
     Raises:
         InputError: a session has more rounds than the rules allow.
     """
-    rows = in_step_order(scores.loc[scores["protocol"] == own, _PLAYED])
+    rows = in_step_order(scores.loc[scores["protocol"] == own, PLAYED])
     if len(rows) and rows["round"].max() > rules.rounds:
         raise InputError(
             f"scores: round: {rows['round'].max()} under {own}, whose protocol.json allows {rules.rounds}; "

@@ -28,7 +28,8 @@ from bifseg.analysis.names import (
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.statistics import variance_components
 
-_OF_STAGE = ("box", "user", "volume_ml", "user_s")
+OF_STAGE = ("box", "user", "volume_ml", "user_s")
+"""Columns that the stages are found by, beside those of the order."""
 
 
 def in_step_order(scores: pd.DataFrame) -> pd.DataFrame:
@@ -89,7 +90,7 @@ def stage_rows(scores: pd.DataFrame, stage: str, shared: str = SHARED_SCRIBBLES)
         A row of scores a session. A session that failed at the stage or earlier has its failed row. An entry that
         starts from scribbles has no row at the first two stages.
     """
-    return _whole(scores, _at_stage(_ordered(scores, *_OF_STAGE), stage, shared))
+    return _whole(scores, _at_stage(_ordered(scores, *OF_STAGE), stage, shared))
 
 
 def rows_by_stage(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> dict[str, pd.DataFrame]:
@@ -102,7 +103,7 @@ def rows_by_stage(scores: pd.DataFrame, shared: str = SHARED_SCRIBBLES) -> dict[
     Returns:
         Rows of `stage_rows` by stage.
     """
-    rows = _ordered(scores, *_OF_STAGE)
+    rows = _ordered(scores, *OF_STAGE)
     return {stage: _whole(scores, _at_stage(rows, stage, shared)) for stage in STAGES}
 
 
@@ -118,7 +119,7 @@ def _whole(scores: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _at_stage(rows: pd.DataFrame, stage: str, shared: str) -> pd.DataFrame:
-    """The rows of `stage_rows`, from those of `_ordered` with the columns `_OF_STAGE`."""
+    """The rows of `stage_rows`, from those of `_ordered` with the columns `OF_STAGE`."""
     if stage == "supervised":
         rows = rows[rows["protocol"] == shared]
     else:

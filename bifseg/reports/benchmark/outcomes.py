@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.interactions import cost_to_target
+from bifseg.analysis.interactions import PLAYED, cost_to_target
 from bifseg.analysis.names import ENTRY, FAILED, SESSION
 from bifseg.analysis.rules import StoppingRule, stopping_rule
-from bifseg.analysis.stages import in_step_order, rows_by_stage, session_numbers
+from bifseg.analysis.stages import OF_STAGE, in_step_order, rows_by_stage, session_numbers
 from bifseg.analysis.words import with_words
 
 WHERE = ["cohort", "protocol", "seen", "structure"]
@@ -54,6 +54,7 @@ MEASURES = (
     Measure("rounds_s", "Machine time a round (s)", "worse", "slowdown", digits=3, per="n_rounds"),
 )
 """In reading order. A protocol that stops at a target ends near it with every entry: rounds say more than Dice then."""
+_READ = [*dict.fromkeys([*SESSION, *_ABOUT, *PLAYED, *OF_STAGE, "machine_s", "dice", "assd_mm"])]
 COLUMNS = [*SESSION, *_ABOUT, *(m.name for m in MEASURES), "sessions", "n_rounds", "goal"]
 
 
@@ -75,7 +76,7 @@ def outcomes(scores: pd.DataFrame, rules: Mapping[str, StoppingRule], target: fl
     Raises:
         InputError: the rules of a protocol are missing.
     """
-    rows = in_step_order(scores)
+    rows = in_step_order(scores[_READ])
     session, is_last = session_numbers(rows)
     last = rows[is_last].reset_index(drop=True)
     seconds, before = rows["machine_s"].to_numpy(float), np.full(len(last), np.nan)
