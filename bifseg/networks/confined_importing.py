@@ -50,17 +50,8 @@ def import_confined(
             than 6 GiB and eight times the size of the weights; or such a folder lies in that of the weights, or holds
             Python or bifseg.
     """
-    hidden = tuple(sorted(path.resolve() for path in {*cohort.truth_folders, *derived}))
-    check_readable(hidden)
-    for path in hidden:
-        if path.is_relative_to(weights.resolve()):
-            raise InputError(
-                f"{weights}: weights: the folder holds {path}, which no network may read; move the network to a folder "
-                "of its own"
-            )
+    confinement = _confinement(weights, {*cohort.truth_folders, *derived})
     own = OwnFolder()
-    readable = (weights.resolve(), *(weights.resolve().with_name(name) for name in ("card.json", CONTENT)))
-    confinement = Confinement(hidden, readable)
     environment = os.environ | {"TMPDIR": str(own.shared)}
     memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
     process = SupervisedProcess(_COMMAND, own, environment, confinement, memory_mb)
@@ -87,6 +78,18 @@ def import_confined(
         raise InputError(f"{weights}: cannot be imported as a network: {error}") from error
     finally:
         process.end()
+
+
+def _confinement(weights: Path, hidden: Iterable[Path]) -> Confinement:
+    """The limits of the process; raises InputError if what is hidden holds Python, or lies in the folder of weights."""
+    hidden, place = tuple(sorted(path.resolve() for path in hidden)), weights.resolve()
+    check_readable(hidden)
+    if within := [path for path in hidden if path.is_relative_to(place)]:
+        raise InputError(
+            f"{weights}: weights: the folder holds {within[0]}, which no network may read; move the network to a "
+            "folder of its own"
+        )
+    return Confinement(hidden, (place, *(place.with_name(name) for name in ("card.json", CONTENT))))
 
 
 def _size(weights: Path) -> int:
