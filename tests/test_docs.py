@@ -1,6 +1,7 @@
 """The code in the docs runs as it stands."""
 
 import ast
+import json
 import re
 import shlex
 from pathlib import Path
@@ -121,6 +122,30 @@ def test_settings_of_the_docs_are_settings():
     for card in cards:
         for dimension in (2, 3):
             FineTuning.defaults(dimension, **MethodCard(**card).settings)
+
+
+@pytest.mark.parametrize("kind", ["config", "cohort", "network", "method", "protocol"])
+def test_every_key_of_a_card_is_explained(kind):
+    schema = json.loads((ROOT / f"workflow/schemas/{kind}.schema.json").read_text())
+    (section,) = re.findall(
+        rf"\n## (?:{kind}s/NAME|{kind})\.yaml\n(.*?)(?=\n## |\Z)",
+        (ROOT / "config/README.md").read_text(),
+        re.S,
+    )
+    explained = {
+        key for row in re.findall(r"^\| (`.*?`) \|", section, re.M) for key in re.findall(r"`(\w+)`", row)
+    }
+    assert set(schema["properties"]) - explained == set()
+
+
+def test_every_setting_of_fine_tuning_is_explained():
+    (section,) = re.findall(
+        r"\n## Settings: ours.*?\n(.*?)\n\n\S", (ROOT / "docs/method.md").read_text(), re.S
+    )
+    rows = re.findall(r"^\| (`.*?) \|", section, re.M)
+    assert (
+        set(FineTuning.model_fields) - {key for row in rows for key in re.findall(r"`(\w+)`", row)} == set()
+    )
 
 
 def test_the_run_of_the_readme_is_valid_and_plays_a_shipped_cohort(monkeypatch):

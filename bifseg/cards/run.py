@@ -75,7 +75,7 @@ class RunCard(Card):
     target: Annotated[float, Field(gt=0, le=1)] = Field(0.90, description="Dice that counts as reached")
     metrics: list[MetricName] = Field(
         default_factory=list,
-        description="your own metrics in addition to those of bifseg: module:attribute, the module on PYTHONPATH",
+        description="your own metrics in addition to those of bifseg: module:attribute, the module on BIFSEG_PATH",
     )
     shift: str | None = Field(
         None, description="file of `bifseg robot shift` with figures for the report; null: unknown"
@@ -106,7 +106,7 @@ class RunCard(Card):
         for name in metrics:
             module = name.partition(":")[0].partition(".")[0]
             if find_spec(module) is None:  # finds without importing: every job reads the configuration
-                raise ValueError(f"no module '{module}' exists; put its folder on PYTHONPATH")
+                raise ValueError(f"no module '{module}' exists; put its folder on BIFSEG_PATH")
         return metrics
 
 

@@ -34,7 +34,7 @@ def with_own(names: Iterable[str] = ()) -> tuple[Metric, ...]:
     """The metrics of this folder, then those that a configuration names.
 
     Args:
-        names: `module:attribute` of each, with the module on PYTHONPATH.
+        names: `module:attribute` of each, with the module on BIFSEG_PATH or PYTHONPATH.
 
     Returns:
         Metrics; those that a configuration names are sorted among themselves.
@@ -89,7 +89,7 @@ def _load(name: str) -> Metric:
     try:
         metric = imported(name)
     except ImportError as error:
-        raise InputError(f"metrics: {name} cannot be imported: {error}; is it on PYTHONPATH?") from error
+        raise InputError(f"metrics: {name} cannot be imported: {error}; is it on BIFSEG_PATH?") from error
     if not isinstance(metric, Metric):
         raise InputError(f"metrics: {name} is not a metric; make it one with bifseg.core.metrics.metric")
     return metric

@@ -121,7 +121,7 @@ def test_a_description_goes_through_json():
     ("name", "words"),
     [
         ("recall", "write it as module:attribute"),
-        ("no_such_module_of_mine:recall", "cannot be imported"),
+        ("no_such_module_of_mine:recall", "cannot be imported.*is it on BIFSEG_PATH"),
         ("{module}:precision", "cannot be imported"),
         ("{module}:not_a_metric", "is not a metric"),
         (":recall", "cannot be imported"),
