@@ -20,8 +20,9 @@ Values = NDArray[np.float32]
 def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.random.Generator) -> Values:
     """One channel of a crop with randomly changed intensities.
 
-    The channel is standardised to mean 0 and standard deviation 1 first, and again after a change of its contrast. Each
-    channel of a crop is changed separately, since each is an acquisition with its own coil field, contrast and noise.
+    It is changed at mean 0 and standard deviation 1, and then gets back its own, since a session's crops have theirs: a
+    network without instance norm sees the difference. Each channel of a crop is changed separately, since each is an
+    acquisition with its own coil field, contrast and noise.
 
     Args:
         values: normalised intensities of the channel, (z, y, x) or (y, x).
@@ -32,7 +33,8 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
     Returns:
         float32 array of the same shape; voxels stay in their place, so the truth still holds.
     """
-    changed = _standardised(values)
+    mean, unit = values.mean(), max(values.std(), 1e-3)
+    changed = (values - mean) / unit
     if (
         settings.repaint and rng.random() < settings.repaint
     ):  # 0 draws no number: older cards keep their crops
@@ -49,7 +51,8 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
         changed = gaussian_filter(changed, rng.uniform(0.3, 1.2))
     if rng.random() < settings.noise:
         changed = changed + rng.uniform(0, 0.3) * rng.standard_normal(changed.shape)
-    return changed.astype(np.float32)
+    scaled: Values = (changed * unit + mean).astype(np.float32)
+    return scaled
 
 
 def _standardised(values: NDArray[Any]) -> NDArray[Any]:

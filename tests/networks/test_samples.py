@@ -130,7 +130,16 @@ def test_a_repainted_object_differs_from_its_surround_in_a_way_of_its_own():
     assert min(textures) < 0.4
     assert max(textures) > 0.9
     same = augment(values.astype(np.float32), truth, plain, np.random.default_rng(0))
-    np.testing.assert_allclose(same, (values - values.mean()) / values.std(), atol=1e-5)
+    np.testing.assert_allclose(same, values, atol=1e-5)
+
+
+def test_augmented_crops_keep_the_scale_of_the_image():
+    """As in sessions, where a crop is normalised by its whole image: here, one brighter and flatter than the rest."""
+    values = (3 + 0.5 * np.random.default_rng(0).standard_normal((24, 24))).astype(np.float32)
+    only = AugmentationCard(contrast=1.0, field=0.0, noise=0.0)
+    changed = augment(values, np.zeros(values.shape, bool), only, np.random.default_rng(0))
+    assert not np.allclose(changed, values, atol=0.1)
+    assert (changed.mean(), changed.std()) == pytest.approx((values.mean(), values.std()), rel=1e-4)
 
 
 @pytest.mark.parametrize("truth", [np.zeros((6, 6), bool), np.ones((6, 6), bool)], ids=["empty", "full"])
@@ -138,7 +147,7 @@ def test_repainting_needs_an_object_and_a_surround(truth):
     values = np.random.default_rng(0).random((6, 6)).astype(np.float32)
     only = dict.fromkeys(("contrast", "field", "noise", "scale"), 0.0)
     changed = augment(values, truth, AugmentationCard(repaint=1.0, **only), np.random.default_rng(0))
-    np.testing.assert_allclose(changed, (values - values.mean()) / values.std(), atol=1e-5)
+    np.testing.assert_allclose(changed, values, atol=1e-5)
 
 
 def test_augmentation_changes_boxes_and_scale():
