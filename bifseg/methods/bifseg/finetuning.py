@@ -95,7 +95,9 @@ def loss_weights(
     if not settings.weighted:
         return np.ones(labels.shape, np.float32)
     doubt = (probability > settings.t0) & (probability < settings.t1)
-    doubt |= scribble_doubt(labels, distances, settings)
+    # Scribbled voxels are never in doubt, and take no part of `largest_share` either.
+    to_foreground, to_background = (np.where(scribbles > 0, np.inf, distance) for distance in distances)
+    doubt |= scribble_doubt(labels, (to_foreground, to_background), settings)
     weights = np.where(scribbles > 0, settings.omega, ~doubt).astype(np.float32)
     if settings.scribbles_share is not None:
         for scribbled, of_label in ((scribbles == 1, labels), (scribbles == 2, ~labels)):

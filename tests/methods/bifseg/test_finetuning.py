@@ -118,6 +118,16 @@ def test_rule_of_scribble_doubt(rule, expected):
     assert weights.tolist() == expected
 
 
+def test_scribbles_take_no_part_of_the_share_of_doubt():
+    """Under the rule `all`, three scribbled voxels at distance 0 left no doubt about the voxel beside them."""
+    settings = FineTuning.defaults(2, conflict="all", largest_share=0.2)
+    labels, scribbles = np.ones(10, bool), np.zeros(10, np.uint8)
+    scribbles[:3] = 1
+    distances = (np.array([0.0] * 3 + [0.01 * k for k in range(1, 8)]), np.full(10, np.inf))
+    weights = loss_weights(labels, np.full(10, 0.9), scribbles, distances, settings)
+    assert (weights == 0).tolist() == [False] * 3 + [True] * 2 + [False] * 5
+
+
 def test_minus_w_weighs_all_alike():
     settings = FineTuning.defaults(2, weighted=False)
     labels, distances = np.array([True, False, True]), (np.zeros(3), np.zeros(3))
