@@ -106,7 +106,7 @@ def _find(name: str) -> Callable[..., Method]:
     try:
         maker: Callable[..., Method] = imported(path)
     except ImportError as error:
-        raise InputError(f"method: {name} cannot be imported: {error}") from error
+        raise InputError(f"method: {name} cannot be imported: {error}; is it on BIFSEG_PATH?") from error
     return maker
 
 

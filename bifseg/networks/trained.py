@@ -174,8 +174,8 @@ class TrainedNetwork:
         Raises:
             InputError: the file is missing, changed or broken, or bifseg did not write it.
         """
+        _check_against_card(path)
         try:
-            _check_against_card(path)
             content = torch.load(path, map_location=device, weights_only=True)
             card = _card_of(content)
             network = restore(card, content["weights"]).to(device).eval()

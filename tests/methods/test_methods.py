@@ -115,7 +115,7 @@ BAD = {
         "settings.lamda: unknown key",
     ),
     "argument": (MethodCard(method="base-net", settings={"x": 1}), True, "settings of base-net"),
-    "module": (MethodCard(method="nowhere:Class"), False, "cannot be imported"),
+    "module": (MethodCard(method="nowhere:Class"), False, "is it on BIFSEG_PATH"),
     "no method": (MethodCard(method="fractions:Fraction"), False, "must have dimensions"),
 }
 

@@ -104,3 +104,11 @@ def test_a_gpu_that_the_machine_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(InputError, match="torch sees no GPU here"):
         checked_device("cuda")
+
+
+def test_weights_that_differ_from_their_card_are_named_once(tmp_path):
+    (tmp_path / "weights.pt").write_bytes(b"cut")
+    (tmp_path / "card.json").write_text('{"weights_sha256": "0"}')
+    with pytest.raises(InputError, match="train it again") as refused:
+        TrainedNetwork.load(tmp_path / "weights.pt")
+    assert str(refused.value).count("weights.pt") == 1
