@@ -35,7 +35,7 @@ _Plan = Mapping[tuple[Entry, str], str]
 
 _POINTS = f"{100 * MARGIN:g} points"
 _TESTED = [*GROUP, "measure"]
-_PAIRED_BY = ["patient", "object", "replicate", "training_seed", "status"]
+_PAIRED_BY = ["cohort", "patient", "object", "replicate", "training_seed", "status"]
 _MEANS = ("mean", "std", "against_mean", "against_std")
 _COUNTS = ("n", "patients", "failed", "family")
 _NUMBERS = ("difference_mean", "difference_low", "difference_high", "effect", "t_p", "wilcoxon_p", "holm_p")

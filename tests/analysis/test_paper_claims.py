@@ -312,6 +312,15 @@ def test_seen_and_unseen_structures_are_separate_and_seen_ones_come_first():
     assert second.verdict == FAILS
 
 
+def test_training_seeds_with_equal_results_give_the_claims_of_one():
+    frame = full_run()
+    twice = pd.concat([frame, frame.assign(training_seed=frame["training_seed"] + 1)], ignore_index=True)
+    for number in (1, 2, 3, 4):
+        one, both = claim(frame, number).rows, claim(twice, number).rows
+        assert both["difference_mean"].tolist() == pytest.approx(one["difference_mean"].tolist())
+        assert both["verdict"].tolist() == one["verdict"].tolist()
+
+
 def test_each_cohort_has_its_claims():
     cohort_d = full_run(adapted=adapt("bifseg", BASE - 0.02)).assign(cohort="d")
     all_claims = claims(run_of(pd.concat([cohort_d, full_run()], ignore_index=True), RULES))
