@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.names import GROUP, data_note, exposure_text
+from bifseg.analysis.names import GROUP, data_note
 from bifseg.analysis.protocol_roles import ProtocolRoles, protocol_roles
 from bifseg.analysis.rules import StoppingRule, stopping_rule
 from bifseg.analysis.run_files import left_out, played_cards, read_metrics, simulated_cohorts
 from bifseg.analysis.scores import read_scores
 from bifseg.analysis.stages import final_rows, rows_by_stage
-from bifseg.analysis.words import with_words
+from bifseg.analysis.words import exposures_by
 
 
 @dataclass(frozen=True)
@@ -96,14 +96,11 @@ class RunScores:
         Returns:
             Cohorts sorted by name; empty without scores.
         """
-        name = self.frame["cohort"]
-        places = name.groupby(
-            name, observed=True
-        ).indices  # of the column alone, since it copies what it groups
-        return [
-            CohortScores(str(one), _rows(self.frame, np.asarray(at)), self)
-            for one, at in sorted(places.items())
-        ]
+        column = self.frame["cohort"]  # alone, since `groupby` copies all that it groups
+        places = {
+            str(name): np.asarray(at) for name, at in column.groupby(column, observed=True).indices.items()
+        }
+        return [CohortScores(name, _rows(self.frame, at), self) for name, at in sorted(places.items())]
 
 
 @dataclass(frozen=True)
@@ -161,8 +158,7 @@ class CohortScores:
         Returns:
             A row per structure and entry with its `exposure` in words.
         """
-        kinds = with_words(self.frame[[*GROUP, "exposure"]].drop_duplicates())
-        return kinds.groupby(GROUP)["exposure"].agg(exposure_text).reset_index()
+        return exposures_by(self.frame, GROUP).reset_index()
 
     @property
     def disturbed(self) -> pd.DataFrame:

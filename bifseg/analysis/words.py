@@ -1,8 +1,12 @@
-"""The words of scores as categories, and as text again."""
+"""The words of scores as categories, as text again, and joined for groups of rows."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
+
+from bifseg.analysis.names import exposure_text
 
 
 def with_categories(scores: pd.DataFrame) -> pd.DataFrame:
@@ -29,3 +33,17 @@ def with_words(scores: pd.DataFrame) -> pd.DataFrame:
         The same rows.
     """
     return scores.astype(dict.fromkeys(scores.select_dtypes("category"), str))
+
+
+def exposures_by(scores: pd.DataFrame, columns: Sequence[str]) -> pd.Series[str]:
+    """What the models of entries saw of the objects in training.
+
+    Args:
+        scores: table of scores, with words or categories.
+        columns: those of each group of rows.
+
+    Returns:
+        `exposure_text` by the columns.
+    """
+    kinds = with_words(scores[[*columns, "exposure"]].drop_duplicates())
+    return kinds.groupby(list(columns))["exposure"].agg(exposure_text)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from bifseg.core.errors import InputError
 from bifseg.core.run_place import PART, misplacement, run_place
@@ -247,6 +248,24 @@ def check_hash(path: Path, sha256: str, remedy: str, hash_of: Callable[[Path], s
         raise InputError(f"{path}: is missing; {remedy}")
     if hash_of(path) != sha256:
         raise InputError(f"{path}: cut off or changed since it was written; {remedy}")
+
+
+def zip_damage(path: Path) -> str:
+    """What is damaged in a ZIP file, as torch writes them; torch reads changed bytes without a word.
+
+    Args:
+        path: an existing file.
+
+    Returns:
+        The first part with another checksum, or what else is wrong; empty for a whole file and for other formats.
+    """
+    if not is_zipfile(path):
+        return ""
+    try:
+        with ZipFile(path) as archive:
+            return archive.testzip() or ""
+    except BadZipFile as error:
+        return str(error)
 
 
 def _to_disk(path: Path) -> None:

@@ -55,9 +55,13 @@ def header_problem(path: Path) -> str:
         return _png_problem(path.read_bytes())
     if name.endswith((".mhd", ".mha")):
         return _meta_problem(_header_text(path))
-    if name.endswith((".nhdr", ".nrrd")):
+    if _is_nrrd(path):
         return _nrrd_problem(_header_text(path))
     return ""
+
+
+def _is_nrrd(path: Path) -> bool:
+    return path.name.lower().endswith((".nhdr", ".nrrd"))
 
 
 def _header_text(path: Path) -> str:
@@ -69,7 +73,7 @@ def _header(path: Path) -> tuple[str, int]:
     """The header of a MetaImage or NRRD file, and the byte at which voxels in the same file begin."""
     with open(path, "rb") as stream:
         text = stream.read(_HEADER_BYTES).decode("latin-1")
-        if path.name.lower().endswith((".nhdr", ".nrrd")):
+        if _is_nrrd(path):
             while not (end := re.search(r"\r?\n\r?\n", text)) and len(text) < _MOST_HEADER_BYTES:
                 if not (more := stream.read(_HEADER_BYTES)):
                     break
@@ -101,7 +105,7 @@ def header_field(path: Path, key: str) -> str:
     Returns:
         Its text without blanks around it; empty without the key.
     """
-    sign = ":" if path.name.lower().endswith((".nhdr", ".nrrd")) else "[ \t]*="
+    sign = ":" if _is_nrrd(path) else "[ \t]*="
     match = re.search(rf"^{key}{sign}(.*)$", _header_text(path), re.MULTILINE | re.IGNORECASE)
     return match[1].strip() if match else ""
 
@@ -143,7 +147,7 @@ def is_raw(path: Path) -> bool:
     Returns:
         False for compressed voxels and for text.
     """
-    if path.name.lower().endswith((".nhdr", ".nrrd")):
+    if _is_nrrd(path):
         return header_field(path, "encoding").lower() == "raw"
     packed = header_field(path, "CompressedData").upper().startswith("T")
     return header_field(path, "BinaryData").upper().startswith("T") and not packed
@@ -158,8 +162,8 @@ def states_spacing(path: Path) -> bool:
     Returns:
         True for a key of the spacing or of the size of a voxel.
     """
-    nrrd = path.name.lower().endswith((".nhdr", ".nrrd"))
-    return header_field(path, "(?:spacings|space directions)" if nrrd else "Element(?:Spacing|Size)") != ""
+    key = "(?:spacings|space directions)" if _is_nrrd(path) else "Element(?:Spacing|Size)"
+    return header_field(path, key) != ""
 
 
 def _is_number(word: str) -> bool:

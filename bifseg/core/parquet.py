@@ -87,8 +87,7 @@ def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.D
         if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
     ]
     file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=words)
-    columns = {
-        name: file.read([name]).to_pandas()[name] for name in schema.names
-    }  # one by one: no second copy
+    # One by one, so that no second copy of the table is in memory.
+    columns = {name: file.read([name]).to_pandas()[name] for name in schema.names}
     pa.default_memory_pool().release_unused()
     return pd.DataFrame(columns, copy=False)

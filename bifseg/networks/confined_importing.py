@@ -12,14 +12,13 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from time import monotonic
-from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.content_file import CONTENT
 from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError, one_line, short
-from bifseg.core.files import write_record, writing
+from bifseg.core.files import write_record, writing, zip_damage
 from bifseg.core.sandbox import check_readable
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
 from bifseg.networks.external.monai_bundle import WEIGHTS
@@ -98,19 +97,6 @@ def _size(weights: Path) -> int:
     return sum(file.stat().st_size for file in files if file.is_file())
 
 
-def _check_whole(path: Path) -> None:
-    """Raise InputError if a byte in a file of torch changed since it was written; torch itself reads on."""
-    if not is_zipfile(path):  # torch's format of before 2020, or no file at all
-        return
-    try:
-        with ZipFile(path) as archive:
-            changed = archive.testzip()
-    except BadZipFile as error:
-        changed = str(error)
-    if changed:
-        raise InputError(f"{path}: damaged ({short(changed)}); copy it again")
-
-
 def _warn_of_unused(settings: object, weights: Path) -> None:
     """Log one line on the fine-tuning settings of a weights file that are not used, if there are any."""
     if isinstance(settings, dict) and settings:
@@ -130,7 +116,9 @@ def main() -> None:
 
     try:
         facts, weights = CohortFacts(request["name"], request["dimension"]), Path(request["weights"])
-        _check_whole(weights / WEIGHTS if weights.is_dir() else weights)
+        file = weights / WEIGHTS if weights.is_dir() else weights
+        if damage := zip_damage(file):
+            raise InputError(f"{file}: damaged ({short(damage)}); copy it again")
         import_network(NetworkCard(**request["card"]), weights, facts, Path.cwd())
         answer: dict[str, str] = {}
     except InputError as error:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
-from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from bifseg.cards.training import TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
-from bifseg.core.files import fingerprint
+from bifseg.core.files import fingerprint, zip_damage
 from bifseg.core.geometry import Image
 from bifseg.core.seeds import generator
 from bifseg.core.wording import counted
@@ -275,9 +274,8 @@ class Trainer:
         if not path.exists():
             return
         try:
-            with ZipFile(path) as archive:  # torch itself reads changed bytes without a word
-                if changed := archive.testzip():
-                    raise BadZipFile(changed)
+            if damage := zip_damage(path):
+                raise ValueError(damage)
             content = torch.load(path, map_location=self._device, weights_only=True)
             is_ours = content["identity"] == self._identity
         except Exception as error:  # torch may raise anything on a damaged file

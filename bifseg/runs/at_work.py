@@ -53,11 +53,12 @@ def begin_work(run: Path) -> TextIO:
     return mark
 
 
-def who_is_at_work(run: Path) -> str:
+def who_is_at_work(run: Path, what: str = "another snakemake") -> str:
     """A line about the process that works on a run.
 
     Args:
         run: the folder RESULTS/RUN.
+        what: what the line calls the process.
 
     Returns:
         The process, its machine and since when; empty if no process works on the run.
@@ -72,7 +73,7 @@ def who_is_at_work(run: Path) -> str:
         return ""
     except (ValueError, KeyError, TypeError):  # the file is being written
         about = "it has just started"
-    return f"{run}: another snakemake works on this run ({about}); wait for it to end, or stop it"
+    return f"{run}: {what} works on this run ({about}); wait for it to end, or stop it"
 
 
 def _lock(mark: TextIO, kind: int) -> bool:

@@ -31,8 +31,8 @@ def retry(folder: Path) -> Counter[Condition]:
         InputError: there is no such run, or snakemake works on it.
     """
     run = Run(folder)
-    if at_work := who_is_at_work(folder):
-        raise InputError(at_work.replace("another snakemake", "a snakemake"))
+    if at_work := who_is_at_work(folder, "a snakemake"):
+        raise InputError(at_work)
     count: Counter[Condition] = Counter()
     for condition in run.conditions():
         archive, scores = Archive(run.sessions(condition)), run.scores(condition)

@@ -18,21 +18,25 @@ from bifseg.networks.trained import TrainedNetwork
 CARD = NetworkCard(architecture="torchscript", settings=SETTINGS | {"dimension": 2})
 
 
+class Opening(torch.nn.Module):
+    """A network that opens a file as it runs, and may write zeros into it."""
+
+    def __init__(self, victim: str, writes: bool):
+        super().__init__()
+        self.unet, self.victim, self.writes = SmallUNet(), victim, writes
+
+    def forward(self, x):
+        opened = torch.from_file(self.victim, self.writes, 4, dtype=torch.uint8)
+        if self.writes:
+            opened.fill_(0)
+        return self.unet(x + 0 * opened.sum())
+
+
 @pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
 def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_path):
-    class Program(torch.nn.Module):
-        def __init__(self, victim: str):
-            super().__init__()
-            self.unet, self.victim = SmallUNet(), victim
-
-        def forward(self, x):
-            written = torch.from_file(self.victim, True, 4, dtype=torch.uint8)
-            written.fill_(0)
-            return self.unet(x + 0 * written.sum())
-
     victim, path = tmp_path / "victim", tmp_path / "net.ts"
     victim.write_text("as it was")
-    torch.jit.save(torch.jit.script(Program(str(victim)).eval()), path)
+    torch.jit.save(torch.jit.script(Opening(str(victim), writes=True).eval()), path)
     victim.write_text("as it was")
     with pytest.raises(InputError, match="it does not run"):
         import_confined(CARD, path, discs, tmp_path / "out")
@@ -42,19 +46,10 @@ def test_a_program_that_writes_files_is_refused_and_writes_nothing(discs, tmp_pa
 @pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
 def test_a_program_that_reads_what_was_derived_from_a_truth_is_refused(discs, tmp_path):
     """Sessions of any run hold masks and strokes that were drawn from truths."""
-
-    class Program(torch.nn.Module):
-        def __init__(self, victim: str):
-            super().__init__()
-            self.unet, self.victim = SmallUNet(), victim
-
-        def forward(self, x):
-            return self.unet(x + 0 * torch.from_file(self.victim, False, 4, dtype=torch.uint8).sum())
-
     victim, path = tmp_path / "run/shard-0.zip", tmp_path / "net.ts"
     victim.parent.mkdir()
     victim.write_text("strokes")
-    torch.jit.save(torch.jit.script(Program(str(victim)).eval()), path)
+    torch.jit.save(torch.jit.script(Opening(str(victim), writes=False).eval()), path)
     with pytest.raises(InputError, match="it does not run"):
         import_confined(CARD, path, discs, tmp_path / "out", {victim.parent})
 

@@ -14,10 +14,9 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.intervals import ratio_interval
-from bifseg.analysis.names import exposure_text
 from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
-from bifseg.analysis.words import with_words
+from bifseg.analysis.words import exposures_by
 from bifseg.cards.entries import seed_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
@@ -153,7 +152,7 @@ def run_records(
         str(name): _cohort(run, str(name), rows, config.get("patients"))
         for name, rows in sessions.groupby("cohort")
     }
-    exposures = _exposures(played)
+    exposures: Mapping[Any, str] = exposures_by(played.frame, ["method", "network", *WHERE]).to_dict()
     pairs = []
     for (method, network), rows in sessions.groupby(["method", "network"], sort=True):
         of_entry = rows.reset_index(drop=True)
@@ -185,13 +184,6 @@ def run_records(
         }
         pairs.append((record, of_entry))
     return pairs
-
-
-def _exposures(scores: RunScores) -> Mapping[Any, str]:
-    """What the models of each entry saw of the objects, by method, network and the columns of `WHERE`."""
-    keys = ["method", "network", *WHERE]
-    kinds = with_words(scores.frame[[*keys, "exposure"]].drop_duplicates())
-    return kinds.groupby(keys)["exposure"].agg(exposure_text).to_dict()
 
 
 def _declared(entry_fields: Mapping[str, Any], results: list[dict[str, Any]]) -> list[list[str]]:

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.names import exposure_text
+from bifseg.analysis.names import ENTRY
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
-from bifseg.analysis.words import with_words
+from bifseg.analysis.words import exposures_by, with_words
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
@@ -24,7 +24,6 @@ from bifseg.reports.benchmark.outcomes import outcomes
 
 KEY = ["cohort", "protocol", "method", "network", "training_seed", "object", "replicate"]
 _ENTRY = KEY[:4]
-_ENTRY_ON_COHORT = ["cohort", "method", "network"]
 _SOME = 3  # names that a note gives before it counts
 
 
@@ -175,14 +174,9 @@ def pair(base: RunView, new: RunView) -> Pairing:
 
 def _exposures(base: RunView, new: RunView) -> Iterator[str]:
     """Where the models of an entry saw other objects in training on one side: the comparison may not be fair."""
-    one, other = (
-        side.scores.groupby([*_ENTRY_ON_COHORT, "structure"])["exposure"].agg(exposure_text)
-        for side in (base, new)
-    )
+    one, other = (exposures_by(side.scores, [*ENTRY, "structure"]) for side in (base, new))
     both = pd.DataFrame({"BASE": one, "NEW": other}).query("BASE != NEW").reset_index()
-    for (cohort, method, network, before, after), rows in both.groupby(
-        [*_ENTRY_ON_COHORT, "BASE", "NEW"], sort=True
-    ):
+    for (cohort, method, network, before, after), rows in both.groupby([*ENTRY, "BASE", "NEW"], sort=True):
         structures = ", ".join(name.replace("_", " ") for name in rows["structure"])
         where = f"{entry_name(str(method), str(network))} on {cohort} ({structures})"
         yield f"{where}: what its models saw in training differs, BASE {before}, NEW {after}."
