@@ -106,6 +106,18 @@ def _adaptation_note(scores: pd.DataFrame) -> str:
     return f" Prompts were changed for {', '.join(parts)}." if parts else ""
 
 
+def entry_names(rows: pd.DataFrame) -> list[str]:
+    """The entries of a table.
+
+    Args:
+        rows: with columns `method` and `network`.
+
+    Returns:
+        METHOD or METHOD@NETWORK of each, sorted.
+    """
+    return sorted(entry_name(*pair) for pair in rows[["method", "network"]].drop_duplicates().to_numpy())
+
+
 def exposure_text(exposures: Iterable[str]) -> str:
     """What an entry's models have seen of the objects of several rows.
 

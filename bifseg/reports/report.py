@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from bifseg.analysis.names import SESSION, method_rank
+from bifseg.analysis.names import SESSION, entry_names, method_rank
 from bifseg.analysis.overview import Overview, overview, overview_over_cohorts
 from bifseg.analysis.protocol_roles import ProtocolRoles
 from bifseg.analysis.run_files import read_metrics, read_provenance
@@ -16,7 +16,6 @@ from bifseg.analysis.run_scores import CohortScores, RunScores
 from bifseg.analysis.scores import without_mm
 from bifseg.analysis.stages import count_failed
 from bifseg.analysis.user_shift import read_shift, shift_line
-from bifseg.cards.entries import entry_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.files import read_needed, read_record, write_text
 from bifseg.core.metrics import DEFAULT_TOLERANCE_MM
@@ -232,8 +231,7 @@ def confinement_line(scores: pd.DataFrame) -> str:
     """
     lines = []
     for means, rows in scores[["confinement", "method", "network"]].drop_duplicates().groupby("confinement"):
-        entries = {entry_name(*pair) for pair in zip(rows["method"], rows["network"], strict=True)}
-        names, confined = ", ".join(sorted(entries)), hides_truth(str(means))
+        names, confined = ", ".join(entry_names(rows)), hides_truth(str(means))
         how = f"kept from the truth by {means}" if confined else "not kept from the truth by the kernel"
         lines.append(f"{how}: {names}")
     return f"Methods {'; '.join(lines)}." if lines else ""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bifseg.analysis.names import ENTRY
+from bifseg.analysis.names import ENTRY, entry_names
 from bifseg.analysis.rules import StoppingRule
 from bifseg.analysis.run_files import read_provenance
 from bifseg.analysis.run_scores import RunScores
@@ -111,8 +111,8 @@ def read_view(name: str) -> RunView:
     method, network = split_entry(entry)
     of_entry = (scores["method"] == method) & (scores["network"] == network)
     if not of_entry.any():
-        known = sorted({entry_name(*pair) for pair in scores[["method", "network"]].to_numpy()})
-        raise InputError(f"{name}: {entry} does not play in {run}; its entries are {', '.join(known)}")
+        known = ", ".join(entry_names(scores))
+        raise InputError(f"{name}: {entry} does not play in {run}; its entries are {known}")
     return replace(side.only(of_entry), entry=(method, network))
 
 
@@ -302,8 +302,7 @@ def _lone(which: str, keys: pd.MultiIndex, others: pd.MultiIndex) -> Iterator[st
     known = pd.MultiIndex.from_frame(other_keys[_ENTRY])
     whole = ~pd.MultiIndex.from_frame(lone[_ENTRY]).isin(known)
     for (cohort, protocol), rows in lone[whole].groupby(["cohort", "protocol"], sort=True):
-        entries = sorted({entry_name(*pair) for pair in rows[["method", "network"]].to_numpy()})
-        yield f"Only {which} has {', '.join(entries)} under {protocol} on {cohort}: not compared."
+        yield f"Only {which} has {', '.join(entry_names(rows))} under {protocol} on {cohort}: not compared."
     rest = lone[~whole]
     played = pd.MultiIndex.from_frame(other_keys[[*_ENTRY, "object"]])
     again = pd.MultiIndex.from_frame(rest[[*_ENTRY, "object"]]).isin(played)

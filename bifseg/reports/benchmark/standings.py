@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bifseg.analysis.names import GROUP, saw_patients
+from bifseg.analysis.names import GROUP, entry_names, saw_patients
 from bifseg.analysis.paired import STRUCTURE, rankings
 from bifseg.analysis.power import Power, power_of
-from bifseg.cards.entries import entry_name
 from bifseg.core.errors import InputError, short
 from bifseg.core.parquet import read_parquet
 from bifseg.reports.benchmark.history import sessions_file, sessions_place
@@ -123,15 +122,10 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
         by,
         now.merge(places, on=GROUP, how="left").fillna({"group": ""}),
         rows[same].reset_index(drop=True),
-        _names(rows[last & ~same]),
-        _names(now[~stored]),
+        tuple(entry_names(rows[last & ~same])),
+        tuple(entry_names(now[~stored])),
         int((~same).sum()),
     )
-
-
-def _names(rows: pd.DataFrame) -> tuple[str, ...]:
-    """The entries of rows, sorted."""
-    return tuple(sorted({entry_name(*pair) for pair in rows[_ENTRY].to_numpy()}))
 
 
 def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) -> pd.DataFrame:
