@@ -29,6 +29,7 @@ include: "workflow/rules/results.smk"
 # `bifseg status` and `bifseg reproduce` read this configuration.
 onstart:
     try:
+        check_cards_of_run()
         # In a list, since names of this block end with it, and so would the lock.
         held.append(begin_work(Path(RUN)))
     except InputError as error:
@@ -44,6 +45,7 @@ onstart:
 
 # The logger `bifseg` prints the expected time and memory at the end of a dry run.
 if workflow.is_main_process and workflow.output_settings.dryrun:
+    check_cards_of_run()
     limits = workflow.resource_settings
     logger.info(
         None, extra={"bifseg_estimate": config, "cores": limits.nodes or limits.cores}

@@ -149,8 +149,8 @@ def simulate(
         The session. An error of the method ends it as `failed`, with the reason in `error`.
 
     Raises:
-        InputError: an argument is of another type, the truth is empty or does not fit the image, the protocol begins
-            with a mask, or the method does not fit the protocol.
+        InputError: an argument is of another type or out of range, a voxel is not finite, the truth is empty or does
+            not fit the image, the protocol begins with a mask, or the method does not fit the protocol.
 
     Examples:
         >>> import numpy as np
@@ -173,6 +173,7 @@ def simulate(
     """
     rules = protocol or ProtocolCard()
     _check(method, image, truth, rules)
+    _check_numbers(image, box_margin, tolerance_mm)
     identity = Identity(
         method=name or type(method).__name__,
         structure=structure,
@@ -212,3 +213,14 @@ def _check(method: Method, image: Image, truth: Mask, rules: ProtocolCard) -> No
     reason = method_problem(method.dimensions, method.prompts, truth.ndim, rules)
     if reason:
         raise InputError(f"method: {type(method).__name__} {reason}")
+
+
+def _check_numbers(image: Image, box_margin: int, tolerance_mm: float) -> None:
+    """Raise InputError for numbers that no session can use."""
+    if not (isinstance(box_margin, (int, np.integer)) and box_margin >= 0):
+        raise InputError(f"box_margin: {box_margin!r}; give a whole number of voxels, 0 or more")
+    if not tolerance_mm >= 0:
+        raise InputError(f"tolerance_mm: {tolerance_mm!r}; give 0 or more mm")
+    for channel, voxels in image.channels.items():
+        if not np.isfinite(voxels).all():
+            raise InputError(f"image: channel {channel!r} has voxels that are not finite; replace them")

@@ -28,6 +28,19 @@ StructureName = Annotated[str, Field(pattern=r"^[\p{L}\p{N}][\p{L}\p{M}\p{N}_.-]
 Millimetres = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 IN_IMAGE = " in the image"
 """End of `box_label` where results may lie in the whole image."""
+PolicyName = Literal[
+    "centre-line/1",
+    "line/1",
+    "contour/1",
+    "random-region/1",
+    "econet/1",
+    "centre-click/1",
+    "person/1",
+    "person/2",
+]
+"""The robot's policies. A typing error stops a run before any job, not after its networks are trained."""
+BoxName = Literal["margin/1", "tight/1", "jittered/1", "loose/1"]
+"""The robot's kinds of box."""
 CLICK_POLICIES = ("centre-click/1", "econet/1")
 """The robot's policies that click on one voxel, with or without a dab of paint around it."""
 
@@ -102,10 +115,17 @@ class CohortCard(Card):
 
 
 class ProtocolCard(Card):
-    """The rules of a session."""
+    """The rules of a session; a key or value that is wrong raises InputError with one line.
 
-    policy: str = Field("centre-line/1", description="name and version of the robot's scribble policy")
-    box: str = Field("margin/1", description="name and version of the robot's box")
+    Args:
+        **rules: the fields by name.
+
+    Raises:
+        InputError: a key is unknown, a value is wrong, or two contradict each other; the message names the first.
+    """
+
+    policy: PolicyName = Field("centre-line/1", description="name and version of the robot's scribble policy")
+    box: BoxName = Field("margin/1", description="name and version of the robot's box")
     user: Literal["expert", "novice", "careless"] = Field(
         "expert", description="how carefully the robot follows policy and box; expert: to the letter"
     )
@@ -159,6 +179,12 @@ class ProtocolCard(Card):
     disturb: Disturb | None = Field(
         None, description="an axis along which box, strokes or image are disturbed, and its levels"
     )
+
+    def __init__(self, **rules: Any) -> None:
+        try:
+            super().__init__(**rules)
+        except ValidationError as error:
+            raise InputError(first_problem(error)) from error
 
     @model_validator(mode="after")
     def _rules_fit_together(self) -> Self:
@@ -327,6 +353,8 @@ def read_card(kind: type[C], path: Path) -> C:
         return kind(**content)
     except ValidationError as error:
         raise InputError(f"{path}: {first_problem(error)}") from error
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
 
 
 _PLAIN = {"extra_forbidden": "unknown key; correct its name or remove it", "missing": "is missing; add it"}
@@ -347,4 +375,4 @@ def first_problem(error: ValidationError) -> str:
     key = short(".".join(str(part) for part in problem["loc"]) or "card", 60)
     value = problem.get("input")
     given = "" if isinstance(value, dict) else f" (is {short(repr(value), 60)})"
-    return f"{key}: {short(problem['msg'].removeprefix('Value error, '), 120)}{given}"
+    return f"{key}: {short(problem['msg'].removeprefix('Value error, '), 140)}{given}"

@@ -109,14 +109,8 @@ def count_text(counts: Counter[str]) -> str:
 def _setup(job: JobOptions, protocol: Path) -> tuple[JobSetup, list[Trial]]:
     """The setup that the options describe, and the trials of all shards."""
     from bifseg.cards.protocol_levels import read_protocol
-    from bifseg.robot.box import box_kind
-    from bifseg.robot.policies.registry import policy
 
-    card = read_protocol(protocol)
-    with naming(protocol):
-        policy(card.policy)
-        box_kind(card.box)
-    setup = job.setup(protocol.stem, card)
+    setup = job.setup(protocol.stem, read_protocol(protocol))
     return setup, setup.trials(setup.cohort.select(split=job.split))
 
 

@@ -1,4 +1,4 @@
-"""Checks that refuse positions outside an array.
+"""Checks that refuse positions outside an array, and grids that hold none.
 
 NumPy reads a negative index from the array's other end and cuts a slice that is too long, both without an error.
 """
@@ -46,6 +46,24 @@ def check_positions(positions: NDArray[Any], shape: tuple[int, ...], name: str) 
         InputError: they are not an (n, axes) array of finite numbers, or one lies outside.
     """
     _check(np.asarray(positions), shape, name, _TOLERANCE)
+
+
+def check_grid(shape: tuple[int, ...], spacing: tuple[float, ...], n_directions: int) -> None:
+    """Refuse a grid without voxels, or without distances between them.
+
+    Args:
+        shape: voxels per array axis.
+        spacing: mm per array axis.
+        n_directions: number of the axes' directions.
+
+    Raises:
+        InputError: a side has no voxel, a spacing is not above 0, or the numbers of axes differ.
+    """
+    grid = f"grid: shape {tuple(shape)}, spacing {tuple(spacing)}"
+    if not len(shape) == len(spacing) == n_directions:
+        raise InputError(f"{grid}: give one spacing and one direction for each axis")
+    if min(shape) < 1 or not all(0 < mm < np.inf for mm in spacing):
+        raise InputError(f"{grid}: each must be above 0, in voxels and mm")
 
 
 def _check(at: NDArray[Any], shape: tuple[int, ...], name: str, tolerance: float) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bifseg.core.bounds import check_grid
 from bifseg.core.errors import InputError
 from bifseg.core.reorientation import Reorientation, along_world_axes
 
@@ -43,6 +44,10 @@ class Grid:
     direction: tuple[tuple[float, ...], ...]
     in_mm: bool = field(default=True, compare=False)
 
+    def __post_init__(self) -> None:
+        """Refuse a grid without voxels, or without distances between them."""
+        check_grid(self.shape, self.spacing, len(self.direction))
+
     @classmethod
     def plain(cls, shape: Index, spacing: tuple[float, ...] | None = None) -> Grid:
         """A grid at the world's origin along the world's axes.
@@ -69,8 +74,7 @@ class Grid:
             A grid equal to the recorded one.
         """
         shape, spacing, origin = (tuple(record[key]) for key in ("shape", "spacing", "origin"))
-        direction = tuple(map(tuple, record["direction"]))
-        return cls(shape, spacing, origin, direction, record.get("in_mm", True))
+        return cls(shape, spacing, origin, tuple(map(tuple, record["direction"])), record.get("in_mm", True))
 
     @property
     def ndim(self) -> int:
@@ -176,8 +180,7 @@ class Grid:
             raise InputError(
                 f"slice {index} along axis {axis}: not in the grid of {self.shape}; count both from 0"
             )
-        at = np.zeros(self.ndim)
-        at[axis] = index
+        at = index * np.eye(self.ndim)[axis]
         keep = [k for k in range(self.ndim) if k != axis]
         return Grid(
             tuple(self.shape[k] for k in keep),

@@ -96,13 +96,29 @@ def _settings_error(error: ValueError) -> InputError | None:
     return InputError(f"settings.{first_problem(error)}") if isinstance(error, ValidationError) else None
 
 
-def _find(name: str) -> Callable[..., Method]:
+def place_of(name: str) -> str:
+    """Where the class of a method is; nothing is imported.
+
+    Args:
+        name: a registered name, that of an installed package's method, or `module:Class`.
+
+    Returns:
+        `module:Class`.
+
+    Raises:
+        InputError: the name is unknown.
+    """
     place = METHODS.get(name, name)
     plugins = {} if ":" in place else _plugins()
     path = plugins.get(name, place)
     if ":" not in path:
         known = ", ".join([*METHODS, *plugins])
         raise InputError(f"method: unknown '{name}'; known are {known}, or module:Class of a plug-in")
+    return path
+
+
+def _find(name: str) -> Callable[..., Method]:
+    path = place_of(name)
     try:
         maker: Callable[..., Method] = imported(path)
     except ImportError as error:

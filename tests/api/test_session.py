@@ -128,6 +128,40 @@ def test_an_image_and_a_protocol_of_another_type_are_refused():
         bs.simulate(Threshold(), image, truth, protocol="own-scribbles")
 
 
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"typo": 1}, "typo: unknown key; correct its name or remove it"),
+        ({"rounds": -1}, "rounds: Input should be greater than or equal to 0 (is -1)"),
+        ({"begin": "points"}, "card: one policy draws all: with 'begin: points' write 'correct: points' or"),
+        ({"policy": "centre-lin/1"}, "policy: Input should be 'centre-line/1', 'line/1', 'contour/1', "),
+        (
+            {"box": "margin"},
+            "box: Input should be 'margin/1', 'tight/1', 'jittered/1' or 'loose/1' (is 'margin')",
+        ),
+        ({"disturb": {"axis": "no", "levels": [0]}}, "disturb.axis: no such axis"),
+    ],
+)
+def test_a_wrong_rule_of_a_protocol_is_one_line(rules, message):
+    with pytest.raises(bs.InputError) as raised:
+        bs.Protocol(**rules)
+    assert str(raised.value).startswith(message)
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", [{"box_margin": -1}, {"box_margin": 2.5}, {"tolerance_mm": -1.0}])
+def test_numbers_out_of_range_are_refused(wrong):
+    with pytest.raises(bs.InputError, match=f"{next(iter(wrong))}: .*; give "):
+        bs.simulate(Threshold(), *case(), **wrong)
+
+
+def test_voxels_that_are_not_finite_are_refused():
+    image, truth = case()
+    image.voxels[3, 3] = np.nan
+    with pytest.raises(bs.InputError, match="image: channel '' has voxels that are not finite"):
+        bs.simulate(Threshold(), image, truth)
+
+
 def test_a_notebook_shows_a_session_in_one_line():
     assert (
         repr(bs.simulate(Threshold(), *case(), protocol=RULES))

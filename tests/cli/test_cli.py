@@ -344,7 +344,7 @@ BAD = [
     ("run", {"method": "plug-in.yaml"}, "plug-in.yaml: method: nowhere:Class cannot be imported"),
     ("run", {"protocol": "nowhere.yaml"}, "nowhere.yaml: cannot be read"),
     ("run", {"protocol": "rounds.yaml"}, "rounds.yaml: rounds: Input should be"),
-    ("run", {"protocol": "policy.yaml"}, "policy.yaml: unknown policy 'centre-line/99'; known are"),
+    ("run", {"protocol": "policy.yaml"}, "policy.yaml: policy: Input should be 'centre-line/1', "),
     ("run", {"cohort": "nowhere"}, "nowhere/cohort.json: cohort: no prepared cohort"),
     ("run", {"network": "nowhere"}, "nowhere/weights.pt: no such weights file"),
     ("run", {"network": "broken"}, "broken/weights.pt: not a weights file written by bifseg train"),

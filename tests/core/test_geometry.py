@@ -181,6 +181,14 @@ def test_moments_leave_out_the_background():
     assert replace(image, voxels=np.zeros((2, 2), np.float32)).foreground_moments == (0.0, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("shape", "spacing"), [((0, 4), None), ((4, 4), (1.0, -1.0)), ((4, 4), (1.0, np.inf)), ((4, 4), (1.0,))]
+)
+def test_a_grid_without_voxels_or_distances_is_refused(shape, spacing):
+    with pytest.raises(InputError, match="grid: shape"):
+        Grid.plain(shape, spacing)
+
+
 def test_grids_without_spacing_are_marked():
     grid = Grid.plain((4, 5))
     assert grid.in_mm

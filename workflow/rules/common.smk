@@ -55,6 +55,15 @@ wildcard_constraints:
     shard=r"\d+",
 
 
+def check_cards_of_run():
+    """Build every network and method without weights: a wrong name is found now, not after days of training."""
+    from bifseg.runs.card_check import (
+        check_cards,
+    )  # needs torch, which no other job of the Snakefile loads
+
+    check_cards(config)
+
+
 def card(kind, name):
     """The path of a card."""
     return f"{config['cards']}/{kind}/{name}.yaml"

@@ -33,7 +33,7 @@ def score(
         A value per column of `metrics`; if a mask is empty, the metrics' edge cases.
 
     Raises:
-        ValueError: the masks are not bool arrays of one shape, or the spacing has not one value per axis.
+        ValueError: the masks are not bool arrays of one shape, or the spacing has not one value above 0 per axis.
         InputError: a metric fails, or is outside its range.
 
     Examples:
@@ -85,5 +85,5 @@ def _check(result: Mask, truth: Mask, spacing: tuple[float, ...]) -> None:
         raise ValueError(f"result {result.shape} and truth {truth.shape} differ in shape")
     if result.dtype != bool or truth.dtype != bool:
         raise ValueError(f"masks must be bool arrays, are {result.dtype} and {truth.dtype}; compare with > 0")
-    if len(spacing) != truth.ndim:
-        raise ValueError(f"spacing {spacing} must have one value per axis of {truth.shape}")
+    if len(spacing) != truth.ndim or not all(mm > 0 for mm in spacing):
+        raise ValueError(f"spacing {spacing} must have one value above 0 per axis of {truth.shape}")

@@ -126,8 +126,9 @@ def test_masks_of_different_shape_or_dimension_are_refused():
     mask = np.ones((3, 3), bool)
     with pytest.raises(ValueError, match="differ in shape"):
         score(mask, mask[:2], (1.0, 1.0), WORST)
-    with pytest.raises(ValueError, match="one value per axis"):
-        score(mask, mask, (1.0, 1.0, 1.0), WORST)
+    for spacing in ((1.0, 1.0, 1.0), (0.0, 1.0), (1.0, np.nan)):
+        with pytest.raises(ValueError, match="one value above 0 per axis"):
+            score(mask, mask, spacing, WORST)
 
 
 def masks_2d() -> st.SearchStrategy:

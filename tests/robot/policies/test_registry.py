@@ -1,6 +1,7 @@
 """What holds for every policy, whatever its rule."""
 
 from dataclasses import fields, is_dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -12,8 +13,10 @@ from scipy.spatial import cKDTree
 from bifseg.cards.cards import ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.seeds import generator
+from bifseg.robot.box import BOXES
 from bifseg.robot.drawing.regions import drawing_planes
 from bifseg.robot.policies.registry import POLICIES, policy
+from bifseg.robot.users import USERS
 
 SPACINGS = {2: [(1.0, 1.0), (0.6, 1.4)], 3: [(2.0, 2.0, 2.0), (6.5, 1.0, 1.0), (1.0, 1.2, 4.0)]}
 names = pytest.mark.parametrize("name", POLICIES)
@@ -166,8 +169,9 @@ def test_a_policy_is_found_by_the_name_that_it_bears(name):
     assert f"{robot.name}/{robot.version}" == name
 
 
-def test_the_default_protocol_names_a_known_policy():
-    assert ProtocolCard().policy in POLICIES
+def test_a_protocol_can_name_every_policy_box_and_user_and_no_other():
+    for key, registry in {"policy": POLICIES, "box": BOXES, "user": USERS}.items():
+        assert list(get_args(ProtocolCard.model_fields[key].annotation)) == list(registry)
 
 
 @pytest.mark.parametrize("name", ["centre-line", "centre-line/2", "Centre-line/1", ""])
