@@ -107,8 +107,8 @@ class OwnFolder:
         self.shared = self.path / "shared"
         self.shared.mkdir()
         self._lock, self._shared = os.open(self.path, os.O_RDONLY), os.open(self.shared, os.O_RDONLY)
-        with suppress(OSError):  # a file system without locks: then no process removes this folder either
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
+        with suppress(OSError):  # a file system without locks, or a method was faster: we do not wait for it
+            fcntl.flock(self._lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
 
     def share(self, name: str) -> None:
         """Move a file from `path` into `shared`, replacing a file or link of the same name; no link is followed.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import stat
 import struct
 import sys
 from collections.abc import Iterable, Iterator
@@ -39,7 +38,8 @@ ACCELERATORS = (
     "habana",
     "neuron",
 )
-"""Devices that methods may write to, by name (`DEVICES`) or by the beginning of it; not disks or terminals."""
+"""Devices that methods may use, by name (`DEVICES`) or by the beginning of it; not disks, or terminals with what is
+typed there."""
 TCP_BIND_AND_CONNECT, SCOPE_ABSTRACT_SOCKETS, SCOPE_SIGNALS = 3, 1, 2
 
 
@@ -99,9 +99,10 @@ def rules(hidden: Iterable[str], writable: str, readable: Iterable[str]) -> Iter
     for folder in path_to:
         yield folder, READ_DIR
         for path in _inside(folder) - path_to - hidden:
-            yield path, READ
+            if folder != "/dev" or path == "/dev/shm" or _is_open_device(path):
+                yield path, READ
     yield from ((path, READ) for path in readable)
-    yield from ((path, DEVICE_RIGHTS) for path in _inside("/dev") - hidden if _is_writable_device(path))
+    yield from ((path, DEVICE_RIGHTS) for path in _inside("/dev") - hidden if _is_open_device(path))
     if "/dev/shm" not in path_to | hidden:
         yield "/dev/shm", SHARED_MEMORY_RIGHTS
     yield os.path.realpath(writable), ~(MAKE_CHAR | MAKE_BLOCK)
@@ -154,16 +155,15 @@ def _parents(folder: str) -> Iterator[str]:
 
 
 def _inside(folder: str) -> set[str]:
-    """The paths in a folder, except for links (they may lead into a hidden folder) and disks (they contain it)."""
+    """The paths in a folder, except for links, which may lead into a hidden folder."""
     try:
         with os.scandir(folder) as entries:
-            paths = {entry.path for entry in entries if not entry.is_symlink()}
-        return {path for path in paths if folder != "/dev" or not stat.S_ISBLK(os.stat(path).st_mode)}
+            return {entry.path for entry in entries if not entry.is_symlink()}
     except OSError:
         return set()
 
 
-def _is_writable_device(path: str) -> bool:
+def _is_open_device(path: str) -> bool:
     name = os.path.basename(path)
     return name in DEVICES or name.startswith(ACCELERATORS)
 

@@ -39,6 +39,8 @@ _CAPABILITIES = set(range(64)) - {0, 1, 3}
 """Capabilities that root loses: all except for those on files of other users (chown, dac_override, fowner)."""
 _COMMAND_S, _END_S, _LOOK_S = 30.0, 5.0, 0.25
 """Processes that still run after `_END_S`, for example those that wait for a dead disk, are left alone."""
+_OOM_SCORE = 500
+"""From -1000 to 1000; the kernel adds so many thousandths of the machine's memory to what a process takes."""
 _OUT_OF_MEMORY = 137
 """Exit code after the processes of the method together exceeded their limit of memory."""
 
@@ -91,6 +93,7 @@ def _become(order: dict[str, Any], report: socket.socket) -> NoReturn:
         os.setsid()
         _prctl(_END_WITH_PARENT, signal.SIGKILL)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        _offer_to_be_killed()
         if order["memory_mb"]:
             most = int(order["memory_mb"] * 2**20)
             resource.setrlimit(resource.RLIMIT_DATA, (most, most))
@@ -110,6 +113,15 @@ def _become(order: dict[str, Any], report: socket.socket) -> NoReturn:
         report.sendall(json.dumps({"error": reason or type(error).__name__}).encode() + b"\n")
     finally:
         os._exit(127)
+
+
+def _offer_to_be_killed() -> None:
+    """If the machine runs out of memory, the kernel ends this process and its children rather than the job."""
+    path = "/proc/self/oom_score_adj"
+    with suppress(OSError, ValueError), open(path, "r+", encoding="ascii") as stream:
+        score = max(int(stream.read()), _OOM_SCORE)
+        stream.seek(0)
+        stream.write(f"{score}")
 
 
 def _wait(

@@ -63,7 +63,7 @@ def import_confined(
         }
         answer = json.loads(process.ask(json.dumps(request), monotonic() + _TIME_S))
         if answer.get("error"):
-            raise InputError(str(answer["error"]).replace(str(weights.resolve()), str(weights))[:600])
+            raise InputError(short(str(answer["error"]).replace(str(weights.resolve()), str(weights)), 600))
         record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
         for name in ("weights.pt", "curve.csv", *([CONTENT] if "content_sha256" in record else [])):
             content = own.read_shared(name, _MOST_BYTES)

@@ -10,7 +10,7 @@ from typing import Any
 
 from bifseg.cards.capabilities import first_prompt, takes_drawn
 from bifseg.cards.plays import Plays
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import Box, Mask
 from bifseg.core.scribbles import Scribbles
 from bifseg.methods.contract import ContractError, Method, adapts, undoes
@@ -65,7 +65,7 @@ def play(
     except (MethodError, ContractError) as raised:  # the scores report the failure
         status, ended = "failed", "failed"
         kind = "" if isinstance(raised, MethodError) else f"{type(raised).__name__}: "
-        error = f"{recorder.now}: {kind}{' '.join(str(raised).split())}"
+        error = f"{recorder.now}: {kind}{short(' '.join(str(raised).split()), 500)}"
     return Session(
         identity,
         user.image.grid,

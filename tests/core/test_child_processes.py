@@ -6,11 +6,13 @@ import sys
 import time
 from multiprocessing import active_children
 from signal import SIGKILL
+from threading import Timer
 
 import pytest
 
 from bifseg.core.child_processes import OwnFolder, beside
 from bifseg.core.errors import InputError
+from bifseg.core.removal import remove_tree
 
 LEAVES = (
     "import os; from bifseg.core.child_processes import OwnFolder; "
@@ -55,6 +57,24 @@ def test_folders_in_use_and_foreign_folders_stay(tmp_path):
     own.remove()
 
 
+def test_a_folder_that_a_method_locked_first_stops_no_job(tmp_path, monkeypatch):
+    """Methods see the names of new folders; waiting for their lock would last as long as they like."""
+    folder = tmp_path / "bifseg-00000000.own"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: str(folder))
+    code = f"import fcntl, os; fcntl.flock(os.open({str(folder)!r}, 0), fcntl.LOCK_EX); print(flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as method:
+        method.stdout.readline()
+        late = Timer(5, method.kill)
+        late.start()
+        OwnFolder().remove()
+        late.cancel()
+        assert method.poll() is None, "it waited until the method ended"
+        method.kill()
+
+
 def test_a_folder_deeper_than_python_can_enter_is_removed(tmp_path, monkeypatch):
     own = OwnFolder()
     monkeypatch.chdir(own.shared)
@@ -64,6 +84,29 @@ def test_a_folder_deeper_than_python_can_enter_is_removed(tmp_path, monkeypatch)
     os.chdir(tmp_path)
     own.remove()
     assert not own.path.exists()
+
+
+def test_folders_that_a_program_made_read_only_are_removed(tmp_path, monkeypatch):
+    """As copies of installed packages are; the images beside them would stay. Root may remove anything."""
+    monkeypatch.chdir(tmp_path)
+    nobody = 65534
+    if os.geteuid() == 0:
+        os.chown(tmp_path, nobody, nobody)
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgroups([])
+                os.setgid(nobody)
+                os.setuid(nobody)
+            os.makedirs("own/copied/inner")
+            os.chmod("own/copied/inner", 0)
+            os.chmod("own/copied", 0o500)
+            remove_tree("own")
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_work_beside_sees_the_memory_and_ends_before_the_block_does(tmp_path):

@@ -3,6 +3,7 @@
 Each fails its own session, in time and with its own reason; the next session of the same program is played.
 """
 
+import json
 import shutil
 import sys
 import time
@@ -11,9 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from odd_methods import Half
 
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Box, Grid, Image
+from bifseg.methods.contract import ContractError
+from bifseg.methods.process.answers import Answer, Opening, read_answer
 from bifseg.methods.process.memory import BYTES_PER_VOXEL
 from bifseg.methods.process.process import MethodError, MethodProcess
 from bifseg.methods.process.programs import Program, program
@@ -102,6 +106,7 @@ ANSWERS = {
         "seconds.network: Input should be a valid number",
     ),
     "an error that is none": ("answer = {'error': ['x']}", "error: Input should be a valid string"),
+    "a hash that is none": ("answer = {'weights': 'x'}", "weights: String should match pattern"),
     "a list": ("answer = '{]'", "is no JSON"),
     "10,000 brackets": ("answer = '{\"a\":' * 10000", "is no JSON"),
     "a number of 10,000 digits": ("answer = '{\"peak_mb\": ' + '9' * 10000 + '}'", "is no JSON"),
@@ -114,6 +119,43 @@ def test_a_wrong_answer_fails_its_session(tmp_path, odd, reason):
     failed = fails_once(tmp_path / "mark", odd)
     assert failed.status == "failed"
     assert reason in failed.error
+
+
+ODD_TEXT = "\x1b[2J\x07\u202e\ud800 \r\n" + "x" * 9999  # a terminal obeys it, no table can store it
+TEXTS = {
+    "an error": {"error": ODD_TEXT},
+    "a wrong card": {"bad_input": ODD_TEXT},
+    "prompts": {"dimensions": [2], "prompts": [ODD_TEXT], "adapts": False},
+}
+
+
+@pytest.mark.parametrize("answer", TEXTS.values(), ids=TEXTS)
+def test_texts_of_a_program_can_be_shown_and_stored(answer):
+    opening = read_answer(Opening, json.dumps(answer))
+    for text in (opening.error, opening.bad_input, *opening.prompts):
+        assert text.isprintable()
+        assert len(text) <= 300
+
+
+@pytest.mark.parametrize("line", ["{" + ODD_TEXT, json.dumps({"peak_mb": {ODD_TEXT: "x"}})])
+def test_a_refusal_of_odd_texts_can_be_shown_and_stored(line):
+    with pytest.raises(ContractError) as refused:
+        read_answer(Answer, line)
+    assert str(refused.value).isprintable()
+    assert len(str(refused.value)) < 300
+
+
+def test_an_error_of_a_method_in_this_process_can_be_shown_and_stored():
+    """The scores of all entries lie in one file, which half a character would keep from being written."""
+
+    class Odd(Half):
+        def start(self, image, box):
+            raise ValueError(ODD_TEXT)
+
+    error = play(USER, Odd()).error
+    assert error.startswith("initial: ValueError: ")
+    assert error.isprintable()
+    assert len(error) < 600
 
 
 def test_a_second_answer_is_not_used_for_the_next_question(tmp_path):

@@ -149,6 +149,15 @@ def test_the_truth_cannot_be_read(house, tried, name):
     assert "GOT" not in message
 
 
+def test_what_is_typed_in_a_terminal_cannot_be_read(tried):
+    mine, other = os.openpty()
+    try:
+        assert "PermissionError" in tried(f"os.open({os.ttyname(other)!r}, os.O_RDONLY | os.O_NOCTTY)")
+    finally:
+        os.close(mine)
+        os.close(other)
+
+
 @pytest.mark.parametrize("begun", ["before", "after"])
 def test_the_strokes_of_another_session_cannot_be_read(house, begun):
     """They were drawn from the truth; they lie in a temporary folder of the same user."""
@@ -293,6 +302,11 @@ def test_processors_and_priority_of_the_job_cannot_be_changed(tried):
     tried("os.sched_setaffinity(job, {0})")
     tried("os.sched_setscheduler(job, os.SCHED_IDLE, os.sched_param(0))")
     assert (os.sched_getaffinity(0), os.sched_getscheduler(0), os.getpriority(os.PRIO_PROCESS, 0)) == before
+
+
+def test_the_kernel_ends_a_method_rather_than_the_job_if_memory_is_short(tried):
+    assert "GOT '500" in tried("open('/proc/self/oom_score_adj').read()")
+    assert int(Path("/proc/self/oom_score_adj").read_text()) < 500
 
 
 def test_a_method_may_choose_its_own_processors(house):

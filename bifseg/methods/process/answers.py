@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from bifseg.cards.cards import first_problem
+from bifseg.core.errors import short
 from bifseg.core.geometry import Box, Index
 from bifseg.methods.contract import ContractError
 
 Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 """Seconds or MiB."""
+Text = Annotated[str, AfterValidator(lambda text: short(" ".join(text.split()), 300))]
+"""A text that can be shown and stored: a control character changes a terminal, half a character fits no table."""
 
 
 class Window(BaseModel):
@@ -64,12 +67,12 @@ class Answer(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True)
 
-    error: str = ""
-    bad_input: str = ""
+    error: Text = ""
+    bad_input: Text = ""
     seconds: dict[str, Amount] = Field(default_factory=dict)
     reused_s: Amount = 0.0
     peak_mb: dict[str, Amount] = Field(default_factory=dict)
-    weights: str = ""
+    weights: Annotated[str, Field(pattern=r"^[0-9a-f]{0,64}$")] = ""
     window: Window | None = None
 
 
@@ -86,7 +89,7 @@ class Opening(Answer):
     """
 
     dimensions: Annotated[list[Literal[2, 3]], Field(min_length=1)]
-    prompts: list[str]
+    prompts: Annotated[list[Text], Field(max_length=50)]
     adapts: bool
     bytes_per_voxel: Amount = 0.0
     undoes: bool = False
@@ -113,7 +116,7 @@ def read_answer(kind: type[A], line: str) -> A:
         content = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise ContractError(
-            f"the method's process answered with a line that is no JSON: {line[:100]}"
+            f"the method's process answered with a line that is no JSON: {short(line, 100)}"
         ) from error
     if kind is Opening and isinstance(content, dict) and (content.get("error") or content.get("bad_input")):
         content = {"dimensions": [2], "prompts": [], "adapts": False, **content}

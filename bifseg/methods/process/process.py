@@ -184,7 +184,7 @@ class MethodProcess:
         self._running()
         answer = self._answer(Answer, {"call": "weights"}, monotonic() + self._program.opening_s)
         if answer.error:
-            raise MethodError(answer.error[:300])
+            raise MethodError(answer.error)
         return answer.weights
 
     def memory_mb(self) -> float:
@@ -262,7 +262,7 @@ class MethodProcess:
             raise MethodError(str(error)) from error
         if opening.bad_input or opening.error:
             self.close()
-            raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error[:300])
+            raise InputError(opening.bad_input) if opening.bad_input else MethodError(opening.error)
         self.dimensions: frozenset[int] = frozenset(opening.dimensions)
         self.prompts = frozenset(opening.prompts)
         self.undoes, self._encodes = opening.undoes, opening.encodes
@@ -361,7 +361,7 @@ class MethodProcess:
         if answer.error:
             if "CUDA error" in answer.error:  # CUDA stays unusable in this process
                 self.close()
-            raise MethodError(f"{memory_prefix(answer.error)}{answer.error[:300]}")
+            raise MethodError(f"{memory_prefix(answer.error)}{answer.error}")
         return answer
 
     def _answer(self, kind: type[A], message: dict[str, Any], deadline: float | None) -> A:
