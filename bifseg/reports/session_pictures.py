@@ -82,12 +82,12 @@ class Panel:
 def session_figure(
     image: Image, truth: Mask, session: Session, panels: Sequence[Panel], plane: Plane
 ) -> SessionFigure:
-    """Panels side by side, each around the session's box in one plane.
+    """Panels side by side, each around the session's window in one plane, with a frame: the box that the user drew.
 
     Args:
         image: of the object, on the session's grid.
         truth: of the object, same shape.
-        session: for the grid and the box.
+        session: for the grid, window and box.
         panels: what is drawn, from the left.
         plane: the slice that is shown.
 
@@ -109,6 +109,7 @@ def session_figure(
     for axis, panel in zip(axes[0], panels, strict=True):
         axis.set_title(panel.title, fontsize=9.5, loc="left")
         _draw(axis, image, panel, session.box, plane, view)
+        _frame(axis, session.drawn_box or session.box, plane)
     return figure
 
 
@@ -223,14 +224,19 @@ def _draw(axis: Axes, image: Image, panel: Panel, box: Box, plane: Plane, view: 
     for mask, colour, width in ((panel.truth, TRUTH, 1.3), (panel.result, RESULT, 1.6)):
         if mask is not None and plane.of(mask).any():
             _contour(axis, plane.of(mask), colour, width)
-    (top, left), (height, width_) = plane.pick(box.lower), plane.pick(box.shape)
-    frame = Rectangle((left - 0.5, top - 0.5), width_, height, fill=False, ec="#BBBBBB", ls=(0, (4, 3)), lw=1)
-    axis.add_patch(frame)
     axis.set_xlim(view.lower[1] - 0.5, view.upper[1] - 0.5)
     rows = (view.lower[0] - 0.5, view.upper[0] - 0.5)
     axis.set_ylim(rows if plane.origin == "lower" else rows[::-1])
     axis.set_aspect(spacing[0] / spacing[1])
     axis.set_axis_off()
+
+
+def _frame(axis: Axes, box: Box, plane: Plane) -> None:
+    """Draw a box where the slice crosses it."""
+    if plane.axis is None or box.lower[plane.axis] <= plane.index < box.upper[plane.axis]:
+        (top, left), (height, width) = plane.pick(box.lower), plane.pick(box.shape)
+        corner, dashes = (left - 0.5, top - 0.5), (0, (4, 3))
+        axis.add_patch(Rectangle(corner, width, height, fill=False, ec="#BBBBBB", ls=dashes, lw=1))
 
 
 def _contour(axis: Axes, mask: Mask, colour: str, width: float) -> None:

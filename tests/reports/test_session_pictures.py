@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -116,3 +117,16 @@ def test_an_image_on_another_grid_is_refused():
             [],
             Plane(),
         )
+
+
+def test_the_frame_is_the_box_that_the_user_drew_in_the_slices_that_it_crosses():
+    truth, box = volume(), Box((2, 4, 5), (7, 12, 15))
+    whole = replace(session(truth, (1.0, 1.0, 1.0)), box=Box.whole(truth.shape), drawn_box=box)
+    image = Image(truth.astype(np.float32), whole.grid)
+
+    def frames(plane):
+        (axes,) = session_figure(image, truth, whole, [Panel("image")], plane).axes
+        return [(*patch.get_xy(), patch.get_width(), patch.get_height()) for patch in axes.patches]
+
+    assert frames(Plane(0, 4)) == [(4.5, 3.5, 10, 8)]
+    assert frames(Plane(0, 8)) == []
