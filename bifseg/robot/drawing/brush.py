@@ -15,18 +15,18 @@ _TOLERANCE_MM = 1e-3  # a voxel exactly on the brush's rim is painted
 
 
 def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray[np.intp]:
-    """The voxels of a shape that lie within the brush's radius of a path point or hold one.
+    """The voxels of a shape that lie within the brush's radius of a path point, or under the path.
 
     Args:
         path: (n, 2) positions in voxels (rows, columns), n >= 1, inside the shape's array.
         shape: mask (rows, columns); nothing outside it is painted.
         spacing: mm between rows and between columns.
-        radius_mm: radius of the brush; 0 paints the voxels that hold a point.
+        radius_mm: radius of the brush; 0 paints the voxels under the path.
 
     Returns:
         (m, 2) indices in array order.
     """
-    rim, under = radius_mm + _TOLERANCE_MM, rounded(path)
+    rim, under = radius_mm + _TOLERANCE_MM, rounded(_without_gaps(path))
     reach = np.ceil(rim / np.array(spacing)).astype(int)
     low = np.maximum(under.min(axis=0) - reach, 0)
     near = shape[tuple(map(slice, low, under.max(axis=0) + reach + 1))]
@@ -36,6 +36,17 @@ def brushed(path: Line, shape: Mask, spacing: Flat, radius_mm: float) -> NDArray
     held[tuple((under - low).T)] = True
     under_brush: NDArray[np.intp] = voxels[np.isfinite(far) | held[near]]
     return under_brush
+
+
+def _without_gaps(path: Line) -> Line:
+    """The path with points between those that skip a voxel, which a brush finer than a voxel would leave out."""
+    skips = np.abs(np.diff(rounded(path), axis=0)).max(axis=1, initial=0) > 1
+    if not skips.any():
+        return path
+    pieces = np.where(skips, np.ceil(np.abs(np.diff(path, axis=0)).max(axis=1)), 1).astype(int)
+    at = [k + np.arange(n) / n for k, n in enumerate(pieces)]
+    whole = np.concatenate([*at, [len(path) - 1.0]])
+    return np.stack([np.interp(whole, np.arange(len(path)), axis) for axis in path.T], axis=1)
 
 
 def painted(foreground: bool, patch: Patch, path: Line, radius_mm: float) -> Stroke:

@@ -144,3 +144,16 @@ def test_any_masks_can_be_drawn_on(seed, ndim):
         assert (stroke.voxels < shape).all()
         on_path = {tuple(v) for v in np.floor(stroke.path + 0.5).astype(int)}
         assert on_path <= {tuple(v) for v in stroke.voxels}
+
+
+@pytest.mark.parametrize(("name", "mm"), [("person/1", 4.0), ("person/2", 3.0)])
+def test_a_stroke_has_no_gap_where_voxels_are_larger_than_the_brush(name, mm):
+    pieces = []
+    for seed in range(12):
+        noise = np.random.default_rng(seed)
+        truth, result = (ndimage.gaussian_filter(noise.standard_normal((40, 48)), 4) > 0 for _ in range(2))
+        for stroke in policy(name).strokes(truth, result, (mm, mm), generator(seed, "gaps"), 12):
+            painted = np.zeros(truth.shape, bool)
+            painted[tuple(stroke.voxels.T)] = True
+            pieces.append(ndimage.label(painted, np.ones((3, 3)))[1])
+    assert set(pieces) == {1}
