@@ -17,7 +17,6 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cards.finetuning import FineTuning
-from bifseg.cards.training import TrainingCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.objects import ObjectRow
 from bifseg.core.errors import InputError
@@ -28,6 +27,7 @@ from bifseg.core.wording import counted
 from bifseg.networks.ahead import ahead
 from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.network_folder import write_curve, write_network
+from bifseg.networks.optimizer import Optimizer
 from bifseg.networks.precision import arithmetic
 from bifseg.networks.registry import build
 from bifseg.networks.samples import PADDING, Sampler
@@ -129,7 +129,7 @@ class Trainer:
             raise InputError(
                 f"architecture: {card.architecture} is {network}D, cohort {cohort.name} is {images}D"
             )
-        self._optimizer = _optimizer(self._network, self._settings)
+        self._optimizer = Optimizer(self._network.parameters(), self._settings)
         moving = get_ema_multi_avg_fn(self._settings.average)
         self._average = AveragedModel(self._network, multi_avg_fn=moving)
         self._trained = TrainedNetwork(
@@ -212,15 +212,13 @@ class Trainer:
         """The loss of one gradient step, still on the device: reading it would wait for the GPU."""
         torch.manual_seed(batch.seed)
         values, target = (part.to(self._device, non_blocking=True) for part in (batch.values, batch.target))
-        for group in self._optimizer.param_groups:
-            group["lr"] = self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every)
         self._network.train()
         with arithmetic(self._settings.precision, self._device):
             logits = self._network(values)
         loss = cross_entropy(logits.float(), target, ignore_index=PADDING)
-        self._optimizer.zero_grad()
+        self._network.zero_grad()
         loss.backward()
-        self._optimizer.step()
+        self._optimizer.step(self._settings.learning_rate * 0.5 ** (iteration // self._settings.halve_every))
         self._average.update_parameters(self._network)
         return loss.detach()
 
@@ -249,7 +247,7 @@ class Trainer:
             "state": vars(state),
             "network": self._network.state_dict(),
             "average": self._average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._optimizer.state,
         }
         write_torch(self._folder / "checkpoint.pt", content)
 
@@ -285,7 +283,7 @@ class Trainer:
             self._state = State(**content["state"])
             self._network.load_state_dict(content["network"])
             self._average.load_state_dict(content["average"])
-            self._optimizer.load_state_dict(content["optimizer"])
+            self._optimizer.load(content["optimizer"])
 
     def _finish(self, training: list[ObjectRow], validation: list[ObjectRow]) -> None:
         """Write the best weights, the curve and the card, and remove the checkpoint."""
@@ -354,10 +352,3 @@ def _moments(image: Image) -> tuple[int, float, float]:
     """Number, sum and sum of squares of the voxels, the same to the last bit however the image is stored."""
     values = np.ascontiguousarray(image.grid.canonical().apply(image.voxels), np.float64)
     return values.size, float(values.sum()), float((values**2).sum())
-
-
-def _optimizer(network: Network, settings: TrainingCard) -> torch.optim.Optimizer:
-    common: dict[str, Any] = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
-    if settings.optimizer == "sgd":
-        return torch.optim.SGD(network.parameters(), momentum=settings.momentum, **common)
-    return torch.optim.Adam(network.parameters(), **common)
