@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated
 
@@ -16,15 +17,21 @@ def status(run: RunFolder) -> None:
 
     The command only reads files: call it on any machine that sees them, also while jobs run.
     """
+    from bifseg.runs.at_work import who_is_at_work
     from bifseg.runs.status import progress
 
     marks = {"done": "done", "running": "...", "stopped": "idle", "waiting": ""}
+    at_work = who_is_at_work(run, "snakemake")
     for item in progress(run):
+        if at_work and item.stage == "report":  # it writes the report again
+            item = replace(item, done=0, state="waiting")
         share = f"{item.done}/{item.of}" if item.of else "?"
         left = f"about {timedelta(seconds=round(item.left_s))} left" if item.left_s else ""
         typer.echo(f"{marks[item.state]:5}{share:>12}  {item.what}  {left}".rstrip())
         for (kind, reason), count in item.failed.most_common():
             typer.echo(f"{'':19}{count} {kind}: {reason}")
+    if at_work:
+        typer.echo(at_work)
 
 
 def retry(run: RunFolder) -> None:

@@ -51,12 +51,21 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
         now: seconds since 1970; None: the current time.
 
     Yields:
-        Cohorts, networks, conditions and the report, in the order of the workflow.
+        Cohorts, networks, conditions and the report, in the order of the workflow. The report is not done before all
+        others are: it may be that of an earlier, smaller configuration.
 
     Raises:
         InputError: there is no such run.
     """
-    run, now = Run(folder), time() if now is None else now
+    run, all_done = Run(folder), True
+    for part in _before_the_report(run, time() if now is None else now):
+        all_done = all_done and part.state == "done"
+        yield part
+    written = all_done and (run.folder / "report.html").exists()
+    yield Progress("report", int(written), 1, "done" if written else "waiting")
+
+
+def _before_the_report(run: Run, now: float) -> Iterator[Progress]:
     trials: dict[str, list[Trial]] = {}
     for name in run.card.cohorts:
         try:
@@ -69,8 +78,6 @@ def progress(folder: Path, now: float | None = None) -> Iterator[Progress]:
         yield _made("networks", title, run.network(cohort, network) / "weights.pt", now)
     for condition in run.conditions():
         yield _played(condition, run.sessions(condition), trials[condition.cohort], now)
-    written = (run.folder / "report.html").exists()
-    yield Progress("report", int(written), 1, "done" if written else "waiting")
 
 
 def _made(stage: str, title: str, last: Path, now: float) -> Progress:

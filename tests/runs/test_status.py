@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 from fake_run import fake_session
 
+from bifseg.cli.watch import status
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_json, write_record, write_text
+from bifseg.runs.at_work import begin_work
 from bifseg.runs.run_folder import Condition, Run
 from bifseg.runs.status import STILL_S, progress
 from bifseg.sessions.archive import Archive
@@ -97,6 +99,31 @@ def test_a_session_that_was_given_up_is_no_failure_and_has_a_reason(discs, folde
     store(discs, folder, "geos", 2, "stuck", reason)
     item = items_of(folder)["geos on discs, own-scribbles"]
     assert item.failed == {("stuck", "the last corrections had no effect"): 2}
+
+
+def test_the_report_of_an_earlier_configuration_is_not_done(discs, folder):
+    (folder / "report.html").touch()
+    assert items_of(folder)["report"].state == "waiting", "sessions are still to be played"
+    write_json(
+        folder / "config.json", CONFIG | {"cohorts": {"discs": {"protocols": {"own-scribbles": ["geos"]}}}}
+    )
+    store(discs, folder, "geos", 6)
+    assert items_of(folder)["report"].state == "done"
+
+
+def test_while_snakemake_works_on_a_finished_run_its_report_is_not_done(discs, folder, capsys):
+    write_json(
+        folder / "config.json", CONFIG | {"cohorts": {"discs": {"protocols": {"own-scribbles": ["geos"]}}}}
+    )
+    store(discs, folder, "geos", 6)
+    (folder / "report.html").touch()
+    with begin_work(folder):
+        status(folder)
+    *_, report, at_work = capsys.readouterr().out.splitlines()
+    assert report.split() == ["0/1", "report"]
+    assert f"{folder}: snakemake works on this run (process {os.getpid()} on " in at_work
+    status(folder)
+    assert capsys.readouterr().out.splitlines()[-1].split() == ["done", "1/1", "report"]
 
 
 def test_a_damaged_list_of_objects_left_out_does_not_hide_the_rest(discs, folder):
