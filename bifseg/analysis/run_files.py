@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from bifseg.analysis.rules import StoppingRule
-from bifseg.cards.cards import ProtocolCard
+from bifseg.cards.cards import LATER_RULES, ProtocolCard
 from bifseg.cards.entries import entry_name, split_seed
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_record
@@ -130,7 +130,7 @@ def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
     Returns:
         Cards by protocol, from sessions/COHORT/PROTOCOL/ENTRY/protocol.json; a key that an older version did not know
-        has its default. A protocol without that file is left out.
+        has the value that plays as that version did. A protocol without that file is left out.
 
     Raises:
         InputError: entries under one protocol have different stopping rules.
@@ -141,7 +141,7 @@ def played_cards(run: Path, scores: pd.DataFrame) -> dict[str, dict[str, Any]]:
         path, name = folder / "protocol.json", folder.parent.name
         if not path.is_file():
             continue
-        card = defaults | read_record(path)
+        card = defaults | LATER_RULES | read_record(path)
         rule, other = StoppingRule.of(card), StoppingRule.of(cards.get(name, card))
         if rule != other:
             raise InputError(f"{path}: {rule}, but other sessions of {name} had {other}; run them again")

@@ -44,6 +44,13 @@ BoxName = Literal["margin/1", "tight/1", "jittered/1", "loose/1"]
 CLICK_POLICIES = ("centre-click/1", "econet/1")
 """The robot's policies that click on one voxel, with or without a dab of paint around it."""
 
+LATER_RULES: dict[str, Any] = {}
+"""Keys that protocol cards got after the history's first records, with the value that plays as before them.
+
+A record without the key has this value, and the history's hash of the rules leaves the key out at it, so that results
+from before are still compared. The key's default may change later; this value must not.
+"""
+
 
 class CaseCounts(Card):
     """Number of cases that a simulator makes for each split."""

@@ -17,6 +17,7 @@ from bifseg.analysis.intervals import ratio_interval
 from bifseg.analysis.run_files import PROVENANCE_KEYS
 from bifseg.analysis.run_scores import RunScores
 from bifseg.analysis.words import exposures_by
+from bifseg.cards.cards import LATER_RULES
 from bifseg.cards.entries import seed_name
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError
@@ -161,7 +162,7 @@ def run_records(
             name: _weights(facts["networks"], name, str(network), of_entry) for name in cohorts if network
         }
         entry_fields = dict(zip(_ENTRY, (run.resolve().name, method, network), strict=True))
-        protocols = {name: fingerprint(cards[name], _NEVER) for name in sorted(set(of_entry["protocol"]))}
+        protocols = {name: rules_hash(cards[name]) for name in sorted(set(of_entry["protocol"]))}
         results = [
             dict(zip(WHERE, where, strict=True))
             | _numbers(group)
@@ -184,6 +185,19 @@ def run_records(
         }
         pairs.append((record, of_entry))
     return pairs
+
+
+def rules_hash(card: Mapping[str, Any]) -> str:
+    """The hash of a protocol's rules: results with equal hashes are compared.
+
+    Args:
+        card: values by the keys of a protocol card.
+
+    Returns:
+        Hexadecimal digits, the same if the card has a later key at the value that plays as before.
+    """
+    rules = {key: value for key, value in card.items() if key not in LATER_RULES or value != LATER_RULES[key]}
+    return fingerprint(rules, _NEVER)
 
 
 def _declared(entry_fields: Mapping[str, Any], results: list[dict[str, Any]]) -> list[list[str]]:

@@ -9,9 +9,10 @@ from fake_runs import rescore
 
 from bifseg.analysis.names import OWN_SCRIBBLES
 from bifseg.analysis.scores import read_scores, write_scores
+from bifseg.cards.cards import LATER_RULES, ProtocolCard
 from bifseg.core.errors import InputError
 from bifseg.core.files import read_json, read_record, write_json, write_record
-from bifseg.reports.benchmark.history import append_run, run_records, sessions_file
+from bifseg.reports.benchmark.history import append_run, rules_hash, run_records, sessions_file
 from bifseg.reports.benchmark.journal import read
 from bifseg.reports.benchmark.outcomes import COLUMNS
 
@@ -243,3 +244,43 @@ def test_weights_of_every_training_seed_are_named(run, known):
     assert after["bifseg", "pnet"][0]["weights"] == {"fake2d": "pnet pnet.seed-2"}
     assert after["geos", ""][0]["weights"] == {}
     assert first["weights"] == {"fake2d": None}
+
+
+FIRST_RULES = {
+    "policy": "centre-line/1",
+    "box": "margin/1",
+    "user": "expert",
+    "rounds": 10,
+    "strokes_per_label": 1,
+    "target": 0.9,
+    "tolerance_mm": 0.0,
+    "patience": 3,
+    "time_limit_s": 600.0,
+    "memory_mb": None,
+    "fresh_process": None,
+    "scribbles_on": "current",
+    "begin": "auto",
+    "initial_from": None,
+    "undo": False,
+    "correct": "scribbles",
+    "window": "box",
+    "disturb": None,
+}
+
+
+def test_the_hash_of_known_rules_never_changes():
+    """Otherwise results of before have other rules, and are never compared again."""
+    assert rules_hash(FIRST_RULES) == "6c3e8b1b455c9cb1"
+
+
+def test_a_new_key_of_protocols_is_listed_as_later():
+    assert set(ProtocolCard.model_fields) == FIRST_RULES.keys() | LATER_RULES.keys()
+
+
+def test_a_later_key_is_another_rule_only_where_it_plays_otherwise(monkeypatch):
+    monkeypatch.setitem(LATER_RULES, "breaks", False)
+    assert rules_hash(FIRST_RULES | {"breaks": False}) == rules_hash(FIRST_RULES)
+    assert rules_hash(FIRST_RULES | {"breaks": True}) != rules_hash(FIRST_RULES)
+    assert rules_hash(FIRST_RULES | {"patience": 4}) != rules_hash(FIRST_RULES), (
+        "a changed default is another rule"
+    )
