@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from bifseg.core.errors import InputError, short
 from bifseg.core.geometry import Grid
-from bifseg.core.images import as_float32, read_array, read_off_degrees
+from bifseg.core.images import as_float32, forms_differ, read_array, read_off_degrees
 from bifseg.core.nifti import is_nifti
 
 FINEST_MM, COARSEST_MM = 0.02, 20.0
@@ -104,7 +104,7 @@ def inspect_image(path: Path) -> File:
     """
     try:
         voxels, grid = read_array(path)
-        notes = _doubts(grid, read_off_degrees(path))
+        notes = _doubts(grid, read_off_degrees(path), forms_differ(path))
     except (InputError, OSError, MemoryError) as error:
         return File(None, (_reason(error, path),))
     cast, text = as_float32(voxels)
@@ -150,7 +150,7 @@ def _digest(voxels: NDArray[np.float32], grid: Grid) -> str:
     return digest.hexdigest()
 
 
-def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
+def _doubts(grid: Grid, off_degrees: float, two_places: bool) -> tuple[str, ...]:
     """Properties of an image's grid that are unusual but possible."""
     finest, coarsest = min(grid.spacing), max(grid.spacing)
     doubts = []
@@ -161,6 +161,11 @@ def _doubts(grid: Grid, off_degrees: float) -> tuple[str, ...]:
         )
     if off_degrees:
         doubts.append(f"its axes are {off_degrees:.2g} degrees off right angles; we straighten them")
+    if two_places:
+        doubts.append(
+            "its qform and its sform place it differently; docs/cohorts.md says which we read, and other programs may "
+            "read the other one"
+        )
     return tuple(doubts)
 
 

@@ -96,6 +96,22 @@ def read_off_degrees(path: Path) -> float:
     return _header(path)[2]
 
 
+def forms_differ(path: Path) -> bool:
+    """Whether a NIfTI file has a qform and a sform that place it differently.
+
+    Args:
+        path: the file.
+
+    Returns:
+        False for files of other formats.
+
+    Raises:
+        InputError: `read_array` refuses the file.
+    """
+    file = _header(path)[0]
+    return isinstance(file, NiftiFile) and file.forms_differ
+
+
 def _of_channel(grid: Grid, channel: int | None, path: Path) -> Grid:
     """The grid of one channel of a file, or the whole grid for None; raises InputError if there is no such channel."""
     if channel is None:

@@ -99,6 +99,23 @@ class NiftiFile:
         except ValueError as error:
             raise InputError(f"{path}: {error}") from error
 
+    @property
+    def forms_differ(self) -> bool:
+        """Whether qform and sform are both given and place a corner of the image more than half a voxel apart."""
+        from nibabel.spatialimages import HeaderDataError
+
+        try:
+            forms = [form(coded=True) for form in (self.fields.get_sform, self.fields.get_qform)]
+        except (ValueError, HeaderDataError):  # a qform that is no rotation, beside a sform
+            return False
+        if not all(code for _, code in forms):
+            return False
+        last = np.array([n - 1 for n in (*self.grid.shape[::-1], 1)[:3]])
+        corners = np.array([(*(last * corner), 1) for corner in np.ndindex(2, 2, 2)])
+        away = (corners @ (forms[0][0] - forms[1][0]).T)[:, :3]
+        spacing = np.linalg.norm(forms[0][0][:3, :3], axis=0)
+        return bool(np.linalg.norm(away, axis=1).max() > spacing.min() / 2)
+
     def stored(self, channel: int | None = None) -> NDArray[Any]:
         """The voxels as stored.
 

@@ -165,8 +165,8 @@ def play_missing(
                 )
             elif unplayed[job.name]:
                 problems[job.name] = (
-                    f"{job.folder}: bifseg itself failed in {counted(unplayed[job.name], 'session')}, see above; all "
-                    "others are stored; report the error, and run again once it is mended"
+                    f"{job.folder}: {counted(unplayed[job.name], 'session')} could not be played, see above; all "
+                    "others are stored; mend the cause, or report it if the line says 'bifseg failed', and run again"
                 )
             checks = list(job.folder.glob(check_part(job.folder, number, "*").name))
             if not join_checks(checks, job.folder / f"forgetting-{number}.json"):

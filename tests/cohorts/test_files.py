@@ -1,5 +1,6 @@
 import errno
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -113,3 +114,11 @@ def test_work_on_each_file_keeps_the_order_and_shows_progress():
     names = ["ccc", "a", "bb"]
     assert list(each_file(len, names, progress).items()) == [("ccc", 3), ("a", 1), ("bb", 2)]
     assert shown == names
+
+
+def test_a_note_says_that_qform_and_sform_differ(tmp_path):
+    image = nibabel.Nifti1Image(np.random.default_rng(0).random((5, 6, 7), np.float32), np.eye(4))
+    image.set_qform(np.diag([-1.0, 1.0, 1.0, 1.0]), 1)
+    nibabel.save(image, tmp_path / "i.nii.gz")
+    (note,) = inspect_image(tmp_path / "i.nii.gz").notes
+    assert note.startswith("its qform and its sform place it differently")

@@ -13,7 +13,7 @@ from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash
 from bifseg.core.geometry import Grid
 from bifseg.core.image_files import files_of, image_hash
-from bifseg.core.images import read_array, read_grid, read_image, read_off_degrees, write_array
+from bifseg.core.images import forms_differ, read_array, read_grid, read_image, read_off_degrees, write_array
 
 VOXELS = np.arange(8 * 9 * 10, dtype=np.float32).reshape(8, 9, 10)
 
@@ -145,6 +145,15 @@ def test_a_qform_that_turns_by_180_degrees_is_read_exactly(tmp_path):
         grid = read(write_nii(tmp_path / "a.nii", qform=matrix))[1]
         steps = np.diff(grid.to_world(np.array([[0, 0, 0], [0, 0, 1]])), axis=0)[0]
         np.testing.assert_allclose(steps * (-1, -1, 1), matrix[:3, 0], atol=1e-6)
+
+
+def test_a_qform_and_a_sform_that_place_the_file_differently_are_noticed(tmp_path):
+    moved = affine()
+    moved[:3, 3] += 1.0
+    forms = {"same": affine(), "rounded": affine() + 1e-5, "moved": moved, "none": None}
+    files = [write_nii(tmp_path / f"{name}.nii", qform=form, sform=affine()) for name, form in forms.items()]
+    assert [forms_differ(path) for path in files] == [False, False, True, False]
+    assert not forms_differ(write_mha(tmp_path / "a.mha"))
 
 
 def test_the_qform_is_used_if_the_sform_is_sheared(tmp_path):

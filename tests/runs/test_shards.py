@@ -371,7 +371,7 @@ def test_an_error_of_the_robot_stops_the_job_after_other_sessions(
     fine = replace(odd(), protocol=rules)
     broken = replace(fine, protocol=rules.model_copy(update={"target": None}), protocol_name="all-rounds")
     jobs = [EntryJob(broken, tmp_path / "broken"), EntryJob(fine, tmp_path / "fine")]
-    with pytest.raises(InputError, match=r"broken: bifseg itself failed in 1 session, see above; all others"):
+    with pytest.raises(InputError, match=r"broken: 1 session could not be played, see above; all others"):
         run_entries(jobs, trials)
     assert [m for m in caplog.messages if line in m] == [
         f"{first.session}: {first.object + ': ' if 'bifseg' in line else ''}{line}"
