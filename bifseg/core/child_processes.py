@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from itertools import islice
 from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -16,6 +17,7 @@ from threading import Thread
 from time import sleep, time
 from typing import TypeVar
 
+from bifseg.core.errors import short
 from bifseg.core.removal import remove_tree
 
 T = TypeVar("T")
@@ -143,6 +145,10 @@ class OwnFolder:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
         try:
             handle = os.open(name, flags, dir_fd=self._shared)
+        except FileNotFoundError as error:
+            with os.scandir(self._shared) as entries:
+                others = ", ".join(sorted(short(entry.name, 40) for entry in islice(entries, 5)))
+            raise ValueError(f"it was not written; the folder holds {others or 'nothing'}") from error
         except OSError as error:  # "too many levels of links" for a link
             raise ValueError(f"it cannot be opened: {error.strerror}") from error
         try:

@@ -19,6 +19,7 @@ from time import monotonic
 from typing import IO, Any, NamedTuple
 
 from bifseg.core.child_processes import OwnFolder, own_folders
+from bifseg.core.errors import short
 
 LINE_BYTES = 2**20
 """Greatest length of an answer."""
@@ -87,7 +88,7 @@ class SupervisedProcess:
     Attributes:
         means: means of confinement, as `sandbox.confine` returns them; `none` without confinement.
         number: process number.
-        last_words: last line on its standard error; empty if it wrote none.
+        last_words: last line by stream, `stderr` and `stdout` (answers excepted); empty texts if it wrote none.
 
     Raises:
         OSError: the process cannot be started; `strerror` says why.
@@ -106,7 +107,7 @@ class SupervisedProcess:
         self._lines: queue.Queue[str | RuntimeError] = queue.Queue(_WAITING_LINES)
         self._log_left = LOG_BYTES
         self._has_asked = False
-        self.last_words = ""
+        self.last_words = {"stderr": "", "stdout": ""}
         self._channel, other_end = socket.socketpair()
         with other_end:
             self._process = subprocess.Popen(
@@ -158,12 +159,13 @@ class SupervisedProcess:
         self._log_left = LOG_BYTES
         if self._has_asked:
             self._check_nothing_waits()
+            self.last_words["stdout"] = ""
         self._has_asked = True
         self._write(f"{line}\n".encode(), deadline)
         try:
             answer = self._lines.get(timeout=_left(deadline))
         except queue.Empty:
-            raise TimeoutError("it did not answer") from None
+            raise TimeoutError(f"it did not answer{self._quoted('stdout', 'stderr')}") from None
         if isinstance(answer, RuntimeError):
             raise self._complete(answer)
         return answer
@@ -236,7 +238,7 @@ class SupervisedProcess:
             while line := stream.readline(LINE_BYTES):
                 begins, whole = whole, line.endswith(b"\n")
                 if not (begins and line.startswith(b"{")):
-                    self._pass_on(line)
+                    self._pass_on("stdout", line)
                 elif whole:
                     self._lines.put_nowait(line.decode(errors="replace").strip())
                 else:
@@ -245,17 +247,22 @@ class SupervisedProcess:
             self._lines.put_nowait(ProcessEndedError("closed its output"))
 
     def _read_log(self) -> None:
-        """Show the process's standard error, and remember the last line."""
+        """Show the process's standard error."""
         while line := self._stream("stderr").readline(2**16):
-            self.last_words = self._pass_on(line).strip() or self.last_words
+            self._pass_on("stderr", line)
 
-    def _pass_on(self, line: bytes) -> str:
-        """Show a print within the limit `LOG_BYTES`, and return it without control characters."""
+    def _pass_on(self, stream: str, line: bytes) -> None:
+        """Remember a print, and show it within the limit `LOG_BYTES`, both without control characters."""
         text = _CONTROL.sub("", line.decode(errors="replace"))
+        self.last_words[stream] = text.strip() or self.last_words[stream]
         if self._log_left > 0:
             self._log_left -= len(line)
             sys.stderr.write(text if self._log_left > 0 else "(more prints of the method are left out)\n")
-        return text
+
+    def _quoted(self, *streams: str) -> str:
+        """The last words on the first of these streams that has any, with a colon; empty if none has."""
+        words = next((self.last_words[stream] for stream in streams if self.last_words[stream]), "")
+        return f": {short(words, 200)}" if words else ""
 
     def _complete(self, error: RuntimeError) -> RuntimeError:
         """An error of this process; if the process ended, with the signal or exit code and its last words."""
@@ -265,10 +272,10 @@ class SupervisedProcess:
             code = self._process.wait(_LAST_WORDS_S)
         except subprocess.TimeoutExpired:
             return ProcessEndedError(f"the method's process {error} and keeps running")
-        self._readers[1].join(timeout=_LAST_WORDS_S)
+        for reader in self._readers:
+            reader.join(timeout=_LAST_WORDS_S)
         how = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
-        last_words = [self.last_words[:200]] if self.last_words else []
-        return ProcessEndedError(": ".join([f"the method's process ended by {how}", *last_words]))
+        return ProcessEndedError(f"the method's process ended by {how}{self._quoted('stderr', 'stdout')}")
 
 
 def _left(deadline: float | None) -> float | None:

@@ -57,6 +57,14 @@ def test_folders_in_use_and_foreign_folders_stay(tmp_path):
     own.remove()
 
 
+def test_a_file_that_was_not_written_names_what_was():
+    own = OwnFolder()
+    (own.shared / "result.nii.gz").touch()
+    with pytest.raises(ValueError, match=r"not written; the folder holds result\.nii\.gz"):
+        own.read_shared("result.nii", 100)
+    own.remove()
+
+
 def test_a_folder_that_a_method_locked_first_stops_no_job(tmp_path, monkeypatch):
     """Methods see the names of new folders; waiting for their lock would last as long as they like."""
     folder = tmp_path / "bifseg-00000000.own"

@@ -48,6 +48,13 @@ def test_a_missing_command_is_an_error():
 
 HANGS = {
     "does not answer": ("import time; time.sleep(60)", "x", TimeoutError, "it did not answer"),
+    "answers behind other words": (
+        "import time; print('Loading... ', end=''); print('{}', flush=True); time.sleep(60)",
+        "x",
+        TimeoutError,
+        "it did not answer: Loading... {}",
+    ),
+    "says on its output why it ends": ("print('no GPU')", "x", ProcessEndedError, "exit code 0: no GPU"),
     "stops reading": ("import time; time.sleep(60)", "x" * 2**20, TimeoutError, "it did not read"),
     "closes its output": (
         "import os, time; input(); os.close(1); time.sleep(60)",
