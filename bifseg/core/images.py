@@ -6,6 +6,8 @@ A file gives the same grid whether its voxels are read or not (`core.grid_header
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -30,6 +32,7 @@ _PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 """Endings of formats that may state no spacing: a spacing of 1 is the reader's default, not 1 mm."""
 
 _TEXT_HEADERS = (".mha", ".mhd", ".nrrd", ".nhdr")
+_NIFTI_HEADERS = (352, 544)  # bytes before the voxels that ITK writes in NIfTI-1 and NIfTI-2
 _UNREADABLE = "{}: not a readable image; convert it to NIfTI, MetaImage, NRRD or PNG"
 _BYTES = dict(enumerate([1, 1, 2, 2, 4, 4, 8, 8, 4, 8]))  # of a voxel, by SimpleITK's number of its type
 
@@ -249,6 +252,7 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
 
     Raises:
         ValueError: the format stores voxels and header in two files.
+        OSError: the disk is full.
     """
     import SimpleITK as sitk
 
@@ -260,6 +264,20 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
     image.SetDirection(np.array(grid.direction)[::-1].T.ravel().tolist())
     with writing(path, durable) as part:
         sitk.WriteImage(image, str(part), useCompression=path.name.endswith(".gz"))
+        if is_nifti(part):
+            _check_whole(part, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
+
+
+def _check_whole(path: Path, n_bytes: int) -> None:
+    """Raise OSError if a NIfTI file lacks voxels: ITK cuts it off without an error if the disk is full."""
+    with open(path, "rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        size = stream.seek(0, os.SEEK_END)
+        if packed:  # the last four bytes are the length of the content
+            stream.seek(max(size - 4, 0))
+            size = int.from_bytes(stream.read(4), "little")
+    if size not in {(header + n_bytes) % 2**32 if packed else header + n_bytes for header in _NIFTI_HEADERS}:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def write_mask(path: Path, mask: Mask, grid: Grid, durable: bool = True) -> None:

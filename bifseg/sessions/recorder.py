@@ -13,6 +13,7 @@ import numpy as np
 from bifseg.core.geometry import Box, Index, Mask
 from bifseg.core.scribbles import Stroke
 from bifseg.methods.contract import ContractError, Method, checked_mask
+from bifseg.methods.process.disk import FullDiskError
 from bifseg.methods.process.process import MethodError
 from bifseg.sessions.record import Step
 
@@ -85,6 +86,7 @@ class StepRecorder:
             ContractError: the result is no mask inside the box, or the method states impossible seconds.
             MethodError: the call failed, with whatever the method raised.
             TimeoutError: the method took too long.
+            FullDiskError: the disk of temporary files is full.
         """
         self.now = name
         with _of_the_method():
@@ -140,10 +142,13 @@ class StepRecorder:
 
 @contextmanager
 def _of_the_method() -> Iterator[None]:
-    """A context whose errors are the method's, which may raise anything: ContractError, MethodError, TimeoutError."""
+    """A context whose errors are the method's, which may raise anything: ContractError, MethodError, TimeoutError.
+
+    A full disk (`FullDiskError`) is no method's error.
+    """
     try:
         yield
-    except (ContractError, MethodError, TimeoutError):
+    except (ContractError, MethodError, TimeoutError, FullDiskError):
         raise
     except Exception as error:
         raise MethodError(f"{type(error).__name__}: {error}") from error

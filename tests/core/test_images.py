@@ -1,6 +1,7 @@
 """Reading images: the grid, the reason why a file is refused, and all files of an image."""
 
 import gzip
+import resource
 import struct
 import zlib
 
@@ -536,4 +537,18 @@ def test_an_impossible_place_of_the_voxels_is_refused(tmp_path, offset):
 def test_only_single_file_formats_are_written(tmp_path, name):
     with pytest.raises(ValueError, match="formats of one file only"):
         write_array(tmp_path / name, VOXELS, Grid.plain(VOXELS.shape))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+def test_an_image_is_not_written_in_part(tmp_path, name):
+    """ITK cuts NIfTI files off without an error if the disk is full; a limit of the size does the same."""
+    image = np.random.default_rng(0).normal(size=(300, 400)).astype(np.float32)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="No space left on device"):
+            write_array(tmp_path / name, image, Grid.plain(image.shape))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())

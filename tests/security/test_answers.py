@@ -9,6 +9,7 @@ import sys
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.geometry import Box, Grid, Image
 from bifseg.methods.contract import ContractError
 from bifseg.methods.process.answers import Answer, Opening, read_answer
+from bifseg.methods.process.disk import FullDiskError
 from bifseg.methods.process.memory import BYTES_PER_VOXEL
 from bifseg.methods.process.process import MethodError, MethodProcess
 from bifseg.methods.process.programs import Program, program
@@ -291,6 +293,34 @@ def test_seconds_of_a_method_do_not_replace_the_clock(tmp_path):
     assert (step.seconds["method"], step.seconds["network"]) == (0.001, 0.0005)
 
 
+FULL = "[Errno 28] No space left on device"
+
+
+@pytest.mark.parametrize("whose", ["the session", "the method"])
+def test_a_full_disk_is_no_failure_of_the_method(tmp_path, monkeypatch, whose):
+    """Another method may have filled it; the session is played once there is space."""
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    if whose == "the session":
+        monkeypatch.setattr("bifseg.core.images.write_array", fail)
+    odd = f"answer = {{'error': 'OSError: {FULL}'}}"
+    with serving(tmp_path / "mark", odd) as method, pytest.raises(FullDiskError, match="set TMPDIR"):
+        play(USER, method)
+
+
+@pytest.mark.parametrize(("free", "taken"), [(2**40, 0), (0, 2**30)])
+def test_a_full_disk_is_the_methods_failure_if_it_filled_it_or_says_so_falsely(
+    tmp_path, monkeypatch, free, taken
+):
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr("bifseg.methods.process.disk.bytes_in", lambda _: taken)
+    with serving(tmp_path / "mark", f"answer = {{'error': 'OSError: {FULL}'}}") as method:
+        assert FULL in play(USER, method).error
+
+
 MEMORY = {
     "an error of Python": "bytes(2**31)",
     "a library that leaves with a word": "os.write(2, b'std::bad_alloc'); os._exit(1)",
@@ -360,7 +390,7 @@ def test_a_registered_method_is_not_tried_on_a_too_large_box(monkeypatch):
 
 
 def test_a_timeout_on_a_large_box_names_the_box_and_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr("bifseg.methods.process.process.LARGE_BOX", 100)
+    monkeypatch.setattr("bifseg.methods.process.memory.LARGE_BOX", 100)
     failed = fails_once(tmp_path / "mark", "time.sleep(60)", time_limit_s=2.0)
     assert failed.status == "timeout"
     assert "the session's 2 s are over: it did not answer; its box has " in failed.error

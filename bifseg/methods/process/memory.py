@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from math import inf
+from math import inf, prod
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bifseg.core.geometry import Box
 
 _WORDS = re.compile(
     r"out of memory|not enough memory|memoryerror|bad_alloc|cannot allocate|unable to allocate", re.I
@@ -47,6 +51,20 @@ def memory_prefix(text: str) -> str:
         The prefix; empty if the text has another reason or has the prefix already.
     """
     return "out of memory: " if _WORDS.search(text) and not text.startswith("out of memory") else ""
+
+
+def remark_on(box: Box) -> str:
+    """What to say of a large box when its session takes too long.
+
+    Args:
+        box: of the session.
+
+    Returns:
+        The end of a message; empty for other boxes.
+    """
+    if prod(box.shape) < LARGE_BOX:
+        return ""
+    return f"; its box has {' x '.join(map(str, box.shape))} voxels: raise the protocol's time_limit_s"
 
 
 def kills_for_memory() -> int:

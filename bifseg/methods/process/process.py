@@ -26,8 +26,9 @@ from bifseg.methods.contract import ContractError
 from bifseg.methods.process import messages
 from bifseg.methods.process.answers import Answer, Opening, read_answer
 from bifseg.methods.process.containers import container_name
+from bifseg.methods.process.disk import check_disk
 from bifseg.methods.process.encodings import ENCODING, LARGEST
-from bifseg.methods.process.memory import LARGE_BOX, available_mb, kills_for_memory, memory_prefix
+from bifseg.methods.process.memory import available_mb, kills_for_memory, memory_prefix, remark_on
 from bifseg.methods.process.programs import THREADS, Program
 from bifseg.methods.process.shared_processes import SharedProcesses
 
@@ -275,7 +276,7 @@ class MethodProcess:
         self._check_memory(box)
         limit = self._program.time_limit_s
         self._deadline = None if limit is None else monotonic() + limit
-        self._remark = _remark_on(box)
+        self._remark = remark_on(box)
         folder, slot = self._folder, self._slot
         has_image = self._program.is_host and slot.image is image
 
@@ -338,7 +339,8 @@ class MethodProcess:
             message = {"call": call, **make_message()}
         except TimeoutError:  # of `encode`; it is an OSError too
             raise
-        except OSError as error:  # the method put a folder in the way, or the disk is full
+        except OSError as error:  # the disk is full, or the method put a folder in the way
+            check_disk(error, self._folder.shared)
             self.close()
             reason = f"{Path(error.filename or '').name} cannot be replaced in the method's folder"
             raise ContractError(f"{reason}: {error.strerror}") from error
@@ -359,6 +361,7 @@ class MethodProcess:
             limit = f"the session's {self._program.time_limit_s:g} s are over: {error}"
             raise TimeoutError(f"{limit}{self._remark}") from None
         if answer.error:
+            check_disk(answer.error, self._folder.shared)
             if "CUDA error" in answer.error:  # CUDA stays unusable in this process
                 self.close()
             raise MethodError(f"{memory_prefix(answer.error)}{answer.error}")
@@ -382,13 +385,6 @@ class MethodProcess:
         except (TimeoutError, ContractError):
             self.close()
             raise
-
-
-def _remark_on(box: Box) -> str:
-    """What to say of a large box when its session takes too long; empty for others."""
-    if np.prod(box.shape) < LARGE_BOX:
-        return ""
-    return f"; its box has {' x '.join(map(str, box.shape))} voxels: raise the protocol's time_limit_s"
 
 
 def _environment(folder: Path, threads: int) -> dict[str, str]:
