@@ -1,12 +1,12 @@
 """Before any job, the prompts of a protocol are compared with those that a method takes."""
 
 import pytest
-from pydantic import ValidationError
 
 from bifseg.cards.capabilities import entry_problem, first_prompt, method_problem, takes_drawn
 from bifseg.cards.cards import CLICK_POLICIES, ProtocolCard, read_card
 from bifseg.cards.plays import Plays, ScribblesAsPoints
 from bifseg.cards.shipped import shipped_folder
+from bifseg.core.errors import InputError
 from bifseg.robot.policies.registry import POLICIES
 
 CLICK = "centre-click/1"
@@ -109,7 +109,7 @@ def test_first_prompt_of_a_session():
     ],
 )
 def test_protocols_that_contradict_themselves_are_refused(keys, problem):
-    with pytest.raises(ValidationError, match=problem):
+    with pytest.raises(InputError, match=problem):
         ProtocolCard(**keys)
 
 

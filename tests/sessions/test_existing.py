@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from bifseg.analysis.gains import gains
 from bifseg.analysis.scores import score_session, to_frame
@@ -87,10 +86,15 @@ def test_methods_must_fit_a_protocol_that_begins_with_a_mask():
 
 
 @pytest.mark.parametrize(
-    "keys", [{"begin": "mask"}, {"initial_from": "manifest"}, {"undo": True, "scribbles_on": "initial"}]
+    ("keys", "reason"),
+    [
+        ({"begin": "mask"}, "belong together"),
+        ({"initial_from": "manifest"}, "belong together"),
+        ({"undo": True, "scribbles_on": "initial"}, "needs 'scribbles_on: current'"),
+    ],
 )
-def test_protocols_that_contradict_themselves_are_refused(keys):
-    with pytest.raises(ValidationError):
+def test_protocols_that_contradict_themselves_are_refused(keys, reason):
+    with pytest.raises(InputError, match=reason):
         ProtocolCard(**keys)
 
 
