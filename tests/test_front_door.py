@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,13 @@ def test_the_front_door_exports_these_names():
     assert set(dir(bifseg)) >= NAMES
     for name in NAMES:
         assert getattr(bifseg, name) is not None
+
+
+def test_the_page_about_python_describes_these_objects_and_no_module():
+    described = re.findall(r"^::: (\S+)$", (ROOT / "docs/api.md").read_text(), re.M)
+    assert not [name for name in described if (ROOT / f"{name.replace('.', '/')}.py").exists()]
+    objects = [getattr(import_module(name.rpartition(".")[0]), name.rpartition(".")[2]) for name in described]
+    assert {id(one) for one in objects} == {id(getattr(bifseg, name)) for name in NAMES}
 
 
 def test_an_unknown_name_is_an_attribute_error():
