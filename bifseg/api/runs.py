@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from bifseg.analysis import paired
 from bifseg.analysis.interactions import interactions
@@ -22,8 +23,10 @@ from bifseg.cards.cards import ProtocolCard
 from bifseg.cards.entries import entry_name, split_entry
 from bifseg.cohorts.cohort import Cohort
 from bifseg.core.errors import InputError, short
+from bifseg.core.files import read_record
 from bifseg.runs.shard_plan import Trial
 from bifseg.sessions.archive import Archive
+from bifseg.sessions.users import seen_image
 
 _RULES = "protocols"  # key of a frame's attrs: the protocol cards of its sessions
 
@@ -71,7 +74,7 @@ class Run:
         return Cohort.load(self.folder / "cohorts" / name)
 
     def session(self, row: Mapping[str, Any] | pd.Series[Any]) -> Session:
-        """The session of a row of the scores, with its image and truth.
+        """The session of a row of the scores, with the image that the method saw and the truth.
 
         Args:
             row: a row of `scores`, or a mapping with `cohort`, `protocol`, `method`, `network`, `object` and
@@ -88,8 +91,18 @@ class Run:
         entry = entry_name(row["method"], row["network"], int(row.get("training_seed", 1)))
         archive = Archive(self.folder / "sessions" / row["cohort"] / row["protocol"] / entry)
         record = archive.load(Trial(row["object"], int(row["replicate"])).session)
-        tolerance = cohort.nsd_tolerance(row_of_object.structure)
-        return Session(cohort.image(row_of_object), cohort.truth(row_of_object), record, tolerance)
+        image, who = cohort.image(row_of_object), record.identity
+        if who.level:
+            seed = read_record(self.folder / "config.json", "seed")["seed"]
+            image = seen_image(image, self.protocols[who.protocol], seed, who.seed_key)
+        return Session(
+            image,
+            cohort.truth(row_of_object),
+            record,
+            cohort.nsd_tolerance(row_of_object.structure),
+            row_of_object.group,
+            str(row.get("exposure", "unknown")),
+        )
 
 
 def read_run(folder: Path | str) -> Run:
@@ -134,8 +147,9 @@ def read_scores(path: Path | str) -> pd.DataFrame:
         >>> sorted(scores["method"].unique())
         ['base-crf', 'base-net', 'bifseg', 'bifseg-w']
     """
-    if not Path(path).exists() and Path(path).suffix != ".parquet":
-        raise InputError(f"{path}: no such folder; name RESULTS/RUN, or its scores.parquet")
+    if not Path(path).is_dir() and Path(path).suffix != ".parquet":
+        kind = "not a table of scores" if Path(path).exists() else "no such folder"
+        raise InputError(f"{path}: {kind}; name RESULTS/RUN, or its scores.parquet")
     folder = Path(path) if Path(path).is_dir() else Path(path).parent
     scores = read_table(folder / "scores.parquet" if Path(path).is_dir() else Path(path))
     read_metrics(folder)
@@ -195,8 +209,8 @@ def compare(
         no cohort in common.
 
     Raises:
-        InputError: the scores are of several runs, have no such entry, column or protocol, or the measure is effort
-            and the protocol's rules, by which a failed session is charged, are unknown.
+        InputError: the scores are of several runs, have no such entry, column or protocol, both entries are the same,
+            or the measure is effort and the protocol's rules, by which a failed session is charged, are unknown.
 
     Examples:
         >>> scores = read_scores("results/demo")
@@ -205,6 +219,8 @@ def compare(
         True
     """
     rows = _final_rows(scores, measure, protocol)
+    if entry == reference:
+        raise InputError(f"entry and reference: both are '{entry}'; name two entries")
     pairs = [_of_entry(rows, name) for name in (entry, reference)]
     method, network = split_entry(reference)
     both = pd.concat(pairs, ignore_index=True)
@@ -264,10 +280,15 @@ def _chosen(scores: pd.DataFrame, measure: str, protocol: str | None) -> tuple[p
         )
     if measure not in scores:
         raise InputError(f"measure: the scores have no column '{measure}'; see docs/results.md")
+    if not is_numeric_dtype(scores[measure]):
+        raise InputError(
+            f"measure: '{measure}' holds no numbers; name a metric, effort or time, such as dice"
+        )
     played = sorted(scores["protocol"].unique())
     name = protocol or (OWN_SCRIBBLES if OWN_SCRIBBLES in played or len(played) != 1 else played[0])
     if name not in played:
-        raise InputError(f"protocol: the scores have no '{name}'; they have {', '.join(played) or 'none'}")
+        known = ", ".join(played) or "none"
+        raise InputError(short(f"protocol: the scores have no '{name}'; they have {known}", 300))
     return scores, name
 
 

@@ -30,16 +30,20 @@ class Session:
     """A session with its image and truth.
 
     Attributes:
-        image: the image that holds the object.
+        image: the image that the method saw.
         truth: bool array of the image's shape.
         record: every prompt, mask and second of the session.
         tolerance_mm: distance in mm that counts as no error for this structure, for `nsd`.
+        patient: in the scores; empty: the case.
+        exposure: in the scores, whether the method's models had seen the object: see docs/results.md.
     """
 
     image: Image
     truth: Mask
     record: SessionRecord
     tolerance_mm: float = DEFAULT_TOLERANCE_MM
+    patient: str = ""
+    exposure: str = "unknown"
 
     @override
     def __repr__(self) -> str:
@@ -80,7 +84,9 @@ class Session:
         """
         from bifseg.analysis.scores import score_session, to_frame
 
-        return to_frame(score_session(self.record, self.truth, self.record.identity.case, self.tolerance_mm))
+        patient = self.patient or self.record.identity.case
+        rows = score_session(self.record, self.truth, patient, self.tolerance_mm)
+        return to_frame([row | {"exposure": self.exposure} for row in rows])
 
     def show(self, round: int | None = None, axis: int | None = None, index: int | None = None) -> Figure:
         """A picture of the image and, beside it, truth, result, box and all strokes up to a round.

@@ -35,6 +35,20 @@ def test_a_folder_without_scores_is_refused(tmp_path):
         bs.read_run(tmp_path)
 
 
+def test_scores_as_csv_are_refused_with_what_to_name(folder):
+    path = folder / "protocols.csv"
+    path.write_text("run\n")
+    with pytest.raises(bs.InputError, match=r"csv: not a table of scores; name RESULTS/RUN"):
+        bs.read_scores(path)
+
+
+def test_a_measure_that_holds_no_numbers_and_an_entry_against_itself_are_refused(scores):
+    with pytest.raises(bs.InputError, match="measure: 'structure' holds no numbers; name a metric"):
+        bs.rank(scores, "structure")
+    with pytest.raises(bs.InputError, match="entry and reference: both are 'geos'; name two entries"):
+        bs.compare(scores, "geos", reference="geos")
+
+
 @pytest.mark.parametrize("read", [bs.read_run, bs.read_scores])
 def test_a_missing_folder_is_named_as_it_was_given(tmp_path, read):
     with pytest.raises(bs.InputError) as refused:
@@ -48,7 +62,19 @@ def test_a_session_of_a_row_scores_as_the_row(folder, scores):
     row = scores[(scores["method"] == "bifseg") & (scores["step"] == "round-1")].iloc[0]
     session = bs.read_run(folder).session(row)
     again = session.scores().set_index("step").loc["round-1"]
-    for column in ("dice", "assd_mm", "hd95_mm", "nsd", "n_strokes", "user_s", "object", "protocol"):
+    same = (
+        "dice",
+        "assd_mm",
+        "hd95_mm",
+        "nsd",
+        "n_strokes",
+        "user_s",
+        "object",
+        "protocol",
+        "patient",
+        "exposure",
+    )
+    for column in same:
         assert again[column] == row[column]
     assert session.show(1).axes
 

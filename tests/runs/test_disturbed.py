@@ -5,12 +5,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import bifseg as bs
+from bifseg.analysis.scores import score_session, to_frame, write_scores
 from bifseg.cards.cards import MethodCard, ProtocolCard
 from bifseg.core.errors import InputError
-from bifseg.core.files import write_json
+from bifseg.core.files import write_json, write_record
 from bifseg.runs.fingerprints import entry_definitions
 from bifseg.runs.job_setup import JobSetup
 from bifseg.runs.replay import recorded_rules
+from bifseg.sessions.archive import Archive
+from bifseg.sessions.game import play
 
 RULES = {"rounds": 1, "target": None}
 
@@ -70,3 +74,25 @@ def test_disturbed_sessions_are_not_replayed(tmp_path):
         recorded_rules(tmp_path)
     write_json(tmp_path / "protocol.json", {"begin": "box", "disturb": {"axis": "image-blur", "levels": [0]}})
     assert recorded_rules(tmp_path) == {"begin": "box"}
+
+
+class Empty:
+    dimensions, prompts = frozenset({2, 3}), frozenset({"box"})
+
+    def start(self, image, box):
+        return np.zeros(image.voxels.shape, bool)
+
+
+def test_a_stored_session_is_shown_on_the_image_that_its_method_saw(discs, tmp_path):
+    job, row = setup(discs, "image-noise", 4), discs.select(split="test")[0]
+    (trial,) = job.trials([row])
+    session = play(job.user(trial), Empty(), identity=job.identity(trial))
+    folder = tmp_path / "sessions/discs/p/grabcut"
+    Archive(folder).save(trial.session, session, discs.whole_grid(row), row.plane)
+    write_record(folder / "protocol.json", job.rules())
+    (tmp_path / "cohorts").mkdir()
+    (tmp_path / "cohorts/discs").symlink_to(discs.folder)
+    write_json(tmp_path / "config.json", {"seed": job.seed})
+    write_scores(to_frame(score_session(session, discs.truth(row), row.group)), tmp_path / "scores.parquet")
+    run = bs.read_run(tmp_path)
+    assert np.array_equal(run.session(run.scores.iloc[0]).image.voxels, job.user(trial).image.voxels)
