@@ -12,12 +12,12 @@ from bifseg.core.errors import InputError
 
 _BY_DIMENSION: dict[int, dict[str, Any]] = {
     2: {
-        "strength": 2.5, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0, "t1": 0.7, "largest_share": 0.05,
-        "scribbles_share": 0.1,
+        "strength": 2.5, "strength_one_label": 1.0, "strength_alone": 1.0, "strength_side": 48, "sigma": 1.0, "t1": 0.7,
+        "largest_share": 0.05, "scribbles_share": 0.1,
     },
     3: {
-        "strength": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7, "t1": 0.6, "largest_share": 0.1,
-        "scribbles_share": None,
+        "strength": 0.5, "strength_one_label": 0.5, "strength_alone": 0.3, "strength_side": 32, "sigma": 0.7, "t1": 0.6,
+        "largest_share": 0.1, "scribbles_share": None,
     },
 }  # fmt: skip
 
@@ -30,7 +30,10 @@ class FineTuning(Card):
     """
 
     strength: Annotated[float, Field(ge=0)] = Field(
-        description="lambda, the weight of the pairwise term, once there are scribbles"
+        description="lambda, the weight of the pairwise term, once there are scribbles of both labels"
+    )
+    strength_one_label: Annotated[float, Field(ge=0)] = Field(
+        description="lambda while all scribbles have the same label, when none holds what the min-cut should not take"
     )
     strength_alone: Annotated[float, Field(ge=0)] = Field(
         description="lambda before any scribble, when no constraint keeps a small object from being smoothed away"

@@ -170,14 +170,15 @@ class ImageSpecificNetwork:
 
         Args:
             scribbles: of the crop's shape: 0 free, 1 foreground, 2 background. Without any, `strength_alone` and
-                `kept_share` hold.
+                `kept_share` hold; with those of one label, `strength_one_label`; with both, `strength`.
 
         Returns:
             Bool array of the crop's shape.
         """
         if not scribbles.any():
             return self._update_labels_alone(scribbles)
-        cut = self._label_update(self._settings.strength)
+        both = (scribbles == 1).any() and (scribbles == 2).any()
+        cut = self._label_update(self._settings.strength if both else self._settings.strength_one_label)
         with self._timed("label_update"):
             return cut(self.probability, scribbles)
 

@@ -283,20 +283,24 @@ def test_a_strong_anchor_keeps_the_trained_probabilities():
     assert shifts[0] > shifts[1] > shifts[2]
 
 
-def test_lambda_before_and_after_the_first_scribble():
-    """A strength of 0 is the network's own answer; a huge one leaves a single label."""
-    for alone, after in ((0.0, 1e3), (1e3, 0.0)):
-        settings = FineTuning.defaults(
-            2, strength=after, strength_alone=alone, kept_share=0.0, sigma_unit="range", sigma=10.0
-        )
-        _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
-        none, drawn = np.zeros(crop.shape, np.uint8), np.zeros(crop.shape, np.uint8)
-        own = tuned.probability > 0.5
-        drawn[np.unravel_index(tuned.probability.argmax(), crop.shape)] = 1
-        free, bound = tuned.update_labels(none), tuned.update_labels(drawn)
-        own_answer, single = (free, bound) if alone == 0 else (bound, free)
-        np.testing.assert_array_equal(own_answer, own)
-        assert len(np.unique(single)) == 1
+@pytest.mark.parametrize("free", ["strength", "strength_one_label", "strength_alone"])
+def test_lambda_by_the_labels_of_the_scribbles(free):
+    """A strength of 0 is the network's own answer; a huge one leaves a single label, but for the scribbles."""
+    names = ("strength_alone", "strength_one_label", "strength_one_label", "strength")
+    strengths = {name: 0.0 if name == free else 1e3 for name in names}
+    settings = FineTuning.defaults(2, **strengths, kept_share=0.0, sigma_unit="range", sigma=10.0)
+    _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
+    own = tuned.probability > 0.5
+    inside, outside = (np.unravel_index(k, crop.shape) for k in (own.argmax(), own.argmin()))
+    for name, marks in zip(names, ({}, {inside: 1}, {outside: 2}, {inside: 1, outside: 2}), strict=True):
+        drawn = np.zeros(crop.shape, np.uint8)
+        for voxel, label in marks.items():
+            drawn[voxel] = label
+        labels = tuned.update_labels(drawn)
+        if name == free:
+            np.testing.assert_array_equal(labels, own)
+        else:
+            assert min(labels.sum(), (~labels).sum()) <= 1
 
 
 @pytest.mark.parametrize(
@@ -317,7 +321,9 @@ def test_the_label_update_alone_keeps_a_share_of_a_faint_object(strength, share,
 
 
 def test_the_kept_share_does_not_hold_with_scribbles():
-    settings = FineTuning.defaults(2, strength=1e3, strength_side=None, sigma_unit="range", sigma=1e3)
+    settings = FineTuning.defaults(
+        2, strength_one_label=1e3, strength_side=None, sigma_unit="range", sigma=1e3
+    )
     _, crop, tuned = tuned_on(NETWORKS["pointwise 2D"], settings)
     tuned.probability = np.full(crop.shape, 0.1, np.float32)
     tuned.probability[4:8, 4:8] = 0.9
