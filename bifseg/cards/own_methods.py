@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from inspect import signature
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,19 @@ import yaml
 from bifseg.cards.cards import MethodCard, read_card
 from bifseg.core.errors import InputError
 from bifseg.core.files import write_text
-from bifseg.core.plug_ins import imported
+from bifseg.core.plug_in_facts import class_facts
 
 
-def own_method_cards(named: Sequence[str], cards: Path, shipped: Path) -> list[str]:
+def own_method_cards(
+    named: Sequence[str], cards: Path, shipped: Path, hidden: Iterable[Path] = ()
+) -> list[str]:
     """Names of cards for the methods that a command names; those named by class or path get a card.
 
     Args:
         named: names of cards, `module:Class` of plug-ins, and paths of cards that end in .yaml.
         cards: folder of the run's own cards; cards go to its methods/.
         shipped: folder of the cards that come with bifseg.
+        hidden: folders with truths, which no plug-in may read.
 
     Returns:
         The name of a card for each, in order.
@@ -32,7 +34,7 @@ def own_method_cards(named: Sequence[str], cards: Path, shipped: Path) -> list[s
     """
     names: dict[str, str] = {}
     for name in dict.fromkeys(named):
-        card = _own_card(name, cards, shipped) if _is_own(name) else name
+        card = _own_card(name, cards, shipped, hidden) if _is_own(name) else name
         if card in names.values():
             other = next(one for one in names if names[one] == card)
             raise InputError(
@@ -46,10 +48,10 @@ def _is_own(name: str) -> bool:
     return ":" in name or name.endswith((".yaml", ".yml"))
 
 
-def _own_card(name: str, cards: Path, shipped: Path) -> str:
+def _own_card(name: str, cards: Path, shipped: Path, hidden: Iterable[Path]) -> str:
     """The name of a card that is written among the run's own, for a class or from a path."""
     if ":" in name:
-        card, text = name.rpartition(":")[2].lower(), yaml.safe_dump(_card_of(name), sort_keys=False)
+        card, text = name.rpartition(":")[2].lower(), yaml.safe_dump(_card_of(name, hidden), sort_keys=False)
     else:
         path = Path(name)
         read_card(MethodCard, path)
@@ -63,15 +65,10 @@ def _own_card(name: str, cards: Path, shipped: Path) -> str:
     return card
 
 
-def _card_of(name: str) -> dict[str, Any]:
+def _card_of(name: str, hidden: Iterable[Path]) -> dict[str, Any]:
     """The card of a plug-in, from the attributes of its class."""
     try:
-        kind = imported(name)
-        wants_network = "network" in signature(kind).parameters
-        dimensions, prompts = sorted(getattr(kind, "dimensions", ())), sorted(kind.prompts)
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise InputError(
-            f"--methods {name}: {error}; its folder must be on BIFSEG_PATH, or write a card"
-        ) from error
-    plays = {"dimensions": dimensions or [2, 3], "prompts": prompts, "network": wants_network}
-    return {"method": name, "plays": plays}
+        plays = class_facts(name, hidden)
+    except ImportError as error:
+        raise InputError(f"--methods {name}: {error}; mend it, or write a card") from error
+    return {"method": name, "plays": plays | {"dimensions": plays["dimensions"] or [2, 3]}}

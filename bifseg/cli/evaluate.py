@@ -107,7 +107,8 @@ def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
 
     cohort = request.cohort.name or request.reader
     cards, config, shipped = folder / "cards", folder / "config.yaml", shipped_folder() / "config"
-    own = own_method_cards(request.names["methods"], cards, shipped)
+    truths = [request.data] if request.data.is_dir() else []
+    own = own_method_cards(request.names["methods"], cards, shipped, truths)
     named = request.names | {"methods": own}
     check_cards({f"--{kind}": names for kind, names in named.items()}, cards, shipped)
     card = cards / "cohorts" / f"{cohort}.yaml"

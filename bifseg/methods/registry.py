@@ -7,7 +7,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from bifseg.core.errors import InputError
-from bifseg.core.plug_ins import imported
+from bifseg.core.plug_ins import imported, listed_set
 from bifseg.core.registry import Registry
 from bifseg.methods.contract import Correcting, Method
 
@@ -82,6 +82,11 @@ def make(name: str, settings: dict[str, Any], load: Callable[[], Any] | None) ->
         raise InputError(f"settings of {name}: {error}") from error
     if not isinstance(method, Method):
         raise InputError(f"method: {name} must have dimensions, prompts, start and refine")
+    for attribute in ("dimensions", "prompts"):
+        try:
+            listed_set(getattr(method, attribute), attribute)
+        except TypeError as error:
+            raise InputError(f"method: {name}: {error}") from error
     if "mask" in method.prompts and not isinstance(method, Correcting):
         raise InputError(f"method: {name} takes a mask and has no `start_from(image, box, mask)`; add it")
     return method
@@ -122,7 +127,7 @@ def _find(name: str) -> Callable[..., Method]:
     try:
         maker: Callable[..., Method] = imported(path)
     except ImportError as error:
-        raise InputError(f"method: {name} cannot be imported: {error}; is it on BIFSEG_PATH?") from error
+        raise InputError(f"method: {name} cannot be imported: {error}") from error
     return maker
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,11 @@ from bifseg.cards.own_methods import own_method_cards
 from bifseg.cli.main import main
 from bifseg.cli.new_method import new_method
 from bifseg.core.errors import InputError
+
+
+@pytest.fixture(autouse=True)
+def _modules(monkeypatch):
+    monkeypatch.setenv("BIFSEG_PATH", str(Path(__file__).parents[1] / "helpers"))
 
 
 def test_a_class_gets_a_card_with_its_capabilities(tmp_path):

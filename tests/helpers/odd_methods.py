@@ -1,5 +1,6 @@
 """Methods that do what a method may do: well, badly, or not at all. Loaded in processes of their own."""
 
+import asyncio
 import gc
 import os
 import signal
@@ -42,6 +43,12 @@ class Half:
 
     def _raise(self):
         raise RuntimeError("two\nlines")
+
+    def _read(self):
+        input()
+
+    def _cancel(self):
+        raise asyncio.CancelledError
 
     def _hang(self):
         while True:

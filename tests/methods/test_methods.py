@@ -116,12 +116,28 @@ BAD = {
     ),
     "argument": (MethodCard(method="base-net", settings={"x": 1}), True, "settings of base-net"),
     "module": (MethodCard(method="nowhere:Class"), False, "is it on BIFSEG_PATH"),
+    "a module that ends Python": (
+        MethodCard(method="this_ends_python:Class"),
+        False,
+        "this_ends_python:Class cannot be imported: SystemExit: 3",
+    ),
+    "prompts that are a word": (
+        MethodCard(method=f"{__name__}:Word"),
+        False,
+        "`prompts` must be a set, is 'box'",
+    ),
     "no method": (MethodCard(method="fractions:Fraction"), False, "must have dimensions"),
 }
 
 
+class Word(NoNetwork):
+    prompts = "box"
+
+
 @pytest.mark.parametrize(("card", "with_network", "message"), BAD.values(), ids=BAD)
-def test_bad_card_is_one_line(network, card, with_network, message):
+def test_bad_card_is_one_line(network, tmp_path, monkeypatch, card, with_network, message):
+    (tmp_path / "this_ends_python.py").write_text("import sys; sys.exit(3)")
+    monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(InputError) as caught:
         build(card, network if with_network else None)
     assert message in str(caught.value)

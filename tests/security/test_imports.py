@@ -8,9 +8,22 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bifseg.core.landlock import landlock_version
+from bifseg.core.plug_in_facts import class_facts
+
 ROOT = Path(__file__).parents[2]
 TELL = "open({mark!r}, 'a').write(__name__ + chr(10))\n"
 SHADOWS = ("sitecustomize", "usercustomize", "random", "yaml", "json", "typing", "numpy", "bifseg")
+TRIES = """
+tried = 0
+for place, mode in (({truth!r}, "r"), ({mark!r}, "w")):
+    try:
+        open(place, mode).close()
+    except PermissionError:
+        tried += 1
+tried = [f"tried {{tried}}"]
+print("{{}}")
+"""
 PLUGIN = """
 from bifseg.methods.contract import Box, Image, Mask, Scribbles
 import helper_of_the_plugin
@@ -18,7 +31,7 @@ import helper_of_the_plugin
 
 class Whole:
     dimensions = frozenset({2})
-    prompts = frozenset({"box"})
+    prompts = frozenset({"box", *getattr(helper_of_the_plugin, "tried", [])})
 
     def start(self, image: Image, box: Box) -> Mask:
         import numpy as np
@@ -55,6 +68,20 @@ def test_the_command_imports_no_shadowing_module(folder, variable):
     finally:
         command.unlink()
     assert "keeps the contract" in process.stdout, process.stderr
+    assert not (folder / "mark").exists()
+
+
+@pytest.mark.skipif(landlock_version() == 0, reason="this kernel has no Landlock")
+def test_a_class_named_on_the_command_line_is_read_where_it_reaches_no_truth(
+    folder, tmp_path_factory, monkeypatch
+):
+    """`bifseg evaluate --methods plugin:Whole` asks the class itself what it takes."""
+    truth = tmp_path_factory.mktemp("cohort") / "label.nii"
+    truth.write_text("the truth")
+    (folder / "helper_of_the_plugin.py").write_text(TRIES.format(truth=str(truth), mark=str(folder / "mark")))
+    monkeypatch.setenv("BIFSEG_PATH", str(folder))
+    facts = class_facts("plugin:Whole", [truth.parent])
+    assert facts == {"dimensions": [2], "prompts": ["box", "tried 2"], "network": False}
     assert not (folder / "mark").exists()
 
 

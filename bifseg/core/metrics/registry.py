@@ -89,7 +89,7 @@ def _load(name: str) -> Metric:
     try:
         metric = imported(name)
     except ImportError as error:
-        raise InputError(f"metrics: {name} cannot be imported: {error}; is it on BIFSEG_PATH?") from error
+        raise InputError(f"metrics: {name} cannot be imported: {error}") from error
     if not isinstance(metric, Metric):
         raise InputError(f"metrics: {name} is not a metric; make it one with bifseg.core.metrics.metric")
     return metric

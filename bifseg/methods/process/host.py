@@ -30,13 +30,16 @@ if TYPE_CHECKING:  # numpy and torch are imported when a method needs them
 
 def main() -> None:
     """Answer messages until the input ends."""
-    answers = os.fdopen(os.dup(1), "w")
+    questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
+    os.dup2(
+        os.open(os.devnull, os.O_RDONLY), 0
+    )  # so that a method that reads its input does not wait for ever
     os.dup2(2, 1)  # so that nothing that the method prints becomes an answer
     sys.stdout = sys.stderr
     import_from_module_folders()
     _report_exits_for_memory()
     host: Host | None = None
-    for line in sys.stdin:
+    for line in questions:
         message = json.loads(line)
         try:
             if message["call"] == "open":
@@ -45,7 +48,7 @@ def main() -> None:
             else:
                 assert host, "the first message must be `open`"
                 answer = host.answer(message)
-        except (Exception, SystemExit) as error:  # a method may raise anything
+        except BaseException as error:  # a method may raise anything
             opens = message["call"] == "open"
             kind = "bad_input" if type(error).__name__ == "InputError" and opens else "error"
             text = str(error) if kind == "bad_input" else f"{type(error).__name__}: {error}"
@@ -227,4 +230,8 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:  # without the exit handler, which would run in a Python that has ended
+        sys.excepthook(*sys.exc_info())
+        os._exit(1)

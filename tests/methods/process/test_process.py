@@ -165,6 +165,8 @@ def test_a_process_states_its_capabilities(started):
     ("name", "do", "error"),
     [
         ("Half", "raise", "round-1: RuntimeError: two lines"),
+        ("Half", "read", "round-1: EOFError"),  # as a forgotten breakpoint() does
+        ("Half", "cancel", "round-1: CancelledError"),
         ("Half", "leave", "round-1: the method's process ended by exit code 7: last words"),
         ("Half", "die", "round-1: the method's process ended by signal SIGKILL"),
         (
