@@ -5,6 +5,7 @@ A table (TSV) has a row for each drawing and its image. A folder in the layout o
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from bifseg.robot.drawing.tracing import strokes_in
 from bifseg.robot.people.pages import as_scribble_map, copies, drawing_key, person_of
 from bifseg.robot.people.recordings import Recorded, Timed, read_truth
 from bifseg.robot.people.stroke_log import read_log
+
+log = logging.getLogger(__name__)
 
 COLUMNS = ("set", "image", "truth", "person", "drawn")
 """Columns that a table needs; `label` may be one more."""
@@ -87,6 +90,9 @@ def _of_table(table: Path) -> Iterable[Drawing]:
         raise InputError(
             f"{table}: lacks the column {lacking[0]}; it needs {', '.join(COLUMNS)}, tabs between"
         )
+    for name in header:
+        if name not in (*COLUMNS, "label"):
+            log.warning("%s: %s: not a column of drawings; ignored", table, short(name, 60))
     for number, row in rows:
         yield _of_row(row, table, number)
 

@@ -156,3 +156,11 @@ def test_a_damaged_recording_is_refused(tmp_path):
     (tmp_path / "r.json").write_text(json.dumps(record))
     with pytest.raises(InputError, match="damaged"):
         read_recordings(tmp_path / "r.json")
+
+
+def test_a_column_that_is_not_read_is_named(tmp_path, caplog):
+    """A misspelt `label` would make every value of the truth the object."""
+    path = tmp_path / "d.tsv"
+    path.write_text("set\timage\ttruth\tlabl\tperson\tdrawn\nCT\t\tt.nii\t1\tann\ta.json\n")
+    assert listed_drawings(path)[0].label is None
+    assert caplog.messages == [f"{path}: labl: not a column of drawings; ignored"]
