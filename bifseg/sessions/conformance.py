@@ -74,6 +74,8 @@ class ConformanceKit:
         )
         for check in checks:
             yield check()
+        if "mask" in self._method.prompts:
+            yield self._existing()
         yield from (self._odd_object(name) for name in ("one voxel", "touches the border", "fills the image"))
         yield self._flat_image()
         yield self._memory()
@@ -108,6 +110,10 @@ class ConformanceKit:
         ignored = int((~last[drawn == 1]).sum() + last[drawn == 2].sum())
         about = f"the result contradicts {ignored} of {np.count_nonzero(drawn)} scribbled voxels"
         return CheckResult("scribbles obeyed", ignored == 0 or None, about)
+
+    def _existing(self) -> CheckResult:
+        session = self._play(self._corrects(self._user()))
+        return _result("mask corrected", session, f"{len(session.steps) - 1} results from an existing mask")
 
     def _repeats(self) -> CheckResult:
         """The same session twice in one process, with another session in between."""
@@ -201,7 +207,14 @@ class ConformanceKit:
         clicks = {"points"} & self._method.prompts and "scribbles" not in self._method.prompts
         drawn = {"correct": "points", "policy": "centre-click/1"} if clicks else {}
         protocol = ProtocolCard(rounds=2, target=None, time_limit_s=None, **drawn)
-        return SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
+        user = SimulatedUser(image, truth, protocol, 5, seed, seed_key=("", "", "", str(seed), 0))
+        corrects = "mask" in self._method.prompts and "box" not in self._method.prompts
+        return self._corrects(user) if corrects else user
+
+    def _corrects(self, user: SimulatedUser) -> SimulatedUser:
+        """The user who begins with a mask beside the object."""
+        begins = user.protocol.model_copy(update={"begin": "mask", "initial_from": "manifest"})
+        return replace(user, protocol=begins, existing=np.roll(user.truth, 3, axis=-1))
 
     def _unlike_the_image(self, seed: int = 1) -> SimulatedUser:
         """A user who wants a blob beside the visible one and therefore draws strokes."""
@@ -230,11 +243,13 @@ def _blob(shape: tuple[int, ...]) -> Mask:
 
 def _take(method: MethodProcess, user: SimulatedUser, session: Session, k: int) -> Mask:
     """The result of one step of an earlier session, computed again."""
-    name = session.steps[k].name
+    name, first = session.steps[k].name, session.box.paste(session.steps[0].mask, session.grid.shape)
     if name == "initial":
-        return method.start(user.image, session.box)
+        return first if user.existing is not None else method.start(user.image, session.box)
     if name == "unsupervised":
-        return method.adapt()
+        return (
+            method.start_from(user.image, session.box, first) if user.existing is not None else method.adapt()
+        )
     return method.refine(session.scribbles(k + 1))
 
 

@@ -26,6 +26,32 @@ class Deaf(Good):
         return self.start(self.image, self.box)
 
 
+class Corrects:
+    """Takes no box: begins with a mask alone."""
+
+    dimensions = frozenset({2})
+    prompts = frozenset({"mask", "scribbles"})
+
+    def start(self, image, box):
+        raise RuntimeError("needs a mask")
+
+    def start_from(self, image, box, mask):
+        self.mask = mask
+        return mask
+
+    def refine(self, scribbles):
+        return self.mask & ~scribbles.background | scribbles.foreground
+
+
+class DropsTheMask(Good):
+    """Takes a mask too, and fails with one."""
+
+    prompts = frozenset({"box", "mask", "scribbles"})
+
+    def start_from(self, image, box, mask):
+        return mask[:1]
+
+
 class RemembersStrokes(Good):
     """Begins with the strokes of the last session where the image is the same."""
 

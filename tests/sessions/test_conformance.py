@@ -38,6 +38,13 @@ def test_a_good_method_passes_all_checks(findings):
     assert not results["scribbles obeyed"].about.startswith("0 of 0")
 
 
+def test_a_method_that_only_corrects_masks_passes_all_checks(findings):
+    results = findings("Corrects")
+    assert len(results) == 13
+    assert {check for check, finding in results.items() if finding.passed is not True} == set()
+    assert results["mask corrected"].about == "3 results from an existing mask"
+
+
 def test_findings_are_reported_one_by_one(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(HERE))
     started = []
@@ -54,6 +61,7 @@ BROKEN = {
     "Frail": "image without contrast",
     "Hoards": "memory returned",
     "Outside": "box respected",
+    "DropsTheMask": "mask corrected",
 }
 
 
@@ -62,7 +70,7 @@ def test_a_broken_method_fails_the_matching_check(findings, name, check):
     results = findings(name)
     assert results[check].passed is False
     assert results[check].about
-    if name in ("Frail", "Hoards"):
+    if name in ("Frail", "Hoards", "DropsTheMask"):
         assert [key for key, finding in results.items() if finding.passed is False] == [check]
 
 
