@@ -321,6 +321,16 @@ def test_a_full_disk_is_the_methods_failure_if_it_filled_it_or_says_so_falsely(
         assert FULL in play(USER, method).error
 
 
+def test_an_encoding_costs_each_session_what_it_took_whatever_its_program_says(tmp_path):
+    """The second session gets it for nothing; it must not be faster by what the program says of the first."""
+    opening = "answer = answer | {'encodes': True}"
+    odd = "open('encoding.bin', 'w').close(); answer = {'seconds': {'machine': 0.0}}; time.sleep(0.3); first = False"
+    with serving(tmp_path / "mark", odd, opening) as method:
+        sessions = [play(USER, method) for _ in range(2)]
+    assert [session.status for session in sessions] == ["ok", "ok"]
+    assert min(session.steps[0].seconds["machine"] for session in sessions) >= 0.3
+
+
 MEMORY = {
     "an error of Python": "bytes(2**31)",
     "a library that leaves with a word": "os.write(2, b'std::bad_alloc'); os._exit(1)",

@@ -180,11 +180,9 @@ class Host:
         """The answer to `encode`; the encoding goes to a file."""
         from bifseg.methods.process.encodings import ENCODING
 
-        start = perf_counter()
         self._encoding = pickle.dumps(self._encode(image))
-        seconds = perf_counter() - start
         (self._folder / ENCODING).write_bytes(self._encoding)
-        return {"seconds": {"machine": seconds}}
+        return {}
 
     def _encoded(self, _: Image) -> Any:
         """A copy of the session's encoding, which the method may change as it likes."""
