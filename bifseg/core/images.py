@@ -263,7 +263,12 @@ def write_array(path: Path, voxels: NDArray[Any], grid: Grid, durable: bool = Tr
     image.SetOrigin(grid.origin)
     image.SetDirection(np.array(grid.direction)[::-1].T.ravel().tolist())
     with writing(path, durable) as part:
-        sitk.WriteImage(image, str(part), useCompression=path.name.endswith(".gz"))
+        try:
+            sitk.WriteImage(image, str(part), useCompression=path.name.endswith(".gz"))
+        except RuntimeError as error:  # ITK has no other
+            if (reason := os.strerror(errno.ENOSPC)) in str(error):
+                raise OSError(errno.ENOSPC, reason) from error
+            raise
         if is_nifti(part):
             _check_whole(part, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
 

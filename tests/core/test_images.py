@@ -552,3 +552,14 @@ def test_an_image_is_not_written_in_part(tmp_path, name):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_is_an_error_of_the_disk_in_every_format(tmp_path, monkeypatch):
+    """An algorithm in a container gets MetaImage files; a session tells a full disk from the method's failure."""
+
+    def full(*_, **__):
+        raise RuntimeError("ITK ERROR: File cannot be written\nReason: No space left on device")
+
+    monkeypatch.setattr(sitk, "WriteImage", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_array(tmp_path / "a.mha", np.zeros((2, 2)), Grid.plain((2, 2)))
