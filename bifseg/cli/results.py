@@ -45,7 +45,8 @@ def score(
     """Score every step of stored sessions on the image's grid; a new metric needs no new session.
 
     Objects without a session, as in a run of some patients, are counted and get no scores. The sessions of a job that
-    was interrupted are refused: finish it first.
+    was interrupted are refused: finish it first. Scores are of the sessions as stored: after a change of the data or
+    of a card, `bifseg run` first plays again what depends on it.
     """
     from bifseg.analysis.scores import columns_with, score_session, to_frame, write_scores
     from bifseg.cohorts.cohort import Cohort
