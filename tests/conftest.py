@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import gc
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,6 +57,26 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session")
+def make_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """A function that returns a folder, to be read only, which the first worker of the session makes for all."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder, made = shared / name, shared / f"{name}.made"
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a worker that failed or was killed
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
 def discs(tmp_path_factory) -> Cohort:
     """Two training cases, one validation case, three test cases; `disc` is seen, `ring` is not."""
     import torch
@@ -99,17 +123,20 @@ def runs(tmp_path_factory) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="session")
-def reported(tmp_path_factory) -> Path:
+def reported(make_once) -> Path:
     """Folder of a fake run with its tables, figures and report, to be read only."""
-    from fake_run import fake_cohort, fake_run
 
-    from bifseg.reports.figures import write_figures
-    from bifseg.reports.report import write_report
-    from bifseg.reports.tables import write_tables
+    def report(place: Path) -> None:
+        from fake_run import fake_cohort, fake_run
 
-    folder = tmp_path_factory.mktemp("reported") / "demo"
-    fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
-    write_tables(folder)
-    write_figures(folder)
-    write_report(folder)
-    return folder
+        from bifseg.reports.figures import write_figures
+        from bifseg.reports.report import write_report
+        from bifseg.reports.tables import write_tables
+
+        folder = place / "demo"
+        fake_run(folder, [fake_cohort(folder / "cohorts" / "fake2d")], rounds=2, tools=("geos",))
+        write_tables(folder)
+        write_figures(folder)
+        write_report(folder)
+
+    return make_once("reported", report) / "demo"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import pickle
 import socket
 
 import pytest
@@ -22,9 +23,14 @@ def offline():
 
 
 @pytest.fixture(scope="session")
-def tumours(offline):
+def tumours(offline, make_once):
     """The first six cases of seed 1; numbers 2 and 5 have thick slices."""
-    return [tumour3d.make_case(1, index) for index in range(6)]
+
+    def make(folder):
+        cases = [tumour3d.make_case(1, index) for index in range(6)]
+        (folder / "cases").write_bytes(pickle.dumps(cases))
+
+    return pickle.loads((make_once("tumours", make) / "cases").read_bytes())
 
 
 @pytest.fixture(scope="session")
