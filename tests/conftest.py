@@ -51,9 +51,15 @@ def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: place(item.path))
 
 
-def pytest_collection_finish():
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
     """Modules and tests stay to the end, so the collector of garbage need not look at them again and again."""
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(scope="session")
