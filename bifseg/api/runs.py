@@ -251,8 +251,8 @@ def interactions_to_target(
         the protocol ends sessions at a lower Dice.
 
     Raises:
-        InputError: the target is no Dice, the scores are of several runs or have no such protocol, or its rules are
-            unknown.
+        InputError: the target is no Dice, the rules are no `Protocol` or unknown, or the scores are of several runs or
+            have no such protocol.
 
     Examples:
         >>> effort = interactions_to_target(read_scores("results/demo"), 0.80)
@@ -261,6 +261,10 @@ def interactions_to_target(
     """
     if not 0 < target <= 1:
         raise InputError(f"target: {target}; give a Dice above 0 and up to 1, such as 0.9")
+    if not isinstance(rules, ProtocolCard | None):
+        raise InputError(
+            f"rules: {short(repr(rules), 60)}; pass rules=bifseg.Protocol(rounds=..., target=...)"
+        )
     scores, name = _chosen(scores, "dice", protocol)
     rule = StoppingRule.of(rules.model_dump()) if rules else _rule(scores, name)
     if rule is None:

@@ -161,6 +161,7 @@ def test_without_stopping_rules_rounds_are_not_counted(scores):
         (lambda s: bs.rank(s, "beauty"), "no column 'beauty'"),
         (lambda s: bs.rank(s, protocol="mine"), "no 'mine'; they have own-scribbles, shared-scribbles"),
         (lambda s: bs.compare(s, "bifseg", "base-net@pnet"), "no 'bifseg'; they have .*bifseg@pnet"),
+        (lambda s: bs.interactions_to_target(s, 0.9, rules={"rounds": 3}), r"rules: \{'rounds': 3\}; pass"),
         (lambda s: bs.interactions_to_target(s, 90), "target: 90; give a Dice above 0 and up to 1"),
         (lambda s: bs.rank(s.assign(run=["a", *["b"] * (len(s) - 1)])), "of 2 runs"),
     ],
