@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 from foreign_networks import SETTINGS, SmallUNet
-from project import ROOT, copy_project, quietly, snakemake_command
+from project import ROOT, copy_project, quietly, run_snakemake, snakemake_command
 
 from bifseg.analysis.scores import read_scores, unequal_scribbles
 from bifseg.cards.run import checked_run
@@ -50,10 +50,9 @@ def lay_out(folder):
     return copy_project(folder, "config", CONFIG, CARDS)
 
 
-def snakemake(folder, *words, config=CONFIG, profile="default", timeout=900):
+def snakemake(folder, *words, config=CONFIG, **how):
     """Run snakemake in a folder; stdout holds all that it says."""
-    command = snakemake_command(*words, config=config, profile=profile)
-    return subprocess.run(command, **quietly(folder), timeout=timeout)
+    return run_snakemake(folder, *words, config=config, **how)
 
 
 def planned(folder):
@@ -86,7 +85,10 @@ def add_method(folder, name, card):
 def first_run(tmp_path_factory):
     """The project's folder and what snakemake said; a copy is kept beside it."""
     folder = lay_out(tmp_path_factory.mktemp("workflow") / "project")
-    process = snakemake(folder)
+    command = snakemake_command(
+        config=CONFIG
+    )  # as users start it; all others are copies of a process that waits
+    process = subprocess.run(command, **quietly(folder), timeout=900)
     shutil.copytree(folder, folder.with_name("kept"))
     return folder, process
 
