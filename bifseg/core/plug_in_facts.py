@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 from collections.abc import Iterable
 from inspect import signature
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
-from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import one_line, short
+from bifseg.core.one_question import Limits, answer_one, asked
 from bifseg.core.plug_ins import imported, listed_set
 from bifseg.core.sandbox import MODULE_VARIABLES, check_readable, import_from_module_folders, module_folders
-from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError
 
-_COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.core.plug_in_facts")
 _TIME_S = 600.0
 
 
@@ -38,38 +34,30 @@ def class_facts(name: str, hidden: Iterable[Path] = ()) -> dict[str, Any]:
     """
     hidden, modules = tuple(path.resolve() for path in hidden), os.pathsep.join(map(str, module_folders()))
     check_readable(hidden)
-    own = OwnFolder()
-    environment = os.environ | dict.fromkeys(MODULE_VARIABLES, modules) | {"TMPDIR": str(own.shared)}
-    process = SupervisedProcess(_COMMAND, own, environment, Confinement(hidden))
+    limits, variables = Limits(Confinement(hidden), _TIME_S), dict.fromkeys(MODULE_VARIABLES, modules)
     try:
-        answer = json.loads(process.ask(json.dumps(name), monotonic() + _TIME_S))
+        with asked("bifseg.core.plug_in_facts", name, limits, variables) as (answer, _):
+            pass
     except (ProcessEndedError, AnswerError, TimeoutError, ValueError) as error:
         raise ImportError(one_line(error)) from error
-    finally:
-        process.end()
     if "error" in answer:
         raise ImportError(short(str(answer["error"]), 300))
     return {key: answer.get(key) for key in ("dimensions", "prompts", "network")}
 
 
-def main() -> None:
-    """Answer one request."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # so that nothing that the module prints becomes the answer
-    name = json.loads(sys.stdin.readline())
+def _facts(name: str) -> dict[str, Any]:
+    """The answer of this process: the facts, or an `error`."""
     import_from_module_folders()
     try:
         kind = imported(name)
-        answer = {
+        return {
             "dimensions": listed_set(getattr(kind, "dimensions", ()), "dimensions"),
             "prompts": listed_set(kind.prompts, "prompts"),
             "network": "network" in signature(kind).parameters,
         }
     except Exception as error:  # a stranger's module may raise anything
-        answer = {"error": one_line(error)}
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+        return {"error": one_line(error)}
 
 
 if __name__ == "__main__":
-    main()
+    answer_one(_facts)

@@ -7,25 +7,22 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 from bifseg.cards.cards import NetworkCard
 from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.content_file import CONTENT
-from bifseg.core.child_processes import OwnFolder
 from bifseg.core.errors import InputError, one_line, short
 from bifseg.core.files import write_record, writing, zip_damage
+from bifseg.core.one_question import Limits, answer_one, asked
 from bifseg.core.sandbox import check_readable
-from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError, SupervisedProcess
+from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError
 from bifseg.networks.external.monai_bundle import WEIGHTS
 from bifseg.networks.network_folder import CohortFacts
 
 log = logging.getLogger(__name__)
-_COMMAND = (sys.executable, "-E", "-P", "-m", "bifseg.networks.confined_importing")
 _TIME_S = 1800.0
 _MOST_BYTES = 2**35
 _MEMORY_MB, _MEMORY_PER_BYTE = 6144.0, 8.0
@@ -50,33 +47,30 @@ def import_confined(
             Python or bifseg.
     """
     confinement = _confinement(weights, {*cohort.truth_folders, *derived})
-    own = OwnFolder()
-    environment = os.environ | {"TMPDIR": str(own.shared)}
-    memory_mb = _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20
-    process = SupervisedProcess(_COMMAND, own, environment, confinement, memory_mb)
+    limits = Limits(confinement, _TIME_S, _MEMORY_MB + _MEMORY_PER_BYTE * _size(weights) / 2**20)
+    question = {
+        "card": card.model_dump(mode="json"),
+        "weights": str(weights.resolve()),
+        "name": cohort.name,
+        "dimension": cohort.dimension,
+    }
     try:
-        request = {
-            "card": card.model_dump(mode="json"),
-            "weights": str(weights.resolve()),
-            "name": cohort.name,
-            "dimension": cohort.dimension,
-        }
-        answer = json.loads(process.ask(json.dumps(request), monotonic() + _TIME_S))
-        if answer.get("error"):
-            raise InputError(short(str(answer["error"]).replace(str(weights.resolve()), str(weights)), 600))
-        record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
-        for name in ("weights.pt", "curve.csv", *([CONTENT] if "content_sha256" in record else [])):
-            content = own.read_shared(name, _MOST_BYTES)
-            with writing(folder / name) as part:
-                part.write_bytes(content)
-        write_record(folder / "card.json", record)
-        _warn_of_unused(record.get("unused_finetuning"), weights)
+        with asked("bifseg.networks.confined_importing", question, limits) as (answer, own):
+            if answer.get("error"):
+                raise InputError(
+                    short(str(answer["error"]).replace(str(weights.resolve()), str(weights)), 600)
+                )
+            record = json.loads(own.read_shared("card.json", _MOST_BYTES)) | {"weights_from": str(weights)}
+            for name in ("weights.pt", "curve.csv", *([CONTENT] if "content_sha256" in record else [])):
+                content = own.read_shared(name, _MOST_BYTES)
+                with writing(folder / name) as part:
+                    part.write_bytes(content)
+            write_record(folder / "card.json", record)
+            _warn_of_unused(record.get("unused_finetuning"), weights)
     except InputError:
         raise
     except (ProcessEndedError, AnswerError, TimeoutError, ValueError) as error:
         raise InputError(f"{weights}: cannot be imported as a network: {error}") from error
-    finally:
-        process.end()
 
 
 def _confinement(weights: Path, hidden: Iterable[Path]) -> Confinement:
@@ -107,27 +101,22 @@ def _warn_of_unused(settings: object, weights: Path) -> None:
         )
 
 
-def main() -> None:
-    """Answer one request: import a network and write its files into the current folder."""
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # so that nothing that a library prints becomes an answer
-    request = json.loads(sys.stdin.readline())
+def _import(question: dict[str, Any]) -> dict[str, str]:
+    """Import a network and write its files into the current folder; the answer of this process."""
     from bifseg.networks.importing import import_network
 
     try:
-        facts, weights = CohortFacts(request["name"], request["dimension"]), Path(request["weights"])
+        facts, weights = CohortFacts(question["name"], question["dimension"]), Path(question["weights"])
         file = weights / WEIGHTS if weights.is_dir() else weights
         if damage := zip_damage(file):
             raise InputError(f"{file}: damaged ({short(damage)}); copy it again")
-        import_network(NetworkCard(**request["card"]), weights, facts, Path.cwd())
-        answer: dict[str, str] = {}
+        import_network(NetworkCard(**question["card"]), weights, facts, Path.cwd())
     except InputError as error:
-        answer = {"error": " ".join(str(error).split())}
+        return {"error": " ".join(str(error).split())}
     except Exception as error:  # a library may raise anything on a damaged file
-        answer = {"error": f"{request['weights']}: {type(error).__name__}: {one_line(error)}"}
-    answers.write(json.dumps(answer) + "\n")
-    answers.flush()
+        return {"error": f"{question['weights']}: {type(error).__name__}: {one_line(error)}"}
+    return {}
 
 
 if __name__ == "__main__":
-    main()
+    answer_one(_import)
