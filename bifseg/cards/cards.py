@@ -122,7 +122,7 @@ class CohortCard(Card):
 
 
 class ProtocolCard(Card):
-    """The rules of a session; a key or value that is wrong raises InputError with one line.
+    """The rules of a session.
 
     Args:
         **rules: the fields by name.

@@ -39,4 +39,6 @@ def schema_of(name: str) -> dict[str, Any]:
     Returns:
         The schema with its dialect.
     """
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **CARDS[name].model_json_schema()}
+    schema = CARDS[name].model_json_schema()
+    schema["description"] = schema["description"].partition("\n\n")[0]  # not what Python programmers need
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}

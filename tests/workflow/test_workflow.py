@@ -85,9 +85,8 @@ def add_method(folder, name, card):
 def first_run(tmp_path_factory):
     """The project's folder and what snakemake said; a copy is kept beside it."""
     folder = lay_out(tmp_path_factory.mktemp("workflow") / "project")
-    command = snakemake_command(
-        config=CONFIG
-    )  # as users start it; all others are copies of a process that waits
+    # As users start it; all others are copies of a process that waits.
+    command = snakemake_command(config=CONFIG)
     process = subprocess.run(command, **quietly(folder), timeout=900)
     shutil.copytree(folder, folder.with_name("kept"))
     return folder, process

@@ -57,9 +57,8 @@ wildcard_constraints:
 
 def check_cards_of_run():
     """Build every network and method without weights: a wrong name is found now, not after days of training."""
-    from bifseg.runs.card_check import (
-        check_cards,
-    )  # needs torch, which no other job of the Snakefile loads
+    # Imported here: it needs torch, and this file is read by every job.
+    from bifseg.runs.card_check import check_cards
 
     check_cards(config)
 

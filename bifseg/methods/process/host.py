@@ -31,9 +31,8 @@ if TYPE_CHECKING:  # numpy and torch are imported when a method needs them
 def main() -> None:
     """Answer messages until the input ends."""
     questions, answers = os.fdopen(os.dup(0)), os.fdopen(os.dup(1), "w")
-    os.dup2(
-        os.open(os.devnull, os.O_RDONLY), 0
-    )  # so that a method that reads its input does not wait for ever
+    # A method that reads its input must not wait for ever.
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)  # so that nothing that the method prints becomes an answer
     sys.stdout = sys.stderr
     import_from_module_folders()
