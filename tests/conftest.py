@@ -59,6 +59,7 @@ def pytest_collection():
         return (yield)
     finally:
         gc.freeze()
+        gc.set_threshold(50_000)  # of 700: thousands of tests come and go, and what they share stays
         gc.enable()
 
 

@@ -9,6 +9,7 @@ import typer
 
 from bifseg.cli.options import CohortFolder, Device, OutFolder, Seed, Threads, naming
 from bifseg.cli.progress import showing
+from bifseg.core.garbage import many_imports
 
 
 def train(
@@ -23,28 +24,30 @@ def train(
 
     A stopped training continues from its last validation.
     """
-    import torch
-
     from bifseg.cards.cards import NetworkCard, read_card
     from bifseg.cards.run import external_weights
     from bifseg.cohorts.cohort import Cohort
     from bifseg.networks.confined_importing import import_confined
-    from bifseg.networks.trained import checked_device
-    from bifseg.networks.training import train as train_network
     from bifseg.runs.fingerprints import training_code
     from bifseg.runs.job_setup import derived_from_truth
 
     network, members = read_card(NetworkCard, card), Cohort.load(cohort)
     weights = external_weights(network, card)
+    if weights is not None:
+        with naming(card):
+            import_confined(network, weights, members, out, derived_from_truth(out) - {out})
+        return
+    with many_imports():
+        import torch
+
+        from bifseg.networks.trained import checked_device
+        from bifseg.networks.training import train as train_network
+
     where = checked_device(device)
     torch.set_num_threads(threads)
-    with naming(card):
-        if weights is not None:
-            import_confined(network, weights, members, out, derived_from_truth(out) - {out})
-            return
-        with showing(f"training {card.stem}", network.training.iterations) as show:
+    with naming(card), showing(f"training {card.stem}", network.training.iterations) as show:
 
-            def progress(done: int, _: int, note: str) -> None:
-                show(done, note)
+        def progress(done: int, _: int, note: str) -> None:
+            show(done, note)
 
-            train_network(network, members, out, seed, where, progress, training_code(network), threads)
+        train_network(network, members, out, seed, where, progress, training_code(network), threads)

@@ -1,6 +1,7 @@
 """Import of external networks in a process that can reach neither the truth nor the internet.
 
-A TorchScript program is code, and a crafted file of weights may exploit the program that reads it.
+A TorchScript program is code, and a crafted file of weights may exploit the program that reads it. The process that
+asks for the import needs no torch.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from bifseg.cohorts.cohort import Cohort
 from bifseg.cohorts.content_file import CONTENT
 from bifseg.core.errors import InputError, one_line, short
 from bifseg.core.files import write_record, writing, zip_damage
+from bifseg.core.garbage import many_imports
 from bifseg.core.one_question import Limits, answer_one, asked
 from bifseg.core.sandbox import check_readable
 from bifseg.core.supervised import AnswerError, Confinement, ProcessEndedError
-from bifseg.networks.external.monai_bundle import WEIGHTS
-from bifseg.networks.network_folder import CohortFacts
 
 log = logging.getLogger(__name__)
 _TIME_S = 1800.0
@@ -103,7 +103,10 @@ def _warn_of_unused(settings: object, weights: Path) -> None:
 
 def _import(question: dict[str, Any]) -> dict[str, str]:
     """Import a network and write its files into the current folder; the answer of this process."""
-    from bifseg.networks.importing import import_network
+    with many_imports():
+        from bifseg.networks.external.monai_bundle import WEIGHTS
+        from bifseg.networks.importing import import_network
+        from bifseg.networks.network_folder import CohortFacts
 
     try:
         facts, weights = CohortFacts(question["name"], question["dimension"]), Path(question["weights"])

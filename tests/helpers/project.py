@@ -54,8 +54,12 @@ def quietly(folder, **environment):
 
 
 _FORKS = """
-import importlib, json, os, runpy, sys
+import gc, importlib, json, os, runpy, sys
+gc.disable()
 import smart_open, snakemake.cli, snakemake.report.html_reporter, snakemake.workflow
+import SimpleITK, pyamg, pydantic, scipy.ndimage, torch
+gc.freeze()
+gc.enable()
 for line in sys.stdin:
     command, folder, environment, out = json.loads(line)
     child = os.fork()
@@ -77,7 +81,7 @@ for line in sys.stdin:
 
 @cache
 def _forks():
-    """A process that has imported Snakemake, but nothing of bifseg: its copies need not, which takes over a second."""
+    """A process that has imported Snakemake and libraries, but nothing of bifseg: its copies need not, for seconds."""
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, "-c", _FORKS], **streams)
     atexit.register(process.communicate)  # waits for its end: its time counts as that of the tests

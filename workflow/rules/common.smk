@@ -26,6 +26,7 @@ from bifseg.runs.fingerprints import training_code
 from bifseg.runs.job_groups import initial_source, is_tools, job_groups
 from bifseg.runs.shard_plan import shard_numbers
 from bifseg.core.errors import InputError
+from bifseg.core.garbage import many_imports
 from bifseg.core.sandbox import import_from_module_folders
 from bifseg.core.files import write_json
 
@@ -58,7 +59,8 @@ wildcard_constraints:
 def check_cards_of_run():
     """Build every network and method without weights: a wrong name is found now, not after days of training."""
     # Imported here: it needs torch, and this file is read by every job.
-    from bifseg.runs.card_check import check_cards
+    with many_imports():
+        from bifseg.runs.card_check import check_cards
 
     check_cards(config)
 

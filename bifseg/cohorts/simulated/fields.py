@@ -26,11 +26,14 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
     """
     fast = [fft.next_fast_len(n, real=True) for n in shape]
     spectrum = fft.rfftn(rng.standard_normal(fast, dtype=np.float32))
+    parts = spectrum.view(np.float32).reshape(
+        *spectrum.shape, 2
+    )  # scaling both is faster than complex numbers
     frequencies = [fft.fftfreq(n) for n in fast[:-1]] + [fft.rfftfreq(fast[-1])]
     for axis, frequency in enumerate(frequencies):
-        along = [1] * len(shape)
+        along = [1] * parts.ndim
         along[axis] = -1
-        spectrum *= np.exp(-2 * (np.pi * sigma * frequency.reshape(along)) ** 2).astype(np.float32)
+        parts *= np.exp(-2 * (np.pi * sigma * frequency.reshape(along)) ** 2).astype(np.float32)
     field = fft.irfftn(spectrum, fast)[tuple(slice(n) for n in shape)]
     values: Field = (field - field.mean()) / field.std()
     return values

@@ -21,6 +21,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from bifseg.core.garbage import many_imports
 from bifseg.core.sandbox import import_from_module_folders
 
 if TYPE_CHECKING:  # numpy and torch are imported when a method needs them
@@ -171,7 +172,8 @@ class Host:
         """The trained network; None without one, and torch is not imported."""
         if not self._weights:
             return None
-        from bifseg.networks.trained import TrainedNetwork, checked_device
+        with many_imports():
+            from bifseg.networks.trained import TrainedNetwork, checked_device
 
         return TrainedNetwork.load(Path(self._weights), checked_device(self._device))
 

@@ -49,6 +49,11 @@ class ConvolutionRecorder(TorchDispatchMode):
         self.first: Convolution | None = None
         self.last: Convolution | None = None
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Asked by torch: else it would import its compiler, for over a second, at the first operation."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:

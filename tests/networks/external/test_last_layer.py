@@ -10,6 +10,7 @@ from torch import nn
 
 from bifseg.core.errors import InputError
 from bifseg.networks.external.imported_network import ImportedNetwork, ImportedSettings
+from bifseg.networks.external.last_layer import ConvolutionRecorder
 
 SHAPE = {2: (13, 18), 3: (5, 14, 10)}  # sides that must be padded to even ones
 
@@ -224,3 +225,8 @@ def test_images_are_padded_to_a_network_s_fixed_shape():
 def test_parameters_are_counted_once():
     network = SmallUNet()
     assert imported(network.eval()).parameter_count() == sum(p.numel() for p in network.parameters())
+
+
+def test_recording_does_not_import_the_compiler_of_torch():
+    """It takes over a second. Torch wraps the methods for which it does, see TorchDispatchMode.__init_subclass__."""
+    assert not hasattr(ConvolutionRecorder.__torch_dispatch__, "__wrapped__")

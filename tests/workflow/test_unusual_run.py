@@ -1,26 +1,43 @@
-"""A training patient in the test split, renamed and rescaled, and a network on two channels: through the Snakefile."""
-
-import subprocess
+"""Through the Snakefile: a training patient in the test split, renamed and rescaled; a network on two channels; and a
+protocol that corrects another entry's results.
+"""
 
 import numpy as np
 import pandas as pd
 import pytest
-from project import lay_out_run, quietly, snakemake_command
+from project import lay_out_run, run_snakemake
 from scipy import ndimage
 
 from bifseg.analysis.scores import read_scores
 from bifseg.cohorts.manifest import COLUMNS
 from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
+from bifseg.sessions.archive import Archive
 
 pytestmark = pytest.mark.workflow
 
 CONFIG, CARDS = "tests/workflow/config.yaml", "tests/workflow/cards"
-ENTRY = "base-net@two"
+CORRECTING = """
+class Correcting:
+    dimensions, prompts = frozenset({2}), frozenset({"mask", "scribbles"})
+
+    def start(self, image, box):
+        raise RuntimeError("it begins with a mask")
+
+    def start_from(self, image, box, mask):
+        self.mask = mask.copy()
+        return self.mask
+
+    def refine(self, scribbles):
+        return self.mask & ~scribbles.background | scribbles.foreground
+"""
 COHORTS = {
     "planted": {
         "networks": ["two"],
-        "protocols": {"own-scribbles": [ENTRY, "bifseg@two", "grabcut-opencv"]},
+        "protocols": {
+            "own-scribbles": ["base-net@two", "bifseg@two", "grabcut-opencv"],
+            "correct": ["correcting"],
+        },
     }
 }
 FILES = {
@@ -29,18 +46,21 @@ FILES = {
     "networks/two.yaml": "architecture: pnet\nchannels: [t2, flair]\nsettings: {channels: 4}\ninput_size: 20\n"
     "training: {optimizer: adam, learning_rate: 0.01, iterations: 20, validate_every: 10}\n",
     "methods/grabcut-opencv.yaml": "method: grabcut-opencv\nplays: {dimensions: [2]}\n",
+    "methods/correcting.yaml": "method: correcting:Correcting\n"
+    "plays: {dimensions: [2], prompts: [mask, scribbles]}\n",
     "protocols/own-scribbles.yaml": "rounds: 1\ntarget: 0.9\n",
+    "protocols/correct.yaml": "begin: mask\ninitial_from: grabcut-opencv\nwindow: image\nrounds: 1\ntarget: null\n",
 }
 SPLITS = {"p0": "train", "p1": "train", "p2": "validation", "new": "test", "other": "test", "bare": "test"}
 
 
 def write_case(folder, case, split):
-    """A textured slice with a disc and a square, and its FLAIR; `new` is `p0`, finer and in other units."""
+    """A textured slice and its FLAIR: a disc that is dark in part, and a square; `new` is `p0`, in other units."""
     rng = np.random.default_rng(sum(map(ord, "p0" if case == "new" else case)))
     texture = sum(20 * s * ndimage.gaussian_filter(rng.normal(size=(120, 110)), s) for s in (1.5, 3))
     y, x = np.indices(texture.shape)
     labels = np.where(np.hypot(y - 35, x - 40) < 12, 1, 0) + 2 * ((abs(y - 80) < 11) & (abs(x - 70) < 11))
-    t2, step = 100 + 40 * (labels > 0) + texture, 1.0
+    t2, step = 100 + 40 * ((labels > 0) & (y > 28)) + texture, 1.0
     if case == "new":
         t2, labels, step = (
             0.03 * ndimage.zoom(t2, 1.2, order=1) - 7,
@@ -67,7 +87,11 @@ def run(tmp_path_factory):
     data = folder / CARDS / "cohorts/data"
     rows = [row for case, split in SPLITS.items() for row in write_case(data, case, split)]
     (data / "manifest.tsv").write_text("\t".join([*COLUMNS, "channels"]) + "\n" + "".join(rows))
-    done = subprocess.run(snakemake_command(config=CONFIG, profile="default"), **quietly(folder), timeout=600)
+    (folder / "modules").mkdir()
+    (folder / "modules/correcting.py").write_text(CORRECTING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BIFSEG_PATH", str(folder / "modules"))
+        done = run_snakemake(folder, config=CONFIG)
     assert done.returncode == 0, done.stdout
     return folder / "results/ci"
 
@@ -107,3 +131,25 @@ def test_tables_and_report_mark_and_rank_apart(run):
     assert summary.index("grabcut-opencv is the only entry") < summary.index(
         "Trained on some of these patients"
     )
+
+
+def test_every_session_begins_with_the_other_entry_s_initial_result(run):
+    first, corrected = (
+        Archive(run / f"sessions/planted/{entry}")
+        for entry in ("own-scribbles/grabcut-opencv", "correct/correcting")
+    )
+    names = sorted(first.stored())
+    assert names == sorted(corrected.stored())
+    assert len(names) > 1
+    for name in names:
+        source, session = first.load(name), corrected.load(name)
+        initial = source.box.paste(source.steps[0].mask, source.grid.shape)
+        assert session.status == "ok", session.error
+        np.testing.assert_array_equal(session.steps[0].mask, initial)
+
+
+def test_the_scores_name_the_prompt(run):
+    scores = read_scores(run / "scores.parquet")
+    corrected = scores[scores["method"] == "correcting"]
+    assert set(corrected["box"]) == {"mask in the image"}
+    assert set(corrected["step"]) == {"initial", "unsupervised", "round-1"}
