@@ -47,7 +47,9 @@ class DataOptions:
     dimension: Annotated[
         int | None,
         typer.Option(
-            min=2, max=3, help="3, or 2 for instances in slices; default: the dimension of the images"
+            min=2,
+            max=3,
+            help="3, or 2 for instances in slices; default: 2 if every label map is one slice, else 3",
         ),
     ] = None
     split_shares: Annotated[

@@ -143,8 +143,8 @@ def inspect_label_map(path: Path) -> File:
 
 
 def _digest(voxels: NDArray[np.float32], grid: Grid) -> str:
-    """A hash of the shape and the voxels in canonical axes; of the whole array as stored if it has channels."""
-    turned = grid.canonical().apply(voxels) if grid.ndim <= 3 else voxels
+    """A hash of the shape, without axes of one voxel, and the voxels in canonical axes; with channels, as stored."""
+    turned = grid.canonical().apply(voxels).squeeze() if grid.ndim <= 3 else voxels
     digest = hashlib.blake2b(str(turned.shape).encode(), digest_size=16)
     digest.update(np.ascontiguousarray(turned).data)
     return digest.hexdigest()

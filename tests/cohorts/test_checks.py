@@ -473,6 +473,16 @@ def test_one_image_in_two_splits_is_a_problem(tree):
     )
 
 
+def test_a_picture_and_a_volume_of_one_slice_can_be_one_image(tree):
+    voxels = np.random.default_rng(0).integers(0, 255, (8, 8), np.uint8)
+    for case, suffix, shape, split in (("c1", ".png", (8, 8), "train"), ("c2", ".nii", (1, 8, 8), "test")):
+        grid = Grid.plain(shape)
+        labels = (voxels > 99).astype(np.uint8).reshape(shape)
+        tree.add(case, voxels.reshape(shape), labels, grid, suffix=suffix, split=split)
+    (problem,) = check_manifest(tree.write(), tree.root, 2).problems
+    assert "c2-image.nii: holds the same voxels as c1-image.png of 'c1'" in str(problem)
+
+
 def test_two_channels_of_one_file_are_one_image(tree):
     first = tree.add("c1", suffix=".nii", channel="0", split="train")
     several = np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)

@@ -37,7 +37,7 @@ class CohortRequest:
         shares: share of the patients in each split, if the layout gives no splits.
         seed: seed of the splits.
         seen, unseen: structures; both empty: the layout's own choice.
-        dimension: 2 or 3; None: 2 if all label maps are 2D images, otherwise 3.
+        dimension: 2 or 3; None: 2 if all label maps are 2D images or volumes of one slice, otherwise 3.
     """
 
     shares: Mapping[str, float]
@@ -262,7 +262,8 @@ def _manifest(path: Path, root: Path, rows: Iterable[ManifestRow]) -> Manifest:
 
 
 def _dimension(labels: Files) -> int:
-    return 2 if {file.grid.ndim for file in labels.values() if file.grid} == {2} else 3
+    shapes = [file.grid.shape for file in labels.values() if file.grid]
+    return 2 if shapes and all(sum(n > 1 for n in shape) <= 2 for shape in shapes) else 3
 
 
 def _sound_rows(

@@ -83,6 +83,12 @@ def test_2d_images_make_a_2d_cohort(tmp_path):
     assert (draft.dimension, len(draft.report.rows)) == (2, 2)
 
 
+@pytest.mark.parametrize(("shape", "dimension"), [((1, 8, 8), 2), ((8, 8, 1), 2), ((2, 8, 8), 3)])
+def test_volumes_of_one_slice_make_a_2d_cohort_as_pictures_do(tmp_path, shape, dimension):
+    write_set(tmp_path, grid=Grid.plain(shape), labels={"background": 0, "road": 1})
+    assert draft_of("nnunet", tmp_path).dimension == dimension
+
+
 def test_labelled_test_images_are_the_test_split(tmp_path):
     write_set(tmp_path, [f"a{k}" for k in range(8)])
     write_set(tmp_path, ["b1", "b2"], end="Ts")
