@@ -71,7 +71,7 @@ def evaluate(
     request = _Request(reader, data, cohort_options, names, {k: v for k, v in keys.items() if v is not None})
     with nothing_written(out) if dry_run else nullcontext(out) as folder:
         with all_or_nothing(folder / "cards", folder / "config.yaml"):
-            settings = _write_run(folder, request, force)
+            settings = _write_run(folder, request, force, out)
         words = ["--configfile", str(folder / "config.yaml")]
         if dry_run:
             snakemake(shipped_folder() / "Snakefile", folder, profile, cores, [*words, *DRY_RUN])
@@ -93,8 +93,9 @@ class _Request:
     keys: dict[str, Any]
 
 
-def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
-    """Write cards and configuration to a folder."""
+def _write_run(folder: Path, request: _Request, force: bool, out: Path) -> dict[str, Any]:
+    """Write cards and configuration to a folder, for a run in `out`; the data must lie apart from its results."""
+    from bifseg.cards.cards import CohortCard, read_card
     from bifseg.cards.own_methods import own_method_cards
     from bifseg.cards.quickstart import (
         check_cards,
@@ -104,6 +105,8 @@ def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
         write_configuration,
     )
     from bifseg.cards.run import checked_run
+    from bifseg.cohorts.preparation import places
+    from bifseg.core.sandbox import check_readable
 
     cohort = request.cohort.name or request.reader
     cards, config, shipped = folder / "cards", folder / "config.yaml", shipped_folder() / "config"
@@ -119,6 +122,8 @@ def _write_run(folder: Path, request: _Request, force: bool) -> dict[str, Any]:
         make_from(request.reader, request.data, card.parent, request.cohort, seed, force)
     copy_cards(shipped, cards)
     before, changes = read_configuration(config), dict(request.keys)
+    _, root = places(read_card(CohortCard, card), card)
+    check_readable([root], out / before.get("results", "results"))
     if any(named.values()) or cohort not in before.get("cohorts", ()):
         chosen = own or listed(METHODS), named["protocols"] or listed(PROTOCOLS)
         entries, notes = configuration(cards, cohort, *chosen, ",".join(named["network"]))

@@ -110,6 +110,7 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         *_truth_as_image(rows),
         *_broken_maps(rows, labels, dimension),
         *_misplaced_labels(rows, images, labels),
+        *_shared_maps(rows),
         *_wrong_values(rows, labels),
         *_empty_raters(rows, labels),
         *across_splits,
@@ -259,6 +260,16 @@ def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Faul
         elif image and label:
             for text in differences(image, label):
                 yield row.line, key, f"{name}: {text} from {row.image}; {_MEND}"
+
+
+def _shared_maps(rows: Rows) -> Iterator[Fault]:
+    """Label maps of two patients with an image each, as a wrong cell of a table makes them."""
+    first: dict[str, ManifestRow] = {}
+    for row in _first_of_each(rows, lambda row: (row.label, row.group)):
+        other = first.setdefault(row.label, row)
+        if row.label and row.group != other.group and row.image != other.image:
+            text = f"is the label map of {other.case!r} as well; name its own, or give both one group"
+            yield row.line, "label", f"{row.label}: {text}"
 
 
 def _truth_as_image(rows: Rows) -> Iterator[Fault]:

@@ -105,10 +105,11 @@ class NiftiFile:
         from nibabel.spatialimages import HeaderDataError
 
         try:
-            forms = [form(coded=True) for form in (self.fields.get_sform, self.fields.get_qform)]
+            with np.errstate(invalid="ignore"):  # a qform may hold NaN and infinity beside a sound sform
+                forms = [form(coded=True) for form in (self.fields.get_sform, self.fields.get_qform)]
         except (ValueError, HeaderDataError):  # a qform that is no rotation, beside a sform
             return False
-        if not all(code for _, code in forms):
+        if not all(code and np.isfinite(form).all() for form, code in forms):
             return False
         last = np.array([n - 1 for n in (*self.grid.shape[::-1], 1)[:3]])
         corners = np.array([(*(last * corner), 1) for corner in np.ndindex(2, 2, 2)])

@@ -79,6 +79,20 @@ def test_a_refused_call_changes_no_file(run_evaluate, tmp_path):
     assert {path: path.read_bytes() for path in Path("out").rglob("*") if path.is_file()} == before
 
 
+@pytest.mark.parametrize("words", [(), ("--dry-run",)])
+def test_results_among_the_data_are_refused_at_once(tmp_path, monkeypatch, capsys, words):
+    """Methods cannot read the data's folder; the first job said so."""
+    monkeypatch.chdir(tmp_path)
+    data = write_brats(tmp_path / "data")
+    options = ("--reader", "brats2021", "--data", data, "--out", data / "run", "--methods", "grabcut")
+    assert bifseg("evaluate", *options, *words) == 2
+    assert (
+        f"error: {data}: methods cannot read it, but {data / 'run/results'} lies in it"
+        in capsys.readouterr().err
+    )
+    assert not (data / "run").exists()
+
+
 def test_a_second_cohort_in_the_folder_replaces_the_first(run_evaluate):
     run_evaluate("--methods", "grabcut")
     _, _, config = run_evaluate("--name", "again")

@@ -473,6 +473,16 @@ def test_one_image_in_two_splits_is_a_problem(tree):
     )
 
 
+def test_one_label_map_of_two_patients_is_a_problem(tree):
+    """The second of them would have the truth of the first."""
+    first = tree.add("c1")["label"]
+    tree.add("c2", label=first)
+    tree.add("c3", label=first, group="c1")
+    assert lines(tree) == [
+        f"{tree.path}:3: label: c1-label.nii.gz: is the label map of 'c1' as well; name its own, or give both one group"
+    ]
+
+
 def test_a_picture_and_a_volume_of_one_slice_can_be_one_image(tree):
     voxels = np.random.default_rng(0).integers(0, 255, (8, 8), np.uint8)
     for case, suffix, shape, split in (("c1", ".png", (8, 8), "train"), ("c2", ".nii", (1, 8, 8), "test")):

@@ -3,6 +3,7 @@
 import gzip
 import resource
 import struct
+import warnings
 import zlib
 
 import nibabel
@@ -155,6 +156,14 @@ def test_a_qform_and_a_sform_that_place_the_file_differently_are_noticed(tmp_pat
     files = [write_nii(tmp_path / f"{name}.nii", qform=form, sform=affine()) for name, form in forms.items()]
     assert [forms_differ(path) for path in files] == [False, False, True, False]
     assert not forms_differ(write_mha(tmp_path / "a.mha"))
+
+
+@pytest.mark.parametrize("value", [np.inf, np.nan])
+def test_a_qform_that_is_not_finite_beside_a_sform_is_no_warning(tmp_path, value):
+    path = write_nii(tmp_path / "a.nii", qform=affine(), sform=affine(), pixdim={1: value})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not forms_differ(path)
 
 
 def test_the_qform_is_used_if_the_sform_is_sheared(tmp_path):

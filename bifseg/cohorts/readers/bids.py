@@ -52,7 +52,9 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
             continue
         sources = {suffix: Source(words[suffix][0]) for suffix in used if suffix in words}
         cases.append(Case(name, sources, words["dseg"][0] if "dseg" in words else ""))
-    return LayoutScan(path, cases, structures, left_out=left_out, notes=notes)
+    return LayoutScan(
+        path, cases, structures, left_out=left_out, notes=notes, names_all_values=not options.structures
+    )
 
 
 def _named_values(path: Path) -> dict[str, tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ from bifseg.cohorts.readers.layout import LayoutOptions, LayoutScan, LeftOut, pa
 from bifseg.cohorts.readers.splits import draw_splits
 from bifseg.core.errors import InputError, short
 from bifseg.core.wording import counted
+
+_GIVE_VALUES = "give the values of all structures with --structure NAME=VALUES"
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,7 @@ def draft_cohort(
         tuple(structure for structure in unseen if structure in present),
         check_rows(_manifest(path, scan.root, rows), *files, dimension),
         tuple(sorted({*scan.left_out, *left_out}, key=lambda one: (one.reason, one.case, one.structure))),
-        tuple(scan.notes),
+        (*scan.notes, *_unnamed_values(scan, files[1])),
     )
 
 
@@ -261,6 +264,20 @@ def _manifest(path: Path, root: Path, rows: Iterable[ManifestRow]) -> Manifest:
     return parse_cells(path, root, [*COLUMNS, *OPTIONAL], [(row.line, cells_of(row)) for row in rows])
 
 
+def _unnamed_values(scan: LayoutScan, labels: Files) -> list[str]:
+    """A note about label values that the data should explain and do not; none without any."""
+    known = {0}.union(scan.ignore_values, *(structure.values for structure in scan.structures.values()))
+    unnamed = {name: values for name, file in labels.items() if (values := file.counts.keys() - known)}
+    if not scan.names_all_values or not unnamed:
+        return []
+    name, values = next(iter(unnamed.items()))
+    more = f" ({counted(len(unnamed), 'label map')} in all have such values)" if len(unnamed) > 1 else ""
+    text = (
+        f"holds {shown_values(values)}, to which the data give no name{more}; such voxels count as background"
+    )
+    return [f"{short(name)} {text}"]
+
+
 def _dimension(labels: Files) -> int:
     shapes = [file.grid.shape for file in labels.values() if file.grid]
     return 2 if shapes and all(sum(n > 1 for n in shape) <= 2 for shape in shapes) else 3
@@ -282,15 +299,24 @@ def _sound_rows(
         own = {p.line: p for p in reversed(report.problems) if p not in shared}
         if not own and shared:
             first = min(shared)
-            raise InputError(f"{manifest.path}: {by_line[first.line].structure}: {first.key}: {first.text}")
+            text = first.text.removesuffix("correct the values") + _GIVE_VALUES
+            raise InputError(f"{manifest.path}: {by_line[first.line].structure}: {first.key}: {text}")
         if not own:
             return list(manifest.rows), left_out
         rows = [row for row in manifest.rows if row.line not in own]
         left_out += [
-            _left_out(by_line[line], problem, files[1][by_line[line].label].counts)
+            _left_out(by_line[line], _with_cases(problem, by_line), files[1][by_line[line].label].counts)
             for line, problem in own.items()
         ]
         manifest = replace(manifest, rows=tuple(rows), problems=())
+
+
+def _with_cases(problem: Problem, by_line: Mapping[int, ManifestRow]) -> Problem:
+    """The problem with cases in place of lines, since the user has not seen this manifest."""
+    if problem.key not in ("structure", "group", "split"):
+        return problem
+    text = re.sub(r"\bline (\d+)\b", lambda match: f"case {by_line[int(match[1])].case!r}", problem.text)
+    return replace(problem, text=text)
 
 
 def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> LeftOut:
@@ -300,7 +326,7 @@ def _left_out(row: ManifestRow, problem: Problem, counts: Mapping[int, int]) -> 
         reason = f"no voxel has the value {values_text(row.label_values)}; the label map holds {text}"
         return LeftOut(row.case, row.structure, reason, row.label)
     file, _, text = problem.text.partition(": ")
-    if file in (row.image, row.label, *row.raters):
+    if file in (row.image, row.label, row.initial, *row.raters):
         text = text.replace(f" from {row.image};", " from the image;")
         return LeftOut(row.case, row.structure, text, file)
     return LeftOut(row.case, row.structure, f"{problem.key}: {problem.text}")

@@ -130,6 +130,7 @@ class LayoutScan:
         left_out: cases with copies or duplicate files.
         notes: a line for each choice that was made and for files that were skipped.
         ignore_values: label values of voxels that nobody annotated (nnU-Net's `ignore`).
+        names_all_values: whether the label maps should hold no values but 0 and those of structures and ignored voxels.
     """
 
     root: Path
@@ -140,6 +141,7 @@ class LayoutScan:
     left_out: list[LeftOut] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ignore_values: tuple[int, ...] = ()
+    names_all_values: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ A list under `validation`, and label maps under `test`, give those splits in dat
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -17,8 +18,9 @@ from bifseg.cohorts.readers.dataset_json import (
     structures,
 )
 from bifseg.cohorts.readers.layout import Case, Layout, LayoutOptions, LayoutScan, Source
-from bifseg.cohorts.readers.walk import existing_name, stem
+from bifseg.cohorts.readers.walk import existing_name, image_files, stem
 from bifseg.core.errors import InputError, short
+from bifseg.core.wording import counted
 
 _SPLITS = {"training": "", "validation": "validation", "test": "test"}
 
@@ -28,8 +30,26 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
     channels = channel_names(file, content)
     named = structures(file, content, channels, options)
     cases = list(_cases(file, content, channels))
-    values = ignore_values(file, content)
-    return LayoutScan(file.parent, cases, named, notes=channel_note(channels, named), ignore_values=values)
+    return LayoutScan(
+        file.parent,
+        cases,
+        named,
+        notes=[*channel_note(channels, named), *_unlisted(file.parent, cases)],
+        ignore_values=ignore_values(file, content),
+        names_all_values=not options.structures,
+    )
+
+
+def _unlisted(root: Path, cases: list[Case]) -> list[str]:
+    """A note about images below the folder that the dataset.json does not list; none without any."""
+    paths = {path for case in cases for path in (case.label, *(image.path for image in case.images.values()))}
+    listed = {os.path.normpath(path) for path in paths}
+    others = [str(file) for file in image_files(root).files if str(file) not in listed]
+    return (
+        [f"not in dataset.json, so not read: {counted(len(others), 'image')}, e.g. {others[0]}"]
+        if others
+        else []
+    )
 
 
 def _cases(file: Path, content: Mapping[str, Any], channels: Mapping[int, str]) -> Iterator[Case]:

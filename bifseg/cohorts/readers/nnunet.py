@@ -45,8 +45,15 @@ def _find(path: Path, options: LayoutOptions) -> LayoutScan:
             label = "".join(by_kind.pop(_LABELS, []))
             sources = {channel: Source(path) for channel, (path,) in by_kind.items()}
             cases.append(Case(name, sources, label, split if label else ""))
-    values = ignore_values(dataset, content)
-    return LayoutScan(dataset.parent, cases, named, left_out=left_out, notes=notes, ignore_values=values)
+    return LayoutScan(
+        dataset.parent,
+        cases,
+        named,
+        left_out=left_out,
+        notes=notes,
+        ignore_values=ignore_values(dataset, content),
+        names_all_values=not options.structures,
+    )
 
 
 def _files_of_cases(

@@ -2,14 +2,14 @@
 
 Hidden files and folders (`._x.nii.gz`, `.DS_Store`, `__MACOSX`) are skipped and counted. If files in one folder differ
 only in their ending, the first in the order of `ENDINGS` is used: of x.nii and x.nii.gz the latter. Endings may be in
-upper case. Links to folders are followed.
+upper case. Links to folders are followed; a folder is read once, by the first path to it.
 """
 
 from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -50,8 +50,9 @@ def image_files(root: Path) -> ImageFiles:
         InputError: the folder cannot be read.
     """
     hidden, alike, others = 0, defaultdict(list), defaultdict(list)
-    left_out = []
-    for path in all_files(root):
+    left_out: list[LeftOut] = []
+    again: list[str] = []
+    for path in all_files(root, again.append):
         name = printable(Path(path))
         if _is_hidden(path):
             hidden += 1
@@ -69,6 +70,8 @@ def image_files(root: Path) -> ImageFiles:
         copies += [f"{other} skipped: {first.name} in the same folder is used" for other in rest]
     notes = [_skipped(known, paths) for known, paths in sorted(others.items())]
     notes += [f"{counted(hidden, 'hidden file')} skipped"] if hidden else []
+    text = "skipped: links lead to the same folder by another path"
+    notes += [f"{counted(len(again), 'folder')} {text}, e.g. {short(again[0])}"] if again else []
     notes += (
         [f"{copies[0]}; so are {len(copies) - 1} more" if len(copies) > 1 else copies[0]] if copies else []
     )
@@ -94,11 +97,12 @@ def skipped_by_name(paths: Sequence[str]) -> list[str]:
     return [f"skipped by name: {counted(len(paths), 'image')}, e.g. {paths[0]}"] if paths else []
 
 
-def all_files(root: Path) -> Iterator[PurePosixPath]:
+def all_files(root: Path, again: Callable[[str], object] = str) -> Iterator[PurePosixPath]:
     """All files below a folder, hidden ones too.
 
     Args:
         root: the folder.
+        again: gets each further path to a folder that was read by another path.
 
     Yields:
         Paths relative to the folder, sorted.
@@ -111,7 +115,8 @@ def all_files(root: Path) -> Iterator[PurePosixPath]:
     seen: set[str] = set()
     for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(folder)
-        if real in seen:  # a link that leads back
+        if real in seen:  # perhaps a link that leads back
+            again(Path(folder).relative_to(root).as_posix())
             folders.clear()
             continue
         seen.add(real)

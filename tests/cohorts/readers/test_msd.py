@@ -34,6 +34,14 @@ def write_set(folder, cases=("BRATS_001", "BRATS_002"), modality=CHANNELS, label
     (folder / "dataset.json").write_text(json.dumps(content | more))
 
 
+def test_images_that_the_list_lacks_are_noted(tmp_path):
+    write_set(tmp_path)
+    for folder in ("imagesTr", "labelsTr"):
+        mark(tmp_path / folder / "BRATS_003.nii.gz", 1)
+    note = "not in dataset.json, so not read: 2 images, e.g. imagesTr/BRATS_003.nii.gz"
+    assert draft_of("msd", tmp_path).notes[-1] == note
+
+
 def test_channels_of_4d_images_are_read(tmp_path):
     write_set(tmp_path)
     draft = draft_of("msd", tmp_path)

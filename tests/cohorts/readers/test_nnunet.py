@@ -89,6 +89,18 @@ def test_volumes_of_one_slice_make_a_2d_cohort_as_pictures_do(tmp_path, shape, d
     assert draft_of("nnunet", tmp_path).dimension == dimension
 
 
+def test_values_without_a_name_are_noted(tmp_path):
+    write_set(tmp_path)
+    for case in ("BraTS_001", "BraTS_002"):
+        mark(tmp_path / f"labelsTr/{case}.nii.gz", 1, 2, 3, 4, 7)
+    note = (
+        "labelsTr/BraTS_001.nii.gz holds 7, to which the data give no name (2 label maps in all have such values); "
+        "such voxels count as background"
+    )
+    assert draft_of("nnunet", tmp_path).notes[-1] == note
+    assert note not in draft_of("nnunet", tmp_path, LayoutOptions(structures={"core": (3,)})).notes
+
+
 def test_labelled_test_images_are_the_test_split(tmp_path):
     write_set(tmp_path, [f"a{k}" for k in range(8)])
     write_set(tmp_path, ["b1", "b2"], end="Ts")

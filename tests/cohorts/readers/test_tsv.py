@@ -187,7 +187,10 @@ def test_a_patient_in_two_splits_is_left_out(tmp_path):
     ]
     table = write_table(tmp_path / "t.tsv", ("case", "image", "label", "group", "split"), *rows)
     ((case, _, reason),) = reasons_of(draft_of("tsv", table, LIVER))
-    assert (case, reason.split(";")[0]) == ("c2", "split: 'test', but group 'p' has split 'train' on line 2")
+    assert (case, reason.split(";")[0]) == (
+        "c2",
+        "split: 'test', but group 'p' has split 'train' on case 'c1'",
+    )
 
 
 @pytest.mark.parametrize(
