@@ -165,7 +165,7 @@ def _cluster_t(sums: Array, statistic: Quantity, slope: Quantity) -> Interval:
     return Interval(estimate, estimate - half, estimate + half)
 
 
-def student_limit(tail: float, freedom: int) -> float:
+def student_limit(tail: float, freedom: float) -> float:
     """The value that Student's t exceeds with a probability.
 
     scipy.stats gives the same number, and takes as long to import as the tables of a run to make.
@@ -196,20 +196,113 @@ def share_interval(hits: ArrayLike, clusters: ArrayLike) -> Interval:
     Raises:
         ValueError: no values, or not as many clusters as values.
     """
-    hits = np.asarray(hits, float)
-    sums = _cluster_sums(np.column_stack([hits, np.ones(len(hits))]), clusters)
-    share, count, n = float(hits.mean()), len(sums), len(hits)
-    if count == 1:
+    return share_of_strata(hits, clusters, np.zeros(len(np.asarray(hits))))
+
+
+def share_of_strata(hits: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> Interval:
+    """The mean of the strata's shares with its 95% interval over clusters, as in `share_interval`.
+
+    The effective size of a share of 0 or 1 is that of the mean of as many independent shares: the squared number of
+    strata over the sum of 1 / clusters.
+
+    Args:
+        hits: (n,) whether each object counts.
+        clusters: (n,) name of each object's cluster, which lies in one stratum.
+        strata: (n,) name of each object's stratum, such as its cohort.
+
+    Returns:
+        Share and limits in [0, 1]; NaN limits if a stratum has a single cluster.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    parts = _Strata.of(hits, clusters, strata)
+    share, n, freedom = parts.mean, len(np.asarray(hits)), int((parts.clusters - 1).sum())
+    if parts.clusters.min() == 1:
         return Interval(share, np.nan, np.nan)
-    size = float(count)
+    size = len(parts.clusters) ** 2 / float((1 / parts.clusters).sum())
     if 0 < share < 1:
-        variance = _standard_error(sums, _ratio_slope) ** 2
-        wider = (student_limit(_TAIL, n - 1) / student_limit(_TAIL, count - 1)) ** 2
+        variance = float(parts.variances.sum())
+        wider = (student_limit(_TAIL, n - 1) / student_limit(_TAIL, freedom)) ** 2
         size = min(n, share * (1 - share) / variance * wider) if variance > 0 else float(n)
     successes = share * size
     low = float(betaincinv(successes, size - successes + 1, _TAIL)) if share > 0 else 0.0
     high = float(betainccinv(successes + 1, size - successes, _TAIL)) if share < 1 else 1.0
     return Interval(share, low, high)
+
+
+def mean_of_strata(values: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> Interval:
+    """The mean of the strata's means with its 95% interval over clusters, so that each stratum has the same weight.
+
+    The interval is that of `bootstrap_t`, but Student's with the degrees of freedom of Welch (1947) if a stratum has
+    fewer than 5 clusters or all have more than 200: a small stratum then makes most of the variance, which only its
+    own few clusters tell.
+
+    Args:
+        values: (n,) one value an object.
+        clusters: (n,) name of each object's cluster, which lies in one stratum.
+        strata: (n,) name of each object's stratum, such as its cohort.
+
+    Returns:
+        Mean and limits; NaN limits if a stratum has a single cluster.
+
+    Raises:
+        ValueError: no values, or not as many clusters as values.
+    """
+    parts = _Strata.of(values, clusters, strata)
+    if parts.clusters.min() >= _FEWEST and parts.clusters.sum() <= _MOST:
+        return bootstrap_t(parts.terms, clusters, _mean_of_ratios, _mean_of_ratios_slope)
+    if parts.clusters.min() == 1:
+        return Interval(parts.mean, np.nan, np.nan)
+    variance = float(parts.variances.sum())
+    if variance == 0:
+        return Interval(parts.mean, parts.mean, parts.mean)
+    freedom = variance**2 / float((parts.variances**2 / (parts.clusters - 1)).sum())
+    half = student_limit(_TAIL, freedom) * float(np.sqrt(variance))
+    return Interval(parts.mean, parts.mean - half, parts.mean + half)
+
+
+@dataclass(frozen=True)
+class _Strata:
+    """The mean of the means of strata, and what its interval needs.
+
+    Attributes:
+        terms: (n, 2 strata) value and 1 of each member in the columns of its stratum, 0 in the others.
+        mean: of the strata's means.
+        clusters: (strata,) number of clusters.
+        variances: (strata,) part of each stratum in the variance of the mean; NaN for one cluster.
+    """
+
+    terms: Array
+    mean: float
+    clusters: NDArray[np.int64]
+    variances: Array
+
+    @classmethod
+    def of(cls, values: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> _Strata:
+        """The strata of some values; arguments as in `mean_of_strata`."""
+        values, stratum = np.asarray(values, float), cluster_numbers(strata)
+        inside = stratum[:, np.newaxis] == np.arange(stratum.max(initial=0) + 1)
+        pairs = np.stack([inside * values[:, np.newaxis], inside], axis=-1)
+        terms = pairs.reshape(len(values), 2 * inside.shape[1])
+        sums = _cluster_sums(terms, clusters)
+        above, below = sums[:, ::2], sums[:, 1::2]
+        counts, size = np.count_nonzero(below, axis=0), below.sum(axis=0)
+        means = above.sum(axis=0) / size
+        squares = (((above - means * below) / size) ** 2).sum(axis=0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            variances = counts / (counts - 1) * squares / len(counts) ** 2
+        return cls(terms, float(means.mean()), counts, variances)
+
+
+def _mean_of_ratios(sums: Array) -> Array:
+    return np.asarray((sums[..., ::2] / sums[..., 1::2]).mean(axis=-1))
+
+
+def _mean_of_ratios_slope(sums: Array) -> Array:
+    above, below = sums[..., ::2], sums[..., 1::2]
+    slopes = np.stack([1 / below, -above / below**2], axis=-1) / above.shape[-1]
+    return np.asarray(slopes.reshape(sums.shape))
 
 
 def _ratio(sums: Array) -> Array:

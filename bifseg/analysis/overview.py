@@ -7,10 +7,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from bifseg.analysis.interactions import cost_to_target
-from bifseg.analysis.intervals import Interval, bootstrap_t, mean_interval, share_interval
+from bifseg.analysis.intervals import (
+    Interval,
+    mean_interval,
+    mean_of_strata,
+    share_interval,
+    share_of_strata,
+)
 from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings
 from bifseg.analysis.run_scores import CohortScores, RunScores
@@ -180,21 +185,6 @@ def _over_patients(rows: pd.DataFrame, name: str) -> Interval:
 
 
 def _mean_of_cohorts(rows: pd.DataFrame, name: str) -> Interval:
-    """The mean over cohorts of the means over their sessions, with its bootstrap-t interval over patients."""
-    terms = [
-        column
-        for cohort in sorted(set(rows["cohort"]))
-        for inside in [(rows["cohort"] == cohort).to_numpy(float)]
-        for column in (inside * rows[name].to_numpy(float), inside)
-    ]
-    return bootstrap_t(np.column_stack(terms), rows["patient"], _mean_of_ratios, _mean_of_ratios_slope)
-
-
-def _mean_of_ratios(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray((sums[..., ::2] / sums[..., 1::2]).mean(axis=-1))
-
-
-def _mean_of_ratios_slope(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    above, below = sums[..., ::2], sums[..., 1::2]
-    slopes = np.stack([1 / below, -above / below**2], axis=-1) / above.shape[-1]
-    return np.asarray(slopes.reshape(sums.shape))
+    """The mean over cohorts of the means over their sessions with its interval over patients."""
+    interval = share_of_strata if name == "reached" else mean_of_strata
+    return interval(rows[name], rows["patient"], rows["cohort"])

@@ -209,7 +209,8 @@ def _caption(summary: Overview, goal: str) -> str:
     by = f"prompts to {goal}, fewest first" if summary.by == "prompts" else "mean final Dice"
     what = "means of the cohorts' means" if len(summary.cohorts) > 1 else "means"
     limited = frame[[f"{name}_low" for name in MEASURES]].notna().any(axis=None)
-    intervals = " with 95% intervals over patients" if limited else "; an interval needs two patients"
+    needed = "; an interval needs two patients" + " of each cohort" * (len(summary.cohorts) > 1)
+    intervals = " with 95% intervals over patients" if limited else needed
     texts = [
         f"Last results under {summary.protocol}, ranked by {by}: {what}{intervals}.",
         "Entries that share a letter do not differ significantly; the best value of a column is bold.",

@@ -4,7 +4,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from bifseg.analysis.intervals import bootstrap_t, cluster_t, mean_interval, ratio_interval, share_interval
+from bifseg.analysis.intervals import (
+    bootstrap_t,
+    cluster_t,
+    mean_interval,
+    mean_of_strata,
+    ratio_interval,
+    share_interval,
+    share_of_strata,
+)
 
 
 def rng(seed=7):
@@ -168,6 +176,32 @@ def test_objects_of_one_patient_count_once_in_a_share():
     once = share_interval([True] * 3 + [False] * 7, np.arange(10))
     often = share_interval(np.repeat([True] * 3 + [False] * 7, 9), np.repeat(np.arange(10), 9))
     assert often.high - often.low >= once.high - once.low - 0.02
+
+
+@pytest.mark.parametrize("sizes", [(2, 30), (3, 4), (5, 300)])
+def test_the_mean_of_a_small_stratum_and_another_has_welch_s_interval(sizes):
+    """Of values and of others with the sign turned it is half the difference of both means."""
+    one, other = (rng(k).exponential(size=n) for k, n in enumerate(sizes))
+    expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval()
+    values, strata = np.concatenate([one, -other]), np.repeat(["one", "other"], sizes)
+    interval = mean_of_strata(values, np.arange(sum(sizes)), strata)
+    assert interval.mean == pytest.approx((one.mean() - other.mean()) / 2)
+    assert (interval.low, interval.high) == pytest.approx((expected.low / 2, expected.high / 2))
+
+
+def test_a_stratum_of_one_cluster_gives_no_limits():
+    """Its variance is unknown, however many clusters the other has."""
+    values, strata = rng().random(11), ["one"] + ["other"] * 10
+    for interval_of in (mean_of_strata, share_of_strata):
+        interval = interval_of(values > 0.5, np.arange(11), strata)
+        assert interval.mean == pytest.approx(((values[0] > 0.5) + (values[1:] > 0.5).mean()) / 2)
+        assert np.isnan([interval.low, interval.high]).all()
+
+
+def test_a_share_of_one_in_unequal_strata_counts_as_so_many_patients_as_vary_alike():
+    """1/4 (1/2 + 1/30) is the variance of the mean of both shares: 7.5 independent patients have the same."""
+    interval = share_of_strata(np.ones(32), np.arange(32), np.repeat([0, 1], [2, 30]))
+    assert (interval.low, interval.high) == pytest.approx((0.025 ** (1 / 7.5), 1))
 
 
 @pytest.mark.parametrize(

@@ -192,6 +192,22 @@ def test_over_cohorts_equal_patients_of_one_cohort_add_no_width():
     assert (row["dice_low"], row["dice_high"]) == (pytest.approx(0.7), pytest.approx(0.7))
 
 
+def test_over_cohorts_a_share_of_one_has_an_interval():
+    """Six of six patients in both cohorts are worth twelve of twelve."""
+    (row,) = over_cohorts(*[[(name, "bifseg", "initial", 0.95, OWN) for name in "abcdef"]] * 2).frame.to_dict(
+        "records"
+    )
+    shares = [row[f"reached_{kind}"] for kind in ("mean", "low", "high")]
+    assert shares == pytest.approx([1, 0.025 ** (1 / 12), 1])
+
+
+def test_over_cohorts_one_patient_of_a_cohort_gives_no_interval():
+    many = [(name, "bifseg", "initial", 0.5 + 0.01 * k, OWN) for k, name in enumerate("abcdefghij")]
+    (row,) = over_cohorts(many, [("a", "bifseg", "initial", 0.95, OWN)]).frame.to_dict("records")
+    assert row["dice_mean"] == pytest.approx((0.545 + 0.95) / 2)
+    assert np.isnan([row[f"{name}_{end}"] for name in ("dice", "reached") for end in ("low", "high")]).all()
+
+
 def test_one_cohort_has_no_overview_over_cohorts():
     assert over_cohorts(LINES) is None
     assert over_cohorts(LINES[:6], [line for line in LINES if line[1] == "geos"]) is None, "no common method"
