@@ -280,7 +280,16 @@ class _Strata:
 
     @classmethod
     def of(cls, values: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> _Strata:
-        """The strata of some values; arguments as in `mean_of_strata`."""
+        """The strata of some values.
+
+        Args:
+            values: as in `mean_of_strata`.
+            clusters: as in `mean_of_strata`.
+            strata: as in `mean_of_strata`.
+
+        Returns:
+            Their mean with what its interval needs.
+        """
         values, stratum = np.asarray(values, float), cluster_numbers(strata)
         inside = stratum[:, np.newaxis] == np.arange(stratum.max(initial=0) + 1)
         pairs = np.stack([inside * values[:, np.newaxis], inside], axis=-1)

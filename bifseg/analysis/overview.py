@@ -17,7 +17,7 @@ from bifseg.analysis.intervals import (
     share_of_strata,
 )
 from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
-from bifseg.analysis.paired import main_network, rankings
+from bifseg.analysis.paired import main_network, rankings, with_fewer_objects
 from bifseg.analysis.run_scores import CohortScores, RunScores
 
 MEASURES = ("initial", "dice", "reached", "prompts", "rounds", "user_s", "machine_s")
@@ -43,6 +43,7 @@ class Overview:
             `_high`; NaN for measures that an entry lacks.
         cohorts: names of the cohorts.
         partial: methods that are left out, because some cohort has no sessions of them.
+        fewer: entries that played fewer objects than others, with their numbers, as of `with_fewer_objects`.
     """
 
     protocol: str
@@ -51,6 +52,7 @@ class Overview:
     frame: pd.DataFrame
     cohorts: tuple[str, ...]
     partial: tuple[str, ...] = ()
+    fewer: tuple[str, ...] = ()
 
 
 def overview(cohort: CohortScores) -> Overview:
@@ -71,8 +73,8 @@ def overview(cohort: CohortScores) -> Overview:
     """
     protocol, rows = _protocol(cohort)[0], _sessions(cohort)
     by = _measure(rows)
-    frame = _ranked(rows, by, _over_patients)
-    return Overview(protocol, by, cohort.rule(protocol).rounds, frame, (cohort.name,))
+    frame, fewer = _ranked(rows, by, _over_patients), with_fewer_objects(rows)
+    return Overview(protocol, by, cohort.rule(protocol).rounds, frame, (cohort.name,), fewer=fewer)
 
 
 def overview_over_cohorts(run: RunScores) -> Overview | None:
@@ -105,7 +107,8 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
     by = _measure(rows)
     frame = _ranked(rows, by, _mean_of_cohorts)
     rounds = max(cohort.rule(protocol).rounds for cohort in run.cohorts)
-    return Overview(protocol, by, rounds, frame, tuple(cohort.name for cohort in run.cohorts), partial)
+    names, fewer = tuple(cohort.name for cohort in run.cohorts), with_fewer_objects(rows)
+    return Overview(protocol, by, rounds, frame, names, partial, fewer)
 
 
 def _protocol(cohort: CohortScores) -> tuple[str, bool]:

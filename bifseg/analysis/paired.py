@@ -25,6 +25,7 @@ from bifseg.analysis.statistics import (
     signed_rank_sum,
     tie_groups,
 )
+from bifseg.cards.entries import entry_name
 from bifseg.core.metrics import higher_is_better
 
 STRUCTURE = ["seen", "structure"]
@@ -112,6 +113,20 @@ def rankings(rows: pd.DataFrame, measure: str = "dice") -> pd.DataFrame:
     sessions = _over_seeds(rows, measure)[[*_SESSION, measure]]
     parts = [_rank(group, measure) for _, group in sessions.groupby(STRUCTURE)]
     return in_reading_order(pd.concat(parts, ignore_index=True)) if parts else pd.DataFrame()
+
+
+def with_fewer_objects(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The entries that lack objects which another entry played: their means are over other objects.
+
+    Args:
+        rows: sessions that are ranked together, of one cohort or with the cohort in the objects' names.
+
+    Returns:
+        Each with its number of objects, for example `grabcut 6 of 8`, by name.
+    """
+    counts: dict[Any, Any] = rows.groupby(["method", "network"])["object"].nunique().to_dict()
+    every = rows["object"].nunique()
+    return tuple(f"{entry_name(*entry)} {n} of {every}" for entry, n in counts.items() if n < every)
 
 
 def _over_seeds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:

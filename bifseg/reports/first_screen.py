@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -99,13 +99,13 @@ def _rows(summary: Overview, frame: pd.DataFrame, shown: list[str]) -> list[Row]
     return rows
 
 
-def summary_text(summary: Overview, target: float, simulated: bool) -> str:
+def summary_text(summary: Overview, target: float, simulated: Collection[str]) -> str:
     """The three numbers that matter of the first entry and of the user's own ones, for a terminal.
 
     Args:
         summary: of `overview` or `overview_over_cohorts`.
         target: Dice that counts as reached.
-        simulated: whether the images of a cohort were made by a simulator.
+        simulated: names of cohorts whose images a simulator made.
 
     Returns:
         Lines, each ended by a newline: for each such entry final Dice, prompts to the target, and user time; a number
@@ -113,7 +113,9 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
     """
     goal, frame = f"{100 * target:g}%", summary.frame
     means = "means of " if len(summary.cohorts) > 1 else ""
-    where = f"{means}{', '.join(summary.cohorts)}{', simulated images' if simulated else ''}"
+    made = [name for name in summary.cohorts if name in simulated]
+    which = "" if len(made) == len(summary.cohorts) else f" in {', '.join(made)}"
+    where = f"{means}{', '.join(summary.cohorts)}{f', simulated images{which}' if made else ''}"
     parts = _parts(frame)
     lines = [
         line
@@ -122,17 +124,20 @@ def summary_text(summary: Overview, target: float, simulated: bool) -> str:
     ]
     if summary.partial:
         lines.append(f"    Not ranked, since not in every cohort: {', '.join(summary.partial)}.")
+    lines += [f"    {text}" for text in _unequal(summary)]
     return "".join(f"{line}\n" for line in lines)
 
 
 def _lines(frame: pd.DataFrame, goal: str, where: str, protocol: str) -> list[str]:
     """The lines of entries that are ranked together."""
     names, lines = _names(frame), []
+    first = _names(frame[frame["rank"] == 1])
     for k, row in enumerate(frame.to_dict("records")):
         if k and row["method"] in METHODS + TOOLS:
             continue
         number = "first" if row["rank"] == 1 else f"number {row['rank']:.0f}"
-        rank = f"{number} of {len(frame)} entries"
+        others = [name for name in first if name != names[k]] if row["rank"] == 1 else []
+        rank = f"{number} of {len(frame)} entries{f', with {_and(others)}' if others else ''}"
         alone = f"the only entry under {protocol}"
         lines.append(f"{names[k]} is {rank if len(frame) > 1 else alone} ({where}):")
         reached = f", reached in {_text(row, 'reached')}% of sessions"
@@ -168,9 +173,10 @@ def _sentence(summary: Overview, goal: str) -> str:
     """Which entry of each part is first, by how much, and which others do not differ significantly."""
     parts = _parts(summary.frame)
     texts = [_sentence_of(summary, part, goal) for _, part in parts]
-    return " ".join(
+    titled = [
         text if len(parts) == 1 else f"{title}: {text}" for (title, _), text in zip(parts, texts, strict=True)
-    )
+    ]
+    return " ".join([*titled, *_unequal(summary)])
 
 
 def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
@@ -183,11 +189,27 @@ def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
     if len(names) == 1:
         return f"{names[0]}: {how}."
     among = f"Of the {len(names)} entries that play in every cohort, " if summary.partial else ""
-    return f"{among}{names[0]} is first: {how}. {_certainty(names, frame['group'].tolist())}"
+    first = _names(frame[frame["rank"] == row["rank"]])
+    leads = f"{_and(first)} share the first rank; {names[0]}" if len(first) > 1 else f"{names[0]} is first"
+    return f"{among}{leads}: {how}. {_certainty(names, frame['group'].tolist())}"
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
     return [entry_name(*pair) for pair in zip(frame["method"], frame["network"], strict=True)]
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _unequal(summary: Overview) -> list[str]:
+    """A sentence on entries whose means are over fewer objects than others', or nothing."""
+    if not summary.fewer:
+        return []
+    return [
+        "Entries did not play the same objects, and a mean is over those that its entry played: "
+        f"{', '.join(summary.fewer)}."
+    ]
 
 
 def _certainty(names: list[str], groups: list[str]) -> str:

@@ -93,8 +93,7 @@ def write_report(
     played = scores or RunScores.read(run, read_needed(run / "tables" / "index.json", "target")["target"])
     together = overview_over_cohorts(played)
     first = together or overview(played.cohorts[0])
-    simulated = not played.simulated.isdisjoint(first.cohorts)
-    text = summary_text(first, played.target, simulated)
+    text = summary_text(first, played.target, played.simulated)
     if failed := count_failed(played.every_row):
         text += f"{counted(failed, 'session')} failed: `bifseg status` says why, `bifseg retry` tries again\n"
     write_text(run / "summary.txt", text)

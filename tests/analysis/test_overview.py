@@ -147,6 +147,15 @@ def test_a_box_counts_as_a_prompt_so_fewer_rounds_can_rank_second():
     assert frame["rounds_mean"].tolist() == [2, 1]
 
 
+def test_an_entry_that_played_fewer_objects_is_named():
+    lacking = [line for line in LINES if (line[0], line[1]) != ("b", "bifseg")]
+    assert table(LINES).fewer == ()
+    assert table(lacking).fewer == ("bifseg@pnet 2 of 3",)
+    both = [line for line in LINES if line[1] == "bifseg"]
+    assert over_cohorts(both, both).fewer == ()
+    assert over_cohorts(LINES, lacking).fewer == ("bifseg 5 of 6",)
+
+
 def over_cohorts(*parts, **cards):
     """The overview of cohorts c0, c1, ..., each of some lines."""
     frame = pd.concat([scores(lines, cohort=f"c{k}") for k, lines in enumerate(parts)], ignore_index=True)

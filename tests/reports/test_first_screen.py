@@ -1,5 +1,7 @@
 """The summary for a terminal: numbers of the first-ranked entry and of the user's own method."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -25,8 +27,8 @@ def summary(*rows):
 
 def test_the_summary_shows_the_first_entry_and_the_user_s_own():
     last = row("mine", "b", **NUMBERS | {"dice": 0.4}) | {"rank": 3}
-    rows = row("geos", **NUMBERS), row("grabcut", **NUMBERS), last
-    assert summary_text(summary(*rows), 0.9, simulated=True).splitlines() == [
+    rows = row("geos", **NUMBERS), row("grabcut", **NUMBERS) | {"rank": 2}, last
+    assert summary_text(summary(*rows), 0.9, simulated={"c"}).splitlines() == [
         "geos is first of 3 entries (c, simulated images):",
         "    80.0 [70.0, 90.0]% Dice at the end",
         "    5.0 [4.9, 5.1] prompts to a Dice of 90%, reached in 70 [60, 80]% of sessions",
@@ -41,15 +43,53 @@ def test_the_summary_shows_the_first_entry_and_the_user_s_own():
 
 def test_entries_that_share_a_rank_share_its_number():
     rows = row("geos", **NUMBERS), row("mine", **NUMBERS) | {"rank": 2}, row("yours", **NUMBERS) | {"rank": 2}
-    text = summary_text(summary(*rows), 0.9, simulated=False)
+    text = summary_text(summary(*rows), 0.9, simulated=())
     assert "mine is number 2 of 3 entries (c):" in text
     assert "yours is number 2 of 3 entries (c):" in text
 
 
+def test_entries_that_share_the_first_rank_are_all_named():
+    rows = (
+        row("geos", **NUMBERS),
+        row("mine", **NUMBERS),
+        row("grabcut", **NUMBERS),
+        row("bifseg", **NUMBERS) | {"rank": 4},
+    )
+    lines = summary_text(summary(*rows), 0.9, simulated=()).splitlines()
+    assert lines[0] == "geos is first of 4 entries, with mine and grabcut (c):"
+    assert "mine is first of 4 entries, with geos and grabcut (c):" in lines
+    sentence = first_screen(summary(*rows), 0.9).sentence
+    assert sentence.startswith("geos, mine and grabcut share the first rank; geos: 5.0 [4.9, 5.1] prompts")
+
+
+def test_entries_that_played_other_objects_are_named_where_one_is_called_first():
+    shown = replace(
+        summary(row("mine", **NUMBERS), row("geos", **NUMBERS) | {"rank": 2}), fewer=("mine 6 of 8",)
+    )
+    said = (
+        "Entries did not play the same objects, and a mean is over those that its entry played: mine 6 of 8."
+    )
+    assert summary_text(shown, 0.9, simulated=()).splitlines()[-1].strip() == said
+    assert first_screen(shown, 0.9).sentence.endswith(said)
+
+
+def test_the_summary_names_the_simulated_cohorts_of_several():
+    rows = pd.DataFrame([row("geos", **NUMBERS), row("grabcut", **NUMBERS) | {"rank": 2}])
+    both = Overview("own-scribbles", "prompts", 10, rows, ("real", "made"))
+    heads = [
+        summary_text(both, 0.9, simulated=made).splitlines()[0] for made in ((), {"made"}, {"made", "real"})
+    ]
+    assert heads == [
+        "geos is first of 2 entries (means of real, made):",
+        "geos is first of 2 entries (means of real, made, simulated images in made):",
+        "geos is first of 2 entries (means of real, made, simulated images):",
+    ]
+
+
 def test_entries_that_some_cohort_lacks_are_named_where_one_is_called_first():
-    rows = pd.DataFrame([row("bifseg", **NUMBERS), row("grabcut", "b", **NUMBERS)])
+    rows = pd.DataFrame([row("bifseg", **NUMBERS), row("grabcut", "b", **NUMBERS) | {"rank": 2}])
     both = Overview("own-scribbles", "prompts", 10, rows, ("c", "d"), ("geos", "slic-seg"))
-    lines = summary_text(both, 0.9, simulated=False).splitlines()
+    lines = summary_text(both, 0.9, simulated=()).splitlines()
     assert lines[0] == "bifseg is first of 2 entries (means of c, d):"
     assert lines[-1] == "    Not ranked, since not in every cohort: geos, slic-seg."
     assert first_screen(both, 0.9).sentence.startswith(
@@ -66,12 +106,12 @@ def test_a_caption_promises_no_interval_of_one_patient():
 
 
 def test_user_time_is_that_of_a_session_without_a_target():
-    text = summary_text(summary(row("mine", dice=0.8, user_s=30.0)), 0.9, simulated=False)
+    text = summary_text(summary(row("mine", dice=0.8, user_s=30.0)), 0.9, simulated=())
     assert text.splitlines()[-1] == "    30.0 [29.9, 30.1] s of a user's time a session, predicted"
 
 
 def test_numbers_unknown_under_the_protocol_are_left_out():
-    text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=False)
+    text = summary_text(summary(row("mine", dice=0.8)), 0.9, simulated=())
     assert text.splitlines() == [
         "mine is the only entry under own-scribbles (c):",
         "    80.0 [70.0, 90.0]% Dice at the end",
@@ -82,7 +122,7 @@ def test_entries_that_saw_a_patient_are_a_part_of_their_own():
     saw = {"saw": True, "exposure": "seen patient, unseen"}
     rows = (
         row("geos", **NUMBERS),
-        row("mine", **NUMBERS | {"dice": 0.7}),
+        row("mine", **NUMBERS | {"dice": 0.7}) | {"rank": 2},
         row("bifseg", **NUMBERS | {"dice": 0.9}) | saw,
     )
     screen = first_screen(summary(*rows), 0.9)
@@ -94,7 +134,7 @@ def test_entries_that_saw_a_patient_are_a_part_of_their_own():
     assert [line.cells[column][1] for line in clean.rows] == [True, False], "bold is the best of its part"
     assert "patients: geos is first: 5.0" in screen.sentence
     assert "ranked apart: bifseg: 5.0" in screen.sentence
-    text = summary_text(summary(*rows), 0.9, simulated=False)
+    text = summary_text(summary(*rows), 0.9, simulated=())
     assert text.index("geos is first of 2 entries") < text.index("bifseg is the only entry")
 
 

@@ -103,6 +103,7 @@ def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
         ],
         "apart": standing.apart,
         "lost": standing.lost,
+        "fewer": standing.fewer,
         "split": standing.now["split"].iloc[-1],
         "data": standing.now["data"].iloc[-1],
         "older": standing.older,

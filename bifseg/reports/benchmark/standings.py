@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import GROUP, entry_names, saw_patients
-from bifseg.analysis.paired import STRUCTURE, rankings
+from bifseg.analysis.paired import STRUCTURE, rankings, with_fewer_objects
 from bifseg.analysis.power import Power, power_of
 from bifseg.core.errors import InputError, short
 from bifseg.core.parquet import read_parquet
 from bifseg.reports.benchmark.history import sessions_file, sessions_place
 from bifseg.reports.benchmark.journal import KEY, Record
-from bifseg.reports.benchmark.outcomes import MEASURES, WHERE
+from bifseg.reports.benchmark.outcomes import COLUMNS, MEASURES, WHERE
 
 _ABOUT = (KEY, "when", "run", "commit", "bifseg", "method", "network")
 _SAME = ["data", "split", "rules", "goal"]
@@ -38,6 +38,7 @@ class Standing:
         past: all rows of the same data, rules and goal, oldest first: the curves.
         apart: entries without a rank, since their newest result has other data, rules or goal.
         lost: entries without a rank, since the outcomes of their sessions are not beside the history.
+        fewer: entries that played fewer objects than others, as of `with_fewer_objects`.
         older: number of rows with other data, rules or goals.
     """
 
@@ -48,6 +49,7 @@ class Standing:
     past: pd.DataFrame
     apart: tuple[str, ...]
     lost: tuple[str, ...]
+    fewer: tuple[str, ...]
     older: int
 
 
@@ -115,27 +117,32 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
     now = rows[last & same]
     stored = now[KEY].map(lambda key: sessions_file(path, {KEY: key}).is_file())
     by = next((name for name in ("prompts", "rounds") if now[f"{name}_mean"].notna().all()), "dice")
-    places = _places(now, cohort, protocol, by, path)
+    sessions = _sessions_of(now, cohort, protocol, path)
     return Standing(
         cohort,
         protocol,
         by,
-        now.merge(places, on=GROUP, how="left").fillna({"group": ""}),
+        now.merge(_places(now, sessions, by), on=GROUP, how="left").fillna({"group": ""}),
         rows[same].reset_index(drop=True),
         tuple(entry_names(rows[last & ~same])),
         tuple(entry_names(now[~stored])),
+        with_fewer_objects(sessions),
         int((~same).sum()),
     )
 
 
-def _places(now: pd.DataFrame, cohort: str, protocol: str, by: str, path: Path) -> pd.DataFrame:
-    """Rank and tie group from the sessions behind the newest rows."""
+def _sessions_of(now: pd.DataFrame, cohort: str, protocol: str, path: Path) -> pd.DataFrame:
+    """The outcomes of the sessions behind the newest rows, as far as they are beside the history."""
     files = [sessions_file(path, {KEY: key}) for key in sorted(set(now[KEY]))]
     parts = [_sessions(file) for file in files if file.is_file()]
-    if not parts:
+    sessions = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    return sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)]
+
+
+def _places(now: pd.DataFrame, sessions: pd.DataFrame, by: str) -> pd.DataFrame:
+    """Rank and tie group from the sessions behind the newest rows."""
+    if sessions.empty:
         return pd.DataFrame(columns=[*GROUP, "rank", "group", *_POWER])
-    sessions = pd.concat(parts, ignore_index=True)
-    sessions = sessions[(sessions["cohort"] == cohort) & (sessions["protocol"] == protocol)]
     places = rankings(sessions, by)
     saw = now.assign(saw=now["exposure"].map(saw_patients))[[*GROUP, "saw"]]
     return places.merge(_power(sessions, places.merge(saw, on=GROUP)), on=GROUP, how="left")

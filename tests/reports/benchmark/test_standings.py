@@ -51,6 +51,12 @@ def places(standing):
     return {row["method"]: (row["rank"], row["group"]) for row in standing.now.to_dict("records")}
 
 
+def test_an_entry_that_played_fewer_objects_is_named(path):
+    records = [record(path, "1", "geos", [0.5] * 8), record(path, "2", "mine", [0.9] * 6)]
+    assert only(records, path).fewer == ("mine 6 of 8",)
+    assert only(records[:1], path).fewer == ()
+
+
 def test_newest_of_each_entry_counts(path):
     better = np.linspace(0.5, 0.8, 8)
     standing = only(
