@@ -150,11 +150,14 @@ def last_rows(cohort: CohortScores, protocol: str) -> pd.DataFrame:
         protocol: name of the protocol.
 
     Returns:
-        Rows of `final_rows`, with `reached`: whether Dice was at least the target after any step.
+        Rows of `final_rows`, with `reached`: whether Dice was at least the target after any step; and `stopped`:
+        whether the protocol ended the session at a lower Dice, so that nobody knows.
     """
-    last = cohort.final_under(protocol)
-    reached = cohort.frame.groupby(SESSION)["dice"].max().rename("reached") >= cohort.run.target
-    return last.merge(reached.reset_index(), on=SESSION, how="left")
+    last, target = cohort.final_under(protocol), cohort.run.target
+    best = cohort.frame.groupby(SESSION)["dice"].max().rename("best").reset_index()
+    last = last.merge(best, on=SESSION, how="left")
+    reached, goal = last["best"] >= target, cohort.rule(protocol).goal(target)
+    return last.assign(reached=reached, stopped=(last["best"] >= goal) & ~reached).drop(columns="best")
 
 
 def worst_cases(last: pd.DataFrame, cohort: str) -> ShownTable:
@@ -203,6 +206,8 @@ def _worst(part: pd.DataFrame) -> Iterator[dict[str, Any]]:
 def _outcome(row: dict[str, Any]) -> str:
     if row["status"] in FAILED:
         return f"{row['status']}: {row['error']}"
+    if row["stopped"]:
+        return "the protocol ended it below the target"
     return "reached the target" if row["reached"] else "did not reach the target"
 
 
@@ -259,16 +264,22 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
         cohort: its name.
 
     Returns:
-        A row an object; a click opens its worst session.
+        A row an object; a click opens its worst session. A dash for how many reached the target where the protocol
+        ended a session below it.
     """
     known, unit = facts.to_dict("index"), _shared_unit(facts)
     rows = []
-    needed = last[["object", "dice", "reached", "method", "network", "protocol"]]
+    needed = last[["object", "dice", "reached", "stopped", "method", "network", "protocol"]]
     worst_rows = needed.sort_values("dice", kind="stable").drop_duplicates("object")
     worsts = worst_rows.astype({"object": str}).set_index("object").to_dict("index")
     by_object = needed.groupby("object", sort=True, observed=True)
-    summary = by_object.agg(mean=("dice", "mean"), reached=("reached", "sum"), sessions=("dice", "size"))
-    for name, mean, reached, sessions in summary.itertuples(name=None):
+    summary = by_object.agg(
+        mean=("dice", "mean"),
+        reached=("reached", "sum"),
+        sessions=("dice", "size"),
+        stopped=("stopped", "any"),
+    )
+    for name, mean, reached, sessions, stopped in summary.itertuples(name=None):
         about, worst = known[name], worsts[str(name)]
         texts = [
             str(name),
@@ -277,7 +288,7 @@ def object_table(last: pd.DataFrame, facts: pd.DataFrame, cohort: str) -> ShownT
             f"{plain(about['size'], '.3g')} {'' if unit else about['unit']}".strip(),
             plain(about["contrast"], ".2f"),
             plain(100 * mean, ".1f"),
-            f"{reached} of {sessions}",
+            "–" if stopped else f"{reached} of {sessions}",
             plain(100 * worst["dice"], ".1f"),
             entry_name(worst["method"], worst["network"]),
         ]
@@ -321,10 +332,11 @@ def power_table(last: pd.DataFrame, first: tuple[str, str]) -> ShownTable | None
         return None
     rows = []
     for entry in sorted(by_entry.keys() - {first}, key=lambda entry: (method_rank(entry[0]), entry[1])):
-        differences = (by_entry[entry] - by_entry[first]).dropna().groupby("patient").mean().to_numpy()
+        # pandas knows the mean of no patient and the spread of one without a warning: NaN.
+        differences = (by_entry[entry] - by_entry[first]).dropna().groupby("patient").mean()
         numbers = [
-            plain(100 * differences.mean(), "+.1f"),
-            plain(100 * differences.std(ddof=1), ".1f"),
+            plain(100 * float(differences.mean()), "+.1f"),
+            plain(100 * float(differences.std(ddof=1)), ".1f"),
             str(len(differences)),
             plain(100 * detectable_difference(differences), ".1f"),
             plain(patients_needed(differences, ONE_POINT), ".0f"),

@@ -152,6 +152,7 @@ def _content(
         "every_session": all(len(pack["sessions"]) == pack["all"] for pack in packs.values()),
         "pack": {
             "target": played.target,
+            "goals": {name: rule.goal(played.target) for name, rule in played.rules.items()},
             "colours": COLOURS,
             "cohorts": [{"name": name} | pack for name, pack in packs.items()],
         },

@@ -191,7 +191,7 @@ def _session(rows: list[dict[Any, Any]], session: Session, view: _View) -> dict[
     for row in rows:
         step = named.get(row["step"])
         user_s = None if np.isnan(row["user_s"]) else round(row["user_s"], 1)
-        steps.append([row["step"], round(row["dice"], 4), row["n_prompts"], user_s, int(step is not None)])
+        steps.append([row["step"], round(row["dice"], 6), row["n_prompts"], user_s, int(step is not None)])
         if step is not None:
             whole = session.box.paste(step.mask, view.grid.shape)[view.box.slices]
             masks.append(_bits(view.of(whole)))

@@ -1,5 +1,7 @@
 """Tables for a paper's reader, by hand."""
 
+import warnings
+
 import pandas as pd
 import pytest
 from fake_run import fake_cohort, fake_run, scores
@@ -19,6 +21,7 @@ from bifseg.reports.reader_tables import (
 from bifseg.reports.session_pack import pack_sessions
 
 OWN = {"protocol": OWN_SCRIBBLES}
+CARD = {"rounds": 2, "target": None, "scribbles_on": "current", "user": "expert"}
 LAST = scores(
     [
         *(
@@ -30,7 +33,7 @@ LAST = scores(
             for name, dice in zip("abcdef", (0.8, 0.7, 0.9, 0.9, 0.9, 0.9), strict=True)
         ),
     ]
-).assign(reached=False)
+).assign(reached=False, stopped=False)
 FACTS = pd.DataFrame(
     {
         "case": list("abcdef"),
@@ -70,11 +73,34 @@ def test_the_worst_session_of_every_entry_links_to_its_picture():
     assert group.rows[1].sessions == picture_keys
 
 
+def test_entries_without_a_common_patient_have_no_difference_and_no_warning():
+    lines = [
+        (name, method, "round-1", 0.9, OWN) for name, method in zip("abcd", ("x", "x", "y", "y"), strict=True)
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert texts(power_table(scores(lines), ("x", "pnet"))) == [["y@pnet", "–", "–", "0", "–", "–"]]
+
+
+def test_a_session_that_its_protocol_ended_below_the_target_did_not_miss_it():
+    """It ended at 85 %: nobody knows about 90 %. The other ended where it was."""
+    lines = [(name, "bifseg", "round-1", dice, OWN) for name, dice in (("a", 0.86), ("b", 0.7))]
+    run = RunScores(scores(lines), {OWN_SCRIBBLES: CARD | {"target": 0.85}}, target=0.9)
+    last = last_rows(run.cohorts[0], OWN_SCRIBBLES)
+    outcomes = {
+        row["object"]: worst_cases(last[last["object"] == row["object"]], "c") for _, row in last.iterrows()
+    }
+    assert [texts(outcomes[name])[0][-1] for name in "ab"] == [
+        "the protocol ended it below the target",
+        "did not reach the target",
+    ]
+    assert [row[6] for row in texts(object_table(last, FACTS, "c"))] == ["–", "0 of 1"]
+
+
 def test_a_session_that_got_worse_after_the_target_has_reached_it():
     """As the counts of interactions and the session browser say."""
     steps = [("a", "bifseg", f"round-{k}", dice, OWN) for k, dice in ((1, 0.95), (2, 0.7))]
-    card = {"rounds": 2, "target": None, "scribbles_on": "current", "user": "expert"}
-    run = RunScores(scores(steps), {OWN_SCRIBBLES: card}, target=0.9)
+    run = RunScores(scores(steps), {OWN_SCRIBBLES: CARD}, target=0.9)
     last = last_rows(run.cohorts[0], OWN_SCRIBBLES)
     assert texts(worst_cases(last, "c")) == [["bifseg@pnet", "a", "70.0", "1", "reached the target"]]
     assert texts(object_table(last, FACTS, "c"))[0][6] == "1 of 1"

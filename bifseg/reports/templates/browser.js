@@ -5,7 +5,9 @@ const sessions = pack.cohorts.flatMap((cohort) =>
   cohort.sessions.map((session) => {
     const dice = session.steps.map((step) => step[1]);
     const failed = ["failed", "timeout"].includes(session.status);
-    const outcome = failed ? "failed" : Math.max(...dice) >= pack.target ? "reached" : "not reached";
+    const best = Math.max(...dice);
+    const ended = best >= (pack.goals[session.protocol] ?? pack.target) ? "ended below the target" : "not reached";
+    const outcome = failed ? "failed" : best >= pack.target ? "reached" : ended;
     const object = cohort.objects[session.o];
     return { ...session, object, cohort: cohort.name, structure: object.structure, dice: dice.at(-1), outcome };
   }),
@@ -151,7 +153,12 @@ async function select(session) {
   const replicate = session.replicate ? `, replicate ${session.replicate}` : "";
   at("session-title").textContent = `${session.entry} on ${session.object.name}${replicate}`;
   const status = session.status === "ok" ? "" : `, ${session.status}${session.error ? `: ${session.error}` : ""}`;
-  const end = { reached: "reached the target", "not reached": "did not reach the target" }[session.outcome] ?? "no result";
+  const ends = {
+    reached: "reached the target",
+    "ended below the target": "the protocol ended it below the target",
+    "not reached": "did not reach the target",
+  };
+  const end = ends[session.outcome] ?? "no result";
   at("session-text").textContent = `${session.cohort}, ${session.structure.replaceAll("_", " ")}, ${session.protocol}; ${end}${status}`;
   for (const [id, value, most] of [["step", step, session.steps.length - 1], ["slice", slice, session.object.shape[0] - 1]]) {
     Object.assign(at(id), { max: most, value });
