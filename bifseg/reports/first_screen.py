@@ -12,7 +12,7 @@ import pandas as pd
 from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
-from bifseg.reports.formats import rank_text, with_limits
+from bifseg.reports.formats import rank_text, whole_percent, with_limits
 from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
 
 _SHOWN = {  # header, factor, digits
@@ -166,7 +166,10 @@ def _best(means: pd.Series, name: str) -> list[bool]:
 def _text(row: dict[Any, Any], name: str) -> str:
     _, factor, digits = _SHOWN[name]
     value, low, high = (factor * row[f"{name}_{kind}"] for kind in ("mean", "low", "high"))
-    return with_limits(value, low, high, f".{digits}f")
+    text = with_limits(value, low, high, f".{digits}f")
+    if name != "reached":
+        return text
+    return " ".join([whole_percent(value), *text.split(" ")[1:]])
 
 
 def _sentence(summary: Overview, goal: str) -> str:

@@ -227,6 +227,21 @@ def plain(value: float, form: str) -> str:
     return "–" if np.isnan(value) else format(value, form).replace("inf", "∞").replace("-", "−")
 
 
+def whole_percent(percent: float) -> str:
+    """A share in per cent without decimals, but not 0 or 100 where it is neither.
+
+    Args:
+        percent: from 0 to 100; NaN if unknown.
+
+    Returns:
+        `87`, `100`, or with a decimal between 99.5 and 100 and between 0 and 0.5: `99.7`; a dash for NaN.
+    """
+    text = plain(percent, ".0f")
+    if text in ("0", "100") and percent not in (0, 100):
+        return plain(min(max(percent, 0.1), 99.9), ".1f")
+    return text
+
+
 def with_limits(value: float, low: float, high: float, form: str) -> str:
     """A number with the limits of its interval.
 
@@ -257,7 +272,7 @@ def rank_text(row: Mapping[Any, Any]) -> str:
 
 def _reached(row: Row) -> str:
     share = row["reached"] / row["n"]
-    return "–" if np.isnan(share) else f"{row['reached']:.0f} of {row['n']} ({share:.0%})"
+    return "–" if np.isnan(share) else f"{row['reached']:.0f} of {row['n']} ({whole_percent(100 * share)}%)"
 
 
 def _median(name: str) -> Callable[[Row], str]:

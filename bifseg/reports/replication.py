@@ -12,6 +12,7 @@ import pandas as pd
 from bifseg.analysis.names import BASE_NET, PROPOSED
 from bifseg.analysis.paired import main_network
 from bifseg.cards.entries import entry_name
+from bifseg.core.wording import counted
 from bifseg.reports.formats import Table
 
 
@@ -92,9 +93,9 @@ def _effort_sentence(tables: Mapping[str, Table], entry: tuple[str, str]) -> str
     each = []
     for kind, group in _seen_and_unseen(frame):
         medians = group["round_median"].replace(np.inf, np.nan).dropna()
-        median = (
-            f"median {_range(medians, 'g')} rounds" if len(medians) == len(group) else "median not reached"
-        )
+        median = f"median {_range(medians, 'g')} rounds" if len(medians) else "median not reached"
+        if 0 < len(medians) < len(group):
+            median += f", not reached on {counted(len(group) - len(medians), 'structure')}"
         each.append(
             f"{group['reached'].sum():.0f} of {group['n'].sum()} sessions on {kind} structures ({median})"
         )

@@ -86,6 +86,11 @@ def test_the_summary_names_the_simulated_cohorts_of_several():
     ]
 
 
+def test_not_all_sessions_are_not_100_percent():
+    text = summary_text(summary(row("mine", **NUMBERS | {"reached": 299 / 300})), 0.9, simulated=())
+    assert "reached in 99.7 [90, 110]% of sessions" in text
+
+
 def test_entries_that_some_cohort_lacks_are_named_where_one_is_called_first():
     rows = pd.DataFrame([row("bifseg", **NUMBERS), row("grabcut", "b", **NUMBERS) | {"rank": 2}])
     both = Overview("own-scribbles", "prompts", 10, rows, ("c", "d"), ("geos", "slic-seg"))

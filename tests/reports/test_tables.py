@@ -360,6 +360,22 @@ def test_present_rank():
     assert present(frame)["Rank"].tolist() == ["2 ab", "– b"]
 
 
+@pytest.mark.parametrize(
+    ("reached", "n", "text"),
+    [
+        (299, 300, "99.7%"),
+        (1, 300, "0.3%"),
+        (1, 9000, "0.1%"),
+        (8999, 9000, "99.9%"),
+        (9, 9, "100%"),
+        (0, 9, "0%"),
+    ],
+)
+def test_a_share_is_shown_as_0_or_100_only_if_it_is(reached, n, text):
+    table = present(result_table(reached=float(reached)).frame.assign(n=n))
+    assert table.loc[0, "Reached"] == f"{reached} of {n} ({text})"
+
+
 @pytest.mark.parametrize(("median", "text"), [(2.5, "2.5"), (3.0, "3"), (np.inf, "> 10"), (np.nan, "–")])
 def test_an_unreached_median_is_presented_as_above_the_limit(median, text):
     table = present(result_table(reached=1.0, round_median=median, round_limit=10).frame)
