@@ -29,8 +29,9 @@ def shift_table(rows: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Rows by `policy`, `set` (`all` first), `label` and `measure`, with `window`, `n_images`, `n_people` (most on an
-        image), `people`, `robot`, `shift`, `spread`, `ratio`, `low` and `high`. The ratio is NaN if people do not
-        differ or only one drew, the limits also with one image.
+        image), `people`, `robot`, `shift`, `spread`, `ratio`, `low` and `high`, over the images on which several people
+        drew, or over all if there is none. The ratio is NaN if people do not differ or only one drew, the limits also
+        with one image.
     """
     return pd.DataFrame([row for policy in rows.policy.unique() for row in _rows(rows, policy)])
 
@@ -46,9 +47,13 @@ def _rows(rows: pd.DataFrame, policy: str) -> Iterator[dict[str, object]]:
 
 
 def _summary(values: pd.DataFrame) -> dict[str, float]:
+    complete = values.dropna(subset=["shift", "spread"])
+    if len(
+        complete
+    ):  # an image on which one person drew has no spread: it must not count for the shift alone
+        values = complete
     columns = ("people", "robot", "shift", "spread")
     means = {name: float(values[name].mean()) for name in columns}
-    complete = values.dropna(subset=["shift", "spread"])
     ratio, low, high = np.nan, np.nan, np.nan
     if complete["spread"].sum() > 0:
         images = complete.group + "/" + complete.image

@@ -36,6 +36,12 @@ def test_the_ratio_of_means_with_an_interval_over_images():
     assert (all_images.n_images, all_images.n_people) == (20, 3)
 
 
+def test_images_that_one_person_drew_on_do_not_count():
+    row = shift_table(rows([2.0, 2.0, 8.0], [1.0, 1.0, np.nan])).iloc[0]
+    assert (row["n_images"], row["shift"], row["spread"], row["ratio"]) == (2, 2.0, 1.0, 2.0)
+    assert "2 images" in shift_line("a/1", shift_table(rows([2.0, 2.0, 8.0], [1.0, 1.0, np.nan])))
+
+
 def test_each_set_has_its_rows_and_one_image_has_no_interval():
     table = shift_table(rows([2.0, 2.0, 6.0], [1.0, 1.0, 2.0], ["CT", "CT", "MR"]))
     by_set = table.set_index("set")
