@@ -117,13 +117,9 @@ def _content(
     provenance = read_provenance(run)
     shift = _shift_table(provenance)
     cohorts = {cohort.name: Cohort.load(run / "cohorts" / cohort.name) for cohort in played.cohorts}
-    items = checklist(
-        scores,
-        cohorts.values(),
-        metrics,
-        provenance,
-        sorted(set(played.every_row["disturbance"].unique()) - {""}),
-    )
+    every = played.every_row
+    disturbances = sorted(set(every["disturbance"].unique()) - {""})
+    items = checklist(every, cohorts.values(), metrics, provenance, disturbances)
     return {
         "run": run.resolve().name,
         "date": date or provenance.get("written", "")[:10],
@@ -137,8 +133,8 @@ def _content(
         "forgetting": forgetting_line(read_checks(run, scores)) if (scores["network"] != "").any() else "",
         "confinement": confinement_line(scores),
         "training": training_line(run),
-        "sessions": _count_sessions(played.every_row),
-        "failures": _failures(played.every_row),
+        "sessions": _count_sessions(every),
+        "failures": _failures(every),
         "most_failures": _MOST_FAILURES,
         "metrics": metrics,
         "tolerances": [line for cohort in cohorts.values() for line in _tolerances(cohort)],
