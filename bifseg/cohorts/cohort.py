@@ -31,6 +31,8 @@ from bifseg.core.images import read_array, read_grid, read_image
 from bifseg.core.overlap import DEFAULT_TOLERANCE_MM
 
 _ABOUT = ("name", "dimension", "simulated", "seen", "unseen", "root", "card", "hashes", "objects_sha256")
+BY_BODY = "numbered along the body's axes"
+"""The entry `instances` of cohort.json."""
 _REMEDY = "bring it back, or prepare the cohort again"
 _CACHED_IMAGES = 4  # sessions go object by object, so the images of the last few cases are read again
 _CACHED_MAPS = 8  # their label maps, and those of a few raters
@@ -79,6 +81,8 @@ class Cohort:
         self.left_out = tuple(row for row in objects if row.left_out)
         self._root = self.folder / about["root"]
         self._hashes: dict[str, str] = about["hashes"]
+        # Earlier versions numbered instances in the order of the file, and their cohorts keep those numbers.
+        self._numbered_by_body: bool = about.get("instances") == BY_BODY
         self._labels = lru_cache(_CACHED_MAPS)(_read_labels)
         self._images = lru_cache(_CACHED_IMAGES)(_read_image)
         self._objects_images = lru_cache(_CACHED_IMAGES)(self._image)
@@ -228,7 +232,12 @@ class Cohort:
             InputError: the file is missing or has changed since the cohort was prepared.
         """
         mask = self._structure(row.label, row)
-        return mask if row.instance is None else instances(mask) == row.instance
+        if row.instance is None:
+            return mask
+        _, whole = self._labels(self._root / row.label, self._hashes[row.label])
+        grid = whole if row.plane is None else whole.plane(*row.plane)
+        truth: Mask = instances(mask, grid if self._numbered_by_body else None) == row.instance
+        return truth
 
     def raters(self, row: ObjectRow) -> tuple[Mask, ...]:
         """The object's masks by further raters; the truth is not among them.
@@ -289,7 +298,7 @@ class Cohort:
         return self._of_values(label, row, row.label_values)
 
     def _of_values(self, label: str, row: ObjectRow, values: tuple[int, ...]) -> Mask:
-        labels = self._labels(self._root / label, self._hashes[label])
+        labels, _ = self._labels(self._root / label, self._hashes[label])
         if row.plane is not None:
             labels = np.take(labels, row.plane[1], row.plane[0])
         return structure_mask(labels, values)
@@ -371,8 +380,8 @@ def _read_image(path: Path, sha256: str, modality: str, channel: int | None) -> 
     return image
 
 
-def _read_labels(path: Path, sha256: str) -> NDArray[Any]:
+def _read_labels(path: Path, sha256: str) -> tuple[NDArray[Any], Grid]:
     check_hash(path, sha256, _REMEDY, image_hash)
-    labels = read_array(path)[0]
+    labels, grid = read_array(path)
     labels.flags.writeable = False
-    return labels
+    return labels, grid

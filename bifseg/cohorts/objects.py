@@ -35,7 +35,7 @@ class ObjectRow:
         seen: whether networks are trained on the structure.
         image, label: paths relative to the cohort's root.
         axis, index: array axis and position of the slice; None if the object lies on the whole image.
-        instance: number of the connected instance in its slice, from 1; None for a volume.
+        instance: number of the connected instance in its slice, from 1, see `instances`; None for a volume.
         voxels, volume_ml: size, by the spacing of the whole file (a 2D file counts as 1 mm thick).
         left_out: why the object is not worked on; empty if it is.
         channel: channel of a 4D image file, from 0; None if the file has no channel axis.
@@ -106,7 +106,7 @@ def find_objects(report: Report, root: Path, card: CohortCard, progress: Progres
         names = sorted({row.label for row in report.rows})
         by_map = each_file(lambda name: _instances_in(name, report, root, card), names, progress)
         objects = [row for rows in by_map.values() for row in rows]
-    objects.sort(key=lambda row: (row.case, row.structure, row.index or 0, row.instance or 0))
+    objects.sort(key=lambda row: (row.case, row.structure))  # slices and instances are in order already
     _refuse_equal_names(objects)
     return objects
 
@@ -124,17 +124,21 @@ def structure_mask(labels: NDArray[Any], values: tuple[int, ...]) -> Mask:
     return np.isin(labels, values)
 
 
-def instances(mask: Mask) -> NDArray[np.int32]:
+def instances(mask: Mask, grid: Grid | None = None) -> NDArray[np.int32]:
     """The connected instances of a mask; diagonal neighbours are connected.
 
     Args:
         mask: bool array (z, y, x) or (y, x).
+        grid: the mask's grid: an instance has the same number however the image is stored. None: scan order as stored.
 
     Returns:
-        Numbers from 1 in scan order, 0 outside the mask, in the shape of the mask.
+        Numbers from 1 in scan order along the canonical axes, 0 outside the mask, in the shape of the mask.
     """
     from scipy import ndimage  # the status of a run, a plan and a Snakefile need no instances
 
+    if grid is not None:
+        turn = grid.canonical()
+        return turn.undo(instances(turn.apply(mask)))
     numbers: NDArray[np.int32] = ndimage.label(mask, structure=np.ones((3,) * mask.ndim, bool))[0]
     return numbers
 
@@ -224,20 +228,33 @@ def _instances(row: ManifestRow, labels: NDArray[Any], grid: Grid, card: CohortC
     """The objects of a row: instances in the whole image, or slice by slice in a 2D cohort of stacks."""
     mask = structure_mask(labels, row.label_values)
     if grid.ndim == 2 or card.dimension == 3:
-        for number, voxels in _sizes(mask, card):
-            yield _object(row, card, voxels, grid.voxel_ml, None, None, number)
+        for number, voxels in _sizes(mask, grid, card):
+            yield _object(row, card, voxels, grid.voxel_ml, instance=number)
         return
     axis = slice_axis(grid, card.slices)
-    for index in np.flatnonzero(mask.any(axis=tuple(k for k in range(3) if k != axis))):
-        for number, voxels in _sizes(np.take(mask, index, axis), card):
-            yield _object(row, card, voxels, grid.voxel_ml, axis, int(index), number)
+    for place, index in _places(grid, axis):
+        if (section := np.take(mask, index, axis)).any():
+            for number, voxels in _sizes(section, grid.plane(axis, index), card):
+                yield _object(row, card, voxels, grid.voxel_ml, place, (axis, index), number)
 
 
-def _sizes(mask: Mask, card: CohortCard) -> list[tuple[int | None, int]]:
+def _places(grid: Grid, axis: int) -> list[tuple[str, int]]:
+    """Name and position of each slice of a stack, in canonical order.
+
+    A name has the slice's canonical axis and number, and is the same however the stack is stored. A stack of one slice
+    is named as an image is: not at all.
+    """
+    turn, n = grid.canonical(), grid.shape[axis]
+    k = turn.axes.index(axis)
+    order = range(n - 1, -1, -1) if turn.reverse[k] else range(n)
+    return [("zyx"[k] + f"{number:03d}" if n > 1 else "", index) for number, index in enumerate(order)]
+
+
+def _sizes(mask: Mask, grid: Grid, card: CohortCard) -> list[tuple[int | None, int]]:
     """Number and voxels of each instance; None is the number of a whole structure, which may be empty."""
     if not card.by_component:
         return [(None, int(mask.sum()))]
-    return list(enumerate(np.bincount(instances(mask).ravel())[1:].tolist(), start=1))
+    return list(enumerate(np.bincount(instances(mask, grid).ravel())[1:].tolist(), start=1))
 
 
 def _object(
@@ -245,12 +262,12 @@ def _object(
     card: CohortCard,
     voxels: int,
     voxel_ml: float,
-    axis: int | None = None,
-    index: int | None = None,
+    place: str = "",
+    plane: tuple[int, int] | None = None,
     instance: int | None = None,
 ) -> ObjectRow:
-    plane = "" if axis is None else f"{'zyx'[axis]}{index:03d}"
-    parts = [row.case, row.structure, plane, "" if instance is None else str(instance)]
+    axis, index = plane or (None, None)
+    parts = [row.case, row.structure, place, "" if instance is None else str(instance)]
     small = voxels < card.minimum_voxels
     return ObjectRow(
         object="_".join(part for part in parts if part),

@@ -13,7 +13,7 @@ from typing import Any
 
 from bifseg.cards.cards import CaseCounts, CohortCard
 from bifseg.cohorts.checks import check_cohort
-from bifseg.cohorts.cohort import Cohort
+from bifseg.cohorts.cohort import BY_BODY, Cohort
 from bifseg.cohorts.content_file import CONTENT, content_name, content_of, write_contents
 from bifseg.cohorts.files import Progress, each_file
 from bifseg.cohorts.manifest import ManifestRow, first_lines
@@ -74,6 +74,7 @@ def prepare(
         **_card_facts(card, card_path),
         "root": "." if root.resolve() == folder.resolve() else str(root.absolute()),
         "seed": seed,
+        "instances": BY_BODY,
         "manifest_sha256": file_hash(manifest),
         "objects_sha256": file_hash(folder / "objects.tsv"),
         "content_sha256": file_hash(folder / CONTENT),

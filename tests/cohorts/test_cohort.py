@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from scipy.spatial.transform import Rotation
+from storages import STORAGES, Storage
 
 from bifseg.cards.cards import CohortCard
 from bifseg.cohorts.cohort import Cohort
@@ -93,6 +94,57 @@ def test_truths_of_the_instances_make_up_the_structure(tree, tmp_path):
         assert truth.sum() == row.voxels
         total[row.index] += truth
     assert np.array_equal(total, labels == 2)
+
+
+def places_of(tree, tmp_path, labels, grid, storage, dimension, **changes):
+    """Name, size and place in the world of each object, in order, of a case that is stored so."""
+    tree.rows.clear()
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    stored = storage.grid(grid)
+    tree.add("c1", labels=storage.array(labels), grid=stored)
+    cohort = prepared(tree, tmp_path, dimension, minimum_voxels=1, **changes)
+    at = [np.argwhere(cohort.truth(row)) for row in cohort.objects]
+    points = [cohort.image(row).grid.to_world(index) for row, index in zip(cohort.objects, at, strict=True)]
+    return [
+        (row.object, row.voxels, sorted(world.round(3).tolist()))
+        for row, world in zip(cohort.objects, points, strict=True)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "dimension", "changes"),
+    [((5, 9, 7), 2, {}), ((5, 9, 7), 3, {"objects": "component"}), ((9, 7), 2, {})],
+)
+def test_objects_are_named_the_same_however_the_image_is_stored(tree, tmp_path, shape, dimension, changes):
+    """Their names seed all draws, and say which instance is meant."""
+    labels = (np.random.default_rng(5).random(shape) < 0.15).astype(np.uint8)
+    grid = Grid.plain(shape, (4.0, 1.0, 1.0)[-len(shape) :])
+    as_is = Storage(tuple(range(grid.ndim)), (False,) * grid.ndim)
+    expected = places_of(tree, tmp_path, labels, grid, as_is, dimension, **changes)
+    assert len(expected) > 3
+    for storage in STORAGES[grid.ndim]:
+        assert places_of(tree, tmp_path, labels, grid, storage, dimension, **changes) == expected
+
+
+def test_a_stack_of_one_slice_has_the_objects_of_an_image(tree, tmp_path):
+    for case, shape, suffix in (("c1", (8, 8), ".png"), ("c2", (1, 8, 8), ".nii")):
+        voxels = np.random.default_rng(len(case + suffix)).integers(0, 255, shape, np.uint8)
+        tree.add(case, voxels, grid=Grid.plain(shape), suffix=suffix)
+    assert [row.object for row in prepared(tree, tmp_path, 2).objects] == ["c1_core_1", "c2_core_1"]
+
+
+def test_a_cohort_of_an_earlier_version_keeps_its_instances(tree, tmp_path):
+    labels = np.zeros((2, 4, 4), np.uint8)
+    labels[0, 0, 0] = labels[0, 3, 1:] = 1
+    flipped = Storage((0, 1, 2), (False, True, True))
+    grid = flipped.grid(Grid.plain(labels.shape))
+    tree.add("c1", labels=labels, grid=grid)
+    first, second = prepared(tree, tmp_path, 2, minimum_voxels=1).objects
+    about = read_record(tmp_path / "out/cohort.json")
+    ways = ({}, {"instances": ""})
+    new, old = (Cohort(tmp_path / "out", about | way, [first, second]) for way in ways)
+    assert [new.truth(row).sum() for row in (first, second)] == [first.voxels, second.voxels] == [3, 1]
+    assert [old.truth(row).sum() for row in (first, second)] == [1, 3]
 
 
 def test_a_png_has_pixels_of_one_mm(tree, tmp_path):
@@ -242,7 +294,7 @@ def test_the_record_of_a_cohort(tree, tmp_path):
     cohort = prepared(tree, tmp_path)
     about = read_record(tmp_path / "out" / "cohort.json")
     assert about.keys() == {
-        *("name", "dimension", "simulated", "seen", "unseen", "root", "seed"),
+        *("name", "dimension", "simulated", "seen", "unseen", "root", "seed", "instances"),
         *("card", "manifest_sha256", "objects_sha256", "content_sha256", "hashes"),
     }
     assert (about["name"], about["seed"], about["root"]) == ("brain", 7, str(tree.root))
