@@ -26,7 +26,7 @@ from bifseg.analysis.names import (
     in_reading_order,
 )
 from bifseg.analysis.rules import StoppingRule
-from bifseg.analysis.statistics import variance_components
+from bifseg.analysis.statistics import Variances, variance_components
 
 OF_STAGE = ("box", "user", "volume_ml", "user_s")
 """Columns that the stages are found by, beside those of the order."""
@@ -269,8 +269,9 @@ def training_seeds(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "ass
     Returns:
         A row per `protocol`, structure, entry whose network was trained from several seeds, and `measure`: `n`,
         `failed`, `seeds`, `objects`, `patients`; `headline_std`, the standard deviation between the seeds' means;
-        `seed_std` and `patient_std` from `statistics.variance_components` with seeds as replicates of an object; and
-        `seed_share`, the seeds' share of the sum of both variances. No rows if every network was trained once.
+        `seed_std` and `patient_std` from `statistics.variance_components` with seeds as replicates of an object, of
+        which `patient_std` is without the seeds' means; and `seed_share`, the seeds' share of the sum of both
+        variances. No rows if every network was trained once.
     """
     last = last_rows(scores)
     seeds = last.groupby(["method", "network"])["training_seed"].transform("nunique")
@@ -289,15 +290,21 @@ def training_seeds(scores: pd.DataFrame, measures: Sequence[str] = ("dice", "ass
 def _seed_spread(sessions: pd.DataFrame, measure: str) -> dict[str, float]:
     keys = ["training_seed", "patient", "object"]
     each = sessions.groupby(keys, as_index=False)[measure].mean()  # over replicates
-    variances = variance_components(each[measure], each["patient"], each["object"])
+    # A seed's mean shifts all patients alike: it is no part of the variance between them.
+    shifts = each.groupby("training_seed")[measure].transform("mean")
+    seeds, patients = (
+        variance_components(values, each["patient"], each["object"])
+        for values in (each[measure], each[measure] - shifts)
+    )
+    both = Variances(seeds.replicates, patients.cases)
     return count_sessions(sessions) | {
         "seeds": each["training_seed"].nunique(),
         "objects": each["object"].nunique(),
         "patients": each["patient"].nunique(),
         "headline_std": float(each.groupby("training_seed")[measure].mean().std(ddof=1)),
-        "seed_std": variances.replicates**0.5,
-        "patient_std": variances.cases**0.5,
-        "seed_share": variances.replicates_share,
+        "seed_std": both.replicates**0.5,
+        "patient_std": both.cases**0.5,
+        "seed_share": both.replicates_share,
     }
 
 

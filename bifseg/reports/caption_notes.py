@@ -40,7 +40,8 @@ REPLICATES_CAPTION = (
 SEEDS_CAPTION = (
     "Spread of the last results as standard deviations: between the means that each training seed alone would have "
     "given, between the seeds' results on one object (variances averaged over objects), and between patients (minus "
-    "the part that seeds explain). Seeds' share: of the last two variances. Other tables show means over seeds."
+    "the part that seeds explain, apart from what one seed shifts for all patients). Seeds' share: of the last two "
+    "variances. Other tables show means over seeds."
 )
 """The caption of the table of training seeds."""
 

@@ -269,12 +269,24 @@ def test_training_seeds_by_hand():
     result = row(training_seeds(scores(lines)), measure="dice")
     assert (result["n"], result["seeds"], result["objects"], result["patients"]) == (4, 2, 2, 2)
     # The seeds' means are 0.45 and 0.65. On an object the variance is 0.02, of the patients' means 0.7 and 0.4
-    # it is 0.045, of which seeds bring 0.02 / 2.
+    # it is 0.045, to which the seeds add nothing, since the second shifts both patients by 0.2.
     assert result["headline_std"] == pytest.approx(0.2 / np.sqrt(2))
     assert result["seed_std"] == pytest.approx(0.02**0.5)
-    assert result["patient_std"] == pytest.approx(0.035**0.5)
-    assert result["seed_share"] == pytest.approx(0.02 / 0.055)
+    assert result["patient_std"] == pytest.approx(0.045**0.5)
+    assert result["seed_share"] == pytest.approx(0.02 / 0.065)
     assert replicates(scores(lines)).empty
+
+
+def test_what_seeds_do_to_each_object_widens_the_spread_of_patients():
+    """Patients' means 0.6 and 0.5; without the seeds' means 0.5 and 0.6 each object has a variance of 0.02."""
+    lines = [
+        (name, "m", "initial", dice, {"training_seed": k})
+        for name, pair in {"a": (0.45, 0.75), "b": (0.55, 0.45)}.items()
+        for k, dice in enumerate(pair, start=1)
+    ]
+    result = row(training_seeds(scores(lines)), measure="dice")
+    assert result["patient_std"] == pytest.approx(max(0.005 - 0.02 / 2, 0) ** 0.5)
+    assert result["seed_std"] == pytest.approx(np.sqrt((0.3**2 + 0.1**2) / 2 / 2))
 
 
 def test_training_seeds_are_not_replicates():
