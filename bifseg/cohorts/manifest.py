@@ -199,8 +199,15 @@ def cells_of(row: ManifestRow) -> dict[str, str]:
     """
     lists = {key: values_text(getattr(row, key)) for key in ("label_values", "ignore_values")}
     channel = "" if row.channel is None else str(row.channel)
-    files = {"raters": ",".join(row.raters), "channels": channels_text(row.channels)}
+    files = {key: _path_cell(getattr(row, key)) for key in ("image", "label", "initial")}
+    files |= {"raters": ",".join(map(_path_cell, row.raters))}
+    files |= {"channels": channels_text((name, _path_cell(path)) for name, path in row.channels)}
     return {**vars(row), **lists, **files, "channel": channel}
+
+
+def _path_cell(path: str) -> str:
+    """The path with blanks at its beginning kept, which are removed from other cells."""
+    return f"./{path}" if path[:1].isspace() else path
 
 
 def _header_problems(file: str, header: list[str]) -> Iterator[Problem]:

@@ -93,6 +93,9 @@ def test_an_optional_column_twice_is_a_problem(tree):
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,8}", fullmatch=True)
 words = st.text("aZ09 _-'\"#é\u00b2", min_size=1, max_size=8).map(str.strip).filter(bool)
 paths = st.lists(words.filter(lambda w: "," not in w), min_size=1, max_size=3).map("/".join)
+paths = st.builds(
+    "".join, st.tuples(st.sampled_from(["", " "]), paths)
+)  # a folder's name may begin with a blank
 rows = st.builds(
     ManifestRow,
     line=st.just(0),

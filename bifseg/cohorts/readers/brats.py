@@ -129,7 +129,7 @@ def _gather(case_files: Iterable[CaseFile]) -> tuple[dict[str, dict[str, str]], 
 
 def _case_file(file: PurePosixPath, root: Path) -> CaseFile | None:
     """The case, folder and modality of a file, by its name; None for another file."""
-    before, word = re.fullmatch(r"(.*?)[_-]?([^_-]*)", stem(file.name)).groups()  # type: ignore[union-attr]
+    before, word = re.fullmatch(r"(?s)(.*?)[_-]?([^_-]*)", stem(file.name)).groups()  # type: ignore[union-attr]
     if word.lower() not in WORDS:
         return None
     named = [match[0] for part in (*file.parts[:-1], before) if (match := _CASE.match(part))]

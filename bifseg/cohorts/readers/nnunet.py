@@ -63,7 +63,7 @@ def _files_of_cases(
     others = []
     files: defaultdict[str, defaultdict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for file in images.files:
-        match = re.fullmatch(r"(.+)_(\d{4})", stem(file.name))
+        match = re.fullmatch(r"(?s)(.+)_(\d{4})", stem(file.name))
         if match and int(match[2]) in channels:
             files[match[1]][channels[int(match[2])]].append(f"{folder}/{file}")
         else:

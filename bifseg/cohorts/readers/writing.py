@@ -13,12 +13,13 @@ from bifseg.cohorts.check_report import grouped
 from bifseg.cohorts.manifest import manifest_text
 from bifseg.cohorts.readers.drafting import CohortDraft
 from bifseg.cohorts.readers.layout import LeftOut
-from bifseg.core.errors import InputError
+from bifseg.core.errors import InputError, short
 from bifseg.core.files import table_text, write_text
 from bifseg.core.wording import counted
 
 _MOST_REASONS = 15  # in a summary
 _MOST_NAMES = 5  # of cases for each reason
+_LONGEST_LINE = 1000
 
 
 def write_cohort(
@@ -90,7 +91,8 @@ def summary(draft: CohortDraft, card: Path) -> str:
             f"note: in {len(lacking)} rows the label map lacks a value that others of its structure have, "
             f"as in a tumour without necrosis; `bifseg cohort check {card}` lists them"
         )
-    return "\n".join([head, draft.report.table(), *reasons, *notes])
+    lines = [short(line, _LONGEST_LINE) for line in (*reasons, *notes)]  # names of files may hold line breaks
+    return "\n".join([head, draft.report.table(), *lines])
 
 
 def _reasons(left_out: tuple[LeftOut, ...]) -> list[str]:

@@ -2,6 +2,7 @@ import pytest
 from trees import GRID, brats_case, draft_of, draw, draw_channels, mark, reasons_of, rows_of
 
 from bifseg.cohorts.readers.layout import LayoutOptions
+from bifseg.cohorts.readers.writing import summary
 from bifseg.core.errors import InputError
 
 CORE, WHOLE = "tumour_core", "whole_tumour"
@@ -20,6 +21,15 @@ def test_a_case_of_2021_is_read(tmp_path):
     assert (whole.label_values, whole.modality) == ((1, 2, 4), "flair")
     assert (draft.seen, draft.unseen, draft.dimension, draft.root) == ((CORE,), (WHOLE,), 3, tmp_path)
     assert draft.left_out == draft.notes == ()
+
+
+@pytest.mark.parametrize("case", [" begins with a blank", "two\nlines"])
+def test_blanks_and_line_breaks_in_names_are_read(tmp_path, case):
+    brats_case(tmp_path, case, 1, 2, 4)
+    draft = draft_of("brats2021", tmp_path)
+    assert {row.label for row in draft.report.rows} == {f"{case}/{case}_seg.nii.gz"}
+    assert draft.left_out == ()
+    assert len(summary(draft, tmp_path / "c.yaml").splitlines()) == 7
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,11 @@ def test_the_first_version_of_the_layout_is_read(tmp_path):
     }
 
 
+def test_line_breaks_in_names_are_read(tmp_path):
+    write_set(tmp_path, ["two\nlines"])
+    assert len(rows_of(draft_of("nnunet", tmp_path))) == 3
+
+
 @pytest.mark.parametrize("copy", ["imagesTr/old/BraTS_001_0000.nii.gz", "labelsTr/old/BraTS_001.nii.gz"])
 def test_a_case_with_two_files_of_one_kind_is_left_out(tmp_path, copy):
     """Nothing says which of the two is meant, so neither is taken silently."""
