@@ -102,7 +102,8 @@ _NEVER = (
     "Every session counts. One that ended without reaching the target, for whatever reason, counts in these means as "
     "one round more than the {rounds} of the protocol, with the most strokes that the protocol allows in every round, "
     "each as long as the box, or as the policy's longest stroke if that is longer. {no_scribbles}"
-    "A dash marks an unknown number: {own} ended sessions at a lower target."
+    "A dash marks an unknown number: {own} ended sessions at a lower target, a round's strokes have no limit and one "
+    "session never reached it, or images state no spacing."
 )
 _INTERACTIONS = (
     "Under {own}, until Dice first is at least {goal}. Rounds, prompts (box, strokes and clicks, each counting 1) and "

@@ -291,6 +291,8 @@ def test_the_caption_of_interactions_states_that_all_sessions_count_and_the_limi
     caption = of_rounds()["c-interactions"].caption
     assert "Every session counts" in caption
     assert "one round more than the 10 of the protocol" in caption
+    for reason in ("at a lower target", "strokes have no limit", "state no spacing"):
+        assert reason in caption.split("A dash marks an unknown number: ")[1]
     assert "90%" in caption
 
 
