@@ -174,7 +174,7 @@ def _entry(rows: pd.DataFrame, mean: _Mean) -> dict[str, object]:
     line["exposure"] = exposure_text(rows["exposure"])
     for name in MEASURES:
         known = rows[rows["initial"].notna()] if name == "initial" else rows
-        empty = known.empty or known[name].isna().any()
+        empty = known["cohort"].nunique() < rows["cohort"].nunique() or known[name].isna().any()
         values = Interval(np.nan, np.nan, np.nan) if empty else mean(known, name)
         most = known[f"{name}_limit"].fillna(np.inf).max() if f"{name}_limit" in known else np.inf
         line |= values.within(0, _MOST.get(name, most)).columns(name)

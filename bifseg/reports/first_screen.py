@@ -247,7 +247,8 @@ def _caption(summary: Overview, goal: str) -> str:
             "Entries trained on some of these patients are ranked apart, with best values of their own."
         )
     if frame["initial_mean"].isna().any() and frame["initial_mean"].notna().any():
-        texts.append("A dash for the initial result: the entry starts from scribbles.")
+        where = " in some cohort" if len(summary.cohorts) > 1 else ""
+        texts.append(f"A dash for the initial result: the entry starts from scribbles{where}.")
     if summary.partial:
         texts.append(f"Not in every cohort: {', '.join(summary.partial)}.")
     return " ".join(texts)

@@ -162,6 +162,13 @@ def over_cohorts(*parts, **cards):
     return overview_over_cohorts(RunScores(frame, {OWN_SCRIBBLES: CARD | cards}, target=0.9))
 
 
+def test_over_cohorts_an_initial_result_in_one_of_two_cohorts_is_no_mean_of_both():
+    begun = [(name, "geos", "initial", 0.6, OWN | {"network": ""}) for name in "ab"]
+    (row,) = over_cohorts([line for line in LINES if line[1] == "geos"], begun).frame.to_dict("records")
+    assert np.isnan(row["initial_mean"])
+    assert row["dice_mean"] == pytest.approx((2 * 0.92 / 3 + 0.6) / 2)
+
+
 def test_over_cohorts_each_cohort_counts_the_same():
     more = [
         ("d", "bifseg", "initial", 0.9, OWN | {"network": "unet"}),
