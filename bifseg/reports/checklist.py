@@ -139,7 +139,8 @@ _QUESTIONS = {
 _CONSTANT = {
     "leaks": "every row of the scores says whether the entry's models were trained on its patient or structure "
     "(exposure); images are compared by content with the training images of networks of bifseg",
-    "means": "means over objects with 95% intervals over patients (bootstrap-t), per structure",
+    "means": "means over objects with 95% intervals over patients (bootstrap-t; Student's t with fewer than 5 or more "
+    "than 200; Korn and Graubard's for shares), per structure and over all",
     "tests": "Wilcoxon signed-rank over patients, corrected by Holm within a structure",
     "worst": "worst session of each entry and structure; in larger cohorts, thirds by size and contrast",
     "power": "detectable differences are stated per cohort",

@@ -43,10 +43,10 @@ _MEASURES = {
     "user_s": ("User time (s)", 1, 1),
 }
 _READING = f"""Differences are the method minus what it is compared with, on the same objects, with the 95%
-bootstrap-t interval over patients. p is Wilcoxon's signed-rank test, two-sided, over the patients' mean differences,
-corrected by Holm over the family: all comparisons of one claim by one measure on one structure. There is no
-correction over structures, measures or claims. The paper's Student t-test, over objects, is in `claims.csv`.
-{FAILURES}
+interval over patients (bootstrap-t; Student's t with fewer than 5 or more than 200). p is Wilcoxon's signed-rank test,
+two-sided, over the patients' mean differences, corrected by Holm over the family: all comparisons of one claim by one
+measure on one structure. There is no correction over structures, measures or claims. The paper's Student t-test, over
+objects, is in `claims.csv`. {FAILURES}
 
 - `{BETTER}` (more Dice; less spread, prompts or time) holds if the interval of the difference is on that side and
   p < {LEVEL}; `{BY_FOUR}` if the mean is also at least {100 * GAIN:g} Dice points; `{SHOWN}` is judged as `{BETTER}`

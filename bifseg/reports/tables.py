@@ -132,12 +132,12 @@ _RANK = (
     "patients, all pairs of entries, Holm, 0.05), or the test contradicts the order of their means."
 )
 _TESTS = (
-    "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t). Effect: mean "
-    "over standard deviation of the differences (Cohen's d_z). p: Wilcoxon signed-rank test over the patients' mean "
-    "differences, since objects of one patient are alike; uncorrected, and corrected by Holm over the entries of the "
-    "structure. The CSV has the paper's paired Student t-test over objects (`t_p`), which finds too many differences "
-    "significant where objects share patients. n: objects, with replicates averaged. Failed: pairs of sessions of "
-    "which at least one failed."
+    "Difference to {reference} on the same objects with its 95% interval over patients (bootstrap-t; Student's t with "
+    "fewer than 5 or more than 200). Effect: mean over standard deviation of the differences (Cohen's d_z). p: "
+    "Wilcoxon signed-rank test over the patients' mean differences, since objects of one patient are alike; "
+    "uncorrected, and corrected by Holm over the entries of the structure. The CSV has the paper's "
+    "paired Student t-test over objects (`t_p`), which finds too many differences significant where objects share "
+    "patients. n: objects, with replicates averaged. Failed: pairs of sessions of which at least one failed."
 )
 
 

@@ -190,6 +190,7 @@ def test_the_reference_is_named_with_its_network_if_there_are_several():
     assert present(tables["c-initial-tests"].frame)["Method"].tolist() == ["base-net@fcn"] * 4  # one a metric
     assert "differs from base-net@pnet" in tables["c-initial"].caption
     assert "Difference to base-net@pnet" in tables["c-initial-tests"].caption
+    assert "Student's t with fewer than 5" in tables["c-initial-tests"].caption
     assert set(tables["c-unsupervised"].frame["network"]) == {"pnet"}
 
 
