@@ -78,7 +78,10 @@ def cohort_from(
     layout: Annotated[str, typer.Argument(help=_LAYOUTS, show_default=False)],
     path: Annotated[Path, typer.Argument(help="folder of the data; for tsv the table", show_default=False)],
     out: Annotated[
-        Path, typer.Option("--out", help="folder for the card and the manifest", show_default=False)
+        Path,
+        typer.Option(
+            "--out", help="folder for the card and the manifest", show_default=False, file_okay=False
+        ),
     ],
     data: DataOptions,
     seed: Annotated[

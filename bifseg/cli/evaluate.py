@@ -29,7 +29,10 @@ def evaluate(
         str, typer.Option(help="layout of the data, as for `bifseg cohort from`", show_default=False)
     ],
     data: Annotated[Path, typer.Option(help="folder of the data", show_default=False)],
-    out: Annotated[Path, typer.Option(help="folder of cards, configuration and results", show_default=False)],
+    out: Annotated[
+        Path,
+        typer.Option(help="folder of cards, configuration and results", show_default=False, file_okay=False),
+    ],
     cohort_options: DataOptions,
     methods: Annotated[
         str, typer.Option(help="methods: names of cards, module:Class of your own, paths of cards: A,B")

@@ -78,7 +78,7 @@ def read_array(path: Path, channel: int | None = None) -> tuple[NDArray[Any], Gr
         source.SetExtractSize([*reversed(grid.shape), 0])
         source.SetExtractIndex([0] * grid.ndim + [channel])
     try:
-        voxels = sitk.GetArrayFromImage(source.Execute())
+        voxels = sitk.GetArrayFromImage(source.Execute()).reshape(grid.shape)
     except RuntimeError as error:
         raise InputError(_UNREADABLE.format(path)) from error
     return _as_stored(path, voxels), grid
@@ -154,7 +154,9 @@ def _header(path: Path) -> tuple[NiftiFile | sitk.ImageFileReader, Grid, float]:
         )
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
-    return reader, replace(grid, in_mm=set(grid.spacing) != {1.0} or _states_spacing(path)), off_degrees
+    grid = replace(grid, in_mm=set(grid.spacing) != {1.0} or _states_spacing(path))
+    one_channel = grid.ndim == 4 and grid.shape[0] == 1  # counts as none, as in NIfTI files
+    return reader, grid.of_channel if one_channel else grid, off_degrees
 
 
 def _states_spacing(path: Path) -> bool:

@@ -93,6 +93,14 @@ def test_results_among_the_data_are_refused_at_once(tmp_path, monkeypatch, capsy
     assert not (data / "run").exists()
 
 
+@pytest.mark.parametrize("command", [("evaluate", "--dry-run", "--data"), ("cohort", "from", "brats2021")])
+def test_a_file_as_folder_of_results_is_refused(tmp_path, capsys, command):
+    (tmp_path / "file").touch()
+    reader = ("--reader", "brats2021") if command[0] == "evaluate" else ()
+    assert bifseg(*command, write_brats(tmp_path / "data"), *reader, "--out", tmp_path / "file") == 2
+    assert "is a file" in capsys.readouterr().err
+
+
 def test_a_second_cohort_in_the_folder_replaces_the_first(run_evaluate):
     run_evaluate("--methods", "grabcut")
     _, _, config = run_evaluate("--name", "again")

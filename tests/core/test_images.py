@@ -72,6 +72,17 @@ def refusal(path):
     return lines[0]
 
 
+@pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".nii"])
+def test_a_fourth_axis_of_one_voxel_does_not_count(tmp_path, suffix):
+    image = sitk.GetImageFromArray(VOXELS)
+    image.SetSpacing((1.0, 2.0, 3.0))
+    image.SetOrigin((5.0, 6.0, 7.0))
+    sitk.WriteImage(sitk.JoinSeries([image]), tmp_path / f"a{suffix}")
+    voxels, grid = read(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(voxels, VOXELS)
+    assert (grid.shape, grid.spacing, grid.origin) == (VOXELS.shape, (3.0, 2.0, 1.0), (5.0, 6.0, 7.0))
+
+
 def test_a_negative_spacing_reverses_its_axis(tmp_path):
     """ITK reads -1 mm in the header as 1 mm along -x."""
     for path in (
