@@ -30,6 +30,9 @@ _META_NUMBERS = {
 }
 """Keys with as many numbers as the image has axes (1), or the square of that (2)."""
 _NRRD_ENCODINGS = {"raw", "gzip", "gz", "bzip2", "bz2", "ascii", "text", "txt", "hex"}
+_OTHER_UNITS = re.compile(r'"([cnu]?m|in|(?:inch|met[er]|mic|nano|centi|\xb5|\xc2\xb5)[^"]*)"', re.IGNORECASE)
+"""Units of length but mm in an NRRD header, which ITK reads as mm. A micro sign may be in Latin-1 or UTF-8."""
+_IN_OTHER_UNITS = "its lengths are in {}; write spacing, origin and units in mm into its header"
 _DAMAGED = "its header is damaged ({}); write the file again"
 _PNG_BITS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """The bits of a value that PNG allows for each type of colours."""
@@ -199,7 +202,8 @@ def _meta_problem(text: str) -> str:
             return _DAMAGED.format(f"{key} does not hold {n**power} numbers")
     if fields["ElementType"][0].removeprefix("MET_") not in _META_TYPES:
         return _DAMAGED.format("ElementType is unknown")
-    return ""
+    units = fields.get("DistanceUnits", [""])[0]
+    return _IN_OTHER_UNITS.format(units) if units in ("um", "cm") else ""
 
 
 def _is_float(word: str) -> bool:
@@ -231,6 +235,8 @@ def _nrrd_problem(text: str) -> str:
     for axis, kind, spacing in zip("xyzt", kinds, fields.get("spacings", "").split(), strict=False):
         if kind in ("domain", "space") and not (_is_float(spacing) and math.isfinite(float(spacing))):
             return f"its spacing along {axis} is not finite; write the true spacing in mm into its header"
+    if units := _OTHER_UNITS.search(f"{fields.get('space units', '')} {fields.get('units', '')}"):
+        return _IN_OTHER_UNITS.format(units[1])
     return ""
 
 

@@ -422,6 +422,36 @@ def test_data_in_another_folder_are_refused(tmp_path):
         assert "lies in another folder" in refusal(tmp_path / "data/m.mhd")
 
 
+def small_file(path, lines):
+    """A MetaImage or NRRD file of the numbers 0 to 7, with these lines in its header."""
+    shape, voxels = "2 2 2\n", bytes(range(8))
+    if path.suffix == ".mha":
+        head = "ObjectType = Image\nNDims = 3\nBinaryData = True\nCompressedData = False\n"
+        head += f"{lines}DimSize = {shape}ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
+    else:
+        head = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: {shape}encoding: raw\n{lines}\n"
+    path.write_bytes(head.encode() + voxels)
+    return path
+
+
+@pytest.mark.parametrize("unit", ["um", "cm", "\u00b5m", "micrometers", "mm", "millimeters", "pixel", ""])
+def test_other_units_than_mm_are_refused(tmp_path, unit):
+    """ITK reads them as mm. NIfTI's are converted."""
+    others = ("um", "cm", "\u00b5m", "micrometers")
+    oblique = "space: LPS\nspace directions: (1,0,0) (0,2,0) (0,0,3)\n"
+    files = {"a.nrrd": f'{oblique}space units: "{unit}" "{unit}" "{unit}"\n'}
+    files |= {"b.nrrd": f'spacings: 1 2 3\nunits: "{unit}" "{unit}" "{unit}"\n'}
+    files |= (
+        {"a.mha": f"ElementSpacing = 1 2 3\nDistanceUnits = {unit}\n"} if unit in ("um", "cm", "mm") else {}
+    )
+    for name, lines in files.items():
+        path = small_file(tmp_path / name, lines)
+        if unit in others:
+            assert "its lengths are in " in refusal(path)
+        else:
+            assert read(path)[1].spacing == (3, 2, 1)
+
+
 @pytest.mark.parametrize(
     ("name", "spacing", "stated"),
     [
@@ -434,14 +464,7 @@ def test_data_in_another_folder_are_refused(tmp_path):
     ],
 )
 def test_a_header_without_a_spacing_is_in_voxels(tmp_path, name, spacing, stated):
-    shape, voxels = "2 2 2\n", bytes(range(8))
-    if name == "a.mha":
-        head = "ObjectType = Image\nNDims = 3\nBinaryData = True\nCompressedData = False\n"
-        head += f"{spacing}DimSize = {shape}ElementType = MET_UCHAR\nElementDataFile = LOCAL\n"
-    else:
-        head = f"NRRD0004\ntype: uchar\ndimension: 3\nsizes: {shape}encoding: raw\n{spacing}\n"
-    (tmp_path / name).write_bytes(head.encode() + voxels)
-    read_voxels, grid = read(tmp_path / name)
+    read_voxels, grid = read(small_file(tmp_path / name, spacing))
     assert read_voxels.ravel().tolist() == list(range(8))
     assert grid.in_mm is stated
     assert grid.spacing == (1, 1, 1)
