@@ -70,6 +70,7 @@ def _measures(sessions: pd.DataFrame) -> dict[str, float]:
     keys = ["patient", "object", "replicate", "training_seed"]
     dice = sessions.pivot(index=keys, columns="level", values="dice").dropna()
     counts: dict[str, float] = {"n": len(dice), "failed": int(sessions["status"].isin(FAILED).sum())}
+    counts["flat"] = False  # nobody knows without level 0, or without a session at every level
     levels, patients = dice.columns.to_numpy(float), dice.index.get_level_values("patient")
     if dice.empty or len(levels) < 2 or levels[0] != 0:
         return counts

@@ -56,6 +56,15 @@ def test_a_line_is_flat_if_no_session_changes():
     assert not robustness(scores(played("base-net", opposite))).loc[0, "flat"]
 
 
+def test_a_line_without_level_0_or_without_a_session_at_every_level_is_not_flat():
+    """The caption named it as an entry whose result ignores the disturbance, or there was no caption at all."""
+    alone = session("a", "bifseg", 4, 0.9) + session("a", "bifseg", 8, 0.9)
+    assert robustness(scores(alone))["flat"].tolist() == [False]
+    apart = session("a", "bifseg", 0, 0.9) + session("b", "bifseg", 4, 0.9)
+    frame = robustness(scores(apart + played("base-net", LEVEL))).set_index("method")
+    assert frame["flat"].to_dict() == {"base-net": True, "bifseg": False}
+
+
 def test_a_failed_session_counts_and_one_without_a_level_does_not():
     lines = played("bifseg", FALLING) + session("c", "bifseg", 0, 0.9)
     lines += session("d", "bifseg", 0, 0.9) + session("d", "bifseg", 4, 0.9)
