@@ -203,7 +203,8 @@ def share_of_strata(hits: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> 
     """The mean of the strata's shares with its 95% interval over clusters, as in `share_interval`.
 
     The effective size of a share of 0 or 1 is that of the mean of as many independent shares: the squared number of
-    strata over the sum of 1 / clusters.
+    strata over the sum of 1 / clusters. A stratum whose share is 0 or 1 counts with the variance that the mean share
+    would have there. The degrees of freedom are those of Welch, as in `mean_of_strata`.
 
     Args:
         hits: (n,) whether each object counts.
@@ -217,14 +218,16 @@ def share_of_strata(hits: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> 
         ValueError: no values, or not as many clusters as values.
     """
     parts = _Strata.of(hits, clusters, strata)
-    share, n, freedom = parts.mean, len(np.asarray(hits)), int((parts.clusters - 1).sum())
+    share, n, count = parts.mean, len(np.asarray(hits)), len(parts.clusters)
     if parts.clusters.min() == 1:
         return Interval(share, np.nan, np.nan)
-    size = len(parts.clusters) ** 2 / float((1 / parts.clusters).sum())
+    size = count**2 / float((1 / parts.clusters).sum())
     if 0 < share < 1:
-        variance = float(parts.variances.sum())
+        alike = share * (1 - share) / (parts.clusters * count**2)
+        variances = np.where((parts.means == 0) | (parts.means == 1), alike, parts.variances)
+        freedom = _welch(variances, parts.clusters)
         wider = (student_limit(_TAIL, n - 1) / student_limit(_TAIL, freedom)) ** 2
-        size = min(n, share * (1 - share) / variance * wider) if variance > 0 else float(n)
+        size = min(n, share * (1 - share) / variances.sum() * wider) if variances.any() else float(n)
     successes = share * size
     low = float(betaincinv(successes, size - successes + 1, _TAIL)) if share > 0 else 0.0
     high = float(betainccinv(successes + 1, size - successes, _TAIL)) if share < 1 else 1.0
@@ -257,9 +260,14 @@ def mean_of_strata(values: ArrayLike, clusters: ArrayLike, strata: ArrayLike) ->
     variance = float(parts.variances.sum())
     if variance == 0:
         return Interval(parts.mean, parts.mean, parts.mean)
-    freedom = variance**2 / float((parts.variances**2 / (parts.clusters - 1)).sum())
-    half = student_limit(_TAIL, freedom) * float(np.sqrt(variance))
+    half = student_limit(_TAIL, _welch(parts.variances, parts.clusters)) * float(np.sqrt(variance))
     return Interval(parts.mean, parts.mean - half, parts.mean + half)
+
+
+def _welch(variances: Array, clusters: NDArray[np.int64]) -> float:
+    """The degrees of freedom of a sum of variances, each of some clusters; infinite if all are 0."""
+    parts = float((variances**2 / (clusters - 1)).sum())
+    return float(variances.sum()) ** 2 / parts if parts > 0 else np.inf
 
 
 @dataclass(frozen=True)
@@ -268,15 +276,20 @@ class _Strata:
 
     Attributes:
         terms: (n, 2 strata) value and 1 of each member in the columns of its stratum, 0 in the others.
-        mean: of the strata's means.
+        means: (strata,) of each.
         clusters: (strata,) number of clusters.
         variances: (strata,) part of each stratum in the variance of the mean; NaN for one cluster.
     """
 
     terms: Array
-    mean: float
+    means: Array
     clusters: NDArray[np.int64]
     variances: Array
+
+    @property
+    def mean(self) -> float:
+        """The mean of the strata's means."""
+        return float(self.means.mean())
 
     @classmethod
     def of(cls, values: ArrayLike, clusters: ArrayLike, strata: ArrayLike) -> _Strata:
@@ -301,7 +314,7 @@ class _Strata:
         squares = (((above - means * below) / size) ** 2).sum(axis=0)
         with np.errstate(divide="ignore", invalid="ignore"):
             variances = counts / (counts - 1) * squares / len(counts) ** 2
-        return cls(terms, float(means.mean()), counts, variances)
+        return cls(terms, means, counts, variances)
 
 
 def _mean_of_ratios(sums: Array) -> Array:

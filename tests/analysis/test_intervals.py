@@ -198,6 +198,17 @@ def test_a_stratum_of_one_cluster_gives_no_limits():
         assert np.isnan([interval.low, interval.high]).all()
 
 
+def test_a_stratum_of_hits_alone_counts_with_the_variance_that_the_mean_share_has_there():
+    """Two of two patients and two of four: without it the share of the two would be certain."""
+    interval = share_of_strata([1, 1, 1, 1, 0, 0], np.arange(6), np.repeat([0, 1], [2, 4]))
+    parts = np.array([0.75 * 0.25 / 2, 0.25 / 3]) / 4
+    freedom = parts.sum() ** 2 / (parts**2 / [1, 3]).sum()
+    size = 0.75 * 0.25 / parts.sum() * (stats.t.ppf(0.975, 5) / stats.t.ppf(0.975, freedom)) ** 2
+    low = stats.beta.ppf(0.025, 0.75 * size, 0.25 * size + 1)
+    high = stats.beta.ppf(0.975, 0.75 * size + 1, 0.25 * size)
+    assert (interval.mean, interval.low, interval.high) == pytest.approx((0.75, low, high))
+
+
 def test_a_share_of_one_in_unequal_strata_counts_as_so_many_patients_as_vary_alike():
     """1/4 (1/2 + 1/30) is the variance of the mean of both shares: 7.5 independent patients have the same."""
     interval = share_of_strata(np.ones(32), np.arange(32), np.repeat([0, 1], [2, 30]))
