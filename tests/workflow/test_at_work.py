@@ -5,7 +5,7 @@ import subprocess
 from time import monotonic, sleep
 
 import pytest
-from project import copy_project, quietly, snakemake_command
+from project import copy_project, quietly, run_snakemake, snakemake_command
 
 from bifseg.runs.at_work import begin_work, who_is_at_work
 
@@ -15,8 +15,7 @@ pytestmark = pytest.mark.workflow
 def test_the_second_snakemake_on_a_run_stops_at_once(tmp_path):
     folder = copy_project(tmp_path, "config")
     lock = begin_work(folder / "results/demo")
-    command = snakemake_command("--until", "prepare_cohort", config=None)
-    second = subprocess.run(command, **quietly(folder), timeout=120, check=False)
+    second = run_snakemake(folder, "--until", "prepare_cohort", config=None)
     lock.close()
     assert second.returncode != 0
     messages = [line for line in second.stdout.splitlines() if "another snakemake works on this run" in line]
