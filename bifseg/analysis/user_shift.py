@@ -48,10 +48,8 @@ def _rows(rows: pd.DataFrame, policy: str) -> Iterator[dict[str, object]]:
 
 def _summary(values: pd.DataFrame) -> dict[str, float]:
     complete = values.dropna(subset=["shift", "spread"])
-    if len(
-        complete
-    ):  # an image on which one person drew has no spread: it must not count for the shift alone
-        values = complete
+    # An image on which one person drew has no spread: it must not count for the shift alone.
+    values = complete if len(complete) else values
     columns = ("people", "robot", "shift", "spread")
     means = {name: float(values[name].mean()) for name in columns}
     ratio, low, high = np.nan, np.nan, np.nan

@@ -232,9 +232,8 @@ def check_stated(plays: Plays | None, dimensions: frozenset[int], prompts: froze
     """
     if plays is None:
         return
-    if (
-        not plays.network and not set(plays.dimensions) <= dimensions
-    ):  # a network's dimension is the network's own
+    # A network's dimension is the network's own.
+    if not plays.network and not set(plays.dimensions) <= dimensions:
         raise InputError(f"plays.dimensions: is {plays.dimensions}, the method works in {sorted(dimensions)}")
     if set(plays.prompts) != prompts:
         raise InputError(f"plays.prompts: is {sorted(plays.prompts)}, the method takes {sorted(prompts)}")

@@ -89,9 +89,8 @@ def check_size(value: Any, most: int = MOST_VALUES) -> None:
     left, waiting = most, [(value, 0)] if isinstance(value, dict | list) else []
     while waiting:
         item, depth = waiting.pop()
-        inside = (
-            [*item.values()] if isinstance(item, dict) else item
-        )  # everything that waits is a dict or a list
+        # Everything that waits is a dict or a list.
+        inside = [*item.values()] if isinstance(item, dict) else item
         left -= 1 + len(inside)
         if left < 0 or depth > DEEPEST:
             raise InputError("nests too deep or holds too many values; remove YAML aliases (*name)")

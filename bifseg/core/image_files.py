@@ -12,12 +12,8 @@ from bifseg.core.image_headers import data_names, header_problem
 from bifseg.core.nifti import pair_of
 
 _GZIP = b"\x1f\x8b"
-_NIFTI = (
-    b"\x5c\x01\0\0",
-    b"\0\0\x01\x5c",
-    b"\x1c\x02\0\0",
-    b"\0\0\x02\x1c",
-)  # the size that a header begins with
+# The size that a header begins with.
+_NIFTI = (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
 _IN_PLACE_OF_AN_IMAGE = {
     b"version https://git-lfs": "is a Git LFS pointer, not the image; run `git lfs pull`",
     b"/annex/objects": "is a git-annex pointer, not the image; run `git annex get`",

@@ -35,9 +35,8 @@ def augment(values: Values, truth: Mask, settings: AugmentationCard, rng: np.ran
     """
     mean, unit = values.mean(), max(values.std(), 1e-3)
     changed = (values - mean) / unit
-    if (
-        settings.repaint and rng.random() < settings.repaint
-    ):  # 0 draws no number: older cards keep their crops
+    # 0 draws no number: older cards keep their crops.
+    if settings.repaint and rng.random() < settings.repaint:
         changed = _standardised(_repainted(changed, truth, rng))
     if rng.random() < settings.flatten:
         changed = _flattened(changed, truth, rng)

@@ -26,9 +26,8 @@ def smooth_noise(rng: np.random.Generator, shape: tuple[int, ...], sigma: float)
     """
     fast = [fft.next_fast_len(n, real=True) for n in shape]
     spectrum = fft.rfftn(rng.standard_normal(fast, dtype=np.float32))
-    parts = spectrum.view(np.float32).reshape(
-        *spectrum.shape, 2
-    )  # scaling both is faster than complex numbers
+    # Real and imaginary parts are scaled as real numbers, which is faster.
+    parts = spectrum.view(np.float32).reshape(*spectrum.shape, 2)
     frequencies = [fft.fftfreq(n) for n in fast[:-1]] + [fft.rfftfreq(fast[-1])]
     for axis, frequency in enumerate(frequencies):
         along = [1] * parts.ndim

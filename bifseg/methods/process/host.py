@@ -214,9 +214,8 @@ def _peak_mb() -> dict[str, float]:
 
 def _reset_gpu_peak() -> None:
     torch = sys.modules.get("torch")
-    if (
-        torch and torch.cuda.is_initialized()
-    ):  # the call would reserve memory on a GPU that the method does not use
+    # The call would reserve memory on a GPU that the method does not use.
+    if torch and torch.cuda.is_initialized():
         torch.cuda.reset_peak_memory_stats()
 
 
