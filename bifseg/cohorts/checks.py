@@ -108,6 +108,7 @@ def check_rows(manifest: Manifest, images: Files, labels: Files, dimension: int)
         *_broken_images(rows, images, dimension),
         *broken_channels(rows, images),
         *_truth_as_image(rows),
+        *_copied_truth(rows, images, labels),
         *_broken_maps(rows, labels, dimension),
         *_misplaced_labels(rows, images, labels),
         *_shared_maps(rows),
@@ -282,6 +283,17 @@ def _truth_as_image(rows: Rows) -> Iterator[Fault]:
             if path in maps:
                 text = "is a label map as well; name the image of this channel"
                 yield row.line, "channels", f"{name}: {path}: {text}"
+
+
+def _copied_truth(rows: Rows, images: Files, labels: Files) -> Iterator[Fault]:
+    """Images and channels with the voxels of a label map, under another name, so that methods would see the truth."""
+    maps = {name for row in rows for name in (row.label, *row.raters)}
+    truths = {labels[name].digest: short(name) for name in maps} | {"": ""}
+    for row in _first_of_each(rows, lambda row: (row.image, row.channels)):
+        for name in {row.image, *dict(row.channels).values()} - maps:
+            if truth := truths.get(images[name].digest, ""):
+                key = "image" if name == row.image else "channels"
+                yield row.line, key, f"{name}: holds the voxels of the label map {truth}; name the image"
 
 
 def _wrong_values(rows: Rows, labels: Files) -> Iterator[Fault]:

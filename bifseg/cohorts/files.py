@@ -37,8 +37,8 @@ class File:
         counts: voxels per integer label value; empty for images.
         notes: warnings without the file's name; they do not stop the preparation.
         level: mean absolute intensity of an image's voxels that are not 0; 0 for label maps and empty images.
-        digest: hash of an image's voxels, the same for a copy in another format or stored along other axes; empty for
-            label maps and images of one value.
+        digest: hash of the voxels, the same for a copy in another format or stored along other axes; empty if all have
+            one value.
     """
 
     grid: Grid | None
@@ -139,7 +139,10 @@ def inspect_label_map(path: Path) -> File:
         else ""
     )
     present = zip(values[whole], counts[whole], strict=True)
-    return File(grid, (text,) if text else (), {int(value): int(count) for value, count in present})
+    digest = "" if text or len(values) < 2 else _digest(as_float32(voxels)[0], grid)
+    return File(
+        grid, (text,) if text else (), {int(value): int(count) for value, count in present}, digest=digest
+    )
 
 
 def _digest(voxels: NDArray[np.float32], grid: Grid) -> str:

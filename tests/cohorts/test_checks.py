@@ -483,6 +483,16 @@ def test_one_label_map_of_two_patients_is_a_problem(tree):
     ]
 
 
+@pytest.mark.parametrize("column", ["image", "channels"])
+def test_a_copy_of_the_truth_as_an_image_is_a_problem(tree, column):
+    row = tree.add("c1")
+    write_array(tree.root / "copy.nrrd", read_array(tree.root / row["label"])[0].astype(np.float32), GRID)
+    row[column] = "copy.nrrd" if column == "image" else "t2=copy.nrrd"
+    tree.columns.append("channels")
+    (line,) = lines(tree)
+    assert f": {column}: copy.nrrd: holds the voxels of the label map c1-label.nii.gz; name" in line
+
+
 def test_a_picture_and_a_volume_of_one_slice_can_be_one_image(tree):
     voxels = np.random.default_rng(0).integers(0, 255, (8, 8), np.uint8)
     for case, suffix, shape, split in (("c1", ".png", (8, 8), "train"), ("c2", ".nii", (1, 8, 8), "test")):

@@ -39,7 +39,7 @@ def simulate(cases, seed, folder, progress):
         labels = np.zeros((4, 8, 8), np.uint8)
         labels[1, seed % 4 :, :] = 1
         write_array(
-            folder / f"images/{split}.nii.gz", labels * np.float32(3 / number), Grid.plain(labels.shape)
+            folder / f"images/{split}.nii.gz", labels * np.float32(6 / number), Grid.plain(labels.shape)
         )
         write_array(folder / f"labels/{split}.nii.gz", labels, Grid.plain(labels.shape))
         rows.append(f"{split}1\timages/{split}.nii.gz\tlabels/{split}.nii.gz\t1\tcore\tt1\t{split}\t")
@@ -428,4 +428,4 @@ def test_a_simulated_cohort_may_be_moved(tmp_path):
     (row,) = cohort.select("test")
     assert (cohort.simulated, read_json(tmp_path / "elsewhere" / "cohort.json")["root"]) == (True, ".")
     assert row.object == "test1_core_z001_1"
-    assert cohort.truth(row).sum() == 48 == cohort.image(row).voxels.sum()
+    assert cohort.truth(row).sum() == 48 == cohort.image(row).voxels.sum() / 2

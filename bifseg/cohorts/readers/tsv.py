@@ -97,7 +97,14 @@ def _common_folder(path: Path, rows: list[dict[str, str]]) -> Path:
     """The deepest folder with all the files. Methods cannot read it, so it must not contain code near the table."""
     beside = path.absolute().parent
     folders = [os.path.dirname(os.path.normpath(beside / name)) for cells in rows for name in _files(cells)]
-    return Path(os.path.commonpath(folders)) if folders else beside
+    common = Path(os.path.commonpath(folders)) if folders else beside
+    if common == Path(common.anchor):
+        files = " and ".join(short(folder, 60) for folder in (min(folders), max(folders)))
+        raise InputError(
+            f"{path}: {files} have no folder in common, and methods could not be kept from both; put links to all "
+            "files into one folder"
+        )
+    return common
 
 
 def _files(cells: Mapping[str, str]) -> list[str]:

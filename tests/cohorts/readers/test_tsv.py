@@ -34,6 +34,14 @@ def test_two_columns_are_enough(tmp_path):
     }
 
 
+def test_files_without_a_folder_in_common_are_refused(tmp_path):
+    """Methods cannot read the common folder, which would be the whole disk."""
+    write_scan(tmp_path)
+    table = write_table(tmp_path / "t.tsv", ("image", "label"), ("ct.nii.gz", "/elsewhere/mask.nii.gz"))
+    with pytest.raises(InputError, match=r"t\.tsv: /elsewhere and /.* have no folder in common.*; put links"):
+        draft_of("tsv", table, LIVER)
+
+
 def test_columns_may_have_other_names(tmp_path):
     for name in ("a", "b", "c"):
         write_scan(tmp_path, name)
