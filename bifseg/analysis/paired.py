@@ -129,6 +129,22 @@ def with_fewer_objects(rows: pd.DataFrame) -> tuple[str, ...]:
     return tuple(f"{entry_name(*entry)} {n} of {every}" for entry, n in counts.items() if n < every)
 
 
+def with_fewer_by_structure(rows: pd.DataFrame) -> tuple[str, ...]:
+    """The entries of `with_fewer_objects` among those that played a structure.
+
+    Args:
+        rows: sessions of one cohort, which are ranked apart for each structure.
+
+    Returns:
+        Each with its number of objects, for example `grabcut 6 of 8 (fetal lungs)`, by structure and name.
+    """
+    return tuple(
+        f"{text} ({str(structure).replace('_', ' ')})"
+        for structure, part in rows.groupby("structure")
+        for text in with_fewer_objects(part)
+    )
+
+
 def _over_seeds(rows: pd.DataFrame, measure: str) -> pd.DataFrame:
     """The sessions with the mean over training seeds: networks of one card are one entry, not one each.
 

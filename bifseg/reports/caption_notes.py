@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from bifseg.analysis.budgets import SECONDS
@@ -10,6 +12,9 @@ from bifseg.analysis.scores import unequal_scribbles
 _UNEQUAL = (
     "Scribbles differ on {n} objects (the first is {first}), where a method's initial result differs from its base "
     "net's."
+)
+_OTHER_OBJECTS = (
+    "Entries did not play the same objects, and a mean is over those that its entry played: {fewer}."
 )
 _UNLIKE = "{names} had other boxes or users ({how}) than the rest under every protocol."
 _TOO_FEW = "{structures}: too few patients to rank (no corrected p-value can be below {least:.2g} there)."
@@ -57,6 +62,18 @@ def unequal(rows: pd.DataFrame) -> list[str]:
     """
     others = unequal_scribbles(rows)
     return [_UNEQUAL.format(n=len(others), first=others[0])] if others else []
+
+
+def other_objects(fewer: Sequence[str]) -> list[str]:
+    """A sentence on entries whose means are over fewer objects than others'.
+
+    Args:
+        fewer: of `paired.with_fewer_objects` or `with_fewer_by_structure`.
+
+    Returns:
+        The sentence, or nothing.
+    """
+    return [_OTHER_OBJECTS.format(fewer=", ".join(fewer))] if fewer else []
 
 
 def too_few(frame: pd.DataFrame) -> list[str]:

@@ -12,6 +12,7 @@ import pandas as pd
 from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
+from bifseg.reports.caption_notes import other_objects
 from bifseg.reports.formats import rank_text, whole_percent, with_limits
 from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
 
@@ -124,7 +125,7 @@ def summary_text(summary: Overview, target: float, simulated: Collection[str]) -
     ]
     if summary.partial:
         lines.append(f"    Not ranked, since not in every cohort: {', '.join(summary.partial)}.")
-    lines += [f"    {text}" for text in _unequal(summary)]
+    lines += [f"    {text}" for text in other_objects(summary.fewer)]
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -179,7 +180,7 @@ def _sentence(summary: Overview, goal: str) -> str:
     titled = [
         text if len(parts) == 1 else f"{title}: {text}" for (title, _), text in zip(parts, texts, strict=True)
     ]
-    return " ".join([*titled, *_unequal(summary)])
+    return " ".join([*titled, *other_objects(summary.fewer)])
 
 
 def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
@@ -203,16 +204,6 @@ def _names(frame: pd.DataFrame) -> list[str]:
 
 def _and(names: list[str]) -> str:
     return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
-
-
-def _unequal(summary: Overview) -> list[str]:
-    """A sentence on entries whose means are over fewer objects than others', or nothing."""
-    if not summary.fewer:
-        return []
-    return [
-        "Entries did not play the same objects, and a mean is over those that its entry played: "
-        f"{', '.join(summary.fewer)}."
-    ]
 
 
 def _certainty(names: list[str], groups: list[str]) -> str:

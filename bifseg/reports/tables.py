@@ -12,7 +12,7 @@ from bifseg.analysis.budgets import at_budgets
 from bifseg.analysis.gains import GAINS, corrected_protocols, gains
 from bifseg.analysis.interactions import counts_at, interactions
 from bifseg.analysis.names import BASE_NET, FAILURES, GROUP, PROPOSED, method_label
-from bifseg.analysis.paired import compare_all, main_network, rankings
+from bifseg.analysis.paired import compare_all, main_network, rankings, with_fewer_by_structure
 from bifseg.analysis.paper_claims import claims
 from bifseg.analysis.raters import agreements, beside_raters
 from bifseg.analysis.robustness import robustness
@@ -27,6 +27,7 @@ from bifseg.reports.caption_notes import (
     RATERS_CAPTION,
     REPLICATES_CAPTION,
     SEEDS_CAPTION,
+    other_objects,
     too_few,
     unequal,
     unlike,
@@ -281,7 +282,7 @@ def _result_tables(cohort: CohortScores, about: _CohortTables, effort: pd.DataFr
         notes = [question.caption, *([_STARS.format(reference=label)] if len(tests) else []), _RANK]
         if kind == "supervised":
             notes[1:1] = unequal(cohort.frame[cohort.frame["protocol"] == shared])
-        notes += too_few(frame)
+        notes += [*other_objects(with_fewer_by_structure(rows)), *too_few(frame)]
         notes += unlike(rows) if kind in ("initial", "unsupervised") else []
         yield about.table(kind, question.title, " ".join(notes), frame, question.needs)
         title, caption = f"{question.title}: tests", _TESTS.format(reference=label)

@@ -139,6 +139,21 @@ def test_a_star_marks_a_corrected_p_value_below_the_level():
             assert "differs from base-net: Wilcoxon" in tables[f"c-{kind}"].caption
 
 
+def test_a_caption_names_entries_that_played_fewer_objects_of_a_structure():
+    lines = [
+        (name, method, "initial", 0.5, {"protocol": OWN_SCRIBBLES, "network": "", "structure": structure})
+        for structure, method, names in (("lung", "x", "abc"), ("lung", "y", "ab"), ("brain", "x", "d"))
+        for name in names
+    ]
+    rules = {OWN_SCRIBBLES: StoppingRule(4, 0.9)}
+    tables = {table.name: table for table in run_tables(run_of(scores(lines), rules))}
+    said = "a mean is over those that its entry played: y 2 of 3 (lung)."
+    assert said in tables["c-tools"].caption
+    assert said in tables["c-initial"].caption
+    same = {table.name: table for table in run_tables(run_of(scores(lines[:3]), rules))}
+    assert "same objects, and" not in same["c-tools"].caption
+
+
 def test_too_few_patients_are_not_ranked():
     table = of_cases(6)["c-unsupervised"]  # three pairs: 3 * 2 / 64
     assert present(table.frame)["Rank"].tolist() == ["–"] * 3

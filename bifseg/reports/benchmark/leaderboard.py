@@ -19,6 +19,7 @@ from bifseg.reports.benchmark.entry_pages import entry_link, write_entry_pages
 from bifseg.reports.benchmark.history import read_history
 from bifseg.reports.benchmark.outcomes import WHERE
 from bifseg.reports.benchmark.standings import Standing, entries, standings
+from bifseg.reports.caption_notes import other_objects
 from bifseg.reports.formats import plain
 from bifseg.reports.html import embed, page
 from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
@@ -103,7 +104,7 @@ def _protocol(standing: Standing, folder: str) -> dict[str, Any]:
         ],
         "apart": standing.apart,
         "lost": standing.lost,
-        "fewer": standing.fewer,
+        "fewer": other_objects(standing.fewer),
         "split": standing.now["split"].iloc[-1],
         "data": standing.now["data"].iloc[-1],
         "older": standing.older,

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from bifseg.analysis.names import GROUP, entry_names, saw_patients
-from bifseg.analysis.paired import STRUCTURE, rankings, with_fewer_objects
+from bifseg.analysis.paired import STRUCTURE, rankings, with_fewer_by_structure
 from bifseg.analysis.power import Power, power_of
 from bifseg.core.errors import InputError, short
 from bifseg.core.parquet import read_parquet
@@ -38,7 +38,7 @@ class Standing:
         past: all rows of the same data, rules and goal, oldest first: the curves.
         apart: entries without a rank, since their newest result has other data, rules or goal.
         lost: entries without a rank, since the outcomes of their sessions are not beside the history.
-        fewer: entries that played fewer objects than others, as of `with_fewer_objects`.
+        fewer: entries that played fewer objects than others, as of `with_fewer_by_structure`.
         older: number of rows with other data, rules or goals.
     """
 
@@ -126,7 +126,7 @@ def _standing(cohort: str, protocol: str, rows: pd.DataFrame, path: Path) -> Sta
         rows[same].reset_index(drop=True),
         tuple(entry_names(rows[last & ~same])),
         tuple(entry_names(now[~stored])),
-        with_fewer_objects(sessions),
+        with_fewer_by_structure(sessions),
         int((~same).sum()),
     )
 

@@ -53,7 +53,7 @@ def places(standing):
 
 def test_an_entry_that_played_fewer_objects_is_named(path):
     records = [record(path, "1", "geos", [0.5] * 8), record(path, "2", "mine", [0.9] * 6)]
-    assert only(records, path).fewer == ("mine 6 of 8",)
+    assert only(records, path).fewer == ("mine 6 of 8 (lung)",)
     assert only(records[:1], path).fewer == ()
 
 
