@@ -16,7 +16,7 @@ from bifseg.analysis.intervals import (
     share_interval,
     share_of_strata,
 )
-from bifseg.analysis.names import FAILED, STAGES, exposure_text, saw_patients
+from bifseg.analysis.names import FAILED, STAGES, entry_names, exposure_text, saw_patients
 from bifseg.analysis.paired import main_network, rankings, with_fewer_objects
 from bifseg.analysis.run_scores import CohortScores, RunScores
 
@@ -44,6 +44,7 @@ class Overview:
         cohorts: names of the cohorts.
         partial: methods that are left out, because some cohort has no sessions of them.
         fewer: entries that played fewer objects than others, with their numbers, as of `with_fewer_objects`.
+        others: entries that are left out, because their method plays with the main network.
     """
 
     protocol: str
@@ -53,6 +54,7 @@ class Overview:
     cohorts: tuple[str, ...]
     partial: tuple[str, ...] = ()
     fewer: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def overview(cohort: CohortScores) -> Overview:
@@ -94,7 +96,8 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
     protocols = {_protocol(cohort) for cohort in run.cohorts}
     if len(run.cohorts) < 2 or len({protocol for protocol, _ in protocols}) > 1:
         return None
-    parts = [_with_main_network(_sessions(cohort)) for cohort in run.cohorts]
+    sessions = [_sessions(cohort) for cohort in run.cohorts]
+    parts = [_with_main_network(rows) for rows in sessions]
     common = set.intersection(*(set(part["method"]) for part in parts))
     rows = pd.concat(parts, ignore_index=True)
     partial = tuple(sorted(set(rows["method"]) - common))
@@ -108,7 +111,16 @@ def overview_over_cohorts(run: RunScores) -> Overview | None:
     frame = _ranked(rows, by, _mean_of_cohorts)
     rounds = max(cohort.rule(protocol).rounds for cohort in run.cohorts)
     names, fewer = tuple(cohort.name for cohort in run.cohorts), with_fewer_objects(rows)
-    return Overview(protocol, by, rounds, frame, names, partial, fewer)
+    return Overview(protocol, by, rounds, frame, names, partial, fewer, _others(sessions, parts, common))
+
+
+def _others(sessions: list[pd.DataFrame], parts: list[pd.DataFrame], methods: set[str]) -> tuple[str, ...]:
+    """The entries of some methods that are not among the parts of their cohorts' sessions."""
+    names = (
+        set(entry_names(every[every["method"].isin(methods)])) - set(entry_names(part))
+        for every, part in zip(sessions, parts, strict=True)
+    )
+    return tuple(sorted(set().union(*names)))
 
 
 def _protocol(cohort: CohortScores) -> tuple[str, bool]:

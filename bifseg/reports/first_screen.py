@@ -125,6 +125,8 @@ def summary_text(summary: Overview, target: float, simulated: Collection[str]) -
     ]
     if summary.partial:
         lines.append(f"    Not ranked, since not in every cohort: {', '.join(summary.partial)}.")
+    if summary.others:
+        lines.append(f"    Not ranked, since a method's main network counts: {', '.join(summary.others)}.")
     lines += [f"    {text}" for text in other_objects(summary.fewer)]
     return "".join(f"{line}\n" for line in lines)
 
@@ -192,7 +194,8 @@ def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
         how = f"a mean final Dice of {_text(row, 'dice')}%"
     if len(names) == 1:
         return f"{names[0]}: {how}."
-    among = f"Of the {len(names)} entries that play in every cohort, " if summary.partial else ""
+    kind = "methods" if summary.others else "entries"
+    among = f"Of the {len(names)} {kind} that play in every cohort, " if summary.partial else ""
     first = _names(frame[frame["rank"] == row["rank"]])
     leads = f"{_and(first)} share the first rank; {names[0]}" if len(first) > 1 else f"{names[0]} is first"
     return f"{among}{leads}: {how}. {_certainty(names, frame['group'].tolist())}"
@@ -242,4 +245,9 @@ def _caption(summary: Overview, goal: str) -> str:
         texts.append(f"A dash for the initial result: the entry starts from scribbles{where}.")
     if summary.partial:
         texts.append(f"Not in every cohort: {', '.join(summary.partial)}.")
+    if summary.others:
+        texts.append(
+            "A method counts with its main network in each cohort, the one that most methods use; left out: "
+            f"{', '.join(summary.others)}."
+        )
     return " ".join(texts)

@@ -162,6 +162,16 @@ def over_cohorts(*parts, **cards):
     return overview_over_cohorts(RunScores(frame, {OWN_SCRIBBLES: CARD | cards}, target=0.9))
 
 
+def test_over_cohorts_entries_with_another_network_than_the_main_one_are_named():
+    more = [
+        (name, "bifseg", "initial", 0.9, OWN | {"network": net}) for name in "ab" for net in ("pnet", "unet")
+    ]
+    more += [(name, "base-net", "initial", 0.9, OWN) for name in "ab"]
+    shown = over_cohorts(LINES, more)
+    assert (shown.partial, shown.others) == (("base-net", "geos"), ("bifseg@unet",))
+    assert over_cohorts(LINES, LINES).others == ()
+
+
 def test_over_cohorts_an_initial_result_in_one_of_two_cohorts_is_no_mean_of_both():
     begun = [(name, "geos", "initial", 0.6, OWN | {"network": ""}) for name in "ab"]
     (row,) = over_cohorts([line for line in LINES if line[1] == "geos"], begun).frame.to_dict("records")

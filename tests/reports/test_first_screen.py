@@ -102,6 +102,15 @@ def test_entries_that_some_cohort_lacks_are_named_where_one_is_called_first():
     )
 
 
+def test_entries_with_another_network_are_named_where_a_method_is_called_first():
+    rows = pd.DataFrame([row("bifseg", **NUMBERS), row("grabcut", "b", **NUMBERS) | {"rank": 2}])
+    both = Overview("own-scribbles", "prompts", 10, rows, ("c", "d"), ("geos",), others=("bifseg@unet",))
+    assert "main network counts: bifseg@unet." in summary_text(both, 0.9, simulated=()).splitlines()[-1]
+    screen = first_screen(both, 0.9)
+    assert screen.sentence.startswith("Of the 2 methods that play in every cohort, bifseg is first")
+    assert screen.caption.endswith("left out: bifseg@unet.")
+
+
 def test_a_caption_promises_no_interval_of_one_patient():
     alone = row("geos", **NUMBERS) | {f"{name}_low": np.nan for name in MEASURES}
     caption = first_screen(summary(alone), 0.9).caption
