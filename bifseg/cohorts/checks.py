@@ -241,7 +241,7 @@ def _not_accepted(grid: Grid, dimension: int) -> str:
     if grid.ndim in accepted:
         return ""
     fault = f"has {grid.ndim} dimensions, a {dimension}D cohort takes {' or '.join(map(str, accepted))}"
-    return f"{fault}; convert it, or change 'dimension' in the card"
+    return f"{fault}; convert it, or change the dimension ('dimension' in the card, or --dimension)"
 
 
 def _misplaced_labels(rows: Rows, images: Files, labels: Files) -> Iterator[Fault]:

@@ -18,8 +18,12 @@ from bifseg.core.errors import InputError, short
 from bifseg.core.image_files import printable
 from bifseg.core.wording import counted
 
-ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".png")
-OTHER_ENDINGS = (".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mnc", ".dcm", ".dicom")
+ENDINGS = (".nii.gz", ".nii", ".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".hdr.gz", ".png")
+DICOM_ENDINGS = (".dcm", ".dicom", ".ima")
+OTHER_ENDINGS = (
+    *(".tif", ".tiff", ".bmp", ".jpg", ".jpeg", ".gipl", ".mgz", ".mgh", ".mnc", ".npy", ".npz"),
+    *DICOM_ENDINGS,
+)
 """Endings of images that we do not read."""
 
 
@@ -80,8 +84,7 @@ def image_files(root: Path) -> ImageFiles:
 
 def _skipped(known: str, paths: list[PurePosixPath]) -> str:
     """The note about images with an ending that we do not read."""
-    is_dicom = known in (".dcm", ".dicom")
-    remedy = "a series to one NIfTI file (dcm2niix)" if is_dicom else "to NIfTI or PNG"
+    remedy = "a series to one NIfTI file (dcm2niix)" if known in DICOM_ENDINGS else "to NIfTI or PNG"
     return f"{counted(len(paths), f'{known} file')} skipped, e.g. {short(str(paths[0]))}; convert {remedy}"
 
 

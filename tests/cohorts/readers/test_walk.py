@@ -38,10 +38,12 @@ def test_of_equal_names_the_preferred_ending_is_used(tmp_path):
 
 
 def test_images_in_other_formats_are_counted(tmp_path):
-    touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm")
+    touch(tmp_path, "x.nii", "a.tif", "b.TIF", "c.bmp", "1.dcm", "2.IMA", "m.npy")
     assert found_files(tmp_path)[1] == [
         "1 .bmp file skipped, e.g. c.bmp; convert to NIfTI or PNG",
         "1 .dcm file skipped, e.g. 1.dcm; convert a series to one NIfTI file (dcm2niix)",
+        "1 .ima file skipped, e.g. 2.IMA; convert a series to one NIfTI file (dcm2niix)",
+        "1 .npy file skipped, e.g. m.npy; convert to NIfTI or PNG",
         "2 .tif files skipped, e.g. a.tif; convert to NIfTI or PNG",
     ]
 
@@ -77,6 +79,7 @@ def test_a_file_as_folder_is_refused(tmp_path):
         ("a.b.NII.GZ", ("a.b", ".nii.gz")),
         ("W39_1998.09.19_Segm.nii", ("W39_1998.09.19_Segm", ".nii")),
         ("a.txt", ("a.txt", "")),
+        ("a.hdr.gz", ("a", ".hdr.gz")),
     ],
 )
 def test_stem_and_ending_of_a_name(name, parts):
