@@ -146,10 +146,13 @@ def inspect_label_map(path: Path) -> File:
 
 
 def _digest(voxels: NDArray[np.float32], grid: Grid) -> str:
-    """A hash of the shape, without axes of one voxel, and the voxels in canonical axes; with channels, as stored."""
-    turned = grid.canonical().apply(voxels).squeeze() if grid.ndim <= 3 else voxels
-    digest = hashlib.blake2b(str(turned.shape).encode(), digest_size=16)
-    digest.update(np.ascontiguousarray(turned).data)
+    """A hash of the shape, without axes of one voxel, and the voxels of each channel in canonical axes."""
+    digest = hashlib.blake2b(digest_size=16)
+    turn = (grid.of_channel if grid.ndim == 4 else grid).canonical()
+    for channel in voxels if grid.ndim == 4 else [voxels]:
+        turned = turn.apply(channel).squeeze()
+        digest.update(str(turned.shape).encode())
+        digest.update(np.ascontiguousarray(turned).data)
     return digest.hexdigest()
 
 

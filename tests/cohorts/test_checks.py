@@ -503,6 +503,22 @@ def test_a_picture_and_a_volume_of_one_slice_can_be_one_image(tree):
     assert "c2-image.nii: holds the same voxels as c1-image.png of 'c1'" in str(problem)
 
 
+def test_a_flipped_copy_of_channels_is_one_image(tree):
+    several = np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)
+    tree.columns.append("channel")
+    for case, split, step in (("c1", "train", 1), ("c2", "test", -1)):
+        row = tree.add(case, suffix=".nii", channel="0", split=split)
+        channels = [sitk.GetImageFromArray(np.ascontiguousarray(one[:, ::step])) for one in several]
+        label = read_array(tree.root / row["label"])[0]
+        label = sitk.GetImageFromArray(np.ascontiguousarray(label[:, ::step]))
+        for image in (*channels, label):
+            image.SetDirection((1, 0, 0, 0, step, 0, 0, 0, 1))
+        sitk.WriteImage(sitk.JoinSeries(channels), tree.root / row["image"])
+        sitk.WriteImage(label, tree.root / row["label"])
+    (line,) = lines(tree)
+    assert "c2-image.nii: holds the same voxels as c1-image.nii of 'c1'" in line
+
+
 def test_two_channels_of_one_file_are_one_image(tree):
     first = tree.add("c1", suffix=".nii", channel="0", split="train")
     several = np.random.default_rng(0).random((2, *SHAPE)).astype(np.float32)
