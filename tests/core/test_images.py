@@ -10,6 +10,7 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from scipy.spatial.transform import Rotation
 
 from bifseg.core.errors import InputError
 from bifseg.core.files import check_hash
@@ -70,6 +71,16 @@ def refusal(path):
     assert "\n" not in lines[0]
     assert len(lines[0].removeprefix(str(path.parent))) < 250
     return lines[0]
+
+
+def test_every_format_gives_the_same_spacing(tmp_path):
+    """The last digits, such as 0.9000000000000002 in an oblique NRRD header, decided between equal distances."""
+    axes = Rotation.from_euler("xyz", [8, -12, 10], degrees=True).as_matrix()
+    grid = Grid(VOXELS.shape, (3.3, 0.9, 0.9), (-10.0, 4.0, 20.0), tuple(map(tuple, axes[::-1].tolist())))
+    files = [tmp_path / f"a{suffix}" for suffix in (".nii", ".nii.gz", ".mha", ".nrrd")]
+    for path in files:
+        write_array(path, VOXELS, grid)
+    assert len({read_grid(path).spacing for path in files}) == 1
 
 
 @pytest.mark.parametrize("suffix", [".mha", ".nrrd", ".nii"])
