@@ -99,10 +99,11 @@ class Host:
         Returns:
             Dimensions, prompts, unsupervised step and memory of the method; see `answers.Opening`.
         """
-        from bifseg.methods.contract import Adaptive, Encoding, Undoing
-        from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
-        from bifseg.methods.process.memory import BYTES_PER_VOXEL
-        from bifseg.methods.registry import METHODS, make
+        with many_imports():
+            from bifseg.methods.contract import Adaptive, Encoding, Undoing
+            from bifseg.methods.process import messages  # noqa: F401  an import must not count as a session's time
+            from bifseg.methods.process.memory import BYTES_PER_VOXEL
+            from bifseg.methods.registry import METHODS, make
 
         name = opening["card"]["method"]
         self._is_own = name in METHODS
