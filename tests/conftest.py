@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bifseg.cards.cards import CohortCard, NetworkCard
+from bifseg.core.garbage import many_imports
 
 if TYPE_CHECKING:  # the process that only shares out the tests needs no torch, and does not wait for it
     from bifseg.cohorts.cohort import Cohort
@@ -54,13 +55,10 @@ def pytest_collection_modifyitems(items):
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
     """Modules and tests stay to the end, so the collector of garbage need not look at them again and again."""
-    gc.disable()
-    try:
-        return (yield)
-    finally:
-        gc.freeze()
-        gc.set_threshold(50_000)  # of 700: thousands of tests come and go, and what they share stays
-        gc.enable()
+    with many_imports():
+        result = yield
+    gc.set_threshold(50_000)  # of 700: thousands of tests come and go, and what they share stays
+    return result
 
 
 @pytest.fixture(scope="session")

@@ -23,6 +23,8 @@ _KEY, _PLACE_KEY = b"bifseg-sha256", b"bifseg-place"
 _NO_HASH = b"0" * 64
 _HASH = re.compile(re.escape(_KEY) + rb"..([0-9a-f]{64})", re.DOTALL)
 """The two bytes between key and value hold the kind and the length of the value."""
+_AT_ONCE = 8
+"""Columns that are read together: more take more memory, and one by one takes three times as long."""
 
 
 def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", place: str = "") -> None:
@@ -48,10 +50,6 @@ def write_parquet(frame: pd.DataFrame, path: Path, compression: str = "snappy", 
     if hash_at is None:
         raise ValueError("this version of pyarrow writes metadata in another way")
     Path(path).write_bytes(content[: hash_at.start(1)] + digest + content[hash_at.end(1) :])
-
-
-_AT_ONCE = 8
-"""Columns that are read together: one by one takes three times as long, all at once needs the memory of two tables."""
 
 
 def read_parquet(path: Path, place: str = "", categorical: bool = False) -> pd.DataFrame:

@@ -1,6 +1,8 @@
-"""Numbers with their nouns, for lines that people read."""
+"""Numbers with their nouns, and lists, for lines that people read."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 
 def counted(number: int, what: str) -> str:
@@ -15,3 +17,15 @@ def counted(number: int, what: str) -> str:
     """
     several = f"{what.removesuffix('y')}ies" if what[-1] == "y" else f"{what}s"
     return f"{number:,} {what if number == 1 else several}"
+
+
+def joined(parts: Sequence[str]) -> str:
+    """A list as in a sentence.
+
+    Args:
+        parts: at least one.
+
+    Returns:
+        For example `a`, `a and b`, or `a, b and c`.
+    """
+    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

@@ -12,8 +12,9 @@ import pandas as pd
 from bifseg.analysis.names import METHODS, TOOLS
 from bifseg.analysis.overview import HIGHER_IS_BETTER, MEASURES, Overview
 from bifseg.cards.entries import entry_name
+from bifseg.core.wording import joined
 from bifseg.reports.caption_notes import other_objects
-from bifseg.reports.formats import rank_text, whole_percent, with_limits
+from bifseg.reports.formats import limits, plain, rank_text, whole_percent
 from bifseg.reports.shown_table import Group, Row, ShownTable, with_files
 
 _SHOWN = {  # header, factor, digits
@@ -140,7 +141,7 @@ def _lines(frame: pd.DataFrame, goal: str, where: str, protocol: str) -> list[st
             continue
         number = "first" if row["rank"] == 1 else f"number {row['rank']:.0f}"
         others = [name for name in first if name != names[k]] if row["rank"] == 1 else []
-        rank = f"{number} of {len(frame)} entries{f', with {_and(others)}' if others else ''}"
+        rank = f"{number} of {len(frame)} entries{f', with {joined(others)}' if others else ''}"
         alone = f"the only entry under {protocol}"
         lines.append(f"{names[k]} is {rank if len(frame) > 1 else alone} ({where}):")
         reached = f", reached in {_text(row, 'reached')}% of sessions"
@@ -169,10 +170,8 @@ def _best(means: pd.Series, name: str) -> list[bool]:
 def _text(row: dict[Any, Any], name: str) -> str:
     _, factor, digits = _SHOWN[name]
     value, low, high = (factor * row[f"{name}_{kind}"] for kind in ("mean", "low", "high"))
-    text = with_limits(value, low, high, f".{digits}f")
-    if name != "reached":
-        return text
-    return " ".join([whole_percent(value), *text.split(" ")[1:]])
+    form = f".{digits}f"
+    return (whole_percent(value) if name == "reached" else plain(value, form)) + limits(low, high, form)
 
 
 def _sentence(summary: Overview, goal: str) -> str:
@@ -197,16 +196,12 @@ def _sentence_of(summary: Overview, frame: pd.DataFrame, goal: str) -> str:
     kind = "methods" if summary.others else "entries"
     among = f"Of the {len(names)} {kind} that play in every cohort, " if summary.partial else ""
     first = _names(frame[frame["rank"] == row["rank"]])
-    leads = f"{_and(first)} share the first rank; {names[0]}" if len(first) > 1 else f"{names[0]} is first"
+    leads = f"{joined(first)} share the first rank; {names[0]}" if len(first) > 1 else f"{names[0]} is first"
     return f"{among}{leads}: {how}. {_certainty(names, frame['group'].tolist())}"
 
 
 def _names(frame: pd.DataFrame) -> list[str]:
     return [entry_name(*pair) for pair in zip(frame["method"], frame["network"], strict=True)]
-
-
-def _and(names: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _certainty(names: list[str], groups: list[str]) -> str:
@@ -228,8 +223,8 @@ def _caption(summary: Overview, goal: str) -> str:
     by = f"prompts to {goal}, fewest first" if summary.by == "prompts" else "mean final Dice"
     what = "means of the cohorts' means" if len(summary.cohorts) > 1 else "means"
     limited = frame[[f"{name}_low" for name in MEASURES]].notna().any(axis=None)
-    needed = "; an interval needs two patients" + " of each cohort" * (len(summary.cohorts) > 1)
-    intervals = " with 95% intervals over patients" if limited else needed
+    each = " of each cohort" if len(summary.cohorts) > 1 else ""
+    intervals = " with 95% intervals over patients" if limited else f"; an interval needs two patients{each}"
     texts = [
         f"Last results under {summary.protocol}, ranked by {by}: {what}{intervals}.",
         "Entries that share a letter do not differ significantly; the best value of a column is bold.",

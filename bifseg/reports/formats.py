@@ -254,8 +254,21 @@ def with_limits(value: float, low: float, high: float, form: str) -> str:
     Returns:
         `2.3 [1.0, 3.3]`, or the number alone.
     """
-    text = plain(value, form)
-    return text if np.isnan(low) else f"{text} [{plain(low, form)}, {plain(high, form)}]"
+    return plain(value, form) + limits(low, high, form)
+
+
+def limits(low: float, high: float, form: str) -> str:
+    """The limits of an interval, to stand behind a number.
+
+    Args:
+        low: lower limit; NaN for a number without an interval.
+        high: upper limit.
+        form: format specification, such as `.1f`.
+
+    Returns:
+        ` [1.0, 3.3]`; empty without an interval.
+    """
+    return "" if np.isnan(low) else f" [{plain(low, form)}, {plain(high, form)}]"
 
 
 def rank_text(row: Mapping[Any, Any]) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 from bifseg.analysis.names import BASE_NET, PROPOSED
 from bifseg.analysis.paired import main_network
 from bifseg.cards.entries import entry_name
-from bifseg.core.wording import counted
+from bifseg.core.wording import counted, joined
 from bifseg.reports.formats import Table
 
 
@@ -73,7 +73,7 @@ def _gain_sentence(tables: Mapping[str, Table], entry: tuple[str, str]) -> str:
         ]
         network = rows["reference_network"].iloc[0]
         base = entry_name(BASE_NET, network) if network != entry[1] else "the base net"
-        texts.append(f"{how} by {_join(each)}")
+        texts.append(f"{how} by {joined(each)}")
         failed = max(failed, int(_of(tables[stage], entry)["failed"].sum()))
     if not texts:
         return ""
@@ -100,7 +100,7 @@ def _effort_sentence(tables: Mapping[str, Table], entry: tuple[str, str]) -> str
             f"{group['reached'].sum():.0f} of {group['n'].sum()} sessions on {kind} structures ({median})"
         )
     goal = tables["interactions"].title.removeprefix("Interactions to ")
-    return f"Corrected on its own errors, it reached {goal} in {_join(each)}."
+    return f"Corrected on its own errors, it reached {goal} in {joined(each)}."
 
 
 def _seen_and_unseen(frame: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
@@ -121,7 +121,3 @@ def _of(table: Table, entry: tuple[str, str]) -> pd.DataFrame:
         return frame
     of_entry = (frame["method"] == entry[0]) & (frame["network"] == entry[1])
     return frame[of_entry].reset_index(drop=True)
-
-
-def _join(parts: list[str]) -> str:
-    return " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))

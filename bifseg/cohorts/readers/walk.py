@@ -100,12 +100,12 @@ def skipped_by_name(paths: Sequence[str]) -> list[str]:
     return [f"skipped by name: {counted(len(paths), 'image')}, e.g. {paths[0]}"] if paths else []
 
 
-def all_files(root: Path, again: Callable[[str], object] = str) -> Iterator[PurePosixPath]:
+def all_files(root: Path, again: Callable[[str], object] | None = None) -> Iterator[PurePosixPath]:
     """All files below a folder, hidden ones too.
 
     Args:
         root: the folder.
-        again: gets each further path to a folder that was read by another path.
+        again: gets each further path to a folder that was read by another path; None: nobody asks.
 
     Yields:
         Paths relative to the folder, sorted.
@@ -119,7 +119,8 @@ def all_files(root: Path, again: Callable[[str], object] = str) -> Iterator[Pure
     for folder, folders, names in os.walk(root, onerror=_refuse, followlinks=True):
         real = os.path.realpath(folder)
         if real in seen:  # perhaps a link that leads back
-            again(Path(folder).relative_to(root).as_posix())
+            if again:
+                again(Path(folder).relative_to(root).as_posix())
             folders.clear()
             continue
         seen.add(real)
