@@ -1,4 +1,4 @@
-"""Python's collector of garbage, kept from searching imported modules, which are most of what a process has."""
+"""Python's garbage collector, kept from searching imported modules, which are most of what a process has."""
 
 from __future__ import annotations
 

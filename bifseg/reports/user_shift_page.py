@@ -13,10 +13,10 @@ from bifseg.reports.pipe_table import pipe_table
 from bifseg.robot.people.pooled import ALL_MEASURES
 
 _CAPTION = (
-    "Means over the images on which several people drew. Shift: distance of the policy to each person; spread: "
-    "distance between persons; ratio: shift over spread with its 95 % interval over images, 1 for a policy that is as "
-    "far from a person as another person is. Distances of counts, lengths and coverage (in %) are differences of "
-    "ln(1 + value); of the overlap 1 - Dice. A pixel of unknown size counts as 1 mm."
+    "Means over the images on which several people drew, or over all if there are none. Shift: distance of the policy "
+    "to each person; spread: distance between persons; ratio: shift over spread with its 95 % interval over images, "
+    "1 for a policy that is as far from a person as another person is. Distances of counts, lengths and coverage (in "
+    "%) are differences of ln(1 + value); of the overlap 1 - Dice. A pixel of unknown size counts as 1 mm."
 )
 
 

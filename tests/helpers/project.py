@@ -81,7 +81,7 @@ for line in sys.stdin:
 
 @cache
 def _forks():
-    """A process that has imported Snakemake and libraries, but nothing of bifseg: its copies need not, for seconds."""
+    """A process that has imported Snakemake and libraries, but nothing of bifseg: its copies start seconds sooner."""
     streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     process = subprocess.Popen([sys.executable, "-c", _FORKS], **streams)
     atexit.register(process.communicate)  # waits for its end: its time counts as that of the tests
