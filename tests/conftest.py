@@ -6,13 +6,16 @@ import fcntl
 import gc
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import copies
 import pytest
 
 from bifseg.cards.cards import CohortCard, NetworkCard
+from bifseg.core import supervised
 from bifseg.core.garbage import many_imports
 
 if TYPE_CHECKING:  # the process that only shares out the tests needs no torch, and does not wait for it
@@ -41,6 +44,9 @@ LONGEST = (
 )
 """Files and folders of the files that take longest, in the order of their start."""
 
+AS_USERS_START = {"core", "process", "reliability", "security", "adapters"}
+"""Folders of the tests whose methods' processes start as those of users."""
+
 
 def pytest_collection_modifyitems(items):
     """The longest files first, so that no worker is left alone with one at the end."""
@@ -59,6 +65,30 @@ def pytest_collection():
         result = yield
     gc.set_threshold(50_000)  # of 700: thousands of tests come and go, and what they share stays
     return result
+
+
+def pytest_configure(config):
+    """The process that shares out the tests starts the one that is copied, for all workers."""
+    if hasattr(config, "workerinput"):
+        copies.folder = config.workerinput["copies"]
+    elif sys.platform == "linux" and config.getoption("numprocesses", None):
+        copies.folder, end = copies.start()
+        config.add_cleanup(end)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["copies"] = str(copies.folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def supervisors(request):
+    """Methods' processes are copies, except in tests of processes and of what confines them."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not AS_USERS_START.intersection(request.path.relative_to(request.config.rootpath).parts):
+            words = (f"{copies.folder}/python", *supervised._SUPERVISOR[1:])
+            patch.setattr(supervised, "_SUPERVISOR", words)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,12 @@
 """The project's own workflow in a folder of its own, and how commands are run there."""
 
-import atexit
-import json
 import os
-import select
 import shutil
 import subprocess
 import sys
-import tempfile
-from functools import cache
 from pathlib import Path
 
+import copies
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -53,52 +49,11 @@ def quietly(folder, **environment):
     return {"cwd": folder, "env": os.environ | own | environment, **streams}
 
 
-_FORKS = """
-import gc, importlib, json, os, runpy, sys
-gc.disable()
-import smart_open, snakemake.cli, snakemake.report.html_reporter, snakemake.workflow
-import SimpleITK, pyamg, pydantic, scipy.ndimage, torch
-gc.freeze()
-gc.enable()
-for line in sys.stdin:
-    command, folder, environment, out = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        os.chdir(folder)
-        for target, path in ((0, os.devnull), (1, out), (2, out)):
-            os.dup2(os.open(path, os.O_RDWR | os.O_APPEND), target)
-        os.environ.clear()
-        os.environ.update(environment)
-        sys.path[:1] = [folder, *environment["PYTHONPATH"].split(os.pathsep)]  # as `python -m` begins it
-        importlib.invalidate_caches()
-        sys.argv = command[2:]
-        runpy.run_module("snakemake", run_name="__main__", alter_sys=True)
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-@cache
-def _forks():
-    """A process that has imported Snakemake and libraries, but nothing of bifseg: its copies start seconds sooner."""
-    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    process = subprocess.Popen([sys.executable, "-c", _FORKS], **streams)
-    atexit.register(process.communicate)  # waits for its end: its time counts as that of the tests
-    return process
-
-
 def run_snakemake(folder, *words, timeout=900, **how):
-    """Run the workflow in a folder as `snakemake_command` says; stdout holds all that it says."""
-    command, forks = snakemake_command(*words, **how), _forks()
-    with tempfile.NamedTemporaryFile("r") as out:
-        order = (command, str(folder), quietly(folder)["env"], out.name)
-        forks.stdin.write(f"{json.dumps(order)}\n")
-        forks.stdin.flush()
-        if not select.select([forks.stdout], [], [], timeout)[0]:
-            forks.kill()
-            raise subprocess.TimeoutExpired(command, timeout, out.read())
-        return subprocess.CompletedProcess(command, int(forks.stdout.readline()), out.read())
+    """Run the workflow in a folder as `snakemake_command` says, its jobs as copies; stdout holds all that it says."""
+    command, start = snakemake_command(*words, **how), quietly(folder)
+    start["env"]["PATH"] = f"{copies.folder}{os.pathsep}{start['env']['PATH']}"
+    return subprocess.run([f"{copies.folder}/python", *command[1:]], **start, timeout=timeout, check=False)
 
 
 def answer(*words):

@@ -1,12 +1,12 @@
 """One command from a folder of data to the report, with unusual names of folder and cases."""
 
-import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import copies
 import numpy as np
 import pytest
 from balls import write_balls
@@ -16,7 +16,6 @@ from bifseg.core.geometry import Grid
 from bifseg.core.images import write_array
 
 pytestmark = pytest.mark.workflow
-BIFSEG = os.path.join(os.path.dirname(sys.executable), "bifseg")
 DISCS = ["--reader", "tsv", "--data", "t.tsv", "--name", "discs", "--structure", "disc=1"]
 DISCS += ["--protocols", "own-scribbles", "--out", "o&p", "--cores", "2"]
 
@@ -26,8 +25,9 @@ def data(tmp_path_factory) -> Path:
     return write_balls(tmp_path_factory.mktemp("data") / "Dataset007_Balls")
 
 
-def bifseg(*words, cwd=None):
-    command = [BIFSEG, *map(str, words)]
+def bifseg(*words, cwd=None, commands=None):
+    """Run a command as a copy, or of a folder of commands."""
+    command = [f"{commands or copies.folder}/bifseg", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
 
 
@@ -47,7 +47,8 @@ def discs(tmp_path_factory):
         write_array(folder / f"img/{case}'s.png", disc.astype(np.uint8), Grid.plain(disc.shape))
         rows.append(f"{case}\timg/{case} & co.png\timg/{case}'s.png\n")
     (folder / "t.tsv").write_text("".join(rows), encoding="utf-8")
-    process = bifseg("evaluate", *DISCS, "--methods", "geos", cwd=folder)
+    as_users_start = Path(sys.executable).parent
+    process = bifseg("evaluate", *DISCS, "--methods", "geos", cwd=folder, commands=as_users_start)
     assert process.returncode == 0, process.stdout[-2000:] + process.stderr[-2000:]
     return folder, process.stdout
 
