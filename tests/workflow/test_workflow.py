@@ -3,14 +3,13 @@
 import json
 import re
 import shutil
-import subprocess
 
 import pandas as pd
 import pytest
 import torch
 import yaml
 from foreign_networks import SETTINGS, SmallUNet
-from project import ROOT, copy_project, quietly, run_snakemake, snakemake_command
+from project import ROOT, copy_project, run_snakemake
 
 from bifseg.analysis.scores import read_scores, unequal_scribbles
 from bifseg.cards.run import checked_run
@@ -85,9 +84,7 @@ def add_method(folder, name, card):
 def first_run(tmp_path_factory):
     """The project's folder and what snakemake said; a copy is kept beside it."""
     folder = lay_out(tmp_path_factory.mktemp("workflow") / "project")
-    # As users start it; all others are copies of a process that waits.
-    command = snakemake_command(config=CONFIG)
-    process = subprocess.run(command, **quietly(folder), timeout=900)
+    process = snakemake(folder)
     shutil.copytree(folder, folder.with_name("kept"))
     return folder, process
 
