@@ -12,6 +12,6 @@ from bifseg.core.garbage import many_imports
 with many_imports():
     from bifseg.cli import main
 
-gc.set_threshold(50_000)  # of 700: tables and syntax trees are many objects, of which few are garbage
+gc.set_threshold(50_000)  # not 700: tables and syntax trees make many objects, and little garbage
 atexit.register(gc.freeze)  # at its end the garbage collector would search all modules: 0.4 s with torch
 main()

@@ -45,7 +45,7 @@ LONGEST = (
 """Files and folders of the files that take longest, in the order of their start."""
 
 AS_USERS_START = {"core", "process", "reliability", "security", "adapters"}
-"""Folders of the tests whose methods' processes start as those of users."""
+"""Folders of tests that start methods' processes as users do."""
 
 
 def pytest_collection_modifyitems(items):
@@ -63,12 +63,12 @@ def pytest_collection():
     """Modules and tests stay to the end, so the collector of garbage need not look at them again and again."""
     with many_imports():
         result = yield
-    gc.set_threshold(50_000)  # of 700: thousands of tests come and go, and what they share stays
+    gc.set_threshold(50_000)  # not 700: thousands of tests come and go, and what they share stays
     return result
 
 
 def pytest_configure(config):
-    """The process that shares out the tests starts the one that is copied, for all workers."""
+    """With `-n`, pytest's main process starts the process that all workers fork; see copies.py."""
     if hasattr(config, "workerinput"):
         copies.folder = config.workerinput["copies"]
     elif sys.platform == "linux" and config.getoption("numprocesses", None):
@@ -83,7 +83,7 @@ def pytest_configure_node(node):
 
 @pytest.fixture(scope="module", autouse=True)
 def supervisors(request):
-    """Methods' processes are copies, except in tests of processes and of what confines them."""
+    """Methods' processes are forks, except in tests of processes and of their confinement."""
     with pytest.MonkeyPatch.context() as patch:
         if not AS_USERS_START.intersection(request.path.relative_to(request.config.rootpath).parts):
             words = (f"{copies.folder}/python", *supervised._SUPERVISOR[1:])

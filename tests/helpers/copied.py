@@ -1,7 +1,7 @@
-"""`copied.py SOCKET WORDS`: as `python WORDS`, done by a copy of the process that listens on the socket.
+"""`copied.py SOCKET WORDS` does what `python WORDS` does, in a fork of the process that listens on the socket.
 
-Copied are bifseg, Snakemake, and the supervisor of a method's process, which becomes the method's process; anything
-else starts as always. It passes its words, variables, folder and streams on, and ends as the copy ends.
+It sends arguments, environment variables, working folder and streams, and ends with the fork's exit code or signal.
+Only bifseg, Snakemake and the supervisor of a method's process run in forks; all else runs in a new Python.
 """
 
 import os
@@ -25,7 +25,7 @@ server.connect(address)
 socket.send_fds(server, [json.dumps([words, os.getcwd(), dict(os.environ)]).encode()], streams)
 nothing = os.open(os.devnull, os.O_RDWR)
 for stream in streams:
-    os.dup2(nothing, stream)  # the copy alone holds them, so that others see when it closes them
+    os.dup2(nothing, stream)  # only the fork holds them now, so readers see when it closes them
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 code = int(server.recv(16) or 1)
 if code < 0:

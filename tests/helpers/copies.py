@@ -1,12 +1,11 @@
-"""Python processes that are copies (forks) of one that has imported the libraries, so that they start at once.
+"""Python processes that are forks of one process with all libraries imported; each starts in a tenth of a second.
 
-`start` starts that process and makes two commands, `python` and `bifseg`, in a folder. Both are copied.py, which has a
-copy do the work. Unlike real processes, all copies have one seed of hashes.
+`start` starts that process, and makes the commands `python` and `bifseg` in a folder. Both run copied.py, which has a
+fork, here called a copy, do the work. All copies share one hash seed; processes that users start do not.
 """
 
 import atexit
 import fcntl
-import gc
 import importlib
 import json
 import os
@@ -23,9 +22,8 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 LARGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
-"""A fork copies the table of pages: 15 ms instead of 30."""
+"""Large memory pages: a fork takes 15 ms instead of 30, since it copies a smaller page table."""
 LIBRARIES = (
     *("pyamg", "scipy.ndimage", "SimpleITK", "torch"),
     *("smart_open", "snakemake.cli", "snakemake.report.html_reporter", "snakemake.workflow"),
@@ -39,11 +37,15 @@ LIBRARIES = (
 )
 HERE = Path(__file__).parent
 folder = Path(sys.executable).parent
-"""The folder of the two commands; that of the real ones where tests run in one process."""
+"""The folder of the two commands; with pytest's `-n 0` or without `-n`, the environment's own commands."""
 
 
 def start():
-    """Start the process that is copied, which ends with this one. Returns the folder, and a function that ends both."""
+    """The folder of the two commands, and a function that ends the process and removes the folder."""
+    from bifseg.methods.process.programs import (
+        THREADS,
+    )  # not above: `serve` imports bifseg under another name of Python
+
     place = tempfile.mkdtemp(prefix="copies-")
     client = f'#!/bin/sh\nexec "{sys.executable}" -I -S "{HERE}/copied.py" "{place}/socket"'
     for name, words in {"python": "", "bifseg": "-E -P -m bifseg"}.items():
@@ -70,13 +72,9 @@ def start():
 
 
 def serve(place, listener):
-    """Copy this process for each connection, until standard input ends."""
-    gc.disable()
-    sys.executable = f"{place}/python"  # before bifseg takes it for the Python that it starts
-    for name in LIBRARIES:
-        importlib.import_module(name)
-    gc.freeze()
-    gc.enable()
+    """Fork this process for each client, until standard input ends."""
+    sys.executable = f"{place}/python"  # before bifseg is imported, which starts Python by this name
+    import_libraries()
     clients = {}
     while True:
         living = [client for client in clients.values() if client.fileno() >= 0]
@@ -84,24 +82,37 @@ def serve(place, listener):
         if 0 in ready:
             break
         for copy, client in clients.items():
-            if client in living and client in ready:  # it was killed
+            if client in living and client in ready:  # the client was killed
                 signal.pidfd_send_signal(copy, signal.SIGTERM)
                 client.close()
         for copy in [copy for copy in clients if copy in ready]:
-            end(copy, clients.pop(copy))
+            send_exit_code(copy, clients.pop(copy))
         if listener in ready:
             client, _ = listener.accept()
-            message, descriptors, _, _ = socket.recv_fds(client, 2**20, 4)
-            copy = os.fork()
-            if copy == 0:
-                become(*json.loads(message), descriptors)
-            clients[os.pidfd_open(copy)] = client
-            for descriptor in descriptors:
-                os.close(descriptor)
+            clients[copy_for(client)] = client
 
 
-def end(copy, client):
-    """Send a client the exit code of its copy, whose time counts as that of the tests."""
+def import_libraries():
+    from bifseg.core.garbage import many_imports
+
+    with many_imports():
+        for name in LIBRARIES:
+            importlib.import_module(name)
+
+
+def copy_for(client):
+    """The process descriptor of a new copy, which runs the command that the client sends."""
+    message, descriptors, _, _ = socket.recv_fds(client, 2**20, 4)
+    copy = os.fork()
+    if copy == 0:
+        become(*json.loads(message), descriptors)
+    for descriptor in descriptors:
+        os.close(descriptor)
+    return os.pidfd_open(copy)
+
+
+def send_exit_code(copy, client):
+    """Wait for a copy that ended, and send its client the exit code, negative for a signal."""
     ended = os.waitid(os.P_PIDFD, copy, os.WEXITED)
     code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
     os.close(copy)
@@ -138,14 +149,15 @@ def become(words, place, variables, descriptors):
         here = [] if "-P" in words else [place]
         sys.path[:0] = here + list(filter(None, variables.get("PYTHONPATH", "").split(os.pathsep)))
         for name in [name for name in sys.modules if name.partition(".")[0] == "bifseg"]:
-            del sys.modules[name]  # it may lie in one of these folders too
+            del sys.modules[name]  # one of these folders may have a bifseg of its own
     run(words[module + 1 :])
 
 
 def become_method(program, command):
-    """As os.execvp, for the supervisor's child."""
+    """Takes the place of `os.execvp` in the supervisor's child."""
     if command[1:4] != ["-E", "-P", "-m"]:
         os.execvpe(program, command, os.environ)
+    # As exec does: the supervisor waits until its child has closed them.
     for descriptor in range(3, 512):
         with suppress(OSError):
             if fcntl.fcntl(descriptor, fcntl.F_GETFD) & fcntl.FD_CLOEXEC:
@@ -159,8 +171,11 @@ def run(words):
     try:
         runpy.run_module(words[0], run_name="__main__", alter_sys=True)
         code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except SystemExit as ended:
+        code = ended.code or 0
+        if not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
     except BaseException:
         traceback.print_exc()
     finally:
@@ -168,7 +183,7 @@ def run(words):
         atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
-        os._exit(code)  # Python's own end would take all imported modules apart
+        os._exit(code)  # Python's own end takes 0.3 s to remove all imported modules
 
 
 if __name__ == "__main__":

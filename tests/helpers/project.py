@@ -50,7 +50,7 @@ def quietly(folder, **environment):
 
 
 def run_snakemake(folder, *words, timeout=900, **how):
-    """Run the workflow in a folder as `snakemake_command` says, its jobs as copies; stdout holds all that it says."""
+    """Run the command of `snakemake_command` and its jobs as forks (copies.py); stdout holds all that it prints."""
     command, start = snakemake_command(*words, **how), quietly(folder)
     start["env"]["PATH"] = f"{copies.folder}{os.pathsep}{start['env']['PATH']}"
     return subprocess.run([f"{copies.folder}/python", *command[1:]], **start, timeout=timeout, check=False)

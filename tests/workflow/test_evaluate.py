@@ -26,7 +26,7 @@ def data(tmp_path_factory) -> Path:
 
 
 def bifseg(*words, cwd=None, commands=None):
-    """Run a command as a copy, or of a folder of commands."""
+    """Run the command `bifseg` of a folder of commands; None: that of copies.py."""
     command = [f"{commands or copies.folder}/bifseg", *map(str, words)]
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=900, check=False)
 

@@ -28,7 +28,7 @@ def test_jobs_of_the_whole_workflow_give_the_rows_of_one_machine(tmp_path):
     entries = ["bifseg@pnet-tiny", "random-walks"]
     cohorts = {"tiny2d": {"networks": ["pnet-tiny"], "protocols": {"own-scribbles": entries}}}
     config = yaml.safe_load((ROOT / CONFIG).read_text()) | {"cohorts": cohorts}
-    planned = {"shards": None, "job_minutes": 0.005, "workers": 2, "gpus_per_job": int(gpus)}
+    planned = {"shards": None, "job_minutes": 1e-4, "workers": 2, "gpus_per_job": int(gpus)}
     (folder / "slurm.yaml").write_text(yaml.safe_dump(config | planned))
     (folder / "here.yaml").write_text(yaml.safe_dump(config | {"results": "here"}))
     process = snakemake(
