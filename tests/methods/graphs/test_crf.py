@@ -177,15 +177,15 @@ def test_a_first_flow_needs_a_quarter_of_weak_voxels_of_each_label(weak_rows, ha
     assert first_flow_pays(np.subtract(*unary(probability)), most) == has_first_flow
 
 
-@pytest.mark.parametrize(("width", "passes"), [(0, 2), (5, 1)], ids=["noise of voxels", "regions remain"])
-def test_a_first_flow_that_moves_almost_everything_goes_on(width, passes, monkeypatch):
-    """Both give the least energy; only where hardly anything is left do more rounds move more."""
+@pytest.mark.parametrize(("width", "passes"), [(0, 2), (2, 1)], ids=["noise of voxels", "regions remain"])
+def test_a_first_flow_that_moves_half_goes_on(width, passes, monkeypatch):
+    """Both give the least energy; only where little is left do more rounds move more."""
     rng = np.random.default_rng(0)
     shape = (14, 15, 16)
     noise = ndimage.gaussian_filter(rng.standard_normal(shape), width)
     noise -= np.median(noise)
     intensity, probability = rng.random(shape), 1 / (1 + np.exp(-0.5 * noise / noise.std()))
-    args, none = ((1.0, 1.0, 1.0), 0.4, 0.5, True), np.zeros(shape, np.uint8)
+    args, none = ((1.0, 1.0, 1.0), 0.1, 0.5, True), np.zeros(shape, np.uint8)
     calls = []
     pass_on = first_flow._pass_on
     monkeypatch.setattr(first_flow, "_pass_on", lambda *given: (calls.append(1), pass_on(*given)))
@@ -194,6 +194,28 @@ def test_a_first_flow_that_moves_almost_everything_goes_on(width, passes, monkey
     expected = plain_cut(intensity, probability, none, *args)
     energies = [cost(y, intensity, probability, *args) for y in (labels, expected)]
     assert energies[0] == pytest.approx(energies[1], abs=1e-8)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.sampled_from([(12, 17), (1, 9, 8), (5, 7, 6)]),
+    st.sampled_from([1e-9, 1.0, 30.0]),
+)
+def test_a_first_flow_obeys_the_capacities_and_its_excess_is_exact(seed, shape, strength):
+    """Although it is computed in float32, and although scribbles have an excess of 1e9."""
+    rng = np.random.default_rng(seed)
+    excess = rng.normal(0, 3, shape) + rng.choice([0.0] * 20 + [1e9, -1e9], shape)
+    pairs = pair_weights(rng.random(shape), (1.0,) * len(shape), strength, 0.1, True)
+    flows, rest = first_flow.first_flow(pairs, excess, capacity(pairs, shape))
+    expected = excess.copy()
+    for (offset, weights), flow in zip(pairs, flows, strict=True):
+        assert (np.abs(flow) <= weights).all()
+        first, second = pair_slices(offset)
+        expected[first] -= flow
+        expected[second] += flow
+    np.testing.assert_allclose(rest, expected, rtol=1e-15, atol=1e-12)
+    assert any(flow.any() for flow in flows)
 
 
 def cost(labels, intensity, probability, *args):
@@ -206,7 +228,6 @@ def cost(labels, intensity, probability, *args):
     return total
 
 
-def test_a_large_crop_always_starts_from_a_flow():
-    """On clear probabilities too: a cut of 128³ voxels takes half the time then."""
-    assert first_flow_pays(np.full((128, 128, 64), 9.0), np.ones((128, 128, 64)))
-    assert not first_flow_pays(np.full((64, 64, 64), 9.0), np.ones((64, 64, 64)))
+def test_a_volume_always_starts_from_a_flow():
+    assert first_flow_pays(np.full((4, 4, 4), 9.0), np.ones((4, 4, 4)))
+    assert not first_flow_pays(np.full((8, 8), 9.0), np.ones((8, 8)))
