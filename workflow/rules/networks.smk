@@ -14,7 +14,7 @@ rule train_network:
     priority: 10
     threads: 4 if config["gpus_per_job"] else 1  # they make the next batches while the GPU computes
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=1440,  # not more at the next attempt, which resumes at the last validation
         gpu=config["gpus_per_job"],
     params:
