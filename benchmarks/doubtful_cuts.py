@@ -6,7 +6,7 @@ Logits are smooth noise with a standard deviation of 0.5, over an image of noise
 The solver alone is stopped after 60 s. COHORT and NETWORK are folders of a run whose network is 3D, such as
 `results/demo/cohorts/tumour3d` and `results/demo/networks/tumour3d/pcnet-demo`: the label update of that network on
 one object, scaled to several sizes, before and after a round of scribbles. It takes about a quarter of an hour.
-Expected: from a first flow, no box of 76 voxels takes more than ten seconds; the time grows with the size a
+Expected: from a first flow, no box of 76 voxels takes more than eleven seconds; the time grows with the size a
 little faster than the number of voxels.
 """
 

@@ -60,7 +60,7 @@ class LabelUpdate:
     The weights of the pairs belong to the image and are computed once.
 
     Args:
-        intensity: the crop's intensities scaled to about [0, 1], any dimension.
+        intensity: the crop's intensities scaled to about [0, 1], 2D or 3D.
         spacing: mm per axis, in array order.
         strength: lambda.
         sigma: intensity difference at which a boundary becomes cheap.

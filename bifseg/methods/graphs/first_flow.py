@@ -18,8 +18,10 @@ Pairs = Sequence[tuple[Index, NDArray[Any]]]
 _DAMPING = (1e-5, 1e-5, 0.001, 0.003, 0.007, 0.012, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1.0)
 _MOST_PASSES, _WORTH_ANOTHER = 4, 0.5
 """Another pass follows one that moved half of what could move; four at most."""
-_WEAK, _MANY = 1 / 8, 0.25
-"""Chosen by measurement: in 2D the solver is fast on its own where fewer voxels are as weak."""
+_WEAK, _MANY = 1 / 8, {2: 0.25, 3: 0.1}
+"""Chosen by measurement, by dimension: the solver is fast on its own where fewer voxels are as weak."""
+_LARGE = 2**17
+"""Voxels of a 3D crop from which a first flow costs little, and the solver alone may take a minute."""
 
 
 def capacity(pairs: Pairs, shape: Index) -> NDArray[np.float64]:
@@ -40,24 +42,21 @@ def capacity(pairs: Pairs, shape: Index) -> NDArray[np.float64]:
 
 
 def first_flow_pays(excess: NDArray[np.float64], most: NDArray[np.float64]) -> bool:
-    """Whether a first flow saves time.
-
-    In 3D it always does but on the clearest probabilities, which take little time either way; without it, the solver
-    takes from a second to minutes on a box of 80 voxels (benchmarks/README.md).
+    """Whether a first flow saves time: flow has to travel far, or the crop is large.
 
     Args:
         excess: phi(0) - phi(1) of every voxel: positive where it prefers foreground.
         most: see `capacity`.
 
     Returns:
-        True in 3D; in 2D, whether more than 25 % of the pixels prefer foreground by less than an eighth of `most`, and
-        as many background.
+        Whether more than 25 % of the pixels, or 10 % of the voxels, prefer foreground by less than an eighth of `most`,
+        and as many background; always for a large 3D crop.
     """
-    if excess.ndim == 3:
+    if excess.ndim == 3 and excess.size >= _LARGE:
         return True
     weak = np.abs(excess) < _WEAK * most
     fewer = min(np.count_nonzero(weak & (excess > 0)), np.count_nonzero(weak & (excess < 0)))
-    return bool(fewer > _MANY * excess.size)
+    return bool(fewer > _MANY[excess.ndim] * excess.size)
 
 
 def first_flow(
@@ -107,7 +106,7 @@ def _pass_on(
     stiffness: NDArray[np.float32],
 ) -> None:
     """Rounds of flow along the potentials of `movable`; they change `flows` and `movable`."""
-    from scipy.fft import dctn, idctn  # only doubtful images and volumes need it
+    from scipy.fft import dctn, idctn  # only large or doubtful crops need it
 
     for damping in _DAMPING:
         potential = idctn(dctn(movable) / (stiffness + np.float32(damping) * stiffness.mean()))

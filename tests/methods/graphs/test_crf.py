@@ -228,6 +228,15 @@ def cost(labels, intensity, probability, *args):
     return total
 
 
-def test_a_volume_always_starts_from_a_flow():
-    assert first_flow_pays(np.full((4, 4, 4), 9.0), np.ones((4, 4, 4)))
-    assert not first_flow_pays(np.full((8, 8), 9.0), np.ones((8, 8)))
+def test_a_large_volume_always_starts_from_a_flow():
+    """On clear probabilities too, since doubtful ones take up to a minute without."""
+    for shape, starts in (((64, 64, 32), True), ((64, 64, 31), False), ((512, 512), False)):
+        assert first_flow_pays(np.full(shape, 9.0), np.ones(shape)) == starts
+
+
+@pytest.mark.parametrize(("weak_slices", "has_first_flow"), [(2, False), (3, True)])
+def test_in_3d_a_first_flow_needs_a_tenth_of_weak_voxels_of_each_label(weak_slices, has_first_flow):
+    """Of 20 slices, so many prefer each label weakly."""
+    excess = np.where(np.arange(20)[:, None, None] < 10, 9.0, -9.0) * np.ones((20, 4, 4))
+    excess[:weak_slices], excess[20 - weak_slices :] = 0.1, -0.1
+    assert first_flow_pays(excess, np.ones(excess.shape)) == has_first_flow
