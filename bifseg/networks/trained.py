@@ -21,6 +21,7 @@ from bifseg.networks.architectures.blocks import Network
 from bifseg.networks.computed import Computed
 from bifseg.networks.crops import Crop
 from bifseg.networks.external.imported_network import ImportedNetwork
+from bifseg.networks.freed_memory import keep_freed_memory
 from bifseg.networks.normalisation import Normalisation
 from bifseg.networks.registry import restore
 
@@ -175,6 +176,7 @@ class TrainedNetwork:
             InputError: the file is missing, changed or broken, or bifseg did not write it.
         """
         _check_against_card(path)
+        keep_freed_memory()
         try:
             content = torch.load(path, map_location=device, weights_only=True)
             card = _card_of(content)

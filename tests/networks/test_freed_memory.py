@@ -9,7 +9,9 @@ import pytest
 from bifseg.networks import freed_memory
 
 CODE = """
-import resource, bifseg.networks
+import resource
+from bifseg.networks.freed_memory import keep_freed_memory
+keep_freed_memory()
 b"x" * 2**26
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(4):
