@@ -115,14 +115,24 @@ def main():
 def play(cards, cohort, row, network):
     """The name of each setting with its results on an object, all with the same box and scribbles."""
     image, truth = cohort.image(row), cohort.truth(row)
-    who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)
-    user = SimulatedUser(image, truth, PROTOCOL, cohort.box_margin, 2018, seed_key=who.seed_key)
+    user = robot(cohort, row, image, truth)
     box = user.box()
     base = build(MethodCard(method="base-net"), network).start(image, box)
-    none = Scribbles(truth.shape)
-    view = View(1, box, [Step("initial", (), base[box.slices], {})], none, opening=False)
-    scribbles = none.add(user.next_strokes(view))
+    scribbles = round_of_scribbles(user, box, base)
     return [(name, results(card, network, image, truth, box, scribbles)) for name, card in cards.items()]
+
+
+def robot(cohort, row, image, truth):
+    """The robot user of an object, with the seed of the shipped runs."""
+    who = Identity(cohort=cohort.name, case=row.case, structure=row.structure, object=row.object)
+    return SimulatedUser(image, truth, PROTOCOL, cohort.box_margin, 2018, seed_key=who.seed_key)
+
+
+def round_of_scribbles(user, box, result):
+    """The scribbles of one round on a result."""
+    none = Scribbles(result.shape)
+    view = View(1, box, [Step("initial", (), result[box.slices], {})], none, opening=False)
+    return none.add(user.next_strokes(view))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class Problem:
     shape: tuple[int, ...]
     full: bool
     kind: str
+    strength: float = STRENGTH
 
     def __str__(self) -> str:
         neighbours = (3 ** len(self.shape) - 1) if self.full else 2 * len(self.shape)
@@ -81,7 +82,7 @@ class Problem:
 
     @cached_property
     def pairs(self) -> list[tuple[tuple[int, ...], NDArray[np.float64]]]:
-        return pair_weights(self.intensity, self.spacing, STRENGTH, SIGMA, self.full)
+        return pair_weights(self.intensity, self.spacing, self.strength, SIGMA, self.full)
 
     def unary(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Costs of background and foreground, with the scribbles; they change in every round."""
@@ -102,7 +103,7 @@ class Problem:
         return float(energy)
 
     def update(self) -> LabelUpdate:
-        return LabelUpdate(self.intensity, self.spacing, STRENGTH, SIGMA, self.full)
+        return LabelUpdate(self.intensity, self.spacing, self.strength, SIGMA, self.full)
 
 
 def of_simplecrf(problem: Problem, module) -> Mask:
@@ -111,7 +112,7 @@ def of_simplecrf(problem: Problem, module) -> Mask:
     cut = module.interactive_maxflow2d if len(problem.shape) == 2 else module.interactive_maxflow3d
     seeds = np.stack([drawn == 2, drawn == 1], -1).astype(np.uint8)
     image = problem.intensity.astype(np.float32)
-    return np.asarray(cut(image, np.stack([1 - p, p], -1), seeds, (STRENGTH, SIGMA))) > 0
+    return np.asarray(cut(image, np.stack([1 - p, p], -1), seeds, (problem.strength, SIGMA))) > 0
 
 
 def of_gco(problem: Problem, module, edges: tuple[NDArray[np.int32], ...]) -> Mask:
@@ -120,7 +121,7 @@ def of_gco(problem: Problem, module, edges: tuple[NDArray[np.int32], ...]) -> Ma
     graph.create_general_graph(problem.intensity.size, 2)
     costs = np.stack([cost.ravel() for cost in problem.unary()], -1)
     # Costs of more than the pairs of a voxel can pay forbid a label; gco allows no larger ones.
-    graph.set_data_cost(np.rint(np.minimum(costs, 26 * STRENGTH) * INTEGERS).astype(np.int32))
+    graph.set_data_cost(np.rint(np.minimum(costs, 26 * problem.strength) * INTEGERS).astype(np.int32))
     graph.set_all_neighbors(*edges)
     graph.set_smooth_cost(np.array([[0, 1], [1, 0]], np.int32))
     graph.expansion_on_alpha(1)

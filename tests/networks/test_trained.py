@@ -23,6 +23,14 @@ def trained(normalisation):
     return TrainedNetwork(PNet(4).eval(), 12, normalisation, torch.device("cpu"))
 
 
+def test_a_process_that_loads_a_network_keeps_freed_memory(tmp_path, monkeypatch):
+    trained({}).save(tmp_path / "weights.pt", CARD)
+    calls = []
+    monkeypatch.setattr("bifseg.networks.trained.keep_freed_memory", lambda: calls.append("kept"))
+    TrainedNetwork.load(tmp_path / "weights.pt")
+    assert calls == ["kept"]
+
+
 def test_a_saved_network_is_loaded_unchanged(tmp_path):
     image = Image(np.random.default_rng(0).random((20, 20)).astype(np.float32), Grid.plain((20, 20)), "t2")
     before = trained({"t2": (0.5, 0.3)})

@@ -66,8 +66,8 @@ def first_flow(
 
     Any such flow leaves an equal problem: the cut of least capacity stays the same, and the rest of the flow is found
     from there (Ford and Fulkerson 1956). This one follows the potentials of a Poisson equation on the grid, solved by a
-    cosine transform, and is clipped to the capacities; further rounds pass on what clipping held back. It is computed
-    in float32, which is exact enough for any flow; the excess is exact.
+    cosine transform, and is clipped to the capacities; further rounds pass on what clipping held back. The flow
+    is float32, since any flow within the capacities will do; the excess is computed in float64.
 
     Args:
         pairs: see `Pairs`; each capacity holds in both directions.
